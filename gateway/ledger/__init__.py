@@ -1,0 +1,1 @@
+"""A transparency log that has never heard of cases: trees, tiles, notes, checkpoints, proofs."""

@@ -1,0 +1,233 @@
+"""C2SP signed-note 1.0: a text with signature lines, and the keys that make and check them.
+
+Ed25519 (kind 0x01) is signed and checked here. Keys of the other kinds can be read and written;
+their lines count for nothing, neither for the note nor against it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from gateway.ledger.encoding import decode_base64, encode_base64
+
+# Room for the 16 signature lines that every verifier must accept, were all of them ML-DSA-44
+# (3.3 kB each); beyond that a note only costs the reader time.
+MAX_NOTE_BYTES = 64 * 1024
+
+ED25519 = 0x01
+ECDSA = 0x02
+COSIGNATURE = 0x04
+TREE_HEAD = 0x05
+ML_DSA_44 = 0x06
+PRIVATE = 0xFF
+
+_KINDS = frozenset({ED25519, ECDSA, COSIGNATURE, TREE_HEAD, ML_DSA_44, PRIVATE})
+_PUBLIC_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
+_KEY_ID_BYTES = 4
+_DASH = "\u2014 "
+
+
+class NoteError(ValueError):
+    """A note, or a key for notes, is malformed or not signed as it must be."""
+
+
+@dataclass(frozen=True)
+class VerificationKey:
+    """A key that checks signature lines: `public` is the key's encoding for its `kind`.
+
+    Raises NoteError for a name, kind, length or id that the format does not allow.
+    """
+
+    name: str
+    key_id: bytes
+    kind: int
+    public: bytes
+
+    def __post_init__(self) -> None:
+        _require_name(self.name)
+        if self.kind not in _KINDS:
+            raise NoteError("the key is of an unassigned kind")
+        if len(self.public) != _PUBLIC_BYTES.get(self.kind, len(self.public)) or not self.public:
+            raise NoteError("the key has a wrong length")
+        if len(self.key_id) != _KEY_ID_BYTES:
+            raise NoteError("a key id has exactly 4 bytes")
+        if self.kind not in {TREE_HEAD, PRIVATE} and self.key_id != key_id(
+            self.name, self.kind, self.public
+        ):
+            raise NoteError("the key id does not belong to the key")
+
+    @classmethod
+    def parse(cls, vkey: str) -> "VerificationKey":
+        """Read "<name>+<8 hex digits>+<base64(kind || public key)>"; raises NoteError."""
+        name, _, rest = vkey.partition("+")
+        hex_id, _, encoded = rest.partition("+")
+        try:
+            material = decode_base64(encoded)
+            key = cls(name, bytes.fromhex(hex_id), material[0], material[1:])
+        except (ValueError, IndexError) as error:
+            raise NoteError(f"not a verifier key: {error}") from error
+        if str(key) != vkey:
+            raise NoteError("not a verifier key in its canonical form")
+        return key
+
+    def __str__(self) -> str:
+        """Write the key as a vkey line, the form that `parse` reads."""
+        material = bytes([self.kind]) + self.public
+        return f"{self.name}+{self.key_id.hex()}+{encode_base64(material)}"
+
+
+@dataclass(frozen=True)
+class NoteSigner:
+    """An Ed25519 key that signs notes under a name; raises NoteError for a name with + or space."""
+
+    name: str
+    private: Ed25519PrivateKey = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _require_name(self.name)
+
+    @cached_property
+    def key(self) -> VerificationKey:
+        """The key that checks this signer's lines."""
+        public = self.private.public_key().public_bytes_raw()
+        return VerificationKey(self.name, key_id(self.name, ED25519, public), ED25519, public)
+
+    @property
+    def vkey(self) -> str:
+        """The text form of `key`, for publication."""
+        return str(self.key)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature line: who is said to have signed, and the bytes after the key id."""
+
+    name: str
+    key_id: bytes
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Note:
+    """An opened note: its text with the final newline, and the lines that known keys verified."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+def key_id(name: str, kind: int, public: bytes) -> bytes:
+    """Return the 4-byte id of a key (signed-note, "Signatures"; ECDSA: of its SPKI alone)."""
+    if kind == ECDSA:
+        return sha256(public).digest()[:_KEY_ID_BYTES]
+    preimage = name.encode() + b"\n" + bytes([kind]) + public
+    return sha256(preimage).digest()[:_KEY_ID_BYTES]
+
+
+def sign(text: str, signers: Sequence[NoteSigner]) -> str:
+    """Sign a text that ends in a newline with each signer, in order; return the whole note.
+
+    Raises NoteError for a text that no verifier would accept, or without signers.
+    """
+    _require_text(text)
+    if not signers:
+        raise NoteError("a note needs a signer")
+    lines = [_signature_line(signer, text) for signer in signers]
+    note = f"{text}\n{''.join(lines)}"
+    _require_size(note.encode())
+    return note
+
+
+def open_note(note: str | bytes, keys: Sequence[VerificationKey]) -> Note:
+    """Check a note and return its text with the signatures that `keys` verify.
+
+    At least one Ed25519 key of `keys` must have signed; a line that names such a key and does not
+    verify condemns the whole note; lines of unknown keys are ignored. Raises NoteError.
+    """
+    text, lines = _split(_decode(note))
+    known = _by_line_name(keys)
+    # A dict, so that a line written twice is checked and counted once.
+    signatures = dict.fromkeys(_parse_signature(line) for line in lines)
+    good = tuple(s for s in signatures if (s.name, s.key_id) in known)
+    for signature in good:
+        _require_valid(known[signature.name, signature.key_id], signature, text)
+    if not good:
+        raise NoteError("no known key has signed the note")
+    return Note(text, good)
+
+
+def _decode(note: str | bytes) -> str:
+    try:
+        data = note.encode() if isinstance(note, str) else note
+        _require_size(data)
+        return data.decode()
+    except UnicodeError as error:
+        raise NoteError("the note is not UTF-8") from error
+
+
+def _split(note: str) -> tuple[str, list[str]]:
+    """Part text and signature lines at the last empty line: the text may have empty lines too."""
+    end = note.rfind("\n\n")
+    if end < 0 or not note.endswith("\n"):
+        raise NoteError("the note has no signature lines")
+    text, lines = note[: end + 1], note[end + 2 :]
+    if not lines:
+        raise NoteError("the note has no signature lines")
+    _require_text(text)
+    return text, lines[:-1].split("\n")
+
+
+def _parse_signature(line: str) -> Signature:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH):
+        raise NoteError("a signature line starts with a dash and a space")
+    _require_name(name)
+    try:
+        data = decode_base64(encoded)
+    except ValueError as error:
+        raise NoteError("a signature is not base64") from error
+    if len(data) <= _KEY_ID_BYTES:
+        raise NoteError("a signature is too short")
+    return Signature(name, data[:_KEY_ID_BYTES], data[_KEY_ID_BYTES:])
+
+
+def _by_line_name(keys: Sequence[VerificationKey]) -> dict[tuple[str, bytes], VerificationKey]:
+    known: dict[tuple[str, bytes], VerificationKey] = {}
+    for key in keys:
+        if key.kind != ED25519:
+            continue
+        if known.setdefault((key.name, key.key_id), key) != key:
+            raise NoteError("two different keys share a name and a key id")
+    return known
+
+
+def _require_valid(key: VerificationKey, signature: Signature, text: str) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public).verify(signature.value, text.encode())
+    except InvalidSignature as error:
+        raise NoteError(f"the signature of {key.name} is wrong") from error
+
+
+def _signature_line(signer: NoteSigner, text: str) -> str:
+    signature = signer.key.key_id + signer.private.sign(text.encode())
+    return f"{_DASH}{signer.name} {encode_base64(signature)}\n"
+
+
+def _require_name(name: str) -> None:
+    if not name or "+" in name or any(c.isspace() or c < " " for c in name):
+        raise NoteError("a key name is not empty and has no spaces or plus signs")
+
+
+def _require_text(text: str) -> None:
+    if not text.endswith("\n"):
+        raise NoteError("a note's text ends in a newline")
+    if any(c < " " and c != "\n" for c in text):
+        raise NoteError("a note has no control characters")
+
+
+def _require_size(note: bytes) -> None:
+    if len(note) > MAX_NOTE_BYTES:
+        raise NoteError("the note is too long")

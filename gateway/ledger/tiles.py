@@ -1,0 +1,287 @@
+"""C2SP tlog-tiles: the tree kept as tiles of 256 hashes; its growth, its proofs, its paths.
+
+Tile n of level l holds the hashes n*256 to n*256+255 of level l, where one hash is the root of
+256**l leaves (level 0: leaf hashes). Only full tiles are hashed into the level above. A partial
+tile is a prefix of the fuller tile that replaces it, so a store keeps one value per tile and
+overwrites it as the right edge grows.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from hashlib import sha256
+
+from gateway.ledger import tree
+from gateway.ledger.encoding import MAX_SIZE
+
+TILE_HEIGHT = 8
+TILE_WIDTH = 1 << TILE_HEIGHT
+TILE_BYTES = TILE_WIDTH * tree.HASH_BYTES
+MAX_LEVEL = 63
+# Entry lengths are written in two bytes.
+MAX_ENTRY_BYTES = 0xFFFF
+
+# (level, n) -> the tile's bytes as stored, b"" when there is none. A tile wider than the tree of
+# the asked size is welcome: its prefix is used.
+ReadTile = Callable[[int, int], bytes]
+
+# Subtrees up to this many bytes (8 hashes) are hashed anew: as cheap as finding them again.
+_SMALL_SUBTREE_BYTES = 8 * tree.HASH_BYTES
+# The right edge needs about 15 remembered subtrees a level, a proof of an old leaf 26 more.
+# 1024 keep the edge through some 40 such proofs in about 1 MB.
+_REMEMBERED_SUBTREES = 1024
+
+_PATH = re.compile(
+    r"tile/(?:entries|(?P<level>[0-9]{1,2}))/(?P<n>(?:x[0-9]{3}/){0,6}[0-9]{3})"
+    r"(?:\.p/(?P<width>[0-9]{1,3}))?",
+    re.ASCII,
+)
+
+
+class MissingTile(LookupError):
+    """The store lacks hashes that a tree of this size must have: it is damaged or pruned."""
+
+
+@dataclass(frozen=True)
+class TileAddress:
+    """What a tile path names: `level` is None for a bundle of entries; `width` is 1 to 256."""
+
+    level: int | None
+    n: int
+    width: int = TILE_WIDTH
+
+
+def append(
+    read: ReadTile, size: int, leaves: Sequence[bytes]
+) -> tuple[dict[tuple[int, int], bytes], bytes]:
+    """Append leaf hashes (32 bytes each) to a tree of `size` leaves.
+
+    Returns the changed tiles whole, by (level, n), and the new root. Reads each tile of the right
+    edge at most once and hashes O(len(leaves) + log size). Raises ValueError for hashes of another
+    length or a tree that would outgrow 2**63-1, MissingTile when the right edge is incomplete.
+    """
+    if any(len(leaf) != tree.HASH_BYTES for leaf in leaves):
+        raise ValueError("a leaf hash has exactly 32 bytes")
+    if not 0 <= size <= MAX_SIZE - len(leaves):
+        raise ValueError("the tree's size is out of range")
+    changed: dict[tuple[int, int], bytes] = {}
+    level, rising = 0, b"".join(leaves)
+    while rising:
+        rising = _extend(read, changed, level, size >> (TILE_HEIGHT * level), rising)
+        level += 1
+
+    def read_new(level: int, n: int) -> bytes:
+        return changed.get((level, n)) or read(level, n)
+
+    return changed, root(read_new, size + len(leaves))
+
+
+def root(read: ReadTile, size: int) -> bytes:
+    """Return the root of the first `size` leaves (RFC 9162 section 2.1.1).
+
+    Raises ValueError for a negative size, MissingTile when the store lacks a tile.
+    """
+    if size < 0:
+        raise ValueError("a size is not negative")
+    return _edge(cache(read), 0, size) if size else tree.EMPTY_ROOT
+
+
+def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
+    """Return the inclusion proof of leaf `index` in the first `size` leaves.
+
+    RFC 9162 section 2.1.3.1. Raises ValueError unless 0 <= index < size, MissingTile when the
+    store lacks a tile.
+    """
+    if not 0 <= index < size:
+        raise ValueError("the index lies outside the tree")
+    return _path(cache(read), 0, index, size)
+
+
+def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
+    """Return the proof that the first `size1` leaves are a prefix of the first `size2`.
+
+    RFC 9162 section 2.1.4.1; empty for equal sizes. Raises ValueError unless 0 < size1 <= size2,
+    MissingTile when the store lacks a tile.
+    """
+    if not 0 < size1 <= size2:
+        raise ValueError("the sizes do not fit a consistency proof")
+    if size1 == size2:
+        return []
+    read = cache(read)
+    # The old tree's last complete subtree, and the way from there to the new root. The verifier
+    # knows that subtree already when it is the whole old tree (size1 a power of two).
+    height = _trailing_zeros(size1)
+    index = (size1 >> height) - 1
+    start = [_node(read, height, index)] if index else []
+    return start + _path(read, height, index, size2)
+
+
+def tile_path(level: int, n: int, width: int = TILE_WIDTH) -> str:
+    """Return "tile/<level>/<n>[.p/<width>]"; raises ValueError for an impossible address."""
+    if not 0 <= level <= MAX_LEVEL:
+        raise ValueError("a tile's level is 0 to 63")
+    return f"tile/{level}/{_numbered(n, width)}"
+
+
+def entries_path(n: int, width: int = TILE_WIDTH) -> str:
+    """Return "tile/entries/<n>[.p/<width>]"; raises ValueError for an impossible address."""
+    return f"tile/entries/{_numbered(n, width)}"
+
+
+def parse_tile_path(path: str) -> TileAddress:
+    """Read a path written by `tile_path` or `entries_path`; anything else raises ValueError."""
+    match = _PATH.fullmatch(path)
+    if not match:
+        raise ValueError("not a tile path")
+    level, n, width = match["level"], match["n"], match["width"]
+    address = TileAddress(
+        level=None if level is None else int(level),
+        n=int(n.replace("x", "").replace("/", "")),
+        width=TILE_WIDTH if width is None else int(width),
+    )
+    # One address, one path: leading zeros, needless groups and ".p/256" are other spellings.
+    if _path_of(address) != path:
+        raise ValueError("not a tile path in its canonical form")
+    return address
+
+
+def available(address: TileAddress, size: int) -> bool:
+    """Tell whether a tree of `size` leaves can serve this tile.
+
+    A full tile only once it is full, or caches would keep a partial one under its name for ever;
+    a partial one for every width that the tree has or had, as a prefix of what is stored.
+    """
+    width_of_level = size >> (TILE_HEIGHT * (address.level or 0))
+    return address.n * TILE_WIDTH + address.width <= width_of_level
+
+
+def encode_entries(entries: Sequence[bytes]) -> bytes:
+    """Write a bundle of at most 256 entries, each after its length as two big-endian bytes.
+
+    Raises ValueError for more entries, or for one longer than 65,535 bytes.
+    """
+    if len(entries) > TILE_WIDTH:
+        raise ValueError("a bundle holds at most 256 entries")
+    if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
+        raise ValueError("an entry is at most 65535 bytes long")
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def decode_entries(data: bytes) -> list[bytes]:
+    """Read a bundle written by `encode_entries`; raises ValueError if it is cut off or too wide."""
+    entries: list[bytes] = []
+    position = 0
+    while position < len(data):
+        start = position + 2
+        position = start + int.from_bytes(data[position:start], "big")
+        if position > len(data) or start > len(data):
+            raise ValueError("the bundle is cut off")
+        entries.append(data[start:position])
+        if len(entries) > TILE_WIDTH:
+            raise ValueError("a bundle holds at most 256 entries")
+    return entries
+
+
+def _extend(
+    read: ReadTile, changed: dict[tuple[int, int], bytes], level: int, position: int, hashes: bytes
+) -> bytes:
+    """Add hashes to a level that has `position` of them; return the roots of the tiles filled."""
+    n, width = divmod(position, TILE_WIDTH)
+    end = width * tree.HASH_BYTES
+    row = _stored(read, level, n, end)[:end] + hashes if width else hashes
+    filled: list[bytes] = []
+    for start in range(0, len(row), TILE_BYTES):
+        tile = row[start : start + TILE_BYTES]
+        changed[level, n] = tile
+        n += 1
+        if len(tile) == TILE_BYTES:
+            filled.append(_subtree(tile))
+    return b"".join(filled)
+
+
+def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
+    """A tile as stored, which holds at least `end` bytes."""
+    tile = read(level, n)
+    if len(tile) < end:
+        raise MissingTile(f"tile {n} of level {level} has {len(tile)} bytes, not {end}")
+    return tile
+
+
+def _path(read: ReadTile, height: int, index: int, size: int) -> list[bytes]:
+    """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
+
+    Below `split`, the height where the way parts from the way to the last leaf, all siblings are
+    complete; the one just below it holds the last leaf and may be incomplete; above, the way is
+    the right edge itself and has siblings on its left only.
+    """
+    leaf = index << height
+    split = (leaf ^ (size - 1)).bit_length()
+    path = [_node(read, rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
+    if split > height:
+        start = ((size - 1) >> (split - 1)) << (split - 1)
+        path.append(_edge(read, start, size))
+    for rise in range(max(split, height), size.bit_length()):
+        if leaf >> rise & 1:
+            path.append(_node(read, rise, (leaf >> rise) - 1))
+    return path
+
+
+def _edge(read: ReadTile, start: int, size: int) -> bytes:
+    """Root of leaves start to size-1, where start ends a complete subtree wider than the rest."""
+    rest = size - start
+    height = _trailing_zeros(rest)
+    edge = _node(read, height, (size >> height) - 1)
+    while rest := rest & (rest - 1):
+        height = _trailing_zeros(rest)
+        edge = tree.node_hash(_node(read, height, (size >> height) - 1), edge)
+    return edge
+
+
+def _node(read: ReadTile, height: int, index: int) -> bytes:
+    """Root of the complete subtree over leaves index * 2**height to (index+1) * 2**height - 1."""
+    level, rise = divmod(height, TILE_HEIGHT)
+    n, offset = divmod(index << rise, TILE_WIDTH)
+    start, end = offset * tree.HASH_BYTES, (offset + (1 << rise)) * tree.HASH_BYTES
+    return _subtree(_stored(read, level, n, end)[start:end])
+
+
+def _subtree(hashes: bytes) -> bytes:
+    """Root of a complete subtree over 2**k concatenated hashes, k from 0 to 8."""
+    if len(hashes) > _SMALL_SUBTREE_BYTES:
+        return _large_subtree(hashes)
+    while len(hashes) > tree.HASH_BYTES:
+        # Two neighbours lie side by side already: this is tree.node_hash without cutting them.
+        pairs = range(0, len(hashes), 2 * tree.HASH_BYTES)
+        hashes = b"".join([sha256(b"\x01" + hashes[at : at + 64]).digest() for at in pairs])
+    return hashes
+
+
+# Remembered by content: the left parts of the right edge are the same for many appends, and the
+# halves of a subtree that has just filled up have been hashed before.
+@lru_cache(maxsize=_REMEMBERED_SUBTREES)
+def _large_subtree(hashes: bytes) -> bytes:
+    middle = len(hashes) // 2
+    return tree.node_hash(_subtree(hashes[:middle]), _subtree(hashes[middle:]))
+
+
+def _trailing_zeros(number: int) -> int:
+    return (number & -number).bit_length() - 1
+
+
+def _numbered(n: int, width: int) -> str:
+    """Write n in groups of three digits, "x001/x234/067", and the width of a partial tile."""
+    if not 0 <= n <= MAX_SIZE >> TILE_HEIGHT:
+        raise ValueError("a tile's number is out of range")
+    if not 1 <= width <= TILE_WIDTH:
+        raise ValueError("a tile's width is 1 to 256")
+    path = f"{n % 1000:03}"
+    while n := n // 1000:
+        path = f"x{n % 1000:03}/{path}"
+    return path if width == TILE_WIDTH else f"{path}.p/{width}"
+
+
+def _path_of(address: TileAddress) -> str:
+    if address.level is None:
+        return entries_path(address.n, address.width)
+    return tile_path(address.level, address.n, address.width)
