@@ -1,0 +1,1 @@
+"""Casegate: a case-sharing gateway between organisations that protect children."""

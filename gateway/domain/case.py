@@ -1,0 +1,244 @@
+"""A case: metadata about reported content, in versions, read by groups of fields.
+
+States of a case, which only its originator moves (embargo and recall are facts on it)::
+
+    draft --assess--> assessed --clear--> cleared --close--> closed --erase--> erased
+      ^                   |                  |
+      +------ revise -----+------------------+
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.marking import Marking, marking_of, strictest
+from gateway.domain.refusals import SamePerson, Unconfirmed, WrongState
+
+PROFILE = "casegate-case/1"
+
+CLEAR_MARKING = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
+"""Fields of ``marking`` that stand in clear in the signed document."""
+
+PROPERTIES: Mapping[str, str] = {
+    "matter": "routing",
+    "urgency": "routing",
+    "legal_basis": "basis",
+    "embargo": "marking",
+    "release_to": "marking",
+    "attribution": "marking",
+    "national": "marking",
+    "handling_note": "marking",
+    "review_on": "basis",
+    "retention_rule": "basis",
+    "received_at": "intake",
+    "intake_channel": "intake",
+    "reporter": "intake",
+    "originator_ref": "intake",
+}
+"""Each property disclosed on its own, in the fixed order of disclosure, and its group."""
+
+MARKING_PROPERTIES = (
+    "embargo",
+    "release_to",
+    "attribution",
+    "national",
+    "handling_note",
+    "review_on",
+    "retention_rule",
+)
+"""The disclosed properties that the case JSON keeps inside ``marking``."""
+
+ARRAYS = ("items", "statements", "subjects", "classifications", "references")
+"""Each array whose elements are disclosed one by one; the array's name is the group's."""
+
+GROUPS = ("routing", "basis", "marking", "intake", *ARRAYS)
+ROUTING = ("matter", "urgency")
+
+MACHINE_METHODS = frozenset({"hash_match", "classifier"})
+PERCEPTUAL = frozenset({"pdq", "photodna"})
+
+
+class CaseState(StrEnum):
+    """Where a case is in its originator's hands."""
+
+    DRAFT = "draft"
+    ASSESSED = "assessed"
+    CLEARED = "cleared"
+    CLOSED = "closed"
+    ERASED = "erased"
+
+
+class CaseMove(StrEnum):
+    """What the originator may do to a case."""
+
+    REVISE = "revise"
+    ASSESS = "assess"
+    CLEAR = "clear"
+    CLOSE = "close"
+
+
+CASE_MOVES: Mapping[tuple[CaseState, CaseMove], CaseState] = {
+    (CaseState.DRAFT, CaseMove.REVISE): CaseState.DRAFT,
+    (CaseState.ASSESSED, CaseMove.REVISE): CaseState.DRAFT,
+    (CaseState.CLEARED, CaseMove.REVISE): CaseState.DRAFT,
+    (CaseState.DRAFT, CaseMove.ASSESS): CaseState.ASSESSED,
+    (CaseState.ASSESSED, CaseMove.CLEAR): CaseState.CLEARED,
+    (CaseState.DRAFT, CaseMove.CLOSE): CaseState.CLOSED,
+    (CaseState.ASSESSED, CaseMove.CLOSE): CaseState.CLOSED,
+    (CaseState.CLEARED, CaseMove.CLOSE): CaseState.CLOSED,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """The originator's case: its current version and who brought it there.
+
+    ``digest`` is that of the current version's signed document. ``unconfirmed`` are the ids of
+    classifications that only a machine made (R18). ``revision`` counts changes, for
+    compare-and-set.
+    """
+
+    originator: str
+    id: UUID
+    version: int
+    digest: str
+    originator_ref: str
+    state: CaseState = CaseState.DRAFT
+    unconfirmed: frozenset[str] = frozenset()
+    assessed_by: str | None = None
+    cleared_by: str | None = None
+    revision: int = 1
+
+
+def _moved(case: Case, move: CaseMove) -> CaseState:
+    target = CASE_MOVES.get((case.state, move))
+    if target is None:
+        raise WrongState(f"a case that is {case.state} cannot be moved by '{move}'")
+    return target
+
+
+def revise(case: Case, version: int, digest: str, unconfirmed: frozenset[str]) -> Case:
+    """A new version starts again as a draft: what was assessed was the old content."""
+    return replace(
+        case,
+        state=_moved(case, CaseMove.REVISE),
+        version=version,
+        digest=digest,
+        unconfirmed=unconfirmed,
+        assessed_by=None,
+        cleared_by=None,
+    )
+
+
+def assess(case: Case, by: str, confirmed: frozenset[str]) -> Case:
+    """An analyst stands for the classification; every machine's match needs their word (R18)."""
+    state = _moved(case, CaseMove.ASSESS)
+    missing = case.unconfirmed - confirmed
+    if missing:
+        raise Unconfirmed(
+            "a match is not a finding: a person must confirm the classifications "
+            + ", ".join(sorted(missing))
+        )
+    return replace(case, state=state, unconfirmed=frozenset(), assessed_by=by)
+
+
+def clear(case: Case, by: str) -> Case:
+    """Another person than the analyst releases the case for sharing."""
+    state = _moved(case, CaseMove.CLEAR)
+    if by == case.assessed_by:
+        raise SamePerson("the person who clears a case is not the one who assessed it")
+    return replace(case, state=state, cleared_by=by)
+
+
+def close(case: Case) -> Case:
+    """The originator ends its work on the case; the caller has checked its handoffs."""
+    return replace(case, state=_moved(case, CaseMove.CLOSE))
+
+
+def unconfirmed_matches(content: Mapping[str, Any]) -> frozenset[str]:
+    """The ids of classifications that rest on a machine alone."""
+    return frozenset(
+        c["id"] for c in content.get("classifications", ()) if c["method"] in MACHINE_METHODS
+    )
+
+
+def clear_claims(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in clear in the signed document, whoever reads it."""
+    marking = content["marking"]
+    claims: dict[str, Any] = {
+        "case": content["case"],
+        "version": content["version"],
+        "profile": PROFILE,
+    }
+    if "prev" in content:
+        claims["prev"] = content["prev"]
+    return claims | {name: marking[name] for name in CLEAR_MARKING}
+
+
+def disclosed_properties(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The properties present in ``content``, in the fixed order of disclosure."""
+    source = {**content, **{k: content["marking"].get(k) for k in MARKING_PROPERTIES}}
+    return [(name, source[name]) for name in PROPERTIES if source.get(name) is not None]
+
+
+def disclosed_arrays(content: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+    """The arrays of ``content``, in the fixed order of disclosure; empty ones too."""
+    return [(name, list(content.get(name, ()))) for name in ARRAYS]
+
+
+def content_of(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """The case JSON again, from unfolded claims; parts that were withheld are absent."""
+    content = {name: claims[name] for name in ("case", "version", "prev") if name in claims}
+    content |= {n: claims[n] for n in PROPERTIES if n in claims and n not in MARKING_PROPERTIES}
+    content |= {name: claims[name] for name in ARRAYS if claims.get(name)}
+    marked = (*CLEAR_MARKING, *MARKING_PROPERTIES)
+    content["marking"] = {name: claims[name] for name in marked if name in claims}
+    return content
+
+
+@dataclass(frozen=True)
+class Element:
+    """One thing that is disclosed or withheld as a whole, as policy sees it."""
+
+    group: str
+    name: str
+    category: str
+    marking: Marking
+
+
+def element(
+    name: str, in_array: bool, value: Any, case_marking: Marking, *, police: bool
+) -> Element:
+    """Describe one disclosure; the category comes from validated content, never from a label.
+
+    ``police`` tells that the originator acts under the led regime.
+    """
+    if not in_array:
+        return Element(PROPERTIES[name], name, name, case_marking)
+    return Element(
+        group=name,
+        name=name,
+        category=_category(name, value, police=police),
+        marking=strictest([case_marking, *_own_markings(name, value, case_marking)]),
+    )
+
+
+def _category(array: str, value: Mapping[str, Any], *, police: bool) -> str:
+    match array:
+        case "items":
+            return str(value["kind"])
+        case "statements":
+            return "police_statement" if police else str(value["kind"])
+        case "subjects":
+            return str(value["category"])
+        case _:
+            return str(value["scheme"])
+
+
+def _own_markings(array: str, value: Mapping[str, Any], case_marking: Marking) -> Iterator[Marking]:
+    if "marking" in value:
+        yield marking_of({"tlp": case_marking.tlp, **value["marking"]})
+    if array == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ())):
+        yield Marking("AMBER+STRICT", frozenset())

@@ -1,0 +1,139 @@
+"""The questions that policy answers, and its answers.
+
+Entities carry derived facts only: the policy engine never parses and never builds strings
+(contracts.md 9). ``Value`` is what an attribute may hold.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Union
+
+from gateway.domain.case import Element
+from gateway.domain.handoff import Handoff
+from gateway.domain.marking import onward_rank, tlp_rank
+from gateway.domain.organisation import Organisation
+
+Value = Union[str, int, bool, frozenset[str], "Entity"]
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A principal or a resource: its type, its id, its attributes."""
+
+    type: str
+    id: str
+    attributes: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Question:
+    """May ``principal`` do ``action`` to ``resource`` in this ``context``?"""
+
+    principal: Entity
+    action: str
+    resource: Entity
+    context: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer. ``rules`` are the determining policies' ids; empty when none spoke (R2).
+
+    ``tell`` says to whom a refusal may name its rules: ``caller``, ``originator``, ``dpo``, or
+    ``nobody`` when no policy spoke. ``reasons`` are the sentences of those rules.
+    """
+
+    allowed: bool
+    rules: tuple[str, ...]
+    reasons: tuple[str, ...]
+    tell: str
+
+
+def organisation_entity(organisation: Organisation, day: date) -> Entity:
+    """An organisation as it stands on the legal date."""
+    return Entity(
+        "Organisation",
+        organisation.slug,
+        {
+            "status": str(organisation.status),
+            "standing": str(organisation.standing_on(day) or "none"),
+            "kind": organisation.kind,
+            "public_authority": organisation.public_authority,
+            "regimes": organisation.regimes,
+            "competences": organisation.competences_on(day),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """What policy may know of a case version: markings and matter, never content."""
+
+    id: str
+    tlp: str
+    handling: frozenset[str]
+    onward: str
+    purpose: frozenset[str]
+    matter: frozenset[str]
+    embargoed: bool
+    assurance: str
+    state: str
+
+
+def case_entity(case: CaseView, originator: Entity) -> Entity:
+    """A case as a resource."""
+    return Entity(
+        "Case",
+        f"{originator.id}/{case.id}",
+        {
+            "originator": originator,
+            "tlp_rank": tlp_rank(case.tlp),
+            "handling": case.handling,
+            "onward_rank": onward_rank(case.onward),
+            "purpose": case.purpose,
+            "matter": case.matter,
+            "embargoed": case.embargoed,
+            "assurance": case.assurance,
+            "state": case.state,
+        },
+    )
+
+
+def handoff_entity(handoff: Handoff, originator: Entity, recipient: Entity) -> Entity:
+    """A handoff as a resource; ``competence`` is empty for an offer to an organisation."""
+    return Entity(
+        "Handoff",
+        str(handoff.id),
+        {
+            "originator": originator,
+            "recipient": recipient,
+            "competence": handoff.address.competence or "",
+            "purpose": frozenset(handoff.purpose),
+            "state": str(handoff.state),
+        },
+    )
+
+
+def disclosure_entity(element: Element, originator: Entity) -> Entity:
+    """A disclosure as a resource: one for each distinct set of attributes, not each element."""
+    marking = element.marking
+    return Entity(
+        "Disclosure",
+        "/".join(
+            (
+                element.group,
+                element.category,
+                element.marking.tlp,
+                *sorted(element.marking.handling),
+            )
+        ),
+        {
+            "originator": originator,
+            "group": element.group,
+            "category": element.category,
+            "tlp_rank": marking.rank,
+            "handling": marking.handling,
+            "sealed": False,
+        },
+    )

@@ -1,0 +1,197 @@
+"""Who takes part: organisations, their standings and competences on a date, and their systems.
+
+Status of an organisation::
+
+    applied -> approved -> enrolled -> active <-> suspended
+                                         |             |
+                                         +----> left <-+
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from gateway.domain.refusals import NoCompetence, SeveralCompetences
+
+SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
+
+
+class Standing(StrEnum):
+    """The seat that an organisation holds in the association."""
+
+    FULL = "full"
+    ASSOCIATE = "associate"
+    OBSERVER = "observer"
+
+
+class Status(StrEnum):
+    """Where an organisation is in its life as a participant."""
+
+    APPLIED = "applied"
+    APPROVED = "approved"
+    ENROLLED = "enrolled"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Period:
+    """A half-open span of days in the gateway's civil time zone: ``start <= day < end``."""
+
+    start: date
+    end: date | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a period that holds no day."""
+        if self.end is not None and self.end <= self.start:
+            raise ValueError("a period ends after it starts")
+
+    def holds(self, day: date) -> bool:
+        """Whether ``day`` lies in the period."""
+        return self.start <= day and (self.end is None or day < self.end)
+
+    def overlaps(self, other: "Period") -> bool:
+        """Whether the two periods share a day."""
+        return (self.end is None or other.start < self.end) and (
+            other.end is None or self.start < other.end
+        )
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A standing for a time, and the decision that gave it."""
+
+    standing: Standing
+    period: Period
+    decision_ref: str
+
+
+@dataclass(frozen=True)
+class Competence:
+    """A legal mandate: what an office does about a matter in a territory, and by which act.
+
+    ``registered_by`` is the audit event that registered it: the answer to "who says so?".
+    """
+
+    id: UUID
+    organisation: str
+    function: str
+    matter: str
+    territory: str
+    legal_act: str
+    period: Period
+    registered_by: UUID
+
+    @property
+    def key(self) -> str:
+        """The name that policies compare: ``receive/csam/FR``."""
+        return competence_key(self.function, self.matter, self.territory)
+
+
+def competence_key(function: str, matter: str, territory: str) -> str:
+    """Spell a competence as one string, for the policy engine has no string building."""
+    return f"{function}/{matter}/{territory}"
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """A participant with its seats and competences, past and present.
+
+    ``kind`` is from model.md 2.1 (``hotline``, ``police_office``...); ``regimes`` is a subset of
+    ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set.
+    """
+
+    slug: str
+    name: str
+    kind: str
+    public_authority: bool
+    regimes: frozenset[str]
+    country: str
+    status: Status
+    seats: tuple[Seat, ...] = ()
+    competences: tuple[Competence, ...] = ()
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an organisation that the rules could not judge."""
+        if not SLUG.fullmatch(self.slug):
+            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+        if "led" in self.regimes and not self.public_authority:
+            raise ValueError("only a public authority acts under the led regime")
+
+    def standing_on(self, day: date) -> Standing | None:
+        """The standing held on ``day``, or None when no seat is held."""
+        held = [seat.standing for seat in self.seats if seat.period.holds(day)]
+        return held[-1] if held else None
+
+    def competences_on(self, day: date) -> frozenset[str]:
+        """The keys of the competences in force on ``day``."""
+        return frozenset(c.key for c in self.competences if c.period.holds(day))
+
+
+@dataclass(frozen=True)
+class System:
+    """A machine of an organisation that may ask for tokens, and the scopes it may ask for."""
+
+    organisation: str
+    name: str
+    scopes: frozenset[str]
+    enabled: bool = True
+
+    @property
+    def client_id(self) -> str:
+        """The OAuth client identifier: ``<organisation>.<system>``."""
+        return f"{self.organisation}.{self.name}"
+
+
+def system_of(client_id: str) -> tuple[str, str] | None:
+    """Split a client identifier into organisation and system; None when it is not one."""
+    organisation, dot, system = client_id.partition(".")
+    if dot and SLUG.fullmatch(organisation) and SLUG.fullmatch(system):
+        return organisation, system
+    return None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A client certificate that the gateway issued. ``thumbprint`` is RFC 8705's x5t#S256."""
+
+    thumbprint: str
+    serial: int
+    organisation: str
+    system: str
+    not_after: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """A named administrator, and the public key (JWK as JSON) that approves in their name."""
+
+    id: str
+    name: str
+    public_key: str
+    enabled: bool = True
+
+
+def resolve(
+    competences: Iterable[Competence], matter: str, territory: str, day: date
+) -> Competence:
+    """Find the one office that receives a matter in a territory on a day.
+
+    Raises NoCompetence or SeveralCompetences: a case is never sent on a guess (R11).
+    """
+    wanted = competence_key("receive", matter, territory)
+    found = [c for c in competences if c.key == wanted and c.period.holds(day)]
+    if not found:
+        raise NoCompetence(f"no office receives {matter} in {territory} on {day.isoformat()}")
+    if len(found) > 1:
+        names = ", ".join(sorted(c.organisation for c in found))
+        raise SeveralCompetences(
+            f"several offices receive {matter} in {territory} on {day.isoformat()}: {names}"
+        )
+    return found[0]
