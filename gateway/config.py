@@ -1,0 +1,467 @@
+"""The operator's settings: one frozen `Config`, read once from a commented TOML file.
+
+Each setting is declared once, as a field of `Config`, with its section, its documentation, its
+check and its default; `load`, `render` and the documentation all read that declaration.
+"""
+
+import dataclasses
+import ipaddress
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+DATABASE_VARIABLE = "CASEGATE_DATABASE"
+"""The one setting that the environment may override: a container's database address."""
+
+_SQLITE = "sqlite:///"
+_POSTGRESQL = "postgresql+psycopg://"
+_REQUIRED: Any = object()
+_HOST = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the setting and says what it expects."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the operator's file: where it stands, what it means, how it is checked."""
+
+    section: str
+    key: str
+    check: Callable[[Any], Any]
+    about: str
+    default: Any = _REQUIRED
+
+    @property
+    def required(self) -> bool:
+        """Whether the file must name it."""
+        return self.default is _REQUIRED
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("must be text in quotes, without control characters")
+    return value
+
+
+def _slug(value: Any) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{1,39}", _text(value), re.ASCII):
+        raise ValueError("must be 2 to 40 of a-z, 0-9 and '-', beginning with a letter")
+    return value
+
+
+def _origin(value: Any) -> str:
+    """Accept `https://host[:port]` alone, so that two spellings of one address cannot differ.
+
+    RFC 8414 section 2 forbids query and fragment in an issuer; a path would move the
+    well-known documents (section 3.1) and is refused too.
+    """
+    if not re.fullmatch(rf"https://({_HOST}|\[[0-9a-f:]+\])(:[0-9]{{1,5}})?", _text(value)):
+        raise ValueError("must be https://host or https://host:port, in lower case, nothing after")
+    _, _, port = value.removeprefix("https://").rpartition("]")[2].partition(":")
+    if port and not 0 < int(port) < 65_536:
+        raise ValueError("must name a port from 1 to 65535")
+    return value
+
+
+def _address(value: Any) -> str:
+    host_and_port(_text(value))
+    return value
+
+
+def _address_or_socket(value: Any) -> str:
+    if _text(value).startswith("unix:"):
+        if not value.startswith("unix:/"):
+            raise ValueError("must name a socket by its absolute path, as in unix:/run/x.sock")
+        return value
+    return _address(value)
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def _seconds(low: float, high: float) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value <= high:
+            raise ValueError(f"must be a number of seconds from {low} to {high}")
+        return float(value)
+
+    return check
+
+
+def _time_zone(value: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(_text(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a name of the IANA time zone database") from error
+
+
+def _log_origin(value: Any) -> str:
+    if not re.fullmatch(rf"{_HOST}(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*", _text(value), re.ASCII):
+        raise ValueError("must be a name without scheme, spaces or '+', as in gateway.example/log")
+    return value
+
+
+def _database(value: Any) -> str:
+    """Check an address; what is wrong is said without repeating it: it may hold a password."""
+    if _text(value).startswith(_POSTGRESQL):
+        return value
+    path = value.removeprefix(_SQLITE)
+    if path == value or not path or "?" in path or path == ":memory:":
+        raise ValueError(f"must be {_SQLITE}<file> or {_POSTGRESQL}<user>@<host>/<name>")
+    return value
+
+
+def _day(value: Any) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("must be a date without quotes, as in 2023-10-31")
+    return value
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that the operator decides. Made by `load`; nothing else reads the file."""
+
+    folder: Path
+    """The operator's folder, absolute: where the file stands and all derived paths begin."""
+
+    name: Annotated[
+        str,
+        Setting(
+            "gateway",
+            "name",
+            _slug,
+            "The gateway's short name. It stands in every client certificate\n"
+            "(urn:casegate:<name>:<organisation>:<system>): never change it.",
+        ),
+    ]
+    issuer: Annotated[
+        str,
+        Setting(
+            "gateway",
+            "issuer",
+            _origin,
+            "The public address, and the issuer of tokens and documents: never change it.",
+        ),
+    ]
+    log_origin: Annotated[
+        str,
+        Setting(
+            "gateway",
+            "log_origin",
+            _log_origin,
+            "The name of the transparency log, without scheme: never change it.",
+        ),
+    ]
+    civil_time_zone: Annotated[
+        ZoneInfo,
+        Setting(
+            "gateway",
+            "civil_time_zone",
+            _time_zone,
+            "The time zone in which memberships and mandates begin and end.",
+            "Europe/Paris",
+        ),
+    ]
+    public_bind: Annotated[
+        str,
+        Setting(
+            "public",
+            "bind",
+            _address,
+            "Where the public listener listens (no client certificate).",
+            "127.0.0.1:8443",
+        ),
+    ]
+    partners_bind: Annotated[
+        str,
+        Setting(
+            "partners",
+            "bind",
+            _address_or_socket,
+            "Where the partners' listener listens (client certificate required). Behind a proxy\n"
+            "that ends TLS: unix:/path of a socket, and then alone Client-Cert is believed.",
+            "127.0.0.1:8444",
+        ),
+    ]
+    partners_url: Annotated[
+        str,
+        Setting(
+            "partners",
+            "url",
+            _origin,
+            "The address that partners' systems call; published in mtls_endpoint_aliases.",
+        ),
+    ]
+    workers: Annotated[
+        int, Setting("listeners", "workers", _whole(1, 64), "Worker processes of each listener.", 2)
+    ]
+    threads: Annotated[
+        int, Setting("listeners", "threads", _whole(1, 256), "Threads of each worker.", 16)
+    ]
+    request_deadline: Annotated[
+        float,
+        Setting(
+            "listeners",
+            "request_deadline",
+            _seconds(0.5, 120),
+            "Seconds that a client has to shake hands and send a request, and again to read\n"
+            "the answer; after that the connection is cut.",
+            10,
+        ),
+    ]
+    waiters: Annotated[
+        int,
+        Setting(
+            "listeners",
+            "waiters",
+            _whole(1, 1024),
+            "Requests of one worker that may wait for the write lock; the next gets 503.",
+            32,
+        ),
+    ]
+    database_url: Annotated[
+        str,
+        Setting(
+            "database",
+            "url",
+            _database,
+            f"{_SQLITE}<file> or {_POSTGRESQL}<user>@<host>/<name>.\n"
+            f"The environment variable {DATABASE_VARIABLE} overrides it.",
+            f"{_SQLITE}casegate.db",
+        ),
+    ] = dataclasses.field(repr=False)
+    token_seconds: Annotated[
+        int,
+        Setting(
+            "limits", "token_seconds", _whole(30, 3600), "Seconds that an access token lives.", 300
+        ),
+    ]
+    body_bytes: Annotated[
+        int,
+        Setting(
+            "limits",
+            "body_bytes",
+            _whole(1024, 16 * 1024 * 1024),
+            "Largest request body in bytes.",
+            262_144,
+        ),
+    ]
+    denials_per_minute: Annotated[
+        int,
+        Setting(
+            "limits",
+            "denials_per_minute",
+            _whole(1, 100_000),
+            "Denials a minute that one organisation may have recorded as events; beyond: 429.",
+            60,
+        ),
+    ]
+    legal_date: Annotated[
+        date | None,
+        Setting(
+            "demo",
+            "legal_date",
+            _day,
+            "For demonstrations only: the day on which memberships, mandates and agreements are\n"
+            "judged, as in 2023-10-31. Every event then says so. Leave it out in operation.",
+            None,
+        ),
+    ]
+
+    @property
+    def offline(self) -> Path:
+        """The root authority; keep it off this machine between ceremonies."""
+        return self.folder / "offline"
+
+    @property
+    def issuing(self) -> Path:
+        """The issuing authorities; only `maintain` opens their keys."""
+        return self.folder / "issuing"
+
+    @property
+    def server(self) -> Path:
+        """The listeners' certificates with their keys, and OpenSSL's settings."""
+        return self.folder / "server"
+
+    @property
+    def keys(self) -> Path:
+        """Signing keys: one folder for each purpose."""
+        return self.folder / "keys"
+
+    @property
+    def people(self) -> Path:
+        """Personal signing keys of named people, until they hold them elsewhere."""
+        return self.folder / "people"
+
+    @property
+    def published(self) -> Path:
+        """What the public listener serves: authorities' certificates and revocation lists."""
+        return self.folder / "published"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file, absolute; None with PostgreSQL."""
+        if not self.database_url.startswith(_SQLITE):
+            return None
+        return Path(self.database_url.removeprefix(_SQLITE))
+
+    @property
+    def database_lock(self) -> Path | None:
+        """`<db>.lock`, locked before each writing transaction; None with PostgreSQL."""
+        file = self.database_file
+        return None if file is None else file.with_name(file.name + ".lock")
+
+    @property
+    def public_names(self) -> tuple[str, ...]:
+        """The host names and addresses for which the public listener has a certificate."""
+        return _names(self.issuer, self.public_bind)
+
+    @property
+    def partners_names(self) -> tuple[str, ...]:
+        """The host names and addresses for which the partners' listener has a certificate."""
+        return _names(self.partners_url, self.partners_bind)
+
+
+def _names(url: str, bind: str) -> tuple[str, ...]:
+    """The host of the URL, and the address bound when it is a particular one."""
+    names = [str(urlsplit(url).hostname)]
+    if not bind.startswith("unix:"):
+        host, _ = host_and_port(bind)
+        if host not in ("0.0.0.0", "::") and host not in names:  # noqa: S104 - refused, not bound
+            names.append(host)
+    return tuple(names)
+
+
+def host_and_port(bind: str) -> tuple[str, int]:
+    """Split `host:port` or `[v6 address]:port`; ValueError says what is expected."""
+    found = re.fullmatch(rf"(?:({_HOST})|\[([0-9a-f:]+)\]):([0-9]{{1,5}})", bind, re.ASCII)
+    if not found or not 0 < int(found[4]) < 65_536:
+        raise ValueError("must be host:port, as in 127.0.0.1:8443 or [::1]:8443")
+    if found[3]:
+        ipaddress.IPv6Address(found[3])
+    return found[1] or found[3], int(found[4])
+
+
+def settings() -> tuple[Setting, ...]:
+    """Every setting in the order of the file: what `render` writes and the README lists."""
+    return tuple(setting for _, setting in _declared())
+
+
+def _declared() -> Iterator[tuple[str, Setting]]:
+    for name, hint in get_type_hints(Config, include_extras=True).items():
+        for declared in getattr(hint, "__metadata__", ()):
+            yield name, declared
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the operator's file; ConfigError names the first setting that is unknown or wrong."""
+    written = _parse(path)
+    _refuse_unknown(written)
+    values: dict[str, Any] = {
+        name: _value(setting, written.get(setting.section, {})) for name, setting in _declared()
+    }
+    folder = path.absolute().parent
+    if DATABASE_VARIABLE in environ:
+        values["database_url"] = _checked(_database, environ[DATABASE_VARIABLE], DATABASE_VARIABLE)
+    values["database_url"] = _absolute(values["database_url"], folder)
+    return Config(folder=folder, **values)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist; `casegate init` makes one") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+
+
+def _refuse_unknown(written: dict[str, Any]) -> None:
+    known: dict[str, set[str]] = {}
+    for setting in settings():
+        known.setdefault(setting.section, set()).add(setting.key)
+    for section, keys in written.items():
+        if section not in known or not isinstance(keys, dict):
+            raise ConfigError(f"[{section}] is not a section of the configuration")
+        for key in keys:
+            if key not in known[section]:
+                raise ConfigError(f"[{section}] {key} is not a setting")
+
+
+def _value(setting: Setting, section: dict[str, Any]) -> Any:
+    where = f"[{setting.section}] {setting.key}"
+    if setting.key in section:
+        return _checked(setting.check, section[setting.key], where)
+    if setting.required:
+        raise ConfigError(f"{where} is missing")
+    return None if setting.default is None else setting.check(setting.default)
+
+
+def _checked(check: Callable[[Any], Any], value: Any, where: str) -> Any:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ConfigError(f"{where} {error}") from None  # the value may hold a password
+
+
+def _absolute(database_url: str, folder: Path) -> str:
+    if not database_url.startswith(_SQLITE):
+        return database_url
+    return f"{_SQLITE}{folder / database_url.removeprefix(_SQLITE)}"
+
+
+def render(**values: Any) -> str:
+    """Write the commented file that `casegate init` puts into the operator's folder.
+
+    `values` are fields of `Config` by name; `log_origin` follows from `issuer` unless given. A
+    setting left at its default is written as a comment. ConfigError as `load` raises it.
+    """
+    if "issuer" in values:
+        issuer = _checked(_origin, values["issuer"], "[gateway] issuer")
+        values.setdefault("log_origin", f"{urlsplit(issuer).netloc}/log")
+    unknown = values.keys() - {name for name, _ in _declared()}
+    if unknown:
+        raise ConfigError(f"{min(unknown)} is not a setting")
+    lines = ["# Settings of one Casegate gateway. Relative paths are relative to this folder."]
+    section = ""
+    for name, setting in _declared():
+        if setting.section != section:
+            section = setting.section
+            lines += ["", f"[{section}]"]
+        lines += [f"# {line}" for line in setting.about.split("\n")]
+        lines.append(_line(setting, values.get(name)))
+    return "\n".join(lines) + "\n"
+
+
+def _line(setting: Setting, value: Any) -> str:
+    if value is not None:
+        _checked(setting.check, value, f"[{setting.section}] {setting.key}")
+        return f"{setting.key} = {_toml(value)}"
+    if setting.required:
+        raise ConfigError(f"[{setting.section}] {setting.key} is missing")
+    shown = "" if setting.default is None else _toml(setting.default)
+    return f"# {setting.key} = {shown}".rstrip()
+
+
+def _toml(value: Any) -> str:
+    """A TOML value: of printable text and of numbers JSON's spelling is TOML's too."""
+    return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
