@@ -1,0 +1,283 @@
+"""Signing keys of the operator and of named people: made, written, loaded, one purpose each.
+
+A key serves one purpose (contracts.md 3): a verifier that trusts the token keys never sees an
+event key among them, so a signature made for one purpose cannot be shown for another.
+"""
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+ES256 = "ES256"
+ED25519 = "Ed25519"  # RFC 9864; RFC 8037 called it EdDSA
+
+_SECRET_BYTES = 32
+_LARGEST_KEY_FILE = 64 * 1024
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+
+
+class Purpose(StrEnum):
+    """What a key may sign."""
+
+    TOKEN = "token"  # access tokens  # noqa: S105 - the name of a purpose, not a secret
+    ATTEST = "attest"  # documents that the gateway signs for an organisation
+    EVENT = "event"  # notices to partners
+    LOG = "log"  # checkpoints of the transparency log
+    PERSON = "person"  # approvals by a named person
+
+
+ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
+    Purpose.TOKEN: (ES256,),
+    Purpose.ATTEST: (ES256,),
+    Purpose.EVENT: (ES256,),
+    Purpose.LOG: (ED25519,),
+    Purpose.PERSON: (ED25519, ES256),
+}
+"""The algorithms that each purpose allows; a new key takes the first."""
+
+
+class KeyFileError(Exception):
+    """A key file cannot be used; the message says what to do about it."""
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A private key with its purpose; the private part shows in no representation."""
+
+    purpose: Purpose
+    alg: str
+    kid: str
+    """RFC 7638 thumbprint of the public key, unpadded base64url."""
+    _private: PrivateKey = field(repr=False, compare=False)
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half."""
+        return self._private.public_key()
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign as JOSE does: 64 bytes, R then S for ES256 (RFC 7518 3.4), RFC 8037 for Ed25519."""
+        if isinstance(self._private, ed25519.Ed25519PrivateKey):
+            return self._private.sign(data)
+        r, s = decode_dss_signature(self._private.sign(data, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def public_jwk(self) -> dict[str, str]:
+        """The member of a JWK set (RFC 7517): kty, crv, x, y for EC, kid, use, alg."""
+        return {**_jwk(self.public_key), "kid": self.kid, "use": "sig", "alg": self.alg}
+
+    def pem(self, passphrase: bytes | None = None) -> bytes:
+        """The private key as PKCS #8 PEM, encrypted when a passphrase is given."""
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if passphrase is not None:
+            encryption = serialization.BestAvailableEncryption(passphrase)
+        return self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+        )
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """The keys of one purpose: one signs, its neighbours in time are published with it."""
+
+    current: SigningKey
+    published: tuple[SigningKey, ...] = ()
+    """The next key, shown a day before its use, and the previous, while what it signed lives."""
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The JWK set to publish, the signing key first."""
+        return jwk_set((self.current, *self.published))
+
+
+def generate_key(purpose: Purpose, alg: str | None = None) -> SigningKey:
+    """Make a key for a purpose; ValueError when the purpose does not allow `alg`."""
+    wanted = alg or ALGORITHMS[purpose][0]
+    if wanted not in ALGORITHMS[purpose]:
+        raise ValueError(f"a {purpose} key is {_either(purpose)}, not {wanted}")
+    if wanted == ED25519:
+        return _signing_key(purpose, ed25519.Ed25519PrivateKey.generate())
+    return _signing_key(purpose, ec.generate_private_key(ec.SECP256R1()))
+
+
+def generate_secret() -> bytes:
+    """32 random bytes, for a MAC or a key-encryption key."""
+    return secrets.token_bytes(_SECRET_BYTES)
+
+
+def thumbprint(jwk: dict[str, Any]) -> str:
+    """RFC 7638 thumbprint of an EC or OKP public key: SHA-256, unpadded base64url.
+
+    KeyError when a required member is missing, ValueError for another key type.
+    """
+    members = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}.get(jwk["kty"])
+    if members is None:
+        raise ValueError("the thumbprint is defined here for EC and OKP keys only")
+    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
+    return _base64url(hashlib.sha256(canonical.encode()).digest())
+
+
+def jwk_set(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
+    """A JWK set (RFC 7517 section 5) of public keys."""
+    return {"keys": [key.public_jwk() for key in keys]}
+
+
+def write_key(path: Path, key: SigningKey, passphrase: bytes | None = None) -> None:
+    """Write a private key to a new file; KeyFileError when something is there already."""
+    write_private(path, key.pem(passphrase))
+
+
+def load_key(path: Path, purpose: Purpose, passphrase: bytes | None = None) -> SigningKey:
+    """Read a private key; KeyFileError for a readable-by-others file or a key of another type."""
+    pem = read_private(path)
+    try:
+        private = serialization.load_pem_private_key(pem, passphrase)
+    except TypeError as error:  # a passphrase too few or too many
+        expected = "needs its passphrase" if passphrase is None else "has no passphrase"
+        raise KeyFileError(f"{path} {expected}") from error
+    except ValueError as error:
+        raise KeyFileError(
+            f"{path} holds no private key in PEM, or the passphrase is wrong; restore it from "
+            "its backup"
+        ) from error
+    try:
+        return _signing_key(purpose, private)
+    except ValueError as error:
+        raise KeyFileError(f"{path}: {error}; put the right key there") from error
+
+
+def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
+    """Read `current.pem`, and `next.pem` and `previous.pem` where they exist."""
+    current = load_key(folder / "current.pem", purpose)
+    neighbours = (folder / name for name in ("next.pem", "previous.pem"))
+    published = tuple(load_key(path, purpose) for path in neighbours if path.exists())
+    kids = {key.kid for key in (current, *published)}
+    if len(kids) != 1 + len(published):
+        raise KeyFileError(f"{folder} holds one key under two names; remove the copy")
+    return KeySet(current, published)
+
+
+def write_secret(path: Path, secret: bytes) -> None:
+    """Write a symmetric key, base64url on one line, to a new file."""
+    write_private(path, _base64url(secret).encode() + b"\n")
+
+
+def load_secret(path: Path) -> bytes:
+    """Read a symmetric key of 32 bytes; KeyFileError when the file holds anything else."""
+    text = read_private(path).decode("ascii", "replace")
+    found = re.fullmatch(r"([A-Za-z0-9_-]{43})\n", text, re.ASCII)
+    secret = base64.urlsafe_b64decode(f"{found[1]}=") if found else b""
+    if not found or _base64url(secret) != found[1]:
+        raise KeyFileError(f"{path} holds no secret of 32 bytes; restore it from its backup")
+    return secret
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a new file that its owner alone can read (0600), on disk when this returns.
+
+    Missing parents are made for the owner alone (0700). KeyFileError when the file exists: a key
+    is never overwritten.
+    """
+    _make_folder(path.parent)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError as error:
+        raise KeyFileError(f"{path} exists and is not overwritten; move it away first") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        _sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()  # half a key must not stand where a whole one is expected
+        raise
+
+
+def read_private(path: Path) -> bytes:
+    """Read a file that only its owner may read; KeyFileError when others may, or it is missing."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            _refuse_shared(path, status)
+            return file.read(_LARGEST_KEY_FILE)
+    except FileNotFoundError as error:
+        raise KeyFileError(
+            f"{path} does not exist; `casegate init` makes the first keys"
+        ) from error
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _refuse_shared(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise KeyFileError(f"{path} is not a file")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyFileError(f"{path} is open to others; run: chmod 600 {path}")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise KeyFileError(f"{path} belongs to another user; run: chown {os.geteuid()} {path}")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, each 0700 whatever the umask."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _signing_key(purpose: Purpose, private: Any) -> SigningKey:
+    alg = _algorithm(private)
+    if alg not in ALGORITHMS[purpose]:
+        raise ValueError(f"a {purpose} key is {_either(purpose)}, this one is {alg or 'another'}")
+    return SigningKey(purpose, alg, thumbprint(_jwk(private.public_key())), private)
+
+
+def _algorithm(private: Any) -> str | None:
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return ED25519
+    on_p256 = isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name == "secp256r1"
+    return ES256 if on_p256 else None
+
+
+def _either(purpose: Purpose) -> str:
+    return " or ".join(ALGORITHMS[purpose])
+
+
+def _jwk(public: PublicKey) -> dict[str, str]:
+    """The members that define a public key (RFC 7518 6.2.1, RFC 8037 2)."""
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": _base64url(public.public_bytes_raw())}
+    numbers = public.public_numbers()
+    x, y = (_base64url(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,262 @@
+"""Signing keys: one purpose each, private on disk, verifiable by others' libraries."""
+
+import json
+import os
+import stat
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc import jws
+from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import KeySet as JoseKeySet
+
+from gateway.keys import (
+    ALGORITHMS,
+    ED25519,
+    ES256,
+    KeyFileError,
+    Purpose,
+    generate_key,
+    generate_secret,
+    jwk_set,
+    load_key,
+    load_key_set,
+    load_secret,
+    read_private,
+    thumbprint,
+    write_key,
+    write_private,
+    write_secret,
+)
+
+EVERY_KIND = [(purpose, alg) for purpose in Purpose for alg in ALGORITHMS[purpose]]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def pem_of(private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    return private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+@pytest.mark.parametrize(("purpose", "alg"), EVERY_KIND)
+def test_another_library_verifies_what_a_key_signs(purpose: Purpose, alg: str) -> None:
+    key = generate_key(purpose, alg)
+    head, payload = b"eyJhbGciOiJ" + (b"FUzI1NiJ9" if alg == ES256 else b"FZDI1NTE5In0"), b"e30"
+    signature = key.sign(head + b"." + payload)
+    assert len(signature) == 64
+    kind = ECKey if alg == ES256 else OKPKey
+    token = b".".join((head, payload, urlsafe_b64encode(signature).rstrip(b"=")))
+    assert jws.deserialize_compact(token, kind.import_key(key.public_jwk()), [alg]).payload == b"{}"
+
+
+def test_a_key_set_is_read_by_another_library_with_its_kids() -> None:
+    keys = [generate_key(Purpose.TOKEN), generate_key(Purpose.LOG)]
+    published = jwk_set(keys)
+    read = JoseKeySet.import_key_set(published)
+    assert [key.kid for key in read] == [key.kid for key in keys]
+    assert [key.thumbprint() for key in read] == [key.kid for key in keys]
+    assert published["keys"][0].keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    assert published["keys"][1].keys() == {"kty", "crv", "x", "kid", "use", "alg"}
+    assert [entry["alg"] for entry in published["keys"]] == [ES256, ED25519]
+
+
+def test_the_thumbprint_is_that_of_rfc_8037_appendix_a3() -> None:
+    jwk = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    assert thumbprint({**jwk, "use": "sig"}) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+def test_the_thumbprint_of_another_key_type_is_refused() -> None:
+    with pytest.raises(ValueError, match="EC and OKP"):
+        thumbprint({"kty": "oct", "k": "AA"})
+
+
+def test_a_short_coordinate_is_padded_to_the_size_of_the_curve(tmp_path: Path) -> None:
+    """RFC 7518 6.2.1.2: the coordinate's octets are those of the curve, zeros in front kept."""
+    for number in range(1, 2000):
+        private = ec.derive_private_key(number, ec.SECP256R1())
+        if private.public_key().public_numbers().x < 1 << 248:
+            break
+    write_private(tmp_path / "key.pem", pem_of(private))
+    key = load_key(tmp_path / "key.pem", Purpose.TOKEN)
+    assert len(key.public_jwk()["x"]) == 43
+    assert ECKey.import_key(key.public_jwk()).thumbprint() == key.kid
+
+
+@pytest.mark.parametrize(("purpose", "alg"), EVERY_KIND)
+def test_a_written_key_is_loaded_as_the_same_key(
+    tmp_path: Path, purpose: Purpose, alg: str
+) -> None:
+    key = generate_key(purpose, alg)
+    write_key(tmp_path / "key.pem", key)
+    assert load_key(tmp_path / "key.pem", purpose) == key
+
+
+def test_a_key_with_a_passphrase_needs_it(tmp_path: Path) -> None:
+    key, path = generate_key(Purpose.PERSON), tmp_path / "key.pem"
+    write_key(path, key, b"a passphrase")
+    assert load_key(path, Purpose.PERSON, b"a passphrase") == key
+    with pytest.raises(KeyFileError, match="needs its passphrase"):
+        load_key(path, Purpose.PERSON)
+    with pytest.raises(KeyFileError, match="the passphrase is wrong"):
+        load_key(path, Purpose.PERSON, b"another")
+
+
+def test_a_passphrase_for_a_key_without_one_is_said(tmp_path: Path) -> None:
+    write_key(tmp_path / "key.pem", generate_key(Purpose.LOG))
+    with pytest.raises(KeyFileError, match="has no passphrase"):
+        load_key(tmp_path / "key.pem", Purpose.LOG, b"a passphrase")
+
+
+def test_key_files_and_their_folders_are_for_the_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "token" / "current.pem"
+    before = os.umask(0)
+    try:
+        write_key(path, generate_key(Purpose.TOKEN))
+    finally:
+        os.umask(before)
+    assert mode(path) == 0o600
+    assert (mode(path.parent), mode(path.parent.parent)) == (0o700, 0o700)
+
+
+def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    write_key(path, generate_key(Purpose.TOKEN))
+    before = path.read_bytes()
+    with pytest.raises(KeyFileError, match="exists and is not overwritten"):
+        write_key(path, generate_key(Purpose.TOKEN))
+    assert path.read_bytes() == before
+
+
+def test_a_key_is_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").symlink_to(tmp_path / "elsewhere.pem")
+    with pytest.raises(KeyFileError, match="exists"):
+        write_key(tmp_path / "key.pem", generate_key(Purpose.TOKEN))
+    assert not (tmp_path / "elsewhere.pem").exists()
+
+
+def test_half_a_key_does_not_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_key(tmp_path / "key.pem", generate_key(Purpose.TOKEN))
+    assert not (tmp_path / "key.pem").exists()
+
+
+@pytest.mark.parametrize("others", [0o640, 0o604, 0o620, 0o610])
+def test_a_key_open_to_others_is_refused_with_the_remedy(tmp_path: Path, others: int) -> None:
+    path = tmp_path / "key.pem"
+    write_key(path, generate_key(Purpose.TOKEN))
+    path.chmod(others)
+    with pytest.raises(KeyFileError, match=f"chmod 600 {path}"):
+        load_key(path, Purpose.TOKEN)
+
+
+def test_a_missing_key_says_who_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="casegate init"):
+        load_key(tmp_path / "key.pem", Purpose.TOKEN)
+
+
+def test_a_folder_is_no_key(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match=r"cannot be read|is not a file"):
+        read_private(tmp_path)
+
+
+def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
+    write_private(tmp_path / "key.pem", b"nothing of the sort\n")
+    with pytest.raises(KeyFileError, match="holds no private key"):
+        load_key(tmp_path / "key.pem", Purpose.TOKEN)
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        ec.generate_private_key(ec.SECP384R1()),
+    ],
+    ids=["RSA", "P-384"],
+)
+def test_a_key_of_an_unused_type_is_refused(
+    tmp_path: Path, private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+) -> None:
+    write_private(tmp_path / "key.pem", pem_of(private))
+    with pytest.raises(KeyFileError, match="a token key is ES256"):
+        load_key(tmp_path / "key.pem", Purpose.TOKEN)
+
+
+def test_a_log_key_does_not_serve_for_tokens_nor_a_token_key_for_the_log(tmp_path: Path) -> None:
+    write_key(tmp_path / "log.pem", generate_key(Purpose.LOG))
+    write_key(tmp_path / "token.pem", generate_key(Purpose.TOKEN))
+    with pytest.raises(KeyFileError, match="a token key is ES256, this one is Ed25519"):
+        load_key(tmp_path / "log.pem", Purpose.TOKEN)
+    with pytest.raises(KeyFileError, match="a log key is Ed25519, this one is ES256"):
+        load_key(tmp_path / "token.pem", Purpose.LOG)
+
+
+def test_a_key_of_a_wrong_type_is_not_made() -> None:
+    with pytest.raises(ValueError, match="a log key is Ed25519, not ES256"):
+        generate_key(Purpose.LOG, ES256)
+
+
+def test_the_next_key_is_published_before_it_signs(tmp_path: Path) -> None:
+    current, following = generate_key(Purpose.TOKEN), generate_key(Purpose.TOKEN)
+    write_key(tmp_path / "current.pem", current)
+    write_key(tmp_path / "next.pem", following)
+    keys = load_key_set(tmp_path, Purpose.TOKEN)
+    assert keys.current == current
+    assert [key["kid"] for key in keys.jwks()["keys"]] == [current.kid, following.kid]
+
+
+def test_a_key_set_without_a_current_key_is_refused(tmp_path: Path) -> None:
+    write_key(tmp_path / "next.pem", generate_key(Purpose.TOKEN))
+    with pytest.raises(KeyFileError, match=r"current\.pem does not exist"):
+        load_key_set(tmp_path, Purpose.TOKEN)
+
+
+def test_one_key_under_two_names_is_refused(tmp_path: Path) -> None:
+    key = generate_key(Purpose.TOKEN)
+    write_key(tmp_path / "current.pem", key)
+    write_key(tmp_path / "previous.pem", key)
+    with pytest.raises(KeyFileError, match="one key under two names"):
+        load_key_set(tmp_path, Purpose.TOKEN)
+
+
+def test_the_private_part_is_neither_shown_nor_published() -> None:
+    key = generate_key(Purpose.ATTEST)
+    secret = json.dumps({**key.public_jwk(), "shown": repr(key)})
+    assert '"d"' not in secret
+    assert "object at" not in secret
+
+
+def test_a_secret_is_loaded_as_it_was_written(tmp_path: Path) -> None:
+    secret = generate_secret()
+    write_secret(tmp_path / "retry.key", secret)
+    assert load_secret(tmp_path / "retry.key") == secret
+    assert (len(secret), mode(tmp_path / "retry.key")) == (32, 0o600)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"A" * 43,
+        b"A" * 42 + b"\n",
+        b"A" * 42 + b"B\n",  # set bits after the last byte
+        b"A" * 43 + b"\nA\n",
+        "Ａ".encode() * 43 + b"\n",
+    ],
+)
+def test_a_secret_in_another_spelling_is_refused(tmp_path: Path, text: bytes) -> None:
+    write_private(tmp_path / "retry.key", text)
+    with pytest.raises(KeyFileError, match="holds no secret"):
+        load_secret(tmp_path / "retry.key")
