@@ -1,0 +1,1 @@
+"""What outsiders verify: signed documents, log documents, receipts and the verdict on them."""

@@ -1,0 +1,30 @@
+"""Unpadded base64url (RFC 4648 section 5, RFC 7515 section 2), one spelling per value."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
+
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
+"""A SHA-256 digest: 43 characters, the last one with its two spare bits at zero."""
+
+
+def encode(data: bytes) -> str:
+    """Write bytes as base64url without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def decode(text: str) -> bytes:
+    """Read unpadded base64url; ValueError unless ``text`` is the canonical spelling."""
+    if not _ALPHABET.fullmatch(text):
+        raise ValueError("a character is outside the base64url alphabet")
+    data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    # Python drops the spare bits of the last character: two texts would mean one value.
+    if encode(data) != text:
+        raise ValueError("base64url is not in its canonical form")
+    return data
+
+
+def digest(data: bytes) -> str:
+    """The SHA-256 of ``data`` as base64url: how every document of ours is named."""
+    return encode(sha256(data).digest())

@@ -1,0 +1,403 @@
+"""Signed documents with parts that can be withheld: issue, present, verify SD-JWTs (RFC 9901).
+
+A compact document is ``header.payload.signature~disclosure~disclosure~``. Key-binding JWTs are
+refused: the reader of a presentation is named by the offer, not by a key in the document.
+Times (``exp``, ``nbf``, ``iat``) are the caller's to judge: there is no clock here.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from gateway.evidence import base64url, canonical, signature
+from gateway.evidence.signature import PublicKey
+
+MAX_TEXT = 512 * 1024
+"""The longest compact document, in characters: twice the longest request body."""
+
+SALT_BYTES = 16
+"""128 bits, so that a withheld value cannot be found by guessing (RFC 9901 9.3)."""
+
+SMALLEST_PADDING = 4
+
+_SALT = re.compile(r"[A-Za-z0-9_-]{22,}", re.ASCII)
+_RESERVED = frozenset({"_sd", "...", "_sd_alg"})
+
+
+class DocumentError(ValueError):
+    """The text is not a document that we accept; the message says which rule it breaks."""
+
+
+class UnknownKey(DocumentError):
+    """The document names a key that the verifier was not given."""
+
+
+class BadSignature(DocumentError):
+    """The signature is not the named key's over these bytes."""
+
+
+class Signer(Protocol):
+    """A private key somewhere: its id, its JOSE algorithm, and the one thing that it does."""
+
+    @property
+    def kid(self) -> str:
+        """The id under which verifiers know the public key."""
+
+    @property
+    def alg(self) -> str:
+        """ES256, PS256, EdDSA or Ed25519."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature over ``message`` in JOSE form (r||s for ECDSA, RFC 7518 3.4)."""
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """One part that can be withheld. ``name`` is None for the element of an array.
+
+    ``encoded`` is the text that travels; ``digest`` its SHA-256, which the signature covers.
+    """
+
+    encoded: str
+    digest: str
+    salt: str
+    name: str | None
+    value: Any
+
+
+@dataclass(frozen=True)
+class SdJwt:
+    """A signed document and the disclosures that are shown with it."""
+
+    issuer_signed: str
+    disclosures: tuple[Disclosure, ...]
+
+    @property
+    def digest(self) -> str:
+        """The document's name, whatever is shown: SHA-256 of ``header.payload.signature``."""
+        return base64url.digest(self.issuer_signed.encode("ascii"))
+
+    def compact(self) -> str:
+        """The text form (RFC 9901 4), always with a tilde at its end."""
+        return "~".join([self.issuer_signed, *(d.encoded for d in self.disclosures), ""])
+
+    def present(self, digests: Collection[str]) -> "SdJwt":
+        """The same document with only the disclosures named; digests it lacks are passed over."""
+        shown = tuple(d for d in self.disclosures if d.digest in digests)
+        return replace(self, disclosures=shown)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A disclosed value and where it belongs: the property, or the array, of that name."""
+
+    digest: str
+    name: str
+    in_array: bool
+    value: Any
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a signature stands for.
+
+    ``claims`` are those in clear; ``placed`` the disclosed ones, in the order of the document's
+    disclosures; ``withheld`` counts the digests without disclosure, of which some are only
+    decoys: nobody but the issuer can tell. ``content`` has everything shown in its place.
+    """
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    placed: tuple[Placed, ...]
+    withheld: int
+    content: Mapping[str, Any] = field(repr=False)
+
+
+def padded_size(count: int) -> int:
+    """The least of 4, 8, 16, 32... that holds ``count``: all that a list of digests may tell."""
+    size = SMALLEST_PADDING
+    while size < count:
+        size *= 2
+    return size
+
+
+def decoy(random: Callable[[int], bytes]) -> str:
+    """A digest that belongs to no disclosure (RFC 9901 4.2.7)."""
+    return base64url.digest(random(32))
+
+
+def seal(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
+    """Make the disclosure of a property, or of an array's element when ``name`` is None."""
+    salt = base64url.encode(random(SALT_BYTES))
+    parts = [salt, value] if name is None else [salt, name, value]
+    encoded = base64url.encode(_json(parts))
+    return Disclosure(encoded, base64url.digest(encoded.encode("ascii")), salt, name, value)
+
+
+def read_disclosure(encoded: str) -> Disclosure:
+    """Read one disclosure (RFC 9901 4.2); DocumentError when it is malformed or weakly salted."""
+    parts = _read(encoded, "a disclosure")
+    if not isinstance(parts, list) or len(parts) not in (2, 3):
+        raise DocumentError("a disclosure is not an array of two or three")
+    salt, name, value = parts[0], (parts[1] if len(parts) == 3 else None), parts[-1]
+    if not isinstance(salt, str) or not _SALT.fullmatch(salt):
+        raise DocumentError("a disclosure's salt has less than 128 bits")
+    if len(parts) == 3 and (not isinstance(name, str) or name in _RESERVED):
+        raise DocumentError("a disclosure has a name that no claim may have")
+    return Disclosure(encoded, base64url.digest(encoded.encode("ascii")), salt, name, value)
+
+
+def issue(
+    *,
+    typ: str,
+    claims: Mapping[str, Any],
+    properties: Sequence[tuple[str, Any]],
+    arrays: Sequence[tuple[str, Sequence[Any]]],
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign a document; ``claims`` in clear, each property and each array element disclosable.
+
+    The digests of the properties, and of each array, are padded with decoys to padded_size, the
+    empty ones too, so that neither number nor absence shows. The elements of an array keep
+    their order; decoys stand between them at random places. The disclosures come in the order
+    given: properties, then arrays. ``random(n)`` gives n unpredictable bytes.
+
+    Raises DocumentError when a name occurs twice or is SD-JWT's own.
+    """
+    names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
+    if len(set(names)) != len(names):
+        raise DocumentError("two claims have one name")
+    _refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
+    sealed = [seal(name, value, random) for name, value in properties]
+    payload = dict(claims)
+    payload["_sd"] = sorted(_with_decoys([d.digest for d in sealed], random))
+    payload["_sd_alg"] = "sha-256"
+    for name, values in arrays:
+        elements = [seal(None, value, random) for value in values]
+        digests = _with_decoys([d.digest for d in elements], random)
+        payload[name] = [{"...": digest} for digest in digests]
+        sealed += elements
+    return SdJwt(
+        _sign({"alg": signer.alg, "kid": signer.kid, "typ": typ}, payload, signer), (*sealed,)
+    )
+
+
+def _refuse_reserved(value: Any) -> None:
+    """Content that looks like a digest would be read as one."""
+    match value:
+        case dict():
+            if _RESERVED & value.keys():
+                raise DocumentError("a claim has a name that SD-JWT keeps for itself")
+            _refuse_reserved([*value.values()])
+        case list() | tuple():
+            for element in value:
+                _refuse_reserved(element)
+
+
+def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list[str]:
+    size = padded_size(len(digests))
+    # The slots with the smallest random keys are the real ones: every choice is as likely.
+    by_chance = sorted(range(size), key=lambda _: random(8))
+    real = set(by_chance[: len(digests)])
+    source = iter(digests)
+    return [next(source) if slot in real else decoy(random) for slot in range(size)]
+
+
+def _sign(header: Mapping[str, Any], payload: Mapping[str, Any], signer: Signer) -> str:
+    signed = f"{base64url.encode(_json(header))}.{base64url.encode(_json(payload))}"
+    return f"{signed}.{base64url.encode(signer.sign(signed.encode('ascii')))}"
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8")
+
+
+def _read(encoded: str, what: str) -> Any:
+    try:
+        return canonical.decode(base64url.decode(encoded), fractions=True)
+    except ValueError as error:
+        raise DocumentError(f"{what} cannot be read: {error}") from None
+
+
+def parse(text: str) -> SdJwt:
+    """Read a compact document without judging its signature.
+
+    Raises DocumentError: more than MAX_TEXT characters, no tilde at the end (so, a key-binding
+    JWT), a part that is not canonical base64url of strict JSON, a salt of less than 128 bits,
+    two disclosures with one digest.
+    """
+    if len(text) > MAX_TEXT:
+        raise DocumentError(f"the document is longer than {MAX_TEXT} characters")
+    issuer_signed, *encoded = text.split("~")
+    if not encoded or encoded.pop():
+        raise DocumentError("the document does not end after its disclosures, with a tilde")
+    _open(issuer_signed)
+    disclosures = tuple(read_disclosure(part) for part in encoded)
+    if len({d.digest for d in disclosures}) != len(disclosures):
+        raise DocumentError("a disclosure occurs twice")
+    return SdJwt(issuer_signed, disclosures)
+
+
+def _open(issuer_signed: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """Header, payload and signature bytes of the issuer-signed part (RFC 7515 7.1)."""
+    parts = issuer_signed.split(".")
+    if len(parts) != 3:
+        raise DocumentError("the signed part is not header, payload and signature")
+    header, payload = _read(parts[0], "the header"), _read(parts[1], "the payload")
+    if not isinstance(header, dict) or not isinstance(payload, dict):
+        raise DocumentError("header and payload are JSON objects")
+    try:
+        return header, payload, base64url.decode(parts[2])
+    except ValueError as error:
+        raise DocumentError(f"the signature cannot be read: {error}") from None
+
+
+def verify(
+    text: str,
+    *,
+    typ: str,
+    keys: Mapping[str, PublicKey],
+    audience: str | None = None,
+    issuer: str | None = None,
+) -> Verified:
+    """Verify a compact document; ``keys`` are the issuer's, by key id (RFC 9901 7.1).
+
+    ``audience`` and ``issuer`` are compared when given. Raises UnknownKey when the document's
+    key id is not in ``keys``, BadSignature when the signature fails, and DocumentError when
+    the document breaks a rule.
+    """
+    # 1. The form.
+    document = parse(text)
+    header, payload, signed = _open(document.issuer_signed)
+    # 2. The header says what we expect, and asks for nothing that we would have to understand.
+    if header.get("typ") != typ:
+        raise DocumentError(f"the document is not of the type {typ}")
+    if "crit" in header:
+        raise DocumentError("the header has critical extensions, and none is known")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or kid not in keys:
+        raise UnknownKey(f"no key {ascii(kid)[:80]} was given for the document's issuer")
+    # 3. The signature, by the algorithm that the key is for.
+    message = document.issuer_signed.rpartition(".")[0].encode("ascii")
+    if not signature.is_valid(header.get("alg"), keys[kid], message, signed):
+        raise BadSignature(f"the signature is not that of the key {kid}")
+    # 4. Disclosures fit into the payload, each at one place.
+    if payload.pop("_sd_alg", "sha-256") != "sha-256":
+        raise DocumentError("digests are SHA-256, and the document wants another function")
+    reading = _Reading(document.disclosures)
+    content = reading.fill(payload)
+    placed = reading.placed()
+    # 5. For whom and from whom, by what stands in clear (RFC 9901 9.7).
+    claims = _strip(payload)
+    _check_audience(claims, audience)
+    if issuer is not None and claims.get("iss") != issuer:
+        raise DocumentError("the document is from another issuer")
+    return Verified(header, claims, placed, reading.withheld, content)
+
+
+def _check_audience(claims: Mapping[str, Any], audience: str | None) -> None:
+    named = claims.get("aud")
+    if audience is not None and audience not in (named if isinstance(named, list) else [named]):
+        raise DocumentError("the document is for another audience")
+
+
+class _Reading:
+    """One walk through a payload: puts disclosures in place, and sees each digest once."""
+
+    def __init__(self, disclosures: Iterable[Disclosure]) -> None:
+        self._disclosures = {d.digest: d for d in disclosures}
+        self._placed: dict[str, Placed] = {}
+        self._seen: set[str] = set()
+
+    @property
+    def withheld(self) -> int:
+        return len(self._seen) - len(self._placed)
+
+    def placed(self) -> tuple[Placed, ...]:
+        """What was placed, in the order of the disclosures; all of them must have been."""
+        if len(self._placed) != len(self._disclosures):
+            raise DocumentError("a disclosure does not belong to the document")
+        return tuple(self._placed[digest] for digest in self._disclosures)
+
+    def fill(self, claims: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+        """An object with its disclosed members in place (RFC 9901 7.1, step 3)."""
+        if {"_sd_alg", "..."} & claims.keys():
+            raise DocumentError("a name that SD-JWT keeps for itself is where it may not be")
+        filled = {
+            name: self._fill_value(name, value, depth)
+            for name, value in claims.items()
+            if name != "_sd"
+        }
+        for digest in _digests(claims.get("_sd", [])):
+            disclosure = self._take(digest)
+            if disclosure is None:
+                continue
+            if disclosure.name is None or disclosure.name in filled:
+                raise DocumentError("a disclosure is not for the place where its digest stands")
+            value = self._place(disclosure, disclosure.name, depth)
+            filled[disclosure.name] = value
+        return filled
+
+    def _fill_value(self, name: str, value: Any, depth: int) -> Any:
+        # Each disclosure is shallow, but one may lead to the next without end.
+        if depth > canonical.MAX_DEPTH:
+            raise DocumentError("disclosures are nested too deeply")
+        match value:
+            case dict():
+                return self.fill(value, depth + 1)
+            case list():
+                return [e for element in value for e in self._fill_element(name, element, depth)]
+            case _:
+                return value
+
+    def _fill_element(self, name: str, element: Any, depth: int) -> list[Any]:
+        """The element, or what its digest stands for: one value, or none when it is withheld."""
+        if not (isinstance(element, dict) and element.keys() == {"..."}):
+            return [self._fill_value(name, element, depth + 1)]
+        (digest,) = _digests([element["..."]])
+        disclosure = self._take(digest)
+        if disclosure is None:
+            return []
+        if disclosure.name is not None:
+            raise DocumentError("a disclosure is not for the place where its digest stands")
+        return [self._place(disclosure, name, depth)]
+
+    def _take(self, digest: str) -> Disclosure | None:
+        if digest in self._seen:
+            raise DocumentError("a digest occurs twice in the document")
+        self._seen.add(digest)
+        return self._disclosures.get(digest)
+
+    def _place(self, disclosure: Disclosure, name: str, depth: int) -> Any:
+        value = self._fill_value(name, disclosure.value, depth + 1)
+        self._placed[disclosure.digest] = Placed(
+            disclosure.digest, name, disclosure.name is None, value
+        )
+        return value
+
+
+def _digests(values: Any) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+        raise DocumentError("digests are texts in an array")
+    return values
+
+
+def _strip(value: Any) -> Any:
+    """The same value without anything that stands for a disclosure."""
+    match value:
+        case dict():
+            return {name: _strip(member) for name, member in value.items() if name != "_sd"}
+        case list():
+            return [_strip(e) for e in value if not (isinstance(e, dict) and e.keys() == {"..."})]
+        case _:
+            return value
+
+
+def unfold(verified: Verified) -> dict[str, Any]:
+    """The claims with every disclosed property and element in its place; the caller's own copy."""
+    return copy.deepcopy(dict(verified.content))

@@ -1,0 +1,81 @@
+"""The signatures that we accept, each bound to a kind of key, and the public keys that check them.
+
+The message never chooses: its ``alg`` must be one that its key is for. ES256 for P-256 keys,
+PS256 for RSA keys of 2048 bits and more, EdDSA or Ed25519 (RFC 8037, RFC 9864) for Ed25519 keys.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAPSSAlgorithm
+
+PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
+
+MIN_RSA_BITS = 2048
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+def algorithms_of(key: PublicKey) -> frozenset[str]:
+    """The ``alg`` values that may name a signature by this key; none for a key we do not take."""
+    match key:
+        case EllipticCurvePublicKey() if isinstance(key.curve, SECP256R1):
+            return frozenset({"ES256"})
+        case RSAPublicKey() if key.key_size >= MIN_RSA_BITS:
+            return frozenset({"PS256"})
+        case Ed25519PublicKey():
+            return frozenset({"EdDSA", "Ed25519"})
+        case _:
+            return frozenset()
+
+
+def is_valid(alg: object, key: PublicKey, message: bytes, signature: bytes) -> bool:
+    """Whether ``signature`` (JOSE form: r||s for ECDSA) is the key's own over ``message``.
+
+    False, too, when ``alg`` is not for this kind of key (RFC 8725 3.1).
+    """
+    if not isinstance(alg, str) or alg not in algorithms_of(key):
+        return False
+    if isinstance(key, EllipticCurvePublicKey):
+        return ECAlgorithm(ECAlgorithm.SHA256).verify(message, key, signature)
+    if isinstance(key, RSAPublicKey):
+        return RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256).verify(message, key, signature)
+    return OKPAlgorithm().verify(message, key, signature)
+
+
+def public_keys(key_set: Any) -> dict[str, PublicKey]:
+    """Read the signature keys of a JWK set (RFC 7517) by their ``kid``.
+
+    Keys for encryption (``use`` "enc") are passed over. Raises ValueError for anything that is
+    not a JWK set, for private or symmetric members, a missing or repeated ``kid``, and keys of
+    a kind that algorithms_of does not take.
+    """
+    if not isinstance(key_set, Mapping) or not isinstance(key_set.get("keys"), list):
+        raise ValueError("not a JWK set: an object with a list of keys is expected")
+    found: dict[str, PublicKey] = {}
+    for member in key_set["keys"]:
+        if isinstance(member, Mapping) and member.get("use") == "enc":
+            continue
+        kid, key = _public_key(member)
+        if kid in found:
+            raise ValueError(f"the key id {kid} occurs twice in a JWK set")
+        found[kid] = key
+    return found
+
+
+def _public_key(member: Any) -> tuple[str, PublicKey]:
+    if not isinstance(member, Mapping) or not isinstance(member.get("kid"), str):
+        raise ValueError("each key of a JWK set is an object with a kid")
+    if _PRIVATE_MEMBERS & member.keys():
+        raise ValueError("a set of public keys holds a private or shared key")
+    try:
+        key = jwt.PyJWK(dict(member)).key
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"the key {member['kid']} cannot be read") from error
+    algorithms = algorithms_of(key)
+    if not algorithms or member.get("alg", next(iter(algorithms))) not in algorithms:
+        raise ValueError(f"the key {member['kid']} is of a kind that is not accepted")
+    return member["kid"], key

@@ -1,0 +1,106 @@
+"""Signatures: the key decides which algorithm may name it, never the message."""
+
+import json
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from gateway.evidence import signature
+from tests.evidence.ingredients import SoftwareSigner, ed25519_signer, es256
+
+MESSAGE = b"header.payload"
+RSA_KEY = rsa.generate_private_key(65537, 2048)
+SIGNERS = {
+    "ES256": es256(),
+    "PS256": SoftwareSigner("rsa", "PS256", RSA_KEY),
+    "EdDSA": ed25519_signer(),
+    "Ed25519": ed25519_signer(),
+}
+EVERY_ALG = [*SIGNERS, "none", "HS256", "RS256", "ES384", "ES256K", "", None, 1, ["ES256"]]
+
+
+def jwk(key, **members) -> dict:
+    writers = {
+        ec.EllipticCurvePublicKey: ECAlgorithm,
+        rsa.RSAPublicKey: RSAAlgorithm,
+    }
+    writer = next((w for kind, w in writers.items() if isinstance(key, kind)), OKPAlgorithm)
+    return json.loads(writer.to_jwk(key)) | members
+
+
+@pytest.mark.parametrize("alg", SIGNERS)
+def test_a_signature_is_valid_under_the_algorithms_of_its_key_and_no_other(alg):
+    signer = SIGNERS[alg]
+    key, signed = signer.private.public_key(), signer.sign(MESSAGE)
+    valid = {
+        a for a in EVERY_ALG if isinstance(a, str) and signature.is_valid(a, key, MESSAGE, signed)
+    }
+    assert valid == signature.algorithms_of(key)
+    assert alg in valid
+
+
+@pytest.mark.parametrize("alg", [None, 1])
+def test_an_algorithm_that_is_no_text_is_no_algorithm(alg):
+    key = es256().private.public_key()
+    assert not signature.is_valid(alg, key, MESSAGE, es256().sign(MESSAGE))
+
+
+@pytest.mark.parametrize("alg", SIGNERS)
+def test_a_changed_message_or_signature_is_refused(alg):
+    signer = SIGNERS[alg]
+    key, signed = signer.private.public_key(), signer.sign(MESSAGE)
+    assert not signature.is_valid(alg, key, MESSAGE + b"x", signed)
+    for tampered in (b"", signed[:-1], signed + b"\0", bytes([signed[0] ^ 1]) + signed[1:]):
+        assert not signature.is_valid(alg, key, MESSAGE, tampered)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP384R1()).public_key(),
+        ec.generate_private_key(ec.SECP256K1()).public_key(),
+        rsa.generate_private_key(65537, 1024).public_key(),  # noqa: S505  (must be refused)
+    ],
+    ids=["P-384", "secp256k1", "RSA-1024"],
+)
+def test_other_keys_have_no_algorithm(key):
+    assert signature.algorithms_of(key) == frozenset()
+    with pytest.raises(ValueError, match="not accepted"):
+        signature.public_keys({"keys": [jwk(key, kid="a")]})
+
+
+def test_a_jwk_set_is_read_by_key_id_and_keys_for_encryption_are_passed_over():
+    keys = {f"k{n}": s.private.public_key() for n, s in enumerate(SIGNERS.values())}
+    members = [jwk(key, kid=kid) for kid, key in keys.items()]
+    sealing = jwk(es256("other").private.public_key(), kid="k0", use="enc")
+    assert signature.public_keys({"keys": [sealing, *members]}) == keys
+
+
+EC = jwk(es256().private.public_key())
+
+
+@pytest.mark.parametrize(
+    "key_set",
+    [
+        None,
+        [],
+        {},
+        {"keys": {}},
+        {"keys": ["key"]},
+        {"keys": [EC]},
+        {"keys": [EC | {"kid": 1}]},
+        {"keys": [EC | {"kid": "a"}, EC | {"kid": "a"}]},
+        {"keys": [EC | {"kid": "a", "alg": "ES384"}]},
+        {"keys": [EC | {"kid": "a", "x": "AA"}]},
+        {"keys": [EC | {"kid": "a", "d": "AA"}]},
+        {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]},
+        {"keys": [{"kty": "EC", "kid": "a"}]},
+        {"keys": [{"kid": "a"}]},
+        {"keys": [{"kid": "a", "kty": []}]},
+    ],
+    ids=repr,
+)
+def test_anything_but_a_set_of_public_signature_keys_is_refused(key_set):
+    with pytest.raises(ValueError):
+        signature.public_keys(key_set)
