@@ -1,0 +1,376 @@
+"""What the actions need from outside: the caller, the sockets, and the contract of each.
+
+Adapters keep these promises and are tested against them on every store. Nothing here may be
+called outside the ``with`` block of its Work, and a Work belongs to one thread.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID
+
+from gateway.domain.case import Case
+from gateway.domain.decision import Decision, Question
+from gateway.domain.facts import Fact
+from gateway.domain.handoff import Answer, Handoff
+from gateway.domain.organisation import (
+    Certificate,
+    Competence,
+    Organisation,
+    Person,
+    System,
+)
+from gateway.evidence.event import Event
+from gateway.evidence.sd_jwt import Signer
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A partner's system, authenticated on this connection by certificate and bound token."""
+
+    organisation: str
+    system: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class LegalDay:
+    """The civil day on which memberships and mandates are judged (contracts.md 4).
+
+    ``simulated`` is true only when a demonstration's configuration set the day.
+    """
+
+    day: date
+    simulated: bool = False
+
+
+class Mode(StrEnum):
+    """What a Work may do, and so what it locks.
+
+    READ takes no lock and cannot write. WRITE holds the registry still (shared lock). REGISTRY
+    changes organisations, systems, certificates or persons and waits for all WRITE Works.
+    """
+
+    READ = "read"
+    WRITE = "write"
+    REGISTRY = "registry"
+
+
+@dataclass(frozen=True)
+class CaseVersion:
+    """One version of a case as a signed document with all of its disclosures (compact SD-JWT).
+
+    ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
+    """
+
+    originator: str
+    case: UUID
+    version: int
+    digest: str
+    document: str
+    assurance: str
+    event: UUID
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """Content that was opened: by which event, of which version, and the digests shown."""
+
+    event: UUID
+    organisation: str
+    handoff: UUID | None
+    case_digest: str
+    shown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A write that was done: its retry key, what it asked (HMAC), the event that it became."""
+
+    organisation: str
+    key: str
+    fingerprint: bytes
+    event: UUID
+
+
+@dataclass(frozen=True)
+class Head:
+    """The state of the log: how many entries, and the root over them."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class Logged:
+    """An event in the log: what it says, where it stands, and why that is so at ``head``."""
+
+    event: Event
+    index: int
+    proof: tuple[bytes, ...]
+    head: Head
+
+
+@dataclass(frozen=True)
+class SigningRequest:
+    """A certificate that was approved and waits for the process that holds the issuing key.
+
+    ``csr`` is PEM; ``certificate`` (PEM) is there once it was served; ``refusal`` when the
+    request turned out to be bad.
+    """
+
+    id: UUID
+    organisation: str
+    system: str
+    csr: str
+    approved_by: str
+    certificate: str | None = None
+    refusal: str | None = None
+
+
+class Organisations(Protocol):
+    """The registry. Changes need a Work in REGISTRY mode."""
+
+    def get(self, slug: str) -> Organisation | None:
+        """The organisation with its seats and competences, as of this transaction."""
+
+    def page(self, after: str, limit: int) -> Sequence[Organisation]:
+        """Organisations with a slug greater than ``after``, in order of slug."""
+
+    def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
+        """Every competence to receive the matter in the territory, whatever its period, of
+        organisations that are active."""
+
+    def add(self, organisation: Organisation) -> None:
+        """Store a new organisation; AlreadyExists when the slug was ever used."""
+
+    def save(self, organisation: Organisation) -> None:
+        """Replace the stored one, whose version must be one less; else Stale."""
+
+    def system(self, organisation: str, name: str) -> System | None:
+        """One registered system."""
+
+    def systems(self, organisation: str) -> Sequence[System]:
+        """All systems of an organisation, by name."""
+
+    def add_system(self, system: System) -> None:
+        """Register a system; AlreadyExists when the name is taken."""
+
+    def certificate(self, thumbprint: str) -> Certificate | None:
+        """A certificate that this gateway issued."""
+
+    def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
+        """All certificates of a system, the newest last."""
+
+    def add_certificate(self, certificate: Certificate) -> None:
+        """Record an issued certificate; AlreadyExists when known."""
+
+    def save_certificate(self, certificate: Certificate) -> None:
+        """Replace the stored one (revocation)."""
+
+    def revoked(self, after: datetime) -> Sequence[Certificate]:
+        """Revoked certificates that would still be valid after ``after``: the CRL."""
+
+    def person(self, person: str) -> Person | None:
+        """One administrator."""
+
+    def persons(self) -> Sequence[Person]:
+        """All administrators, by id."""
+
+    def add_person(self, person: Person) -> None:
+        """Enrol an administrator; AlreadyExists when the id was ever used."""
+
+
+class Cases(Protocol):
+    """Cases of originators and their versions. ``get`` in a WRITE Work locks the row."""
+
+    def get(self, originator: str, case: UUID) -> Case | None:
+        """The originator's case; in a writing Work its row is locked until the end."""
+
+    def add(self, case: Case, version: CaseVersion) -> None:
+        """Store a new case; AlreadyExists when its id or its reference is taken."""
+
+    def save(self, case: Case, version: CaseVersion | None = None) -> None:
+        """Replace the stored one, whose revision must be one less (else Stale), and add the
+        new version when there is one."""
+
+    def version(self, digest: str) -> CaseVersion | None:
+        """A case version by the digest of its document."""
+
+    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[Case]:
+        """The originator's cases with an id greater than ``after``, in order of id."""
+
+
+class Handoffs(Protocol):
+    """Handoffs, their answers, and the consultations of content."""
+
+    def get(self, handoff: UUID) -> Handoff | None:
+        """A handoff; in a writing Work its case is locked (shared) first, then its row."""
+
+    def add(self, handoff: Handoff, offer: Answer) -> None:
+        """Store a new handoff and its offer; AlreadyExists when the id is taken."""
+
+    def save(self, handoff: Handoff, answer: Answer) -> None:
+        """Replace the stored one, whose sequence must be one less (else Stale), and append
+        the answer."""
+
+    def answers(self, handoff: UUID) -> Sequence[Answer]:
+        """The offer and every answer, in order."""
+
+    def answer_of(self, event: UUID) -> Answer | None:
+        """The answer that ``event`` recorded."""
+
+    def page(
+        self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Handoff]:
+        """Handoffs received (box ``in``) or sent (``out``) with an id greater than ``after``,
+        in order of id (UUIDv7: of offer)."""
+
+    def open_of(self, originator: str, case: UUID) -> int:
+        """How many handoffs of the case are open."""
+
+    def add_consultation(self, consultation: Consultation) -> None:
+        """Remember what a consultation showed."""
+
+    def consultation(self, event: UUID) -> Consultation | None:
+        """What the consultation recorded by ``event`` showed."""
+
+
+class Log(Protocol):
+    """The audit log inside the transaction."""
+
+    def record(self, fact: Fact) -> None:
+        """Queue a fact; ``commit`` appends all of them, in order, as the last thing it does."""
+
+    def logged(self, event: UUID) -> Logged | None:
+        """A committed event with a proof at the present head."""
+
+    def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        """The organisation's own events: (its counter, event id), counter > ``after``."""
+
+    def counter(self, organisation: str) -> int:
+        """The organisation's last counter; 0 before its first event."""
+
+    def head(self) -> Head:
+        """The state of the log as of this transaction."""
+
+    def tile(self, level: int, n: int) -> bytes:
+        """A tile's present bytes (32-byte hashes); empty when there is none."""
+
+    def entries(self, start: int, end: int) -> Sequence[bytes]:
+        """The entries of indexes ``start <= i < end`` that exist."""
+
+
+class Retries(Protocol):
+    """Retry keys, scoped to an organisation."""
+
+    def get(self, organisation: str, key: str) -> Retry | None:
+        """The write that used the key."""
+
+    def add(self, retry: Retry) -> None:
+        """Remember a write; Stale when a concurrent request used the key first."""
+
+
+class Budgets(Protocol):
+    """Counts that limit callers, shared by all workers."""
+
+    def spend(self, organisation: str, window: str, limit: int) -> bool:
+        """Count one more in the window; False, and nothing counted, when ``limit`` is reached."""
+
+
+class Signing(Protocol):
+    """Certificate requests on their way to the process that alone holds the issuing key."""
+
+    def add(self, request: SigningRequest) -> None:
+        """Queue an approved request."""
+
+    def get(self, request: UUID) -> SigningRequest | None:
+        """One request, served or not."""
+
+    def pending(self, limit: int) -> Sequence[SigningRequest]:
+        """Requests not yet served, oldest first."""
+
+    def save(self, request: SigningRequest) -> None:
+        """Store the certificate or the refusal."""
+
+
+class Work(Protocol):
+    """One transaction: state and audit events together or not at all.
+
+    Leaving the ``with`` block without ``commit`` rolls back. Busy is raised on entering when too
+    many writers wait.
+    """
+
+    organisations: Organisations
+    cases: Cases
+    handoffs: Handoffs
+    log: Log
+    retries: Retries
+    budgets: Budgets
+    signing: Signing
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Roll back unless committed; release the connection."""
+
+    def commit(self) -> Sequence[Logged]:
+        """Append the recorded facts to the log, commit durably, and return where they stand.
+
+        A crash before the return leaves either everything or nothing.
+        """
+
+
+class Policy(Protocol):
+    """Decides; never raises; any trouble is a denial."""
+
+    revision: str
+
+    def decide(self, question: Question) -> Decision:
+        """Answer one question."""
+
+
+class Notary(Protocol):
+    """Signs the log's heads, and only heads that are committed (evidence.md L1)."""
+
+    def sign(self, head: Head) -> str:
+        """The checkpoint of ``head`` as a signed note."""
+
+
+class Authority(Protocol):
+    """The issuing CA; only the maintenance process and the operator's own hand hold one."""
+
+    def issue(
+        self, csr: str, organisation: str, system: str, now: datetime
+    ) -> tuple[str, Certificate]:
+        """Make a client certificate (PEM) for a request; ValueError when the request is bad."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The filled sockets that every action gets.
+
+    ``issuer`` is the gateway's public URL; ``fingerprint_key`` keys the HMAC over retried
+    requests; ``denials_per_minute`` bounds what one organisation may have recorded.
+    """
+
+    issuer: str
+    begin: Callable[[Mode], Work]
+    policy: Policy
+    attester: Signer
+    notary: Notary
+    now: Callable[[], datetime]
+    legal_day: Callable[[datetime], LegalDay]
+    new_id: Callable[[], UUID]
+    random: Callable[[int], bytes]
+    fingerprint_key: bytes
+    denials_per_minute: int = 60
