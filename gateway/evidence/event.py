@@ -1,0 +1,264 @@
+"""The log document: what stands in clear about an event, and what is only committed to.
+
+The document identifies nobody. Who took part and why are disclosures, ``[salt, kind, value]``,
+whose digests stand in ``sd``: each reader gets its own, and each can be erased while the entry
+in the log goes on verifying.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.evidence import base64url, canonical, sd_jwt
+from gateway.ledger.entry import MAX_DOCUMENT_BYTES, NONCE_BYTES
+
+VERSION = 1
+PARTY = "party"
+"""The one kind of disclosure that may repeat: an organisation, its role, its own counter."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+_TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)+", re.ASCII)
+_REQUIRED = frozenset({"v", "log", "id", "ts", "op", "typ", "result", "policy", "sd"})
+_OPTIONAL = frozenset({"handoff", "case_digest", "package", "stmt_sha256", "simulated_date"})
+
+
+class EventError(ValueError):
+    """A log document or its disclosures break a rule; the message says which."""
+
+
+@dataclass(frozen=True)
+class EventDisclosure:
+    """One sealed value of an event, and the organisations that are given it.
+
+    ``encoded`` is the text that travels; ``digest`` its SHA-256 as it stands in ``sd``.
+    """
+
+    encoded: str
+    digest: str
+    kind: str
+    value: Any
+    readers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A fact as it enters the log: the document's bytes are hashed and stored as they are."""
+
+    id: UUID
+    document: bytes
+    nonce: bytes
+    disclosures: tuple[EventDisclosure, ...]
+
+    def shown_to(self, organisation: str) -> tuple[str, ...]:
+        """The encoded disclosures that go into the organisation's receipt."""
+        return tuple(d.encoded for d in self.disclosures if organisation in d.readers)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the disclosures at hand show.
+
+    ``withheld`` counts the digests without a disclosure here: values for other readers, erased
+    ones, and decoys. Nobody but the log can tell which, so it is no count of secrets.
+    """
+
+    shown: tuple[tuple[str, Any], ...]
+    withheld: int
+
+
+def compose(
+    fact: Fact,
+    *,
+    log: str,
+    at: datetime,
+    policy: str,
+    counters: Mapping[str, int],
+    random: Callable[[int], bytes],
+) -> Event:
+    """Make the log document of a fact, with its nonce and disclosures.
+
+    ``log`` is the log's origin, ``at`` an aware time, ``policy`` the revision that decided,
+    ``counters`` the place of the event in each party's own stream (1, 2, 3...), ``random(n)``
+    gives n unpredictable bytes. The number of digests is padded to 4, 8, 16... so that it does
+    not tell how many took part. Raises EventError when the document is longer than 16 KiB.
+    """
+    disclosures = (
+        *(_party(party, counters[party.organisation], random) for party in fact.parties),
+        *(_detail(detail, random) for detail in fact.details),
+    )
+    digests = [d.digest for d in disclosures]
+    decoys = sd_jwt.padded_size(len(digests)) - len(digests)
+    clear = _clear(fact, log, at, policy)
+    clear["sd"] = sorted([*digests, *(sd_jwt.decoy(random) for _ in range(decoys))])
+    document = canonical.encode(clear)
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise EventError(f"the log document is longer than {MAX_DOCUMENT_BYTES} bytes")
+    return Event(fact.id, document, random(NONCE_BYTES), disclosures)
+
+
+def _clear(fact: Fact, log: str, at: datetime, policy: str) -> dict[str, Any]:
+    optional = {
+        "handoff": fact.handoff and str(fact.handoff),
+        "case_digest": fact.case_digest,
+        "package": fact.package,
+        "stmt_sha256": fact.statement_sha256,
+        "simulated_date": fact.simulated_date and fact.simulated_date.isoformat(),
+    }
+    return {
+        "v": VERSION,
+        "log": log,
+        "id": str(fact.id),
+        "ts": _timestamp(at),
+        "op": fact.operation.value,
+        "typ": fact.typ,
+        "result": fact.result.value,
+        "policy": policy,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def _timestamp(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise EventError("an event's time has a time zone")
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _party(party: Party, counter: int, random: Callable[[int], bytes]) -> EventDisclosure:
+    value = {"organisation": party.organisation, "role": party.role, "pseq": counter}
+    return _sealed(PARTY, value, frozenset({party.organisation}), random)
+
+
+def _detail(detail: Detail, random: Callable[[int], bytes]) -> EventDisclosure:
+    if detail.kind == PARTY:
+        raise EventError("a detail is not a party")
+    value = detail.value if isinstance(detail.value, str) else list(detail.value)
+    return _sealed(detail.kind, value, detail.readers, random)
+
+
+def _sealed(
+    kind: str, value: Any, readers: frozenset[str], random: Callable[[int], bytes]
+) -> EventDisclosure:
+    sealed = sd_jwt.seal(kind, value, random)
+    return EventDisclosure(sealed.encoded, sealed.digest, kind, value, readers)
+
+
+def read(document: bytes) -> dict[str, Any]:
+    """Read a log document; its fields are those of contracts.md 8 and nothing else.
+
+    Raises EventError unless the bytes are canonical and every field has its form: a document
+    that two readers could understand in two ways is not one of ours.
+    """
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise EventError(f"the log document is longer than {MAX_DOCUMENT_BYTES} bytes")
+    try:
+        fields = canonical.decode(document)
+        if not isinstance(fields, dict) or canonical.encode(fields) != document:
+            raise EventError("the bytes are not a canonical JSON object")
+    except ValueError as error:
+        raise EventError(f"the log document cannot be read: {error}") from None
+    if not _REQUIRED <= fields.keys() <= _REQUIRED | _OPTIONAL:
+        raise EventError("the log document does not have the fields of its version")
+    for name, value in fields.items():
+        if not _FORMS[name](value):
+            raise EventError(f"the log document's field {name} is malformed")
+    return fields
+
+
+def open_disclosures(document: bytes, encoded: Sequence[str]) -> Opened:
+    """Read the disclosures of a log document: each one's digest is in it, none twice.
+
+    A part of the disclosures is as good as all. Raises EventError for a disclosure of another
+    event, one shown twice, a second one of a kind that occurs once, or a malformed one.
+    """
+    digests = set(read(document)["sd"])
+    shown = [_disclosed(text, digests) for text in encoded]
+    kinds = [kind for kind, _ in shown if kind != PARTY]
+    if len(set(encoded)) != len(encoded) or len(set(kinds)) != len(kinds):
+        raise EventError("a disclosure occurs twice")
+    return Opened(tuple(shown), len(digests) - len(shown))
+
+
+def _disclosed(text: str, digests: set[str]) -> tuple[str, Any]:
+    try:
+        disclosure = sd_jwt.read_disclosure(text)
+    except ValueError as error:
+        raise EventError(str(error)) from None
+    if disclosure.digest not in digests:
+        raise EventError("a disclosure belongs to another event")
+    if disclosure.name is None or (disclosure.name == PARTY and not _is_party(disclosure.value)):
+        raise EventError("a disclosure is not of the form that events have")
+    return disclosure.name, disclosure.value
+
+
+def _is_party(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"organisation", "role", "pseq"}
+        and isinstance(value["organisation"], str)
+        and isinstance(value["role"], str)
+        and type(value["pseq"]) is int
+        and value["pseq"] > 0
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and base64url.DIGEST.fullmatch(value) is not None
+
+
+def _is_id(value: Any) -> bool:
+    return _is_written(value, lambda text: str(UUID(text)))
+
+
+def _is_date(value: Any) -> bool:
+    return _is_written(value, lambda text: date.fromisoformat(text).isoformat())
+
+
+def _is_time(value: Any) -> bool:
+    return (
+        isinstance(value, str)
+        and _TIME.fullmatch(value) is not None
+        and _is_written(value, lambda text: _timestamp(datetime.fromisoformat(text)))
+    )
+
+
+def _is_written(value: Any, rewrite: Callable[[str], str]) -> bool:
+    """Whether a text is exactly how its own meaning is written: readers are often kinder."""
+    try:
+        return isinstance(value, str) and rewrite(value) == value
+    except ValueError:
+        return False
+
+
+def _is_digests(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and all(_is_digest(digest) for digest in value)
+        and value == sorted(set(value))
+        and len(value) == sd_jwt.padded_size(len(value))
+    )
+
+
+_FORMS: Mapping[str, Callable[[Any], bool]] = {
+    "v": lambda value: type(value) is int and value == VERSION,
+    "log": _is_text,
+    "id": _is_id,
+    "ts": _is_time,
+    "op": lambda value: value in [str(operation) for operation in Operation],
+    "typ": lambda value: isinstance(value, str) and _TYPE.fullmatch(value) is not None,
+    "result": lambda value: value in [str(result) for result in Result],
+    "policy": _is_text,
+    "handoff": _is_id,
+    "case_digest": _is_digest,
+    "package": _is_digest,
+    "stmt_sha256": _is_digest,
+    "simulated_date": _is_date,
+    "sd": _is_digests,
+}
