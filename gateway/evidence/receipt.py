@@ -1,0 +1,119 @@
+"""A receipt: one event as its party may see it, and the proof that the log holds it.
+
+It is verified offline, from the log's public key alone. Nothing in it is trusted: the entry is
+rebuilt from the document and the nonce at hand, so that the proof of another entry proves
+nothing about this document.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.evidence import base64url, event
+from gateway.evidence.event import EventError, Opened
+from gateway.ledger import proof as tlog_proof
+from gateway.ledger.checkpoint import Checkpoint
+from gateway.ledger.entry import NONCE_BYTES, entry
+from gateway.ledger.note import ED25519, VerificationKey
+
+MAX_DISCLOSURES = 256
+"""More than any event has; it bounds the work that a receipt can ask for."""
+
+_FIELDS = frozenset({"document", "nonce", "disclosures", "proof"})
+
+
+class ReceiptError(ValueError):
+    """The receipt does not confirm what it says; the message tells why."""
+
+
+class NotAReceipt(ReceiptError):
+    """The receipt, or the document in it, is not of our form."""
+
+
+class ForeignDisclosure(ReceiptError):
+    """A disclosure does not belong to the receipt's document."""
+
+
+class UnknownLog(ReceiptError):
+    """The event is of a log whose key the verifier was not given."""
+
+
+class NotInLog(ReceiptError):
+    """The proof does not show that the log holds the event."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What travels: the document's bytes, its nonce (32 bytes), disclosures, tlog-proof text."""
+
+    document: bytes
+    nonce: bytes
+    disclosures: tuple[str, ...]
+    proof: str
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What a receipt proves: the event's fields, what was disclosed of it, and where it stands."""
+
+    event: dict[str, Any]
+    opened: Opened
+    checkpoint: Checkpoint
+    index: int
+
+
+def to_json(receipt: Receipt) -> dict[str, Any]:
+    """The receipt as JSON members: the document as text, the nonce as base64url."""
+    return {
+        "document": receipt.document.decode("utf-8"),
+        "nonce": base64url.encode(receipt.nonce),
+        "disclosures": list(receipt.disclosures),
+        "proof": receipt.proof,
+    }
+
+
+def from_json(data: Any) -> Receipt:
+    """Read the members that to_json writes, and no others; NotAReceipt when they are malformed."""
+    if not isinstance(data, Mapping) or data.keys() != _FIELDS:
+        raise NotAReceipt("a receipt has document, nonce, disclosures and proof")
+    disclosures = data["disclosures"]
+    if not isinstance(disclosures, list) or len(disclosures) > MAX_DISCLOSURES:
+        raise NotAReceipt("a receipt's disclosures are a short list")
+    if not all(
+        isinstance(v, str) for v in (*disclosures, *map(data.get, _FIELDS - {"disclosures"}))
+    ):
+        raise NotAReceipt("a receipt is made of texts")
+    try:
+        document, nonce = data["document"].encode("utf-8"), base64url.decode(data["nonce"])
+    except ValueError as error:
+        raise NotAReceipt(f"the receipt cannot be read: {error}") from None
+    if len(nonce) != NONCE_BYTES:
+        raise NotAReceipt(f"a receipt's nonce has {NONCE_BYTES} bytes")
+    return Receipt(document, nonce, tuple(disclosures), data["proof"])
+
+
+def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -> Confirmed:
+    """Check a receipt against the keys of the log ``origin``; what it proves, or a ReceiptError."""
+    # 1. The document is one of ours (NotAReceipt).
+    try:
+        fields = event.read(receipt.document)
+    except EventError as error:
+        raise NotAReceipt(str(error)) from None
+    # 2. It speaks of this log, and we hold a key for it (UnknownLog).
+    if fields["log"] != origin:
+        raise UnknownLog(f"the event is of the log {ascii(fields['log'])[:200]}")
+    if not any(key.name == origin and key.kind == ED25519 for key in log_keys):
+        raise UnknownLog(f"no key was given for the log {origin}")
+    # 3. Its disclosures belong to it (ForeignDisclosure).
+    try:
+        opened = event.open_disclosures(receipt.document, receipt.disclosures)
+    except EventError as error:
+        raise ForeignDisclosure(str(error)) from None
+    # 4. The log has signed a tree that holds the entry of this very document (NotInLog).
+    try:
+        proof = tlog_proof.parse(receipt.proof)
+        logged = entry(receipt.document, receipt.nonce)
+        checkpoint = tlog_proof.verify(proof, logged, origin, log_keys)
+    except ValueError as error:
+        raise NotInLog(f"the log does not prove that it holds the event: {error}") from None
+    return Confirmed(fields, opened, checkpoint, proof.index)
