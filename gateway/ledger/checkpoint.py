@@ -7,9 +7,9 @@ must never sign two checkpoints that no consistency proof can join.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.ledger import note, tree
+from gateway.ledger import tree
 from gateway.ledger.encoding import MAX_SIZE, decode_base64, encode_base64, parse_decimal
-from gateway.ledger.note import NoteError, NoteSigner, VerificationKey
+from gateway.ledger.note import NoteError, NoteSigner, VerificationKey, open_note, sign
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,13 @@ def parse_checkpoint(text: str) -> Checkpoint:
         raise NoteError(f"the checkpoint's size or root is malformed: {error}") from error
 
 
-def open_checkpoint(
-    signed: str | bytes, keys: Sequence[VerificationKey], origin: str
-) -> Checkpoint:
+def open_checkpoint(note: str | bytes, keys: Sequence[VerificationKey], origin: str) -> Checkpoint:
     """Check a checkpoint note of the log `origin` and return what it states.
 
     One of `keys` named like the origin must have signed: another log's key, or a witness's, is
     known but does not speak for this log. Raises NoteError.
     """
-    opened = note.open_note(signed, keys)
+    opened = open_note(note, keys)
     checkpoint = parse_checkpoint(opened.text)
     if checkpoint.origin != origin:
         raise NoteError("the checkpoint is of another log")
@@ -79,4 +77,4 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> str:
     """Sign a checkpoint with its own log's key; return the note. Raises NoteError for another."""
     if signer.name != checkpoint.origin:
         raise NoteError("the key is of another log")
-    return note.sign(checkpoint.text(), [signer])
+    return sign(checkpoint.text(), [signer])

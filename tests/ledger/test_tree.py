@@ -1,0 +1,173 @@
+import json
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.ledger.tree import (
+    EMPTY_ROOT,
+    ProofError,
+    leaf_hash,
+    node_hash,
+    root,
+    verify_consistency,
+    verify_inclusion,
+)
+from tests.ledger import rfc6962
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "merkle-proofs"
+
+bounded = settings(max_examples=150, deadline=None)
+LEAVES = rfc6962.leaves(300)
+sizes = st.integers(1, len(LEAVES))
+bits_of_a_hash = st.integers(0, 8 * 32 - 1)
+
+
+def vectors(kind: str) -> list[object]:
+    files = sorted((VECTORS / kind).rglob("*.json"))
+    assert files
+    return [pytest.param(file, id=str(file.relative_to(VECTORS))) for file in files]
+
+
+def flip(value: bytes, bit: int) -> bytes:
+    return (int.from_bytes(value, "big") ^ 1 << bit).to_bytes(len(value), "big")
+
+
+@pytest.mark.parametrize("file", vectors("inclusion"))
+def test_an_inclusion_vector_passes_or_is_refused_as_marked(file: Path) -> None:
+    vector = json.loads(file.read_text())
+    arguments = (
+        b64decode(vector["leafHash"]),
+        vector["leafIdx"],
+        vector["treeSize"],
+        [b64decode(value) for value in vector["proof"] or []],
+        b64decode(vector["root"]),
+    )
+    if vector["wantErr"]:
+        with pytest.raises(ProofError):
+            verify_inclusion(*arguments)
+    else:
+        verify_inclusion(*arguments)
+
+
+@pytest.mark.parametrize("file", vectors("consistency"))
+def test_a_consistency_vector_passes_or_is_refused_as_marked(file: Path) -> None:
+    vector = json.loads(file.read_text())
+    arguments = (
+        vector["size1"],
+        vector["size2"],
+        b64decode(vector["root1"]),
+        b64decode(vector["root2"]),
+        [b64decode(value) for value in vector["proof"] or []],
+    )
+    if vector["wantErr"]:
+        with pytest.raises(ProofError):
+            verify_consistency(*arguments)
+    else:
+        verify_consistency(*arguments)
+
+
+def test_the_empty_tree_has_the_hash_of_nothing_as_its_root() -> None:
+    assert root([]) == EMPTY_ROOT
+    assert b64decode("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=") == EMPTY_ROOT
+
+
+def test_leaves_and_nodes_are_hashed_in_separate_domains() -> None:
+    left, right = LEAVES[:2]
+    assert leaf_hash(left + right) != node_hash(left, right)
+    assert leaf_hash(b"0") == LEAVES[0]
+
+
+@pytest.mark.parametrize("size", [*range(1, 35), 63, 64, 65, 255, 256, 257, 300])
+def test_the_root_is_that_of_the_recursive_definition(size: int) -> None:
+    assert root(LEAVES[:size]) == rfc6962.mth(LEAVES[:size])
+
+
+@bounded
+@given(sizes, st.data())
+def test_an_exact_inclusion_proof_is_accepted_and_any_changed_bit_is_refused(
+    size: int, data: st.DataObject
+) -> None:
+    index = data.draw(st.integers(0, size - 1))
+    path, expected = rfc6962.path(index, LEAVES[:size]), root(LEAVES[:size])
+    verify_inclusion(LEAVES[index], index, size, path, expected)
+
+    bit = data.draw(bits_of_a_hash)
+    spoiled = [
+        (flip(LEAVES[index], bit), index, path, expected),
+        (LEAVES[index], index ^ 1 << bit % 10, path, expected),
+        (LEAVES[index], index, path, flip(expected, bit)),
+        (LEAVES[index], index, path[:-1], expected) if path else (LEAVES[1], 0, [], expected),
+        (LEAVES[index], index, [*path, LEAVES[0]], expected),
+    ]
+    if path:
+        at = data.draw(st.integers(0, len(path) - 1))
+        changed = [*path[:at], flip(path[at], bit), *path[at + 1 :]]
+        spoiled.append((LEAVES[index], index, changed, expected))
+    for leaf, number, proof, claimed in spoiled:
+        with pytest.raises(ProofError):
+            verify_inclusion(leaf, number, size, proof, claimed)
+
+
+@bounded
+@given(sizes, st.data())
+def test_an_exact_consistency_proof_is_accepted_and_any_changed_bit_is_refused(
+    size2: int, data: st.DataObject
+) -> None:
+    size1 = data.draw(st.integers(1, size2))
+    path = rfc6962.proof(size1, LEAVES[:size2])
+    old, new = root(LEAVES[:size1]), root(LEAVES[:size2])
+    verify_consistency(size1, size2, old, new, path)
+
+    bit = data.draw(bits_of_a_hash)
+    spoiled = [
+        (size1 ^ 1 << bit % 10, old, new, path),
+        (size1, flip(old, bit), new, path),
+        (size1, old, flip(new, bit), path),
+        (size1, old, new, [*path, LEAVES[0]]),
+    ]
+    if path:
+        at = data.draw(st.integers(0, len(path) - 1))
+        changed = [*path[:at], flip(path[at], bit), *path[at + 1 :]]
+        spoiled += [(size1, old, new, changed), (size1, old, new, path[:-1])]
+    for number, first, second, proof in spoiled:
+        with pytest.raises(ProofError):
+            verify_consistency(number, size2, first, second, proof)
+
+
+@pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (4, 3), (0, 0), (0, -1), (-1, 0)])
+def test_an_index_outside_the_tree_is_refused(index: int, size: int) -> None:
+    with pytest.raises(ProofError, match="outside"):
+        verify_inclusion(LEAVES[0], index, size, [], LEAVES[0])
+
+
+@pytest.mark.parametrize(("size1", "size2"), [(0, 0), (0, 1), (-1, 1), (2, 1), (1, 0), (-2, -1)])
+def test_sizes_about_which_nothing_can_be_shown_are_refused(size1: int, size2: int) -> None:
+    with pytest.raises(ProofError, match="sizes"):
+        verify_consistency(size1, size2, EMPTY_ROOT, EMPTY_ROOT, [])
+
+
+def test_two_roots_for_one_size_are_named_a_fork() -> None:
+    with pytest.raises(ProofError, match="forked"):
+        verify_consistency(2, 2, LEAVES[0], LEAVES[1], [])
+
+
+@pytest.mark.parametrize("value", [b"", bytes(31), bytes(33), bytes(64)])
+def test_a_hash_of_another_length_is_refused_wherever_it_stands(value: bytes) -> None:
+    path, expected = [LEAVES[1]], root(LEAVES[:2])
+    for leaf, proof, claimed in [
+        (value, path, expected),
+        (LEAVES[0], [value], expected),
+        (LEAVES[0], path, value),
+    ]:
+        with pytest.raises(ProofError, match="32 bytes"):
+            verify_inclusion(leaf, 0, 2, proof, claimed)
+    for old, new, proof in [
+        (value, expected, path),
+        (LEAVES[0], value, path),
+        (LEAVES[0], expected, [value]),
+    ]:
+        with pytest.raises(ProofError, match="32 bytes"):
+            verify_consistency(1, 2, old, new, proof)
