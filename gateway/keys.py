@@ -4,12 +4,10 @@ A key serves one purpose (contracts.md 3): a verifier that trusts the token keys
 event key among them, so a signature made for one purpose cannot be shown for another.
 """
 
-import base64
 import contextlib
 import hashlib
 import json
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterable
@@ -21,6 +19,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from gateway.evidence import base64url
 
 ES256 = "ES256"
 ED25519 = "Ed25519"  # RFC 9864; RFC 8037 called it EdDSA
@@ -129,7 +129,7 @@ def thumbprint(jwk: dict[str, Any]) -> str:
     if members is None:
         raise ValueError("the thumbprint is defined here for EC and OKP keys only")
     canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
-    return _base64url(hashlib.sha256(canonical.encode()).digest())
+    return base64url.encode(hashlib.sha256(canonical.encode()).digest())
 
 
 def jwk_set(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
@@ -174,15 +174,17 @@ def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
 
 def write_secret(path: Path, secret: bytes) -> None:
     """Write a symmetric key, base64url on one line, to a new file."""
-    write_private(path, _base64url(secret).encode() + b"\n")
+    write_private(path, base64url.encode(secret).encode() + b"\n")
 
 
 def load_secret(path: Path) -> bytes:
     """Read a symmetric key of 32 bytes; KeyFileError when the file holds anything else."""
     text = read_private(path).decode("ascii", "replace")
-    found = re.fullmatch(r"([A-Za-z0-9_-]{43})\n", text, re.ASCII)
-    secret = base64.urlsafe_b64decode(f"{found[1]}=") if found else b""
-    if not found or _base64url(secret) != found[1]:
+    try:
+        secret = base64url.decode(text.removesuffix("\n"))
+    except ValueError:
+        secret = b""
+    if len(secret) != _SECRET_BYTES:
         raise KeyFileError(f"{path} holds no secret of 32 bytes; restore it from its backup")
     return secret
 
@@ -273,11 +275,7 @@ def _either(purpose: Purpose) -> str:
 def _jwk(public: PublicKey) -> dict[str, str]:
     """The members that define a public key (RFC 7518 6.2.1, RFC 8037 2)."""
     if isinstance(public, ed25519.Ed25519PublicKey):
-        return {"kty": "OKP", "crv": "Ed25519", "x": _base64url(public.public_bytes_raw())}
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(public.public_bytes_raw())}
     numbers = public.public_numbers()
-    x, y = (_base64url(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    x, y = (base64url.encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
     return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

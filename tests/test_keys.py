@@ -249,7 +249,7 @@ def test_a_secret_is_loaded_as_it_was_written(tmp_path: Path) -> None:
     "text",
     [
         b"",
-        b"A" * 43,
+        b"A" * 43 + b"\n\n",
         b"A" * 42 + b"\n",
         b"A" * 42 + b"B\n",  # set bits after the last byte
         b"A" * 43 + b"\nA\n",
