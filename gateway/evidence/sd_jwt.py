@@ -287,7 +287,7 @@ def verify(
     if not signature.is_valid(header.get("alg"), keys[kid], message, signed):
         raise BadSignature(f"the signature is not that of the key {kid}")
     # 4. Disclosures fit into the payload, each at one place.
-    verified = _place(document, header, payload)
+    verified = _fit(header, payload, document.disclosures)
     # 5. For whom and from whom, by what stands in clear (RFC 9901 9.7).
     _check_audience(verified.claims, audience)
     if issuer is not None and verified.claims.get("iss") != issuer:
@@ -296,22 +296,26 @@ def verify(
 
 
 def read_unverified(text: str) -> Verified:
-    """Read a document without judging its signature: only for what we signed or checked before.
+    """Read a document without checking its signature: only one's own, verified when stored.
 
-    Raises DocumentError like verify, for everything but type, key, signature, audience, issuer.
+    All the rules on disclosures hold. Raises DocumentError.
     """
     document = parse(text)
     header, payload, _ = _open(document.issuer_signed)
-    return _place(document, header, payload)
+    return _fit(header, payload, document.disclosures)
 
 
-def _place(document: SdJwt, header: dict[str, Any], payload: dict[str, Any]) -> Verified:
-    if payload.pop("_sd_alg", "sha-256") != "sha-256":
+def _fit(
+    header: Mapping[str, Any], payload: Mapping[str, Any], disclosures: Sequence[Disclosure]
+) -> Verified:
+    """Put the disclosures into their places (RFC 9901 7.1, steps 2 to 5)."""
+    claims = dict(payload)
+    if claims.pop("_sd_alg", "sha-256") != "sha-256":
         raise DocumentError("digests are SHA-256, and the document wants another function")
-    reading = _Reading(document.disclosures)
-    content = reading.fill(payload)
+    reading = _Reading(disclosures)
+    content = reading.fill(claims)
     placed = reading.placed()
-    return Verified(header, _strip(payload), placed, reading.withheld, content)
+    return Verified(header, _strip(claims), placed, reading.withheld, content)
 
 
 def _check_audience(claims: Mapping[str, Any], audience: str | None) -> None:

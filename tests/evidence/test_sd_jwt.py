@@ -539,3 +539,11 @@ def test_what_is_unfolded_is_the_callers_own_copy():
     verified = check(made().compact())
     sd_jwt.unfold(verified)["items"].clear()
     assert len(sd_jwt.unfold(verified)["items"]) == 5
+
+
+def test_ones_own_document_is_read_without_its_key_by_the_same_rules():
+    document = made()
+    assert sd_jwt.read_unverified(document.compact()) == check(document.compact())
+    foreign = made(random=chance("other")).disclosures[0].encoded
+    with pytest.raises(DocumentError, match="does not belong"):
+        sd_jwt.read_unverified(document.compact() + foreign + "~")

@@ -1,0 +1,288 @@
+"""Signed statements about a handoff: the sender's offer, and every answer to it.
+
+An offer binds a case version and the exact disclosures that its recipient may see. An answer
+binds the handoff, the case version, the offer and the package, so that it answers nothing else.
+Who signed by which pseudonym, and the reasons, are disclosures: they can be withheld and erased.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.organisation import SLUG
+from gateway.evidence import base64url, sd_jwt
+from gateway.evidence.sd_jwt import SdJwt, Signer, Verified
+
+OFFER_TYP = "casegate-offer+sd-jwt"
+ANSWER_TYP = "casegate-answer+sd-jwt"
+CASE_TYP = "casegate-case+sd-jwt"
+
+KINDS = frozenset({"acceptance", "refusal", "redirection", "outcome", "withdrawal", "closure"})
+"""What an answer can be; ``withdrawal`` is the originator's, the others the recipient's."""
+
+_ORGANISATION = re.compile(
+    r"(?P<gateway>https://[^\s?#]+)/organisations/(?P<slug>[^/\s?#]+)", re.ASCII
+)
+
+
+class StatementError(ValueError):
+    """A statement, however well signed, does not have the claims of its type."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The claims of an offer. ``author`` and ``recipient`` are organisation ids.
+
+    ``competence`` names the mandate that was addressed, and ``resolved_by`` the event that
+    registered who holds it. ``disclosures`` are digests, the most that a presentation may show.
+    """
+
+    author: str
+    handoff: UUID
+    recipient: str
+    competence: str | None
+    resolved_by: str | None
+    case_digest: str
+    disclosures: frozenset[str]
+
+    @property
+    def package(self) -> str:
+        """The digest of the list of disclosures."""
+        return package(self.disclosures)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The claims of an answer, and what binds it. ``groups`` is None unless disclosed."""
+
+    author: str
+    kind: str
+    handoff: UUID
+    case_digest: str
+    offer_digest: str
+    package: str
+    groups: tuple[str, ...] | None
+
+
+def package(digests: Iterable[str]) -> str:
+    """Name a set of disclosures: SHA-256 of their digests, sorted and joined by LF (base64url)."""
+    return base64url.digest("\n".join(sorted(set(digests))).encode("ascii"))
+
+
+def issue_offer(
+    *,
+    issuer: str,
+    attested_for: str | None,
+    audience: str,
+    at: datetime,
+    jti: UUID | str,
+    handoff: UUID | str,
+    to: Mapping[str, Any],
+    case_digest: str,
+    disclosures: Sequence[str],
+    purpose: Sequence[str],
+    until: datetime | None,
+    by: str,
+    note: str | None,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign an offer; ``by`` and ``note`` are its disclosures.
+
+    ``issuer`` is the author's URI, or the gateway's when it attests for the organisation whose
+    URI is ``attested_for``. ``to`` has ``organisation``, and for a competence also
+    ``competence`` and ``resolved_by``. ``disclosures`` are the digests that may be shown; ``at`` and ``until``
+    are aware times, written as whole seconds (RFC 7519 2, NumericDate).
+    """
+    claims = {
+        **_heading(issuer, attested_for, audience, at, jti),
+        "handoff": str(handoff),
+        "to": dict(to),
+        "case_digest": case_digest,
+        "disclosures": sorted(set(disclosures)),
+        "purpose": list(purpose),
+    }
+    if until is not None:
+        claims["until"] = _seconds(until)
+    return sd_jwt.issue(
+        typ=OFFER_TYP,
+        claims=claims,
+        properties=_present(by=by, note=note),
+        arrays=(),
+        signer=signer,
+        random=random,
+    )
+
+
+def issue_answer(
+    *,
+    issuer: str,
+    attested_for: str | None,
+    audience: str,
+    at: datetime,
+    jti: UUID | str,
+    handoff: UUID | str,
+    case_digest: str,
+    offer_digest: str,
+    package: str,
+    kind: str,
+    by: str,
+    reason: str | None = None,
+    conditions: Sequence[str] | str | None = None,
+    groups: Sequence[str] | None = None,
+    code: str | None = None,
+    items: Sequence[str] | None = None,
+    note: str | None = None,
+    evidence_ref: str | None = None,
+    to: Mapping[str, Any] | str | None = None,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign an answer of one of KINDS (else StatementError); issuer and times as in issue_offer.
+
+    In clear stands only what binds it; all from ``by`` to ``to`` are disclosures, those that
+    are None left out: what was decided about whom and why is for the parties.
+    """
+    if kind not in KINDS:
+        raise StatementError("an answer is of a known kind")
+    claims = {
+        **_heading(issuer, attested_for, audience, at, jti),
+        "handoff": str(handoff),
+        "case_digest": case_digest,
+        "offer_digest": offer_digest,
+        "package": package,
+        "kind": kind,
+    }
+    properties = _present(
+        by=by,
+        reason=reason,
+        conditions=conditions,
+        groups=groups,
+        code=code,
+        items=items,
+        note=note,
+        evidence_ref=evidence_ref,
+        to=to,
+    )
+    return sd_jwt.issue(
+        typ=ANSWER_TYP,
+        claims=claims,
+        properties=properties,
+        arrays=(),
+        signer=signer,
+        random=random,
+    )
+
+
+def _heading(
+    issuer: str, attested_for: str | None, audience: str, at: datetime, jti: UUID | str
+) -> dict[str, Any]:
+    attested = {} if attested_for is None else {"attested_for": attested_for}
+    return {"iss": issuer, **attested, "aud": audience, "iat": _seconds(at), "jti": str(jti)}
+
+
+def _seconds(at: datetime) -> int:
+    if at.tzinfo is None:
+        raise StatementError("a statement's time has a time zone")
+    return int(at.timestamp())
+
+
+def _present(**properties: Any) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in properties.items() if value is not None]
+
+
+def author(claims: Mapping[str, Any]) -> str:
+    """The id of the organisation whose word a document is.
+
+    The organisation's URI, ``<gateway>/organisations/<id>``, is ``attested_for`` where the
+    gateway signed, else ``iss``. Raises StatementError for anything else, and for a gateway
+    that speaks for another gateway's organisation.
+    """
+    issuer, attested = claims.get("iss"), claims.get("attested_for")
+    uri = attested if "attested_for" in claims else issuer
+    found = _ORGANISATION.fullmatch(uri) if isinstance(uri, str) else None
+    if found is None or not SLUG.fullmatch(found["slug"]):
+        raise StatementError("the document does not say whose word it is")
+    if attested is not None and found["gateway"] != issuer:
+        raise StatementError("a gateway attests only for its own organisations")
+    return found["slug"]
+
+
+def read_offer(verified: Verified) -> Offer:
+    """The claims of a verified offer; StatementError when one is missing or malformed."""
+    claims = verified.claims
+    to = claims.get("to")
+    if not isinstance(to, dict) or not to.keys() <= {"organisation", "competence", "resolved_by"}:
+        raise StatementError("an offer says to whom it is made")
+    disclosures = claims.get("disclosures")
+    if not isinstance(disclosures, list):
+        raise StatementError("an offer lists what may be shown")
+    return Offer(
+        author=author(claims),
+        handoff=_id(claims, "handoff"),
+        recipient=_slug(to, "organisation"),
+        competence=_text(to, "competence") if "competence" in to else None,
+        resolved_by=_text(to, "resolved_by") if "resolved_by" in to else None,
+        case_digest=_digest(claims.get("case_digest")),
+        disclosures=frozenset(_digest(digest) for digest in disclosures),
+    )
+
+
+def read_answer(verified: Verified) -> Answer:
+    """The claims of a verified answer; StatementError when one is missing or malformed."""
+    claims = verified.claims
+    kind = _text(claims, "kind")
+    if kind not in KINDS:
+        raise StatementError("an answer is of a known kind")
+    return Answer(
+        author=author(claims),
+        kind=kind,
+        handoff=_id(claims, "handoff"),
+        case_digest=_digest(claims.get("case_digest")),
+        offer_digest=_digest(claims.get("offer_digest")),
+        package=_digest(claims.get("package")),
+        groups=_groups(verified),
+    )
+
+
+def _groups(verified: Verified) -> tuple[str, ...] | None:
+    for placed in verified.placed:
+        if placed.name == "groups":
+            if not isinstance(placed.value, list):
+                raise StatementError("the groups of an acceptance are a list")
+            return tuple(str(group) for group in placed.value)
+    return None
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str):
+        raise StatementError(f"the statement's {name} is missing or malformed")
+    return value
+
+
+def _slug(claims: Mapping[str, Any], name: str) -> str:
+    value = _text(claims, name)
+    if not SLUG.fullmatch(value):
+        raise StatementError(f"the statement's {name} is not an organisation")
+    return value
+
+
+def _id(claims: Mapping[str, Any], name: str) -> UUID:
+    value = _text(claims, name)
+    try:
+        found = UUID(value)
+    except ValueError:
+        raise StatementError(f"the statement's {name} is not an id") from None
+    if str(found) != value:
+        raise StatementError(f"the statement's {name} is not spelled as ids are")
+    return found
+
+
+def _digest(value: Any) -> str:
+    if not isinstance(value, str) or not base64url.DIGEST.fullmatch(value):
+        raise StatementError("a digest in the statement is missing or malformed")
+    return value
