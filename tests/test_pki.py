@@ -241,6 +241,15 @@ def test_a_request_signed_with_another_key_is_refused() -> None:
         issue_for(bytes(body))
 
 
+def test_a_request_with_any_byte_changed_is_refused() -> None:
+    good = request().public_bytes(serialization.Encoding.DER)
+    for place in range(len(good)):
+        changed = bytearray(good)
+        changed[place] ^= 0x01
+        with pytest.raises(CsrRefused):
+            issue_for(bytes(changed))
+
+
 def test_a_request_for_a_key_we_do_not_use_is_refused() -> None:
     for key in (
         ec.generate_private_key(ec.SECP384R1()),
