@@ -49,13 +49,11 @@ def parse_checkpoint(text: str) -> Checkpoint:
     lines = text[:-1].split("\n")
     if len(lines) < 3 or "" in lines:
         raise NoteError("a checkpoint has at least three lines, none of them empty")
-    origin, size, root = lines[:3]
     try:
-        return Checkpoint(origin, parse_decimal(size), decode_base64(root))
-    except NoteError:
-        raise
+        size, root = parse_decimal(lines[1]), decode_base64(lines[2])
     except ValueError as error:
         raise NoteError(f"the checkpoint's size or root is malformed: {error}") from error
+    return Checkpoint(lines[0], size, root)
 
 
 def open_checkpoint(note: str | bytes, keys: Sequence[VerificationKey], origin: str) -> Checkpoint:

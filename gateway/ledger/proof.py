@@ -66,20 +66,16 @@ def parse(text: bytes | str) -> TlogProof:
     magic, *lines = header.split("\n")
     if magic != _MAGIC:
         raise ProofError("not a tlog-proof of version 1")
-    extra = lines.pop(0) if lines and lines[0].startswith("extra ") else None
+    extra_line = lines.pop(0) if lines and lines[0].startswith("extra ") else None
     if not lines or not lines[0].startswith("index "):
         raise ProofError("the proof has no index")
     try:
-        return TlogProof(
-            index=parse_decimal(lines[0].removeprefix("index ")),
-            hashes=tuple(decode_base64(line) for line in lines[1:]),
-            checkpoint_note=checkpoint_note,
-            extra=None if extra is None else decode_base64(extra.removeprefix("extra ")),
-        )
-    except ProofError:
-        raise
+        index = parse_decimal(lines[0].removeprefix("index "))
+        hashes = tuple(decode_base64(line) for line in lines[1:])
+        extra = None if extra_line is None else decode_base64(extra_line.removeprefix("extra "))
     except ValueError as error:
         raise ProofError(f"the proof is malformed: {error}") from error
+    return TlogProof(index, hashes, checkpoint_note, extra)
 
 
 def verify(

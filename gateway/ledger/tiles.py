@@ -175,7 +175,7 @@ def decode_entries(data: bytes) -> list[bytes]:
     while position < len(data):
         start = position + 2
         position = start + int.from_bytes(data[position:start], "big")
-        if position > len(data) or start > len(data):
+        if position > len(data):
             raise ValueError("the bundle is cut off")
         entries.append(data[start:position])
         if len(entries) > TILE_WIDTH:
@@ -211,17 +211,18 @@ def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
 def _path(read: ReadTile, height: int, index: int, size: int) -> list[bytes]:
     """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
 
-    Below `split`, the height where the way parts from the way to the last leaf, all siblings are
-    complete; the one just below it holds the last leaf and may be incomplete; above, the way is
-    the right edge itself and has siblings on its left only.
+    `split` is the height where this way meets the way from the last leaf. Below it all siblings
+    are complete, but for the one that holds the last leaf; from there on the way is the right
+    edge itself and has siblings on its left only. (The subtree is never one that holds more than
+    the last leaf: a consistency proof starts left of it.)
     """
     leaf = index << height
     split = (leaf ^ (size - 1)).bit_length()
     path = [_node(read, rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
-    if split > height:
+    if split:
         start = ((size - 1) >> (split - 1)) << (split - 1)
         path.append(_edge(read, start, size))
-    for rise in range(max(split, height), size.bit_length()):
+    for rise in range(split, size.bit_length()):
         if leaf >> rise & 1:
             path.append(_node(read, rise, (leaf >> rise) - 1))
     return path

@@ -113,6 +113,7 @@ def test_extension_lines_of_other_logs_are_passed_over_and_ours_has_none() -> No
         f"o\n1\n{b64encode(bytes(33)).decode()}\n",
         f"o\x00\n1\n{ROOT64}\n",
         f"o\n0\n{ROOT64}\n",
+        f"o\n1\n{ROOT64}\nan extension cut off",
     ],
 )
 def test_a_checkpoint_written_otherwise_is_refused(text: str) -> None:

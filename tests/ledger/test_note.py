@@ -254,6 +254,7 @@ SIGNATURE = SIGNED.rpartition(" ")[2]
         pytest.param(SIGNED[:-1] + " \n", id="a space after the signature"),
         pytest.param(SIGNED[:-2] + "\n", id="padding cut"),
         pytest.param(SIGNED + "remark\n", id="another line after"),
+        pytest.param(SIGNED + line("a", bytes(9))[2:], id="an unknown line without a dash"),
         pytest.param(SIGNED + line("a+b", bytes(9)), id="an unknown name with a plus"),
         pytest.param(SIGNED + line("a\u00a0b", bytes(9)), id="an unknown name with a hard space"),
         pytest.param(SIGNED + line("a", bytes(4)), id="an unknown line without signature"),

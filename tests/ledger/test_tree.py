@@ -149,6 +149,13 @@ def test_sizes_about_which_nothing_can_be_shown_are_refused(size1: int, size2: i
         verify_consistency(size1, size2, EMPTY_ROOT, EMPTY_ROOT, [])
 
 
+def test_hashes_left_over_after_the_root_are_named() -> None:
+    with pytest.raises(ProofError, match="too long"):
+        verify_inclusion(LEAVES[0], 0, 2, [LEAVES[1], LEAVES[2]], root(LEAVES[:2]))
+    with pytest.raises(ProofError, match="too long"):
+        verify_consistency(1, 2, LEAVES[0], root(LEAVES[:2]), [LEAVES[1], LEAVES[2]])
+
+
 def test_two_roots_for_one_size_are_named_a_fork() -> None:
     with pytest.raises(ProofError, match="forked"):
         verify_consistency(2, 2, LEAVES[0], LEAVES[1], [])
