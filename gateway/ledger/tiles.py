@@ -229,7 +229,7 @@ def _path(read: ReadTile, height: int, index: int, size: int) -> list[bytes]:
 
 
 def _edge(read: ReadTile, start: int, size: int) -> bytes:
-    """Root of leaves start to size-1, where start ends a complete subtree wider than the rest."""
+    """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
     rest = size - start
     height = _trailing_zeros(rest)
     edge = _node(read, height, (size >> height) - 1)
