@@ -82,3 +82,39 @@ class Fact:
         names = [party.organisation for party in self.parties]
         if not names or len(set(names)) != len(names):
             raise ValueError("an event has at least one party, and each organisation once")
+
+
+EVENTS: dict[str, tuple[str, Operation]] = {
+    "case.submit": ("case.submitted", Operation.COLLECTION),
+    "case.read": ("case.read", Operation.CONSULTATION),
+    "case.assess": ("case.assessed", Operation.ALTERATION),
+    "case.clear": ("case.cleared", Operation.ALTERATION),
+    "case.close": ("case.closed", Operation.ALTERATION),
+    "case.consult": ("case.consulted", Operation.CONSULTATION),
+    "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
+    "handoff.read": ("handoff.read", Operation.CONSULTATION),
+    "handoff.accept": ("handoff.accepted", Operation.COLLECTION),
+    "handoff.refuse": ("handoff.refused", Operation.ALTERATION),
+    "handoff.redirect": ("handoff.redirected", Operation.ALTERATION),
+    "handoff.outcome": ("handoff.outcome", Operation.ALTERATION),
+    "handoff.withdraw": ("handoff.withdrawn", Operation.ALTERATION),
+    "handoff.close": ("handoff.closed", Operation.ALTERATION),
+    "directory.read": ("directory.read", Operation.CONSULTATION),
+    "events.read": ("events.read", Operation.LOG_ACCESS),
+    "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
+    "organisation.admit": ("organisation.admitted", Operation.REGISTRY_CHANGE),
+    "organisation.suspend": ("organisation.suspended", Operation.REGISTRY_CHANGE),
+    "organisation.reinstate": ("organisation.reinstated", Operation.REGISTRY_CHANGE),
+    "standing.grant": ("standing.granted", Operation.REGISTRY_CHANGE),
+    "standing.end": ("standing.ended", Operation.REGISTRY_CHANGE),
+    "competence.grant": ("competence.granted", Operation.REGISTRY_CHANGE),
+    "competence.end": ("competence.ended", Operation.REGISTRY_CHANGE),
+    "system.register": ("system.registered", Operation.REGISTRY_CHANGE),
+    "certificate.issue": ("certificate.approved", Operation.KEY_EVENT),
+    "certificate.revoke": ("certificate.revoked", Operation.KEY_EVENT),
+    "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
+    "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
+}
+"""Each action and the event that it becomes, whatever its result; read actions become one only
+when they are refused (a read that is allowed opens no content). The last two are the gateway's
+own: its founding, and the certificate that the holder of the issuing key made."""

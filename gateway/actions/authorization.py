@@ -1,0 +1,314 @@
+"""One turn of a caller: ask the policy before the first write, record a denial, then refuse.
+
+Every action of a partner runs through ``write`` or ``read``. Inside, ``authorize`` asks the
+policy; a "no" rolls the transaction back, and a second one records only the denial
+(contracts.md 6). If that fails the answer is Unrecorded, never the refusal.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
+from uuid import UUID
+
+from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
+from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
+from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import (
+    Busy,
+    Forbidden,
+    KeyReused,
+    NoCompetence,
+    NotFound,
+    NothingToOffer,
+    OpenHandoffs,
+    Refusal,
+    SamePerson,
+    SeveralCompetences,
+    TooManyDenials,
+    Unconfirmed,
+    Unrecorded,
+    WrongState,
+)
+from gateway.evidence import canonical, receipt
+from gateway.evidence.receipt import Receipt
+from gateway.ledger import proof
+
+T = TypeVar("T")
+
+GATEWAY = "gateway"
+"""The name under which the gateway's own events are counted; no organisation may take it."""
+
+RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
+    Unconfirmed: "R18.unconfirmed",
+    SamePerson: "R10.same_person",
+    NoCompetence: "R11.no_competence",
+    SeveralCompetences: "R11.several_competences",
+    NothingToOffer: "R2.nothing_left",
+}
+"""Refusals that the domain decides and that are rules all the same: denials, so events."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a turn is about, once the caller is known to be allowed to know it."""
+
+    handoff: UUID | None = None
+    case_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a caller asks: the action, who in the organisation asks, and the content asked for.
+
+    ``key`` is the retry key of a write; ``content`` is what a retry must repeat.
+    """
+
+    action: str
+    by: str | None = None
+    key: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Turn:
+    """One caller in one transaction. ``event`` is the id that the turn's event will have."""
+
+    ports: Ports
+    work: Work
+    caller: Caller
+    organisation: Organisation
+    request: Request
+    now: datetime
+    today: LegalDay
+    event: UUID
+    about: About = About()
+
+    def entity(self, organisation: Organisation | None = None) -> Entity:
+        """An organisation (by default the caller's) as policy sees it on the legal date."""
+        return organisation_entity(organisation or self.organisation, self.today.day)
+
+    def record(
+        self,
+        parties: tuple[Party, ...],
+        *details: Detail,
+        package: str | None = None,
+        statement_sha256: str | None = None,
+    ) -> None:
+        """Record that the request was done; who asked stays with the asking organisation."""
+        typ, operation = EVENTS[self.request.action]
+        self.work.log.record(
+            Fact(
+                id=self.event,
+                typ=typ,
+                operation=operation,
+                result=Result.ALLOWED,
+                parties=parties,
+                details=(*asked_by(self.request, self.caller), *details),
+                handoff=self.about.handoff,
+                case_digest=self.about.case_digest,
+                package=package,
+                statement_sha256=statement_sha256,
+                simulated_date=self.today.day if self.today.simulated else None,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Written:
+    """The answer to a write: what came of it, and the log's receipt for it."""
+
+    result: Mapping[str, Any]
+    receipt: Receipt
+
+
+class Refused(Exception):
+    """A refusal that is in the log, with its receipt."""
+
+    def __init__(self, refusal: Refusal, receipt: Receipt) -> None:
+        """Pair the refusal with the evidence of it."""
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+        self.receipt = receipt
+
+
+class _Denied(Exception):
+    """A policy said no: what to tell, what to record."""
+
+    def __init__(self, refusal: Refusal, result: Result, rules: tuple[str, ...]) -> None:
+        super().__init__()
+        self.refusal = refusal
+        self.result = result
+        self.rules = rules
+        self.about = About()
+
+
+def asked_by(request: Request, caller: Caller) -> tuple[Detail, ...]:
+    """The person behind a request, readable by their own organisation."""
+    if request.by is None:
+        return ()
+    return (Detail("by", request.by, frozenset({caller.organisation})),)
+
+
+def authorize(
+    turn: Turn,
+    resource: Entity,
+    context: Mapping[str, Value] | None = None,
+    action: str | None = None,
+) -> Decision:
+    """Ask whether the caller may do the turn's action to the resource; return only on a yes."""
+    decision = turn.ports.policy.decide(
+        Question(turn.entity(), action or turn.request.action, resource, context or {})
+    )
+    if decision.allowed:
+        return decision
+    if decision.tell == "caller":
+        raise _Denied(
+            Forbidden(" ".join(decision.reasons), decision.rules), Result.DENIED, decision.rules
+        )
+    raise _Denied(NotFound(), Result.NOT_FOUND, decision.rules)
+
+
+def missing() -> NoReturn:
+    """Refuse because there is no such thing: told and recorded as one that may not be known."""
+    raise _Denied(NotFound(), Result.NOT_FOUND, ("R2.default",))
+
+
+def write(
+    ports: Ports,
+    caller: Caller,
+    request: Request,
+    act: Callable[[Turn], Mapping[str, Any]],
+    again: Callable[[Turn, Logged], Mapping[str, Any]],
+) -> Written:
+    """Do a write once, however often it is asked.
+
+    ``act`` loads, authorizes, decides, saves and records one fact; ``again`` finds the result of
+    the same request done before. Raises Refused for refusals that are events, and Refusal
+    (KeyReused, Stale, Busy...) for those that are not.
+    """
+    fingerprint = _fingerprint(ports, request)
+    try:
+        with ports.begin(Mode.WRITE) as work:
+            turn = _turn(ports, work, caller, request)
+            earlier = work.retries.get(caller.organisation, request.key)
+            if earlier is not None:
+                logged, result = _repeat(turn, earlier, fingerprint, again)
+            else:
+                result = _guard(turn, act)
+                work.retries.add(Retry(caller.organisation, request.key, fingerprint, turn.event))
+                (logged,) = work.commit()
+    except _Denied as denial:
+        _refuse(ports, caller, request, denial)
+    return Written(result, receipt_for(ports, logged, caller.organisation))
+
+
+def read(ports: Ports, caller: Caller, request: Request, look: Callable[[Turn], T]) -> T:
+    """Look something up; a refusal is recorded in a transaction of its own."""
+    try:
+        with ports.begin(Mode.READ) as work:
+            return _guard(_turn(ports, work, caller, request), look)
+    except _Denied as denial:
+        _refuse(ports, caller, request, denial)
+
+
+def _turn(ports: Ports, work: Work, caller: Caller, request: Request) -> Turn:
+    organisation = work.organisations.get(caller.organisation)
+    if organisation is None:
+        missing()
+    now = ports.now()
+    return Turn(
+        ports=ports,
+        work=work,
+        caller=caller,
+        organisation=organisation,
+        request=request,
+        now=now,
+        today=ports.legal_day(now),
+        event=ports.new_id(),
+    )
+
+
+def _guard(turn: Turn, act: Callable[[Turn], T]) -> T:
+    """Run a step of the turn; refusals that are events leave as denials about what was known."""
+    try:
+        return act(turn)
+    except _Denied as denial:
+        told = denial
+    except Forbidden as refusal:
+        told = _Denied(refusal, Result.DENIED, refusal.rules)
+    except (WrongState, OpenHandoffs) as refusal:
+        told = _Denied(refusal, Result.WRONG_STATE, ())
+    except tuple(RULES_OF_REFUSALS) as refusal:
+        told = _Denied(refusal, Result.DENIED, (RULES_OF_REFUSALS[type(refusal)],))
+    if told.result is not Result.NOT_FOUND:
+        told.about = turn.about
+    raise told
+
+
+def _repeat(
+    turn: Turn,
+    earlier: Retry,
+    fingerprint: bytes,
+    again: Callable[[Turn, Logged], Mapping[str, Any]],
+) -> tuple[Logged, Mapping[str, Any]]:
+    if not hmac.compare_digest(earlier.fingerprint, fingerprint):
+        raise KeyReused("this retry key was used with another request: choose a new key")
+    logged = turn.work.log.logged(earlier.event)
+    if logged is None:
+        missing()
+    return logged, _guard(turn, lambda t: again(t, logged))
+
+
+def _fingerprint(ports: Ports, request: Request) -> bytes:
+    """What a retry must repeat, under the operator's key: the row tells nothing by itself."""
+    asked = {"action": request.action, "by": request.by, "content": request.content}
+    return hmac.digest(ports.fingerprint_key, canonical.encode(asked), "sha256")
+
+
+def _refuse(ports: Ports, caller: Caller, request: Request, denial: _Denied) -> NoReturn:
+    """Record the denial by itself; only then may it be told."""
+    typ, operation = EVENTS[request.action]
+    now = ports.now()
+    today = ports.legal_day(now)
+    told = denial.result is not Result.NOT_FOUND
+    readers = frozenset({caller.organisation}) if told else frozenset[str]()
+    rules = (Detail("rules", denial.rules, readers),) if denial.rules else ()
+    fact = Fact(
+        id=ports.new_id(),
+        typ=typ,
+        operation=operation,
+        result=denial.result,
+        parties=(Party(caller.organisation, "actor"),),
+        details=(*asked_by(request, caller), *rules),
+        handoff=denial.about.handoff,
+        case_digest=denial.about.case_digest,
+        simulated_date=today.day if today.simulated else None,
+    )
+    try:
+        with ports.begin(Mode.WRITE) as work:
+            window = f"denials/{now:%Y%m%dT%H%M}"
+            if not work.budgets.spend(caller.organisation, window, ports.denials_per_minute):
+                raise TooManyDenials("too many refused requests in this minute: wait, then mend")
+            work.log.record(fact)
+            (logged,) = work.commit()
+    except TooManyDenials:
+        raise
+    except Busy as busy:
+        raise Unrecorded("the refusal could not be recorded: retry in a moment") from busy
+    except Exception as error:
+        raise Unrecorded("the refusal could not be recorded: retry later") from error
+    raise Refused(denial.refusal, receipt_for(ports, logged, caller.organisation))
+
+
+def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
+    """The receipt of an event with the disclosures that ``organisation`` may read.
+
+    Call it with no transaction open: it signs a checkpoint, and only of what is committed.
+    """
+    note = ports.notary.sign(logged.head)
+    text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
+    shown = tuple(d.encoded for d in logged.event.disclosures if organisation in d.readers)
+    return receipt.Receipt(logged.event.document, logged.event.nonce, shown, text)

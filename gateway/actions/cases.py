@@ -1,0 +1,413 @@
+"""What an originator does with its own cases: submit, revise, assess, clear, close, consult."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.authorization import (
+    About,
+    Request,
+    Turn,
+    Written,
+    authorize,
+    missing,
+    read,
+    write,
+)
+from gateway.actions.opening import Opening, open_content, presented
+from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.domain import case as cases
+from gateway.domain.case import Case, CaseState, Element
+from gateway.domain.decision import CaseView, case_entity
+from gateway.domain.facts import Detail, Party
+from gateway.domain.marking import conditions, embargoed, marking_of
+from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import Forbidden, Invalid, OpenHandoffs, Stale
+from gateway.domain.vocabulary import needs_led_regime
+from gateway.evidence import event, sd_jwt, statement
+from gateway.evidence.sd_jwt import Verified
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """Who assessed and who cleared a case that a partner's own system has already cleared.
+
+    ``confirms`` are the ids of the machine-made classifications that the analyst stands for.
+    """
+
+    assessed_by: str
+    cleared_by: str
+    confirms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A case (its validated JSON) as an originator hands it in."""
+
+    by: str
+    content: Mapping[str, Any]
+    clearance: Clearance | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        clearance = asdict(self.clearance) if self.clearance else None
+        return {"content": self.content, "clearance": clearance}
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A person's step on a case: an assessment, a clearance or a closure."""
+
+    by: str
+    reason: str | None = None
+    confirms: tuple[str, ...] = ()
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        return {"reason": self.reason, "confirms": list(self.confirms)}
+
+
+def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Written:
+    """Take a first or a further version of a case, attested by the gateway (contracts.md 7).
+
+    Raises Invalid, AlreadyExists (id or reference taken), Stale (not the next version, or
+    ``prev`` is not the current one's digest), Unconfirmed and SamePerson for its clearance.
+    """
+    document = _attest(ports, caller, submission.content)
+    request = Request("case.submit", submission.by, key, submission.asked())
+    return write(ports, caller, request, partial(_submit, submission, document), _submitted_again)
+
+
+def assess(
+    ports: Ports, caller: Caller, key: str, case: UUID, confirmation: Confirmation
+) -> Written:
+    """An analyst stands for the case's classification; Unconfirmed when a match is left (R18)."""
+    confirmed = frozenset(confirmation.confirms)
+
+    def step(turn: Turn, case: Case) -> Case:
+        return cases.assess(case, confirmation.by, confirmed)
+
+    return _step(
+        ports, caller, key, action="case.assess", case=case, confirmation=confirmation, step=step
+    )
+
+
+def clear(
+    ports: Ports, caller: Caller, key: str, case: UUID, confirmation: Confirmation
+) -> Written:
+    """Another person releases the case for sharing; SamePerson when it is the analyst."""
+
+    def step(turn: Turn, case: Case) -> Case:
+        return cases.clear(case, confirmation.by)
+
+    return _step(
+        ports, caller, key, action="case.clear", case=case, confirmation=confirmation, step=step
+    )
+
+
+def close(
+    ports: Ports, caller: Caller, key: str, case: UUID, confirmation: Confirmation
+) -> Written:
+    """The originator ends its work; OpenHandoffs while a recipient still works on it."""
+
+    def step(turn: Turn, case: Case) -> Case:
+        if turn.work.handoffs.open_of(case.originator, case.id):
+            raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
+        return cases.close(case)
+
+    return _step(
+        ports, caller, key, action="case.close", case=case, confirmation=confirmation, step=step
+    )
+
+
+def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening) -> Written:
+    """Open the content of one's own case, with person and reason (LED Art. 25)."""
+    request = Request("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
+
+    def act(turn: Turn) -> Mapping[str, Any]:
+        _, version = _authorized(turn, case)
+        document = sd_jwt.parse(version.document)
+        shown = [d.digest for d in document.disclosures]
+        originator = (Party(turn.caller.organisation, "originator"),)
+        return open_content(
+            turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
+        )
+
+    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+        _authorized(turn, case)
+        consultation = turn.work.handoffs.consultation(logged.event.id)
+        version = consultation and turn.work.cases.version(consultation.case_digest)
+        if not consultation or not version:
+            missing()
+        return presented(version, consultation.shown, ())
+
+    return write(ports, caller, request, act, again)
+
+
+def look_up(ports: Ports, caller: Caller, case: UUID) -> dict[str, Any]:
+    """The routing fields of one's own case; never its content."""
+
+    def look(turn: Turn) -> dict[str, Any]:
+        return _view(*_authorized(turn, case))
+
+    return read(ports, caller, Request("case.read"), look)
+
+
+def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """A page of one's own cases by id, routing fields only."""
+
+    def look(turn: Turn) -> list[dict[str, Any]]:
+        found = turn.work.cases.page(caller.organisation, after, limit)
+        return [
+            _view(case, version)
+            for case in found
+            if (version := turn.work.cases.version(case.digest)) is not None
+        ]
+
+    return read(ports, caller, Request("case.read"), look)
+
+
+def view_of(verified: Verified, version: CaseVersion, state: CaseState, turn: Turn) -> CaseView:
+    """What policy may know of a case version."""
+    claims = verified.content
+    return CaseView(
+        id=str(version.case),
+        tlp=claims["tlp"],
+        handling=frozenset(claims["handling"]),
+        onward=claims["onward"],
+        purpose=frozenset(claims["purpose"]),
+        matter=frozenset(claims["matter"]),
+        embargoed=embargoed(claims, turn.today.day),
+        assurance=version.assurance,
+        state=str(state),
+    )
+
+
+def elements(verified: Verified, originator: Organisation) -> dict[str, Element]:
+    """Every disclosure of a case version, by digest, as policy sees it."""
+    own = marking_of(verified.claims)
+    police = "led" in originator.regimes
+    return {
+        p.digest: cases.element(p.name, p.in_array, p.value, own, police=police)
+        for p in verified.placed
+    }
+
+
+def find(turn: Turn, case: UUID) -> tuple[Case, CaseVersion]:
+    """The caller's own case and its current version; a denial when there is none."""
+    found = turn.work.cases.get(turn.caller.organisation, case)
+    version = turn.work.cases.version(found.digest) if found else None
+    if found is None or version is None:
+        missing()
+    return found, version
+
+
+def _attest(ports: Ports, caller: Caller, content: Mapping[str, Any]) -> sd_jwt.SdJwt:
+    """Sign plain JSON for its originator: outside the transaction, salts drawn here."""
+    claims = {
+        "iss": ports.issuer,
+        "aud": ports.issuer,
+        "iat": int(ports.now().timestamp()),
+        "jti": str(ports.new_id()),
+        "attested_for": organisation_uri(ports.issuer, caller.organisation),
+        **cases.clear_claims(content),
+    }
+    return sd_jwt.issue(
+        typ=statement.CASE_TYP,
+        claims=claims,
+        properties=cases.disclosed_properties(content),
+        arrays=cases.disclosed_arrays(content),
+        signer=ports.attester,
+        random=ports.random,
+    )
+
+
+def organisation_uri(issuer: str, slug: str) -> str:
+    """The name of an organisation in documents (contracts.md 1)."""
+    return f"{issuer}/organisations/{slug}"
+
+
+def _submit(submission: Submission, document: sd_jwt.SdJwt, turn: Turn) -> Mapping[str, Any]:
+    content = submission.content
+    verified = sd_jwt.read_unverified(document.compact())
+    version = CaseVersion(
+        originator=turn.caller.organisation,
+        case=UUID(content["case"]),
+        version=content["version"],
+        digest=document.digest,
+        document=document.compact(),
+        assurance="attested",
+        event=turn.event,
+    )
+    view = view_of(verified, version, CaseState.DRAFT, turn)
+    authorize(turn, case_entity(view, turn.entity()))
+    _check_qualifications(turn.organisation, content)
+    turn.about = About(case_digest=document.digest)
+    earlier = turn.work.cases.get(version.originator, version.case)
+    if content["version"] == 1:
+        case = _cleared(_first(version, content), submission.clearance)
+        turn.work.cases.add(case, version)
+    else:
+        case = _cleared(_next(earlier, version, content), submission.clearance)
+        turn.work.cases.save(case, version)
+    turn.record(
+        (Party(version.originator, "originator"),),
+        Detail("purpose", tuple(content["marking"]["purpose"]), frozenset({version.originator})),
+        Detail("basis", _basis(content), frozenset({version.originator})),
+    )
+    return _submitted(version, verified, turn.organisation, case.state)
+
+
+def _first(version: CaseVersion, content: Mapping[str, Any]) -> Case:
+    return Case(
+        originator=version.originator,
+        id=version.case,
+        version=1,
+        digest=version.digest,
+        originator_ref=content["originator_ref"],
+        unconfirmed=cases.unconfirmed_matches(content),
+    )
+
+
+def _next(case: Case | None, version: CaseVersion, content: Mapping[str, Any]) -> Case:
+    """The case with its next version; ``prev`` ties it to the one that its author has read."""
+    if case is None:
+        missing()
+    if case.version + 1 != version.version or content.get("prev") != case.digest:
+        raise Stale(
+            f"the case is at version {case.version}: a new version carries its number plus one "
+            "and its digest as 'prev'"
+        )
+    if case.originator_ref != content["originator_ref"]:
+        raise Invalid((("/originator_ref", "a case keeps its reference in every version"),))
+    revised = cases.revise(
+        case, version.version, version.digest, cases.unconfirmed_matches(content)
+    )
+    return replace(revised, revision=case.revision + 1)
+
+
+def _cleared(case: Case, clearance: Clearance | None) -> Case:
+    if clearance is None:
+        return case
+    assessed = cases.assess(case, clearance.assessed_by, frozenset(clearance.confirms))
+    return cases.clear(assessed, clearance.cleared_by)
+
+
+def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]) -> None:
+    """Only an organisation under the led regime says that a person is a suspect (R12)."""
+    if "led" in organisation.regimes:
+        return
+    if any(needs_led_regime(s["category"]) for s in content.get("subjects", ())):
+        raise Forbidden(
+            "only a police or judicial office qualifies a person as suspect or convicted: "
+            "send the person as unqualified or victim",
+            ("R12.qualification",),
+        )
+
+
+def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{basis['regime']} {basis['article']}" for basis in content["legal_basis"])
+
+
+def _submitted(
+    version: CaseVersion, verified: Verified, originator: Organisation, state: CaseState
+) -> dict[str, Any]:
+    groups: dict[str, list[str]] = {}
+    for digest, part in elements(verified, originator).items():
+        groups.setdefault(part.group, []).append(digest)
+    return {
+        "case": str(version.case),
+        "version": version.version,
+        "digest": version.digest,
+        "state": str(state),
+        "document": version.document,
+        "groups": groups,
+    }
+
+
+def _submitted_again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+    version = turn.work.cases.version(_case_digest(logged))
+    if version is None:
+        missing()
+    cleared = turn.request.content["clearance"] is not None
+    state = CaseState.CLEARED if cleared else CaseState.DRAFT
+    verified = sd_jwt.read_unverified(version.document)
+    return _submitted(version, verified, turn.organisation, state)
+
+
+_STATES: Mapping[str, CaseState] = {
+    "case.assess": CaseState.ASSESSED,
+    "case.clear": CaseState.CLEARED,
+    "case.close": CaseState.CLOSED,
+}
+
+
+def _step(
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    *,
+    action: str,
+    case: UUID,
+    confirmation: Confirmation,
+    step: Callable[[Turn, Case], Case],
+) -> Written:
+    """A person's step on a case, without a new version of it."""
+    request = Request(action, confirmation.by, key, {"case": str(case), **confirmation.asked()})
+
+    def act(turn: Turn) -> Mapping[str, Any]:
+        found, version = _authorized(turn, case)
+        moved = replace(step(turn, found), revision=found.revision + 1)
+        turn.work.cases.save(moved)
+        own = frozenset({found.originator})
+        reason = (Detail("reason", confirmation.reason, own),) if confirmation.reason else ()
+        turn.record((Party(found.originator, "originator"),), *reason)
+        return _stepped(version, action)
+
+    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+        version = turn.work.cases.version(_case_digest(logged))
+        return missing() if version is None else _stepped(version, action)
+
+    return write(ports, caller, request, act, again)
+
+
+def _stepped(version: CaseVersion, action: str) -> dict[str, Any]:
+    return {
+        "case": str(version.case),
+        "version": version.version,
+        "digest": version.digest,
+        "state": str(_STATES[action]),
+    }
+
+
+def _case_digest(logged: Logged) -> str:
+    return str(event.read(logged.event.document)["case_digest"])
+
+
+def _authorized(turn: Turn, case: UUID) -> tuple[Case, CaseVersion]:
+    """The caller's own case, after policy allowed the turn's action on it."""
+    found, version = find(turn, case)
+    view = view_of(sd_jwt.read_unverified(version.document), version, found.state, turn)
+    authorize(turn, case_entity(view, turn.entity()))
+    turn.about = About(case_digest=version.digest)
+    return found, version
+
+
+def _view(case: Case, version: CaseVersion) -> dict[str, Any]:
+    """The routing fields of a case: where it is, under which conditions; nothing of content."""
+    content = sd_jwt.read_unverified(version.document).content
+    return {
+        "case": str(case.id),
+        "version": case.version,
+        "digest": case.digest,
+        "state": str(case.state),
+        "originator_ref": case.originator_ref,
+        "assurance": version.assurance,
+        "unconfirmed": sorted(case.unconfirmed),
+        "matter": content["matter"],
+        "urgency": content["urgency"],
+        "conditions": conditions(content),
+        "event": str(version.event),
+    }
