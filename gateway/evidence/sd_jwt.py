@@ -39,6 +39,10 @@ class BadSignature(DocumentError):
     """The signature is not the named key's over these bytes."""
 
 
+class ForeignDisclosure(DocumentError):
+    """A disclosure is shown whose digest the signed part does not have."""
+
+
 class Signer(Protocol):
     """A private key somewhere: its id, its JOSE algorithm, and the one thing that it does."""
 
@@ -339,7 +343,7 @@ class _Reading:
     def placed(self) -> tuple[Placed, ...]:
         """What was placed, in the order of the disclosures; all of them must have been."""
         if len(self._placed) != len(self._disclosures):
-            raise DocumentError("a disclosure does not belong to the document")
+            raise ForeignDisclosure("a disclosure does not belong to the document")
         return tuple(self._placed[digest] for digest in self._disclosures)
 
     def fill(self, claims: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:

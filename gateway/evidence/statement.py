@@ -94,8 +94,8 @@ def issue_offer(
 
     ``issuer`` is the author's URI, or the gateway's when it attests for the organisation whose
     URI is ``attested_for``. ``to`` has ``organisation``, and for a competence also
-    ``competence`` and ``resolved_by``. ``disclosures`` are the digests that may be shown; ``at`` and ``until``
-    are aware times, written as whole seconds (RFC 7519 2, NumericDate).
+    ``competence`` and ``resolved_by``. ``disclosures`` are the digests that may be shown;
+    ``at`` and ``until`` are aware times, written as whole seconds (RFC 7519 2, NumericDate).
     """
     claims = {
         **_heading(issuer, attested_for, audience, at, jti),

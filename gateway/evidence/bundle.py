@@ -1,0 +1,89 @@
+"""All that one reader can prove about a handoff, in one JSON file.
+
+``keys`` is what the bundle's maker claims about the issuers' keys. It is a hint where to look,
+never trusted: a verifier brings its own keys.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.evidence import canonical, receipt
+from gateway.evidence.receipt import Receipt
+
+FORMAT = "casegate-bundle/1"
+MAX_BYTES = 4 * 1024 * 1024
+"""A presentation and an offer of half a megabyte each, and some hundred answers with receipts."""
+
+_FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
+
+
+class BundleError(ValueError):
+    """The bytes are not a bundle; the message says why."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A case presentation, the offer and its answers (compact SD-JWTs), and receipts.
+
+    ``keys`` maps an issuer's URI to its JWK set, as claimed.
+    """
+
+    case: str
+    offer: str
+    answers: tuple[str, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    keys: Mapping[str, Any] = field(default_factory=dict)
+
+
+def encode(bundle: Bundle) -> bytes:
+    """Write a bundle as the JSON file that parse reads."""
+    members = {
+        "format": FORMAT,
+        "case": bundle.case,
+        "offer": bundle.offer,
+        "answers": list(bundle.answers),
+        "receipts": [receipt.to_json(one) for one in bundle.receipts],
+        "keys": dict(bundle.keys),
+    }
+    return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def parse(data: bytes) -> Bundle:
+    """Read a bundle; BundleError for more than MAX_BYTES or anything but its exact members.
+
+    The documents in it are texts still: nothing is verified here.
+    """
+    if len(data) > MAX_BYTES:
+        raise BundleError(f"a bundle is not longer than {MAX_BYTES} bytes")
+    try:
+        members = canonical.decode(data)
+    except ValueError as error:
+        raise BundleError(f"the bundle cannot be read: {error}") from None
+    if not isinstance(members, dict) or members.get("format") != FORMAT:
+        raise BundleError(f"the file is not of the format {FORMAT}")
+    if members.keys() != _FIELDS:
+        raise BundleError("a bundle has case, offer, answers, receipts and keys")
+    documents = [members["case"], members["offer"], *_list(members, "answers")]
+    if not all(isinstance(document, str) for document in documents):
+        raise BundleError("the documents of a bundle are texts")
+    if not isinstance(members["keys"], dict):
+        raise BundleError("the keys of a bundle are by issuer")
+    case, offer, *answers = documents
+    receipts = tuple(_receipt(one) for one in _list(members, "receipts"))
+    return Bundle(case, offer, tuple(answers), receipts, members["keys"])
+
+
+def _list(members: Mapping[str, Any], name: str) -> list[Any]:
+    value = members[name]
+    if not isinstance(value, list):
+        raise BundleError(f"the {name} of a bundle are a list")
+    return value
+
+
+def _receipt(data: Any) -> Receipt:
+    try:
+        return receipt.from_json(data)
+    except receipt.NotAReceipt as error:
+        raise BundleError(str(error)) from None

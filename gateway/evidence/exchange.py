@@ -1,0 +1,271 @@
+"""The reading of a bundle: every part on its own, then each against the others."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from gateway.domain.facts import Result
+from gateway.domain.handoff import Move
+from gateway.evidence import bundle, course, sd_jwt, statement
+from gateway.evidence.bundle import Bundle, BundleError
+from gateway.evidence.course import Course
+from gateway.evidence.receipt import Confirmed
+from gateway.evidence.sd_jwt import DocumentError, SdJwt
+from gateway.evidence.statement import ANSWER_TYP, CASE_TYP, OFFER_TYP, Answer, Offer
+from gateway.evidence.steps import Code, Failed, count
+from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document, read_bare
+
+_OFFERED = "handoff.offered"
+_EVENT_OF_ANSWER = {
+    "acceptance": "handoff.accepted",
+    "refusal": "handoff.refused",
+    "redirection": "handoff.redirected",
+    "outcome": "handoff.outcome",
+    "withdrawal": "handoff.withdrawn",
+    "closure": "handoff.closed",
+}
+_ORIGINATORS_ANSWERS = frozenset({"withdrawal"})
+_MOVING = frozenset({_OFFERED, *course.MOVES_OF_EVENTS})
+
+
+class Exchange:
+    """One handoff as a bundle tells it; a method for each step, to be called in their order.
+
+    Each step returns what it found and raises a ValueError when it finds something wrong.
+    """
+
+    bundle: Bundle
+    documents: tuple[SdJwt, ...]
+    case: Signed
+    offered: Signed
+    offer: Offer
+    signed_answers: tuple[Signed, ...]
+    answers: Mapping[str, Answer]
+    """By the digest of the document, in the bundle's order."""
+    confirmed: Sequence[Confirmed]
+    """In the order of the log, one for each entry."""
+    absent: Sequence[str]
+    course: Course
+
+    def __init__(self, data: bytes, trust: Trust) -> None:
+        """``data`` is the file; nothing is read yet."""
+        self._data, self._trust = data, trust
+
+    def steps(self) -> list[tuple[str, Callable[[], str]]]:
+        """The titled steps, in their order."""
+        return [
+            ("The file is a bundle of documents and receipts of ours", self.read),
+            ("The case version has a good signature", self.check_case),
+            ("The offer has a good signature", self.check_offer),
+            ("The offer is for this case version, by its originator", self.compare_offer),
+            ("The offer names every part of the case that is shown", self.compare_shown),
+            ("Every answer has a good signature", self.check_answers),
+            ("Every answer binds this handoff, case, offer and package", self.compare_answers),
+            ("Every receipt proves that one log holds its event", self.confirm_receipts),
+            ("Every receipt belongs to this handoff", self.place_receipts),
+            ("The offer and every answer are in the log", self.account_documents),
+            ("The order of events is lawful", self.follow_course),
+            ("What is not shown is counted", self.count_withheld),
+        ]
+
+    def read(self) -> str:
+        """The file, its documents and their types."""
+        self.bundle = bundle.parse(self._data)
+        texts = (self.bundle.case, self.bundle.offer, *self.bundle.answers)
+        types = (CASE_TYP, OFFER_TYP, *(ANSWER_TYP for _ in self.bundle.answers))
+        self.documents = tuple(sd_jwt.parse(text) for text in texts)
+        for document, typ in zip(self.documents, types, strict=True):
+            if read_bare(document).header.get("typ") != typ:
+                raise DocumentError(f"a document stands where one of type {typ} belongs")
+        if len({document.digest for document in self.documents}) != len(self.documents):
+            raise BundleError("a document occurs twice")
+        answers, receipts = len(self.bundle.answers), len(self.bundle.receipts)
+        return f"{count(answers, 'answer')}, {count(receipts, 'receipt')}"
+
+    def check_case(self) -> str:
+        """The case version's signature, by its originator or for it."""
+        self.case = open_document(self.documents[0], CASE_TYP, self._trust)
+        return self.case.signature()
+
+    def check_offer(self) -> str:
+        """The offer's signature and claims."""
+        self.offered = open_document(self.documents[1], OFFER_TYP, self._trust)
+        self.offer = statement.read_offer(self.offered.verified)
+        return self.offered.signature()
+
+    def compare_offer(self) -> str:
+        """The offer binds the case version at hand, and its author is the case's."""
+        if self.offer.case_digest != self.case.document.digest:
+            raise Failed(Code.MISMATCH, "the offer is for another case version")
+        if self.offer.author != self.case.author:
+            raise Failed(Code.MISMATCH, "the offer is not by the originator of the case")
+        return f"offered by {self.offer.author} to {self._recipient()}"
+
+    def _recipient(self) -> str:
+        if self.offer.competence is None:
+            return self.offer.recipient
+        return (
+            f"{self.offer.recipient} (the office competent for {self.offer.competence} "
+            f"by registration event {self.offer.resolved_by})"
+        )
+
+    def compare_shown(self) -> str:
+        """Nothing of the case is shown that the offer does not name."""
+        shown = self.case.verified.placed
+        beyond = [p.name for p in shown if p.digest not in self.offer.disclosures]
+        if beyond:
+            raise Failed(Code.MISMATCH, f"shown, but not named by the offer: {', '.join(beyond)}")
+        return f"{len(shown)} of {count(len(self.offer.disclosures), 'part')} shown"
+
+    def check_answers(self) -> str:
+        """The answers' signatures and claims."""
+        self.signed_answers = tuple(
+            open_document(document, ANSWER_TYP, self._trust) for document in self.documents[2:]
+        )
+        read = [statement.read_answer(signed.verified) for signed in self.signed_answers]
+        self.answers = {d.digest: a for d, a in zip(self.documents[2:], read, strict=True)}
+        pairs = zip(read, self.signed_answers, strict=True)
+        return "; ".join(f"{answer.kind} {signed.signature()}" for answer, signed in pairs)
+
+    def compare_answers(self) -> str:
+        """Each answer is about this offer, and by the party that may give it."""
+        for answer in self.answers.values():
+            self._compare_answer(answer)
+        return count(len(self.answers), "answer")
+
+    def _compare_answer(self, answer: Answer) -> None:
+        party = self.offer.author if answer.kind in _ORIGINATORS_ANSWERS else self.offer.recipient
+        bonds = (
+            ("handoff", answer.handoff, self.offer.handoff),
+            ("case version", answer.case_digest, self.offer.case_digest),
+            ("offer", answer.offer_digest, self.offered.document.digest),
+            ("package", answer.package, self.offer.package),
+            ("party", answer.author, party),
+        )
+        for name, bound, expected in bonds:
+            if bound != expected:
+                raise Failed(Code.MISMATCH, f"the {answer.kind} is of another {name}")
+
+    def confirm_receipts(self) -> str:
+        """All receipts are proofs of one log, and of one history of it."""
+        found = [confirm(one, self._trust) for one in self.bundle.receipts]
+        if len({one.checkpoint.origin for one in found}) > 1:
+            raise Failed(Code.MISMATCH, "the receipts are of several logs")
+        roots: dict[int, bytes] = {}
+        entries: dict[int, Confirmed] = {}
+        for one in found:
+            root = roots.setdefault(one.checkpoint.size, one.checkpoint.root)
+            same = entries.setdefault(one.index, one)
+            if root != one.checkpoint.root or same.event != one.event:
+                raise Failed(
+                    Code.NOT_IN_LOG,
+                    "the log has signed two histories; keep this file, it is the proof",
+                )
+        self.confirmed = [entries[index] for index in sorted(entries)]
+        return "; ".join(f"{one.event['typ']} is entry {one.index}" for one in self.confirmed)
+
+    def place_receipts(self) -> str:
+        """Each event is of this handoff or case, and says the same as the document it records.
+
+        Events that record a document which is not in the bundle are remembered as absent.
+        """
+        for one in self.confirmed:
+            self._place(one.event)
+        self.absent = [
+            f"the document behind {one.event['typ']}, entry {one.index}"
+            for one in self._moving()
+            if one.event.get("stmt_sha256") not in self._recorded_by()
+        ]
+        return "; ".join(f"not in this file: {what}" for what in self.absent)
+
+    def _place(self, fields: Mapping[str, Any]) -> None:
+        typ = fields["typ"]
+        own = {"handoff": str(self.offer.handoff), "case_digest": self.offer.case_digest}
+        if not own.keys() & fields.keys():
+            raise Failed(Code.MISMATCH, f"{typ} names neither handoff nor case")
+        for name, value in own.items():
+            if fields.get(name, value) != value:
+                raise Failed(Code.MISMATCH, f"{typ} is of another {name}")
+        expected = self._recorded_by().get(fields.get("stmt_sha256", ""))
+        if expected is None:
+            if typ == _OFFERED and fields["result"] == Result.ALLOWED:
+                raise Failed(Code.MISMATCH, f"{typ} records another offer")
+        elif typ != expected:
+            raise Failed(Code.MISMATCH, f"{typ} records a document of another kind")
+        elif fields.get("package", self.offer.package) != self.offer.package:
+            raise Failed(Code.MISMATCH, f"{typ} is of another package")
+
+    def _recorded_by(self) -> dict[str, str]:
+        """The type of the event that records each document, by the document's digest."""
+        answers = {digest: _EVENT_OF_ANSWER[a.kind] for digest, a in self.answers.items()}
+        return {self.offered.document.digest: _OFFERED, **answers}
+
+    def _moving(self) -> list[Confirmed]:
+        """The events that offered or moved this handoff, in the log's order."""
+        return [
+            one
+            for one in self.confirmed
+            if one.event["typ"] in _MOVING
+            and one.event["result"] == Result.ALLOWED
+            and one.event.get("handoff") == str(self.offer.handoff)
+        ]
+
+    def account_documents(self) -> str:
+        """The offer and each answer are recorded, each by one event."""
+        logged = [one.event.get("stmt_sha256") for one in self._moving()]
+        for digest, typ in self._recorded_by().items():
+            if digest not in logged:
+                raise Failed(Code.NOT_IN_LOG, f"no receipt shows {typ} for a document here")
+            if logged.count(digest) > 1:
+                raise Failed(Code.MISMATCH, f"two events record one document as {typ}")
+        return count(len(self._recorded_by()), "document")
+
+    def follow_course(self) -> str:
+        """The events can follow each other in the log's order."""
+        offered, *moves = (one.event for one in self._moving())
+        if offered["typ"] != _OFFERED:
+            raise Failed(Code.MISMATCH, f"{offered['typ']} is logged before the offer")
+        self.course = course.follow([self._moves(fields) for fields in moves])
+        return f"the handoff stands {self._states()}"
+
+    def _moves(self, fields: Mapping[str, Any]) -> Collection[Move]:
+        answer = self.answers.get(fields.get("stmt_sha256", ""))
+        if answer is not None and answer.kind == "acceptance" and answer.groups is not None:
+            return {Move.ACCEPT_PARTLY}
+        return course.MOVES_OF_EVENTS[fields["typ"]]
+
+    def _states(self) -> str:
+        return " or ".join(sorted(self.course.states))
+
+    def count_withheld(self) -> str:
+        """How many digests have no content here, decoys included."""
+        statements = (self.offered, *self.signed_answers)
+        return (
+            "digests without content here, padding included: "
+            f"{self.case.verified.withheld} of the case, "
+            f"{sum(signed.verified.withheld for signed in statements)} of the statements, "
+            f"{sum(one.opened.withheld for one in self.confirmed)} of the events"
+        )
+
+    def conclude(self) -> str:
+        """What all of it proves, and what is missing."""
+        missing = self._missing()
+        log = self.confirmed[0].checkpoint.origin
+        return (
+            f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
+            f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
+            f"the handoff stands {self._states()}; all of it is in the log {log}."
+            f"{missing}{caveat([self.case, self.offered, *self.signed_answers])}"
+            f"{self._simulated()}"
+        )
+
+    def _missing(self) -> str:
+        gaps = count(self.course.gaps, "move") + " that must lie between the events"
+        missing = [*self.absent, *([gaps] if self.course.gaps else [])]
+        return f" Missing here: {'; '.join(missing)}." if missing else ""
+
+    def _simulated(self) -> str:
+        events = [one.event for one in self.confirmed]
+        dates = {e["simulated_date"] for e in events if "simulated_date" in e}
+        if not dates:
+            return ""
+        return f" The legal date was set for a demonstration: {', '.join(sorted(dates))}."

@@ -1,0 +1,84 @@
+"""The keys that a verifier brings, and documents and receipts checked with exactly those."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.evidence import event, receipt, sd_jwt, statement
+from gateway.evidence.event import EventError
+from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt, UnknownLog
+from gateway.evidence.sd_jwt import SdJwt, UnknownKey, Verified
+from gateway.evidence.signature import PublicKey
+from gateway.ledger.note import VerificationKey
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The keys of logs, of the gateway and of organisations that the verifier believes in.
+
+    ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
+    key id; ``organisations`` has the document keys of each organisation id, by key id.
+    """
+
+    log_keys: Sequence[VerificationKey]
+    origins: Collection[str]
+    gateway_keys: Mapping[str, PublicKey] = field(default_factory=dict)
+    organisations: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A document with a good signature: whose word it is, and whether the gateway attests it."""
+
+    document: SdJwt
+    verified: Verified
+    author: str
+    attested: bool
+
+    def signature(self) -> str:
+        """Who signed for whom, with which key."""
+        kid = self.verified.header["kid"]
+        if self.attested:
+            return f"attested by the gateway for {self.author}, key {kid}"
+        return f"signed by {self.author} itself, key {kid}"
+
+
+def read_bare(document: SdJwt) -> Verified:
+    """What a document says in clear, while its signature is still unchecked."""
+    return sd_jwt.read_unverified(document.present(()).compact())
+
+
+def open_document(document: SdJwt, typ: str, trust: Trust) -> Signed:
+    """Check a document with the keys of whom it says it is from: no others will do.
+
+    Raises what sd_jwt.verify raises, StatementError when it does not say whose word it is, and
+    UnknownKey when no key was given for that organisation or for the gateway's attestations.
+    """
+    claims = read_bare(document).claims
+    author = statement.author(claims)
+    attested = "attested_for" in claims
+    keys = trust.gateway_keys if attested else trust.organisations.get(author)
+    if not keys:
+        owner = "what the gateway attests" if attested else f"documents of {author}"
+        raise UnknownKey(f"no key was given for {owner}")
+    verified = sd_jwt.verify(document.compact(), typ=typ, keys=keys)
+    return Signed(document, verified, author, attested)
+
+
+def confirm(one: Receipt, trust: Trust) -> Confirmed:
+    """Check a receipt of any of the trusted logs; raises what receipt.verify raises."""
+    try:
+        log = event.read(one.document)["log"]
+    except EventError as error:
+        raise NotAReceipt(str(error)) from None
+    if log not in trust.origins:
+        raise UnknownLog(f"the event is of the log {log}, which is not among the trusted ones")
+    return receipt.verify(one, trust.log_keys, log)
+
+
+def caveat(documents: Sequence[Signed]) -> str:
+    """The sentence that must stand beside documents which an organisation did not sign itself."""
+    authors = sorted({document.author for document in documents if document.attested})
+    if not authors:
+        return ""
+    names = " and ".join(authors)
+    return f" What is attested for {names} rests on the word of the gateway's operator."

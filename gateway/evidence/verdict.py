@@ -1,0 +1,193 @@
+"""Numbered verification of what a reader holds, ending in one plain sentence and an exit code.
+
+Exit codes::
+
+     0  verified
+    10  the file is not of one of our formats
+    11  a signature is not that of the key that it names
+    12  the log does not prove that it holds an event, or a document here has no receipt
+    13  the parts do not belong together
+    14  a key or a log is unknown: the verifier was not given what it needs to decide
+
+No network, no clock: a verdict depends on the file and on the trusted keys alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.evidence import bundle, canonical, receipt, sd_jwt
+from gateway.evidence.event import Opened
+from gateway.evidence.exchange import Exchange
+from gateway.evidence.receipt import (
+    Confirmed,
+    ForeignDisclosure,
+    NotAReceipt,
+    NotInLog,
+    Receipt,
+    ReceiptError,
+    UnknownLog,
+)
+from gateway.evidence.sd_jwt import DocumentError, SdJwt
+from gateway.evidence.statement import ANSWER_TYP, CASE_TYP, OFFER_TYP
+from gateway.evidence.steps import Code, Failed, Outcome, Step, Verdict, count, take
+from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document, read_bare
+
+__all__ = [
+    "Code",
+    "Outcome",
+    "Step",
+    "Trust",
+    "Verdict",
+    "verify",
+    "verify_bundle",
+    "verify_presentation",
+    "verify_receipt",
+]
+
+MAX_RECEIPT_BYTES = 512 * 1024
+"""A document of 16 KiB, its disclosures and a proof of 128 KiB, written as JSON, with room."""
+
+_TYPES = {CASE_TYP: "case version", OFFER_TYP: "offer", ANSWER_TYP: "answer"}
+
+
+def verify(data: bytes, trust: Trust) -> Verdict:
+    """Verify a file of any of our formats; its content tells which."""
+    if len(data) > bundle.MAX_BYTES:
+        return _unknown(f"the file is longer than {bundle.MAX_BYTES} bytes")
+    if not data.lstrip().startswith(b"{"):
+        return verify_presentation(data, trust)
+    try:
+        members = canonical.decode(data)
+    except ValueError as error:
+        return _unknown(f"the JSON cannot be read: {error}")
+    return verify_bundle(data, trust) if "format" in members else verify_receipt(data, trust)
+
+
+def verify_bundle(data: bytes, trust: Trust) -> Verdict:
+    """Verify all that a bundle holds about one handoff, part by part and against each other."""
+    exchange = Exchange(data, trust)
+    return take("bundle", exchange.steps(), exchange.conclude)
+
+
+def verify_receipt(data: bytes, trust: Trust) -> Verdict:
+    """Verify a receipt file (JSON, with the members of receipt.to_json)."""
+    try:
+        result: Confirmed | ReceiptError = confirm(_read_receipt(data), trust)
+    except ReceiptError as error:
+        result = error
+
+    def unless(refusal: type[ReceiptError], found: Callable[[Confirmed], str]) -> Callable[[], str]:
+        def check() -> str:
+            if isinstance(result, refusal):
+                raise result
+            return found(result) if isinstance(result, Confirmed) else ""
+
+        return check
+
+    steps = [
+        ("The file is a receipt", unless(NotAReceipt, lambda c: f"event {c.event['id']}")),
+        ("The event is of a trusted log", unless(UnknownLog, lambda c: str(c.event["log"]))),
+        ("What is disclosed belongs to the event", unless(ForeignDisclosure, _disclosed)),
+        ("The log holds the event", unless(NotInLog, lambda c: f"entry {c.index}")),
+    ]
+    return take("receipt", steps, unless(ReceiptError, _receipt_sentence))
+
+
+def verify_presentation(data: bytes, trust: Trust) -> Verdict:
+    """Verify one signed document (compact SD-JWT): a case version, an offer or an answer."""
+    presentation = _Presentation(data, trust)
+    steps = [
+        ("The file is a signed document of ours", presentation.read),
+        ("The signature is good", presentation.check),
+        ("What is shown belongs to the document", presentation.show),
+        ("What is not shown is counted", presentation.count_withheld),
+    ]
+    return take("presentation", steps, presentation.conclude)
+
+
+def _unknown(detail: str) -> Verdict:
+    def fail() -> str:
+        raise Failed(Code.NOT_OURS, detail)
+
+    return take("unknown", [("The file is of one of our formats", fail)], str)
+
+
+def _read_receipt(data: bytes) -> Receipt:
+    if len(data) > MAX_RECEIPT_BYTES:
+        raise NotAReceipt(f"a receipt is not longer than {MAX_RECEIPT_BYTES} bytes")
+    try:
+        members = canonical.decode(data)
+    except ValueError as error:
+        raise NotAReceipt(f"the file is not JSON as we write it: {error}") from None
+    return receipt.from_json(members)
+
+
+def _receipt_sentence(confirmed: Confirmed) -> str:
+    fields = confirmed.event
+    simulated = fields.get("simulated_date")
+    legal = f", with the legal date set to {simulated} for a demonstration" if simulated else ""
+    return (
+        f"Verified: the log {fields['log']} holds {fields['typ']} ({fields['result']}) of "
+        f"{fields['ts']} as entry {confirmed.index} of {confirmed.checkpoint.size}{legal}; "
+        f"{_seals(confirmed.opened)}."
+    )
+
+
+def _seals(opened: Opened) -> str:
+    return (
+        f"{count(len(opened.shown), 'detail')} shown, {opened.withheld} sealed "
+        "(for other readers, erased, or only padding)"
+    )
+
+
+def _disclosed(confirmed: Confirmed) -> str:
+    return "; ".join(f"{kind}: {_text(value)}" for kind, value in confirmed.opened.shown)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name} {_text(member)}" for name, member in value.items())
+        case list():
+            return ", ".join(_text(element) for element in value)
+        case _:
+            return str(value)
+
+
+class _Presentation:
+    """The reading of one signed document, a method for each step."""
+
+    document: SdJwt
+    typ: str
+    signed: Signed
+
+    def __init__(self, data: bytes, trust: Trust) -> None:
+        self._data, self._trust = data, trust
+
+    def read(self) -> str:
+        # Two characters more than may be: enough to see that it is too long.
+        text = self._data[: sd_jwt.MAX_TEXT + 2].decode("ascii", errors="replace")
+        self.document = sd_jwt.parse(text.removesuffix("\n"))
+        self.typ = str(read_bare(self.document).header.get("typ"))
+        if self.typ not in _TYPES:
+            raise DocumentError("the document is of no type that we know")
+        return f"{_TYPES[self.typ]}, digest {self.document.digest}"
+
+    def check(self) -> str:
+        return open_document(self.document.present(()), self.typ, self._trust).signature()
+
+    def show(self) -> str:
+        self.signed = open_document(self.document, self.typ, self._trust)
+        return ", ".join(placed.name for placed in self.signed.verified.placed)
+
+    def count_withheld(self) -> str:
+        withheld = self.signed.verified.withheld
+        return f"digests without content here, padding included: {withheld}"
+
+    def conclude(self) -> str:
+        shown = count(len(self.signed.verified.placed), "part")
+        return (
+            f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {shown} shown."
+            f"{caveat([self.signed])} Alone it shows neither that it was logged nor to whom "
+            "it was offered: that takes the handoff's bundle."
+        )

@@ -1,0 +1,75 @@
+"""The bundle file: its exact members, of bounded size, and nothing else."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.evidence import bundle
+from gateway.evidence.bundle import Bundle, BundleError
+from tests.evidence.story import Story
+
+GOOD = json.loads(Story().told("acceptance").file())
+
+
+def written(members) -> bytes:
+    return json.dumps(members).encode()
+
+
+def test_a_bundle_reads_back():
+    whole = Story().told("acceptance", "outcome").bundle(keys={"https://a.example": {"keys": []}})
+    assert bundle.parse(bundle.encode(whole)) == whole
+
+
+def test_a_bundle_without_answers_and_receipts_reads_back():
+    assert bundle.parse(bundle.encode(Bundle("a", "b"))) == Bundle("a", "b")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        None,
+        [],
+        {},
+        GOOD | {"format": "casegate-bundle/2"},
+        GOOD | {"format": 1},
+        GOOD | {"more": 1},
+        {k: v for k, v in GOOD.items() if k != "keys"},
+        GOOD | {"case": None},
+        GOOD | {"offer": 1},
+        GOOD | {"answers": "text"},
+        GOOD | {"answers": [1]},
+        GOOD | {"receipts": {}},
+        GOOD | {"receipts": [{}]},
+        GOOD | {"receipts": [GOOD["receipts"][0] | {"nonce": "AA"}]},
+        GOOD | {"keys": []},
+    ],
+    ids=lambda m: ascii(m)[-60:],
+)
+def test_a_file_of_another_form_is_refused(members):
+    with pytest.raises(BundleError):
+        bundle.parse(written(members))
+
+
+def test_a_truncated_file_is_refused():
+    whole = written(GOOD)
+    for length in (0, 1, len(whole) // 2, len(whole) - 1):
+        with pytest.raises(BundleError):
+            bundle.parse(whole[:length])
+
+
+def test_a_huge_file_is_refused_before_it_is_read():
+    with pytest.raises(BundleError, match="longer"):
+        bundle.parse(b" " * (bundle.MAX_BYTES + 1))
+
+
+def test_a_repeated_member_is_refused():
+    with pytest.raises(BundleError, match="repeats"):
+        bundle.parse(written(GOOD).replace(b'{"format"', b'{"case": "x", "format"', 1))
+
+
+@given(st.binary(max_size=60))
+def test_arbitrary_bytes_are_refused(data):
+    with pytest.raises(BundleError):
+        bundle.parse(data)
