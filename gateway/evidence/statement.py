@@ -131,7 +131,7 @@ def issue_answer(
     kind: str,
     by: str,
     reason: str | None = None,
-    conditions: Sequence[str] | str | None = None,
+    conditions: Mapping[str, Any] | None = None,
     groups: Sequence[str] | None = None,
     code: str | None = None,
     items: Sequence[str] | None = None,
