@@ -85,6 +85,18 @@ class Turn:
     today: LegalDay
     event: UUID
     about: About = About()
+    known: dict[str, Organisation] = field(default_factory=dict)
+
+    def find(self, slug: str) -> Organisation | None:
+        """An organisation as of this transaction; each is read once."""
+        if slug == self.organisation.slug:
+            return self.organisation
+        if slug not in self.known:
+            found = self.work.organisations.get(slug)
+            if found is None:
+                return None
+            self.known[slug] = found
+        return self.known[slug]
 
     def entity(self, organisation: Organisation | None = None) -> Entity:
         """An organisation (by default the caller's) as policy sees it on the legal date."""
@@ -169,6 +181,12 @@ def authorize(
             Forbidden(" ".join(decision.reasons), decision.rules), Result.DENIED, decision.rules
         )
     raise _Denied(NotFound(), Result.NOT_FOUND, decision.rules)
+
+
+def allows(turn: Turn, resource: Entity) -> bool:
+    """Whether the turn's action is allowed on one resource of a list; the others are left out."""
+    question = Question(turn.entity(), turn.request.action, resource, {})
+    return turn.ports.policy.decide(question).allowed
 
 
 def missing() -> NoReturn:

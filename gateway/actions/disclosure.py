@@ -1,0 +1,54 @@
+"""Which parts of a case a reader may have: one policy decision for each kind of part."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.actions.ports import Policy
+from gateway.domain.case import Element
+from gateway.domain.decision import Entity, Question, Value, disclosure_entity
+from gateway.domain.marking import Marking, strictest
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who would read: the organisation, the mandate by which it was addressed, for what."""
+
+    organisation: Entity
+    competence: str | None
+    purpose: Iterable[str]
+
+
+def permit(
+    policy: Policy,
+    parts: Mapping[str, Element],
+    originator: Entity,
+    reader: Reader,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split ``parts`` (by digest) into the digests permitted and the groups withheld in part.
+
+    Asks once for each distinct set of attributes, never once for each element.
+    """
+    context: dict[str, Value] = {
+        "purpose": frozenset(reader.purpose),
+        "competence": reader.competence or "",
+    }
+    answers: dict[Element, bool] = {}
+    for part in parts.values():
+        kind = replace(part, name="")
+        if kind not in answers:
+            question = Question(
+                reader.organisation, "case.disclose", disclosure_entity(kind, originator), context
+            )
+            answers[kind] = policy.decide(question).allowed
+    allowed = {digest: answers[replace(part, name="")] for digest, part in parts.items()}
+    permitted = tuple(sorted(digest for digest, yes in allowed.items() if yes))
+    withheld = {parts[digest].group for digest, yes in allowed.items() if not yes}
+    return permitted, tuple(sorted(withheld))
+
+
+def under(parts: Mapping[str, Element], current: Marking) -> dict[str, Element]:
+    """The same parts, each at least as strict as the case's ``current`` marking."""
+    return {
+        digest: replace(part, marking=strictest((part.marking, current)))
+        for digest, part in parts.items()
+    }

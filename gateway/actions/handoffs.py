@@ -1,0 +1,425 @@
+"""What the two parties do with a handoff: answer, follow up, open content, read, list."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.authorization import (
+    About,
+    Request,
+    Turn,
+    Written,
+    allows,
+    authorize,
+    missing,
+    read,
+    write,
+)
+from gateway.actions.cases import elements, organisation_uri
+from gateway.actions.disclosure import Reader, permit, under
+from gateway.actions.opening import Opening, open_content, presented
+from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.domain.case import ROUTING
+from gateway.domain.decision import Entity, Value, handoff_entity
+from gateway.domain.facts import Party
+from gateway.domain.handoff import (
+    READABLE,
+    Answer,
+    Handoff,
+    Move,
+    State,
+    move,
+    visible_code,
+)
+from gateway.domain.marking import conditions, marking_of
+from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import ConditionsDiffer, Invalid, Stale, WrongState
+from gateway.evidence import sd_jwt, statement
+from gateway.evidence.sd_jwt import SdJwt
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a party answers. Which fields an answer takes is the transport's to check.
+
+    ``conditions`` repeats the conditions of use that the recipient accepts; ``groups`` the
+    parts it takes on when it does not take all; ``to`` whom it would redirect the case to.
+    """
+
+    by: str
+    reason: str | None = None
+    conditions: Mapping[str, Any] | None = None
+    groups: tuple[str, ...] | None = None
+    code: str | None = None
+    items: tuple[str, ...] | None = None
+    note: str | None = None
+    evidence_ref: str | None = None
+    to: str | None = None
+
+    def said(self) -> dict[str, Any]:
+        """The statement's disclosures; what is None was not said."""
+        fields = {
+            "reason": self.reason,
+            "conditions": dict(self.conditions) if self.conditions is not None else None,
+            "groups": list(self.groups) if self.groups is not None else None,
+            "code": self.code,
+            "items": list(self.items) if self.items is not None else None,
+            "note": self.note,
+            "evidence_ref": self.evidence_ref,
+            "to": self.to,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+def accept(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
+    """Take a case on, under its conditions; ConditionsDiffer when they are not repeated."""
+    step = Move.ACCEPT if reply.groups is None else Move.ACCEPT_PARTLY
+    kind = _Kind("handoff.accept", "acceptance", step)
+    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
+
+
+def refuse(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
+    """Decline a case, or give it back, with a reason."""
+    kind = _Kind("handoff.refuse", "refusal", Move.REFUSE)
+    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
+
+
+def redirect(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
+    """Send the originator to another office; the originator then makes a new offer."""
+    kind = _Kind("handoff.redirect", "redirection", Move.REDIRECT)
+    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
+
+
+def outcome(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
+    """Tell what came of the case; further outcomes may follow."""
+    kind = _Kind("handoff.outcome", "outcome", Move.OUTCOME)
+    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
+
+
+def withdraw(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
+    """The originator takes its offer back."""
+    kind = _Kind("handoff.withdraw", "withdrawal", Move.WITHDRAW)
+    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
+
+
+def close(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
+    """The recipient ends its work on the handoff."""
+    kind = _Kind("handoff.close", "closure", Move.CLOSE)
+    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of answer: its action, its name in statements, its move."""
+
+    action: str
+    statement: str
+    move: Move
+
+
+def _answer(
+    ports: Ports, caller: Caller, key: str, *, kind: _Kind, handoff: UUID, reply: Reply
+) -> Written:
+    """Sign the answer first, from what never changes in a handoff; then decide and store it."""
+    request = Request(kind.action, reply.by, key, {"handoff": str(handoff), "reply": reply.said()})
+    offered = read(ports, caller, request, lambda turn: _offered(turn, handoff, reply))
+    signed = _sign(ports, caller, kind, offered, reply)
+
+    def act(turn: Turn) -> Mapping[str, Any]:
+        return _store(turn, kind, handoff, reply, signed)
+
+    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+        answer = turn.work.handoffs.answer_of(logged.event.id)
+        return missing() if answer is None else _answered(answer)
+
+    return write(ports, caller, request, act, again)
+
+
+def _offered(turn: Turn, handoff: UUID, reply: Reply) -> Handoff:
+    """The handoff, once the reply fits what was offered; nothing of it changes any more."""
+    found = _party_to(turn, handoff)
+    if reply.conditions is None and reply.groups is None:
+        return found
+    version = _version(turn, found)
+    verified = sd_jwt.read_unverified(version.document)
+    if reply.conditions != conditions(verified.claims):
+        raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
+    if reply.groups is not None:
+        originator = _organisation(turn, found.originator)
+        parts = elements(verified, originator)
+        offered = {parts[digest].group for digest in found.permitted}
+        if not set(reply.groups) <= offered:
+            raise Invalid((("/groups", "only groups that were offered can be accepted"),))
+    return found
+
+
+def _sign(ports: Ports, caller: Caller, kind: _Kind, handoff: Handoff, reply: Reply) -> SdJwt:
+    return statement.issue_answer(
+        issuer=ports.issuer,
+        attested_for=organisation_uri(ports.issuer, caller.organisation),
+        audience=ports.issuer,
+        at=ports.now(),
+        jti=ports.new_id(),
+        handoff=handoff.id,
+        case_digest=handoff.case_digest,
+        offer_digest=handoff.offer_digest,
+        package=handoff.package,
+        kind=kind.statement,
+        by=reply.by,
+        signer=ports.attester,
+        random=ports.random,
+        **reply.said(),
+    )
+
+
+def _store(
+    turn: Turn, kind: _Kind, handoff: UUID, reply: Reply, signed: SdJwt
+) -> Mapping[str, Any]:
+    found = _authorized(turn, handoff, {"conditions_accepted": reply.conditions is not None})
+    if kind.move in (Move.ACCEPT, Move.ACCEPT_PARTLY):
+        _refuse_expired(turn, found)
+    groups = frozenset(reply.groups) if reply.groups is not None else None
+    moved = move(found, kind.move, accepted_groups=groups)
+    answer = Answer(
+        handoff=found.id,
+        sequence=moved.sequence,
+        move=kind.move,
+        state=moved.state,
+        author=turn.caller.organisation,
+        at=turn.now,
+        statement=signed.compact(),
+        event=turn.event,
+    )
+    turn.work.handoffs.save(moved, answer)
+    turn.record(_parties(found), package=found.package, statement_sha256=signed.digest)
+    return _answered(answer)
+
+
+def consult(ports: Ports, caller: Caller, key: str, handoff: UUID, opening: Opening) -> Written:
+    """Open the content that was offered and accepted, as policy allows it today."""
+    request = Request("case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()})
+
+    def act(turn: Turn) -> Mapping[str, Any]:
+        found = _readable(turn, handoff)
+        version = _version(turn, found)
+        shown, withheld = _shown(turn, found, version)
+        return open_content(
+            turn,
+            opening,
+            version,
+            shown=shown,
+            withheld=withheld,
+            handoff=found.id,
+            parties=_parties(found),
+        )
+
+    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+        found = _readable(turn, handoff)
+        version = _version(turn, found)
+        consultation = turn.work.handoffs.consultation(logged.event.id)
+        now_shown, withheld = _shown(turn, found, version)
+        if consultation is None or set(consultation.shown) != set(now_shown):
+            raise Stale("what may be shown has changed: consult again under a new key")
+        return presented(version, now_shown, withheld)
+
+    return write(ports, caller, request, act, again)
+
+
+def _readable(turn: Turn, handoff: UUID) -> Handoff:
+    """The handoff, when its content may be opened now."""
+    found = _authorized(turn, handoff)
+    if found.state not in READABLE:
+        raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
+    _refuse_expired(turn, found)
+    erase_on = sd_jwt.read_unverified(_version(turn, found).document).claims["erase_on"]
+    if turn.now.date().isoformat() >= erase_on:
+        raise WrongState("the case is past the day of its erasure")
+    return found
+
+
+def _refuse_expired(turn: Turn, handoff: Handoff) -> None:
+    if handoff.until is not None and handoff.until <= turn.now:
+        raise WrongState("the offer has ended: ask its originator for a new one")
+
+
+def _shown(
+    turn: Turn, handoff: Handoff, version: CaseVersion
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The digests to show and the groups withheld: offered, accepted, and permitted today.
+
+    Decided on the strictest of the markings when offered and now (contracts.md 5).
+    """
+    originator = _organisation(turn, handoff.originator)
+    verified = sd_jwt.read_unverified(version.document)
+    case = turn.work.cases.get(handoff.originator, handoff.case)
+    current = turn.work.cases.version(case.digest) if case else None
+    if current is None:
+        missing()
+    now = marking_of(sd_jwt.read_unverified(current.document).claims)
+    parts = under(elements(verified, originator), now)
+    taken = {
+        digest: part
+        for digest, part in parts.items()
+        if digest in handoff.permitted
+        and (handoff.accepted_groups is None or part.group in handoff.accepted_groups)
+    }
+    reader = Reader(turn.entity(), handoff.address.competence, handoff.purpose)
+    shown, _ = permit(turn.ports.policy, taken, turn.entity(originator), reader)
+    kept_back = {part.group for digest, part in parts.items() if digest not in shown}
+    return shown, tuple(sorted(kept_back))
+
+
+def look_up(ports: Ports, caller: Caller, handoff: UUID) -> dict[str, Any]:
+    """A handoff as one of its parties may see it: never content (contracts.md 5)."""
+
+    def look(turn: Turn) -> dict[str, Any]:
+        found = _authorized(turn, handoff)
+        return {**_summary(found), **_detail(turn, found)}
+
+    return read(ports, caller, Request("handoff.read"), look)
+
+
+def page(
+    ports: Ports,
+    caller: Caller,
+    *,
+    box: str,
+    state: State | None,
+    after: UUID | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
+
+    def look(turn: Turn) -> list[dict[str, Any]]:
+        wanted = None if state is None else str(state)
+        found = turn.work.handoffs.page(caller.organisation, box, wanted, after, limit)
+        return [_summary(handoff) for handoff in found if allows(turn, _entity(turn, handoff))]
+
+    return read(ports, caller, Request("handoff.read"), look)
+
+
+def _party_to(turn: Turn, handoff: UUID) -> Handoff:
+    """The handoff, when the caller is one of its two parties; else there is none."""
+    found = turn.work.handoffs.get(handoff)
+    if found is None or turn.caller.organisation not in (found.originator, found.recipient):
+        missing()
+    return found
+
+
+def _authorized(turn: Turn, handoff: UUID, context: Mapping[str, Value] | None = None) -> Handoff:
+    found = _party_to(turn, handoff)
+    turn.about = About(found.id, found.case_digest)
+    _authorize(turn, found, context)
+    return found
+
+
+def _authorize(turn: Turn, handoff: Handoff, context: Mapping[str, Value] | None = None) -> None:
+    wanted = context if turn.request.action == "handoff.accept" else None
+    authorize(turn, _entity(turn, handoff), wanted)
+
+
+def _entity(turn: Turn, handoff: Handoff) -> Entity:
+    originator = turn.entity(_organisation(turn, handoff.originator))
+    recipient = turn.entity(_organisation(turn, handoff.recipient))
+    return handoff_entity(handoff, originator, recipient)
+
+
+def _organisation(turn: Turn, slug: str) -> Organisation:
+    found = turn.find(slug)
+    return missing() if found is None else found
+
+
+def _version(turn: Turn, handoff: Handoff) -> CaseVersion:
+    found = turn.work.cases.version(handoff.case_digest)
+    return missing() if found is None else found
+
+
+def _parties(handoff: Handoff) -> tuple[Party, ...]:
+    return (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
+    return {
+        "handoff": str(answer.handoff),
+        "state": str(answer.state),
+        "sequence": answer.sequence,
+        "at": answer.at.isoformat(),
+        "statement": answer.statement,
+    }
+
+
+def _summary(handoff: Handoff) -> dict[str, Any]:
+    return {
+        "handoff": str(handoff.id),
+        "state": str(handoff.state),
+        "originator": handoff.originator,
+        "recipient": handoff.recipient,
+        "competence": handoff.address.competence,
+        "case": str(handoff.case),
+        "version": handoff.case_version,
+        "case_digest": handoff.case_digest,
+        "purpose": list(handoff.purpose),
+        "offered_at": handoff.offered_at.isoformat(),
+        "due_at": handoff.due_at.isoformat(),
+        "until": handoff.until.isoformat() if handoff.until else None,
+    }
+
+
+def _detail(turn: Turn, handoff: Handoff) -> dict[str, Any]:
+    """The routing presentation, the conditions, and each statement as the caller may read it."""
+    version = _version(turn, handoff)
+    document = sd_jwt.parse(version.document)
+    verified = sd_jwt.read_unverified(version.document)
+    routing = frozenset(
+        p.digest
+        for p in verified.placed
+        if p.name in ROUTING and not p.in_array and p.digest in handoff.permitted
+    )
+    return {
+        "assurance": version.assurance,
+        "conditions": conditions(verified.claims),
+        "routing": document.present(routing).compact(),
+        "permitted": sorted(handoff.permitted),
+        "accepted_groups": sorted(handoff.accepted_groups) if handoff.accepted_groups else None,
+        "answers": [
+            _shown_answer(turn, handoff, answer)
+            for answer in turn.work.handoffs.answers(handoff.id)
+        ],
+    }
+
+
+def _shown_answer(turn: Turn, handoff: Handoff, answer: Answer) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "sequence": answer.sequence,
+        "kind": str(answer.move or "offer"),
+        "state": str(answer.state),
+        "author": answer.author,
+        "at": answer.at.isoformat(),
+        "event": str(answer.event),
+        "statement": answer.statement,
+    }
+    if answer.author == turn.caller.organisation:
+        return shown
+    document = sd_jwt.parse(answer.statement)
+    hidden = {"by"}
+    code = next((d.value for d in document.disclosures if d.name == "code"), None)
+    if code is not None:
+        shown["code"] = _code_for(turn, answer, code)
+        hidden |= _KEPT_WITH_THE_CODE if shown["code"] != code else set()
+    digests = [d.digest for d in document.disclosures if d.name not in hidden]
+    shown["statement"] = document.present(digests).compact()
+    return shown
+
+
+_KEPT_WITH_THE_CODE = {"code", "items", "note", "evidence_ref", "reason"}
+"""What would give away an outcome to a reader outside its visibility (R5)."""
+
+
+def _code_for(turn: Turn, answer: Answer, code: str) -> str:
+    author = _organisation(turn, answer.author)
+    return visible_code(
+        code,
+        reader_is_police="led" in turn.organisation.regimes,
+        author_is_police="led" in author.regimes,
+    )

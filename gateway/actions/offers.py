@@ -1,0 +1,284 @@
+"""Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.authorization import (
+    About,
+    Request,
+    Turn,
+    Written,
+    authorize,
+    missing,
+    read,
+    write,
+)
+from gateway.actions.cases import elements, find, organisation_uri, view_of
+from gateway.actions.disclosure import Reader, permit
+from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.domain.case import ROUTING, Case, CaseState
+from gateway.domain.decision import Entity, case_entity
+from gateway.domain.facts import Detail, Party
+from gateway.domain.handoff import Address, Answer, Handoff, State, due
+from gateway.domain.organisation import Status, resolve
+from gateway.domain.refusals import Invalid, NothingToOffer, Stale, WrongState
+from gateway.evidence import sd_jwt, statement
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What an originator offers: to an organisation or to a competence, which parts, for what.
+
+    ``groups`` and ``digests`` select disclosures and add up. ``until`` ends the offer and the
+    use of what was accepted. ``handoff`` is the id that the originator gave it.
+    """
+
+    handoff: UUID
+    by: str
+    purpose: tuple[str, ...]
+    organisation: str | None = None
+    competence: tuple[str, str] | None = None
+    groups: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    until: datetime | None = None
+    note: str | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        return {
+            "handoff": str(self.handoff),
+            "purpose": list(self.purpose),
+            "organisation": self.organisation,
+            "competence": list(self.competence or ()),
+            "groups": list(self.groups),
+            "digests": list(self.digests),
+            "until": self.until.isoformat() if self.until else None,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """All that the choice of disclosures depends on; equal inputs, equal choice."""
+
+    case: Case
+    originator: Entity
+    recipient: Entity
+    address: Address
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """An offer as read and decided before the transaction that makes it."""
+
+    inputs: _Inputs
+    version: CaseVersion
+    urgency: str
+    permitted: tuple[str, ...]
+    withheld: tuple[str, ...]
+
+
+def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str, Any]:
+    """What an offer would give, and to whom; nothing is kept."""
+    draft = _drafted(ports, caller, case, offer)
+    address = draft.inputs.address
+    return {
+        "case": str(case),
+        "version": draft.version.version,
+        "to": _to(address),
+        "permitted": list(draft.permitted),
+        "withheld": list(draft.withheld),
+    }
+
+
+def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> Written:
+    """Offer a cleared case to one recipient.
+
+    Raises Invalid, NoCompetence, SeveralCompetences, WrongState (not cleared, or ``until`` is
+    past), NothingToOffer, AlreadyExists (handoff id), Stale (something changed meanwhile), and
+    the policy's denials.
+    """
+    request = Request("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
+    draft = _drafted(ports, caller, case, wanted, request)
+    signed = _sign(ports, caller, wanted, draft)
+
+    def act(turn: Turn) -> Mapping[str, Any]:
+        return _offer(turn, case, wanted, draft, signed)
+
+    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+        answer = turn.work.handoffs.answer_of(logged.event.id)
+        handoff = answer and turn.work.handoffs.get(answer.handoff)
+        if not answer or not handoff:
+            missing()
+        return _offered(handoff, answer, draft.withheld)
+
+    return write(ports, caller, request, act, again)
+
+
+def _drafted(
+    ports: Ports, caller: Caller, case: UUID, wanted: Offer, request: Request | None = None
+) -> _Draft:
+    asked = request or Request("handoff.offer", wanted.by)
+    return read(ports, caller, asked, lambda turn: _draft(turn, case, wanted))
+
+
+def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
+    found, version = find(turn, case)
+    verified = sd_jwt.read_unverified(version.document)
+    inputs = _inputs(turn, found, wanted)
+    _authorize_offer(turn, found, version, wanted, inputs)
+    parts = elements(verified, turn.organisation)
+    unknown = set(wanted.digests) - parts.keys()
+    if unknown:
+        raise Invalid((("/digests", "a digest does not belong to the case's current version"),))
+    asked = {
+        digest: part
+        for digest, part in parts.items()
+        if part.group in wanted.groups or digest in wanted.digests or part.name in ROUTING
+    }
+    reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
+    permitted, withheld = permit(turn.ports.policy, asked, inputs.originator, reader)
+    if all(parts[digest].name in ROUTING for digest in permitted):
+        raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
+    return _Draft(inputs, version, verified.content["urgency"], permitted, withheld)
+
+
+def _inputs(turn: Turn, case: Case, wanted: Offer) -> _Inputs:
+    address = _resolve(turn, wanted)
+    recipient = turn.find(address.organisation)
+    if recipient is None:
+        raise Invalid((("/to", "no organisation of this gateway has that id"),))
+    if recipient.status is not Status.ACTIVE:
+        raise WrongState("the recipient is not active in this gateway at present")
+    if recipient.slug == turn.caller.organisation:
+        raise Invalid((("/to", "a case is offered to another organisation than its own"),))
+    return _Inputs(case, turn.entity(), turn.entity(recipient), address)
+
+
+def _resolve(turn: Turn, wanted: Offer) -> Address:
+    """To whom the offer goes: a competence is resolved on the legal date, and recorded (R11)."""
+    if wanted.competence is None:
+        return Address(str(wanted.organisation))
+    matter, territory = wanted.competence
+    receivers = turn.work.organisations.receivers(matter, territory)
+    competence = resolve(receivers, matter, territory, turn.today.day)
+    return Address(competence.organisation, competence.key, competence.registered_by)
+
+
+def _authorize_offer(
+    turn: Turn, case: Case, version: CaseVersion, wanted: Offer, inputs: _Inputs
+) -> None:
+    verified = sd_jwt.read_unverified(version.document)
+    view = view_of(verified, version, case.state, turn)
+    listed = verified.content.get("release_to") or ()
+    authorize(
+        turn,
+        case_entity(view, inputs.originator),
+        {
+            "recipient": inputs.recipient,
+            "competence": inputs.address.competence or "",
+            "purpose": frozenset(wanted.purpose),
+            "released": not listed or inputs.address.organisation in listed,
+        },
+    )
+    turn.about = About(case_digest=version.digest)
+    if case.state is not CaseState.CLEARED:
+        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
+    if wanted.until is not None and wanted.until <= turn.now:
+        raise WrongState("the offer would end before it begins: give a later 'until'")
+
+
+def _offer(
+    turn: Turn, case: UUID, wanted: Offer, draft: _Draft, signed: sd_jwt.SdJwt
+) -> Mapping[str, Any]:
+    found, version = find(turn, case)
+    inputs = _inputs(turn, found, wanted)
+    _authorize_offer(turn, found, version, wanted, inputs)
+    if inputs != draft.inputs:
+        raise Stale("the case, the registry or the recipient changed meanwhile: ask again")
+    handoff = Handoff(
+        id=wanted.handoff,
+        originator=turn.caller.organisation,
+        case=found.id,
+        case_version=version.version,
+        case_digest=version.digest,
+        address=inputs.address,
+        purpose=wanted.purpose,
+        permitted=frozenset(draft.permitted),
+        package=statement.package(draft.permitted),
+        offer_digest=signed.digest,
+        offered_at=turn.now,
+        due_at=due(draft.urgency, turn.now),
+        until=wanted.until,
+    )
+    answer = Answer(
+        handoff=handoff.id,
+        sequence=1,
+        move=None,
+        state=State.OFFERED,
+        author=handoff.originator,
+        at=turn.now,
+        statement=signed.compact(),
+        event=turn.event,
+    )
+    turn.work.handoffs.add(handoff, answer)
+    _record(turn, handoff, signed)
+    return _offered(handoff, answer, draft.withheld)
+
+
+def _record(turn: Turn, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
+    turn.about = About(handoff.id, handoff.case_digest)
+    both = frozenset({handoff.originator, handoff.recipient})
+    turn.record(
+        (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient")),
+        Detail("purpose", handoff.purpose, both),
+        package=handoff.package,
+        statement_sha256=signed.digest,
+    )
+
+
+def _sign(ports: Ports, caller: Caller, wanted: Offer, draft: _Draft) -> sd_jwt.SdJwt:
+    return statement.issue_offer(
+        issuer=ports.issuer,
+        attested_for=organisation_uri(ports.issuer, caller.organisation),
+        audience=ports.issuer,
+        at=ports.now(),
+        jti=ports.new_id(),
+        handoff=wanted.handoff,
+        to=_to(draft.inputs.address),
+        case_digest=draft.version.digest,
+        disclosures=draft.permitted,
+        purpose=wanted.purpose,
+        until=wanted.until,
+        by=wanted.by,
+        note=wanted.note,
+        signer=ports.attester,
+        random=ports.random,
+    )
+
+
+def _to(address: Address) -> dict[str, str]:
+    if address.competence is None:
+        return {"organisation": address.organisation}
+    return {
+        "organisation": address.organisation,
+        "competence": address.competence,
+        "resolved_by": str(address.resolved_by),
+    }
+
+
+def _offered(handoff: Handoff, answer: Answer, withheld: Sequence[str]) -> dict[str, Any]:
+    return {
+        "handoff": str(handoff.id),
+        "state": str(answer.state),
+        "case": str(handoff.case),
+        "version": handoff.case_version,
+        "to": _to(handoff.address),
+        "due_at": handoff.due_at.isoformat(),
+        "offer": answer.statement,
+        "permitted": sorted(handoff.permitted),
+        "withheld": sorted(withheld),
+    }

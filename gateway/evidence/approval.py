@@ -1,0 +1,77 @@
+"""An administrator's approval of one change of the registry, signed by their personal key."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.evidence import base64url, canonical, sd_jwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
+from gateway.evidence.signature import PublicKey
+
+APPROVAL_TYP = "casegate-approval+sd-jwt"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What a person approved: ``change`` is the digest of the change; ``jti`` makes it single."""
+
+    person: str
+    change: str
+    jti: UUID
+
+
+def digest_of(action: str, organisation: str, change: Mapping[str, Any]) -> str:
+    """Name a change: SHA-256 of its canonical JSON (RFC 8785), base64url."""
+    said = {"action": action, "organisation": organisation, "change": dict(change)}
+    return base64url.digest(canonical.encode(said))
+
+
+def issue(
+    *,
+    person: str,
+    audience: str,
+    action: str,
+    organisation: str,
+    change: Mapping[str, Any],
+    at: datetime,
+    jti: UUID,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign an approval. The change stands in it by its digest; the gateway keeps the change."""
+    claims = {
+        "iss": f"{audience}/people/{person}",
+        "aud": audience,
+        "iat": int(at.timestamp()),
+        "jti": str(jti),
+        "action": action,
+        "change": digest_of(action, organisation, change),
+    }
+    return sd_jwt.issue(
+        typ=APPROVAL_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
+    )
+
+
+def person_of(text: str, audience: str) -> str:
+    """Whose approval a text claims to be, before it is verified; DocumentError when nobody's."""
+    issuer = sd_jwt.read_unverified(text).claims.get("iss")
+    prefix = f"{audience}/people/"
+    if not isinstance(issuer, str) or not issuer.startswith(prefix):
+        raise DocumentError("an approval names the person whose word it is")
+    return issuer.removeprefix(prefix)
+
+
+def verify(text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]) -> Approval:
+    """Verify an approval against its person's keys; DocumentError when it is not theirs."""
+    verified = sd_jwt.verify(
+        text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=f"{audience}/people/{person}"
+    )
+    change, jti = verified.claims.get("change"), verified.claims.get("jti")
+    if not isinstance(change, str) or not isinstance(jti, str):
+        raise DocumentError("an approval has a change and an id")
+    try:
+        return Approval(person, change, UUID(jti))
+    except ValueError:
+        raise DocumentError("an approval's id is a UUID") from None
