@@ -359,11 +359,12 @@ class Authority(Protocol):
 class Ports:
     """The filled sockets that every action gets.
 
-    ``issuer`` is the gateway's public URL; ``fingerprint_key`` keys the HMAC over retried
+    ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys the HMAC over retried
     requests; ``denials_per_minute`` bounds what one organisation may have recorded.
     """
 
     issuer: str
+    gateway: str
     begin: Callable[[Mode], Work]
     policy: Policy
     attester: Signer

@@ -1,0 +1,79 @@
+"""The directory: who takes part, with which standing and competences, on the legal date."""
+
+from typing import Any
+
+from gateway.actions.authorization import Request, Turn, authorize, missing, read
+from gateway.actions.ports import Caller, Ports
+from gateway.domain.decision import Entity
+from gateway.domain.organisation import Organisation, Status
+
+LOG = Entity("Log", "log", {})
+"""The resource of reads that concern no single case."""
+
+
+def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
+    """The caller as the gateway sees it: organisation, system, scopes, certificates."""
+
+    def look(turn: Turn) -> dict[str, Any]:
+        authorize(turn, LOG)
+        certificates = turn.work.organisations.certificates(caller.organisation, caller.system)
+        return {
+            "organisation": _view(turn.organisation, turn),
+            "system": caller.system,
+            "scopes": sorted(caller.scopes),
+            "certificates": [
+                {"thumbprint": c.thumbprint, "not_after": c.not_after.isoformat()}
+                for c in certificates
+                if c.revoked_at is None
+            ],
+            "legal_date": turn.today.day.isoformat(),
+            "legal_date_simulated": turn.today.simulated,
+        }
+
+    return read(ports, caller, Request("directory.read"), look)
+
+
+def page(ports: Ports, caller: Caller, after: str, limit: int) -> list[dict[str, Any]]:
+    """A page of the directory, by organisation id."""
+
+    def look(turn: Turn) -> list[dict[str, Any]]:
+        authorize(turn, LOG)
+        found = turn.work.organisations.page(after, limit)
+        return [_view(organisation, turn) for organisation in found]
+
+    return read(ports, caller, Request("directory.read"), look)
+
+
+def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+    """One organisation of the directory."""
+
+    def look(turn: Turn) -> dict[str, Any]:
+        authorize(turn, LOG)
+        found = turn.find(slug)
+        return missing() if found is None else _view(found, turn)
+
+    return read(ports, caller, Request("directory.read"), look)
+
+
+def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
+    day = turn.today.day
+    return {
+        "organisation": organisation.slug,
+        "name": organisation.name,
+        "kind": organisation.kind,
+        "country": organisation.country,
+        "public_authority": organisation.public_authority,
+        "active": organisation.status is Status.ACTIVE,
+        "standing": organisation.standing_on(day),
+        "competences": [
+            {
+                "competence": c.key,
+                "legal_act": c.legal_act,
+                "from": c.period.start.isoformat(),
+                "until": c.period.end.isoformat() if c.period.end else None,
+                "registered_by": str(c.registered_by),
+            }
+            for c in organisation.competences
+            if c.period.holds(day)
+        ],
+    }

@@ -1,0 +1,58 @@
+"""A party's own events and their receipts."""
+
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
+from gateway.actions.organisations import LOG
+from gateway.actions.ports import Caller, Logged, Ports
+from gateway.evidence import receipt
+from gateway.evidence.receipt import Receipt
+
+
+def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
+    """The receipt of an event for one of its parties, proved at the log's present head."""
+
+    def look(turn: Turn) -> Logged:
+        logged = turn.work.log.logged(event)
+        if logged is None:
+            missing()
+        authorize(turn, LOG, {"party": _is_party(logged, caller.organisation)})
+        return logged
+
+    logged = read(ports, caller, Request("receipt.read"), look)
+    return receipt_for(ports, logged, caller.organisation)
+
+
+def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, Any]:
+    """The caller's own events after a counter, with receipts; ``head`` is its last counter.
+
+    A stream without gaps from 1 to ``head`` is complete (contracts.md 8).
+    """
+
+    def look(turn: Turn) -> tuple[int, list[tuple[int, Logged]]]:
+        authorize(turn, LOG)
+        log = turn.work.log
+        found = [
+            (pseq, logged)
+            for pseq, event in log.stream(caller.organisation, after, limit)
+            if (logged := log.logged(event)) is not None
+        ]
+        return log.counter(caller.organisation), found
+
+    head, found = read(ports, caller, Request("events.read"), look)
+    return {
+        "head": head,
+        "events": [
+            {
+                "pseq": pseq,
+                "event": str(logged.event.id),
+                "receipt": receipt.to_json(receipt_for(ports, logged, caller.organisation)),
+            }
+            for pseq, logged in found
+        ],
+    }
+
+
+def _is_party(logged: Logged, organisation: str) -> bool:
+    return any(d.kind == "party" and organisation in d.readers for d in logged.event.disclosures)
