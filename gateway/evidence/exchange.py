@@ -15,6 +15,7 @@ from gateway.evidence.steps import Code, Failed, count
 from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document, read_bare
 
 _OFFERED = "handoff.offered"
+_CONSULTED = "case.consulted"
 _EVENT_OF_ANSWER = {
     "acceptance": "handoff.accepted",
     "refusal": "handoff.refused",
@@ -175,7 +176,16 @@ class Exchange:
             for one in self._moving()
             if one.event.get("stmt_sha256") not in self._recorded_by()
         ]
-        return "; ".join(f"not in this file: {what}" for what in self.absent)
+        return "; ".join([*self._opened(), *(f"not in this file: {what}" for what in self.absent)])
+
+    def _opened(self) -> list[str]:
+        """The consultations that opened exactly the presentation in the bundle."""
+        shown = statement.package(placed.digest for placed in self.case.verified.placed)
+        return [
+            f"the presentation is what entry {one.index} opened"
+            for one in self.confirmed
+            if one.event["typ"] == _CONSULTED and one.event.get("package") == shown
+        ]
 
     def _place(self, fields: Mapping[str, Any]) -> None:
         typ = fields["typ"]

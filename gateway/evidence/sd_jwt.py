@@ -235,16 +235,21 @@ def parse(text: str) -> SdJwt:
     JWT), a part that is not canonical base64url of strict JSON, a salt of less than 128 bits,
     two disclosures with one digest.
     """
+    return _split(text)[0]
+
+
+def _split(text: str) -> tuple[SdJwt, dict[str, Any], dict[str, Any], bytes]:
+    """The document, and its header, payload and signature bytes."""
     if len(text) > MAX_TEXT:
         raise DocumentError(f"the document is longer than {MAX_TEXT} characters")
     issuer_signed, *encoded = text.split("~")
     if not encoded or encoded.pop():
         raise DocumentError("the document does not end after its disclosures, with a tilde")
-    _open(issuer_signed)
+    header, payload, signed = _open(issuer_signed)
     disclosures = tuple(read_disclosure(part) for part in encoded)
     if len({d.digest for d in disclosures}) != len(disclosures):
         raise DocumentError("a disclosure occurs twice")
-    return SdJwt(issuer_signed, disclosures)
+    return SdJwt(issuer_signed, disclosures), header, payload, signed
 
 
 def _open(issuer_signed: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
@@ -276,8 +281,7 @@ def verify(
     the document breaks a rule.
     """
     # 1. The form.
-    document = parse(text)
-    header, payload, signed = _open(document.issuer_signed)
+    document, header, payload, signed = _split(text)
     # 2. The header says what we expect, and asks for nothing that we would have to understand.
     if header.get("typ") != typ:
         raise DocumentError(f"the document is not of the type {typ}")
@@ -304,8 +308,7 @@ def read_unverified(text: str) -> Verified:
 
     All the rules on disclosures hold. Raises DocumentError.
     """
-    document = parse(text)
-    header, payload, _ = _open(document.issuer_signed)
+    document, header, payload, _ = _split(text)
     return _fit(header, payload, document.disclosures)
 
 

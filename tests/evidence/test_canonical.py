@@ -120,6 +120,30 @@ def test_fractions_are_read_only_where_they_are_asked_for():
         canonical.decode(b"[1e999]", fractions=True)
 
 
+@given(values)
+def test_every_spelling_of_a_value_is_read(value):
+    for text in (json.dumps(value), json.dumps(value, indent=2, ensure_ascii=False)):
+        assert canonical.decode(text.encode("utf-8")) == value
+
+
+@given(st.text('\\udD8cC09aA"', max_size=14))
+def test_no_escape_smuggles_in_a_lone_surrogate(body):
+    try:
+        text = canonical.decode(b'"' + body.encode() + b'"')
+    except ValueError:
+        return
+    text.encode("utf-8")
+
+
+@given(st.integers(-(10**20), 10**20))
+def test_integers_are_read_exactly_up_to_the_limit(number):
+    if abs(number) < 2**53:
+        assert canonical.decode(str(number).encode()) == number
+    else:
+        with pytest.raises(ValueError, match="beyond"):
+            canonical.decode(str(number).encode())
+
+
 @given(st.binary(max_size=60))
 def test_arbitrary_bytes_are_read_or_refused(data):
     try:

@@ -102,7 +102,7 @@ def test_an_answer_has_in_clear_only_what_binds_it():
     verified = answered(
         kind="outcome",
         reason="r",
-        conditions=["c"],
+        conditions={"tlp": "AMBER"},
         groups=["items"],
         code="preserved",
         items=["i-1"],

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.facts import Detail, Result
-from gateway.evidence import base64url, bundle, receipt, sd_jwt, verdict
+from gateway.evidence import base64url, bundle, receipt, sd_jwt, statement, verdict
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.verdict import Code, Outcome, Trust, Verdict
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
@@ -337,6 +337,14 @@ def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
     result = verified(story.file())
     assert "not complete" not in result.sentence
     assert "stands accepted" in result.sentence
+
+
+def test_the_consultation_that_opened_the_presentation_is_named():
+    story = Story().told("acceptance")
+    story.record("case.consulted", None, package=base64url.digest(b"something else"))
+    story.record("case.consulted", None, package=statement.package(story.permitted))
+    placing = verified(story.file()).steps[8]
+    assert placing.detail == "the presentation is what entry 3 opened"
 
 
 def test_a_denied_move_moves_nothing():
