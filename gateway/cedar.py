@@ -1,0 +1,478 @@
+"""The Policy port, answered by Cedar: fails closed, names its rules, states its revision.
+
+Cedar by itself is not safe enough, so three of its habits are undone here: a ``forbid`` that
+cannot be evaluated is skipped (any error is a denial); policies are named by position (they are
+named by ``@id``, or the log would change its meaning when a policy is inserted); without a schema
+nothing is validated (without one, nothing starts).
+"""
+
+import hashlib
+import importlib.resources
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cedarpy
+
+from gateway.domain.decision import Decision, Entity, Question, Value
+
+SCHEMA_FILE = "schema.cedarschema"
+
+LINE_WIDTH = 100
+INDENT = 2
+
+TELL = ("caller", "originator", "dpo", "nobody")
+"""To whom a refusal may name its rules, the widest first; no policy says ``nobody`` itself."""
+
+UNDECIDED = Decision(False, ("R2.error",), (), "nobody")
+"""The answer when the question could not be evaluated."""
+
+NO_POLICY_SPOKE = Decision(False, ("R2.default",), (), "nobody")
+"""The answer when nothing permits and nothing forbids."""
+
+_RESERVED = frozenset({*UNDECIDED.rules, *NO_POLICY_SPOKE.rules})
+_RULE_ID = r"R([1-9]|1[0-9]|20)(\.[a-z_]+)+"
+_SENTENCE = r"[A-Z][^\n]*\."
+_ACTION = r'"[a-z_]+\.[a-z_]+"'
+_UID = r'([A-Za-z_]+)::"([^"\\]+)"'
+_CASE_NAME = r"[A-Za-z0-9]+(-[A-Za-z0-9]+){3,}"
+_CASE_KEYS = frozenset({"principal", "action", "resource", "context", "rules", "entities"})
+
+_REMEMBERED = 2048
+"""Decisions kept per worker, about 2 kB each. A handoff asks for the same few disclosures again
+and again; the key is the whole question, so nothing that is remembered can be out of date."""
+
+_encode = json.JSONEncoder(sort_keys=True).encode
+
+_LOG = logging.getLogger(__name__)
+
+Uid = tuple[str, str]
+
+
+class PolicyBroken(Exception):
+    """The policies cannot be used; ``problems`` are sentences that say what to mend."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep every problem, so that one run shows them all."""
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class _Undecided(Exception):
+    """Cedar gave no answer that may be relied on."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One policy: its lasting name, whether it permits, what it says, and to whom."""
+
+    id: str
+    permits: bool
+    reason: str
+    tell: str
+
+
+@dataclass(frozen=True)
+class PolicyCase:
+    """A question with the answer that it must get. ``name`` is ``ALLOW/a-sentence``."""
+
+    name: str
+    question: Question
+    allowed: bool
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found: the problems (none is good), and how much was checked."""
+
+    problems: tuple[str, ...]
+    policies: int
+    cases: int
+    actions: int
+
+
+class _Asked(NamedTuple):
+    """A question spelled for Cedar, the last three as JSON; equal questions are equal here.
+
+    Organisations stand apart, for they recur from question to question and can be kept parsed.
+    """
+
+    principal: Uid
+    action: str
+    resource: Uid
+    context: str
+    organisations: str
+    others: str
+
+
+class CedarPolicy:
+    """Answers questions from one set of policies, parsed once; safe to share between threads.
+
+    ``revision`` names the exact bytes of the policies and the schema; ``rules`` are the policies
+    by ``@id``; ``actions`` the actions that the schema knows.
+    """
+
+    def __init__(
+        self,
+        policies: cedarpy.PolicySet,
+        schema: cedarpy.Schema,
+        rules: Mapping[str, Rule],
+        revision: str,
+    ) -> None:
+        """Take what ``load`` has checked; ``rules`` by the engine's own names of the policies."""
+        self.revision = revision
+        self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules.values()}
+        self.actions = _actions(schema)
+        self._policies = policies
+        self._schema = schema
+        self._rule_at = rules
+        self._answer = lru_cache(maxsize=_REMEMBERED)(self._evaluate)
+        self._participants = lru_cache(maxsize=_REMEMBERED)(
+            lambda text: cedarpy.Entities.from_json_str(text, schema)
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> "CedarPolicy":
+        """Parse and validate the policies of a folder; PolicyBroken unless all of it is sound."""
+        files = _read(folder)
+        texts = _decode(files)
+        schema = _parse_schema(texts.pop(SCHEMA_FILE))
+        policies, rules = _parse_policies(texts)
+        # Joined in the same order as in _parse_policies: the positions are the engine's names.
+        invalid = cedarpy.validate_policies(_join(texts), schema).errors
+        if invalid:
+            raise PolicyBroken([_explain(error, rules) for error in invalid])
+        return cls(policies, schema, rules, _revision(files))
+
+    def decide(self, question: Question) -> Decision:
+        """Answer one question; never raises, and whatever goes wrong is a denial."""
+        try:
+            return self._answer(_spell(question))
+        except Exception as trouble:
+            # Cedar quotes all entities before it says what is wrong with them.
+            cause = str(trouble).rpartition("]: ")[2]
+            _LOG.error("policy could not decide %r: %.300r", question.action, cause)
+            return UNDECIDED
+
+    def _evaluate(self, asked: _Asked) -> Decision:
+        request = {
+            "principal": {"type": asked.principal[0], "id": asked.principal[1]},
+            "action": {"type": "Action", "id": asked.action},
+            "resource": {"type": asked.resource[0], "id": asked.resource[1]},
+            "context": asked.context,
+        }
+        participants = self._participants(asked.organisations)
+        entities = participants.with_added_json_str(asked.others, self._schema)
+        result = cedarpy.is_authorized(request, self._policies, entities, self._schema)
+        errors = result.diagnostics.errors
+        if errors or result.decision is cedarpy.Decision.NoDecision:
+            raise _Undecided(", ".join(errors))
+        spoke = [self._rule_at[position] for position in result.diagnostics.reasons]
+        return _decision(result.allowed, sorted(spoke, key=lambda rule: rule.id))
+
+
+def _decision(allowed: bool, spoke: Sequence[Rule]) -> Decision:
+    if not spoke and not allowed:
+        return NO_POLICY_SPOKE
+    if not spoke or any(rule.permits is not allowed for rule in spoke):
+        raise _Undecided("the answer and the policies that gave it do not fit")
+    return Decision(
+        allowed,
+        tuple(rule.id for rule in spoke),
+        tuple(rule.reason for rule in spoke),
+        max((rule.tell for rule in spoke), key=TELL.index),
+    )
+
+
+def policy_folder() -> Path:
+    """The policies that come with the product: in the installed package, or in the source tree."""
+    package = Path(str(importlib.resources.files("gateway")))
+    shipped = package / "_policies"
+    return shipped if shipped.is_dir() else package.parent / "policies"
+
+
+# --- Questions, spelled for Cedar --------------------------------------------------------------
+
+
+def _spell(question: Question) -> _Asked:
+    """Name every entity once; TypeError for a value that policy does not know, ValueError when
+    two entities of one name differ."""
+    seen: dict[Uid, dict[str, Any]] = {}
+    principal = _collect(question.principal, seen)
+    resource = _collect(question.resource, seen)
+    context = _attributes(question.context, seen)
+    organisations: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for (kind, name), attributes in sorted(seen.items()):
+        entity = {"uid": {"type": kind, "id": name}, "attrs": attributes, "parents": []}
+        (organisations if kind == "Organisation" else others).append(entity)
+    return _Asked(
+        principal,
+        question.action,
+        resource,
+        _encode(context),
+        _encode(organisations),
+        _encode(others),
+    )
+
+
+def _collect(entity: Entity, seen: dict[Uid, dict[str, Any]]) -> Uid:
+    uid = (entity.type, entity.id)
+    attributes = _attributes(entity.attributes, seen)
+    if seen.setdefault(uid, attributes) != attributes:
+        raise ValueError(f"two different entities are named {uid}")
+    return uid
+
+
+def _attributes(values: Mapping[str, Value], seen: dict[Uid, dict[str, Any]]) -> dict[str, Any]:
+    return {name: _value(value, seen) for name, value in values.items()}
+
+
+def _value(value: Value, seen: dict[Uid, dict[str, Any]]) -> Any:
+    match value:
+        case Entity():
+            kind, name = _collect(value, seen)
+            return {"__entity": {"type": kind, "id": name}}
+        case frozenset():
+            return sorted(value)
+        case bool() | int() | str():
+            return value
+        case _:
+            raise TypeError(f"policy knows no values of kind {type(value).__name__}")
+
+
+# --- Policies, read from their folder ----------------------------------------------------------
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    """The schema and the policies by file name, in order of name."""
+    try:
+        paths = sorted([*folder.glob("*.cedar"), folder / SCHEMA_FILE])
+        return {path.name: path.read_bytes() for path in paths}
+    except OSError as error:
+        raise PolicyBroken([f"{folder}: {error.strerror or error}"]) from error
+
+
+def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
+    try:
+        return {name: content.decode() for name, content in files.items()}
+    except UnicodeDecodeError as error:
+        raise PolicyBroken([f"a policy file is not UTF-8: {error.reason}"]) from error
+
+
+def _revision(files: Mapping[str, bytes]) -> str:
+    """Name the exact content; lengths keep one file's end apart from the next one's start."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        for part in (name.encode(), content):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return "p-" + digest.hexdigest()[:16]
+
+
+def _parse_schema(text: str) -> cedarpy.Schema:
+    """Refuse a schema without actions: Cedar takes an empty one as leave to check nothing."""
+    try:
+        schema = cedarpy.Schema.from_str(text)
+    except ValueError as error:
+        raise PolicyBroken([f"{SCHEMA_FILE}: {error}"]) from error
+    if not _actions(schema):
+        raise PolicyBroken([f"{SCHEMA_FILE}: the schema declares no action"])
+    return schema
+
+
+def _actions(schema: cedarpy.Schema) -> frozenset[str]:
+    """The actions that apply to something, read from Cedar's own rendering of the schema."""
+    found = re.findall(r"^action (.+?)(?: in \[.*\])? appliesTo \{$", str(schema), re.MULTILINE)
+    odd = [name for name in found if not re.fullmatch(_ACTION, name, re.ASCII)]
+    if odd:
+        raise PolicyBroken([f"{SCHEMA_FILE}: the action {name} is not noun.verb" for name in odd])
+    return frozenset(name.strip('"') for name in found)
+
+
+def _join(texts: Mapping[str, str]) -> str:
+    return "\n".join(texts.values())
+
+
+def _parse_policies(texts: Mapping[str, str]) -> tuple[cedarpy.PolicySet, dict[str, Rule]]:
+    """The policies of all files as one set, and each one's rule by the engine's own name."""
+    problems = [problem for name, text in texts.items() for problem in _unparsable(name, text)]
+    if problems:
+        raise PolicyBroken(problems)
+    policies = cedarpy.PolicySet.from_str(_join(texts))
+    parsed = policies.to_pst()
+    if parsed.templates or not parsed.static_policies:
+        raise PolicyBroken(["there must be policies, and no templates"])
+    rules: dict[str, Rule] = {}
+    for position, policy in parsed.static_policies.items():
+        rule = _rule(policy.effect, policy.annotations)
+        problems += _unsound(rule, position, known={known.id for known in rules.values()})
+        rules[position] = rule
+    if problems:
+        raise PolicyBroken(problems)
+    return policies, rules
+
+
+def _unparsable(name: str, text: str) -> Iterator[str]:
+    try:
+        cedarpy.PolicySet.from_str(text)
+    except ValueError as error:
+        yield f"{name}: {error}"
+
+
+def _rule(effect: str, annotations: Mapping[str, str]) -> Rule:
+    return Rule(
+        annotations.get("id", ""),
+        effect == "permit",
+        annotations.get("reason", ""),
+        annotations.get("tell", ""),
+    )
+
+
+def _unsound(rule: Rule, position: str, known: set[str]) -> Iterator[str]:
+    """What keeps a policy from being named in the log and told to a caller."""
+    name = rule.id or position
+    if not re.fullmatch(_RULE_ID, rule.id, re.ASCII) or rule.id in _RESERVED:
+        yield f'{name}: @id must name a rule, as "R4.release", and not {" or ".join(_RESERVED)}'
+    if rule.id in known:
+        yield f"{name}: another policy has the same @id"
+    if not re.fullmatch(_SENTENCE, rule.reason):
+        yield f"{name}: @reason must be a sentence that tells the caller what to do"
+    if rule.tell not in TELL[:-1]:
+        yield f"{name}: @tell must be one of {', '.join(TELL[:-1])}"
+
+
+def _explain(error: cedarpy.ValidationError, rules: Mapping[str, Rule]) -> str:
+    rule = rules.get(error.policy_id)
+    return error.error.replace(f"`{error.policy_id}`", f"`{rule.id}`") if rule else error.error
+
+
+# --- The check: every policy proves itself -----------------------------------------------------
+
+
+def check(folder: Path) -> Report:
+    """Validate a folder of policies, and prove each of them by the cases in its ``tests``.
+
+    Every permit must decide an ALLOW case and every forbid a DENY case; every action must have a
+    DENY case in which no policy speaks, so that what is forgotten is known to stay closed.
+    """
+    try:
+        policy = CedarPolicy.load(folder)
+        cases = read_cases(folder)
+    except PolicyBroken as broken:
+        return Report(broken.problems, 0, 0, 0)
+    decided = [(case, policy.decide(case.question)) for case in cases]
+    problems = [
+        *_unformatted(folder),
+        *(wrong for case, decision in decided for wrong in _wrong(case, decision)),
+        *_unproven(policy, decided),
+    ]
+    return Report(tuple(problems), len(policy.rules), len(cases), len(policy.actions))
+
+
+def _unformatted(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("*.cedar")):
+        text = path.read_text(encoding="utf-8")
+        if cedarpy.format_policies(text, LINE_WIDTH, INDENT) != text:
+            yield (
+                f"{path.name}: not as Cedar's formatter writes it"
+                f" ({LINE_WIDTH} columns, indent {INDENT})"
+            )
+
+
+def _wrong(case: PolicyCase, decision: Decision) -> Iterator[str]:
+    if (decision.allowed, decision.rules) != (case.allowed, case.rules):
+        verb = "allowed" if decision.allowed else "denied"
+        yield (
+            f"{case.name}: {verb} by {', '.join(decision.rules)};"
+            f" the case expects {', '.join(case.rules)}"
+        )
+
+
+def _unproven(policy: CedarPolicy, decided: Sequence[tuple[PolicyCase, Decision]]) -> Iterator[str]:
+    seen = {(decision.allowed, rule) for _, decision in decided for rule in decision.rules}
+    for rule in policy.rules.values():
+        if (rule.permits, rule.id) not in seen:
+            yield f"{rule.id}: decides no {'ALLOW' if rule.permits else 'DENY'} case"
+    closed = {case.question.action for case, decision in decided if decision == NO_POLICY_SPOKE}
+    for action in sorted(policy.actions - closed):
+        yield f"{action}: has no DENY case in which no policy speaks"
+
+
+def read_cases(folder: Path) -> tuple[PolicyCase, ...]:
+    """The cases under ``tests``, by name; PolicyBroken when one cannot be read.
+
+    ``entities.json`` is in Cedar's own form, each case in that of a Cedar request, with the
+    ``rules`` it expects; its own ``entities`` replace those of the same name.
+    """
+    tests = folder / "tests"
+    paths = sorted(path for side in ("ALLOW", "DENY") for path in (tests / side).glob("*"))
+    cases: list[PolicyCase] = []
+    problems: list[str] = []
+    try:
+        known = _table(json.loads((tests / "entities.json").read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PolicyBroken([f"tests/entities.json: {error}"]) from error
+    for path in paths:
+        name = f"{path.parent.name}/{path.stem}"
+        try:
+            cases.append(_case(name, path, known))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise PolicyBroken(problems)
+    return tuple(cases)
+
+
+def _case(name: str, path: Path, known: Mapping[Uid, Mapping[str, Any]]) -> PolicyCase:
+    if path.suffix != ".json" or not re.fullmatch(_CASE_NAME, path.stem, re.ASCII):
+        raise ValueError("the file's name must be a sentence, joined by hyphens, and end in .json")
+    written = json.loads(path.read_bytes())
+    unknown = written.keys() - _CASE_KEYS
+    if unknown:
+        raise ValueError(f"unknown fields: {', '.join(sorted(unknown))}")
+    table = {**known, **_table(written.get("entities", []))}
+    question = Question(
+        _entity(_uid(written["principal"]), table),
+        _uid(written["action"])[1],
+        _entity(_uid(written["resource"]), table),
+        _values(written.get("context", {}), table),
+    )
+    return PolicyCase(name, question, path.parent.name == "ALLOW", tuple(written["rules"]))
+
+
+def _table(entities: Sequence[Mapping[str, Any]]) -> dict[Uid, Mapping[str, Any]]:
+    return {(e["uid"]["type"], e["uid"]["id"]): e["attrs"] for e in entities}
+
+
+def _uid(text: str) -> Uid:
+    match = re.fullmatch(_UID, text, re.ASCII)
+    if not match:
+        raise ValueError(f'{text!r} is not of the form Type::"id"')
+    return match[1], match[2]
+
+
+def _entity(uid: Uid, table: Mapping[Uid, Mapping[str, Any]]) -> Entity:
+    if uid not in table:
+        raise ValueError(f'no entity is named {uid[0]}::"{uid[1]}"')
+    return Entity(*uid, _values(table[uid], table))
+
+
+def _values(written: Mapping[str, Any], table: Mapping[Uid, Mapping[str, Any]]) -> dict[str, Value]:
+    return {name: _case_value(value, table) for name, value in written.items()}
+
+
+def _case_value(value: Any, table: Mapping[Uid, Mapping[str, Any]]) -> Any:
+    """A value as a question holds it; a wrong one passes, for defects are cases too."""
+    match value:
+        case {"__entity": {"type": kind, "id": name}}:
+            return _entity((kind, name), table)
+        case list():
+            return frozenset(value)
+        case _:
+            return value

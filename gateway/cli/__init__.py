@@ -1,0 +1,99 @@
+"""The command `casegate`: each subcommand is loaded when it is called, and not before.
+
+So `casegate verify` works where only the verifier is installed, without the server's packages.
+"""
+
+import importlib
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+ANYONE = "Auditors and courts, with nothing but the files"
+PARTNERS = "Partners, through the gateway's own interface"
+OPERATORS = "Operators, on the gateway's host"
+AUDIENCES = (ANYONE, PARTNERS, OPERATORS)
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """Where a subcommand is (``module:attribute``), for whom, and the line that help shows."""
+
+    target: str
+    audience: str
+    about: str
+
+    def load(self) -> click.Command:
+        """Import the command; ModuleNotFoundError where its packages are not installed."""
+        module, _, attribute = self.target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "policy": Subcommand(
+        "gateway.cli.policy:policy", OPERATORS, "Check the rules that decide every exchange."
+    ),
+}
+"""Every subcommand; ``about`` is the first sentence of its own help."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its subcommands by name and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, without loading anything."""
+        return sorted(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; a UsageError that says what to install when it cannot load."""
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        try:
+            return SUBCOMMANDS[cmd_name].load()
+        except ModuleNotFoundError as missing:
+            # A missing part of our own is a defect: it must not look like a choice at installation.
+            if missing.name is None or missing.name.partition(".")[0] == "gateway":
+                raise
+            raise click.UsageError(
+                f"'{cmd_name}' needs the package '{missing.name}', which comes with"
+                " the server's part: pip install 'casegate[server]'"
+            ) from missing
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands by audience, from the table alone."""
+        for audience in AUDIENCES:
+            rows = [(n, s.about) for n, s in sorted(SUBCOMMANDS.items()) if s.audience == audience]
+            if rows:
+                with formatter.section(audience):
+                    formatter.write_dl(rows)
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    try:
+        version = importlib.metadata.version("casegate")
+    except importlib.metadata.PackageNotFoundError:
+        version = "(not installed: run from its source)"
+    click.echo(f"casegate {version}")
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def main() -> None:
+    """Share cases between organisations that protect children: metadata only, never media.
+
+    Three audiences use this command. Auditors and courts check evidence offline, with nothing but
+    the files. Partners exchange cases through the gateway's interface, with their certificate.
+    Operators set up and run a gateway on its host.
+    """

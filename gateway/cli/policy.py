@@ -1,0 +1,59 @@
+"""`casegate policy`: the operator's view on the rules that decide every exchange."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cedar import Report, policy_folder
+from gateway.cedar import check as check_folder
+
+
+@click.group()
+def policy() -> None:
+    """Check the rules that decide every exchange."""
+
+
+@policy.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.argument(
+    "folder",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+def check(folder: Path | None, as_json: bool) -> None:
+    """Prove the policies in FOLDER (by default those that came with the product).
+
+    They must fit the schema and be formatted; every case in tests/ALLOW and tests/DENY must be
+    decided as its folder and its rules say; every permit must decide an ALLOW case, every forbid
+    a DENY case; and every action must have a DENY case in which no policy speaks. Exit status: 0
+    when all of it holds, 1 when something does not.
+    """
+    folder = folder or policy_folder()
+    report = check_folder(folder)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), **dataclasses.asdict(report)}, indent=2))
+    else:
+        _print(folder, report)
+    sys.exit(1 if report.problems else 0)
+
+
+def _print(folder: Path, report: Report) -> None:
+    for problem in report.problems:
+        click.echo(f"- {problem}")
+    click.echo(
+        f"{folder}: {report.policies} policies, {report.actions} actions, {report.cases} cases:"
+        f" {_verdict(len(report.problems))}"
+    )
+
+
+def _verdict(problems: int) -> str:
+    match problems:
+        case 0:
+            return "no problem"
+        case 1:
+            return "1 problem"
+        case _:
+            return f"{problems} problems"
