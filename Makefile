@@ -1,0 +1,68 @@
+# One place for every task. `make demo` and `make test` need only python3 (3.11 or later), make and
+# a package registry; everything else is set up in .venv on the way.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help demo run test test-slow check format bench openapi requirements clean
+.DEFAULT_GOAL := help
+
+help: ## Show the tasks
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# A stamp for each set of packages, so that a changed list is installed and an unchanged one is not.
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml
+	@echo "Setting up $(VENV) (once; about a minute)..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	@echo "Adding the tools for tests and checks..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/run.stamp ## A case goes from a hotline to a police office, over real TLS; ends by itself
+	@$(BIN)/casegate demo --folder $(DEMO)
+
+run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ctrl-C stops it)
+	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --folder $(DEMO)
+	@$(BIN)/casegate run --folder $(DEMO)/gateway
+
+test: $(VENV)/dev.stamp ## All tests of the default run
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-slow: $(VENV)/dev.stamp ## The slow suites: crashes under load, other implementations
+	@$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/dev.stamp ## Lint, types, layers, policies, generated documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/casegate policy check
+	@$(BIN)/python -m gateway.web.openapi --check docs/openapi.json
+
+format: $(VENV)/dev.stamp ## Format the code
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+openapi: $(VENV)/dev.stamp ## Write docs/openapi.json anew
+	@$(BIN)/python -m gateway.web.openapi docs/openapi.json
+
+bench: $(VENV)/dev.stamp ## What a handoff costs, beside a bare server in the same run
+	@$(BIN)/python -m bench
+
+requirements: ## Pin the packages anew, with hashes (needs uv)
+	uv pip compile pyproject.toml --extra server --group build --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/run.txt
+	uv pip compile pyproject.toml --extra server --group build --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/dev.txt
+
+clean: ## Remove what was made here: environment, caches, demonstration
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
