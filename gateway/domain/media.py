@@ -1,0 +1,376 @@
+"""Rule R1, nothing but metadata: find media in bytes and in text (contracts.md 11).
+
+Two questions are asked. Of bytes: do they begin like a picture, a film, a sound, an archive or a
+document? Of text: does it carry a file, by address (`data:`, `file:`, a network or drive path) or
+by content (base64, also wrapped, escaped, or encoded several times over)?
+
+What this cannot do: recognise a file without a known beginning that is cut into short words. The
+length limits of the fields bound what could pass.
+"""
+
+import html
+import re
+import unicodedata
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import unquote
+
+LONGEST_RUN = 64
+"""The longest run of base64 characters in free text: a SHA-256 in hexadecimal still fits."""
+
+_ROUNDS = 3  # of percent, entity and escape decoding, and of base64 inside base64
+
+
+class Media(StrEnum):
+    """What bytes may be that a gateway for metadata does not take."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    ARCHIVE = "archive"
+    DOCUMENT = "document"
+
+
+# (offset, bytes, kind), from the formats' own specifications.
+_MAGIC: tuple[tuple[int, bytes, Media], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", Media.IMAGE),
+    (0, b"GIF87a", Media.IMAGE),
+    (0, b"GIF89a", Media.IMAGE),
+    (0, b"II*\0", Media.IMAGE),  # TIFF, and most raw camera files
+    (0, b"MM\0*", Media.IMAGE),
+    (0, b"II+\0", Media.IMAGE),  # BigTIFF
+    (0, b"MM\0+", Media.IMAGE),
+    (0, b"8BPS\0\x01", Media.IMAGE),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", Media.IMAGE),  # JPEG 2000
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", Media.IMAGE),
+    (0, b"\x1aE\xdf\xa3", Media.VIDEO),  # Matroska, WebM
+    (0, b"FLV\x01", Media.VIDEO),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Media.VIDEO),  # ASF: WMV, WMA
+    (0, b"\0\0\x01\xba", Media.VIDEO),  # MPEG program stream
+    (0, b"\0\0\x01\xb3", Media.VIDEO),  # MPEG video
+    (0, b"ID3\x02", Media.AUDIO),
+    (0, b"ID3\x03", Media.AUDIO),
+    (0, b"ID3\x04", Media.AUDIO),
+    (0, b"OggS\0", Media.AUDIO),
+    (0, b"fLaC\0", Media.AUDIO),
+    (0, b"MThd\0", Media.AUDIO),
+    (0, b"#!AMR", Media.AUDIO),
+    (0, b"PK\x03\x04", Media.ARCHIVE),
+    (0, b"PK\x05\x06", Media.ARCHIVE),
+    (0, b"PK\x07\x08", Media.ARCHIVE),
+    (0, b"Rar!\x1a\x07", Media.ARCHIVE),
+    (0, b"7z\xbc\xaf\x27\x1c", Media.ARCHIVE),
+    (0, b"\x1f\x8b\x08", Media.ARCHIVE),  # gzip
+    (0, b"\xfd7zXZ\0", Media.ARCHIVE),
+    (0, b"\x28\xb5\x2f\xfd", Media.ARCHIVE),  # Zstandard
+    (0, b"\x04\x22\x4d\x18", Media.ARCHIVE),  # LZ4
+    (0, b"MSCF\0\0\0\0", Media.ARCHIVE),
+    (257, b"ustar", Media.ARCHIVE),
+    (0, b"{\\rtf", Media.DOCUMENT),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Media.DOCUMENT),  # compound file: old office formats
+)
+_RIFF = {b"WEBP": Media.IMAGE, b"AVI ": Media.VIDEO, b"WAVE": Media.AUDIO, b"RMID": Media.AUDIO}
+_IMAGE_BRANDS = (b"hei", b"hev", b"mif", b"msf", b"avi", b"jp2", b"jxl")
+_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
+_SVG = re.compile(rb"(?:<\?[^>]*+>|(?><!--.*?-->)|<!DOCTYPE[^>]*+>|\s)*+<svg\b", re.S | re.I)
+
+
+def sniff(data: bytes) -> Media | None:
+    """Tell from its first bytes what file ``data`` is, or None if it begins like none known."""
+    return _sniff(data) or _sniff(data.lstrip(b" \t\r\n\0"))
+
+
+def _sniff(data: bytes) -> Media | None:
+    for offset, magic, kind in _MAGIC:
+        if data.startswith(magic, offset):
+            return kind
+    return _picture(data) or _film(data) or _sound(data) or _packed(data)
+
+
+def _picture(data: bytes) -> Media | None:
+    jpeg = data.startswith(b"\xff\xd8\xff") and data[3:4] >= b"\xc0"
+    bitmap = (
+        data.startswith(b"BM")
+        and data[6:10] == b"\0\0\0\0"  # reserved; without this "BM" would be any text
+        and int.from_bytes(data[14:18], "little") in _BMP_HEADERS
+    )
+    icon = data[:4] == b"\0\0\x01\0" and data[5:6] == b"\0" and data[9:10] == b"\0"
+    return Media.IMAGE if jpeg or bitmap or icon or _SVG.match(data[:4096]) else None
+
+
+def _film(data: bytes) -> Media | None:
+    if data[:4] in (b"RIFF", b"RIFX", b"RF64"):
+        return _RIFF.get(data[8:12])
+    if data[4:8] == b"ftyp":  # ISO base media: the brand tells still pictures from films
+        if data[8:11] in _IMAGE_BRANDS:
+            return Media.IMAGE
+        return Media.AUDIO if data[8:11] in (b"M4A", b"M4B") else Media.VIDEO
+    box = data[4:8] in _BOXES and data[:2] == b"\0\0" and len(data) >= 12
+    packets = data[:1] == data[188:189] == data[376:377] == b"G"  # MPEG transport stream
+    return Media.VIDEO if box or packets else None
+
+
+def _sound(data: bytes) -> Media | None:
+    """MPEG audio without a tag: a frame header, and another one where the first frame ends."""
+    length = _mpeg_frame(data[:4])
+    return Media.AUDIO if length and _mpeg_frame(data[length : length + 4]) else None
+
+
+# Layer III, kilobits per second by index: version 1, then 2 and 2.5 (ISO 11172-3, 13818-3).
+_RATES_V1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_RATES_V2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_FREQUENCIES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+
+
+def _mpeg_frame(header: bytes) -> int:
+    """The length in bytes of the layer III frame that ``header`` opens; 0 if it opens none."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return 0
+    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
+    rate, frequency, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if layer != 1 or version not in _FREQUENCIES or rate in (0, 15) or frequency == 3:
+        return 0
+    rates, samples = (_RATES_V1, 144) if version == 3 else (_RATES_V2, 72)
+    return samples * rates[rate] * 1000 // _FREQUENCIES[version][frequency] + padding
+
+
+def _packed(data: bytes) -> Media | None:
+    if re.match(rb"BZh[1-9]1AY&SY", data) or b"PK\x05\x06" in data[-65557:]:
+        return Media.ARCHIVE  # a zip may stand behind anything: its directory is at the end
+    return Media.DOCUMENT if b"%PDF-" in data[:1024] else None
+
+
+# --- text ---
+
+_RUN = r"[A-Za-z0-9+/_-]"  # both alphabets of RFC 4648
+_DATA_URI = re.compile(r"(?<![\w.+-])data:[^\s,]{0,300},", re.I)
+_DATA_TYPE = re.compile(
+    r"data:(?:image|video|audio|application|text|font|model|multipart|message)/|;base64,", re.I
+)
+_FILE_URI = re.compile(r"(?<![\w.+-])file:(?:\S|\s*/)", re.I)
+_NETWORK_PATH = re.compile(r"\\\\[^\s\\/]+[\\/]\S|(?<![:\w/\\])//[^\s\\/]+/[^\s/]")
+_DRIVE_PATH = re.compile(r"(?<!\w)[A-Za-z]:[\\/]")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt])|(/))")
+
+
+def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
+    """Say why free text may carry a file, as the end of a sentence; None if nothing was found.
+
+    ``longest_run`` is the number of base64 characters that may stand in a row.
+    """
+    for reading in _readings(text):
+        if _DATA_URI.search(reading) or _DATA_TYPE.search(_squeezed(reading)):
+            return "holds a data: address"
+        if _FILE_URI.search(reading):
+            return "holds a file: address"
+        if _NETWORK_PATH.search(reading):
+            return "holds the path of a file on a network"
+        if _DRIVE_PATH.search(reading):
+            return "holds the path of a file on a drive"
+        if _has_run(reading, longest_run):
+            return f"holds a base64 run of more than {longest_run} characters"
+    kind = sniff_encoded(text)
+    return f"holds an encoded {kind}" if kind else None
+
+
+def find_media_in_link(text: str) -> str | None:
+    """Say why an address carries a file inside itself; long and odd paths are what addresses are.
+
+    A link may name a picture (``.jpg``): that is what is reported, and nobody fetches it.
+    """
+    if any(_DATA_TYPE.search(_squeezed(reading)) for reading in _readings(text)):
+        return "holds a data: address"
+    kind = sniff_encoded(text)
+    return f"holds an encoded {kind}" if kind else None
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _readings(text: str) -> Iterator[str]:
+    """Yield ``text``, then what its escapes, percent signs and entities hide, layer by layer."""
+    yield text
+    for _ in range(_ROUNDS):
+        plain = _decoded(text)
+        if plain == text:
+            return
+        yield plain
+        text = plain
+
+
+def _decoded(text: str) -> str:
+    if not text.isascii():  # full-width letters and invisible characters read like plain ones
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    if "\\" in text:
+        text = _ESCAPE.sub(_unescaped, text)
+    return html.unescape(unquote(text)) if "%" in text or "&" in text else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2]
+    if code:
+        return chr(int(code, 16))
+    return "/" if found[4] else "\n"
+
+
+# --- runs of base64, whole or wrapped ---
+
+_TOKEN = re.compile(_RUN + "+")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HASH = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})")
+_WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
+_LONGEST_WORD = 25
+_EVEN_WIDTH = 16  # pieces this wide, all alike, are a wrapped run whatever they spell
+_MARKS = 6  # quotes, plus signs, commas: as many as may part two wide pieces of one run
+
+
+class _Piece(NamedTuple):
+    """A token of base64 characters: how many, how many that spell no word, and what went before.
+
+    An identifier (a UUID) has no width: it ends a run. ``unknown`` leaves out hashes too.
+    """
+
+    width: int
+    odd: int
+    unknown: int
+    marks: int
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    end = 0
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        if len(token) <= 3 and not any(c.isalnum() for c in token):
+            continue  # the plus sign between two quoted pieces, the dash of a list
+        width = 0 if _UUID.fullmatch(token) else len(token)
+        odd = 0 if len(token) <= _LONGEST_WORD and _WORDLIKE.fullmatch(token) else width
+        unknown = 0 if _HASH.fullmatch(token) else odd
+        yield _Piece(width, odd, unknown, len(_squeezed(text[end : found.start()])))
+        end = found.end()
+
+
+def _has_run(text: str, longest: int) -> bool:
+    if re.search(f"{_RUN}{{{longest + 1}}}", text):
+        return True
+    tokens = _TOKEN.findall(text) if len(text) > longest else ()
+    strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _WORDLIKE.fullmatch(t))
+    if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
+        return False
+    pieces = list(_pieces(text))
+    return _is_even(pieces, longest) or _is_dense(pieces, longest)
+
+
+def _is_even(pieces: list[_Piece], longest: int) -> bool:
+    """Whether pieces of one width, with a shorter last one, make a run: base64 as it is wrapped."""
+    width = total = odd = 0
+    for piece in pieces:
+        joined = 0 < piece.width <= width and piece.marks <= (_MARKS if width >= _EVEN_WIDTH else 0)
+        total = (total if joined else 0) + piece.width
+        odd = (odd if joined else 0) + piece.odd
+        if joined and total > longest and (width >= _EVEN_WIDTH or 4 * odd >= total):
+            return True
+        if piece.width != width:  # the last line of a run, or the first of the next one
+            width, total, odd = piece.width, piece.width, piece.odd
+    return False
+
+
+def _is_dense(pieces: list[_Piece], longest: int) -> bool:
+    """Whether pieces that spell no words follow each other: base64 cut at any width."""
+    total = 0
+    for piece in pieces:
+        total = (total if piece.marks == 0 else 0) + piece.unknown if piece.unknown else 0
+        if total > longest:
+            return True
+    return False
+
+
+# --- files inside base64 ---
+
+_WINDOW = 2400  # characters: beyond the longest MPEG audio frame, the farthest look of `sniff`
+_SHORTEST = 24  # bytes: no picture is smaller
+_BLOCK = re.compile(f"{_RUN}{{16,}}(?:\\s+{_RUN}{{16,}})*+")
+_OUTSIDE = re.compile(r"[^A-Za-z0-9+/]+")
+_STANDARD = str.maketrans("-_", "+/")
+
+# Beginnings whose bytes alone say too little for _MAGIC; `sniff` looks at the rest.
+_HINTS: tuple[tuple[int, bytes], ...] = (
+    (0, b"\xff\xd8\xff"),
+    (0, b"BM"),
+    (0, b"\0\0\x01\0"),
+    *((0, riff) for riff in (b"RIFF", b"RIFX", b"RF64")),
+    *((4, box) for box in (b"ftyp", *_BOXES)),
+    (0, b"BZh"),
+    (0, b"%PDF-"),
+    (0, b"<svg"),
+    (0, b"<?xml"),
+)
+
+
+def _fragments() -> Iterator[tuple[str, int, int]]:
+    """Yield what each beginning looks like in base64, at each of the three ways to stand in it.
+
+    With each: how many characters before it the groups of four start that hold the file's first
+    byte, and which byte of them that is.
+    """
+    for offset, magic in (*((offset, magic) for offset, magic, _ in _MAGIC), *_HINTS):
+        for shift in range(3):
+            first, last = -(-8 * shift // 6), 8 * (shift + len(magic)) // 6
+            encoded = b64encode(b"\0" * shift + magic + b"\0\0").decode("ascii")[first:last]
+            groups = max(0, -(-(offset - shift) // 3))
+            yield encoded, first + 4 * groups, shift + 3 * groups - offset
+
+
+_FRAGMENTS = tuple(_fragments())
+
+
+def sniff_encoded(text: str) -> Media | None:
+    """Tell what file ``text`` carries in base64, in any wrapping, also base64 inside base64."""
+    return _sniff_encoded(text, _ROUNDS - 1)
+
+
+def _sniff_encoded(text: str, rounds: int) -> Media | None:
+    if len(text) < 4 * _SHORTEST // 3:
+        return None
+    for reading in _readings(text):
+        row = _OUTSIDE.sub("", reading.translate(_STANDARD))
+        kind = _sniff_row(row) or _sniff_blocks(reading, rounds)
+        if kind:
+            return kind
+    return None
+
+
+def _sniff_row(row: str) -> Media | None:
+    """Look for every known beginning at every place of ``row``, base64 without its line breaks."""
+    for fragment, back, skipped in _FRAGMENTS:
+        at = row.find(fragment)
+        while at >= 0:
+            data = _decode(row[at - back : at - back + _WINDOW])[skipped:] if at >= back else b""
+            kind = _sniff(data) if len(data) >= _SHORTEST else None
+            if kind:
+                return kind
+            at = row.find(fragment, at + 1)
+    return None
+
+
+def _sniff_blocks(text: str, rounds: int) -> Media | None:
+    """Open each block of long lines: its first part is enough to know a file, or more base64."""
+    for found in _BLOCK.finditer(text):
+        start = found.start()
+        row = _OUTSIDE.sub("", text[start : start + 4 * _WINDOW].translate(_STANDARD))
+        inner = _decode(row)
+        kind = sniff(inner)
+        if not kind and rounds and inner.isascii():
+            kind = _sniff_encoded(inner.decode("ascii"), rounds - 1)
+        if kind:
+            return kind
+    return None
+
+
+def _decode(run: str) -> bytes:
+    """Decode the whole groups of four in a run of standard base64 characters."""
+    return b64decode(run[: len(run) // 4 * 4])

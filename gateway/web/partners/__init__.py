@@ -1,0 +1,1 @@
+"""What partner systems call over mutual TLS: one file per noun."""
