@@ -60,9 +60,9 @@ bench: $(VENV)/dev.stamp ## What a handoff costs, beside a bare server in the sa
 
 requirements: ## Pin the packages anew, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra server --group build --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/run.txt
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/run.txt
 	uv pip compile pyproject.toml --extra server --group build --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/dev.txt
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/dev.txt
 
 clean: ## Remove what was made here: environment, caches, demonstration
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
