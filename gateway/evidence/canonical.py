@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Any, NoReturn
+from typing import Any
 
 import rfc8785
 
@@ -33,9 +33,7 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     log documents not).
     """
     try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels") from None
     _check(value, fractions=fractions, ascii_keys=False, depth=0)
@@ -47,10 +45,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("an object repeats a key")
     return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check(value: Any, *, fractions: bool, ascii_keys: bool, depth: int) -> None:

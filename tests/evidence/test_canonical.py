@@ -118,6 +118,8 @@ def test_fractions_are_read_only_where_they_are_asked_for():
     assert canonical.decode(b"[0.5]", fractions=True) == [0.5]
     with pytest.raises(ValueError):
         canonical.decode(b"[1e999]", fractions=True)
+    with pytest.raises(ValueError):
+        canonical.decode(b"[NaN]", fractions=True)
 
 
 @given(values)

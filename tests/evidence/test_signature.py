@@ -104,3 +104,11 @@ EC = jwk(es256().private.public_key())
 def test_anything_but_a_set_of_public_signature_keys_is_refused(key_set):
     with pytest.raises(ValueError):
         signature.public_keys(key_set)
+
+
+@pytest.mark.parametrize("secret", ["private", "shared"])
+def test_a_secret_key_in_a_set_of_public_keys_is_named_as_such(secret):
+    whole = json.loads(ECAlgorithm.to_jwk(es256().private)) | {"kid": "a"}
+    member = whole if secret == "private" else {"kty": "oct", "k": "c2VjcmV0", "kid": "a"}
+    with pytest.raises(ValueError, match="private or shared"):
+        signature.public_keys({"keys": [member]})

@@ -321,6 +321,12 @@ def test_a_partial_acceptance_is_known_by_its_groups_and_may_be_withheld():
     assert "stands accepted or partly_accepted" in verified(hidden).sentence
 
 
+def test_only_the_groups_of_an_acceptance_make_it_partial():
+    story = Story().told("acceptance")
+    story.say("outcome", groups=["items"])
+    assert "stands accepted or partly_accepted" in verified(story.file()).sentence
+
+
 def test_a_competence_is_named_with_the_event_that_registered_it():
     competence = {"competence": "receive/csam/FR", "resolved_by": "event-1"}
     sentence = verified(Story(competence=competence).file()).sentence
@@ -628,13 +634,13 @@ def test_a_receipt_of_an_unknown_log_leaves_the_bundle_undecided():
     refused(other.file(), Code.UNKNOWN, "Every receipt proves")
 
 
-@pytest.mark.parametrize("events", [1, 2], ids=["one size", "one index"])
-def test_a_log_that_shows_two_histories_is_found_out(events):
+@pytest.mark.parametrize(("more", "shown"), [(1, 0), (2, 1)], ids=["one size", "one index"])
+def test_a_log_that_shows_two_histories_is_found_out(more, shown):
     story, fork = Story(), Story()
-    for n in range(events):
-        fork.record("case.consulted", None, id=UUID(int=n))
     story.record("case.consulted", None)
-    forked = story.file(receipts=(*map(story.log.receipt, (0, 1)), fork.log.receipt(1)))
+    for number in range(more):
+        fork.record("case.consulted", None, id=UUID(int=number))
+    forked = story.file(receipts=(story.log.receipt(shown), fork.log.receipt(1)))
     refused(forked, Code.NOT_IN_LOG, "Every receipt proves", "two histories")
 
 
