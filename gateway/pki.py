@@ -510,7 +510,11 @@ class Peer:
     """The client of a connection, as its certificate says; whether it has rights, others ask."""
 
     thumbprint: str
-    """SHA-256 over the DER, unpadded base64url: RFC 8705's x5t#S256."""
+    """SHA-256 over the DER, unpadded base64url: RFC 8705's x5t#S256.
+
+    Whoever has a certificate can give it another: an ECDSA signature has a second form. So look
+    it up among those registered; that it is not among those revoked says nothing.
+    """
     san_uris: tuple[str, ...]
     """Exactly one."""
     serial: int
@@ -649,7 +653,10 @@ class PeerSource(StrEnum):
         if header is not None or "HTTP_CLIENT_CERT_CHAIN" in environ:
             raise HeaderRefused("Client-Cert is not accepted here: present the certificate in TLS")
         getpeercert = getattr(environ.get("gunicorn.socket"), "getpeercert", None)
-        return getpeercert(True) if getpeercert else None
+        try:
+            return getpeercert(True) if getpeercert else None
+        except (ValueError, OSError):  # the connection broke while the request was read
+            return None
 
 
 def parse_client_cert(value: str) -> bytes:

@@ -15,6 +15,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store
 from hypothesis import given
@@ -241,9 +245,10 @@ def test_a_request_signed_with_another_key_is_refused() -> None:
         issue_for(bytes(body))
 
 
-def test_a_request_with_any_byte_changed_is_refused() -> None:
-    good = request().public_bytes(serialization.Encoding.DER)
-    for place in range(len(good)):
+def test_a_request_with_any_signed_byte_changed_is_refused() -> None:
+    asked = request()
+    good, signed = asked.public_bytes(serialization.Encoding.DER), asked.tbs_certrequest_bytes
+    for place in range(good.index(signed), good.index(signed) + len(signed)):
         changed = bytearray(good)
         changed[place] ^= 0x01
         with pytest.raises(CsrRefused):
@@ -374,13 +379,29 @@ def test_bytes_that_are_no_certificate_are_refused(data: bytes) -> None:
         check_client(data, NOW, [ISSUING.certificate], [ROOT.certificate])
 
 
-def test_a_certificate_with_any_byte_changed_is_refused() -> None:
-    good = der(client())
-    for place in range(len(good)):
+def test_a_certificate_with_any_signed_byte_changed_is_refused() -> None:
+    issued = client()
+    good, signed = der(issued), issued.tbs_certificate_bytes
+    for place in range(good.index(signed), good.index(signed) + len(signed)):
         changed = bytearray(good)
         changed[place] ^= 0x01
         with pytest.raises(CertificateRefused):
             check_client(bytes(changed), NOW, [ISSUING.certificate], [ROOT.certificate])
+
+
+def test_a_certificate_has_a_twin_with_another_thumbprint_and_the_same_serial() -> None:
+    """Of an ECDSA signature (r, s) there is a second form, (r, -s): whoever has one has both."""
+    issued = client()
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    r, s = decode_dss_signature(issued.signature)
+    signature = encode_dss_signature(r, order - s)
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    signed = issued.tbs_certificate_bytes + algorithm
+    body = signed + bytes([3, len(signature) + 1, 0]) + signature
+    twin = b"\x30\x82" + len(body).to_bytes(2, "big") + body
+    peer = check_client(twin, NOW, [ISSUING.certificate], [ROOT.certificate])
+    assert peer.serial == issued.serial_number
+    assert peer.thumbprint != check(issued).thumbprint
 
 
 def gate(folder: Path, capacity: int = 8) -> ClientGate:
@@ -438,6 +459,14 @@ def test_a_tls_listener_takes_the_certificate_of_its_connection() -> None:
     connection = SimpleNamespace(getpeercert=lambda binary: b"DER" if binary else {})
     assert PeerSource.TLS.der({"gunicorn.socket": connection}) == b"DER"
     assert PeerSource.TLS.der({}) is None
+
+
+def test_a_broken_connection_shows_no_certificate() -> None:
+    def getpeercert(_: bool) -> bytes:
+        raise ValueError("handshake not done yet")
+
+    connection = SimpleNamespace(getpeercert=getpeercert)
+    assert PeerSource.TLS.der({"gunicorn.socket": connection}) is None
 
 
 @pytest.mark.parametrize("field", ["HTTP_CLIENT_CERT", "HTTP_CLIENT_CERT_CHAIN"])

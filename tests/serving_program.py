@@ -1,0 +1,69 @@
+"""A listener of the real kind around a tiny application: what tests/test_serving.py talks to."""
+
+import json
+import os
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gateway.serving import Listener, TlsFiles, serve
+
+LARGE = bytes(1 << 20) * 16  # more than the kernel buffers for a client that does not read
+
+
+def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """`/` tells what the application saw; `/slow` takes its time; `/large` is large."""
+    body = environ["wsgi.input"].read()
+    path = environ["PATH_INFO"]
+    if path == "/slow":
+        time.sleep(0.8)  # longer than the deadline of the tests
+    if path == "/large":
+        start_response("200 OK", [("Content-Length", str(len(LARGE)))])
+        return [LARGE]
+    connection = environ["gunicorn.socket"]
+    der = connection.getpeercert(True) if hasattr(connection, "getpeercert") else None
+    told = {
+        "peer": None if der is None else b64encode(der).decode(),
+        "header": environ.get("HTTP_CLIENT_CERT"),
+        "scheme": environ["wsgi.url_scheme"],
+        "pid": os.getpid(),
+        "body": len(body),
+    }
+    text = json.dumps(told).encode()
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text]
+
+
+def main(folder: Path, bind: str, settings: dict[str, Any]) -> None:
+    """Serve the folder's certificates at an address; leave a file when a worker begins and ends."""
+    tls = None
+    if not bind.startswith("unix:"):
+        partners = settings.pop("partners")
+        tls = TlsFiles(
+            folder / "server.pem",
+            folder / "ca-chain.pem" if partners else None,
+            folder / "crl.pem" if partners else None,
+        )
+
+    def mark(what: str) -> None:
+        (folder / f"{os.getpid()}.{what}").touch()  # called in the worker: its own pid
+
+    serve(
+        lambda: answer,
+        Listener(
+            name="test",
+            bind=bind,
+            tls=tls,
+            on_worker_start=partial(mark, "began"),
+            on_worker_exit=partial(mark, "ended"),
+            **settings,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))
