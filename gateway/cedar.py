@@ -44,12 +44,16 @@ _CASE_NAME = r"[A-Za-z0-9]+(-[A-Za-z0-9]+){3,}"
 _CASE_KEYS = frozenset({"principal", "action", "resource", "context", "rules", "entities"})
 
 _REMEMBERED = 2048
-"""Decisions kept per worker, about 2 kB each. A handoff asks for the same few disclosures again
-and again; the key is the whole question, so nothing that is remembered can be out of date."""
+"""Answers kept per worker. A handoff asks for the same few disclosures again and again; the key is
+the whole question, so no answer can be out of date."""
+
+_PARSED = 256
+"""Sets of organisations kept parsed per worker, mostly the two parties of a handoff."""
 
 _encode = json.JSONEncoder(sort_keys=True).encode
 
 _LOG = logging.getLogger(__name__)
+_LOG.addHandler(logging.NullHandler())  # silent where nobody set up logging, as in the check
 
 Uid = tuple[str, str]
 
@@ -133,7 +137,8 @@ class CedarPolicy:
         self._schema = schema
         self._rule_at = rules
         self._answer = lru_cache(maxsize=_REMEMBERED)(self._evaluate)
-        self._participants = lru_cache(maxsize=_REMEMBERED)(
+        # Checked here against the schema, for Cedar checks only what is added to them later.
+        self._participants = lru_cache(maxsize=_PARSED)(
             lambda text: cedarpy.Entities.from_json_str(text, schema)
         )
 
@@ -256,7 +261,7 @@ def _read(folder: Path) -> dict[str, bytes]:
         paths = sorted([*folder.glob("*.cedar"), folder / SCHEMA_FILE])
         return {path.name: path.read_bytes() for path in paths}
     except OSError as error:
-        raise PolicyBroken([f"{folder}: {error.strerror or error}"]) from error
+        raise PolicyBroken([f"{error.filename}: {error.strerror}"]) from error
 
 
 def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -338,7 +343,8 @@ def _unsound(rule: Rule, position: str, known: set[str]) -> Iterator[str]:
     """What keeps a policy from being named in the log and told to a caller."""
     name = rule.id or position
     if not re.fullmatch(_RULE_ID, rule.id, re.ASCII) or rule.id in _RESERVED:
-        yield f'{name}: @id must name a rule, as "R4.release", and not {" or ".join(_RESERVED)}'
+        taken = " or ".join(sorted(_RESERVED))
+        yield f'{name}: @id must name a rule, as "R4.release", and not {taken}'
     if rule.id in known:
         yield f"{name}: another policy has the same @id"
     if not re.fullmatch(_SENTENCE, rule.reason):

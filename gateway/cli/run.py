@@ -1,0 +1,151 @@
+"""`casegate run`: the supervisor of a gateway's four processes, and each of them."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from gateway import maintenance, serving, wiring
+from gateway.config import Config, ConfigError, host_and_port
+from gateway.keys import KeyFileError
+from gateway.serving import Listener, ProcessSpec, Supervisor, TlsFiles
+
+PARTS = ("public", "partners", "deliver", "maintain")
+MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="The operator's folder, made by `casegate init`.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(PARTS),
+    help="Run one of the four processes, for other supervisors.",
+)
+@click.option("--once", is_flag=True, hidden=True)
+def run(folder: Path, only: str | None, once: bool) -> None:
+    """Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.
+
+    Four processes: the public listener, the partners' listener (client certificate required),
+    delivery, and maintenance, which alone opens the issuing key. What expired while the gateway
+    was off is renewed before the listeners open.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    try:
+        config = wiring.load_config(folder.absolute())
+        match only:
+            case None:
+                sys.exit(_supervise(config))
+            case "public" | "partners":
+                _listen(config, only)
+            case "deliver":
+                _until_stopped(lambda pause: _deliver(pause))
+            case _:
+                _maintain(config, once=once)
+    except (ConfigError, KeyFileError, maintenance.Occupied) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _supervise(config: Config) -> int:
+    folder = str(config.folder)
+    command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
+    environ = serving.listener_environ(os.environ, config.server / "openssl.cnf")
+    first = os.spawnve(os.P_WAIT, sys.executable, [*command, "maintain", "--once"], environ)
+    if first != 0:
+        click.echo("the gateway cannot start: see above", err=True)
+        return 1
+    specs = [
+        ProcessSpec("public", [*command, "public"], lambda: _answers(config, "public")),
+        ProcessSpec("partners", [*command, "partners"], lambda: _answers(config, "partners")),
+        ProcessSpec("deliver", [*command, "deliver"]),
+        ProcessSpec("maintain", [*command, "maintain"]),
+    ]
+    click.echo(f"public    {config.issuer}\npartners  {config.partners_url}")
+    return Supervisor(specs, environ).run()
+
+
+def _answers(config: Config, part: str) -> bool:
+    bind, names = (
+        (config.public_bind, config.public_names)
+        if part == "public"
+        else (config.partners_bind, config.partners_names)
+    )
+    if bind.startswith("unix:"):
+        return Path(bind.removeprefix("unix:")).is_socket()
+    return serving.listener_answers(
+        host_and_port(bind), names[0], config.published / "root.pem"
+    )
+
+
+def _listen(config: Config, part: str) -> NoReturn:
+    from gateway.assembly import partner_app, public_app  # noqa: PLC0415
+
+    raise NotImplementedError(partner_app, public_app)
+
+
+def _maintain(config: Config, *, once: bool) -> None:
+    gateway = wiring.connect(config)
+    alarm = logging.getLogger("casegate.maintain").warning
+    try:
+        _until_stopped(
+            lambda pause: maintenance.run(gateway, lambda: pause(MAINTAIN_EVERY), alarm, once=once)
+        )
+    finally:
+        gateway.close()
+
+
+def _deliver(pause: Callable[[float], bool]) -> None:
+    """Nothing is delivered before notices exist (docs/adr/0009): wait for the stop."""
+    while not pause(60.0):
+        pass
+
+
+def _until_stopped(work: Callable[[Callable[[float], bool]], None]) -> None:
+    """Run a loop that asks, by a pause of seconds, whether it was told to stop."""
+    serving.end_with_supervisor()
+    stopped = threading.Event()
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    work(stopped.wait)
+
+
+def listener(config: Config, part: str, on_exit: Callable[[], None]) -> Listener:
+    """The listener of a part, with its TLS files and limits."""
+    public = part == "public"
+    bind = config.public_bind if public else config.partners_bind
+    tls = None
+    if not bind.startswith("unix:"):
+        tls = (
+            TlsFiles(config.server / maintenance.PUBLIC_CERTIFICATE)
+            if public
+            else TlsFiles(
+                config.server / maintenance.PARTNERS_CERTIFICATE,
+                config.published / "ca-chain.pem",
+                config.published / "crl.pem",
+            )
+        )
+    return Listener(
+        name=part,
+        bind=bind,
+        tls=tls,
+        workers=config.workers,
+        threads=config.threads,
+        deadline=config.request_deadline,
+        on_worker_exit=on_exit,
+    )

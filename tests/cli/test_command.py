@@ -1,0 +1,84 @@
+"""The command `casegate`: lazy subcommands, help by audience, plain words for a lack."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from gateway import cli
+from gateway.cli import AUDIENCES, OPERATORS, SUBCOMMANDS, Subcommand, main
+
+
+def python(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a fresh interpreter, where nothing has been imported yet."""
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
+def test_the_table_and_the_command_say_the_same(name: str) -> None:
+    command = SUBCOMMANDS[name].load()
+    assert isinstance(command, click.Command)
+    assert command.name == name
+    assert (command.help or "").startswith(SUBCOMMANDS[name].about)
+    assert SUBCOMMANDS[name].audience in AUDIENCES
+
+
+def test_help_lists_the_subcommands_by_audience() -> None:
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert f"{OPERATORS}:\n" in output
+    for name, subcommand in SUBCOMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(subcommand.about)}$", output, re.MULTILINE)
+    for audience in ("Auditors", "Partners", "Operators"):
+        assert audience in output
+
+
+def test_help_and_version_load_no_package_of_the_server() -> None:
+    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
+    result = python(
+        "import sys\n"
+        "from gateway.cli import main\n"
+        "for arguments in (['--help'], ['--version']):\n"
+        "    main(arguments, standalone_mode=False)\n"
+        f"print('loaded:', [m for m in {heavy!r} if m in sys.modules])\n"
+    )
+    assert result.stderr == ""
+    assert result.stdout.endswith("loaded: []\n")
+
+
+def test_a_subcommand_whose_package_is_missing_says_what_to_install() -> None:
+    result = python(
+        "import sys\n"
+        "sys.modules['cedarpy'] = None\n"
+        "from gateway.cli import main\n"
+        "main(['policy', 'check'])\n"
+    )
+    assert result.returncode == 2
+    assert "needs the package 'cedarpy'" in result.stderr
+    assert "casegate[server]" in result.stderr
+
+
+def test_a_missing_part_of_our_own_is_not_taken_for_a_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table: Mapping[str, Subcommand] = {"lost": Subcommand("gateway.cli.lost:lost", OPERATORS, "-")}
+    monkeypatch.setattr(cli, "SUBCOMMANDS", table)
+    result = CliRunner().invoke(main, ["lost"])
+    assert isinstance(result.exception, ModuleNotFoundError)
+
+
+def test_an_unknown_subcommand_is_an_error_of_use() -> None:
+    result = CliRunner().invoke(main, ["share-media"])
+    assert result.exit_code == 2
+    assert "No such command" in result.output
+
+
+def test_the_version_is_printed_with_the_products_name() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.exit_code == 0
+    assert result.output.startswith("casegate ")

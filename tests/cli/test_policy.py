@@ -1,0 +1,78 @@
+"""`casegate policy check`: what it prints, and its exit status."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cedar import check, policy_folder
+from gateway.cli import main
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["policy", "check", *arguments])
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """The product's policies, with one case too few and one misnamed."""
+    folder = Path(shutil.copytree(policy_folder(), tmp_path / "policies"))
+    (folder / "tests/ALLOW/an-originator-withdraws-its-offer.json").unlink()
+    (folder / "tests/DENY/a-receipt-is-not-for-those-outside-the-event.json").unlink()
+    return folder
+
+
+def test_sound_policies_end_with_success_and_one_line() -> None:
+    result = run()
+    report = check(policy_folder())
+    assert result.exit_code == 0
+    assert result.output == (
+        f"{policy_folder()}: {report.policies} policies, {report.actions} actions,"
+        f" {report.cases} cases: no problem\n"
+    )
+
+
+def test_cases_that_are_defects_on_purpose_leave_no_noise() -> None:
+    program = "from gateway.cli import main; main(['policy', 'check'])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_problems_are_listed_and_end_with_failure(damaged: Path) -> None:
+    result = run(str(damaged))
+    assert result.exit_code == 1
+    assert result.output.splitlines()[:2] == [
+        "- R2.withdraw: decides no ALLOW case",
+        "- receipt.read: has no DENY case in which no policy speaks",
+    ]
+    assert result.output.endswith(": 2 problems\n")
+
+
+def test_one_problem_is_counted_in_the_singular(damaged: Path) -> None:
+    (damaged / "schema.cedarschema").unlink()
+    result = run(str(damaged))
+    assert result.exit_code == 1
+    assert result.output.endswith(": 1 problem\n")
+
+
+def test_json_holds_the_whole_report(damaged: Path) -> None:
+    result = run("--json", str(damaged))
+    printed = json.loads(result.output)
+    assert result.exit_code == 1
+    assert printed["folder"] == str(damaged)
+    assert printed["problems"] == list(check(damaged).problems)
+    assert set(printed) == {"folder", "problems", "policies", "cases", "actions"}
+
+
+def test_json_of_sound_policies_has_no_problem_and_ends_with_success() -> None:
+    result = run("--json")
+    assert result.exit_code == 0
+    assert json.loads(result.output)["problems"] == []
+
+
+def test_a_folder_that_is_not_there_is_an_error_of_use(tmp_path: Path) -> None:
+    assert run(str(tmp_path / "nowhere")).exit_code == 2

@@ -1,0 +1,18 @@
+"""Every case beside the policies is decided as its folder and its rules say."""
+
+import pytest
+
+from gateway.cedar import CedarPolicy, PolicyCase, policy_folder, read_cases
+
+POLICY = CedarPolicy.load(policy_folder())
+CASES = read_cases(policy_folder())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_case_is_decided_as_it_says(case: PolicyCase) -> None:
+    decision = POLICY.decide(case.question)
+    assert (decision.allowed, decision.rules) == (case.allowed, case.rules)
+
+
+def test_there_are_cases_on_both_sides() -> None:
+    assert {case.allowed for case in CASES} == {True, False}

@@ -1,0 +1,780 @@
+"""The Policy port, answered by Cedar: what it refuses to start with, and how it fails closed."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import cedarpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import cedar
+from gateway.cedar import (
+    NO_POLICY_SPOKE,
+    UNDECIDED,
+    CedarPolicy,
+    PolicyBroken,
+    check,
+    policy_folder,
+    read_cases,
+)
+from gateway.domain.case import Element
+from gateway.domain.decision import (
+    CaseView,
+    Entity,
+    Question,
+    case_entity,
+    disclosure_entity,
+    handoff_entity,
+    organisation_entity,
+)
+from gateway.domain.handoff import Address, Handoff, State
+from gateway.domain.marking import Marking
+from gateway.domain.organisation import (
+    Competence,
+    Organisation,
+    Period,
+    Seat,
+    Standing,
+    Status,
+)
+from gateway.domain.vocabulary import StatementKind, SubjectCategory
+
+ON_LOG = ("directory.read", "events.read", "receipt.read")
+ON_CASE = ("case.submit", "case.read", "case.assess", "case.clear", "case.close")
+ON_HANDOFF = (
+    "handoff.read",
+    "handoff.refuse",
+    "handoff.redirect",
+    "handoff.outcome",
+    "handoff.withdraw",
+    "handoff.close",
+)
+BY_ADMINISTRATORS = (
+    "organisation.admit",
+    "organisation.suspend",
+    "organisation.reinstate",
+    "standing.grant",
+    "standing.end",
+    "competence.grant",
+    "competence.end",
+    "system.register",
+    "certificate.issue",
+    "certificate.revoke",
+)
+BY_PARTNERS = (
+    *ON_LOG,
+    *ON_CASE,
+    *ON_HANDOFF,
+    "case.consult",
+    "handoff.offer",
+    "handoff.accept",
+    "case.disclose",
+)
+
+POLICY = CedarPolicy.load(policy_folder())
+TODAY = date(2023, 11, 2)
+SINCE = Period(date(2023, 9, 1))
+CSAM = "receive/csam/FR"
+CASE_ID = UUID("018b8e5f-0000-7000-8000-000000000001")
+
+
+def organisation(
+    slug: str = "hotline",
+    standing: Standing | None = Standing.FULL,
+    status: Status = Status.ACTIVE,
+    competent: bool = False,
+    public: bool = False,
+) -> Entity:
+    """An organisation as the actions hand it in, made by the domain's own builder."""
+    competence = Competence(
+        CASE_ID, slug, "receive", "csam", "FR", "Decree 2023-829", SINCE, CASE_ID
+    )
+    return organisation_entity(
+        Organisation(
+            slug,
+            slug.title(),
+            "police_office" if public else "hotline",
+            public,
+            frozenset({"led", "gdpr"} if public else {"gdpr"}),
+            "FR",
+            status,
+            (Seat(standing, SINCE, "decision 1"),) if standing else (),
+            (competence,) if competent else (),
+        ),
+        TODAY,
+    )
+
+
+def case(originator: Entity) -> Entity:
+    """A case as the actions hand it in."""
+    view = CaseView(
+        id=str(CASE_ID),
+        tlp="AMBER+STRICT",
+        handling=frozenset({"H0"}),
+        onward="forbidden",
+        purpose=frozenset({"remove", "investigate"}),
+        matter=frozenset({"csam"}),
+        embargoed=False,
+        assurance="attested",
+        state="cleared",
+    )
+    return case_entity(view, originator)
+
+
+def handoff(
+    originator: Entity,
+    recipient: Entity,
+    competence: str | None = None,
+    state: State = State.ACCEPTED,
+) -> Entity:
+    """A handoff as the actions hand it in."""
+    at = datetime(2023, 11, 2, 9, tzinfo=UTC)
+    found = Handoff(
+        id=CASE_ID,
+        originator=originator.id,
+        case=CASE_ID,
+        case_version=1,
+        case_digest="digest",
+        address=Address(recipient.id, competence, CASE_ID if competence else None),
+        purpose=("investigate",),
+        permitted=frozenset({"digest"}),
+        package="package",
+        offer_digest="offer",
+        offered_at=at,
+        due_at=at,
+        until=None,
+        state=state,
+    )
+    return handoff_entity(found, originator, recipient)
+
+
+def disclosure(
+    group: str,
+    category: str,
+    handling: frozenset[str] = frozenset(),
+    originator: Entity | None = None,
+) -> Entity:
+    """One kind of element of a case, by default of the hotline's."""
+    element = Element(group, group, category, Marking("AMBER", handling))
+    return disclosure_entity(element, originator or organisation())
+
+
+LOG = Entity("Log", "log", {})
+GIVE: Mapping[str, Any] = {"purpose": frozenset({"investigate"}), "competence": ""}
+
+
+def offer_to(recipient: Entity, competence: str = "") -> Mapping[str, Any]:
+    return {
+        "recipient": recipient,
+        "competence": competence,
+        "purpose": frozenset({"remove"}),
+        "released": True,
+    }
+
+
+# --- A small set of policies of the tests' own ---------------------------------------------------
+
+SCHEMA = """
+entity Organisation = { status: String, size: Long };
+entity Log;
+action "log.read" appliesTo { principal: Organisation, resource: Log, context: { safe: Bool } };
+"""
+
+
+def written(
+    effect: str = "permit",
+    condition: str = "",
+    rule: str = "R2.open",
+    reason: str = "Do it.",
+    tell: str = "caller",
+) -> str:
+    """One policy for `log.read`."""
+    return (
+        f'@id("{rule}")\n@reason("{reason}")\n@tell("{tell}")\n'
+        f'{effect} (principal is Organisation, action == Action::"log.read", resource is Log)'
+        f" {condition};\n"
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    """Write policies (one file each, in order) and a schema into a folder."""
+
+    def write(*policies: str, schema: str | None = SCHEMA) -> Path:
+        for number, text in enumerate(policies):
+            (tmp_path / f"rules{number}.cedar").write_text(text)
+        if schema is not None:
+            (tmp_path / "schema.cedarschema").write_text(schema)
+        return tmp_path
+
+    return write
+
+
+def read_log(safe: bool = True, size: int = 1) -> Question:
+    reader = Entity("Organisation", "reader", {"status": "active", "size": size})
+    return Question(reader, "log.read", LOG, {"safe": safe})
+
+
+# --- Starting ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schema", ["", "  \n", "// nothing here\n", "entity Organisation;", None])
+def test_without_a_schema_that_declares_actions_nothing_starts(
+    folder: Callable[..., Path], schema: str | None
+) -> None:
+    with pytest.raises(PolicyBroken, match=r"schema\.cedarschema"):
+        CedarPolicy.load(folder(written(), schema=schema))
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (written().replace('@id("R2.open")\n', ""), "policy0: @id"),
+        (written().replace('@reason("Do it.")\n', ""), "R2.open: @reason"),
+        (written().replace('@tell("caller")\n', ""), "R2.open: @tell"),
+        (written(tell="nobody"), "R2.open: @tell"),
+        (written(tell="press"), "R2.open: @tell"),
+        (written(reason="do it"), "R2.open: @reason"),
+        (written(rule="open"), "open: @id"),
+        (written(rule="R21.open"), "R21.open: @id"),
+        (written(rule="R2.default"), "R2.default: @id"),
+        (written(rule="R2.error"), "R2.error: @id"),
+        (written().replace("permit (", "permit [", 1), r"rules0\.cedar: "),
+        (written(condition="when { principal.shoe_size == 4 }"), "R2.open.*shoe_size"),
+        (written(condition="when { context.missing }"), "R2.open.*missing"),
+        (written(condition='when { principal.status == "active" && 1 }'), "R2.open"),
+        (written().replace("log.read", "log.wrote"), "R2.open"),
+        (written().replace("principal is Organisation", "principal == ?principal"), "templates"),
+        ("// no policy\n", "there must be policies"),
+    ],
+)
+def test_a_policy_that_is_unsound_or_unnamed_refuses_to_start(
+    folder: Callable[..., Path], policy: str, says: str
+) -> None:
+    with pytest.raises(PolicyBroken, match=says):
+        CedarPolicy.load(folder(policy))
+
+
+def test_two_policies_of_one_name_refuse_to_start(folder: Callable[..., Path]) -> None:
+    with pytest.raises(PolicyBroken, match=r"R2\.open: another policy has the same @id"):
+        CedarPolicy.load(folder(written(), written("forbid", "when { !context.safe }")))
+
+
+def test_all_problems_are_named_at_once(folder: Callable[..., Path]) -> None:
+    with pytest.raises(PolicyBroken) as broken:
+        CedarPolicy.load(folder(written(tell=""), written(reason="", rule="R3.seat")))
+    assert len(broken.value.problems) == 2
+
+
+def test_a_file_that_is_not_utf8_refuses_to_start(folder: Callable[..., Path]) -> None:
+    place = folder(written())
+    (place / "latin.cedar").write_bytes(b"// \xe9t\xe9\n")
+    with pytest.raises(PolicyBroken, match="UTF-8"):
+        CedarPolicy.load(place)
+
+
+def test_an_action_whose_name_is_no_noun_and_verb_refuses_to_start(
+    folder: Callable[..., Path],
+) -> None:
+    odd = SCHEMA + 'action "read it" appliesTo { principal: Organisation, resource: Log };'
+    with pytest.raises(PolicyBroken, match=r"read it.*noun\.verb"):
+        CedarPolicy.load(folder(written(), schema=odd))
+
+
+# --- The revision --------------------------------------------------------------------------------
+
+
+def test_the_revision_names_the_bytes_of_policies_and_schema(folder: Callable[..., Path]) -> None:
+    place = folder(written())
+    first = CedarPolicy.load(place).revision
+    assert first == CedarPolicy.load(place).revision
+    assert len(first) == 18
+    assert first.startswith("p-")
+    revisions = {first}
+    for name in ("rules0.cedar", "schema.cedarschema"):
+        with (place / name).open("a") as file:
+            file.write("\n")
+        revisions.add(CedarPolicy.load(place).revision)
+    (place / "rules0.cedar").rename(place / "renamed.cedar")
+    revisions.add(CedarPolicy.load(place).revision)
+    assert len(revisions) == 4
+
+
+def test_the_revision_does_not_depend_on_other_files(folder: Callable[..., Path]) -> None:
+    place = folder(written())
+    before = CedarPolicy.load(place).revision
+    (place / "README.md").write_text("prose")
+    assert CedarPolicy.load(place).revision == before
+
+
+# --- Deciding ------------------------------------------------------------------------------------
+
+
+def test_an_answer_names_the_rules_their_sentences_and_whom_to_tell(
+    folder: Callable[..., Path],
+) -> None:
+    policy = CedarPolicy.load(
+        folder(
+            written(reason="You may."),
+            written("forbid", "unless { context.safe }", "R4.safe", "Make it safe."),
+            written("forbid", "when { principal.size > 5 }", "R3.size", "Be small.", "originator"),
+            written("forbid", "when { principal.size > 9 }", "R9.size", "Be tiny.", "dpo"),
+        )
+    )
+    allowed = policy.decide(read_log())
+    assert (allowed.allowed, allowed.rules, allowed.reasons, allowed.tell) == (
+        True,
+        ("R2.open",),
+        ("You may.",),
+        "caller",
+    )
+    unsafe = policy.decide(read_log(safe=False))
+    assert (unsafe.allowed, unsafe.rules, unsafe.reasons, unsafe.tell) == (
+        False,
+        ("R4.safe",),
+        ("Make it safe.",),
+        "caller",
+    )
+
+
+@pytest.mark.parametrize(("size", "tell"), [(1, "caller"), (6, "originator"), (10, "dpo")])
+def test_the_narrowest_audience_of_the_deciding_forbids_holds(
+    folder: Callable[..., Path], size: int, tell: str
+) -> None:
+    policy = CedarPolicy.load(
+        folder(
+            written("forbid", "", "R4.always"),
+            written("forbid", "when { principal.size > 9 }", "R9.size", tell="dpo"),
+            written("forbid", "when { principal.size > 5 }", "R3.size", tell="originator"),
+        )
+    )
+    assert policy.decide(read_log(size=size)).tell == tell
+
+
+def test_when_no_policy_speaks_the_answer_is_no_and_nobody_is_told(
+    folder: Callable[..., Path],
+) -> None:
+    policy = CedarPolicy.load(folder(written(condition="when { context.safe }")))
+    assert policy.decide(read_log(safe=False)) == NO_POLICY_SPOKE
+    assert NO_POLICY_SPOKE.rules == ("R2.default",)
+
+
+def test_an_inserted_policy_does_not_change_the_name_of_another(
+    folder: Callable[..., Path],
+) -> None:
+    before = CedarPolicy.load(folder(written(rule="R2.open"))).decide(read_log())
+    inserted = written("forbid", "when { false }", "R4.new") + written(rule="R2.open")
+    after = CedarPolicy.load(folder(inserted)).decide(read_log())
+    assert before.rules == after.rules == ("R2.open",)
+
+
+def test_a_forbid_that_cannot_be_evaluated_denies_where_cedar_alone_would_allow(
+    folder: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    overflow = written("forbid", "when { principal.size + 9223372036854775807 > 0 }", "R4.sum")
+    policy = CedarPolicy.load(folder(written() + overflow))
+    entities = [{"uid": {"type": "Log", "id": "log"}, "attrs": {}, "parents": []}]
+    reader = {"type": "Organisation", "id": "reader"}
+    entities.append({"uid": reader, "attrs": {"status": "active", "size": 1}, "parents": []})
+    request = {
+        "principal": reader,
+        "action": 'Action::"log.read"',
+        "resource": 'Log::"log"',
+        "context": {"safe": True},
+    }
+    assert cedarpy.is_authorized(request, written() + overflow, entities, SCHEMA).allowed
+    with caplog.at_level(logging.ERROR):
+        assert policy.decide(read_log()) == UNDECIDED
+    assert UNDECIDED.rules == ("R2.error",)
+    assert "log.read" in caplog.text
+
+
+def _without(entity: Entity, name: str) -> Entity:
+    return replace(entity, attributes={k: v for k, v in entity.attributes.items() if k != name})
+
+
+def _with(entity: Entity, **attributes: Any) -> Entity:
+    return replace(entity, attributes={**entity.attributes, **attributes})
+
+
+HOTLINE = organisation()
+OWN_CASE = case(HOTLINE)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question(HOTLINE, "case.burn", OWN_CASE, {}),
+        Question(HOTLINE, "", OWN_CASE, {}),
+        Question(HOTLINE, "case.read", OWN_CASE, {"unasked": True}),
+        Question(HOTLINE, "case.read", LOG, {}),
+        Question(HOTLINE, "case.read", Entity("Thing", "x", {}), {}),
+        Question(HOTLINE, "case.read", Entity("no type", "x", {}), {}),
+        Question(LOG, "case.read", OWN_CASE, {}),
+        Question(HOTLINE, "handoff.offer", OWN_CASE, {}),
+        Question(HOTLINE, "handoff.offer", OWN_CASE, {**offer_to(HOTLINE), "released": 1}),
+        Question(_without(HOTLINE, "kind"), "directory.read", LOG, {}),
+        Question(_with(HOTLINE, extra="x"), "directory.read", LOG, {}),
+        Question(_with(HOTLINE, kind=None), "directory.read", LOG, {}),
+        Question(_with(HOTLINE, kind=["list"]), "directory.read", LOG, {}),
+        Question(_with(HOTLINE, kind={"__entity": {"type": "Log", "id": "log"}}), "x", LOG, {}),
+        Question(_with(HOTLINE, kind="\ud800"), "directory.read", LOG, {}),
+        Question(_with(HOTLINE, regimes=frozenset({1, "x"})), "directory.read", LOG, {}),
+        Question(HOTLINE, "case.read", _with(OWN_CASE, tlp_rank=2**63), {}),
+        Question(HOTLINE, "case.read", _with(OWN_CASE, tlp_rank=1.5), {}),
+        Question(HOTLINE, "case.read", _with(OWN_CASE, embargoed=0), {}),
+        Question(HOTLINE, "case.read", case(_with(HOTLINE, standing="observer")), {}),
+    ],
+)
+def test_a_defective_question_is_denied_as_an_error(question: Question) -> None:
+    assert POLICY.decide(question) == UNDECIDED
+
+
+def test_a_remembered_answer_does_not_outlive_what_it_was_about() -> None:
+    assert POLICY.decide(Question(HOTLINE, "case.read", OWN_CASE, {})).allowed
+    suspended = organisation(status=Status.SUSPENDED)
+    decision = POLICY.decide(Question(suspended, "case.read", case(suspended), {}))
+    assert (decision.allowed, decision.rules) == (False, ("R2.inactive",))
+    assert POLICY.decide(Question(HOTLINE, "case.read", OWN_CASE, {})).allowed
+
+
+def test_a_yes_and_a_one_are_not_the_same_question() -> None:
+    """Python says True == 1: what remembers answers must not."""
+    accept = {"conditions_accepted": True}
+    offered = handoff(HOTLINE, organisation("abroad"), state=State.OFFERED)
+    asked = Question(organisation("abroad"), "handoff.accept", offered, accept)
+    assert POLICY.decide(asked).allowed
+    assert POLICY.decide(replace(asked, context={"conditions_accepted": 1})) == UNDECIDED
+
+
+def test_threads_share_a_policy_and_get_their_own_answers() -> None:
+    policy = CedarPolicy.load(policy_folder())
+    questions = [
+        Question(
+            organisation(f"member{n}", status=Status.ACTIVE if n % 2 else Status.SUSPENDED),
+            "directory.read",
+            LOG,
+            {},
+        )
+        for n in range(40)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(policy.decide, questions * 10))
+    assert [a.allowed for a in answers] == [bool(n % 2) for n in range(40)] * 10
+
+
+# --- The rules, asked with the domain's own entities ---------------------------------------------
+
+
+def test_the_schema_knows_the_actions_of_the_common_vocabulary_and_no_others() -> None:
+    assert POLICY.actions == {*BY_PARTNERS, *BY_ADMINISTRATORS}
+
+
+ABROAD = organisation("abroad")
+OFFICE = organisation("office", Standing.OBSERVER, competent=True, public=True)
+FITTING = [
+    *((action, HOTLINE, LOG, {}) for action in ON_LOG if action != "receipt.read"),
+    ("receipt.read", HOTLINE, LOG, {"party": True}),
+    *((action, HOTLINE, OWN_CASE, {}) for action in (*ON_CASE, "case.consult")),
+    ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
+    ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
+    ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
+    *((a, ABROAD, handoff(HOTLINE, ABROAD), {}) for a in ON_HANDOFF if a != "handoff.withdraw"),
+    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), {}),
+    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
+    (
+        "handoff.accept",
+        OFFICE,
+        handoff(HOTLINE, OFFICE, CSAM, State.OFFERED),
+        {"conditions_accepted": True},
+    ),
+    ("case.disclose", ABROAD, disclosure("items", "url"), GIVE),
+    ("case.disclose", OFFICE, disclosure("subjects", "suspect"), {**GIVE, "competence": CSAM}),
+    *((a, Entity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
+      for a in BY_ADMINISTRATORS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "principal", "resource", "context"), FITTING, ids=[f[0] for f in FITTING]
+)
+def test_the_domains_entities_fit_the_schema(
+    action: str, principal: Entity, resource: Entity, context: Mapping[str, Any]
+) -> None:
+    assert POLICY.decide(Question(principal, action, resource, context)).allowed
+
+
+@pytest.mark.parametrize("category", SubjectCategory)
+def test_private_members_receive_few_categories_of_persons(category: SubjectCategory) -> None:
+    decision = POLICY.decide(
+        Question(HOTLINE, "case.disclose", disclosure("subjects", category), GIVE)
+    )
+    open_to_all = {
+        SubjectCategory.VICTIM,
+        SubjectCategory.OTHER_CONTACT,
+        SubjectCategory.UNQUALIFIED,
+    }
+    assert decision.allowed == (category in open_to_all)
+
+
+@pytest.mark.parametrize("kind", StatementKind)
+def test_private_members_receive_statements_that_are_not_of_the_police(kind: StatementKind) -> None:
+    asked = Question(HOTLINE, "case.disclose", disclosure("statements", kind), GIVE)
+    assert POLICY.decide(asked).allowed
+    police = replace(asked, resource=disclosure("statements", "police_statement"))
+    assert POLICY.decide(police).rules == ("R5.police_statement",)
+
+
+WORDS = st.sampled_from(
+    ["active", "suspended", "full", "observer", "none", "accepted", "offered", "", CSAM, "H1", "x"]
+)
+ACTIVE = (Status.ACTIVE,)
+OTHERWISE = tuple(status for status in Status if status is not Status.ACTIVE)
+SLUGS = st.sampled_from(["hotline", "abroad", "office"])
+VALUES = st.one_of(
+    WORDS,
+    st.text(max_size=4),
+    st.booleans(),
+    st.integers(),
+    st.frozensets(WORDS, max_size=3),
+    st.none(),
+    st.floats(),
+)
+
+
+@st.composite
+def organisations(draw: st.DrawFn, statuses: Sequence[Status] = tuple(Status)) -> Entity:
+    return organisation(
+        draw(SLUGS),
+        draw(st.sampled_from([*Standing, None])),
+        draw(st.sampled_from(statuses)),
+        draw(st.booleans()),
+        draw(st.booleans()),
+    )
+
+
+def _resources(action: str, party: st.SearchStrategy[Entity]) -> st.SearchStrategy[Entity]:
+    """Resources of the type that an action applies to."""
+    if action in ON_LOG:
+        return st.just(LOG)
+    if action == "case.disclose":
+        return st.builds(
+            disclosure, WORDS, WORDS, st.frozensets(WORDS, max_size=2), originator=party
+        )
+    handoffs = st.builds(
+        handoff, party, party, st.sampled_from([None, CSAM]), st.sampled_from(State)
+    )
+    cases = st.builds(case, party)
+    if action == "case.consult":
+        return handoffs | cases
+    return cases if action in (*ON_CASE, "handoff.offer") else handoffs
+
+
+@st.composite
+def questions(draw: st.DrawFn, principal: st.SearchStrategy[Entity]) -> Question:
+    """Questions of an organisation: four in five fit the schema, the others have a defect."""
+    asking = draw(principal)
+    others = {asking.id: asking}
+    party = organisations(ACTIVE).map(lambda o: others.setdefault(o.id, o))
+    action = draw(st.sampled_from(BY_PARTNERS))
+    resource = draw(_resources(action, st.just(asking) | party))
+    competence = draw(st.sampled_from(["", CSAM]))
+    contexts: dict[str, Mapping[str, Any]] = {
+        "receipt.read": {"party": draw(st.booleans())},
+        "handoff.accept": {"conditions_accepted": draw(st.booleans())},
+        "handoff.offer": offer_to(draw(party), competence),
+        "case.disclose": {**GIVE, "competence": competence},
+    }
+    fitting = Question(asking, action, resource, contexts.get(action, {}))
+    defects = st.sampled_from(["none"] * 12 + ["action", "resource", "context"])
+    match draw(defects):
+        case "action":
+            return replace(fitting, action=draw(st.sampled_from(BY_ADMINISTRATORS)))
+        case "resource":
+            name = draw(st.sampled_from([*resource.attributes, "x"]))
+            return replace(fitting, resource=_with(resource, **{name: draw(VALUES)}))
+        case "context":
+            names = st.sampled_from(["party", "released", "x"])
+            return replace(fitting, context=draw(st.dictionaries(names, VALUES)))
+        case _:
+            return fitting
+
+
+@given(questions(organisations(OTHERWISE)))
+def test_an_organisation_that_is_not_active_is_never_allowed_anything(question: Question) -> None:
+    assert not POLICY.decide(question).allowed
+
+
+@given(
+    st.builds(
+        Question,
+        st.builds(Entity, WORDS, st.text(max_size=3), st.dictionaries(WORDS, VALUES)),
+        st.one_of(st.sampled_from(BY_PARTNERS), st.text(max_size=5)),
+        st.builds(Entity, WORDS, st.text(max_size=3), st.dictionaries(WORDS, VALUES)),
+        st.dictionaries(WORDS, VALUES),
+    )
+)
+def test_nonsense_is_denied_and_never_raises(question: Question) -> None:
+    assert POLICY.decide(question) == UNDECIDED
+
+
+@given(questions(organisations()))
+def test_an_answer_is_a_yes_with_its_permits_or_a_no_that_says_whom_to_tell(
+    question: Question,
+) -> None:
+    decision = POLICY.decide(question)
+    if decision in (UNDECIDED, NO_POLICY_SPOKE):
+        return
+    rules = [POLICY.rules[rule] for rule in decision.rules]
+    assert rules
+    assert all(rule.permits is decision.allowed for rule in rules)
+    assert decision.reasons == tuple(rule.reason for rule in rules)
+    assert decision.tell in ("caller", "originator", "dpo")
+
+
+@given(
+    organisations(ACTIVE),
+    st.sampled_from([*ON_HANDOFF, "handoff.accept", "case.consult"]),
+    st.sampled_from([None, CSAM]),
+    st.sampled_from(State),
+    st.booleans(),
+)
+def test_a_stranger_is_told_nothing_of_a_handoff(
+    stranger: Entity, action: str, competence: str | None, state: State, accepted: bool
+) -> None:
+    found = handoff(organisation("sender"), organisation("receiver"), competence, state)
+    context = {"conditions_accepted": accepted} if action == "handoff.accept" else {}
+    assert POLICY.decide(Question(stranger, action, found, context)) == NO_POLICY_SPOKE
+
+
+@given(organisations(), WORDS, st.sampled_from(["items", "subjects", "statements", "routing"]))
+def test_a_private_member_is_given_nothing_under_a_restrictive_code(
+    recipient: Entity, category: str, group: str
+) -> None:
+    private = _with(recipient, public_authority=False)
+    for code in ("H1", "H2", "H3"):
+        resource = disclosure(group, category, frozenset({"H0", code}), organisation("sender"))
+        assert not POLICY.decide(Question(private, "case.disclose", resource, GIVE)).allowed
+
+
+# --- The check -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the product's policies, to be damaged."""
+    return Path(shutil.copytree(policy_folder(), tmp_path / "policies"))
+
+
+def test_the_products_policies_pass_their_check() -> None:
+    report = check(policy_folder())
+    assert report.problems == ()
+    assert report.policies == len(POLICY.rules)
+    assert report.actions == len(POLICY.actions)
+    assert report.cases == len(read_cases(policy_folder()))
+
+
+@pytest.mark.parametrize("rule", sorted(POLICY.rules))
+def test_without_any_one_of_its_policies_the_check_fails(copy: Path, rule: str) -> None:
+    for path in copy.glob("*.cedar"):
+        policies = path.read_text().split("\n\n")
+        kept = [text for text in policies if f'@id("{rule}")' not in text]
+        path.write_text("\n\n".join(kept).rstrip("\n") + "\n")
+    report = check(copy)
+    assert report.policies == len(POLICY.rules) - 1
+    assert any("the case expects" in problem for problem in report.problems)
+
+
+def test_a_permit_without_an_allow_case_is_a_problem(copy: Path) -> None:
+    (copy / "tests/ALLOW/an-originator-withdraws-its-offer.json").unlink()
+    assert check(copy).problems == ("R2.withdraw: decides no ALLOW case",)
+
+
+def test_a_forbid_without_a_deny_case_is_a_problem(copy: Path) -> None:
+    for path in (copy / "tests/DENY").glob("*.json"):
+        if "R5.persons" in path.read_text():
+            path.unlink()
+    assert check(copy).problems == ("R5.persons: decides no DENY case",)
+
+
+def test_an_action_without_a_deny_by_default_is_a_problem(copy: Path) -> None:
+    (copy / "tests/DENY/a-receipt-is-not-for-those-outside-the-event.json").unlink()
+    assert check(copy).problems == ("receipt.read: has no DENY case in which no policy speaks",)
+
+
+def test_a_case_that_is_decided_otherwise_is_a_problem(copy: Path) -> None:
+    name = "an-originator-reads-its-handoff"
+    (copy / f"tests/ALLOW/{name}.json").rename(copy / f"tests/DENY/{name}.json")
+    assert check(copy).problems == (
+        f"DENY/{name}: allowed by R2.parties; the case expects R2.parties",
+    )
+
+
+def test_a_policy_that_is_not_formatted_is_a_problem(copy: Path) -> None:
+    path = copy / "cases.cedar"
+    path.write_text(path.read_text().replace("  resource is Case", "    resource is Case"))
+    (problem,) = check(copy).problems
+    assert problem.startswith("cases.cedar: not as Cedar's formatter writes it")
+
+
+@pytest.mark.parametrize(
+    "name", ["offer.json", "a-b-c.json", "it is a sentence.json", "a-b-c-d.txt"]
+)
+def test_a_case_whose_name_is_no_sentence_is_a_problem(copy: Path, name: str) -> None:
+    source = copy / "tests/ALLOW/an-originator-reads-its-handoff.json"
+    source.rename(source.with_name(name))
+    (problem,) = check(copy).problems
+    assert "the file's name must be a sentence" in problem
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"principal": 'Organisation::"nobody"'}, 'no entity is named Organisation::"nobody"'),
+        ({"principal": "hotline"}, "is not of the form"),
+        ({"surprise": 1}, "unknown fields: surprise"),
+        ({"entities": [{}]}, "uid"),
+    ],
+)
+def test_a_case_that_cannot_be_read_is_a_problem(
+    copy: Path, change: Mapping[str, Any], says: str
+) -> None:
+    path = copy / "tests/ALLOW/an-originator-reads-its-handoff.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    (problem,) = check(copy).problems
+    assert problem.startswith("ALLOW/an-originator-reads-its-handoff: ")
+    assert says in problem
+
+
+def test_a_folder_without_cases_does_not_pass(copy: Path) -> None:
+    shutil.rmtree(copy / "tests")
+    (problem,) = check(copy).problems
+    assert problem.startswith("tests/entities.json: ")
+
+
+def test_a_broken_policy_is_reported_and_not_raised(copy: Path) -> None:
+    (copy / "schema.cedarschema").write_text("")
+    report = check(copy)
+    assert report.problems == ("schema.cedarschema: the schema declares no action",)
+    assert report.policies == 0
+
+
+# --- Where the policies are ----------------------------------------------------------------------
+
+
+def test_the_installed_policies_are_preferred_to_those_beside_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cedar.importlib.resources, "files", lambda _: tmp_path / "gateway")
+    assert policy_folder() == tmp_path / "policies"
+    (tmp_path / "gateway/_policies").mkdir(parents=True)
+    assert policy_folder() == tmp_path / "gateway/_policies"
