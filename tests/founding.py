@@ -1,0 +1,693 @@
+"""A gateway in which four organisations take part: real policy, real keys, a clock that stands.
+
+``founded()`` fills the Ports over the memory store, or over any store given, and makes the
+organisations of the founding story through the administrators' own actions. ``check_log`` proves
+afterwards that the log holds exactly what was handed out.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import count
+from typing import Any, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from gateway.actions import administration, cases, handoffs, offers
+from gateway.actions.administration import Change
+from gateway.actions.authorization import GATEWAY, Refused, Written
+from gateway.actions.cases import Clearance, Submission
+from gateway.actions.handoffs import Reply
+from gateway.actions.offers import Offer
+from gateway.actions.opening import Opening
+from gateway.actions.ports import Caller, Head, LegalDay, Logged, Mode, Ports, Work
+from gateway.cedar import CedarPolicy, policy_folder
+from gateway.domain.case import GROUPS
+from gateway.domain.organisation import Person
+from gateway.domain.refusals import Refusal
+from gateway.evidence import approval, canonical, event, receipt, signature
+from gateway.evidence.receipt import Confirmed, Receipt
+from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
+from gateway.ledger import entry, tiles, tree
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import NoteSigner
+from tests.evidence.ingredients import chance
+
+ISSUER = "https://gateway.example.org"
+SHORT_NAME = "example"
+ORIGIN = "gateway.example.org/log"
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ZONE = ZoneInfo("Europe/Paris")
+FINGERPRINT_KEY = bytes(range(32))
+
+HOTLINE, ABROAD, OCRVP, OFMIN = "point-de-contact", "hotline-abroad", "ocrvp", "ofmin"
+ORGANISATIONS = (HOTLINE, ABROAD, OCRVP, OFMIN)
+DESK = "desk"
+SCOPES = frozenset(
+    {
+        "directory.read",
+        "cases.write",
+        "cases.read",
+        "handoffs.offer",
+        "handoffs.read",
+        "handoffs.answer",
+        "admin",
+    }
+)
+ALICE, BENOIT = "a-martin", "b-dubois"
+"""The two administrators; people of nowhere."""
+
+CSAM_FR = ("csam", "FR")
+
+
+@cache
+def policy() -> CedarPolicy:
+    """The product's own policies; they never change while tests run."""
+    return CedarPolicy.load(policy_folder())
+
+
+@cache
+def key_of(name: str) -> SigningKey:
+    """A key for each role, made once for all tests."""
+    purpose = {"attest": Purpose.ATTEST, "log": Purpose.LOG}.get(name, Purpose.PERSON)
+    return generate_key(purpose)
+
+
+def note_signer(origin: str = ORIGIN) -> NoteSigner:
+    """The log's key, as signer of notes."""
+    private: Any = load_pem_private_key(key_of("log").pem(), None)
+    return NoteSigner(origin, private)
+
+
+class Clock:
+    """A clock that moves by a millisecond each time it is read, and otherwise when told."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._start = start
+        self._reads = count()
+
+    def __call__(self) -> datetime:
+        return self._start + timedelta(milliseconds=next(self._reads))
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._start += by
+
+
+class Ids:
+    """UUIDv7 (RFC 9562 5.7) whose time is a counter: unique, in order, the same each run."""
+
+    def __init__(self) -> None:
+        self._made = count(1)
+
+    def __call__(self) -> UUID:
+        moment = int(START.timestamp() * 1000) + next(self._made)
+        return UUID(int=(moment << 80) | (7 << 76) | (2 << 62))
+
+
+class Store(Protocol):
+    """What a store must offer here."""
+
+    def begin(self, mode: Mode) -> Work:
+        """One transaction."""
+
+
+class _Open(threading.local):
+    works = 0
+
+
+class _Watched:
+    """A Work that tells whether this thread has one open."""
+
+    def __init__(self, work: Work, opened: _Open) -> None:
+        self._work, self._open = work, opened
+
+    def __enter__(self) -> Work:
+        entered = self._work.__enter__()
+        self._open.works += 1
+        return entered
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.works -= 1
+        self._work.__exit__(*error)
+
+
+@dataclass
+class WatchedSigner:
+    """The attest key; it refuses to sign while a transaction is open (contracts.md 6)."""
+
+    key: SigningKey
+    opened: _Open
+
+    @property
+    def kid(self) -> str:
+        return self.key.kid
+
+    @property
+    def alg(self) -> str:
+        return self.key.alg
+
+    def sign(self, message: bytes) -> bytes:
+        assert not self.opened.works, "an attestation is signed while a transaction is open"
+        return self.key.sign(message)
+
+
+@dataclass
+class Notary:
+    """Signs heads and remembers them, so that check_log can find one that never was."""
+
+    signer: NoteSigner
+    opened: _Open
+    signed: dict[int, bytes] = field(default_factory=dict)
+
+    def sign(self, head: Head) -> str:
+        assert not self.opened.works, "a checkpoint is signed while a transaction is open"
+        assert self.signed.setdefault(head.size, head.root) == head.root, "the log has forked"
+        return sign_checkpoint(Checkpoint(self.signer.name, head.size, head.root), self.signer)
+
+
+@dataclass
+class Founded:
+    """A founded gateway. ``receipts`` are all that ``do`` saw; ``day`` may be moved by a test."""
+
+    ports: Ports
+    store: Store
+    clock: Clock
+    notary: Notary
+    day: date | None = None
+    receipts: list[Receipt] = field(default_factory=list)
+    registered: dict[str, UUID] = field(default_factory=dict)
+    _keys: Any = field(default_factory=lambda: count(1))
+
+    def do(self, action: Callable[..., Written], *args: Any, **kwargs: Any) -> Written:
+        """Do a write and keep its receipt, also that of a refusal (which is raised on)."""
+        try:
+            written = action(self.ports, *args, **kwargs)
+        except Refused as refused:
+            self.receipts.append(refused.receipt)
+            raise
+        self.receipts.append(written.receipt)
+        return written
+
+    def refusal(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Refused:
+        """The recorded refusal of an action that must be refused as an event."""
+        try:
+            action(self.ports, *args, **kwargs)
+        except Refused as refused:
+            self.receipts.append(refused.receipt)
+            return refused
+        raise AssertionError(f"{action.__name__} was not refused")
+
+    def key(self) -> str:
+        """A retry key that was never used."""
+        return f"key-{next(self._keys):05}"
+
+    def new_id(self) -> UUID:
+        """An id as a partner would make it."""
+        return self.ports.new_id()
+
+    def attest_keys(self) -> dict[str, signature.PublicKey]:
+        """The gateway's public keys for attested documents."""
+        return signature.public_keys(jwk_set([key_of("attest")]))
+
+    def confirm(self, one: Receipt) -> Confirmed:
+        """Verify a receipt offline, as anybody can."""
+        return receipt.verify(one, [self.notary.signer.key], ORIGIN)
+
+    def approve(self, change: Change, *people: str) -> list[str]:
+        """Signed approvals of a change, by both administrators unless others are named."""
+        return [
+            approval.issue(
+                person=person,
+                audience=ISSUER,
+                action=change.action,
+                organisation=change.organisation,
+                change=change.values,
+                at=self.clock(),
+                jti=self.new_id(),
+                signer=key_of(person),
+                random=self.ports.random,
+            ).compact()
+            for person in people or (ALICE, BENOIT)
+        ]
+
+    def administer(self, action: str, organisation: str, **values: Any) -> Written:
+        """Make a change of the registry with two approvals; ``start`` stands for ``from``."""
+        if "start" in values:
+            values["from"] = values.pop("start")
+        change = Change(action, organisation, values)
+        return self.do(administration.administer, change, self.approve(change))
+
+    def organisation(self, slug: str) -> Any:
+        """An organisation as stored."""
+        with self.ports.begin(Mode.READ) as work:
+            return work.organisations.get(slug)
+
+    def handoff(self, handoff: UUID) -> Any:
+        """A handoff as stored."""
+        with self.ports.begin(Mode.READ) as work:
+            return work.handoffs.get(handoff)
+
+    def case(self, case: UUID, originator: str = HOTLINE) -> Any:
+        """A case as stored."""
+        with self.ports.begin(Mode.READ) as work:
+            return work.cases.get(originator, case)
+
+    def size(self) -> int:
+        """How many events the log has."""
+        with self.ports.begin(Mode.READ) as work:
+            return work.log.head().size
+
+
+def caller(organisation: str) -> Caller:
+    """The desk of an organisation, as an authenticated caller."""
+    return Caller(organisation, DESK, SCOPES)
+
+
+def founded(
+    store: Store | Callable[..., Store] | None = None, legal_date: date | None = None
+) -> Founded:
+    """A gateway with the four organisations of the founding story.
+
+    ``store`` is a store, or makes one when called as MemoryStore is: with origin, policy
+    revision, clock and source of randomness. ``legal_date`` simulates a day, as a demonstration.
+    """
+    clock, random, opened = Clock(), chance("founding"), _Open()
+    kept = _store(store, clock, random)
+    notary = Notary(note_signer(), opened)
+
+    def legal_day(now: datetime) -> LegalDay:
+        if gateway.day is not None:
+            return LegalDay(gateway.day, simulated=True)
+        return LegalDay(now.astimezone(ZONE).date())
+
+    ports = Ports(
+        issuer=ISSUER,
+        gateway=SHORT_NAME,
+        begin=lambda mode: _Watched(kept.begin(mode), opened),  # type: ignore[arg-type,return-value]
+        policy=policy(),
+        attester=WatchedSigner(key_of("attest"), opened),
+        notary=notary,
+        now=clock,
+        legal_day=legal_day,
+        new_id=Ids(),
+        random=random,
+        fingerprint_key=FINGERPRINT_KEY,
+    )
+    gateway = Founded(ports, kept, clock, notary, legal_date)
+    _tell_the_story(gateway)
+    return gateway
+
+
+def _store(
+    store: Store | Callable[..., Store] | None, clock: Clock, random: Callable[[int], bytes]
+) -> Store:
+    if store is None:
+        from tests.memory import MemoryStore  # noqa: PLC0415 - other stores do without it
+
+        store = MemoryStore
+    if hasattr(store, "begin"):
+        return store  # type: ignore[return-value]
+    return store(ORIGIN, policy().revision, clock, random)
+
+
+def administrator(person: str, name: str) -> Person:
+    """A named administrator with a key of their own."""
+    return Person(person, name, json.dumps(key_of(person).public_jwk()))
+
+
+def _tell_the_story(gateway: Founded) -> None:
+    persons = [administrator(ALICE, "A. Martin"), administrator(BENOIT, "B. Dubois")]
+    gateway.do(administration.found, persons)
+    _admit(gateway, HOTLINE, "Point de Contact", kind="hotline")
+    _admit(gateway, OCRVP, "OCRVP", kind="police_office", regimes=["gdpr", "led"])
+    _admit(gateway, OFMIN, "OFMIN", kind="police_office", regimes=["gdpr", "led"])
+    _admit(gateway, ABROAD, "A hotline abroad", kind="hotline", country="BE")
+    _seat(gateway, HOTLINE, "full", date(2000, 1, 1), "statutes")
+    _seat(gateway, OCRVP, "observer", date(2010, 1, 1), "board 2010-01")
+    _seat(gateway, OFMIN, "observer", date(2023, 10, 31), "board 2023-10-31")
+    _seat(gateway, ABROAD, "full", date(2000, 1, 1), "statutes")
+    _mandate(gateway, OCRVP, date(2006, 5, 6), date(2023, 8, 31), "décret 2006-519")
+    _mandate(gateway, OFMIN, date(2023, 8, 31), None, "décret 2023-829")
+    for organisation in ORGANISATIONS:
+        gateway.administer("system.register", organisation, system=DESK, scopes=sorted(SCOPES))
+
+
+def _admit(
+    gateway: Founded,
+    slug: str,
+    name: str,
+    *,
+    kind: str,
+    country: str = "FR",
+    regimes: Iterable[str] = ("gdpr",),
+) -> None:
+    gateway.administer(
+        "organisation.admit",
+        slug,
+        name=name,
+        kind=kind,
+        public_authority=kind == "police_office",
+        regimes=list(regimes),
+        country=country,
+    )
+
+
+def _seat(gateway: Founded, slug: str, standing: str, start: date, reference: str) -> None:
+    gateway.administer(
+        "standing.grant",
+        slug,
+        standing=standing,
+        start=start.isoformat(),
+        decision_ref=reference,
+    )
+
+
+def _mandate(gateway: Founded, slug: str, start: date, end: date | None, act: str) -> None:
+    matter, territory = CSAM_FR
+    until = {} if end is None else {"until": end.isoformat()}
+    written = gateway.administer(
+        "competence.grant",
+        slug,
+        function="receive",
+        matter=matter,
+        territory=territory,
+        legal_act=act,
+        start=start.isoformat(),
+        **until,
+    )
+    gateway.registered[slug] = UUID(written.result["event"])
+
+
+# --- Cases ---------------------------------------------------------------------------------------
+
+_IDS = {
+    name: f"018f0000-0000-7000-8000-0000000000{number}"
+    for number, name in enumerate(
+        ("url", "host", "fact", "assessment", "victim", "code", "match", "reference"), start=11
+    )
+}
+
+
+def element_id(name: str) -> str:
+    """The id of an element of ``case_content``: url, host, fact, assessment, victim, code..."""
+    return _IDS[name]
+
+
+_MARKING: Mapping[str, Any] = {
+    "tlp": "AMBER",
+    "handling": [],
+    "permitted_actions": "ask_first",
+    "attribution": "may",
+    "release_to": [],
+    "onward": "ask_originator",
+    "erase_on": "2027-03-02",
+    "purpose": ["identify_victim", "remove"],
+}
+
+
+def case_content(
+    case: UUID, *, marking: Mapping[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
+    """A valid case in version 1 with something in each group; ``changes`` replace fields, those
+    in ``marking`` fields of the marking. None leaves a field out."""
+    content: dict[str, Any] = {
+        "case": str(case),
+        "version": 1,
+        "originator_ref": f"ref-{case}",
+        "references": [
+            {"id": element_id("reference"), "scheme": "iccam_report", "value": "1234567"}
+        ],
+        "received_at": "2026-03-01T20:00:00Z",
+        "intake_channel": "web_form",
+        "reporter": {"anonymous": True, "wants_feedback": False},
+        "matter": ["csam"],
+        "urgency": "urgent_indirect",
+        "items": [
+            {
+                "id": element_id("url"),
+                "kind": "url",
+                "value": "https://content.example.org/page",
+                "is_source": True,
+            },
+            {"id": element_id("host"), "kind": "host", "value": "content.example.org"},
+        ],
+        "statements": [
+            _statement("fact", text="The page was online when it was checked."),
+            _statement("assessment", text="The page is likely a copy.", evaluated=True),
+        ],
+        "subjects": [
+            {
+                "id": element_id("victim"),
+                "category": "victim",
+                "minor": "yes",
+                "basis_statement": [element_id("fact")],
+            }
+        ],
+        "classifications": [_classification("code", "human")],
+        "marking": {**_MARKING, **(marking or {})},
+        "legal_basis": [{"regime": "gdpr", "article": "6(1)(f)"}],
+    }
+    return {k: deepcopy(v) for k, v in (content | changes).items() if v is not None}
+
+
+def _statement(kind: str, *, text: str, evaluated: bool = False) -> dict[str, Any]:
+    evaluation = {"source_eval": "A", "info_eval": "3"} if evaluated else {}
+    return {
+        "id": element_id(kind),
+        "kind": kind,
+        "text": text,
+        "language": "en",
+        "made_by_role": "analyst",
+        "made_at": "2026-03-01T21:00:00Z",
+        "graphic": "none",
+        **evaluation,
+    }
+
+
+def _classification(name: str, method: str) -> dict[str, Any]:
+    return {
+        "id": element_id(name),
+        "about": element_id("url"),
+        "scheme": "iccam",
+        "code": "national-csam",
+        "assessor_role": "analyst",
+        "assessed_at": "2026-03-01T22:00:00Z",
+        "method": method,
+    }
+
+
+def machine_match() -> dict[str, Any]:
+    """A classification that rests on a machine alone (R18)."""
+    return _classification("match", "hash_match")
+
+
+CLEARED = Clearance(assessed_by="analyst-1", cleared_by="approver-1")
+
+
+def submitted(
+    gateway: Founded,
+    *,
+    originator: str = HOTLINE,
+    clearance: Clearance | None = CLEARED,
+    case: UUID | None = None,
+    **changes: Any,
+) -> Written:
+    """Submit a first version, cleared unless told otherwise; ``changes`` as for case_content."""
+    content = case_content(case or gateway.new_id(), **changes)
+    submission = Submission("intake-1", content, clearance)
+    return gateway.do(cases.submit, caller(originator), gateway.key(), submission)
+
+
+def revised(gateway: Founded, earlier: Written, **changes: Any) -> Written:
+    """Submit the next version of a case of the hotline, cleared; ``changes`` to its content."""
+    version = earlier.result["version"] + 1
+    changes = {"clearance": CLEARED, **changes}
+    return submitted(
+        gateway,
+        case=UUID(earlier.result["case"]),
+        version=version,
+        prev=earlier.result["digest"],
+        **changes,
+    )
+
+
+def offer_of(gateway: Founded, to: str | tuple[str, str] = CSAM_FR, **changes: Any) -> Offer:
+    """An offer of everything, to a competence (matter, territory) or an organisation."""
+    address = {"organisation": to} if isinstance(to, str) else {"competence": to}
+    wanted = {
+        "handoff": gateway.new_id(),
+        "by": "liaison-1",
+        "purpose": ("identify_victim",),
+        "groups": GROUPS,
+        **address,
+    }
+    return Offer(**wanted | changes)
+
+
+def offered(
+    gateway: Founded,
+    case: Written | None = None,
+    *,
+    originator: str = HOTLINE,
+    to: str | tuple[str, str] = CSAM_FR,
+    **changes: Any,
+) -> Written:
+    """Offer a case (a new one when none is given); ``changes`` are to the Offer."""
+    case = case or submitted(gateway, originator=originator)
+    wanted = offer_of(gateway, to, **changes)
+    at = UUID(case.result["case"])
+    return gateway.do(offers.offer, caller(originator), gateway.key(), at, wanted)
+
+
+def conditions_of(gateway: Founded, handoff: UUID, reader: str) -> dict[str, Any]:
+    """The conditions that a handoff shows to its recipient."""
+    view = handoffs.look_up(gateway.ports, caller(reader), handoff)
+    return dict(view["conditions"])
+
+
+def accepted(
+    gateway: Founded,
+    offer: Written | None = None,
+    *,
+    recipient: str = OFMIN,
+    groups: tuple[str, ...] | None = None,
+) -> UUID:
+    """Accept an offer (a new one when none is given), all of it unless groups are named."""
+    offer = offer or offered(gateway)
+    handoff = UUID(offer.result["handoff"])
+    conditions = conditions_of(gateway, handoff, recipient)
+    reply = Reply("officer-1", conditions=conditions, groups=groups)
+    gateway.do(handoffs.accept, caller(recipient), gateway.key(), handoff, reply)
+    return handoff
+
+
+OPENING = Opening("officer-1", "investigation", "first look at the report")
+
+
+def consulted(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> Written:
+    """Open the content of an accepted handoff."""
+    return gateway.do(handoffs.consult, caller(reader), gateway.key(), handoff, OPENING)
+
+
+# --- The log, checked ----------------------------------------------------------------------------
+
+
+def check_log(gateway: Founded) -> list[dict[str, Any]]:
+    """Rebuild the log from its documents, and hold it against all that was ever handed out.
+
+    Every entry is that of its document and nonce; the tree over them is the head's; its tiles are
+    those of the tree; every event proves itself; every party's counter runs from 1 without a gap;
+    every head that was signed, and every receipt that was given, is of this very tree. Returns
+    the fields of all events, in the log's order.
+    """
+    with gateway.ports.begin(Mode.READ) as work:
+        head = work.log.head()
+        entries = work.log.entries(0, head.size)
+        logged = _all_events(work, head)
+        _check_tiles(work, head, entries)
+        _check_counters(work, logged)
+    rebuilt = [entry.entry(one.event.document, one.event.nonce) for one in logged]
+    assert rebuilt == list(entries), "an entry is not that of its document"
+    leaves = [tree.leaf_hash(one) for one in rebuilt]
+    assert tree.root(leaves) == head.root, "the head is not that of the entries"
+    for one, leaf in zip(logged, leaves, strict=True):
+        tree.verify_inclusion(leaf, one.index, one.head.size, one.proof, one.head.root)
+    for size, root in gateway.notary.signed.items():
+        assert tree.root(leaves[:size]) == root, "a head was signed that is not of this log"
+    documents = {one.index: one.event.document for one in logged}
+    for given in gateway.receipts:
+        confirmed = gateway.confirm(given)
+        assert given.document == documents[confirmed.index], "a receipt is of another event"
+    return [event.read(one.event.document) for one in logged]
+
+
+def _all_events(work: Work, head: Head) -> list[Logged]:
+    """Every event of the log, found through the streams of its parties."""
+    found: dict[int, Logged] = {}
+    for organisation in (GATEWAY, *_slugs(work)):
+        for _, event_id in work.log.stream(organisation, 0, head.size + 1):
+            logged = work.log.logged(event_id)
+            assert logged is not None, "a stream names an event that the log does not have"
+            assert logged.event.id == event_id, "the log gives another event than was asked for"
+            found[logged.index] = logged
+    assert sorted(found) == list(range(head.size)), "an entry belongs to nobody's stream"
+    return [found[index] for index in range(head.size)]
+
+
+def _slugs(work: Work) -> list[str]:
+    return [one.slug for one in work.organisations.page("", 1000)]
+
+
+def _check_tiles(work: Work, head: Head, entries: Iterable[bytes]) -> None:
+    leaves = [tree.leaf_hash(one) for one in entries]
+    expected, root = tiles.append(lambda level, n: b"", 0, leaves)
+    assert root == head.root
+    for (level, n), data in expected.items():
+        assert work.log.tile(level, n)[: len(data)] == data, "a tile is not that of the entries"
+
+
+def _check_counters(work: Work, logged: Iterable[Logged]) -> None:
+    counted: dict[str, int] = {}
+    for one in logged:
+        for disclosure in one.event.disclosures:
+            if disclosure.kind != event.PARTY:
+                continue
+            party = disclosure.value["organisation"]
+            counted[party] = counted.get(party, 0) + 1
+            assert disclosure.value["pseq"] == counted[party], "a counter has a gap"
+            assert disclosure.readers == {party}, "a party's place is shown to another"
+    for party, last in counted.items():
+        assert work.log.counter(party) == last
+        stream = work.log.stream(party, 0, last + 1)
+        assert [pseq for pseq, _ in stream] == list(range(1, last + 1))
+
+
+def shown(one: Receipt) -> dict[str, Any]:
+    """The disclosures of a receipt by kind, those of parties as a list under ``party``."""
+    opened = event.open_disclosures(one.document, one.disclosures)
+    by_kind: dict[str, Any] = {"party": []}
+    for kind, value in opened.shown:
+        if kind == event.PARTY:
+            by_kind["party"].append(value)
+        else:
+            by_kind[kind] = value
+    return by_kind
+
+
+def fields_of(one: Receipt) -> dict[str, Any]:
+    """What stands in clear in a receipt's document."""
+    return event.read(one.document)
+
+
+def same_document(first: Receipt, second: Receipt) -> bool:
+    """Whether two receipts are of one event, shown alike; their proofs may differ."""
+    return (first.document, first.nonce, first.disclosures) == (
+        second.document,
+        second.nonce,
+        second.disclosures,
+    )
+
+
+def refused_without_event(
+    gateway: Founded, kind: type[Refusal], action: Callable[..., Any], *args: Any
+) -> Refusal:
+    """The refusal of an action that must leave nothing in the log."""
+    before = gateway.size()
+    try:
+        action(gateway.ports, *args)
+    except kind as refusal:
+        assert gateway.size() == before, "the refusal is in the log"
+        return refusal
+    raise AssertionError(f"{action.__name__} was not refused")
+
+
+def canonical_text(value: Any) -> str:
+    """A value in its one spelling, to compare whole results."""
+    return canonical.encode(value).decode()
