@@ -72,7 +72,8 @@ def _public_key(member: Any) -> tuple[str, PublicKey]:
     if _PRIVATE_MEMBERS & member.keys():
         raise ValueError("a set of public keys holds a private or shared key")
     try:
-        key = jwt.PyJWK(dict(member)).key
+        # Without "alg": the library does not know Ed25519 by its newer name (RFC 9864).
+        key = jwt.PyJWK({name: part for name, part in member.items() if name != "alg"}).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"the key {member['kid']} cannot be read") from error
     algorithms = algorithms_of(key)

@@ -77,6 +77,12 @@ def test_a_jwk_set_is_read_by_key_id_and_keys_for_encryption_are_passed_over():
     assert signature.public_keys({"keys": [sealing, *members]}) == keys
 
 
+@pytest.mark.parametrize("alg", SIGNERS)
+def test_a_key_may_name_any_algorithm_that_it_is_for(alg):
+    key = SIGNERS[alg].private.public_key()
+    assert signature.public_keys({"keys": [jwk(key, kid="a", alg=alg)]}) == {"a": key}
+
+
 EC = jwk(es256().private.public_key())
 
 
