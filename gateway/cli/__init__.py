@@ -32,6 +32,21 @@ class Subcommand:
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "admin": Subcommand(
+        "gateway.cli.admin:admin",
+        OPERATORS,
+        "Change the registry: organisations, standings, competences, systems, certificates.",
+    ),
+    "init": Subcommand(
+        "gateway.cli.init:init",
+        OPERATORS,
+        "Make FOLDER: settings, authorities, keys, database, and the first two administrators.",
+    ),
+    "run": Subcommand(
+        "gateway.cli.run:run",
+        OPERATORS,
+        "Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.",
+    ),
     "policy": Subcommand(
         "gateway.cli.policy:policy", OPERATORS, "Check the rules that decide every exchange."
     ),

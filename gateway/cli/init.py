@@ -158,9 +158,7 @@ def _passphrase(file: Path | None) -> bytes:
     if file is not None:
         text = file.read_text(encoding="utf-8").removesuffix("\n")
     else:
-        text = click.prompt(
-            "Passphrase of the root key", hide_input=True, confirmation_prompt=True
-        )
+        text = click.prompt("Passphrase of the root key", hide_input=True, confirmation_prompt=True)
     if len(text) < 12:
         raise click.ClickException("the root key's passphrase has at least 12 characters")
     return text.encode()

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -51,7 +52,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
             case "public" | "partners":
                 _listen(config, only)
             case "deliver":
-                _until_stopped(lambda pause: _deliver(pause))
+                _until_stopped(_deliver)
             case _:
                 _maintain(config, once=once)
     except (ConfigError, KeyFileError, maintenance.Occupied) as error:
@@ -62,8 +63,8 @@ def _supervise(config: Config) -> int:
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
     environ = serving.listener_environ(os.environ, config.server / "openssl.cnf")
-    first = os.spawnve(os.P_WAIT, sys.executable, [*command, "maintain", "--once"], environ)
-    if first != 0:
+    first = subprocess.run([*command, "maintain", "--once"], env=environ, check=False)  # noqa: S603 - our own command
+    if first.returncode != 0:
         click.echo("the gateway cannot start: see above", err=True)
         return 1
     specs = [
@@ -84,9 +85,7 @@ def _answers(config: Config, part: str) -> bool:
     )
     if bind.startswith("unix:"):
         return Path(bind.removeprefix("unix:")).is_socket()
-    return serving.listener_answers(
-        host_and_port(bind), names[0], config.published / "root.pem"
-    )
+    return serving.listener_answers(host_and_port(bind), names[0], config.published / "root.pem")
 
 
 def _listen(config: Config, part: str) -> NoReturn:

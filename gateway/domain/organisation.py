@@ -18,6 +18,32 @@ from gateway.domain.refusals import NoCompetence, SeveralCompetences
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 
+KINDS = (
+    "hotline",
+    "hotline_network",
+    "police_office",
+    "police_platform",
+    "judicial",
+    "regulator",
+    "child_protection_service",
+    "provider",
+    "researcher",
+)
+"""What an organisation can be (model.md 2.1)."""
+
+FUNCTIONS = ("receive", "assess", "investigate", "take_down", "coordinate")
+"""What a competence lets an office do about a matter (model.md 2.1)."""
+
+SCOPES = (
+    "directory.read",
+    "cases.write",
+    "cases.read",
+    "handoffs.offer",
+    "handoffs.read",
+    "handoffs.answer",
+)
+"""What a system may ask a token for."""
+
 
 class Standing(StrEnum):
     """The seat that an organisation holds in the association."""

@@ -1,0 +1,347 @@
+"""`casegate admin`: what named administrators change in the registry, on the gateway's host.
+
+Each command signs the exact change with the personal key of every person named by `--as`, and
+makes it through the same action as any other transport.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from gateway import keys, maintenance, wiring
+from gateway.actions import administration
+from gateway.actions.administration import Change
+from gateway.actions.authorization import Refused, Written
+from gateway.actions.ports import Mode, Ports, SigningRequest
+from gateway.config import ConfigError
+from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES
+from gateway.domain.refusals import Refusal
+from gateway.domain.vocabulary import Matter
+from gateway.evidence import approval, receipt
+from gateway.keys import KeyFileError, Purpose
+
+WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where an administrator works: the operator's folder, who approves, how to print."""
+
+    folder: Path
+    persons: tuple[str, ...]
+    as_json: bool
+
+
+@click.group()
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="The operator's folder.",
+)
+@click.option(
+    "--as",
+    "persons",
+    multiple=True,
+    required=True,
+    metavar="PERSON",
+    help="Who approves; the first proposes. Give it twice where two persons are needed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
+@click.pass_context
+def admin(context: click.Context, folder: Path, persons: tuple[str, ...], as_json: bool) -> None:
+    """Change the registry: organisations, standings, competences, systems, certificates.
+
+    Every change is a policy decision and an event in the log; its receipt is printed. Admitting,
+    standings and competences need two persons (R10).
+    """
+    context.obj = Desk(folder.absolute(), persons, as_json)
+
+
+@contextmanager
+def _gateway(desk: Desk) -> Iterator[wiring.Gateway]:
+    """The gateway of the folder; what is expected to go wrong ends as one sentence."""
+    try:
+        gateway = wiring.connect(wiring.load_config(desk.folder))
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+    except Refused as refused:
+        raise click.ClickException(f"refused, and recorded: {refused.refusal.detail}") from refused
+    except Refusal as refusal:
+        raise click.ClickException(refusal.detail) from refusal
+    except (ConfigError, KeyFileError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def approve(ports: Ports, people: Path, person: str, change: Change) -> str:
+    """Sign a change with a person's key from the operator's folder."""
+    key = keys.load_key(people / f"{person}.pem", Purpose.PERSON)
+    signed = approval.issue(
+        person=person,
+        audience=ports.issuer,
+        action=change.action,
+        organisation=change.organisation,
+        change=change.values,
+        at=ports.now(),
+        jti=ports.new_id(),
+        signer=key,
+        random=ports.random,
+    )
+    return signed.compact()
+
+
+def _make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
+    people = gateway.config.people
+    approvals = [approve(gateway.ports, people, person, change) for person in desk.persons]
+    return administration.administer(gateway.ports, change, approvals)
+
+
+def _change(desk: Desk, action: str, organisation: str, values: dict[str, Any]) -> None:
+    change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
+    with _gateway(desk) as gateway:
+        _show(desk, action, _make(desk, gateway, change))
+
+
+def _show(desk: Desk, action: str, written: Written) -> None:
+    if desk.as_json:
+        told = {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
+        click.echo(json.dumps(told, indent=2))
+        return
+    values = {name: value for name, value in written.result.items() if name != "event"}
+    click.echo(f"{action}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
+    click.echo(f"  recorded as event {written.result['event']}")
+
+
+@admin.group()
+def organisation() -> None:
+    """Admit, suspend and reinstate organisations."""
+
+
+@organisation.command("admit")
+@click.argument("slug")
+@click.option("--name", required=True, help="Its name.")
+@click.option("--kind", required=True, type=click.Choice(KINDS))
+@click.option("--country", required=True, help="ISO 3166-1 alpha-2, as in FR.")
+@click.option("--public-authority", is_flag=True, help="It is an authority under public law.")
+@click.option(
+    "--regime",
+    "regimes",
+    multiple=True,
+    type=click.Choice(["gdpr", "led"]),
+    default=["gdpr"],
+    show_default=True,
+    help="Data protection regime; led for competent authorities only.",
+)
+@click.pass_obj
+def admit(
+    desk: Desk,
+    slug: str,
+    name: str,
+    kind: str,
+    country: str,
+    public_authority: bool,
+    regimes: tuple[str, ...],
+) -> None:
+    """Admit an organisation under the id SLUG, which is never used again."""
+    values = {
+        "name": name,
+        "kind": kind,
+        "country": country,
+        "public_authority": public_authority,
+        "regimes": sorted(set(regimes)),
+    }
+    _change(desk, "organisation.admit", slug, values)
+
+
+@organisation.command("suspend")
+@click.argument("slug")
+@click.option("--reason", required=True)
+@click.pass_obj
+def suspend(desk: Desk, slug: str, reason: str) -> None:
+    """Stop an organisation: its next request is refused, in every worker."""
+    _change(desk, "organisation.suspend", slug, {"reason": reason})
+
+
+@organisation.command("reinstate")
+@click.argument("slug")
+@click.option("--reason", required=True)
+@click.pass_obj
+def reinstate(desk: Desk, slug: str, reason: str) -> None:
+    """Let a suspended organisation work again."""
+    _change(desk, "organisation.reinstate", slug, {"reason": reason})
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _day(value: Any) -> str | None:
+    return None if value is None else value.date().isoformat()
+
+
+@admin.group()
+def standing() -> None:
+    """Grant and end seats: full, associate, observer."""
+
+
+@standing.command("grant")
+@click.argument("slug")
+@click.option("--standing", required=True, type=click.Choice(["full", "associate", "observer"]))
+@click.option("--from", "start", required=True, type=_DAY, help="First day, YYYY-MM-DD.")
+@click.option("--until", type=_DAY, help="First day without it.")
+@click.option("--decision", required=True, help="Reference of the body's decision.")
+@click.pass_obj
+def grant_standing(
+    desk: Desk, slug: str, standing: str, start: Any, until: Any, decision: str
+) -> None:
+    """Grant a seat to SLUG for a time."""
+    values = {
+        "standing": standing,
+        "from": _day(start),
+        "until": _day(until),
+        "decision_ref": decision,
+    }
+    _change(desk, "standing.grant", slug, values)
+
+
+@standing.command("end")
+@click.argument("slug")
+@click.option("--until", required=True, type=_DAY, help="First day without it.")
+@click.pass_obj
+def end_standing(desk: Desk, slug: str, until: Any) -> None:
+    """End the seat that SLUG holds."""
+    _change(desk, "standing.end", slug, {"until": _day(until)})
+
+
+@admin.group()
+def competence() -> None:
+    """Grant and end legal mandates."""
+
+
+@competence.command("grant")
+@click.argument("slug")
+@click.option(
+    "--function",
+    default="receive",
+    show_default=True,
+    type=click.Choice(FUNCTIONS),
+)
+@click.option("--matter", required=True, type=click.Choice([str(m) for m in Matter]))
+@click.option("--territory", required=True, help="ISO 3166-1 alpha-2, as in FR.")
+@click.option("--legal-act", required=True, help="The act that gives the mandate.")
+@click.option("--from", "start", required=True, type=_DAY, help="First day, YYYY-MM-DD.")
+@click.option("--until", type=_DAY, help="First day without it.")
+@click.pass_obj
+def grant_competence(
+    desk: Desk,
+    slug: str,
+    function: str,
+    matter: str,
+    territory: str,
+    legal_act: str,
+    start: Any,
+    until: Any,
+) -> None:
+    """Record that SLUG is competent for a matter in a territory."""
+    values = {
+        "function": function,
+        "matter": matter,
+        "territory": territory,
+        "legal_act": legal_act,
+        "from": _day(start),
+        "until": _day(until),
+    }
+    _change(desk, "competence.grant", slug, values)
+
+
+@competence.command("end")
+@click.argument("slug")
+@click.option("--competence", required=True, help="As in receive/csam/FR.")
+@click.option("--until", required=True, type=_DAY, help="First day without it.")
+@click.pass_obj
+def end_competence(desk: Desk, slug: str, competence: str, until: Any) -> None:
+    """End a mandate of SLUG."""
+    _change(desk, "competence.end", slug, {"competence": competence, "until": _day(until)})
+
+
+@admin.group()
+def system() -> None:
+    """Register members' systems."""
+
+
+@system.command("register")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="By default all.")
+@click.pass_obj
+def register_system(desk: Desk, slug: str, name: str, scopes: tuple[str, ...]) -> None:
+    """Register the system NAME of SLUG, and what it may ask tokens for."""
+    values = {"system": name, "scopes": sorted(set(scopes or SCOPES))}
+    _change(desk, "system.register", slug, values)
+
+
+@admin.group()
+def certificate() -> None:
+    """Issue and revoke certificates of members' systems."""
+
+
+@certificate.command("issue")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--csr", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path) -> None:
+    """Issue a certificate for the system NAME of SLUG; name and use come from the registry."""
+    values = {"system": name, "csr": csr.read_text(encoding="ascii", errors="replace")}
+    change = Change("certificate.issue", slug, values)
+    if out.exists():
+        raise click.ClickException(f"{out} exists and is not overwritten")
+    with _gateway(desk) as gateway:
+        written = _make(desk, gateway, change)
+        served = _served(gateway, UUID(str(written.result["request"])))
+        if served.certificate is None:
+            raise click.ClickException(f"the request was refused: {served.refusal}")
+        out.write_text(served.certificate, encoding="ascii")
+        _show(desk, "certificate.issue", written)
+        if not desk.as_json:
+            click.echo(f"  certificate in {out}")
+
+
+def _served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
+    """The request once served: by `maintain` when it runs, else here, by the operator's hand."""
+    try:
+        with maintenance.holding(gateway.config):
+            authority = wiring.IssuingAuthority(gateway.config)
+            administration.serve_signing(gateway.ports, authority)
+    except maintenance.Occupied:
+        pass
+    ends = time.monotonic() + WAIT_SECONDS
+    while True:
+        with gateway.ports.begin(Mode.READ) as work:
+            found = work.signing.get(request)
+        if found is not None and (found.certificate or found.refusal):
+            return found
+        if time.monotonic() > ends:
+            raise click.ClickException("maintenance did not serve the request: see its log")
+        time.sleep(0.1)
+
+
+@certificate.command("revoke")
+@click.argument("slug")
+@click.argument("thumbprint")
+@click.option("--reason", required=True)
+@click.pass_obj
+def revoke_certificate(desk: Desk, slug: str, thumbprint: str, reason: str) -> None:
+    """Revoke a certificate: its next request is refused, on open connections too."""
+    values = {"thumbprint": thumbprint, "reason": reason}
+    _change(desk, "certificate.revoke", slug, values)

@@ -1,0 +1,111 @@
+"""What the holder of the issuing key does: certificates, revocation lists, renewals.
+
+One process at a time, by a lock file: `maintain` under the supervisor, or the operator's own hand
+while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway import pki
+from gateway.actions.administration import serve_signing
+from gateway.actions.ports import Mode, SigningRequest
+from gateway.config import Config
+from gateway.pki import CertificateAuthority
+from gateway.wiring import Gateway, IssuingAuthority
+
+LOCK_FILE = "maintain.lock"
+PUBLIC_CERTIFICATE = "public.pem"
+PARTNERS_CERTIFICATE = "partners.pem"
+PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
+
+
+class Occupied(Exception):
+    """Another process maintains this gateway."""
+
+
+@contextlib.contextmanager
+def holding(config: Config) -> Iterator[None]:
+    """Be the one who maintains; Occupied when another is. The kernel frees a dead one's lock."""
+    descriptor = os.open(config.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Occupied("another process maintains this gateway") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def renew_certificates(config: Config, authority: CertificateAuthority, now: datetime) -> None:
+    """Renew the listeners' certificates that end within ten days, or name other hosts."""
+    pki.renew_server(config.server / PUBLIC_CERTIFICATE, authority, config.public_names, now)
+    pki.renew_server(config.server / PARTNERS_CERTIFICATE, authority, config.partners_names, now)
+
+
+@dataclass
+class Maintenance:
+    """The upkeep of one gateway, a step at a time. The caller holds the lock."""
+
+    gateway: Gateway
+    authority: IssuingAuthority
+    _published: datetime | None = None
+    _listed: frozenset[int] = field(default_factory=frozenset)
+
+    def step(self) -> list[SigningRequest]:
+        """Do what is due now; returns the certificate requests that were served."""
+        now = self.gateway.ports.now()
+        self._publish(now)
+        return serve_signing(self.gateway.ports, self.authority)
+
+    def alarms(self) -> list[str]:
+        """What the operator has to act on."""
+        return pki.alarms(self.gateway.config.published, self.gateway.ports.now())
+
+    def _publish(self, now: datetime) -> None:
+        """Publish the lists each hour, and at once when a certificate was revoked."""
+        with self.gateway.ports.begin(Mode.READ) as work:
+            revoked = [
+                pki.Revoked(certificate.serial, certificate.revoked_at)
+                for certificate in work.organisations.revoked(now)
+                if certificate.revoked_at is not None
+            ]
+        listed = frozenset(entry.serial for entry in revoked)
+        due = self._published is None or now >= self._published + PUBLISH_EVERY
+        if not due and listed == self._listed:
+            return
+        config, authorities = self.gateway.config, self.authority.authorities
+        renew_certificates(config, authorities[0], now)
+        pki.publish_crls(
+            config.published, {a.id: pki.make_crl(a, revoked, now) for a in authorities}
+        )
+        self._published, self._listed = now, listed
+
+
+def run(
+    gateway: Gateway,
+    pause: Callable[[], bool],
+    alarm: Callable[[str], None],
+    *,
+    once: bool = False,
+) -> None:
+    """Maintain until `pause` says that it is time to stop; `alarm` hears each new sentence.
+
+    With `once`, a single step: what a start needs before the listeners open their files.
+    """
+    told: set[str] = set()
+    with holding(gateway.config):
+        maintenance = Maintenance(gateway, IssuingAuthority(gateway.config))
+        while True:
+            maintenance.step()
+            sentences = set(maintenance.alarms())
+            for sentence in sorted(sentences - told):
+                alarm(sentence)
+            told = sentences
+            if once or pause():
+                return

@@ -1,0 +1,169 @@
+"""The one place where parts meet: configuration in, filled ports and apps out."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from uuid_utils import compat
+
+from gateway import config as config_file
+from gateway import keys, pki
+from gateway.actions.ports import Head, LegalDay, Ports
+from gateway.cedar import CedarPolicy, policy_folder
+from gateway.config import Config
+from gateway.domain.organisation import Certificate
+from gateway.evidence import base64url
+from gateway.keys import KeySet, Purpose
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import NoteSigner
+from gateway.store.database import Store, open_store
+
+CONFIG_FILE = "casegate.toml"
+FINGERPRINT_FILE = "fingerprint.secret"
+
+
+def now() -> datetime:
+    """The system's time, in UTC: the only clock of tokens, log, retries and due times."""
+    return datetime.now(UTC)  # noqa: TID251 - the Clock port itself
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
+    return UUID(bytes=compat.uuid7().bytes)
+
+
+def legal_day(config: Config) -> Callable[[datetime], LegalDay]:
+    """How a moment becomes the civil day on which rights are judged (contracts.md 4)."""
+    if config.legal_date is not None:
+        simulated = LegalDay(config.legal_date, simulated=True)
+        return lambda _: simulated
+    return lambda moment: LegalDay(moment.astimezone(config.civil_time_zone).date())
+
+
+@dataclass(frozen=True)
+class LogNotary:
+    """The Notary port: one Ed25519 key for one origin."""
+
+    origin: str
+    signer: NoteSigner
+
+    def sign(self, head: Head) -> str:
+        """The checkpoint of a committed head; signing it twice gives the same bytes."""
+        return sign_checkpoint(Checkpoint(self.origin, head.size, head.root), self.signer)
+
+
+@dataclass(frozen=True)
+class SigningKeys:
+    """The gateway's own keys, by purpose. The issuing authority's is not among them."""
+
+    token: KeySet
+    attest: KeySet
+    event: KeySet
+    log: NoteSigner
+    fingerprint: bytes
+
+
+def load_keys(config: Config) -> SigningKeys:
+    """Read the keys that a listener works with; KeyFileError says what is wrong with one."""
+    log = keys.load_key(config.keys / "log" / "current.pem", Purpose.LOG)
+    private = serialization.load_pem_private_key(log.pem(), None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise keys.KeyFileError("the log's key is an Ed25519 key")
+    return SigningKeys(
+        token=keys.load_key_set(config.keys / "token", Purpose.TOKEN),
+        attest=keys.load_key_set(config.keys / "attest", Purpose.ATTEST),
+        event=keys.load_key_set(config.keys / "event", Purpose.EVENT),
+        log=NoteSigner(config.log_origin, private),
+        fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
+    )
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway in one process: its configuration, keys, store and filled ports."""
+
+    config: Config
+    keys: SigningKeys
+    store: Store
+    ports: Ports
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+
+def connect(config: Config) -> Gateway:
+    """Open a gateway in this process; its database must be at the present schema."""
+    signing = load_keys(config)
+    policy = CedarPolicy.load(policy_folder())
+    store = open_store(
+        config.database_url,
+        lock_path=config.database_lock,
+        origin=config.log_origin,
+        policy_revision=policy.revision,
+        now=now,
+        random=secrets.token_bytes,
+        waiters=config.waiters,
+    )
+    ports = Ports(
+        issuer=config.issuer,
+        gateway=config.name,
+        begin=store.begin,
+        policy=policy,
+        attester=signing.attest.current,
+        notary=LogNotary(config.log_origin, signing.log),
+        now=now,
+        legal_day=legal_day(config),
+        new_id=new_id,
+        random=secrets.token_bytes,
+        fingerprint_key=signing.fingerprint,
+        denials_per_minute=config.denials_per_minute,
+    )
+    return Gateway(config, signing, store, ports)
+
+
+class IssuingAuthority:
+    """The Authority port: the newest issuing authority of the operator's folder."""
+
+    def __init__(self, config: Config) -> None:
+        """Read the issuing key; only maintenance and the operator's own hand come here."""
+        self.authorities = pki.load_issuing(config.issuing, keys.read_private)
+        self._config = config
+
+    def issue(
+        self, csr: str, organisation: str, system: str, at: datetime
+    ) -> tuple[str, Certificate]:
+        """Make a client certificate; ValueError when the request is bad."""
+        newest = self.authorities[0]
+        try:
+            made = pki.issue_client(
+                newest,
+                csr.encode(),
+                gateway=self._config.name,
+                organisation=organisation,
+                system=system,
+                crl_url=f"{self._config.issuer}/crl/{newest.id}.crl",
+                now=at,
+            )
+        except pki.CsrRefused as error:
+            raise ValueError(str(error)) from error
+        pem = made.public_bytes(serialization.Encoding.PEM) + newest.certificate_pem()
+        der = made.public_bytes(serialization.Encoding.DER)
+        certificate = Certificate(
+            thumbprint=base64url.digest(der),
+            serial=made.serial_number,
+            organisation=organisation,
+            system=system,
+            not_after=made.not_valid_after_utc,
+        )
+        return pem.decode(), certificate
+
+
+def load_config(folder: Path) -> Config:
+    """The configuration of an operator's folder; ConfigError says what is wrong with it."""
+    return config_file.load(folder / CONFIG_FILE)
