@@ -21,7 +21,7 @@ from gateway.evidence import base64url
 from gateway.keys import KeySet, Purpose
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
-from gateway.store.database import Store, open_store
+from gateway.store.work import Store, open_store
 
 CONFIG_FILE = "casegate.toml"
 FINGERPRINT_FILE = "fingerprint.secret"
@@ -105,7 +105,7 @@ def connect(config: Config) -> Gateway:
         config.database_url,
         lock_path=config.database_lock,
         origin=config.log_origin,
-        policy_revision=policy.revision,
+        policy_revision=lambda: policy.revision,
         now=now,
         random=secrets.token_bytes,
         waiters=config.waiters,
