@@ -1,0 +1,1 @@
+"""State and log in one database, SQLite or PostgreSQL; the only folder that imports SQLAlchemy."""

@@ -1,0 +1,268 @@
+"""Connections to SQLite or PostgreSQL: how each is opened, checked, queued for, and begun."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from gateway.actions.ports import Mode
+from gateway.store.lock import FileLock, Turnstile
+from gateway.store.transaction import translated
+
+# Writing transactions are measured in milliseconds: who waited this long meets a stuck process,
+# and an honest "busy" is better than one more thread held.
+PATIENCE_SECONDS = 10.0
+
+# Writers of one process that hold a PostgreSQL connection at once; the others wait in line.
+POSTGRESQL_WRITERS = 8
+
+# The key of the advisory lock on the registry: "casegate" in ASCII.
+REGISTRY_LOCK = int.from_bytes(b"casegate", "big")
+
+# For a connection that has just been opened; the second of each pair is what it must then be.
+# FULL, because NORMAL may lose the last commits, and with them events whose receipts are out (L5).
+# secure_delete overwrites what was erased (L29).
+_SQLITE_SETTINGS: Mapping[str, tuple[str, Any]] = {
+    "journal_mode": ("WAL", "wal"),
+    "synchronous": ("FULL", 2),
+    "foreign_keys": ("ON", 1),
+    "secure_delete": ("ON", 1),
+    "busy_timeout": ("5000", 5000),
+}
+
+# A worker that is stopped in the middle of a transaction must not hold the log's lock for ever.
+_POSTGRESQL_SETTINGS: Mapping[str, str] = {
+    "application_name": "casegate",
+    "synchronous_commit": "on",
+    "lock_timeout": "5s",
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+class Unfit(RuntimeError):
+    """The database is not fit to hold evidence; the message says what is wrong with it."""
+
+
+class Database(Protocol):
+    """What a Work needs of a database."""
+
+    locks_rows: bool
+
+    def begin(self, mode: Mode) -> Connection:
+        """A connection with a transaction begun and the mode's locks taken. Raises Busy."""
+
+    def end(self, connection: Connection, mode: Mode) -> None:
+        """Roll back what was not committed and give the connection and its locks back."""
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+
+
+def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database:
+    """Connect to the database named by a SQLAlchemy URL and check that it is fit.
+
+    ``lock_path`` is the file before which SQLite's writers queue; ``waiters`` of this process may
+    wait. Raises Unfit.
+    """
+    if _is_sqlite(url):
+        if lock_path is None:
+            raise Unfit("SQLite needs a lock file beside the database")
+        return Sqlite(url, lock_path, waiters)
+    return Postgresql(url, waiters)
+
+
+def writing_engine(url: str) -> Engine:
+    """An engine whose every transaction may write."""
+    if _is_sqlite(url):
+        return _sqlite_engine(url, begin="BEGIN IMMEDIATE", query_only=False)
+    return _postgresql_engine(url, isolation="READ COMMITTED", read_only=False)
+
+
+def reading_engine(url: str) -> Engine:
+    """An engine whose every transaction reads one snapshot and cannot write."""
+    if _is_sqlite(url):
+        return _sqlite_engine(url, begin="BEGIN", query_only=True)
+    return _postgresql_engine(url, isolation="REPEATABLE READ", read_only=True)
+
+
+def _is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+class Sqlite:
+    """One file: one writer at a time among all processes, readers each on their own snapshot."""
+
+    locks_rows = False
+
+    def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
+        """Open and check one connection of each kind."""
+        self._turnstile = Turnstile(places=1, waiters=waiters, patience=PATIENCE_SECONDS)
+        self._lock = FileLock(lock_path)
+        self._writers = writing_engine(url)
+        self._readers = reading_engine(url)
+        for engine in (self._writers, self._readers):
+            _try(engine.connect().close)
+
+    def begin(self, mode: Mode) -> Connection:
+        """See Database. A snapshot starts at the first read after BEGIN."""
+        if mode is Mode.READ:
+            return _begun(self._readers)
+        self._turnstile.enter()
+        try:
+            self._lock.acquire()
+            return _begun(self._writers)
+        except BaseException:
+            self._leave()
+            raise
+
+    def end(self, connection: Connection, mode: Mode) -> None:
+        """See Database."""
+        try:
+            connection.close()
+        finally:
+            if mode is not Mode.READ:
+                self._leave()
+
+    def close(self) -> None:
+        """See Database."""
+        self._writers.dispose()
+        self._readers.dispose()
+
+    def _leave(self) -> None:
+        # The other processes first: the next thread of this one may take a while to wake up.
+        self._lock.release()
+        self._turnstile.leave()
+
+
+class Postgresql:
+    """A server: writers side by side, each with row locks and the registry held still."""
+
+    locks_rows = True
+
+    def __init__(self, url: str, waiters: int) -> None:
+        """Open and check one connection."""
+        self._turnstile = Turnstile(
+            places=POSTGRESQL_WRITERS, waiters=waiters, patience=PATIENCE_SECONDS
+        )
+        self._writers = writing_engine(url)
+        self._readers = reading_engine(url)
+        _try(self._check)
+
+    def begin(self, mode: Mode) -> Connection:
+        """See Database."""
+        if mode is Mode.READ:
+            return _begun(self._readers)
+        self._turnstile.enter()
+        try:
+            return _begun(self._writers, _REGISTRY_LOCKS[mode])
+        except BaseException:
+            self._turnstile.leave()
+            raise
+
+    def end(self, connection: Connection, mode: Mode) -> None:
+        """See Database."""
+        try:
+            connection.close()
+        finally:
+            if mode is not Mode.READ:
+                self._turnstile.leave()
+
+    def close(self) -> None:
+        """See Database."""
+        self._writers.dispose()
+        self._readers.dispose()
+
+    def _check(self) -> None:
+        with self._writers.connect() as connection:
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                found = connection.scalar(_SETTING, {"name": name})
+                if found != "on":
+                    raise Unfit(f"PostgreSQL runs with {name} = {found}: commits may be lost")
+
+
+_SETTING = text("SELECT current_setting(:name)")
+_REGISTRY_LOCKS = {
+    Mode.WRITE: text("SELECT pg_advisory_xact_lock_shared(:key)").bindparams(key=REGISTRY_LOCK),
+    Mode.REGISTRY: text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=REGISTRY_LOCK),
+}
+
+
+def _begun(engine: Engine, first: Any = None) -> Connection:
+    """A connection with a transaction begun, after whose first statement the locks are held."""
+    connection = engine.connect()
+    try:
+        connection.begin()
+        if first is not None:
+            connection.execute(first)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, DBAPIError):
+            raise translated(error) from error
+        raise
+    return connection
+
+
+def _sqlite_engine(url: str, *, begin: str, query_only: bool) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        # Never a queue for a connection: its line is the Turnstile, and there are no more readers
+        # than threads.
+        max_overflow=-1,
+        hide_parameters=True,
+        # None: the driver leaves BEGIN to us. A pooled connection changes threads between Works.
+        connect_args={"isolation_level": None, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: sqlite3.Connection, record: Any) -> None:
+        _settle(connection, query_only=query_only)
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _settle(connection: sqlite3.Connection, *, query_only: bool) -> None:
+    """Set what evidence needs, and see that it was set: SQLite passes over what it cannot do."""
+    for name, (wanted, expected) in _SQLITE_SETTINGS.items():
+        connection.execute(f"PRAGMA {name} = {wanted}")
+        (found,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if found != expected:
+            raise Unfit(f"SQLite's {name} is {found} for this file, and must be {expected}")
+    if query_only:
+        connection.execute("PRAGMA query_only = ON")
+
+
+def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
+    settings = dict(_POSTGRESQL_SETTINGS)
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        isolation_level=isolation,
+        # As above: writers wait at the Turnstile, and a thread holds one reading Work.
+        pool_size=POSTGRESQL_WRITERS,
+        max_overflow=-1,
+        hide_parameters=True,
+        connect_args={"options": _options(settings)},
+    )
+
+
+def _options(settings: Mapping[str, str]) -> str:
+    """Settings in the form of a connection's ``options``, in force from its first statement."""
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _try(connect: Callable[[], None]) -> None:
+    try:
+        connect()
+    except DBAPIError as error:
+        raise Unfit(f"the database cannot be opened: {error.orig}") from error

@@ -1,0 +1,251 @@
+"""The audit log: appended under the head's lock as the last thing of a transaction, and read.
+
+An entry's index is the size of the tree as read under that lock, nothing else (evidence.md L6):
+so indices have no gap when a transaction rolls back, and their order is the order of commits.
+Counters of organisations are counted under the same lock.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, func, insert, select, update
+
+from gateway.actions.ports import Head, Logged
+from gateway.domain.facts import Fact
+from gateway.domain.refusals import AlreadyExists
+from gateway.evidence.event import Event, EventDisclosure, compose
+from gateway.evidence.sd_jwt import read_disclosure
+from gateway.ledger import tiles, tree
+from gateway.ledger.entry import entry
+from gateway.store.tables import (
+    log_disclosure,
+    log_document,
+    log_entry,
+    log_head,
+    log_tile,
+    party,
+)
+from gateway.store.transaction import Transaction, insert_new
+
+_HEAD = select(log_head.c.size, log_head.c.root)
+_HEAD_LOCKED = _HEAD.with_for_update()
+_MOVE_HEAD = update(log_head)
+_TILE = select(log_tile.c.data).where(
+    log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
+)
+_ADD_TILES = insert(log_tile)
+_GROW_TILE = update(log_tile).where(
+    log_tile.c.level == bindparam("of_level"), log_tile.c.n == bindparam("of_n")
+)
+_COUNTER = select(func.max(party.c.pseq)).where(party.c.organisation == bindparam("organisation"))
+_STREAM = (
+    select(party.c.pseq, party.c.event)
+    .where(party.c.organisation == bindparam("organisation"), party.c.pseq > bindparam("after"))
+    .order_by(party.c.pseq)
+    .limit(bindparam("limit"))
+)
+_ENTRIES = (
+    select(log_entry.c.entry)
+    .where(log_entry.c.idx >= bindparam("start"), log_entry.c.idx < bindparam("end"))
+    .order_by(log_entry.c.idx)
+)
+_DOCUMENT = (
+    select(log_entry.c.idx, log_document.c.doc, log_document.c.nonce)
+    .join(log_document, log_document.c.event == log_entry.c.event)
+    .where(log_entry.c.event == bindparam("event"))
+)
+_DISCLOSURES = (
+    select(log_disclosure.c.disclosure, log_disclosure.c.readers)
+    .where(log_disclosure.c.event == bindparam("event"), log_disclosure.c.disclosure.is_not(None))
+    .order_by(log_disclosure.c.position)
+)
+_ADD_ENTRY = insert_new(log_entry)
+_ADD_DOCUMENTS = insert(log_document)
+_ADD_DISCLOSURES = insert(log_disclosure)
+_ADD_PARTIES = insert(party)
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What every event carries besides its fact, and where its secrets come from.
+
+    ``origin`` names the log, ``policy_revision`` tells which policies are in force, ``now`` the
+    time of the append; ``random(n)`` gives n unpredictable bytes.
+    """
+
+    origin: str
+    policy_revision: Callable[[], str]
+    now: Callable[[], datetime]
+    random: Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What a transaction added to the log, with every tile that its proofs need."""
+
+    events: Sequence[Event]
+    start: int
+    head: Head
+    tiles: Mapping[tuple[int, int], bytes]
+
+    def prove(self) -> tuple[Logged, ...]:
+        """The events with their proofs at the new head; no database is asked.
+
+        New leaves are on the right edge of the tree, and the root is made from all of that edge.
+        """
+
+        def read(level: int, n: int) -> bytes:
+            return self.tiles.get((level, n), b"")
+
+        size = self.head.size
+        return tuple(
+            Logged(event, index, tuple(tiles.inclusion_proof(read, index, size)), self.head)
+            for index, event in enumerate(self.events, self.start)
+        )
+
+
+class SqlLog:
+    """The log in SQL; the contract is that of `gateway.actions.ports.Log`."""
+
+    def __init__(self, transaction: Transaction, letterhead: Letterhead) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+        self._letterhead = letterhead
+        self._facts: list[Fact] = []
+
+    def record(self, fact: Fact) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._facts.append(fact)
+
+    def append(self) -> Appended:
+        """Write the recorded facts to the log: the last statements before COMMIT.
+
+        Raises AlreadyExists when the log has an event of this id; the Work is then of no use.
+        """
+        if not self._facts:
+            return Appended((), 0, Head(0, tree.EMPTY_ROOT), {})
+        head = _head(self._transaction.execute(_HEAD_LOCKED).one())
+        # Whatever is read from here on is read after the lock: the latest that was committed.
+        events, parties = self._compose()
+        entries = [entry(event.document, event.nonce) for event in events]
+        self._write_events(head.size, entries, events)
+        self._transaction.execute(_ADD_PARTIES, parties)
+        return self._grow(head, entries, events)
+
+    def logged(self, event: UUID) -> Logged | None:
+        """See the port; None, too, when its document was erased."""
+        row = self._transaction.execute(_DOCUMENT, {"event": event}).first()
+        if row is None or row.doc is None or row.nonce is None:
+            return None
+        rows = self._transaction.execute(_DISCLOSURES, {"event": event})
+        disclosures = tuple(_disclosure(row) for row in rows)
+        head = self.head()
+        proof = tuple(tiles.inclusion_proof(self.tile, row.idx, head.size))
+        return Logged(Event(event, row.doc, row.nonce, disclosures), row.idx, proof, head)
+
+    def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        """See the port."""
+        values = {"organisation": organisation, "after": after, "limit": limit}
+        return [(row.pseq, row.event) for row in self._transaction.execute(_STREAM, values)]
+
+    def counter(self, organisation: str) -> int:
+        """See the port."""
+        last = self._transaction.execute(_COUNTER, {"organisation": organisation}).scalar_one()
+        return last or 0
+
+    def head(self) -> Head:
+        """See the port."""
+        return _head(self._transaction.execute(_HEAD).one())
+
+    def tile(self, level: int, n: int) -> bytes:
+        """See the port."""
+        data = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
+        return data or b""
+
+    def entries(self, start: int, end: int) -> Sequence[bytes]:
+        """See the port."""
+        rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
+        return [row.entry for row in rows]
+
+    def _compose(self) -> tuple[list[Event], list[dict[str, Any]]]:
+        """Make the events of the facts, and the rows of their parties' streams."""
+        at, policy = self._letterhead.now(), self._letterhead.policy_revision()
+        counters: dict[str, int] = {}
+        events, parties = [], []
+        for fact in self._facts:
+            for name in (p.organisation for p in fact.parties):
+                if name not in counters:
+                    counters[name] = self.counter(name)
+                counters[name] += 1
+                parties.append({"organisation": name, "pseq": counters[name], "event": fact.id})
+            event = compose(
+                fact,
+                log=self._letterhead.origin,
+                at=at,
+                policy=policy,
+                counters=counters,
+                random=self._letterhead.random,
+            )
+            events.append(event)
+        return events, parties
+
+    def _write_events(self, start: int, entries: Sequence[bytes], events: Sequence[Event]) -> None:
+        for index, (event, line) in enumerate(zip(events, entries, strict=True), start):
+            values = {"idx": index, "entry": line, "event": event.id}
+            if not self._transaction.changed(_ADD_ENTRY, values):
+                raise AlreadyExists("the log has an event with this id")
+        documents = [{"event": e.id, "doc": e.document, "nonce": e.nonce} for e in events]
+        self._transaction.execute(_ADD_DOCUMENTS, documents)
+        self._transaction.execute(
+            _ADD_DISCLOSURES, [row for event in events for row in _disclosure_rows(event)]
+        )
+
+    def _grow(self, head: Head, entries: Sequence[bytes], events: Sequence[Event]) -> Appended:
+        """Add the entries' leaves to the tree's right edge, and move the head."""
+        edge: dict[tuple[int, int], bytes] = {}
+
+        def read(level: int, n: int) -> bytes:
+            if (level, n) not in edge:
+                edge[level, n] = self.tile(level, n)
+            return edge[level, n]
+
+        leaves = [tree.leaf_hash(line) for line in entries]
+        grown, root = tiles.append(read, head.size, leaves)
+        for (level, n), data in grown.items():
+            self._write_tile(level, n, data, known=bool(edge.get((level, n))))
+        moved = Head(head.size + len(leaves), root)
+        self._transaction.execute(_MOVE_HEAD, {**vars(moved), "origin": self._letterhead.origin})
+        return Appended(events, head.size, moved, edge | grown)
+
+    def _write_tile(self, level: int, n: int, data: bytes, *, known: bool) -> None:
+        if known:
+            self._transaction.execute(_GROW_TILE, {"of_level": level, "of_n": n, "data": data})
+        else:
+            self._transaction.execute(_ADD_TILES, {"level": level, "n": n, "data": data})
+
+
+def _head(row: Row[Any]) -> Head:
+    return Head(row.size, row.root)
+
+
+def _disclosure(row: Row[Any]) -> EventDisclosure:
+    read = read_disclosure(row.disclosure)
+    return EventDisclosure(read.encoded, read.digest, str(read.name), read.value, row.readers)
+
+
+def _disclosure_rows(event: Event) -> list[dict[str, Any]]:
+    return [
+        {
+            "event": event.id,
+            "position": position,
+            "digest": disclosure.digest,
+            "disclosure": disclosure.encoded,
+            "kind": disclosure.kind,
+            "readers": disclosure.readers,
+        }
+        for position, disclosure in enumerate(event.disclosures)
+    ]

@@ -1,0 +1,61 @@
+"""The schema's history: brings a database to the tables of this version, in one transaction."""
+
+import os
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, make_url, text
+
+from gateway.store.database import REGISTRY_LOCK, reading_engine, writing_engine
+
+
+def upgrade(url: str) -> None:
+    """Bring the database to the newest revision; a new SQLite file is made for its owner alone.
+
+    Two upgrades at once follow one another, and Works wait; one that fails changes nothing.
+    """
+    file = _file(url)
+    if file is not None:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    engine = writing_engine(url)
+    try:
+        with engine.begin() as connection:
+            if file is None:
+                _hold_postgresql(connection)
+            command.upgrade(_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def current(url: str) -> str | None:
+    """The revision of the database's schema; None when it was never set up."""
+    file = _file(url)
+    if file is not None and not file.exists():
+        return None
+    engine = reading_engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _file(url: str) -> Path | None:
+    parsed = make_url(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
+def _hold_postgresql(connection: Connection) -> None:
+    """Wait for other upgrades and for Works, and let nothing cut a long migration short."""
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": REGISTRY_LOCK})
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,317 @@
+"""The registry: organisations with seats and competences, their systems, certificates, people."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+
+from gateway.domain.organisation import (
+    Certificate,
+    Competence,
+    Organisation,
+    Period,
+    Person,
+    Seat,
+    Standing,
+    Status,
+    System,
+)
+from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.store.columns import write_json
+from gateway.store.tables import certificate, competence, organisation, person, system
+from gateway.store.transaction import Transaction, insert_new
+
+_COMPETENCE = [
+    column.label(f"competence_{column.name}")
+    for column in competence.c
+    if column.name not in {"organisation", "position"}
+]
+_WITH_COMPETENCES = select(organisation, *_COMPETENCE).order_by(
+    organisation.c.slug, competence.c.position
+)
+_GET = _WITH_COMPETENCES.select_from(
+    organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
+).where(organisation.c.slug == bindparam("slug"))
+_on_page = (
+    select(organisation.c.slug)
+    .where(organisation.c.slug > bindparam("after"))
+    .order_by(organisation.c.slug)
+    .limit(bindparam("limit"))
+    .subquery()
+)
+_PAGE = _WITH_COMPETENCES.select_from(
+    organisation.join(_on_page, _on_page.c.slug == organisation.c.slug).outerjoin(
+        competence, competence.c.organisation == organisation.c.slug
+    )
+)
+_RECEIVERS = (
+    select(competence.c.organisation, *_COMPETENCE)
+    .join(organisation, organisation.c.slug == competence.c.organisation)
+    .where(
+        competence.c.function == "receive",
+        competence.c.matter == bindparam("matter"),
+        competence.c.territory == bindparam("territory"),
+        organisation.c.status == Status.ACTIVE.value,
+    )
+    .order_by(competence.c.organisation, competence.c.position)
+)
+_ADD = insert_new(organisation)
+_SAVE = update(organisation).where(
+    organisation.c.slug == bindparam("of_slug"), organisation.c.version == bindparam("previous")
+)
+_DROP_COMPETENCES = delete(competence).where(competence.c.organisation == bindparam("slug"))
+_ADD_COMPETENCES = insert(competence)
+
+_SYSTEMS = (
+    select(system).where(system.c.organisation == bindparam("organisation")).order_by(system.c.name)
+)
+_SYSTEM = select(system).where(
+    system.c.organisation == bindparam("organisation"), system.c.name == bindparam("name")
+)
+_ADD_SYSTEM = insert_new(system)
+
+_CERTIFICATE = select(certificate).where(certificate.c.thumbprint == bindparam("thumbprint"))
+_CERTIFICATES = (
+    select(certificate)
+    .where(
+        certificate.c.organisation == bindparam("organisation"),
+        certificate.c.system == bindparam("system"),
+    )
+    .order_by(certificate.c.ordinal)
+)
+_REVOKED = (
+    select(certificate)
+    .where(certificate.c.revoked_at.is_not(None), certificate.c.not_after > bindparam("after"))
+    .order_by(certificate.c.revoked_at, certificate.c.thumbprint)
+)
+_before = certificate.alias()
+_next_ordinal = (
+    select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
+    .where(
+        _before.c.organisation == bindparam("organisation"),
+        _before.c.system == bindparam("system"),
+    )
+    .scalar_subquery()
+)
+# The registry's lock makes the counted ordinal safe.
+_ADD_CERTIFICATE = insert_new(certificate).values(
+    {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
+    | {"ordinal": _next_ordinal}
+)
+_SAVE_CERTIFICATE = update(certificate).where(
+    certificate.c.thumbprint == bindparam("of_thumbprint")
+)
+
+_PERSON = select(person).where(person.c.id == bindparam("person"))
+_PERSONS = select(person).order_by(person.c.id)
+_ADD_PERSON = insert_new(person)
+
+
+class SqlOrganisations:
+    """The registry in SQL; the contract is that of `gateway.actions.ports.Organisations`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def get(self, slug: str) -> Organisation | None:
+        """See the port."""
+        found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
+        return found[0] if found else None
+
+    def page(self, after: str, limit: int) -> Sequence[Organisation]:
+        """See the port."""
+        return _organisations(self._transaction.execute(_PAGE, {"after": after, "limit": limit}))
+
+    def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
+        """See the port."""
+        rows = self._transaction.execute(_RECEIVERS, {"matter": matter, "territory": territory})
+        return [_competence(row, row.organisation) for row in rows]
+
+    def add(self, organisation: Organisation) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD, _organisation_row(organisation)):
+            raise AlreadyExists("this organisation id is taken, and ids are never used again")
+        self._add_competences(organisation)
+
+    def save(self, organisation: Organisation) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        values = _organisation_row(organisation)
+        expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
+        if not self._transaction.changed(_SAVE, values | expected):
+            raise Stale("the organisation has changed: read it again")
+        self._transaction.execute(_DROP_COMPETENCES, {"slug": organisation.slug})
+        self._add_competences(organisation)
+
+    def system(self, organisation: str, name: str) -> System | None:
+        """See the port."""
+        values = {"organisation": organisation, "name": name}
+        row = self._transaction.execute(_SYSTEM, values).first()
+        return row and _system(row)
+
+    def systems(self, organisation: str) -> Sequence[System]:
+        """See the port."""
+        rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
+        return [_system(row) for row in rows]
+
+    def add_system(self, system: System) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_SYSTEM, vars(system)):
+            raise AlreadyExists("the organisation has a system of this name")
+
+    def certificate(self, thumbprint: str) -> Certificate | None:
+        """See the port."""
+        row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
+        return row and _certificate(row)
+
+    def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
+        """See the port; the newest is the one recorded last."""
+        values = {"organisation": organisation, "system": system}
+        return [_certificate(row) for row in self._transaction.execute(_CERTIFICATES, values)]
+
+    def add_certificate(self, certificate: Certificate) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        values = {**vars(certificate), "serial": str(certificate.serial)}
+        if not self._transaction.changed(_ADD_CERTIFICATE, values):
+            raise AlreadyExists("this certificate is recorded already")
+
+    def save_certificate(self, certificate: Certificate) -> None:
+        """See the port; Stale when it is not recorded. Only its end and revocation can change."""
+        self._transaction.require_registry()
+        values = {
+            "of_thumbprint": certificate.thumbprint,
+            "not_after": certificate.not_after,
+            "revoked_at": certificate.revoked_at,
+        }
+        if not self._transaction.changed(_SAVE_CERTIFICATE, values):
+            raise Stale("this certificate is not recorded")
+
+    def revoked(self, after: datetime) -> Sequence[Certificate]:
+        """See the port; in order of revocation."""
+        return [_certificate(row) for row in self._transaction.execute(_REVOKED, {"after": after})]
+
+    def person(self, person: str) -> Person | None:
+        """See the port."""
+        row = self._transaction.execute(_PERSON, {"person": person}).first()
+        return row and _person(row)
+
+    def persons(self) -> Sequence[Person]:
+        """See the port."""
+        return [_person(row) for row in self._transaction.execute(_PERSONS)]
+
+    def add_person(self, person: Person) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_PERSON, vars(person)):
+            raise AlreadyExists("there is a person with this id")
+
+    def _add_competences(self, organisation: Organisation) -> None:
+        rows = [_competence_row(c, n) for n, c in enumerate(organisation.competences)]
+        if rows:
+            self._transaction.execute(_ADD_COMPETENCES, rows)
+
+
+def _organisations(rows: Iterable[Row[Any]]) -> list[Organisation]:
+    """Rows of one organisation stand together, one for each competence, or one without any."""
+    grouped: dict[str, list[Row[Any]]] = {}
+    for row in rows:
+        grouped.setdefault(row.slug, []).append(row)
+    return [_organisation(group) for group in grouped.values()]
+
+
+def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
+    first = rows[0]
+    return Organisation(
+        slug=first.slug,
+        name=first.name,
+        kind=first.kind,
+        public_authority=first.public_authority,
+        regimes=first.regimes,
+        country=first.country,
+        status=Status(first.status),
+        seats=tuple(_seat(*seat) for seat in json.loads(first.seats)),
+        competences=tuple(_competence(r, r.slug) for r in rows if r.competence_id is not None),
+        version=first.version,
+    )
+
+
+def _organisation_row(organisation: Organisation) -> dict[str, Any]:
+    return {
+        "slug": organisation.slug,
+        "name": organisation.name,
+        "kind": organisation.kind,
+        "public_authority": organisation.public_authority,
+        "regimes": organisation.regimes,
+        "country": organisation.country,
+        "status": organisation.status.value,
+        "seats": write_json([_seat_row(seat) for seat in organisation.seats]),
+        "version": organisation.version,
+    }
+
+
+def _seat(standing: str, start: str, end: str | None, decision_ref: str) -> Seat:
+    last = None if end is None else date.fromisoformat(end)
+    return Seat(Standing(standing), Period(date.fromisoformat(start), last), decision_ref)
+
+
+def _seat_row(seat: Seat) -> list[str | None]:
+    end = seat.period.end
+    return [
+        seat.standing.value,
+        seat.period.start.isoformat(),
+        None if end is None else end.isoformat(),
+        seat.decision_ref,
+    ]
+
+
+def _competence(row: Row[Any], organisation: str) -> Competence:
+    return Competence(
+        id=row.competence_id,
+        organisation=organisation,
+        function=row.competence_function,
+        matter=row.competence_matter,
+        territory=row.competence_territory,
+        legal_act=row.competence_legal_act,
+        period=Period(row.competence_start, row.competence_end),
+        registered_by=row.competence_registered_by,
+    )
+
+
+def _competence_row(competence: Competence, position: int) -> dict[str, Any]:
+    return {
+        "id": competence.id,
+        "organisation": competence.organisation,
+        "position": position,
+        "function": competence.function,
+        "matter": competence.matter,
+        "territory": competence.territory,
+        "legal_act": competence.legal_act,
+        "start": competence.period.start,
+        "end": competence.period.end,
+        "registered_by": competence.registered_by,
+    }
+
+
+def _system(row: Row[Any]) -> System:
+    return System(row.organisation, row.name, row.scopes, row.enabled)
+
+
+def _certificate(row: Row[Any]) -> Certificate:
+    return Certificate(
+        thumbprint=row.thumbprint,
+        serial=int(row.serial),
+        organisation=row.organisation,
+        system=row.system,
+        not_after=row.not_after,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _person(row: Row[Any]) -> Person:
+    return Person(row.id, row.name, row.public_key, row.enabled)

@@ -1,0 +1,301 @@
+"""Every table on one page, and who owns what is in it.
+
+Ids are UUIDv7 from the edge, so that a key's order is the order of making. A row of the registry,
+a case or a handoff is replaced only by comparing its counter; log tables are only added to, but
+for the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL): the
+entries that commit to them stay.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    Uuid,
+    false,
+    null,
+)
+
+from gateway.store.columns import NUMBER, TEXT, Day, Instant, TextList, TextSet
+
+metadata = MetaData()
+
+# --- The registry: owned by the operator, changed only in REGISTRY Works -------------------------
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("slug", TEXT, primary_key=True),  # for ever: a slug is never used again
+    Column("name", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("public_authority", Boolean, nullable=False),
+    Column("regimes", TextSet, nullable=False),
+    Column("country", TEXT, nullable=False),
+    Column("status", TEXT, nullable=False),
+    Column("seats", TEXT, nullable=False),  # JSON [[standing, start, end|null, decision_ref]...]
+    Column("version", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+competence = Table(
+    "competence",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
+    Column("position", Integer, nullable=False),  # its place in the organisation's list
+    Column("function", TEXT, nullable=False),
+    Column("matter", TEXT, nullable=False),
+    Column("territory", TEXT, nullable=False),
+    Column("legal_act", TEXT, nullable=False),
+    Column("start", Day, nullable=False),
+    Column("end", Day),
+    Column("registered_by", Uuid, nullable=False),
+    UniqueConstraint("organisation", "position"),
+    Index("competence_by_matter", "matter", "territory", "function"),
+    sqlite_with_rowid=False,
+)
+
+system = Table(
+    "system",
+    metadata,
+    Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("scopes", TextSet, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    PrimaryKeyConstraint("organisation", "name"),
+    sqlite_with_rowid=False,
+)
+
+certificate = Table(
+    "certificate",
+    metadata,
+    Column("thumbprint", TEXT, primary_key=True),
+    Column("serial", TEXT, nullable=False),  # decimal: up to 160 bits (RFC 5280 4.1.2.2)
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
+    Column("not_after", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
+    UniqueConstraint("organisation", "system", "ordinal"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "certificate_revoked",
+    certificate.c.not_after,
+    sqlite_where=certificate.c.revoked_at.is_not(null()),
+    postgresql_where=certificate.c.revoked_at.is_not(null()),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("public_key", TEXT, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The request is the registry's; certificate or refusal are written by who holds the issuing key.
+signing_request = Table(
+    "signing_request",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("csr", TEXT, nullable=False),
+    Column("approved_by", TEXT, nullable=False),
+    Column("served", Boolean, nullable=False),  # certificate or refusal is there
+    Column("certificate", TEXT),
+    Column("refusal", TEXT),
+)
+Index(
+    "signing_request_pending",
+    signing_request.c.id,
+    sqlite_where=signing_request.c.served == false(),
+    postgresql_where=signing_request.c.served == false(),
+)
+
+# --- Cases: each owned by its originator ---------------------------------------------------------
+
+# The current state of a case ("case" alone is a word of SQL).
+case_file = Table(
+    "case_file",
+    metadata,
+    Column("originator", TEXT, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("originator_ref", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("unconfirmed", TextSet, nullable=False),
+    Column("assessed_by", TEXT),
+    Column("cleared_by", TEXT),
+    Column("revision", Integer, nullable=False),
+    PrimaryKeyConstraint("originator", "id"),
+    UniqueConstraint("originator", "originator_ref"),
+    sqlite_with_rowid=False,
+)
+
+case_version = Table(
+    "case_version",
+    metadata,
+    Column("digest", TEXT, primary_key=True),
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("document", TEXT, nullable=False),
+    Column("assurance", TEXT, nullable=False),
+    Column("event", Uuid, nullable=False),
+    UniqueConstraint("originator", "case", "version"),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+)
+
+# --- Handoffs: originator and recipient each move them by their own answers ----------------------
+
+# What was offered is written once; state, terms and sequence follow the answers.
+handoff = Table(
+    "handoff",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("case_version", Integer, nullable=False),
+    Column("case_digest", ForeignKey(case_version.c.digest), nullable=False),
+    Column("recipient", TEXT, nullable=False),
+    Column("competence", TEXT),
+    Column("resolved_by", Uuid),
+    Column("purpose", TextList, nullable=False),
+    Column("permitted", TextSet, nullable=False),
+    Column("package", TEXT, nullable=False),
+    Column("offer_digest", TEXT, nullable=False),
+    Column("offered_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("until", Instant),
+    Column("state", TEXT, nullable=False),
+    Column("accepted_groups", TextSet),
+    Column("sequence", Integer, nullable=False),
+    # Pages of the two boxes, whole and by state; each is read in the index's own order.
+    Index("handoff_in", "recipient", "id"),
+    Index("handoff_in_by_state", "recipient", "state", "id"),
+    Index("handoff_out", "originator", "id"),
+    Index("handoff_out_by_state", "originator", "state", "id"),
+    Index("handoff_of_case", "originator", "case"),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("move", TEXT),  # NULL for the offer
+    Column("state", TEXT, nullable=False),
+    Column("author", TEXT, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("statement", TEXT, nullable=False),
+    Column("event", Uuid, nullable=False, unique=True),
+    PrimaryKeyConstraint("handoff", "sequence"),
+)
+
+consultation = Table(
+    "consultation",
+    metadata,
+    Column("event", Uuid, primary_key=True),
+    Column("organisation", TEXT, nullable=False),
+    Column("handoff", Uuid),  # NULL when the originator opened its own case
+    Column("case_digest", TEXT, nullable=False),
+    Column("shown", TextList, nullable=False),
+)
+
+# --- Requests: each row belongs to the organisation that asked -----------------------------------
+
+retry = Table(
+    "retry",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),  # an HMAC: tells nothing of the request
+    Column("event", Uuid, nullable=False),
+    PrimaryKeyConstraint("organisation", "key"),
+    sqlite_with_rowid=False,
+)
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("window", TEXT, nullable=False),
+    Column("spent", Integer, nullable=False),
+    PrimaryKeyConstraint("organisation", "window"),
+    sqlite_with_rowid=False,
+)
+
+# --- The log: written only by the append of a commit, under the lock of log_head -----------------
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row; its lock is the log's
+    Column("size", NUMBER, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("origin", TEXT),  # whose tree this is, from the first entry on
+    CheckConstraint("id = 1", name="log_head_is_one_row"),
+)
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("idx", NUMBER, primary_key=True, autoincrement=False),  # the size read under the lock
+    Column("entry", LargeBinary, nullable=False),
+    Column("event", Uuid, nullable=False, unique=True),
+)
+
+log_document = Table(
+    "log_document",
+    metadata,
+    Column("event", ForeignKey(log_entry.c.event), primary_key=True),
+    Column("doc", LargeBinary),  # the very bytes that were hashed; NULL when erased
+    Column("nonce", LargeBinary),
+)
+
+log_disclosure = Table(
+    "log_disclosure",
+    metadata,
+    Column("event", ForeignKey(log_entry.c.event), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("disclosure", TEXT),  # NULL when erased
+    Column("kind", TEXT, nullable=False),
+    Column("readers", TextSet, nullable=False),
+    PrimaryKeyConstraint("event", "position"),
+)
+
+# A tile is overwritten as it grows and never again once it is full.
+log_tile = Table(
+    "log_tile",
+    metadata,
+    Column("level", Integer, nullable=False),
+    Column("n", NUMBER, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("level", "n"),
+)
+
+# Each organisation's own stream: pseq is 1, 2, 3... without a gap, counted under the head's lock.
+party = Table(
+    "party",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("pseq", NUMBER, nullable=False),
+    Column("event", ForeignKey(log_entry.c.event), nullable=False),
+    PrimaryKeyConstraint("organisation", "pseq"),
+    sqlite_with_rowid=False,
+)

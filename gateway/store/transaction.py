@@ -1,0 +1,108 @@
+"""One open transaction: runs statements, refuses what its mode forbids, names what went wrong.
+
+A refused insert leaves the transaction usable: uniqueness is asked for with ON CONFLICT DO
+NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, CursorResult, Executable, Table
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from gateway.actions.ports import Mode
+from gateway.domain.refusals import Busy
+
+Row = Mapping[str, Any]
+
+# SQLite's primary result codes BUSY and LOCKED (https://sqlite.org/rescode.html).
+_SQLITE_BUSY = frozenset({5, 6})
+# PostgreSQL's serialization_failure, deadlock_detected, lock_not_available and query_canceled
+# (a timeout): another try may well succeed.
+_POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
+
+
+def insert_new(table: Table) -> Insert:
+    """An insert that does nothing when a row with one of the unique keys is there."""
+    return counted(insert(table).on_conflict_do_nothing())
+
+
+def counted(statement: Insert) -> Insert:
+    """The same insert, whose result tells how many rows it touched (others forget it)."""
+    return statement.execution_options(preserve_rowcount=True)
+
+
+def translated(error: DBAPIError) -> Exception:
+    """What a failure of the database means to the caller; unexpected ones stay as they are."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _SQLITE_BUSY:
+        return Busy("the database is locked: retry after a moment")
+    if getattr(error.orig, "sqlstate", None) in _POSTGRESQL_BUSY:
+        return Busy("another request holds what this one needs: retry after a moment")
+    if isinstance(error, IntegrityError):
+        return RuntimeError("a row breaks a rule of its table")
+    return error
+
+
+class Transaction:
+    """The connection of one Work, from BEGIN to COMMIT or ROLLBACK.
+
+    ``locks_rows`` tells that other transactions write at the same time, so that rows must be
+    locked one by one (PostgreSQL).
+    """
+
+    def __init__(self, connection: Connection, mode: Mode, *, locks_rows: bool) -> None:
+        """Take a connection on which a transaction has begun."""
+        self._connection = connection
+        self._mode = mode
+        self._open = True
+        self.locks_rows = locks_rows and mode is not Mode.READ
+        # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
+        # would make two readers of one case wait for each other.
+        self.shared_cases: set[tuple[str, UUID]] = set()
+
+    def execute(
+        self, statement: Executable, values: Row | Sequence[Row] | None = None
+    ) -> CursorResult[Any]:
+        """Run one statement; with a sequence of values, once for each.
+
+        Raises Busy for locks and timeouts, RuntimeError for a broken rule of a table or when the
+        transaction is over.
+        """
+        self._require_open()
+        try:
+            return self._connection.execute(statement, values)
+        except DBAPIError as error:
+            raise translated(error) from error
+
+    def changed(self, statement: Executable, values: Row) -> bool:
+        """Run an insert, update or delete; whether it touched a row."""
+        return self.execute(statement, values).rowcount > 0
+
+    def require_writing(self) -> None:
+        """Raise RuntimeError in a Work that may only read, or that is over."""
+        self._require_open()
+        if self._mode is Mode.READ:
+            raise RuntimeError("a reading Work cannot write")
+
+    def require_registry(self) -> None:
+        """Raise RuntimeError in a Work that may not change the registry."""
+        if self._mode is not Mode.REGISTRY:
+            raise RuntimeError("the registry is changed in a Work of mode REGISTRY only")
+
+    def commit(self) -> None:
+        """Make everything durable. Raises Busy; then nothing is."""
+        try:
+            self._connection.commit()
+        except DBAPIError as error:
+            raise translated(error) from error
+
+    def end(self) -> None:
+        """Let nothing more be run; what was not committed goes when the connection is closed."""
+        self._open = False
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise RuntimeError("the Work is over: nothing of it may be used any more")

@@ -1,0 +1,146 @@
+"""One transaction: state and audit events together or not at all."""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from gateway.actions.ports import Logged, Mode
+from gateway.store.cases import SqlCases
+from gateway.store.database import Database, Unfit, open_database
+from gateway.store.handoffs import SqlHandoffs
+from gateway.store.log import Letterhead, SqlLog
+from gateway.store.organisations import SqlOrganisations
+from gateway.store.retries import SqlBudgets, SqlRetries
+from gateway.store.signing import SqlSigning
+from gateway.store.tables import log_head
+from gateway.store.transaction import Transaction
+
+
+class SqlWork:
+    """A Work in SQL; the contract is that of `gateway.actions.ports.Work`."""
+
+    organisations: SqlOrganisations
+    cases: SqlCases
+    handoffs: SqlHandoffs
+    log: SqlLog
+    retries: SqlRetries
+    budgets: SqlBudgets
+    signing: SqlSigning
+
+    def __init__(self, database: Database, mode: Mode, letterhead: Letterhead) -> None:
+        """Nothing happens before the ``with`` block is entered."""
+        self._database = database
+        self._mode = mode
+        self._letterhead = letterhead
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        """See the port."""
+        self._connection = self._database.begin(self._mode)
+        transaction = Transaction(
+            self._connection, self._mode, locks_rows=self._database.locks_rows
+        )
+        self._transaction = transaction
+        self.organisations = SqlOrganisations(transaction)
+        self.cases = SqlCases(transaction)
+        self.handoffs = SqlHandoffs(transaction)
+        self.log = SqlLog(transaction, self._letterhead)
+        self.retries = SqlRetries(transaction)
+        self.budgets = SqlBudgets(transaction)
+        self.signing = SqlSigning(transaction)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """See the port."""
+        self._transaction.end()
+        self._release()
+
+    def commit(self) -> Sequence[Logged]:
+        """See the port. A crash before COMMIT leaves nothing, one after it everything."""
+        self._transaction.require_writing()
+        try:
+            appended = self.log.append()
+            self._transaction.commit()
+        finally:
+            self._transaction.end()
+        # The locks go at once: proofs are made from what is in hand.
+        self._release()
+        return appended.prove()
+
+    def _release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._database.end(connection, self._mode)
+
+
+class Store:
+    """The database as one process holds it: made after the fork, closed before the exit."""
+
+    def __init__(self, database: Database, letterhead: Letterhead) -> None:
+        """Check that the database was set up, and for this log. Raises Unfit."""
+        self._database = database
+        self._letterhead = letterhead
+        self._process = os.getpid()
+        try:
+            self._require_own_log()
+        except BaseException:
+            database.close()
+            raise
+
+    def begin(self, mode: Mode) -> SqlWork:
+        """A Work of this mode, for one thread.
+
+        Raises RuntimeError in a child process: connections and locks do not survive a fork
+        (evidence.md L31).
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError("the store was opened before the fork: open one in each process")
+        return SqlWork(self._database, mode, self._letterhead)
+
+    def close(self) -> None:
+        """Close the connections that no Work holds."""
+        self._database.close()
+
+    def _require_own_log(self) -> None:
+        connection = self._database.begin(Mode.READ)
+        try:
+            origin = connection.scalar(select(log_head.c.origin).select_from(log_head))
+        except DBAPIError as error:
+            raise Unfit("the database has no tables of this version: set it up first") from error
+        finally:
+            self._database.end(connection, Mode.READ)
+        # One origin names one tree for ever (evidence.md L28).
+        if origin not in (None, self._letterhead.origin):
+            raise Unfit(f"this is the database of the log {origin}, not {self._letterhead.origin}")
+
+
+def open_store(
+    url: str,
+    *,
+    lock_path: Path | None,
+    origin: str,
+    policy_revision: Callable[[], str],
+    now: Callable[[], datetime],
+    random: Callable[[int], bytes],
+    waiters: int,
+) -> Store:
+    """Open the database of a gateway in the process that uses it.
+
+    ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
+    with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
+    ``random(n)`` gives n unpredictable bytes; at most ``waiters`` writers of this process wait,
+    the next is told Busy. Raises Unfit when the database cannot hold evidence or was not set up.
+    """
+    database = open_database(url, lock_path=lock_path, waiters=waiters)
+    return Store(database, Letterhead(origin, policy_revision, now, random))

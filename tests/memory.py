@@ -1,0 +1,522 @@
+"""A store in memory with the contract of the real ones: for tests of everything above the store.
+
+A writing Work changes a copy of the state, and its commit puts the copy in the state's place: so
+rolling back is forgetting, and a reading Work keeps the snapshot that it began with.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from gateway.actions.ports import (
+    CaseVersion,
+    Consultation,
+    Head,
+    Logged,
+    Mode,
+    Retry,
+    SigningRequest,
+)
+from gateway.domain.case import Case
+from gateway.domain.facts import Fact
+from gateway.domain.handoff import OPEN, Answer, Handoff
+from gateway.domain.organisation import (
+    Certificate,
+    Competence,
+    Organisation,
+    Person,
+    Status,
+    System,
+)
+from gateway.domain.refusals import AlreadyExists, Busy, Stale
+from gateway.evidence.event import Event, compose
+from gateway.ledger import tiles, tree
+from gateway.ledger.entry import entry
+
+PATIENCE_SECONDS = 10.0
+
+
+@dataclass
+class State:
+    """Everything that is stored; values are frozen, so that copying the containers is enough."""
+
+    organisations: dict[str, Organisation] = field(default_factory=dict)
+    systems: dict[tuple[str, str], System] = field(default_factory=dict)
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+    persons: dict[str, Person] = field(default_factory=dict)
+    cases: dict[tuple[str, UUID], Case] = field(default_factory=dict)
+    versions: dict[str, CaseVersion] = field(default_factory=dict)
+    handoffs: dict[UUID, Handoff] = field(default_factory=dict)
+    answers: dict[tuple[UUID, int], Answer] = field(default_factory=dict)
+    consultations: dict[UUID, Consultation] = field(default_factory=dict)
+    retries: dict[tuple[str, str], Retry] = field(default_factory=dict)
+    budgets: dict[tuple[str, str], int] = field(default_factory=dict)
+    signing: dict[UUID, SigningRequest] = field(default_factory=dict)
+    entries: list[bytes] = field(default_factory=list)
+    events: dict[UUID, tuple[int, Event]] = field(default_factory=dict)
+    tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    root: bytes = tree.EMPTY_ROOT
+    streams: dict[str, tuple[UUID, ...]] = field(default_factory=dict)
+
+    def copy(self) -> "State":
+        """The same state, to be changed apart from this one."""
+        return State(**{f.name: copy(getattr(self, f.name)) for f in fields(self)})
+
+
+class MemoryStore:
+    """The store of one test."""
+
+    def __init__(
+        self,
+        origin: str,
+        policy_revision: Callable[[], str],
+        now: Callable[[], datetime],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.origin = origin
+        self.policy_revision = policy_revision
+        self.now = now
+        self.random = random
+        self.state = State()
+        self.writing = threading.Lock()
+        self.writer: int | None = None
+
+    def begin(self, mode: Mode) -> "MemoryWork":
+        return MemoryWork(self, mode)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class MemoryWork:
+    """A Work; see `gateway.actions.ports.Work`."""
+
+    def __init__(self, store: MemoryStore, mode: Mode) -> None:
+        self._store = store
+        self._mode = mode
+        self._held = False
+
+    def __enter__(self) -> Self:
+        state = self._store.state
+        if self._mode is not Mode.READ:
+            self._wait()
+            state = self._store.state.copy()
+        self._desk = desk = Desk(state, self._mode)
+        self.organisations = MemoryOrganisations(desk)
+        self.cases = MemoryCases(desk)
+        self.handoffs = MemoryHandoffs(desk)
+        self.log = MemoryLog(desk, self._store)
+        self.retries = MemoryRetries(desk)
+        self.budgets = MemoryBudgets(desk)
+        self.signing = MemorySigning(desk)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._desk.close()
+        self._release()
+
+    def commit(self) -> Sequence[Logged]:
+        state = self._desk.write()
+        try:
+            logged = self.log.append()
+        finally:
+            self._desk.close()
+        self._store.state = state
+        self._release()
+        return logged
+
+    def _wait(self) -> None:
+        if self._store.writer == threading.get_ident():
+            raise RuntimeError("this thread has a writing Work open already")
+        if not self._store.writing.acquire(timeout=PATIENCE_SECONDS):
+            raise Busy("the writers before this one take too long: retry after a moment")
+        self._held, self._store.writer = True, threading.get_ident()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held, self._store.writer = False, None
+            self._store.writing.release()
+
+
+class Desk:
+    """The state as one Work sees it, and what its mode allows."""
+
+    def __init__(self, state: State, mode: Mode) -> None:
+        self._state = state
+        self._mode = mode
+        self._open = True
+
+    def read(self) -> State:
+        if not self._open:
+            raise RuntimeError("the Work is over: nothing of it may be used any more")
+        return self._state
+
+    def write(self) -> State:
+        state = self.read()
+        if self._mode is Mode.READ:
+            raise RuntimeError("a reading Work cannot write")
+        return state
+
+    def change_registry(self) -> State:
+        if self._mode is not Mode.REGISTRY:
+            raise RuntimeError("the registry is changed in a Work of mode REGISTRY only")
+        return self.write()
+
+    def close(self) -> None:
+        self._open = False
+
+
+class Collection:
+    """What each collection of a Work has: its desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+
+class MemoryOrganisations(Collection):
+    """See `gateway.actions.ports.Organisations`."""
+
+    def get(self, slug: str) -> Organisation | None:
+        return self._desk.read().organisations.get(slug)
+
+    def page(self, after: str, limit: int) -> Sequence[Organisation]:
+        found = self._desk.read().organisations
+        return [found[slug] for slug in sorted(found) if slug > after][:limit]
+
+    def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
+        wanted = ("receive", matter, territory)
+        return [
+            competence
+            for _, organisation in sorted(self._desk.read().organisations.items())
+            if organisation.status is Status.ACTIVE
+            for competence in organisation.competences
+            if (competence.function, competence.matter, competence.territory) == wanted
+        ]
+
+    def add(self, organisation: Organisation) -> None:
+        state = self._desk.change_registry()
+        _require_new(organisation.slug not in state.organisations)
+        _require_own_competences(state, organisation)
+        state.organisations[organisation.slug] = organisation
+
+    def save(self, organisation: Organisation) -> None:
+        state = self._desk.change_registry()
+        stored = state.organisations.get(organisation.slug)
+        _require_fresh(stored is not None and stored.version == organisation.version - 1)
+        _require_own_competences(state, organisation)
+        state.organisations[organisation.slug] = organisation
+
+    def system(self, organisation: str, name: str) -> System | None:
+        return self._desk.read().systems.get((organisation, name))
+
+    def systems(self, organisation: str) -> Sequence[System]:
+        found = self._desk.read().systems
+        return [found[key] for key in sorted(found) if key[0] == organisation]
+
+    def add_system(self, system: System) -> None:
+        state = self._desk.change_registry()
+        _require_new((system.organisation, system.name) not in state.systems)
+        _require_sound(system.organisation in state.organisations)
+        state.systems[system.organisation, system.name] = system
+
+    def certificate(self, thumbprint: str) -> Certificate | None:
+        return self._desk.read().certificates.get(thumbprint)
+
+    def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
+        found = self._desk.read().certificates.values()
+        return [c for c in found if (c.organisation, c.system) == (organisation, system)]
+
+    def add_certificate(self, certificate: Certificate) -> None:
+        state = self._desk.change_registry()
+        _require_new(certificate.thumbprint not in state.certificates)
+        _require_sound((certificate.organisation, certificate.system) in state.systems)
+        state.certificates[certificate.thumbprint] = certificate
+
+    def save_certificate(self, certificate: Certificate) -> None:
+        state = self._desk.change_registry()
+        stored = state.certificates.get(certificate.thumbprint)
+        _require_fresh(stored is not None)
+        state.certificates[certificate.thumbprint] = replace(
+            stored, not_after=certificate.not_after, revoked_at=certificate.revoked_at
+        )
+
+    def revoked(self, after: datetime) -> Sequence[Certificate]:
+        found = [
+            c
+            for c in self._desk.read().certificates.values()
+            if c.revoked_at is not None and c.not_after > after
+        ]
+        return sorted(found, key=lambda c: (c.revoked_at, c.thumbprint))
+
+    def person(self, person: str) -> Person | None:
+        return self._desk.read().persons.get(person)
+
+    def persons(self) -> Sequence[Person]:
+        return [person for _, person in sorted(self._desk.read().persons.items())]
+
+    def add_person(self, person: Person) -> None:
+        state = self._desk.change_registry()
+        _require_new(person.id not in state.persons)
+        state.persons[person.id] = person
+
+
+class MemoryCases(Collection):
+    """See `gateway.actions.ports.Cases`."""
+
+    def get(self, originator: str, case: UUID) -> Case | None:
+        return self._desk.read().cases.get((originator, case))
+
+    def add(self, case: Case, version: CaseVersion) -> None:
+        state = self._desk.write()
+        references = {(c.originator, c.originator_ref) for c in state.cases.values()}
+        _require_new((case.originator, case.id) not in state.cases)
+        _require_new((case.originator, case.originator_ref) not in references)
+        _require_sound(_is_new_version(state, version))
+        state.cases[case.originator, case.id] = case
+        state.versions[version.digest] = version
+
+    def save(self, case: Case, version: CaseVersion | None = None) -> None:
+        state = self._desk.write()
+        stored = state.cases.get((case.originator, case.id))
+        _require_fresh(stored is not None and stored.revision == case.revision - 1)
+        _require_sound(version is None or _is_new_version(state, version))
+        state.cases[case.originator, case.id] = replace(case, originator_ref=stored.originator_ref)
+        if version is not None:
+            state.versions[version.digest] = version
+
+    def version(self, digest: str) -> CaseVersion | None:
+        return self._desk.read().versions.get(digest)
+
+    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[Case]:
+        found = [c for c in self._desk.read().cases.values() if c.originator == originator]
+        return _page(found, after, limit)
+
+
+class MemoryHandoffs(Collection):
+    """See `gateway.actions.ports.Handoffs`."""
+
+    def get(self, handoff: UUID) -> Handoff | None:
+        return self._desk.read().handoffs.get(handoff)
+
+    def add(self, handoff: Handoff, offer: Answer) -> None:
+        state = self._desk.write()
+        _require_new(handoff.id not in state.handoffs)
+        _require_sound(handoff.case_digest in state.versions)
+        _require_sound(_is_new_answer(state, offer))
+        state.handoffs[handoff.id] = handoff
+        state.answers[offer.handoff, offer.sequence] = offer
+
+    def save(self, handoff: Handoff, answer: Answer) -> None:
+        state = self._desk.write()
+        stored = state.handoffs.get(handoff.id)
+        _require_fresh(stored is not None and stored.sequence == handoff.sequence - 1)
+        _require_sound(_is_new_answer(state, answer))
+        state.handoffs[handoff.id] = replace(
+            stored,
+            state=handoff.state,
+            accepted_groups=handoff.accepted_groups,
+            due_at=handoff.due_at,
+            until=handoff.until,
+            sequence=handoff.sequence,
+        )
+        state.answers[answer.handoff, answer.sequence] = answer
+
+    def answers(self, handoff: UUID) -> Sequence[Answer]:
+        found = sorted(self._desk.read().answers.items(), key=lambda item: item[0])
+        return [answer for (of, _), answer in found if of == handoff]
+
+    def answer_of(self, event: UUID) -> Answer | None:
+        found = (a for a in self._desk.read().answers.values() if a.event == event)
+        return next(found, None)
+
+    def page(
+        self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Handoff]:
+        party = {"in": "recipient", "out": "originator"}[box]
+        found = [
+            h
+            for h in self._desk.read().handoffs.values()
+            if getattr(h, party) == organisation and state in (None, h.state)
+        ]
+        return _page(found, after, limit)
+
+    def open_of(self, originator: str, case: UUID) -> int:
+        handoffs = self._desk.read().handoffs.values()
+        return sum(
+            (h.originator, h.case) == (originator, case) and h.state in OPEN for h in handoffs
+        )
+
+    def add_consultation(self, consultation: Consultation) -> None:
+        state = self._desk.write()
+        _require_new(consultation.event not in state.consultations)
+        state.consultations[consultation.event] = consultation
+
+    def consultation(self, event: UUID) -> Consultation | None:
+        return self._desk.read().consultations.get(event)
+
+
+class MemoryLog(Collection):
+    """See `gateway.actions.ports.Log`."""
+
+    def __init__(self, desk: Desk, store: MemoryStore) -> None:
+        super().__init__(desk)
+        self._store = store
+        self._facts: list[Fact] = []
+
+    def record(self, fact: Fact) -> None:
+        self._desk.write()
+        self._facts.append(fact)
+
+    def append(self) -> Sequence[Logged]:
+        """Append the recorded facts; the last thing that a commit does."""
+        if self._facts:
+            at, policy = self._store.now(), self._store.policy_revision()
+            for fact in self._facts:
+                self._append(fact, at, policy)
+        return [self._logged(fact.id) for fact in self._facts]
+
+    def logged(self, event: UUID) -> Logged | None:
+        return self._logged(event) if event in self._desk.read().events else None
+
+    def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        stream = self._desk.read().streams.get(organisation, ())
+        return list(enumerate(stream, 1))[after : after + limit]
+
+    def counter(self, organisation: str) -> int:
+        return len(self._desk.read().streams.get(organisation, ()))
+
+    def head(self) -> Head:
+        state = self._desk.read()
+        return Head(len(state.entries), state.root)
+
+    def tile(self, level: int, n: int) -> bytes:
+        return self._desk.read().tiles.get((level, n), b"")
+
+    def entries(self, start: int, end: int) -> Sequence[bytes]:
+        return self._desk.read().entries[max(start, 0) : max(end, 0)]
+
+    def _append(self, fact: Fact, at: datetime, policy: str) -> None:
+        state = self._desk.write()
+        _require_new(fact.id not in state.events)
+        for name in (party.organisation for party in fact.parties):
+            state.streams[name] = (*state.streams.get(name, ()), fact.id)
+        event = compose(
+            fact,
+            log=self._store.origin,
+            at=at,
+            policy=policy,
+            counters={name: len(stream) for name, stream in state.streams.items()},
+            random=self._store.random,
+        )
+        line = entry(event.document, event.nonce)
+        size = len(state.entries)
+        grown, state.root = tiles.append(self.tile, size, [tree.leaf_hash(line)])
+        state.tiles |= grown
+        state.entries.append(line)
+        state.events[fact.id] = (size, event)
+
+    def _logged(self, event: UUID) -> Logged:
+        index, made = self._desk.read().events[event]
+        head = self.head()
+        return Logged(made, index, tuple(tiles.inclusion_proof(self.tile, index, head.size)), head)
+
+
+class MemoryRetries(Collection):
+    """See `gateway.actions.ports.Retries`."""
+
+    def get(self, organisation: str, key: str) -> Retry | None:
+        return self._desk.read().retries.get((organisation, key))
+
+    def add(self, retry: Retry) -> None:
+        state = self._desk.write()
+        _require_fresh((retry.organisation, retry.key) not in state.retries)
+        state.retries[retry.organisation, retry.key] = retry
+
+
+class MemoryBudgets(Collection):
+    """See `gateway.actions.ports.Budgets`."""
+
+    def spend(self, organisation: str, window: str, limit: int) -> bool:
+        budgets = self._desk.write().budgets
+        spent = budgets.get((organisation, window), 0)
+        if spent >= limit:
+            return False
+        budgets[organisation, window] = spent + 1
+        return True
+
+
+class MemorySigning(Collection):
+    """See `gateway.actions.ports.Signing`."""
+
+    def add(self, request: SigningRequest) -> None:
+        state = self._desk.write()
+        _require_new(request.id not in state.signing)
+        state.signing[request.id] = request
+
+    def get(self, request: UUID) -> SigningRequest | None:
+        return self._desk.read().signing.get(request)
+
+    def pending(self, limit: int) -> Sequence[SigningRequest]:
+        waiting = sorted(self._desk.read().signing.items())
+        return [r for _, r in waiting if r.certificate is None and r.refusal is None][:limit]
+
+    def save(self, request: SigningRequest) -> None:
+        state = self._desk.write()
+        stored = state.signing.get(request.id)
+        _require_fresh(stored is not None)
+        state.signing[request.id] = replace(
+            stored, certificate=request.certificate, refusal=request.refusal
+        )
+
+
+def _page(found: Iterable[Any], after: UUID | None, limit: int) -> list[Any]:
+    """Those with an id greater than ``after``, in order of id."""
+    ordered = sorted(found, key=lambda item: item.id)
+    return [item for item in ordered if after is None or item.id > after][:limit]
+
+
+def _is_new_version(state: State, version: CaseVersion) -> bool:
+    numbers = {(v.originator, v.case, v.version) for v in state.versions.values()}
+    number = (version.originator, version.case, version.version)
+    return version.digest not in state.versions and number not in numbers
+
+
+def _is_new_answer(state: State, answer: Answer) -> bool:
+    events = {a.event for a in state.answers.values()}
+    return (answer.handoff, answer.sequence) not in state.answers and answer.event not in events
+
+
+def _require_new(is_new: bool) -> None:
+    if not is_new:
+        raise AlreadyExists("what should be new is there already")
+
+
+def _require_fresh(is_fresh: bool) -> None:
+    if not is_fresh:
+        raise Stale("it has changed: read it again")
+
+
+def _require_sound(is_sound: bool) -> None:
+    if not is_sound:
+        raise RuntimeError("it refers to nothing that is stored, or takes the place of another")
+
+
+def _require_own_competences(state: State, organisation: Organisation) -> None:
+    others = {
+        competence.id
+        for slug, other in state.organisations.items()
+        if slug != organisation.slug
+        for competence in other.competences
+    }
+    ids = [competence.id for competence in organisation.competences]
+    _require_sound(len(set(ids)) == len(ids) and not others & set(ids))
