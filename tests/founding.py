@@ -312,9 +312,9 @@ def _store(
         from tests.memory import MemoryStore  # noqa: PLC0415 - other stores do without it
 
         store = MemoryStore
-    if hasattr(store, "begin"):
+    if hasattr(store, "begin") and not isinstance(store, type):
         return store  # type: ignore[return-value]
-    return store(ORIGIN, policy().revision, clock, random)
+    return store(ORIGIN, lambda: policy().revision, clock, random)
 
 
 def administrator(person: str, name: str) -> Person:
