@@ -131,9 +131,9 @@ class Handoff:
         """The organisation that answers."""
         return self.address.organisation
 
-    def other_party(self, organisation: str) -> str:
-        """The counterpart of ``organisation`` in this handoff."""
-        return self.recipient if organisation == self.originator else self.originator
+    def mover(self, step: Move) -> str:
+        """The party whose move ``step`` is."""
+        return self.originator if step in ORIGINATORS_MOVES else self.recipient
 
 
 @dataclass(frozen=True)
@@ -154,16 +154,25 @@ class Answer:
     event: UUID
 
 
-def move(handoff: Handoff, step: Move, *, accepted_groups: frozenset[str] | None = None) -> Handoff:
-    """The handoff after ``step``; WrongState when the table does not know the move."""
+def move(handoff: Handoff, step: Move, by: str, *, groups: frozenset[str] | None = None) -> Handoff:
+    """The handoff after the organisation ``by`` made ``step``.
+
+    ``groups`` are those that a partial acceptance takes on: it names at least one, and no other
+    step names any (ValueError). Raises WrongState when the table does not know the move, or when
+    it is the other party's.
+    """
     target = MOVES.get((handoff.state, step))
     if target is None:
         raise WrongState(f"a handoff that is {handoff.state} cannot be moved by '{step}'")
+    if by != handoff.mover(step):
+        raise WrongState(f"'{step}' is for the other party of the handoff")
+    if bool(groups) is not (step is Move.ACCEPT_PARTLY):
+        raise ValueError("a partial acceptance, and nothing else, names the groups it takes on")
     return replace(
         handoff,
         state=target,
         sequence=handoff.sequence + 1,
-        accepted_groups=accepted_groups or handoff.accepted_groups,
+        accepted_groups=groups or handoff.accepted_groups,
     )
 
 
