@@ -20,7 +20,8 @@ from urllib.parse import unquote
 LONGEST_RUN = 64
 """The longest run of base64 characters in free text: a SHA-256 in hexadecimal still fits."""
 
-_ROUNDS = 3  # of percent, entity and escape decoding, and of base64 inside base64
+_LAYERS = 8  # of percent, entity and escape decoding: honest text has one or two
+_ROUNDS = 3  # of base64 inside base64
 
 
 class Media(StrEnum):
@@ -80,7 +81,8 @@ _SVG = re.compile(rb"(?:<\?[^>]*+>|(?><!--.*?-->)|<!DOCTYPE[^>]*+>|\s)*+<svg\b",
 
 def sniff(data: bytes) -> Media | None:
     """Tell from its first bytes what file ``data`` is, or None if it begins like none known."""
-    return _sniff(data) or _sniff(data.lstrip(b" \t\r\n\0"))
+    white = b" \t\r\n"
+    return _sniff(data) or _sniff(data.lstrip(white)) or _sniff(data.lstrip(white + b"\0"))
 
 
 def _sniff(data: bytes) -> Media | None:
@@ -146,13 +148,19 @@ def _packed(data: bytes) -> Media | None:
 # --- text ---
 
 _RUN = r"[A-Za-z0-9+/_-]"  # both alphabets of RFC 4648
+_SIGNS = re.compile(r"[:/\\%&]")
 _DATA_URI = re.compile(r"(?<![\w.+-])data:[^\s,]{0,300},", re.I)
 _DATA_TYPE = re.compile(
     r"data:(?:image|video|audio|application|text|font|model|multipart|message)/|;base64,", re.I
 )
-_FILE_URI = re.compile(r"(?<![\w.+-])file:(?:\S|\s*/)", re.I)
-_NETWORK_PATH = re.compile(r"\\\\[^\s\\/]+[\\/]\S|(?<![:\w/\\])//[^\s\\/]+/[^\s/]")
-_DRIVE_PATH = re.compile(r"(?<!\w)[A-Za-z]:[\\/]")
+_PATHS = (
+    (re.compile(r"(?<![\w.+-])file:(?:\S|\s*/)", re.I), "holds a file: address"),
+    (
+        re.compile(r"\\\\[^\s\\/]+[\\/]\S|(?<![:\w/\\])//[^\s\\/]+/[^\s/]"),
+        "holds the path of a file on a network",
+    ),
+    (re.compile(r"(?<!\w)[A-Za-z]:[\\/]"), "holds the path of a file on a drive"),
+)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt])|(/))")
 
 
@@ -161,15 +169,14 @@ def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
 
     ``longest_run`` is the number of base64 characters that may stand in a row.
     """
+    if len(text) < _SHORTEST and text.isascii() and not _SIGNS.search(text):
+        return None  # no address is without one of these signs, no file so short
     for reading in _readings(text):
         if _DATA_URI.search(reading) or _DATA_TYPE.search(_squeezed(reading)):
             return "holds a data: address"
-        if _FILE_URI.search(reading):
-            return "holds a file: address"
-        if _NETWORK_PATH.search(reading):
-            return "holds the path of a file on a network"
-        if _DRIVE_PATH.search(reading):
-            return "holds the path of a file on a drive"
+        for path, sentence in _PATHS:
+            if path.search(reading):
+                return sentence
         if _has_run(reading, longest_run):
             return f"holds a base64 run of more than {longest_run} characters"
     kind = sniff_encoded(text)
@@ -194,7 +201,7 @@ def _squeezed(text: str) -> str:
 def _readings(text: str) -> Iterator[str]:
     """Yield ``text``, then what its escapes, percent signs and entities hide, layer by layer."""
     yield text
-    for _ in range(_ROUNDS):
+    for _ in range(_LAYERS):
         plain = _decoded(text)
         if plain == text:
             return

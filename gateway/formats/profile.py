@@ -1,0 +1,206 @@
+"""An import profile: what a report does not say about itself and its importer must decide.
+
+A file of the field carries no marking, legal basis, purpose or term of ours. An operator or a
+hotline writes them once, as TOML, with the names of the case JSON; nothing is guessed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gateway.domain.marking import ONWARD
+from gateway.domain.organisation import SLUG
+from gateway.domain.vocabulary import (
+    CASE_TLP,
+    Attribution,
+    Graphic,
+    Handling,
+    InformationEvaluation,
+    IntakeChannel,
+    Matter,
+    National,
+    PermittedActions,
+    Purpose,
+    Regime,
+    Role,
+    SourceEvaluation,
+    Urgency,
+)
+
+LONGEST_RETENTION_DAYS = 36_525  # a century: a slip of the pen, not a term
+
+
+@dataclass(frozen=True)
+class ImportProfile:
+    """What every case gets that is imported under one profile.
+
+    ``marking`` and ``legal_basis`` are as in the case JSON, without ``erase_on``: that is
+    ``retention_days`` after the import. ``matter`` is added to what the report says. ``role``
+    is the role in which statements and classifications are entered; ``source_eval`` and
+    ``info_eval`` go with the sender's assessments; ``graphic`` with texts nobody has read yet.
+    """
+
+    intake_channel: str
+    urgency: str
+    retention_days: int
+    marking: Mapping[str, Any]
+    legal_basis: tuple[Mapping[str, Any], ...]
+    matter: tuple[str, ...] = ()
+    wants_feedback: bool = False
+    role: str = Role.ANALYST.value
+    language: str = "en"
+    graphic: str = Graphic.STRONG.value
+    source_eval: str = SourceEvaluation.UNKNOWN.value
+    info_eval: str = InformationEvaluation.NOT_CORROBORATED.value
+
+
+class ProfileInvalid(Exception):
+    """A profile breaks its rules; ``errors`` are sentences that name the setting."""
+
+    def __init__(self, errors: Iterable[str]) -> None:
+        """Keep every error, in the order of the profile."""
+        self.errors = tuple(errors)
+        super().__init__("; ".join(self.errors))
+
+
+Check = Callable[[object], str | None]
+"""Says what is wrong with a setting, or None."""
+
+
+def _word(words: Iterable[str]) -> Check:
+    known = tuple(str(word) for word in words)
+    return lambda value: None if value in known else "must be one of: " + ", ".join(known)
+
+
+def _several(check: Check, least: int = 0) -> Check:
+    def fault(value: object) -> str | None:
+        if not isinstance(value, list) or len(value) < least:
+            return f"must be a list of at least {least}" if least else "must be a list"
+        return next((each for each in map(check, value) if each), None)
+
+    return fault
+
+
+def _text(value: object) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "must be text"
+
+
+def _slug(value: object) -> str | None:
+    slug = isinstance(value, str) and SLUG.fullmatch(value)
+    return None if slug else "must be an organisation id"
+
+
+def _flag(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _days(value: object) -> str | None:
+    fits = type(value) is int and 1 <= value <= LONGEST_RETENTION_DAYS
+    return None if fits else f"must be a number of days, 1 to {LONGEST_RETENTION_DAYS}"
+
+
+def _day(value: object) -> str | None:
+    return None if type(value) is date else "must be a date, without quotation marks"
+
+
+def _table(value: object) -> str | None:
+    return None if isinstance(value, Mapping) else "must be a table"
+
+
+_SETTINGS: Mapping[str, Check] = {
+    "intake_channel": _word(IntakeChannel),
+    "urgency": _word(Urgency),
+    "retention_days": _days,
+    "marking": _table,
+    "legal_basis": _several(_table, least=1),
+    "matter": _several(_word(Matter)),
+    "wants_feedback": _flag,
+    "role": _word(Role),
+    "language": _text,
+    "graphic": _word(Graphic),
+    "source_eval": _word(SourceEvaluation),
+    "info_eval": _word(InformationEvaluation),
+}
+_NEEDED = ("intake_channel", "urgency", "retention_days", "marking", "legal_basis")
+
+_MARKING: Mapping[str, Check] = {
+    "tlp": _word(CASE_TLP),
+    "handling": _several(_word(Handling)),
+    "handling_note": _text,
+    "national": _word([National.NON_PROTEGE]),
+    "permitted_actions": _word(PermittedActions),
+    "attribution": _word(Attribution),
+    "release_to": _several(_slug),
+    "onward": _word(ONWARD),
+    "retention_rule": _text,
+    "purpose": _several(_word(Purpose), least=1),
+}
+_NEEDED_MARKING = (
+    "tlp",
+    "handling",
+    "permitted_actions",
+    "attribution",
+    "release_to",
+    "onward",
+    "purpose",
+)
+
+_BASIS: Mapping[str, Check] = {
+    "regime": _word(Regime),
+    "article": _text,
+    "national_law": _text,
+    "art10_condition": _text,
+    "source_legal_basis": _table,
+    "transfer_tool": _text,
+    "necessity_note": _text,
+}
+_SOURCE_BASIS: Mapping[str, Check] = {"text": _text, "dated": _day}
+
+
+def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:
+    """Read a profile from parsed TOML; raise ProfileInvalid with every error.
+
+    Settings it does not know are errors: a misspelt marking would otherwise be no marking.
+    """
+    errors = list(_errors(mapping))
+    if errors:
+        raise ProfileInvalid(errors)
+    settings = dict(mapping)
+    settings["matter"] = tuple(mapping.get("matter", ()))
+    settings["legal_basis"] = tuple(_dated(basis) for basis in mapping["legal_basis"])
+    return ImportProfile(**settings)
+
+
+def _errors(mapping: Mapping[str, Any]) -> Iterator[str]:
+    yield from _faults("", mapping, _SETTINGS, _NEEDED)
+    if isinstance(mapping.get("marking"), Mapping):
+        yield from _faults("marking.", mapping["marking"], _MARKING, _NEEDED_MARKING)
+    listed = mapping.get("legal_basis")
+    for index, basis in enumerate(listed if isinstance(listed, list) else ()):
+        where = f"legal_basis[{index}]."
+        if isinstance(basis, Mapping):
+            yield from _faults(where, basis, _BASIS, ("regime", "article"))
+        source = basis.get("source_legal_basis") if isinstance(basis, Mapping) else None
+        if isinstance(source, Mapping):
+            yield from _faults(f"{where}source_legal_basis.", source, _SOURCE_BASIS, _SOURCE_BASIS)
+
+
+def _faults(
+    where: str, table: Mapping[str, Any], checks: Mapping[str, Check], needed: Iterable[str]
+) -> Iterator[str]:
+    for name in needed:
+        if name not in table:
+            yield f"{where}{name} is required"
+    for name, value in table.items():
+        fault = checks[name](value) if name in checks else "is no setting of an import profile"
+        if fault:
+            yield f"{where}{name} {fault}"
+
+
+def _dated(basis: Mapping[str, Any]) -> dict[str, Any]:
+    """A legal basis with its date as the case JSON writes it."""
+    source = basis.get("source_legal_basis")
+    if source is None:
+        return dict(basis)
+    return {**basis, "source_legal_basis": {**source, "dated": source["dated"].isoformat()}}

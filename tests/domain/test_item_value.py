@@ -1,0 +1,204 @@
+"""What the value of an item must look like, and how it is shown."""
+
+import re
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.item_value import FAULTS, defang, hash_fault, ip_event
+from gateway.domain.vocabulary import HashAlgorithm, ItemKind
+
+PHOTODNA = b64encode(bytes(range(144))).decode()
+ONION = "a2" * 28 + ".onion"
+
+
+def test_every_kind_of_item_is_checked():
+    assert set(FAULTS) == set(ItemKind)
+
+
+GOOD = [
+    ("url", "https://content.example.org/a/b.jpg?x=1#y"),
+    ("url", "HTTP://Content.Example.org:8080/%C3%A9"),
+    ("url", "ftp://files.example.org/"),
+    ("url", "https://192.0.2.1/"),
+    ("url", "http://[2001:db8::1]:80/x"),
+    ("url", "https://xn--bcher-kva.example/"),
+    ("url", "https://a.example/" + "x" * 300),
+    ("host", "a-b.example.org"),
+    ("host", "192.0.2.1"),
+    ("host", "2001:db8::1"),
+    ("ip_event", "192.0.2.1"),
+    ("ip_event", "192.0.2.1:443@2026-01-02T03:04:05Z"),
+    ("ip_event", "2001:db8::1@2026-01-02T03:04:05+01:00"),
+    ("ip_event", "[2001:db8::1]:65535"),
+    ("onion", ONION),
+    ("onion", f"http://www.{ONION}/a.b"),
+    ("hash", "0" * 32),
+    ("hash", "ab" * 64),
+    ("account", "user name@chat.example"),
+    ("account", "Élodie 42"),
+    ("payment", "4" * 95),
+    ("p2p", "magnet:?dn=x&xt=urn:btih:" + "a" * 40),
+    ("p2p", "magnet:?xt=urn:btmh:1220" + "a" * 64),
+    ("p2p", "ed2k://|file|x|1024|" + "a" * 32 + "|/"),
+    ("p2p", "a" * 40),
+    ("report_ref", "NCMEC-2025-0001234"),
+]
+
+BAD = [
+    ("url", "content.example.org/a"),
+    ("url", "javascript:alert(1)"),
+    ("url", "data:image/png;base64,AAAA"),
+    ("url", "file:///etc/hosts"),
+    ("url", "https:///a"),
+    ("url", "https://"),
+    ("url", "https://user@a.example/"),
+    ("url", "https://user:secret@a.example/"),
+    ("url", "https://a.example:99999/"),
+    ("url", "https://a.example:0/"),
+    ("url", "https://[2001:db8::1/"),
+    ("url", "https://localhost/"),
+    ("url", "https://a.example/é"),
+    ("url", "https://a.example/a b"),
+    ("url", "https://a.example/\n"),
+    ("url", "https://a.example\\@b.example/"),
+    ("url", "https://a.example/" + "x" * 2048),
+    ("url", "https://a.example/?u=data:image/png;base64,AAAA"),
+    ("url", "https://a.example/?u=data%3Aimage%2Fpng%3Bbase64%2CAAAA"),
+    ("host", "A.example.org"),
+    ("host", "localhost"),
+    ("host", "a..example"),
+    ("host", "-a.example"),
+    ("host", "bücher.example"),
+    ("host", "192.0.2.01"),
+    ("host", "fe80::1%eth0"),
+    ("host", "a.example\n"),
+    ("host", "a." * 126 + "example"),
+    ("ip_event", "192.0.2.256"),
+    ("ip_event", "192.0.2.1:70000"),
+    ("ip_event", "192.0.2.1:0"),
+    ("ip_event", "192.0.2.1@2026-01-02T03:04:05"),
+    ("ip_event", "192.0.2.1@"),
+    ("ip_event", "2001:DB8::1"),
+    ("ip_event", "[2001:db8::1]"),
+    ("ip_event", "a.example:443"),
+    ("onion", "a" * 55 + ".onion"),
+    ("onion", "https://a.example/"),
+    ("hash", "A" * 32),
+    ("hash", "0" * 33),
+    ("hash", "g" * 32),
+    ("account", " "),
+    ("account", "a\nb"),
+    ("account", "a\u202eb"),
+    ("account", "a" * 65),
+    ("account", "x" * 301),
+    ("account", "C:\\Users\\x"),
+    ("payment", "4" * 107),
+    ("p2p", "magnet:?dn=x"),
+    ("p2p", "something"),
+    ("report_ref", "a name of somebody"),
+    ("report_ref", "a" * 101),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), GOOD)
+def test_a_value_in_the_form_of_its_kind_is_taken(kind, value):
+    assert FAULTS[kind](value) is None
+
+
+@pytest.mark.parametrize(("kind", "value"), BAD)
+def test_a_value_in_another_form_is_refused(kind, value):
+    assert FAULTS[kind](value)
+
+
+@given(st.sampled_from(list(ItemKind)), st.text(max_size=80))
+def test_no_text_breaks_a_check(kind, text):
+    fault = FAULTS[kind](text)
+    assert fault is None or isinstance(fault, str)
+
+
+def test_a_refused_address_does_not_stand_in_the_message():
+    assert "secret" not in FAULTS["url"]("https://user:secret@a.example/")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "value"),
+    [
+        ("md5", "0a" * 16),
+        ("sha1", "0a" * 20),
+        ("sha256", "0a" * 32),
+        ("sha512", "0a" * 64),
+        ("pdq", "0a" * 32),
+        ("photodna", "0a" * 144),
+        ("photodna", PHOTODNA),
+    ],
+)
+def test_a_hash_of_its_length_is_taken(algorithm, value):
+    assert hash_fault(algorithm, value) is None
+    assert hash_fault(algorithm, value[:-1])
+    assert hash_fault(algorithm, value + "0")
+    assert hash_fault(algorithm, "é" + value[1:])
+
+
+def test_a_hash_in_capitals_is_refused():
+    assert hash_fault("md5", "0A" * 16)
+
+
+def test_a_photodna_hash_has_one_base64_spelling():
+    assert hash_fault("photodna", PHOTODNA[:96] + "\n" + PHOTODNA[96:])
+    assert hash_fault("photodna", b64encode(bytes(143)).decode())
+
+
+@pytest.mark.parametrize("value", ["", "0a" * 32, "A" * 400])
+def test_a_tmk_body_is_refused_with_its_reason(value):
+    assert "content" in hash_fault(HashAlgorithm.TMK_PDQF, value)
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "at", "written"),
+    [
+        ("192.0.2.1", None, None, "192.0.2.1"),
+        ("192.0.2.1", 443, "2026-01-02T03:04:05Z", "192.0.2.1:443@2026-01-02T03:04:05Z"),
+        ("2001:db8::1", 443, None, "[2001:db8::1]:443"),
+        ("2001:db8::1", None, "2026-01-02T03:04:05Z", "2001:db8::1@2026-01-02T03:04:05Z"),
+    ],
+)
+def test_an_address_at_a_moment_is_written_as_it_is_checked(address, port, at, written):
+    assert ip_event(address, port, at) == written
+    assert FAULTS["ip_event"](written) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("url", "https://a.example.org/b.jpg", "hxxps://a[.]example[.]org/b.jpg"),
+        ("url", "HTTP://a.example?u=https://b.example/", "hxxp://a[.]example?u=hxxps://b.example/"),
+        ("url", "ftp://a.example", "fxp://a[.]example"),
+        ("url", "https://u.v:w.x@a.example/", "hxxps://u.v:w.x@a[.]example/"),
+        ("host", "a.example.org", "a[.]example[.]org"),
+        ("onion", ONION, ONION.replace(".", "[.]")),
+        ("onion", f"http://{ONION}/a.b", f"hxxp://{ONION.replace('.', '[.]')}/a.b"),
+        (
+            "ip_event",
+            "192.0.2.1:80@2026-01-02T03:04:05.5Z",
+            "192[.]0[.]2[.]1:80@2026-01-02T03:04:05.5Z",
+        ),
+        ("account", "first.last@mail.example", "first.last@mail[.]example"),
+        ("account", "first.last", "first.last"),
+        ("account", "https://a.example/first.last", "hxxps://a[.]example/first.last"),
+        ("p2p", "magnet:?xt=urn:btih:00", "magnet[:]?xt=urn:btih:00"),
+        ("p2p", "ed2k://|file|a.b|", "ed2k[:]//|file|a.b|"),
+        ("hash", "00ff", "00ff"),
+    ],
+)
+def test_a_value_is_shown_so_that_nothing_links_to_it(kind, value, shown):
+    assert defang(value, kind) == shown
+
+
+@given(st.sampled_from([value for kind, value in GOOD if kind == "url"]), st.text(max_size=40))
+def test_no_address_survives_showing(url, rest):
+    shown = defang(url + rest, "url")
+    assert not re.search(r"(?i)(https?|ftp):", shown)
+    assert "[.]" in shown or "[" in url  # an IPv6 address has no dots

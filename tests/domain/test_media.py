@@ -1,0 +1,344 @@
+"""R1: nothing that is, or carries, a file gets past."""
+
+import base64
+import struct
+import time
+from random import Random
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gateway.domain.media import Media, find_media, find_media_in_link, sniff, sniff_encoded
+
+MPEG_FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # 128 kbit/s, 44.1 kHz: 417 bytes
+
+FILES = {
+    "jpeg": (b"\xff\xd8\xff\xe0\0\x10JFIF\0", Media.IMAGE),
+    "exif": (b"\xff\xd8\xff\xe1\0\x10Exif\0", Media.IMAGE),
+    "png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", Media.IMAGE),
+    "gif": (b"GIF89a\1\0\1\0", Media.IMAGE),
+    "old gif": (b"GIF87a\1\0\1\0", Media.IMAGE),
+    "webp": (b"RIFF\x24\0\0\0WEBPVP8 ", Media.IMAGE),
+    "bmp": (b"BM" + struct.pack("<IIII", 1000, 0, 54, 40), Media.IMAGE),
+    "tiff": (b"II*\0\x08\0\0\0", Media.IMAGE),
+    "tiff of the other order": (b"MM\0*\0\0\0\x08", Media.IMAGE),
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0", Media.IMAGE),
+    "avif": (b"\0\0\0\x1cftypavif\0\0\0\0", Media.IMAGE),
+    "jpeg xl": (b"\0\0\0\x0cJXL \r\n\x87\n", Media.IMAGE),
+    "icon": (b"\0\0\1\0\1\0\x10\x10\0\0\1\0", Media.IMAGE),
+    "svg": (b'<?xml version="1.0"?>\n<!-- a --><svg xmlns="x">', Media.IMAGE),
+    "mp4": (b"\0\0\0\x20ftypisom\0\0\2\0", Media.VIDEO),
+    "mov": (b"\0\0\0\x14ftypqt  \0\0\0\0", Media.VIDEO),
+    "old mov": (b"\0\0\x10\0moov\0\0\0\x6cmvhd", Media.VIDEO),
+    "mkv": (b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0#B\x86", Media.VIDEO),
+    "avi": (b"RIFF\0\0\1\0AVI LIST", Media.VIDEO),
+    "flv": (b"FLV\x01\x05\0\0\0\x09", Media.VIDEO),
+    "wmv": (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", Media.VIDEO),
+    "mpeg": (b"\0\0\x01\xba\x44\0", Media.VIDEO),
+    "ts": ((b"G" + bytes(187)) * 3, Media.VIDEO),
+    "mp3 with a tag": (b"ID3\x03\0\0\0\0\0\0", Media.AUDIO),
+    "mp3": (MPEG_FRAME * 3, Media.AUDIO),
+    "ogg": (b"OggS\0\x02\0\0", Media.AUDIO),
+    "flac": (b"fLaC\0\0\0\x22", Media.AUDIO),
+    "wav": (b"RIFF\x24\0\0\0WAVEfmt ", Media.AUDIO),
+    "m4a": (b"\0\0\0\x20ftypM4A \0\0\0\0", Media.AUDIO),
+    "midi": (b"MThd\0\0\0\x06", Media.AUDIO),
+    "zip": (b"PK\x03\x04\x14\0", Media.ARCHIVE),
+    "empty zip": (b"PK\x05\x06" + bytes(18), Media.ARCHIVE),
+    "rar": (b"Rar!\x1a\x07\x01\0", Media.ARCHIVE),
+    "7z": (b"7z\xbc\xaf\x27\x1c\0\4", Media.ARCHIVE),
+    "gzip": (b"\x1f\x8b\x08\0\0\0\0\0", Media.ARCHIVE),
+    "xz": (b"\xfd7zXZ\0\0\4", Media.ARCHIVE),
+    "bzip2": (b"BZh91AY&SY", Media.ARCHIVE),
+    "zstd": (b"\x28\xb5\x2f\xfd\x04", Media.ARCHIVE),
+    "tar": (bytes(257) + b"ustar\x0000", Media.ARCHIVE),
+    "pdf": (b"%PDF-1.7\n%", Media.DOCUMENT),
+    "rtf": (b"{\\rtf1\\ansi", Media.DOCUMENT),
+    "doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", Media.DOCUMENT),
+}
+NAMES = sorted(FILES)
+# Raw MPEG audio and transport streams are told by what follows their first packet, not found at
+# any place: inside other bytes their short beginnings would be everywhere.
+ANYWHERE = sorted(set(FILES) - {"mp3", "ts", "empty zip", "svg"})
+
+
+def whole(name):
+    """The beginning of a file, long enough to be one."""
+    return FILES[name][0] + b"\x5a" * 80
+
+
+def b64(data):
+    return base64.b64encode(data).decode("ascii")
+
+
+def wrapped(text, width, end="\n"):
+    return end.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+# --- bytes ---
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_told_from_its_first_bytes(name):
+    assert sniff(FILES[name][0]) == FILES[name][1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_white_space_before_a_file_hides_nothing(name):
+    assert sniff(b"\r\n\t " + whole(name)) == FILES[name][1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"BM is how a sentence may begin, and go on for a while",
+        b"RIFFRAFF in the street",
+        b"Hash match notification",
+        "Une page signalée, d'un forum".encode(),
+        "\ufeffune page".encode("utf-16-le"),
+        b'{"a": 1}',
+        b"<html><body>an svg is not here</body></html>",
+        b"\xff\xfb\x90\x00",  # one frame's header alone plays nothing
+    ],
+)
+def test_text_is_no_file(data):
+    assert sniff(data) is None
+
+
+def test_a_zip_behind_a_text_is_found():
+    assert sniff(b"a text first" + b"\0" * 50 + b"PK\x05\x06" + bytes(18)) == Media.ARCHIVE
+
+
+@given(st.binary(max_size=600))
+def test_no_bytes_break_the_look(data):
+    assert sniff(data) in (None, *Media)
+
+
+@pytest.mark.parametrize(
+    "data", [b"<!---->" * 100_000, b"<?x>" * 100_000, b" " * 1_000_000, b"<!DOCTYPE" * 100_000]
+)
+def test_long_input_is_looked_at_quickly(data):
+    start = time.perf_counter()
+    sniff(data)
+    assert time.perf_counter() - start < 1
+
+
+# --- files in base64 ---
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_file_in_base64_is_found_however_often_it_was_encoded(name, times):
+    text = b64(whole(name))
+    for _ in range(times - 1):
+        text = b64(text.encode())
+    assert sniff_encoded(text) == FILES[name][1]
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+@given(
+    before=st.binary(max_size=20),
+    after=st.binary(min_size=40, max_size=60),
+    width=st.integers(1, 80),
+    end=st.sampled_from(["\n", "\r\n", " ", "\n> ", '"\n"', "=\n"]),
+)
+def test_a_file_in_base64_is_found_in_any_place_and_wrapping(name, before, after, width, end):
+    encode = base64.urlsafe_b64encode if width % 2 else base64.b64encode
+    text = wrapped(encode(before + FILES[name][0] + after).decode(), width, end)
+    assert sniff_encoded(text)
+    assert find_media(text)
+    assert find_media_in_link(text)
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_the_search(text):
+    for find in (find_media, find_media_in_link, sniff_encoded):
+        assert find(text) is None or isinstance(find(text), str)
+
+
+# --- runs of base64 ---
+
+
+@given(st.binary(min_size=49, max_size=400), st.sampled_from(["", "see ", "x:", "é"]))
+def test_no_base64_run_over_64_characters_passes(data, before):
+    assert find_media(before + b64(data))
+    assert find_media(before + base64.urlsafe_b64encode(data).decode() + " and so on")
+
+
+@given(
+    st.binary(min_size=60, max_size=400),
+    st.integers(16, 64),
+    st.sampled_from(
+        ["\n", "\r\n", " ", "\t", "\n  ", "\n> ", "=\n", '" +\n"', ",", "\\n", "&#10;", "%0A"]
+    ),
+)
+@example(bytes(100), 64, "\n")
+@example(bytes(100), 16, "\n")
+def test_no_base64_run_passes_wrapped_in_lines(data, width, end):
+    assert find_media(wrapped(b64(data), width, end))
+
+
+# Bytes that spell words, zeros for one, may pass in pieces as short as words: no file is made of
+# them. So these two take bytes as files have them.
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("width", range(4, 16))
+def test_no_file_passes_cut_into_short_pieces(width, seed):
+    assert find_media(wrapped(b64(Random(seed).randbytes(120)), width, " "))  # noqa: S311 - the same bytes in every run
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_file_passes_cut_into_pieces_of_different_widths(seed):
+    random = Random(seed)  # noqa: S311 - the same bytes in every run
+    text, pieces = b64(random.randbytes(240)), []
+    while text:
+        cut = random.randint(20, 40)
+        pieces.append(text[:cut])
+        text = text[cut:]
+    assert find_media("\n".join(pieces))
+
+
+@given(st.binary(min_size=49, max_size=100))
+def test_percent_signs_and_entities_hide_no_run(data):
+    every = "".join(f"%{byte:02X}" for byte in b64(data).encode())
+    assert find_media(every)
+    assert find_media(quote(every))
+    assert find_media("".join(f"&#{ord(c)};" for c in b64(data)))
+    assert find_media("".join(f"\\u{ord(c):04x}" for c in b64(data)))
+    assert find_media("".join(f"\\x{ord(c):02x}" for c in b64(data)))
+
+
+@given(st.binary(min_size=49, max_size=100), st.sampled_from(["\u200b", "\u00ad", "\ufeff"]))
+def test_invisible_characters_hide_no_run(data, invisible):
+    assert find_media(invisible.join(b64(data)))
+
+
+def test_full_width_letters_hide_no_run():
+    assert find_media("".join(chr(ord(c) + 0xFEE0) for c in "QUJD" * 20))
+
+
+def test_a_run_of_64_characters_passes_and_one_more_does_not():
+    sha256 = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+    assert find_media(f"the hash is {sha256}.") is None
+    assert "64 characters" in find_media(f"the hash is {sha256}0.")
+
+
+def test_a_longer_run_passes_where_it_is_allowed():
+    assert find_media("4" * 95, longest_run=106) is None
+    assert find_media("4" * 107, longest_run=106)
+
+
+# --- addresses of files ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data:image/png;base64,AAAA",
+        "DATA:IMAGE/PNG;BASE64,AAAA",
+        "see data:,hello",
+        "data:;base64,AAAA",
+        "data: image/png ; base64 , AAAA",
+        "data%3Aimage%2Fpng%3Bbase64%2CAAAA",
+        "data%253Aimage%252Fpng",
+        "d&#97;ta:text/html,x",
+        "d\\u0061ta:text/html,x",
+        "da\nta:image/png",
+        "\uff44\uff41\uff54\uff41:image/png",
+        'src="data:video/mp4"',
+        "file:///home/x/a.jpg",
+        "FILE:/a",
+        "file://host/share",
+        "file:a.jpg",
+        "file: //x",
+        "file%3A%2F%2F%2Fx",
+        "\\\\server\\share\\a.jpg",
+        "\\\\192.0.2.1\\c$",
+        "\\\\?\\C:\\a",
+        "at //server/share/a.jpg",
+        "C:\\Users\\x\\a.jpg",
+        "c:/pictures/a.jpg",
+        "on (D:\\x)",
+        "%43%3A%5Cx",
+    ],
+)
+def test_the_address_of_a_file_is_found(text):
+    assert find_media(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The metadata: three addresses, two hosts.",
+        "The data: three addresses, two hosts.",
+        "Voir le fichier : rien.",
+        "The file: it was removed.",
+        "profile:user",
+        "See https://forum.example.org/thread/12?page=3 and http://a.example//b.",
+        "Ratio 3:1, at 10:30, and/or later; e-mail sent to host.",
+        "Dates: 2026-01-02 2026-01-03 2026-01-04 2026-01-05 2026-01-06 2026-01-07 2026-01-08",
+        "Report 3f0f4a52-6f1e-4f0a-9f0e-0d2c9b1a7e11, then 40daae21-fbe5-4b5d-bfb3-7ea6c2f82cae.",
+        "Hash d41d8cd98f00b204e9800998ecf8427e seen in 40daae21-fbe5-4b5d-bfb3-7ea6c2f82cae too",
+        "MAC 00:11:22:33:44:55 and 2001:db8::1, AS64500, ports 80 443 8080",
+        "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+        "anticonstitutionnellement constitutionnellement professionnellement conventionnellement",
+        "100 % sûr & certain",
+    ],
+)
+def test_plain_prose_passes(text):
+    assert find_media(text) is None
+
+
+WORDS = (
+    "le la page signalée on the host was seen by Analyst A1 CSAM e-mail 2026-01-02 10:30 50% ok;"
+    " http://a.example/x (voir annexe) peer-to-peer AS64500 192.0.2.1 [H2] n°12 it's JavaScript"
+)
+
+
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=150))
+def test_prose_passes_in_any_order_of_words(words):
+    assert find_media(" ".join(words)) is None
+
+
+# --- links ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/pictures/a.jpg",
+        "https://a.example/" + "AbC1" * 60,
+        "https://a.example/9j/ab/x.png?token=" + "q" * 300,
+        "https://a.example/C:/x?u=file:///x",
+        "https://a.example/?d=metadata:image",
+    ],
+)
+def test_a_link_may_be_long_and_name_a_picture(url):
+    assert find_media_in_link(url) is None
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_a_link_may_not_carry_a_file(name):
+    assert find_media_in_link(
+        "https://a.example/?p=" + base64.urlsafe_b64encode(whole(name)).decode()
+    )
+    assert find_media_in_link("https://a.example/?p=" + quote(b64(whole(name)), safe=""))
+
+
+def test_a_link_may_not_hold_a_data_address():
+    assert find_media_in_link("https://a.example/?u=DATA%3Aimage/png;base64%2CAAAA")
+
+
+@pytest.mark.parametrize(
+    "text", ["data:" * 400, "//" * 1000, "\\\\" * 1000, "AAAA" * 500, "%25" * 660, "a1" * 30 + " "]
+)
+def test_long_texts_are_judged_quickly(text):
+    start = time.perf_counter()
+    find_media(text)
+    assert time.perf_counter() - start < 0.5
