@@ -15,7 +15,7 @@ from uuid import UUID
 from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
 from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import (
     Busy,
     Forbidden,
@@ -27,6 +27,7 @@ from gateway.domain.refusals import (
     Refusal,
     SamePerson,
     SeveralCompetences,
+    Stale,
     TooManyDenials,
     Unconfirmed,
     Unrecorded,
@@ -40,6 +41,9 @@ T = TypeVar("T")
 
 GATEWAY = "gateway"
 """The name under which the gateway's own events are counted; no organisation may take it."""
+
+INACTIVE = "R2.inactive"
+"""The rule by which only active organisations take part; policies state it too."""
 
 RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
     Unconfirmed: "R18.unconfirmed",
@@ -198,14 +202,14 @@ def write(
     ports: Ports,
     caller: Caller,
     request: Request,
-    act: Callable[[Turn], Mapping[str, Any]],
+    act: Callable[[Turn], Mapping[str, Any]] | None,
     again: Callable[[Turn, Logged], Mapping[str, Any]],
 ) -> Written:
     """Do a write once, however often it is asked.
 
     ``act`` loads, authorizes, decides, saves and records one fact; ``again`` finds the result of
-    the same request done before. Raises Refused for refusals that are events, and Refusal
-    (KeyReused, Stale, Busy...) for those that are not.
+    the same request done before; without ``act`` it must have been. Raises Refused for refusals
+    that are events, and Refusal (KeyReused, Stale, Busy...) for those that are not.
     """
     fingerprint = _fingerprint(ports, request)
     try:
@@ -214,6 +218,8 @@ def write(
             earlier = work.retries.get(caller.organisation, request.key)
             if earlier is not None:
                 logged, result = _repeat(turn, earlier, fingerprint, again)
+            elif act is None:
+                raise Stale("what came of the earlier request is gone: ask again")
             else:
                 result = _guard(turn, act)
                 work.retries.add(Retry(caller.organisation, request.key, fingerprint, turn.event))
@@ -232,10 +238,27 @@ def read(ports: Ports, caller: Caller, request: Request, look: Callable[[Turn], 
         _refuse(ports, caller, request, denial)
 
 
+def prepare(ports: Ports, caller: Caller, request: Request, look: Callable[[Turn], T]) -> T | None:
+    """Read what a write needs before its transaction; None when the write was done already.
+
+    A retry gets the first result, whatever has changed since: nothing may be judged before it.
+    """
+
+    def look_unless_done(turn: Turn) -> T | None:
+        done = turn.work.retries.get(caller.organisation, request.key)
+        return look(turn) if done is None else None
+
+    return read(ports, caller, request, look_unless_done)
+
+
 def _turn(ports: Ports, work: Work, caller: Caller, request: Request) -> Turn:
+    """The turn of an organisation that takes part now; all others are refused whatever they ask."""
     organisation = work.organisations.get(caller.organisation)
     if organisation is None:
         missing()
+    if organisation.status is not Status.ACTIVE:
+        inactive = Forbidden("your organisation does not take part at present", (INACTIVE,))
+        raise _Denied(inactive, Result.DENIED, inactive.rules)
     now = ports.now()
     return Turn(
         ports=ports,

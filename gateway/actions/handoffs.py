@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from gateway.actions.authorization import (
     allows,
     authorize,
     missing,
+    prepare,
     read,
     write,
 )
@@ -109,6 +111,9 @@ def close(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -
     return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
 
 
+_ACCEPTANCES = frozenset({Move.ACCEPT, Move.ACCEPT_PARTLY})
+
+
 @dataclass(frozen=True)
 class _Kind:
     """One kind of answer: its action, its name in statements, its move."""
@@ -123,11 +128,11 @@ def _answer(
 ) -> Written:
     """Sign the answer first, from what never changes in a handoff; then decide and store it."""
     request = Request(kind.action, reply.by, key, {"handoff": str(handoff), "reply": reply.said()})
-    offered = read(ports, caller, request, lambda turn: _offered(turn, handoff, reply))
-    signed = _sign(ports, caller, kind, offered, reply)
-
-    def act(turn: Turn) -> Mapping[str, Any]:
-        return _store(turn, kind, handoff, reply, signed)
+    offered = prepare(ports, caller, request, lambda turn: _offered(turn, kind, handoff, reply))
+    act = None
+    if offered is not None:
+        signed = _sign(ports, caller, kind, offered, reply)
+        act = partial(_store, kind, handoff, reply, signed)
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
         answer = turn.work.handoffs.answer_of(logged.event.id)
@@ -136,21 +141,19 @@ def _answer(
     return write(ports, caller, request, act, again)
 
 
-def _offered(turn: Turn, handoff: UUID, reply: Reply) -> Handoff:
-    """The handoff, once the reply fits what was offered; nothing of it changes any more."""
+def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
+    """The handoff, once the reply fits what was offered; nothing of that changes any more."""
     found = _party_to(turn, handoff)
-    if reply.conditions is None and reply.groups is None:
+    if kind.move not in _ACCEPTANCES:
         return found
-    version = _version(turn, found)
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_unverified(_version(turn, found).document)
     if reply.conditions != conditions(verified.claims):
         raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
     if reply.groups is not None:
-        originator = _organisation(turn, found.originator)
-        parts = elements(verified, originator)
+        parts = elements(verified, _organisation(turn, found.originator))
         offered = {parts[digest].group for digest in found.permitted}
-        if not set(reply.groups) <= offered:
-            raise Invalid((("/groups", "only groups that were offered can be accepted"),))
+        if not reply.groups or not set(reply.groups) <= offered:
+            raise Invalid((("/groups", "name at least one group, of those that were offered"),))
     return found
 
 
@@ -174,13 +177,13 @@ def _sign(ports: Ports, caller: Caller, kind: _Kind, handoff: Handoff, reply: Re
 
 
 def _store(
-    turn: Turn, kind: _Kind, handoff: UUID, reply: Reply, signed: SdJwt
+    kind: _Kind, handoff: UUID, reply: Reply, signed: SdJwt, turn: Turn
 ) -> Mapping[str, Any]:
     found = _authorized(turn, handoff, {"conditions_accepted": reply.conditions is not None})
-    if kind.move in (Move.ACCEPT, Move.ACCEPT_PARTLY):
+    if kind.move in _ACCEPTANCES:
         _refuse_expired(turn, found)
     groups = frozenset(reply.groups) if reply.groups is not None else None
-    moved = move(found, kind.move, accepted_groups=groups)
+    moved = move(found, kind.move, turn.caller.organisation, groups=groups)
     answer = Answer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -381,7 +384,7 @@ def _detail(turn: Turn, handoff: Handoff) -> dict[str, Any]:
         "conditions": conditions(verified.claims),
         "routing": document.present(routing).compact(),
         "permitted": sorted(handoff.permitted),
-        "accepted_groups": sorted(handoff.accepted_groups) if handoff.accepted_groups else None,
+        "accepted_groups": handoff.accepted_groups and sorted(handoff.accepted_groups),
         "answers": [
             _shown_answer(turn, handoff, answer)
             for answer in turn.work.handoffs.answers(handoff.id)

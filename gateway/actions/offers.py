@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,14 @@ from gateway.actions.authorization import (
     Written,
     authorize,
     missing,
+    prepare,
     read,
     write,
 )
 from gateway.actions.cases import elements, find, organisation_uri, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
-from gateway.domain.case import ROUTING, Case, CaseState
+from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
@@ -83,7 +85,8 @@ class _Draft:
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str, Any]:
     """What an offer would give, and to whom; nothing is kept."""
-    draft = _drafted(ports, caller, case, offer)
+    request = Request("handoff.offer", offer.by)
+    draft = read(ports, caller, request, lambda turn: _draft(turn, case, offer))
     address = draft.inputs.address
     return {
         "case": str(case),
@@ -102,27 +105,11 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> 
     the policy's denials.
     """
     request = Request("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
-    draft = _drafted(ports, caller, case, wanted, request)
-    signed = _sign(ports, caller, wanted, draft)
-
-    def act(turn: Turn) -> Mapping[str, Any]:
-        return _offer(turn, case, wanted, draft, signed)
-
-    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
-        answer = turn.work.handoffs.answer_of(logged.event.id)
-        handoff = answer and turn.work.handoffs.get(answer.handoff)
-        if not answer or not handoff:
-            missing()
-        return _offered(handoff, answer, draft.withheld)
-
-    return write(ports, caller, request, act, again)
-
-
-def _drafted(
-    ports: Ports, caller: Caller, case: UUID, wanted: Offer, request: Request | None = None
-) -> _Draft:
-    asked = request or Request("handoff.offer", wanted.by)
-    return read(ports, caller, asked, lambda turn: _draft(turn, case, wanted))
+    draft = prepare(ports, caller, request, lambda turn: _draft(turn, case, wanted))
+    act = None
+    if draft is not None:
+        act = partial(_offer, case, wanted, draft, _sign(ports, caller, wanted, draft))
+    return write(ports, caller, request, act, partial(_offered_again, wanted))
 
 
 def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
@@ -134,16 +121,21 @@ def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
         raise Invalid((("/digests", "a digest does not belong to the case's current version"),))
-    asked = {
-        digest: part
-        for digest, part in parts.items()
-        if part.group in wanted.groups or digest in wanted.digests or part.name in ROUTING
-    }
+    asked = _selected(parts, wanted)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
     permitted, withheld = permit(turn.ports.policy, asked, inputs.originator, reader)
     if all(parts[digest].name in ROUTING for digest in permitted):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
     return _Draft(inputs, version, verified.content["urgency"], permitted, withheld)
+
+
+def _selected(parts: Mapping[str, Element], wanted: Offer) -> dict[str, Element]:
+    """The parts that were asked for, and those that say where a case belongs."""
+    return {
+        digest: part
+        for digest, part in parts.items()
+        if part.group in wanted.groups or digest in wanted.digests or part.name in ROUTING
+    }
 
 
 def _inputs(turn: Turn, case: Case, wanted: Offer) -> _Inputs:
@@ -192,7 +184,7 @@ def _authorize_offer(
 
 
 def _offer(
-    turn: Turn, case: UUID, wanted: Offer, draft: _Draft, signed: sd_jwt.SdJwt
+    case: UUID, wanted: Offer, draft: _Draft, signed: sd_jwt.SdJwt, turn: Turn
 ) -> Mapping[str, Any]:
     found, version = find(turn, case)
     inputs = _inputs(turn, found, wanted)
@@ -227,6 +219,18 @@ def _offer(
     turn.work.handoffs.add(handoff, answer)
     _record(turn, handoff, signed)
     return _offered(handoff, answer, draft.withheld)
+
+
+def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, Any]:
+    answer = turn.work.handoffs.answer_of(logged.event.id)
+    handoff = answer and turn.work.handoffs.get(answer.handoff)
+    version = handoff and turn.work.cases.version(handoff.case_digest)
+    if not answer or not handoff or not version:
+        missing()
+    parts = elements(sd_jwt.read_unverified(version.document), turn.organisation)
+    kept_back = _selected(parts, wanted).items()
+    withheld = {part.group for digest, part in kept_back if digest not in handoff.permitted}
+    return _offered(handoff, answer, tuple(withheld))
 
 
 def _record(turn: Turn, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
