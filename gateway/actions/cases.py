@@ -11,6 +11,7 @@ from gateway.actions.authorization import (
     Request,
     Turn,
     Written,
+    allows,
     authorize,
     missing,
     read,
@@ -128,8 +129,7 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
 
     def act(turn: Turn) -> Mapping[str, Any]:
         _, version = _authorized(turn, case)
-        document = sd_jwt.parse(version.document)
-        shown = [d.digest for d in document.disclosures]
+        shown = elements(sd_jwt.read_unverified(version.document), turn.organisation)
         originator = (Party(turn.caller.organisation, "originator"),)
         return open_content(
             turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
@@ -150,7 +150,8 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> dict[str, Any]:
     """The routing fields of one's own case; never its content."""
 
     def look(turn: Turn) -> dict[str, Any]:
-        return _view(*_authorized(turn, case))
+        found, version = _authorized(turn, case)
+        return _view(found, version, sd_jwt.read_unverified(version.document))
 
     return read(ports, caller, Request("case.read"), look)
 
@@ -160,11 +161,7 @@ def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> list[d
 
     def look(turn: Turn) -> list[dict[str, Any]]:
         found = turn.work.cases.page(caller.organisation, after, limit)
-        return [
-            _view(case, version)
-            for case in found
-            if (version := turn.work.cases.version(case.digest)) is not None
-        ]
+        return [view for case in found if (view := _view_in_list(turn, case)) is not None]
 
     return read(ports, caller, Request("case.read"), look)
 
@@ -395,9 +392,19 @@ def _authorized(turn: Turn, case: UUID) -> tuple[Case, CaseVersion]:
     return found, version
 
 
-def _view(case: Case, version: CaseVersion) -> dict[str, Any]:
+def _view_in_list(turn: Turn, case: Case) -> dict[str, Any] | None:
+    """The routing fields of one case of a list; None when policy keeps it back."""
+    version = turn.work.cases.version(case.digest)
+    if version is None:
+        return None
+    verified = sd_jwt.read_unverified(version.document)
+    seen = case_entity(view_of(verified, version, case.state, turn), turn.entity())
+    return _view(case, version, verified) if allows(turn, seen) else None
+
+
+def _view(case: Case, version: CaseVersion, verified: Verified) -> dict[str, Any]:
     """The routing fields of a case: where it is, under which conditions; nothing of content."""
-    content = sd_jwt.read_unverified(version.document).content
+    content = verified.content
     return {
         "case": str(case.id),
         "version": case.version,

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from gateway.actions.cases import elements
 from gateway.actions.ports import Policy
 from gateway.domain.case import Element
 from gateway.domain.decision import Entity, Question, Value, disclosure_entity
-from gateway.domain.marking import Marking, strictest
+from gateway.domain.marking import marking_of, strictest
+from gateway.domain.organisation import Organisation
+from gateway.evidence.sd_jwt import Placed, Verified
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,24 @@ def permit(
     return permitted, tuple(sorted(withheld))
 
 
-def under(parts: Mapping[str, Element], current: Marking) -> dict[str, Element]:
-    """The same parts, each at least as strict as the case's ``current`` marking."""
+def as_marked_today(
+    offered: Verified, current: Verified, originator: Organisation
+) -> dict[str, Element]:
+    """The parts of the version ``offered``, each under the strictest of its markings: its own
+    and those of the same element, or else of the whole case, in the ``current`` version."""
+    now = elements(current, originator)
+    markings = {_identity(part): now[part.digest].marking for part in current.placed}
+    case = marking_of(current.claims)
+    parts = elements(offered, originator)
     return {
-        digest: replace(part, marking=strictest((part.marking, current)))
-        for digest, part in parts.items()
+        part.digest: replace(
+            parts[part.digest],
+            marking=strictest((parts[part.digest].marking, markings.get(_identity(part), case))),
+        )
+        for part in offered.placed
     }
+
+
+def _identity(part: Placed) -> tuple[str, str]:
+    """What an element is in every version of its case: its array and its id."""
+    return part.name, part.value["id"] if part.in_array else ""

@@ -19,10 +19,10 @@ from gateway.actions.authorization import (
     write,
 )
 from gateway.actions.cases import elements, organisation_uri
-from gateway.actions.disclosure import Reader, permit, under
+from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
-from gateway.domain.case import ROUTING
+from gateway.domain.case import ROUTING, Element
 from gateway.domain.decision import Entity, Value, handoff_entity
 from gateway.domain.facts import Party
 from gateway.domain.handoff import (
@@ -34,11 +34,11 @@ from gateway.domain.handoff import (
     move,
     visible_code,
 )
-from gateway.domain.marking import conditions, marking_of
+from gateway.domain.marking import conditions
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import ConditionsDiffer, Invalid, Stale, WrongState
 from gateway.evidence import sd_jwt, statement
-from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.sd_jwt import SdJwt, Verified
 
 
 @dataclass(frozen=True)
@@ -204,41 +204,65 @@ def consult(ports: Ports, caller: Caller, key: str, handoff: UUID, opening: Open
     request = Request("case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()})
 
     def act(turn: Turn) -> Mapping[str, Any]:
-        found = _readable(turn, handoff)
-        version = _version(turn, found)
-        shown, withheld = _shown(turn, found, version)
+        content = _readable(turn, handoff)
+        shown, withheld = _shown(turn, content)
         return open_content(
             turn,
             opening,
-            version,
+            content.version,
             shown=shown,
             withheld=withheld,
-            handoff=found.id,
-            parties=_parties(found),
+            handoff=handoff,
+            parties=_parties(content.handoff),
         )
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
-        found = _readable(turn, handoff)
-        version = _version(turn, found)
+        content = _readable(turn, handoff)
+        shown, withheld = _shown(turn, content)
         consultation = turn.work.handoffs.consultation(logged.event.id)
-        now_shown, withheld = _shown(turn, found, version)
-        if consultation is None or set(consultation.shown) != set(now_shown):
+        if consultation is None or set(consultation.shown) != shown.keys():
             raise Stale("what may be shown has changed: consult again under a new key")
-        return presented(version, now_shown, withheld)
+        return presented(content.version, tuple(shown), withheld)
 
     return write(ports, caller, request, act, again)
 
 
-def _readable(turn: Turn, handoff: UUID) -> Handoff:
-    """The handoff, when its content may be opened now."""
-    found = _authorized(turn, handoff)
-    if found.state not in READABLE:
+@dataclass(frozen=True)
+class _Content:
+    """What a consultation is decided on: the version that was offered, and the case as it is."""
+
+    handoff: Handoff
+    version: CaseVersion
+    offered: Verified
+    current: Verified
+
+
+def _readable(turn: Turn, handoff: UUID) -> _Content:
+    """The content of a handoff, when it may be opened now."""
+    found = _party_to(turn, handoff)
+    turn.about = About(found.id, found.case_digest)
+    if turn.caller.organisation == found.recipient and found.state not in READABLE:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
+    _authorize(turn, found)
     _refuse_expired(turn, found)
-    erase_on = sd_jwt.read_unverified(_version(turn, found).document).claims["erase_on"]
+    content = _content(turn, found)
+    erase_on = min(v.claims["erase_on"] for v in (content.offered, content.current))
     if turn.now.date().isoformat() >= erase_on:
         raise WrongState("the case is past the day of its erasure")
-    return found
+    return content
+
+
+def _content(turn: Turn, handoff: Handoff) -> _Content:
+    version = _version(turn, handoff)
+    case = turn.work.cases.get(handoff.originator, handoff.case)
+    current = turn.work.cases.version(case.digest) if case else None
+    if current is None:
+        missing()
+    offered = sd_jwt.read_unverified(version.document)
+    same = current.digest == version.digest
+    return _Content(
+        handoff, version, offered, offered if same else sd_jwt.read_unverified(current.document)
+    )
 
 
 def _refuse_expired(turn: Turn, handoff: Handoff) -> None:
@@ -246,21 +270,14 @@ def _refuse_expired(turn: Turn, handoff: Handoff) -> None:
         raise WrongState("the offer has ended: ask its originator for a new one")
 
 
-def _shown(
-    turn: Turn, handoff: Handoff, version: CaseVersion
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The digests to show and the groups withheld: offered, accepted, and permitted today.
+def _shown(turn: Turn, content: _Content) -> tuple[dict[str, Element], tuple[str, ...]]:
+    """The parts to show and the groups withheld: offered, accepted, and permitted today.
 
     Decided on the strictest of the markings when offered and now (contracts.md 5).
     """
+    handoff = content.handoff
     originator = _organisation(turn, handoff.originator)
-    verified = sd_jwt.read_unverified(version.document)
-    case = turn.work.cases.get(handoff.originator, handoff.case)
-    current = turn.work.cases.version(case.digest) if case else None
-    if current is None:
-        missing()
-    now = marking_of(sd_jwt.read_unverified(current.document).claims)
-    parts = under(elements(verified, originator), now)
+    parts = as_marked_today(content.offered, content.current, originator)
     taken = {
         digest: part
         for digest, part in parts.items()
@@ -268,7 +285,8 @@ def _shown(
         and (handoff.accepted_groups is None or part.group in handoff.accepted_groups)
     }
     reader = Reader(turn.entity(), handoff.address.competence, handoff.purpose)
-    shown, _ = permit(turn.ports.policy, taken, turn.entity(originator), reader)
+    permitted, _ = permit(turn.ports.policy, taken, turn.entity(originator), reader)
+    shown = {digest: parts[digest] for digest in permitted}
     kept_back = {part.group for digest, part in parts.items() if digest not in shown}
     return shown, tuple(sorted(kept_back))
 

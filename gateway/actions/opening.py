@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gateway.actions.authorization import About, Turn
 from gateway.actions.ports import CaseVersion, Consultation
+from gateway.domain.case import Element
 from gateway.domain.facts import Detail, Party
 from gateway.evidence import sd_jwt, statement
 
@@ -40,16 +41,17 @@ def open_content(
     opening: Opening,
     version: CaseVersion,
     *,
-    shown: Sequence[str],
+    shown: Mapping[str, Element],
     withheld: Sequence[str],
     handoff: UUID | None,
     parties: tuple[Party, ...],
 ) -> Mapping[str, Any]:
-    """Record the consultation of the digests ``shown``, and give their presentation.
+    """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
 
     ``withheld`` names the groups of which something was kept back.
     """
     reader = turn.caller.organisation
+    groups = {part.group for part in shown.values()}
     turn.about = About(handoff=handoff, case_digest=version.digest)
     turn.work.handoffs.add_consultation(
         Consultation(turn.event, reader, handoff, version.digest, tuple(sorted(shown)))
@@ -57,10 +59,10 @@ def open_content(
     turn.record(
         parties,
         Detail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
-        Detail("groups", tuple(sorted(withheld)), frozenset({reader})),
+        Detail("groups", tuple(sorted(groups)), frozenset({reader})),
         package=statement.package(shown),
     )
-    return presented(version, shown, withheld)
+    return presented(version, tuple(shown), withheld)
 
 
 def presented(
