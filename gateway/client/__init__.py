@@ -1,0 +1,41 @@
+"""The partner's side of the gateway: one `Gateway` per system, its requests safe to repeat.
+
+Every answer is checked before it is believed: receipts against the log's pinned key, documents
+against their signers' keys, the log against what it showed before. Nothing is discovered: address,
+certificates and keys come from the connection file alone.
+"""
+
+from gateway.client.connection import Connection
+from gateway.client.exchange import Written
+from gateway.client.failures import (
+    ClientError,
+    LogForked,
+    NotTrusted,
+    Problem,
+    ReceiptMismatch,
+    Refused,
+    SettingsError,
+    TokenRefused,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from gateway.client.gateway import Entry, Gateway, Opened, Resent
+
+__all__ = [
+    "ClientError",
+    "Connection",
+    "Entry",
+    "Gateway",
+    "LogForked",
+    "NotTrusted",
+    "Opened",
+    "Problem",
+    "ReceiptMismatch",
+    "Refused",
+    "Resent",
+    "SettingsError",
+    "TokenRefused",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "Written",
+]

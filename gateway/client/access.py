@@ -1,0 +1,90 @@
+"""The access token of this system: asked for over mTLS, bound to its certificate, renewed in time.
+
+Client credentials with `tls_client_auth` (RFC 8705 2.1): the certificate of the connection is the
+credential. The token lives in memory alone.
+"""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from gateway.client.failures import TokenRefused, Unavailable, UnexpectedAnswer
+from gateway.client.line import Line, Message, Reply
+from gateway.evidence import canonical
+
+RENEW_BEFORE = timedelta(seconds=30)
+"""A token this near to its end is not used any more: the request may take as long."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*", re.ASCII)  # RFC 6750 2.1
+_ERROR = re.compile(r"[a-z_]{1,60}", re.ASCII)
+_INVALID_TOKEN = re.compile(r'\berror="?invalid_token\b', re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    renew_at: datetime
+
+
+class Access:
+    """Adds the token to messages; threads may share it."""
+
+    def __init__(self, line: Line, client_id: str, now: Callable[[], datetime]) -> None:
+        """Nothing is asked before the first message."""
+        self._line, self._client_id, self._now = line, client_id, now
+        self._token: _Token | None = None
+        self._lock = threading.Lock()
+
+    def send(self, message: Message) -> Reply:
+        """Send with the token; with a new one, once, when the gateway knows it no longer."""
+        token = self._valid(None)
+        reply = self._line.send(_bearing(message, token))
+        if reply.status == 401 and _INVALID_TOKEN.search(reply.headers.get("www-authenticate", "")):
+            reply = self._line.send(_bearing(message, self._valid(token)))
+        return reply
+
+    def _valid(self, rejected: str | None) -> str:
+        """The token in use, or a new one when there is none, it ends soon, or is ``rejected``."""
+        with self._lock:
+            token = self._token
+            if token is None or self._now() >= token.renew_at or token.text == rejected:
+                self._token = token = self._ask()
+            return token.text
+
+    def _ask(self) -> _Token:
+        asked_at = self._now()
+        form = {"grant_type": "client_credentials", "client_id": self._client_id}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        reply = self._line.send(
+            Message("POST", "/oauth/token", urlencode(form).encode("ascii"), headers)
+        )
+        members = _members(reply)
+        if reply.status >= 500:
+            raise Unavailable("the gateway gives no access tokens at present: ask again later")
+        if reply.status != 200:
+            error = members.get("error")
+            known = isinstance(error, str) and _ERROR.fullmatch(error)
+            raise TokenRefused(str(error) if known else f"status {reply.status}")
+        text, kind, life = (members.get(n) for n in ("access_token", "token_type", "expires_in"))
+        if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+            raise UnexpectedAnswer("the gateway's token is not of the form that tokens have")
+        if str(kind).lower() != "bearer" or type(life) is not int or life <= 0:
+            raise UnexpectedAnswer("the gateway's token has no kind or no life that we know")
+        ends = asked_at + timedelta(seconds=life)
+        # A token with a very short life is used for the first half of it.
+        return _Token(text, max(ends - RENEW_BEFORE, asked_at + timedelta(seconds=life) / 2))
+
+
+def _bearing(message: Message, token: str) -> Message:
+    return replace(message, headers={**message.headers, "Authorization": f"Bearer {token}"})
+
+
+def _members(reply: Reply) -> dict[str, object]:
+    try:
+        members = canonical.decode(reply.body)
+    except ValueError:
+        members = None
+    return members if isinstance(members, dict) else {}

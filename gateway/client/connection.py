@@ -1,0 +1,231 @@
+"""The connection file: where the gateway is, who this system is, and which keys it believes.
+
+A TOML file without secrets; what it names (certificate, key, keys to verify with) lies beside it.
+"""
+
+import json
+import re
+import ssl
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gateway.client.failures import SettingsError
+from gateway.domain.organisation import SLUG, system_of
+from gateway.evidence import canonical
+from gateway.evidence.signature import PublicKey, public_keys
+from gateway.evidence.trust import Trust
+from gateway.ledger.note import ED25519, NoteError, VerificationKey
+
+MAX_FILE_BYTES = 1024 * 1024
+"""No file that a connection names comes near; it bounds what a wrong path costs."""
+
+_ORIGIN = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
+)
+
+_REQUIRED: Mapping[str, str] = {
+    "partners": "the address of the partners' interface, https://host:port",
+    "issuer": "the gateway's public address, https://host:port",
+    "client_id": "this system's name, <organisation>.<system>",
+    "certificate": "the file of this system's certificate (PEM)",
+    "key": "the file of its private key (PEM, readable by its owner alone)",
+    "ca": "the file of the gateway's root certificate (PEM)",
+    "log_key": "the log's verifier key, one line",
+    "attest_keys": "the file of the gateway's attestation keys (JWK set)",
+}
+_OPTIONAL: Mapping[str, str] = {
+    "organisation_keys": "a folder with the members' own document keys, <organisation>.json",
+    "state": "the file that remembers the newest checkpoint of the log",
+    "spool": "the folder that keeps each write until it is answered; it holds case content",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
+
+    ``trust`` holds the pinned keys. ``state`` and ``spool`` are None where not wanted.
+    """
+
+    partners: str
+    issuer: str
+    client_id: str
+    certificate: Path
+    key: Path
+    ca: Path
+    trust: Trust
+    state: Path | None = None
+    spool: Path | None = None
+
+    @classmethod
+    def read(cls, file: Path) -> "Connection":
+        """Read a connection file; SettingsError names each setting that is missing or wrong.
+
+        Paths in it are relative to the file.
+        """
+        values = _values(file)
+        paths = {name: file.parent / values[name] for name in values if name in _PATHS}
+        log_key = _log_key(file, values["log_key"])
+        return cls(
+            partners=_origin(file, "partners", values["partners"]),
+            issuer=_origin(file, "issuer", values["issuer"]),
+            client_id=_client_id(file, values["client_id"]),
+            certificate=paths["certificate"],
+            key=paths["key"],
+            ca=paths["ca"],
+            trust=Trust(
+                log_keys=(log_key,),
+                origins=(log_key.name,),
+                gateway_keys=read_keys(paths["attest_keys"]),
+                organisations=read_organisation_keys(paths.get("organisation_keys")),
+            ),
+            state=paths.get("state"),
+            spool=paths.get("spool"),
+        )
+
+    @property
+    def organisation(self) -> str:
+        """The organisation in whose name this system acts."""
+        return self.client_id.partition(".")[0]
+
+    @property
+    def log_key(self) -> VerificationKey:
+        """The one key whose checkpoints count."""
+        return self.trust.log_keys[0]
+
+    def tls(self) -> ssl.SSLContext:
+        """The settings of every connection: TLS 1.3, our certificate, the gateway's root alone.
+
+        The system's own list of authorities is never asked (TLS3). SettingsError when a file
+        cannot be used.
+        """
+        _refuse_shared(self.key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        try:
+            context.load_verify_locations(cafile=self.ca)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"{self.ca} is no file of certificates in PEM: put the gateway's root there"
+            ) from error
+        try:
+            context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"{self.certificate} and {self.key} are not a certificate and its key in PEM"
+            ) from error
+        return context
+
+
+_PATHS = frozenset(
+    {"certificate", "key", "ca", "attest_keys", "organisation_keys", "state", "spool"}
+)
+
+
+def read_keys(file: Path) -> dict[str, PublicKey]:
+    """Read a JWK set of public keys by key id; SettingsError when the file holds none."""
+    try:
+        return public_keys(canonical.decode(read_file(file)))
+    except ValueError as error:
+        raise SettingsError(f"{file} is no JWK set of public keys: {error}") from None
+
+
+def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:
+    """Read `<organisation>.json` for each organisation; none without a folder."""
+    if folder is None or not folder.is_dir():
+        return {}
+    files = sorted(folder.glob("*.json"))
+    return {file.stem: read_keys(file) for file in files if SLUG.fullmatch(file.stem)}
+
+
+def read_file(file: Path) -> bytes:
+    """Read a small file; SettingsError when that cannot be done."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise SettingsError(f"{file} is longer than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def render(values: Mapping[str, str]) -> str:
+    """Write a connection file with a comment for each setting; what is unknown stays empty.
+
+    ``values`` are settings by name; others than the known ones are a KeyError.
+    """
+    known = {**_REQUIRED, **_OPTIONAL}
+    given = dict.fromkeys(known, "") | {name: values[name] for name in values if known[name]}
+    lines = [
+        "# How this system reaches its gateway. No secret stands here; keep the key's file so."
+    ]
+    for name, about in known.items():
+        off = "# " if name in _OPTIONAL and not given[name] else ""
+        lines += ["", f"# {about[0].upper()}{about[1:]}.", f"{off}{name} = {_quoted(given[name])}"]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: str) -> str:
+    # A JSON string of printable text is a basic string of TOML too.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _values(file: Path) -> dict[str, str]:
+    try:
+        found: dict[str, Any] = tomllib.loads(read_file(file).decode("utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from None
+    unknown = sorted(found.keys() - _REQUIRED.keys() - _OPTIONAL.keys())
+    if unknown:
+        raise SettingsError(f"{file} has settings that do not exist: {', '.join(unknown)}")
+    for name, value in found.items():
+        if not isinstance(value, str) or not value.isprintable():
+            raise SettingsError(f"{file}: {name} must be text in quotes, without line breaks")
+    missing = [f"{name} ({about})" for name, about in _REQUIRED.items() if not found.get(name)]
+    if missing:
+        raise SettingsError(
+            f"{file} lacks {'; '.join(missing)}: the gateway's operator gives what you do not have"
+        )
+    return {name: value for name, value in found.items() if value}
+
+
+def _origin(file: Path, name: str, value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise SettingsError(f"{file}: {name} must be https://host or https://host:port, no more")
+    return value
+
+
+def _client_id(file: Path, value: str) -> str:
+    if system_of(value) is None:
+        raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
+    return value
+
+
+def _log_key(file: Path, value: str) -> VerificationKey:
+    try:
+        key = VerificationKey.parse(value)
+    except NoteError as error:
+        raise SettingsError(f"{file}: log_key is not a verifier key of a log: {error}") from None
+    if key.kind != ED25519:
+        raise SettingsError(f"{file}: log_key must be of the kind Ed25519")
+    return key
+
+
+def _refuse_shared(key: Path) -> None:
+    try:
+        mode = key.stat().st_mode
+    except OSError as error:
+        raise SettingsError(f"{key} cannot be read: {error.strerror}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(f"{key} is open to others: run chmod 600 {key}")
+
+
+def _no_passphrase() -> NoReturn:
+    # OpenSSL would ask on the terminal, in the middle of a program.
+    raise SettingsError("the private key has a passphrase: a system's key is used unattended")

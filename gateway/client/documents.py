@@ -1,0 +1,197 @@
+"""The signed documents in the gateway's answers, verified and compared with what was asked.
+
+The gateway signs in a partner's name (contracts.md 7): so what it signed is read again, and an
+offer or an answer that says something else than its author asked for is not let through.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.client.connection import Connection
+from gateway.client.failures import ReceiptMismatch
+from gateway.domain import case as cases
+from gateway.domain.handoff import Move
+from gateway.domain.marking import conditions
+from gateway.domain.organisation import competence_key
+from gateway.evidence import sd_jwt, statement
+from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.statement import (
+    ANSWER_TYP,
+    CASE_TYP,
+    OFFER_TYP,
+    Answer,
+    Offer,
+    StatementError,
+)
+from gateway.evidence.trust import Signed, open_document
+
+KINDS: Mapping[str, str] = {
+    "handoff.accept": "acceptance",
+    "handoff.refuse": "refusal",
+    "handoff.redirect": "redirection",
+    "handoff.outcome": "outcome",
+    "handoff.withdraw": "withdrawal",
+    "handoff.close": "closure",
+}
+"""What the statement of each answering action is called."""
+
+_KIND_OF_MOVE: Mapping[str, str] = {
+    Move.ACCEPT: "acceptance",
+    Move.ACCEPT_PARTLY: "acceptance",
+    Move.REFUSE: "refusal",
+    Move.REDIRECT: "redirection",
+    Move.OUTCOME: "outcome",
+    Move.WITHDRAW: "withdrawal",
+    Move.CLOSE: "closure",
+}
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A verified offer: the signed document and its claims."""
+
+    signed: Signed
+    offer: Offer
+
+
+def open_ours(text: Any, typ: str, connection: Connection) -> Signed:
+    """Verify a document of this gateway; ReceiptMismatch when it is none, or not for it."""
+    try:
+        if not isinstance(text, str):
+            raise DocumentError("it is missing")
+        signed = open_document(sd_jwt.parse(text), typ, connection.trust)
+        claims = signed.verified.claims
+        if claims.get("aud") != connection.issuer:
+            raise DocumentError("it is for another gateway")
+        if signed.attested and claims.get("iss") != connection.issuer:
+            raise DocumentError("it is attested by another gateway")
+    except (DocumentError, StatementError) as error:
+        raise ReceiptMismatch(f"a document in the answer does not verify: {error}") from None
+    return signed
+
+
+def open_offer(text: Any, connection: Connection) -> Offered:
+    """Verify an offer and read its claims."""
+    signed = open_ours(text, OFFER_TYP, connection)
+    try:
+        return Offered(signed, statement.read_offer(signed.verified))
+    except StatementError as error:
+        raise ReceiptMismatch(f"the offer cannot be read: {error}") from None
+
+
+def open_answer(text: Any, connection: Connection) -> tuple[Signed, Answer]:
+    """Verify the statement of an answer and read its claims."""
+    signed = open_ours(text, ANSWER_TYP, connection)
+    try:
+        return signed, statement.read_answer(signed.verified)
+    except StatementError as error:
+        raise ReceiptMismatch(f"an answer's statement cannot be read: {error}") from None
+
+
+def check_case(text: Any, asked: Mapping[str, Any], connection: Connection) -> Signed:
+    """The document that was signed for a submitted case says exactly what was submitted."""
+    signed = open_ours(text, CASE_TYP, connection)
+    require(signed.author == connection.organisation, "the case is signed for somebody else")
+    content = {name: value for name, value in asked["content"].items() if value != []}
+    read = cases.content_of(sd_jwt.unfold(signed.verified))
+    require(read == content, "the signed case is not the one that was submitted")
+    return signed
+
+
+def check_offer(text: Any, asked: Mapping[str, Any], connection: Connection) -> Offered:
+    """The offer that was signed is the one that was asked for."""
+    offered = open_offer(text, connection)
+    offer, said = offered.offer, offered.signed.verified.content
+    addressed = asked["to"]
+    if "organisation" in addressed:
+        require(
+            offer.recipient == addressed["organisation"] and offer.competence is None,
+            "the offer is made to somebody else",
+        )
+    else:
+        wanted = addressed["competence"]
+        key = competence_key("receive", wanted["matter"], wanted["territory"])
+        require(offer.competence == key, "the offer is made to another competence")
+    require(offer.author == connection.organisation, "the offer is signed for somebody else")
+    require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
+    until = asked.get("until")
+    ends = None if until is None else int(datetime.fromisoformat(until).timestamp())
+    require(said.get("until") == ends, "the offer ends at another time")
+    for name in ("purpose", "by", "note"):
+        require(said.get(name) == asked.get(name), f"the offer states another {name}")
+    return offered
+
+
+def check_answer(
+    text: Any, action: str, asked: Mapping[str, Any], connection: Connection
+) -> tuple[Signed, Answer]:
+    """The statement that was signed says what was asked, all of it and no more."""
+    signed, answer = open_answer(text, connection)
+    require(answer.author == connection.organisation, "the answer is signed for somebody else")
+    require(answer.kind == KINDS[action], "the answer is of another kind")
+    said = {placed.name: placed.value for placed in signed.verified.placed}
+    require(said == asked, "the answer that was signed does not say what was asked")
+    return signed, answer
+
+
+def check_view(view: Mapping[str, Any], connection: Connection) -> Offered:
+    """A handoff as the gateway shows it: each part against the signed document behind it."""
+    offered = _first(view.get("answers"), connection)
+    offer = offered.offer
+    parties = (view.get("originator"), view.get("recipient"), view.get("competence"))
+    require(
+        parties == (offer.author, offer.recipient, offer.competence)
+        and view.get("handoff") == str(offer.handoff)
+        and view.get("case_digest") == offer.case_digest
+        and view.get("permitted") == sorted(offer.disclosures),
+        "the handoff is not shown as it was offered",
+    )
+    routing = open_ours(view.get("routing"), CASE_TYP, connection)
+    check_presentation(routing, offer)
+    require(
+        view.get("conditions") == conditions(routing.verified.claims),
+        "the conditions shown are not those that the case states",
+    )
+    for shown in view["answers"][1:]:
+        _check_shown_answer(shown, offered, connection)
+    return offered
+
+
+def check_presentation(case: Signed, offer: Offer) -> None:
+    """A presentation is of the version that was offered, and shows nothing beyond the offer."""
+    require(case.document.digest == offer.case_digest, "the case shown is another version")
+    require(case.author == offer.author, "the case shown is by somebody else")
+    require(shown_digests(case) <= offer.disclosures, "the case shows more than its offer names")
+
+
+def shown_digests(case: Signed) -> frozenset[str]:
+    """The digests of the parts that a presentation shows."""
+    return frozenset(placed.digest for placed in case.verified.placed)
+
+
+def _first(answers: Any, connection: Connection) -> Offered:
+    well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
+    require(well_formed and bool(answers), "the handoff is shown without its offer")
+    return open_offer(answers[0].get("statement"), connection)
+
+
+def _check_shown_answer(shown: Mapping[str, Any], offered: Offered, connection: Connection) -> None:
+    _, answer = open_answer(shown.get("statement"), connection)
+    offer = offered.offer
+    bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package)
+    expected = (offer.handoff, offer.case_digest, offered.signed.document.digest, offer.package)
+    require(bound == expected, "an answer shown is not about this handoff")
+    named = (_KIND_OF_MOVE.get(str(shown.get("kind"))), shown.get("author"))
+    require(named == (answer.kind, answer.author), "an answer is shown as something else")
+    party = offer.author if answer.kind == "withdrawal" else offer.recipient
+    require(answer.author == party, "an answer is not by the party that may give it")
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raise ReceiptMismatch with one sentence unless something holds."""
+    if not holds:
+        raise ReceiptMismatch(
+            f"{otherwise}: do not rely on this answer, keep it, and ask the gateway's operator"
+        )

@@ -1,0 +1,123 @@
+"""Everything that can go wrong between a partner and its gateway, one class and sentence each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.evidence import receipt as receipts
+from gateway.evidence.receipt import Receipt
+
+
+class ClientError(Exception):
+    """A request did not come to a good end; the message is one sentence that says what to do."""
+
+
+class SettingsError(ClientError):
+    """The connection file, or a file that it names, cannot be used; nothing was sent."""
+
+
+class NotTrusted(ClientError):
+    """No connection was made: one side does not accept the other's certificate."""
+
+
+class Unavailable(ClientError):
+    """The gateway gave no answer, also after retries: whether a write was done is not known.
+
+    Ask again with the same idempotency key; `Gateway.resume` does so for what was kept on disk.
+    """
+
+
+class TokenRefused(ClientError):
+    """The gateway gives this system no access token. ``error`` is OAuth's code (RFC 6749 5.2)."""
+
+    def __init__(self, error: str) -> None:
+        """Name the code, and what a partner can do about it."""
+        super().__init__(
+            f"the gateway gives this system no access token ({error}): check that the certificate "
+            "is in force and that the client id is its own, then ask the gateway's operator"
+        )
+        self.error = error
+
+
+class UnexpectedAnswer(ClientError):
+    """The answer is not of the gateway's interface: a redirection, too long, or no JSON of ours."""
+
+
+class ReceiptMismatch(ClientError):
+    """The gateway answered, but its evidence does not confirm what was asked.
+
+    What was asked may have been done. Keep the answer, and ask the operator and an auditor.
+    """
+
+
+class LogForked(ClientError):
+    """The log showed a history that contradicts what it showed before.
+
+    ``notes`` are the two signed checkpoints (the known one first): together they are the proof.
+    """
+
+    def __init__(self, message: str, notes: tuple[str, str]) -> None:
+        """Keep the proof with the sentence."""
+        super().__init__(message)
+        self.notes = notes
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A refusal as the gateway words it (RFC 9457); ``slug`` is the last part of its type.
+
+    ``errors`` are pairs of JSON pointer and sentence; ``rules`` the policies that refused, where
+    they may be named; ``receipt`` is there when the refusal is an event in the log.
+    """
+
+    slug: str
+    title: str
+    status: int
+    detail: str = ""
+    instance: str = ""
+    errors: tuple[tuple[str, str], ...] = ()
+    rules: tuple[str, ...] = ()
+    receipt: Receipt | None = None
+
+    @classmethod
+    def read(cls, members: Mapping[str, Any], status: int) -> "Problem":
+        """Read a problem document; what is malformed in it is left out, for it only explains.
+
+        Raises receipt.NotAReceipt when it carries a receipt that is none.
+        """
+        kind, errors, rules = (members.get(n) for n in ("type", "errors", "rules"))
+        carried = members.get("receipt")
+        return cls(
+            slug=_text(kind).rpartition("/")[2] or "about:blank",
+            title=_text(members.get("title")) or f"status {status}",
+            status=status,
+            detail=_text(members.get("detail")),
+            instance=_text(members.get("instance")),
+            errors=tuple(
+                (_text(e.get("pointer")), _text(e.get("message")))
+                for e in (errors if isinstance(errors, list) else ())
+                if isinstance(e, Mapping)
+            ),
+            rules=tuple(_text(rule) for rule in (rules if isinstance(rules, list) else ())),
+            receipt=None if carried is None else receipts.from_json(carried),
+        )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+class Refused(ClientError):
+    """The gateway said no, for good: nothing was done. Mend the request before asking again."""
+
+    def __init__(self, problem: Problem) -> None:
+        """The message is the problem's detail, or its title where there is none."""
+        super().__init__(problem.detail or problem.title)
+        self.problem = problem
+        self.slug = problem.slug
+        self.status = problem.status
+        self.title = problem.title
+        self.detail = problem.detail
+        self.errors = problem.errors
+        self.rules = problem.rules
+        self.receipt = problem.receipt

@@ -1,0 +1,515 @@
+"""`Gateway`: what a partner's system asks of its gateway, one method for each action of the policy.
+
+Every write has an idempotency key and may be repeated, by the client itself or by `resume`; it
+returns only when the log's receipt for it holds.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from gateway.client import confirmation, documents
+from gateway.client.access import Access
+from gateway.client.connection import Connection
+from gateway.client.documents import Offered, require
+from gateway.client.exchange import Exchange, Written, granted, list_of, members_of, next_page
+from gateway.client.failures import Refused, UnexpectedAnswer
+from gateway.client.line import Line, Message, clock_difference
+from gateway.client.spool import Spool, Write
+from gateway.domain.case import content_of
+from gateway.domain.organisation import SLUG
+from gateway.evidence import bundle, sd_jwt, statement
+from gateway.evidence.bundle import Bundle
+from gateway.evidence.receipt import Confirmed, Receipt
+from gateway.evidence.statement import CASE_TYP
+from gateway.evidence.verdict import verify_bundle
+
+Progress = Callable[[int, int], None]
+"""Told how many parts of how many are done."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Content that a consultation opened.
+
+    ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
+    ``withheld`` the groups of which something was kept back, ``assurance`` attested or signed.
+    """
+
+    content: Mapping[str, Any]
+    presentation: str
+    author: str
+    assurance: str
+    withheld: tuple[str, ...]
+    written: Written
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event of this organisation's own: its place in the stream, and its receipt."""
+
+    pseq: int
+    event: UUID
+    receipt: Receipt
+    confirmed: Confirmed
+
+
+@dataclass(frozen=True)
+class Resent:
+    """A kept write that was sent again, and how it ended: written, or refused for good."""
+
+    write: Write
+    written: Written | None = None
+    refused: Refused | None = None
+
+
+class Gateway:
+    """A partner's system at its gateway. Use it in a ``with`` block; threads may share it.
+
+    Every method that asks something raises Refused for a "no", and the other ClientErrors; after
+    any but Refused a write may have been done: `resume` it, do not ask anew.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Callable[[], datetime],
+        ids: Callable[[], UUID],
+        store_before_send: Path | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
+
+        ``clock`` gives aware times, ``ids`` UUIDv7s. ``store_before_send`` is a folder that keeps
+        each write until it is answered (consultations not: nobody would be there to read).
+        ``transport`` stands in for sockets and TLS in tests.
+        """
+        self.connection = connection
+        self._now, self._ids = clock, ids
+        self._line = Line(connection, clock, sleep, transport)
+        self._exchange = Exchange(
+            connection,
+            Access(self._line, connection.client_id, clock),
+            ids,
+            Spool(store_before_send) if store_before_send else None,
+        )
+
+    def __enter__(self) -> Self:
+        """Begin; the first request connects."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self._line.hang_up()
+
+    # --- who is there ---
+
+    def greet(self) -> float | None:
+        """Ask the gateway who it is, without a token; how far its clock is ahead, in seconds.
+
+        None when the answer has no time. Raises UnexpectedAnswer when the protected resource is
+        not the one of the connection file (RFC 9728 3.3).
+        """
+        reply = self._line.send(Message("GET", "/.well-known/oauth-protected-resource"))
+        told = members_of(granted(reply))
+        servers = told.get("authorization_servers")
+        if told.get("resource") != self.connection.partners or servers != [self.connection.issuer]:
+            raise UnexpectedAnswer(
+                "the gateway there is not the one of the connection file: check its addresses"
+            )
+        return clock_difference(reply, self._now())
+
+    def whoami(self) -> dict[str, Any]:
+        """This system as the gateway sees it: organisation, scopes, certificates, legal date."""
+        return self._exchange.read("directory.read", "/whoami")
+
+    def organisations(self) -> Iterator[dict[str, Any]]:
+        """The directory, page by page as it is iterated."""
+        return self._exchange.items("directory.read", "/organisations")
+
+    def organisation(self, slug: str) -> dict[str, Any]:
+        """One organisation of the directory; ValueError for what is no organisation id."""
+        if not SLUG.fullmatch(slug):
+            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+        return self._exchange.read("directory.read", f"/organisations/{slug}")
+
+    # --- one's own cases ---
+
+    def submit(
+        self,
+        content: Mapping[str, Any],
+        by: str,
+        clearance: Mapping[str, Any] | None = None,
+    ) -> Written:
+        """Hand in a case (its JSON, version 1); ``clearance`` names who assessed and cleared it."""
+        asked = {"by": by, "content": content, "clearance": clearance}
+        return self._write("case.submit", "/cases", asked)
+
+    def revise(
+        self,
+        content: Mapping[str, Any],
+        by: str,
+        clearance: Mapping[str, Any] | None = None,
+    ) -> Written:
+        """Hand in the next version of a case, which names the one before it in ``prev``."""
+        asked = {"by": by, "content": content, "clearance": clearance}
+        return self._write("case.submit", f"/cases/{_id(content['case'])}/versions", asked)
+
+    def assess(
+        self, case: UUID | str, by: str, confirms: Sequence[str] = (), reason: str | None = None
+    ) -> Written:
+        """A person stands for the classification, and for each match of a machine (R18)."""
+        asked = {"by": by, "confirms": list(confirms), "reason": reason}
+        return self._write("case.assess", f"/cases/{_id(case)}/assessment", asked)
+
+    def clear(self, case: UUID | str, by: str, reason: str | None = None) -> Written:
+        """Another person releases the case for sharing."""
+        asked = {"by": by, "reason": reason}
+        return self._write("case.clear", f"/cases/{_id(case)}/clearance", asked)
+
+    def close_case(self, case: UUID | str, by: str, reason: str | None = None) -> Written:
+        """End the work on a case; none of its handoffs may be open."""
+        asked = {"by": by, "reason": reason}
+        return self._write("case.close", f"/cases/{_id(case)}/closure", asked)
+
+    def cases(self) -> Iterator[dict[str, Any]]:
+        """One's own cases by id, routing fields only, page by page as they are iterated."""
+        return self._exchange.items("case.read", "/cases")
+
+    def case(self, case: UUID | str) -> dict[str, Any]:
+        """The routing fields of one's own case."""
+        return self._exchange.read("case.read", f"/cases/{_id(case)}")
+
+    def consult_case(self, case: UUID | str, by: str, reason_code: str, reason: str) -> Opened:
+        """Open the content of one's own case; an event with person and reason."""
+        asked = {"by": by, "reason_code": reason_code, "reason": reason}
+        written = self._write("case.consult", f"/cases/{_id(case)}/consultations", asked)
+        opened = self._opened(written)
+        require(opened.content.get("case") == _id(case), "the case opened is another one")
+        require(opened.author == self.connection.organisation, "the case opened is not our own")
+        return opened
+
+    # --- offering ---
+
+    def preview(
+        self,
+        case: UUID | str,
+        by: str,
+        *,
+        purpose: Sequence[str],
+        organisation: str | None = None,
+        competence: tuple[str, str] | None = None,
+        groups: Sequence[str] = (),
+        digests: Sequence[str] = (),
+        until: datetime | None = None,
+        note: str | None = None,
+    ) -> dict[str, Any]:
+        """What an offer would give, and to whom; nothing is kept. Arguments as for `offer`."""
+        asked = _offer(
+            by=by,
+            purpose=purpose,
+            organisation=organisation,
+            competence=competence,
+            groups=groups,
+            digests=digests,
+            until=until,
+            note=note,
+        )
+        asked = {"case": _id(case), **asked}
+        return self._exchange.read("handoff.offer", "/handoffs/preview", asked)
+
+    def offer(
+        self,
+        case: UUID | str,
+        by: str,
+        *,
+        purpose: Sequence[str],
+        organisation: str | None = None,
+        competence: tuple[str, str] | None = None,
+        groups: Sequence[str] = (),
+        digests: Sequence[str] = (),
+        until: datetime | None = None,
+        note: str | None = None,
+        handoff: UUID | str | None = None,
+    ) -> Written:
+        """Offer a cleared case to an organisation, or to a competence (matter, territory).
+
+        ``groups`` and ``digests`` select its parts and add up; ``until`` (an aware time) ends the
+        offer. The handoff's id is made here unless given. ValueError unless there is exactly one
+        of organisation and competence.
+        """
+        name = _id(handoff or self._ids())
+        asked = _offer(
+            by=by,
+            purpose=purpose,
+            organisation=organisation,
+            competence=competence,
+            groups=groups,
+            digests=digests,
+            until=until,
+            note=note,
+        )
+        path = f"/cases/{_id(case)}/handoffs"
+        return self._write("handoff.offer", path, {"handoff": name, **asked}, name)
+
+    # --- handoffs ---
+
+    def inbox(self, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """The handoffs received, oldest first, page by page as they are iterated."""
+        return self._box("in", state)
+
+    def outbox(self, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """The handoffs sent, oldest first, page by page as they are iterated."""
+        return self._box("out", state)
+
+    def handoff(self, handoff: UUID | str) -> dict[str, Any]:
+        """A handoff with its offer, conditions and answers, each verified; never content."""
+        return self._view(handoff)[0]
+
+    def accept(
+        self, view: Mapping[str, Any], by: str, groups: Sequence[str] | None = None
+    ) -> Written:
+        """Take a case on under the conditions that `handoff` returned in ``view``.
+
+        ``groups`` are the parts taken on, when not all are.
+        """
+        asked = {"by": by, "conditions": view["conditions"], "groups": _listed(groups)}
+        return self._answer("handoff.accept", view["handoff"], "acceptance", asked)
+
+    def refuse(self, handoff: UUID | str, by: str, reason: str) -> Written:
+        """Decline a case, or give it back."""
+        return self._answer("handoff.refuse", handoff, "refusal", {"by": by, "reason": reason})
+
+    def redirect(self, handoff: UUID | str, by: str, reason: str, to: str | None = None) -> Written:
+        """Send the originator to another office."""
+        asked = {"by": by, "reason": reason, "to": to}
+        return self._answer("handoff.redirect", handoff, "redirection", asked)
+
+    def outcome(
+        self,
+        handoff: UUID | str,
+        by: str,
+        code: str,
+        *,
+        items: Sequence[str] | None = None,
+        note: str | None = None,
+        evidence_ref: str | None = None,
+        reason: str | None = None,
+    ) -> Written:
+        """Tell what came of the case; further outcomes may follow."""
+        asked = {
+            "by": by,
+            "code": code,
+            "items": _listed(items),
+            "note": note,
+            "evidence_ref": evidence_ref,
+            "reason": reason,
+        }
+        return self._answer("handoff.outcome", handoff, "outcomes", asked)
+
+    def withdraw(self, handoff: UUID | str, by: str, reason: str) -> Written:
+        """Take an offer back."""
+        return self._answer("handoff.withdraw", handoff, "withdrawal", {"by": by, "reason": reason})
+
+    def close(self, handoff: UUID | str, by: str, reason: str | None = None) -> Written:
+        """End the work on a handoff that was received."""
+        return self._answer("handoff.close", handoff, "closure", {"by": by, "reason": reason})
+
+    def consult(self, handoff: UUID | str, by: str, reason_code: str, reason: str) -> Opened:
+        """Open the content of an accepted handoff; an event with person and reason.
+
+        The presentation is verified, and shows nothing that the signed offer does not name.
+        """
+        return self._consult(handoff, self._view(handoff)[1], by, reason_code, reason)
+
+    # --- evidence ---
+
+    def events(self, after: int = 0) -> Iterator[Entry]:
+        """This organisation's own events after a place in its stream, each receipt verified.
+
+        Raises ReceiptMismatch when one is missing between ``after`` and the stream's head.
+        """
+        path: str | None = f"/events?after={int(after)}"
+        while path:
+            before = self._exchange.newest()
+            page = self._exchange.read("events.read", path)
+            for item in list_of(page, "events"):
+                after = after + 1
+                entry = self._entry(item, after)
+                self._exchange.observe(entry.receipt, before)
+                yield entry
+            path = next_page(page, path)
+            require(
+                bool(path) or page.get("head") == after,
+                "the end of the stream of events is missing",
+            )
+
+    def receipt(self, event: UUID | str) -> Entry:
+        """The receipt of one event that concerns this organisation, verified."""
+        before = self._exchange.newest()
+        members = self._exchange.read("receipt.read", f"/receipts/{_id(event)}")
+        found = confirmation.read_receipt(members)
+        confirmed = confirmation.confirm_event(_id(event), found, self.connection)
+        self._exchange.observe(found, before)
+        place = confirmation.own_place(confirmed, self.connection) or 0
+        return Entry(place, UUID(_id(event)), found, confirmed)
+
+    def export(
+        self,
+        handoff: UUID | str,
+        by: str | None = None,
+        reason: str | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> bytes:
+        """All that this organisation can prove about a handoff, as the file that verify reads.
+
+        With ``by`` and ``reason`` the content is in it, by a consultation of reason code
+        ``export``; without, only the routing fields are. The file is verified before it is
+        returned; ReceiptMismatch when it fails.
+        """
+        view, offered = self._view(handoff)
+        events = [answer["event"] for answer in view["answers"]]
+        case, consultations = view["routing"], []
+        if by is not None and reason is not None:
+            opened = self._export_content(view, offered, by, reason)
+            case, consultations = opened.presentation, [opened.written.receipt]
+        receipts = []
+        for number, event in enumerate(events, start=1):
+            receipts.append(self.receipt(event).receipt)
+            if progress:
+                progress(number, len(events))
+        offer, *answers = (str(answer["statement"]) for answer in view["answers"])
+        data = bundle.encode(Bundle(case, offer, tuple(answers), (*receipts, *consultations)))
+        verdict = verify_bundle(data, self.connection.trust)
+        require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
+        return data
+
+    def resume(self) -> Iterator[Resent]:
+        """Send again what was kept before sending and never answered, oldest first.
+
+        Stops with the first ClientError other than a refusal; what is left is kept.
+        """
+        for write in self._exchange.waiting():
+            try:
+                yield Resent(write, written=self._exchange.send(write))
+            except Refused as refused:
+                yield Resent(write, refused=refused)
+
+    # --- how ---
+
+    def _write(
+        self, action: str, path: str, asked: Mapping[str, Any], handoff: str | None = None
+    ) -> Written:
+        return self._exchange.write(action, path, asked, handoff)
+
+    def _answer(
+        self, action: str, handoff: UUID | str, noun: str, asked: Mapping[str, Any]
+    ) -> Written:
+        return self._write(action, f"/handoffs/{_id(handoff)}/{noun}", asked, _id(handoff))
+
+    def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], Offered]:
+        view = self._exchange.read("handoff.read", f"/handoffs/{_id(handoff)}")
+        require(view.get("handoff") == _id(handoff), "the handoff shown is another one")
+        return view, documents.check_view(view, self.connection)
+
+    def _consult(
+        self, handoff: UUID | str, offered: Offered, by: str, reason_code: str, reason: str
+    ) -> Opened:
+        asked = {"by": by, "reason_code": reason_code, "reason": reason}
+        path = f"/handoffs/{_id(handoff)}/consultations"
+        return self._opened(self._write("case.consult", path, asked, _id(handoff)), offered)
+
+    def _opened(self, written: Written, offered: Offered | None = None) -> Opened:
+        """A consultation's content, once presentation, receipt and offer fit together."""
+        result, event = written.result, written.confirmed.event
+        case = documents.open_ours(result.get("presentation"), CASE_TYP, self.connection)
+        if offered is not None:
+            documents.check_presentation(case, offered.offer)
+        package = statement.package(documents.shown_digests(case))
+        require(event.get("package") == package, "the receipt is for another set of parts")
+        require(
+            event.get("case_digest") == case.document.digest,
+            "the receipt is for another version of the case",
+        )
+        return Opened(
+            content=content_of(sd_jwt.unfold(case.verified)),
+            presentation=case.document.compact(),
+            author=case.author,
+            assurance="attested" if case.attested else "signed",
+            withheld=tuple(str(group) for group in list_of(result, "withheld")),
+            written=written,
+        )
+
+    def _export_content(
+        self, view: Mapping[str, Any], offered: Offered, by: str, reason: str
+    ) -> Opened:
+        if offered.offer.author != self.connection.organisation:
+            return self._consult(view["handoff"], offered, by, "export", reason)
+        return self.consult_case(view["case"], by, "export", reason)
+
+    def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:
+        wanted = f"&state={quote(state)}" if state else ""
+        return self._exchange.items("handoff.read", f"/handoffs?box={box}{wanted}")
+
+    def _entry(self, item: Any, place: int) -> Entry:
+        well_formed = isinstance(item, dict) and item.get("pseq") == place
+        require(well_formed, f"number {place} of the stream of events is missing")
+        found = confirmation.read_receipt(item.get("receipt"))
+        confirmed = confirmation.confirm_event(str(item.get("event")), found, self.connection)
+        own = confirmation.own_place(confirmed, self.connection)
+        require(own == place, f"number {place} of the stream of events is another event")
+        return Entry(place, UUID(confirmed.event["id"]), found, confirmed)
+
+
+def _offer(
+    *,
+    by: str,
+    purpose: Sequence[str],
+    organisation: str | None,
+    competence: tuple[str, str] | None,
+    groups: Sequence[str],
+    digests: Sequence[str],
+    until: datetime | None,
+    note: str | None,
+) -> dict[str, Any]:
+    if (organisation is None) == (competence is None):
+        raise ValueError("an offer is to an organisation or to a competence, one of the two")
+    if until is not None and until.tzinfo is None:
+        raise ValueError("the end of an offer is a time with its zone")
+    to: dict[str, Any] = {"organisation": organisation}
+    if competence is not None:
+        to = {"competence": {"matter": competence[0], "territory": competence[1]}}
+    return {
+        "by": by,
+        "to": to,
+        "groups": list(groups) or None,
+        "digests": list(digests) or None,
+        "purpose": list(purpose),
+        "until": until and until.isoformat(),
+        "note": note,
+    }
+
+
+def _listed(values: Sequence[str] | None) -> list[str] | None:
+    return None if values is None else list(values)
+
+
+def _id(value: Any) -> str:
+    """A UUID in its one spelling; ValueError for anything else."""
+    return str(value if isinstance(value, UUID) else UUID(str(value)))

@@ -1,0 +1,122 @@
+"""Writes on their way, kept on disk until they are answered, so that a crash loses none.
+
+One file for each write, named by its idempotency key (UUIDv7: names sort by time). It holds the
+exact request, so case content too: folder 0700, files 0600, gone when the answer is there.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.client.failures import SettingsError
+from gateway.domain.facts import EVENTS
+from gateway.evidence import canonical
+
+MAX_BYTES = 1024 * 1024
+"""Four times the longest request body, which the JSON of this file may escape."""
+
+_KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Write:
+    """A request that changes something: ``action`` is the policy's name for it.
+
+    ``handoff`` is the id that its event must name, None where it must name none. ``body`` is the
+    exact text that is sent, now and at every retry.
+    """
+
+    action: str
+    path: str
+    key: str
+    body: str
+    handoff: str | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The members of the body."""
+        members: dict[str, Any] = json.loads(self.body)
+        return members
+
+
+class Spool:
+    """A folder of writes without an answer."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder; it is made, for its owner alone, when it is missing."""
+        self._folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"{folder} cannot be made: {error.strerror}") from error
+
+    def keep(self, write: Write) -> None:
+        """Put a write on disk, whole or not at all, before it is sent."""
+        target = self._file(write.key)
+        part = target.with_suffix(".part")
+        try:
+            part.unlink(missing_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(json.dumps(asdict(write), ensure_ascii=True).encode("ascii"))
+                file.flush()
+                os.fsync(descriptor)
+            part.replace(target)
+            self._sync()
+        except OSError as error:
+            raise SettingsError(
+                f"the write cannot be kept in {self._folder} ({error.strerror}): nothing was sent"
+            ) from error
+
+    def drop(self, key: str) -> None:
+        """Forget a write that is answered."""
+        with contextlib.suppress(FileNotFoundError):
+            self._file(key).unlink()
+
+    def waiting(self) -> Iterator[Write]:
+        """The writes without an answer, oldest first; SettingsError for a file that is none."""
+        for file in sorted(self._folder.glob("*.json")):
+            with contextlib.suppress(FileNotFoundError):  # another process just got its answer
+                yield _read(file)
+
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
+
+    def _sync(self) -> None:
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read(file: Path) -> Write:
+    with file.open("rb") as opened:
+        data = opened.read(MAX_BYTES)
+    try:
+        write = _write_of(canonical.decode(data))
+    except ValueError:
+        write = None
+    if write is None or write.key != file.stem:
+        raise SettingsError(f"{file} is not a write of this client: move it away, then go on")
+    return write
+
+
+def _write_of(members: Any) -> Write | None:
+    fields = {"action", "path", "key", "body", "handoff"}
+    if not isinstance(members, dict) or members.keys() != fields:
+        return None
+    handoff = members["handoff"]
+    if not all(isinstance(members[name], str) for name in fields - {"handoff"}):
+        return None
+    if not (handoff is None or isinstance(handoff, str)):
+        return None
+    write = Write(**members)
+    asked = canonical.decode(write.body.encode(), fractions=True)
+    known = write.action in EVENTS and write.path.startswith("/") and _KEY.fullmatch(write.key)
+    return write if known and isinstance(asked, dict) else None
