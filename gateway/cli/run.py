@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from gateway import maintenance, serving, wiring
 from gateway.config import Config, ConfigError, host_and_port
 from gateway.keys import KeyFileError
-from gateway.serving import Listener, ProcessSpec, Supervisor, TlsFiles
+from gateway.serving import ProcessSpec, Supervisor
 
 PARTS = ("public", "partners", "deliver", "maintain")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
@@ -89,9 +89,20 @@ def _answers(config: Config, part: str) -> bool:
 
 
 def _listen(config: Config, part: str) -> NoReturn:
-    from gateway.assembly import partner_app, public_app  # noqa: PLC0415
+    from gateway import apps  # noqa: PLC0415 - the other parts work without a web framework
 
-    raise NotImplementedError(partner_app, public_app)
+    opened: list[wiring.Gateway] = []
+
+    def make() -> Any:
+        # In each worker: connections and locks do not survive a fork (evidence.md L31).
+        opened.append(wiring.connect(config))
+        return apps.make_app(apps.Part(part), opened[0])
+
+    def let_go() -> None:
+        for gateway in opened:
+            gateway.close()
+
+    serving.serve(make, apps.listener(apps.Part(part), config, let_go))
 
 
 def _maintain(config: Config, *, once: bool) -> None:
@@ -122,29 +133,3 @@ def _until_stopped(work: Callable[[Callable[[float], bool]], None]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     work(stopped.wait)
-
-
-def listener(config: Config, part: str, on_exit: Callable[[], None]) -> Listener:
-    """The listener of a part, with its TLS files and limits."""
-    public = part == "public"
-    bind = config.public_bind if public else config.partners_bind
-    tls = None
-    if not bind.startswith("unix:"):
-        tls = (
-            TlsFiles(config.server / maintenance.PUBLIC_CERTIFICATE)
-            if public
-            else TlsFiles(
-                config.server / maintenance.PARTNERS_CERTIFICATE,
-                config.published / "ca-chain.pem",
-                config.published / "crl.pem",
-            )
-        )
-    return Listener(
-        name=part,
-        bind=bind,
-        tls=tls,
-        workers=config.workers,
-        threads=config.threads,
-        deadline=config.request_deadline,
-        on_worker_exit=on_exit,
-    )

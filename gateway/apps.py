@@ -1,0 +1,84 @@
+"""The two apps of a gateway, each with its listener: what `casegate run` and wsgi.py serve."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+
+from flask import Flask
+
+from gateway import maintenance, wiring
+from gateway.config import Config
+from gateway.keys import jwk_set
+from gateway.pki import (
+    CHAIN_FILE,
+    CRL_FILE,
+    CertificateRefused,
+    ClientGate,
+    HeaderRefused,
+    PeerSource,
+)
+from gateway.serving import Listener, TlsFiles
+from gateway.web.app import create_partner_app, create_public_app
+from gateway.web.gate import Gate
+from gateway.web.security_log import SecurityLog
+
+
+class Part(StrEnum):
+    """The two audiences of the network, each with its own app and address."""
+
+    PUBLIC = "public"
+    PARTNERS = "partners"
+
+
+def make_app(part: Part, gateway: wiring.Gateway) -> Flask:
+    """The app of one audience."""
+    create = create_public_app if part is Part.PUBLIC else create_partner_app
+    return create(gate(part, gateway))
+
+
+def gate(part: Part, gateway: wiring.Gateway) -> Gate:
+    """What an app is built from."""
+    config, keys = gateway.config, gateway.keys
+    bind = config.public_bind if part is Part.PUBLIC else config.partners_bind
+    clients = ClientGate(config.published / CHAIN_FILE)
+    return Gate(
+        ports=gateway.ports,
+        partners_url=config.partners_url,
+        tokens=keys.token.current,
+        token_keys=keys.token.jwks(),
+        attest_keys=keys.attest.jwks(),
+        event_keys=keys.event.jwks(),
+        log_key=keys.log.vkey,
+        peer_der=PeerSource.for_bind(bind).der,
+        header_refused=HeaderRefused,
+        check_peer=clients.check,
+        certificate_refused=CertificateRefused,
+        published=config.published,
+        log=SecurityLog(sys.stderr, wiring.now),
+        token_seconds=config.token_seconds,
+        body_bytes=config.body_bytes,
+    )
+
+
+def listener(part: Part, config: Config, on_worker_exit: Callable[[], None]) -> Listener:
+    """The listener of an app: its address, TLS files and limits."""
+    bind = config.public_bind if part is Part.PUBLIC else config.partners_bind
+    return Listener(
+        name=part,
+        bind=bind,
+        tls=None if bind.startswith("unix:") else _tls_files(part, config),
+        workers=config.workers,
+        threads=config.threads,
+        deadline=config.request_deadline,
+        on_worker_exit=on_worker_exit,
+    )
+
+
+def _tls_files(part: Part, config: Config) -> TlsFiles:
+    if part is Part.PUBLIC:
+        return TlsFiles(config.server / maintenance.PUBLIC_CERTIFICATE)
+    return TlsFiles(
+        config.server / maintenance.PARTNERS_CERTIFICATE,
+        config.published / CHAIN_FILE,
+        config.published / CRL_FILE,
+    )

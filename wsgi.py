@@ -1,0 +1,27 @@
+"""WSGI entry points for other servers: `wsgi:partners()` and `wsgi:public()`.
+
+The operator's folder is the working folder, or the one named by CASEGATE_FOLDER. `casegate run`
+is the usual way: it brings TLS, deadlines and supervision along.
+"""
+
+import os
+from pathlib import Path
+
+from flask import Flask
+
+from gateway import apps, wiring
+
+
+def partners() -> Flask:
+    """The partners' app; behind anything but a unix socket it needs TLS with client certificates."""
+    return _make(apps.Part.PARTNERS)
+
+
+def public() -> Flask:
+    """The public app."""
+    return _make(apps.Part.PUBLIC)
+
+
+def _make(part: apps.Part) -> Flask:
+    folder = Path(os.environ.get("CASEGATE_FOLDER", ".")).absolute()
+    return apps.make_app(part, wiring.connect(wiring.load_config(folder)))
