@@ -13,7 +13,7 @@ from gateway import apps, wiring
 
 
 def partners() -> Flask:
-    """The partners' app; behind anything but a unix socket it needs TLS with client certificates."""
+    """The partners' app: over TLS with client certificates, or a unix socket behind a proxy."""
     return _make(apps.Part.PARTNERS)
 
 

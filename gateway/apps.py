@@ -8,7 +8,6 @@ from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
-from gateway.keys import jwk_set
 from gateway.pki import (
     CHAIN_FILE,
     CRL_FILE,
