@@ -89,6 +89,7 @@ class Turn:
     today: LegalDay
     event: UUID
     about: About = About()
+    rules: tuple[str, ...] = ()
     known: dict[str, Organisation] = field(default_factory=dict)
 
     def find(self, slug: str) -> Organisation | None:
@@ -113,8 +114,13 @@ class Turn:
         package: str | None = None,
         statement_sha256: str | None = None,
     ) -> None:
-        """Record that the request was done; who asked stays with the asking organisation."""
+        """Record that the request was done, and by which rules.
+
+        Who asked, and the rules, stay with the asking organisation (and auditors).
+        """
         typ, operation = EVENTS[self.request.action]
+        own = frozenset({self.caller.organisation})
+        rules = (Detail("rules", self.rules, own),) if self.rules else ()
         self.work.log.record(
             Fact(
                 id=self.event,
@@ -122,7 +128,7 @@ class Turn:
                 operation=operation,
                 result=Result.ALLOWED,
                 parties=parties,
-                details=(*asked_by(self.request, self.caller), *details),
+                details=(*asked_by(self.request, self.caller), *rules, *details),
                 handoff=self.about.handoff,
                 case_digest=self.about.case_digest,
                 package=package,
@@ -179,6 +185,7 @@ def authorize(
         Question(turn.entity(), action or turn.request.action, resource, context or {})
     )
     if decision.allowed:
+        turn.rules = decision.rules
         return decision
     if decision.tell == "caller":
         raise _Denied(
