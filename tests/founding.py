@@ -29,7 +29,7 @@ from gateway.actions.opening import Opening
 from gateway.actions.ports import Caller, Head, LegalDay, Logged, Mode, Ports, Work
 from gateway.cedar import CedarPolicy, policy_folder
 from gateway.domain.case import GROUPS
-from gateway.domain.organisation import Person
+from gateway.domain.organisation import SCOPES, Person
 from gateway.domain.refusals import Refusal
 from gateway.evidence import approval, canonical, event, receipt, signature
 from gateway.evidence.receipt import Confirmed, Receipt
@@ -49,17 +49,6 @@ FINGERPRINT_KEY = bytes(range(32))
 HOTLINE, ABROAD, OCRVP, OFMIN = "point-de-contact", "hotline-abroad", "ocrvp", "ofmin"
 ORGANISATIONS = (HOTLINE, ABROAD, OCRVP, OFMIN)
 DESK = "desk"
-SCOPES = frozenset(
-    {
-        "directory.read",
-        "cases.write",
-        "cases.read",
-        "handoffs.offer",
-        "handoffs.read",
-        "handoffs.answer",
-        "admin",
-    }
-)
 ALICE, BENOIT = "a-martin", "b-dubois"
 """The two administrators; people of nowhere."""
 
@@ -267,7 +256,7 @@ class Founded:
 
 def caller(organisation: str) -> Caller:
     """The desk of an organisation, as an authenticated caller."""
-    return Caller(organisation, DESK, SCOPES)
+    return Caller(organisation, DESK, frozenset(SCOPES))
 
 
 def founded(
