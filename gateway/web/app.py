@@ -1,0 +1,48 @@
+"""The two apps, each for its listener: partners with a certificate, and anybody."""
+
+from collections.abc import Callable
+
+from flask import Flask, g
+
+from gateway.web import listeners, openapi, problems
+from gateway.web.answers import harden
+from gateway.web.endpoint import register, register_unauthenticated
+from gateway.web.gate import Gate
+from gateway.web.oauth import TokenServer
+from gateway.web.tokens import Tokens
+
+
+def create_partner_app(gate: Gate) -> Flask:
+    """The app of the listener that demands a client certificate: token endpoint and API."""
+    app = _create(gate)
+    tokens = Tokens(gate)
+    register(app, listeners.PARTNERS, gate, tokens)
+    register_unauthenticated(app, listeners.PARTNERS_OPEN, gate)
+    register_unauthenticated(app, listeners.TOKEN, TokenServer(gate, tokens))
+    return app
+
+
+def create_public_app(gate: Gate) -> Flask:
+    """The app of the listener without client certificates: nothing in it changes anything."""
+    app = _create(gate)
+    register_unauthenticated(app, (*listeners.PUBLIC, *openapi.ENDPOINTS), gate)
+    return app
+
+
+def _create(gate: Gate) -> Flask:
+    app = Flask(__name__, static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = gate.body_bytes
+    app.url_map.merge_slashes = False  # one address, one spelling; nothing is redirected
+    app.before_request(_name_request(gate))
+    app.after_request(harden)
+    problems.install(app, gate)
+    return app
+
+
+def _name_request(gate: Gate) -> Callable[[], None]:
+    """Give each request an id, for the security log and for whoever asks about an answer."""
+
+    def name_request() -> None:
+        g.request_id = str(gate.ports.new_id())
+
+    return name_request

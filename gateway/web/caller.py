@@ -1,0 +1,85 @@
+"""Who calls: the connection's certificate, then the token bound to it, then the registry.
+
+The order is that of access.md 4.4, for each request: certificate, token, binding, registry, scope.
+"""
+
+import hmac
+import re
+
+from flask import Request, g
+
+from gateway.actions.authentication import authenticate
+from gateway.actions.ports import Caller
+from gateway.web.gate import Gate, Peer
+from gateway.web.inputs import Malformed, read_pairs
+from gateway.web.problems import (
+    InsufficientScope,
+    NoCredentials,
+    PeerRefused,
+    ProxyHeaderRefused,
+    TokenRefused,
+    TwoTokens,
+)
+from gateway.web.tokens import Tokens
+
+ANY_SCOPE = "any"
+"""Declared by an endpoint that every authenticated system may use: its own events."""
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE)  # RFC 6750 2.1
+
+
+def peer_of(gate: Gate, request: Request) -> Peer | None:
+    """The client of the connection, its certificate checked; None when it showed none.
+
+    Raises PeerRefused, and ProxyHeaderRefused for a header that may not be believed.
+    """
+    try:
+        der = gate.peer_der(request.environ)
+    except gate.header_refused as error:
+        raise ProxyHeaderRefused(str(error)) from None
+    if der is None:
+        return None
+    try:
+        peer = gate.check_peer(der, gate.ports.now())
+    except gate.certificate_refused as error:
+        raise PeerRefused(str(error)) from None
+    g.thumbprint = peer.thumbprint
+    return peer
+
+
+def identify(gate: Gate, tokens: Tokens, request: Request, scope: str) -> Caller:
+    """The system behind a request, with its scopes of this moment.
+
+    Raises the refusals of `problems` and NotAuthenticated. ``scope`` may be ANY_SCOPE.
+    """
+    peer = peer_of(gate, request)
+    token = tokens.read(_bearer(request))
+    if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
+        raise TokenRefused("the token is bound to another certificate than the connection's")
+    system = authenticate(gate.ports, token.client_id, peer.thumbprint, peer.san_uris)  # RS5
+    scopes = token.scopes & system.scopes
+    if scope != ANY_SCOPE and scope not in scopes:
+        raise InsufficientScope(scope)
+    return Caller(system.organisation, system.name, scopes)
+
+
+def _bearer(request: Request) -> str:
+    """The token, from the header alone (RS1); NoCredentials when there is none (RS3)."""
+    if request.query_string:
+        _refuse_in_query(request.query_string)
+    sent = request.headers.get("Authorization")
+    found = _BEARER.fullmatch(sent or "")
+    if found:
+        return found[1]
+    if sent and sent.lower().startswith("bearer"):
+        raise TokenRefused("the token is not of the form that tokens have")
+    raise NoCredentials("send an access token in the Authorization header")
+
+
+def _refuse_in_query(query: bytes) -> None:
+    try:
+        fields = read_pairs(query)
+    except ValueError:
+        raise Malformed("the query cannot be read, or gives a field twice") from None
+    if "access_token" in fields:
+        raise TwoTokens("send the access token in the Authorization header alone")

@@ -1,0 +1,170 @@
+"""Endpoints as values: each declares who may call it, for which action and scope, what it takes.
+
+Nothing is served that is not declared so: the apps, the OpenAPI document and the tests all read
+the same declarations. The docstring of the view is the documentation of the endpoint.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, request
+from marshmallow import Schema
+
+from gateway.actions.authorization import Written
+from gateway.actions.ports import Caller, Ports
+from gateway.web.answers import json_response, written
+from gateway.web.caller import identify
+from gateway.web.gate import Gate
+from gateway.web.inputs import read_json, read_key, read_query
+from gateway.web.tokens import Tokens
+
+NOTHING = Schema()
+"""Takes no field: a query on an endpoint that has none is a mistake worth telling."""
+
+
+class Access(StrEnum):
+    """Who may call an endpoint."""
+
+    TOKEN = "token"  # noqa: S105 - a name, not a secret: a system with a bound token
+    CERTIFICATE = "certificate"  # a client certificate; the endpoint itself judges whose
+    ANYBODY = "anybody"  # whoever reaches the listener
+
+
+class Call(NamedTuple):
+    """An authenticated call whose parts were checked: what a view gets."""
+
+    ports: Ports
+    caller: Caller
+    key: str
+    body: Mapping[str, Any]
+    query: Mapping[str, Any]
+
+    def do(self, action: Callable[..., Written], *args: Any) -> Written:
+        """Do a write under the call's retry key."""
+        return action(self.ports, self.caller, self.key, *args)
+
+    def ask(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Look something up."""
+        return action(self.ports, self.caller, *args, **kwargs)
+
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one address.
+
+    ``path`` is a rule of Flask. ``action`` is the policy's, ``scope`` the token's; both are None
+    unless ``access`` is TOKEN. ``writes`` says that a retry key is needed and that the answer is
+    a result with its receipt. ``media`` is what a good answer is, with ``status``.
+    """
+
+    method: str
+    path: str
+    view: View
+    access: Access
+    action: str | None = None
+    scope: str | None = None
+    body: Schema | None = None
+    query: Schema = NOTHING
+    writes: bool = False
+    status: int = 200
+    media: tuple[str, ...] = ("application/json",)
+
+    @property
+    def name(self) -> str:
+        """Unique among all endpoints: the file and the function."""
+        return f"{self.view.__module__.rpartition('.')[2]}_{self.view.__name__}"
+
+    @property
+    def about(self) -> str:
+        """What the endpoint does, in a sentence or more."""
+        return self.view.__doc__ or ""
+
+
+def endpoint(
+    rule: str,
+    *,
+    action: str,
+    scope: str,
+    body: Schema | None = None,
+    query: Schema = NOTHING,
+    writes: bool = False,
+    status: int = 200,
+    media: tuple[str, ...] = ("application/json",),
+) -> Callable[[View], Endpoint]:
+    """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
+
+    The view takes a Call and the parts of the path, and returns a dict, a Written or a Response.
+    """
+    method, _, path = rule.partition(" ")
+
+    def declare(view: View) -> Endpoint:
+        return Endpoint(
+            method, path, view, Access.TOKEN, action, scope, body, query, writes, status, media
+        )
+
+    return declare
+
+
+def unauthenticated(
+    rule: str,
+    *,
+    media: str = "application/json",
+    access: Access = Access.ANYBODY,
+) -> Callable[[View], Endpoint]:
+    """Declare an endpoint that asks for no token; its view gets what its app is registered with."""
+    method, _, path = rule.partition(" ")
+
+    def declare(view: View) -> Endpoint:
+        return Endpoint(method, path, view, access, media=(media,))
+
+    return declare
+
+
+def register(app: Flask, endpoints: Iterable[Endpoint], gate: Gate, tokens: Tokens) -> None:
+    """Serve endpoints for systems with a token."""
+    for one in endpoints:
+        _add(app, one, partial(_serve, one, gate, tokens))
+
+
+def register_unauthenticated(app: Flask, endpoints: Iterable[Endpoint], context: Any) -> None:
+    """Serve endpoints that ask for no token; each view gets ``context`` first."""
+    for one in endpoints:
+        _add(app, one, partial(one.view, context))
+
+
+def declared(app: Flask) -> dict[str, Endpoint]:
+    """The endpoints of an app, by the name under which the app serves them."""
+    return app.extensions.setdefault("casegate.endpoints", {})
+
+
+def _add(app: Flask, one: Endpoint, view: Callable[..., Any]) -> None:
+    declared(app)[one.name] = one
+    app.add_url_rule(
+        one.path,
+        one.name,
+        view,
+        methods=[one.method],
+        provide_automatic_options=False,
+    )
+
+
+def _serve(one: Endpoint, gate: Gate, tokens: Tokens, **path: Any) -> Response:
+    """Authenticate, then read what came, then let the view translate it."""
+    caller = identify(gate, tokens, request, one.scope or "")
+    key = read_key(request) if one.writes else ""
+    query: Mapping[str, Any] = {}
+    if request.query_string or one.query is not NOTHING:
+        query = one.query.load(read_query(request))
+    body = one.body.load(read_json(request)) if one.body is not None else {}
+    answer = one.view(Call(gate.ports, caller, key, body, query), **path)
+    if isinstance(answer, Response):
+        return answer
+    if isinstance(answer, Written):
+        answer = written(answer)
+    return json_response(answer, one.status)

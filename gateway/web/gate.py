@@ -1,0 +1,61 @@
+"""What the apps are built from: everything that the web asks of the other parts, in one value."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gateway.actions.ports import Ports
+from gateway.evidence.sd_jwt import Signer
+from gateway.web.security_log import SecurityLog
+
+TOKEN_SECONDS = 300
+BODY_BYTES = 256 * 1024
+
+JwkSet = Mapping[str, Sequence[Mapping[str, str]]]
+"""A JWK set (RFC 7517 section 5) of public keys: ``{"keys": [...]}``."""
+
+
+class Peer(Protocol):
+    """The client of a connection, as its checked certificate says."""
+
+    @property
+    def thumbprint(self) -> str:
+        """RFC 8705's x5t#S256: SHA-256 over the DER, unpadded base64url."""
+
+    @property
+    def san_uris(self) -> tuple[str, ...]:
+        """Its names."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One listener's parts. The issuer, the clock and the ids are those of ``ports``.
+
+    ``peer_der`` takes a WSGI environ and gives the client's certificate in DER, or None; it
+    raises ``header_refused`` where a proxy's header may not be believed. ``check_peer`` takes
+    the DER and the time, and raises ``certificate_refused``. ``published`` is the folder with
+    the authorities' certificates and revocation lists, read when asked for: others renew it.
+    """
+
+    ports: Ports
+    partners_url: str
+    tokens: Signer
+    token_keys: JwkSet
+    attest_keys: JwkSet
+    event_keys: JwkSet
+    log_key: str
+    peer_der: Callable[[Mapping[str, Any]], bytes | None]
+    header_refused: type[Exception]
+    check_peer: Callable[[bytes, datetime], Peer]
+    certificate_refused: type[Exception]
+    published: Path
+    log: SecurityLog
+    token_seconds: int = TOKEN_SECONDS
+    body_bytes: int = BODY_BYTES
+
+    @property
+    def issuer(self) -> str:
+        """The public URL: issuer of tokens and documents."""
+        return self.ports.issuer

@@ -1,0 +1,79 @@
+"""Read what a request carries, strictly: one spelling, one value, nothing that is not asked for."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Request
+
+from gateway.domain.refusals import Refusal
+from gateway.evidence import canonical
+
+MAX_FIELDS = 32
+"""Fields of a form or a query; the longest of ours has six."""
+
+_JSON = re.compile(r"application/json(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.IGNORECASE)
+_KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
+
+
+class Malformed(Refusal):
+    """The request cannot be read in exactly one way."""
+
+
+class WrongMedia(Refusal):
+    """The body is not of the one type that the endpoint takes."""
+
+
+class KeyRequired(Refusal):
+    """A write came without its retry key."""
+
+
+def read_json(request: Request) -> Any:
+    """The body as JSON with one meaning for every reader (see ``canonical.decode``).
+
+    Raises WrongMedia and Malformed; the body's size is bounded by the app.
+    """
+    if not _JSON.fullmatch(request.headers.get("Content-Type", "")):
+        raise WrongMedia("send the body as application/json")
+    try:
+        return canonical.decode(request.get_data(cache=False))
+    except UnicodeError:
+        raise Malformed("the body is not UTF-8, or holds half a character") from None
+    except ValueError as error:
+        raise Malformed(f"the body is not JSON as we read it: {error}") from None
+
+
+def read_pairs(data: bytes) -> dict[str, str]:
+    """The fields of a form or a query, each at most once; those without a value are left out.
+
+    RFC 6749 section 3.2 says both. Raises ValueError for anything else.
+    """
+    if not data:
+        return {}
+    pairs = parse_qsl(
+        data.decode("ascii"),
+        keep_blank_values=True,
+        strict_parsing=True,
+        errors="strict",
+        max_num_fields=MAX_FIELDS,
+    )
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field is given twice")
+    return {name: value for name, value in fields.items() if value}
+
+
+def read_query(request: Request) -> dict[str, str]:
+    """The fields of the query; Malformed when they cannot be read in one way."""
+    try:
+        return read_pairs(request.query_string)
+    except ValueError:
+        raise Malformed("the query cannot be read, or gives a field twice") from None
+
+
+def read_key(request: Request) -> str:
+    """The retry key of a write (header ``Idempotency-Key``); KeyRequired when it has none."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not _KEY.fullmatch(key):
+        raise KeyRequired("send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~")
+    return key

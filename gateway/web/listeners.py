@@ -1,0 +1,29 @@
+"""Which endpoints each listener serves."""
+
+from gateway.web import metadata, oauth
+from gateway.web.endpoint import Endpoint
+from gateway.web.partners import cases, directory, events, handoffs
+from gateway.web.public import certificates, keys, log, pages
+
+PARTNERS: tuple[Endpoint, ...] = (
+    *directory.ENDPOINTS,
+    *cases.ENDPOINTS,
+    *handoffs.ENDPOINTS,
+    *events.ENDPOINTS,
+)
+"""Everything that a system with a token may call."""
+
+PARTNERS_OPEN: tuple[Endpoint, ...] = (*metadata.PARTNERS, log.health)
+"""What the partners' listener answers without a token; TLS there demands a certificate."""
+
+TOKEN: tuple[Endpoint, ...] = oauth.ENDPOINTS
+"""Where a certificate becomes a token, on the partners' listener."""
+
+PUBLIC: tuple[Endpoint, ...] = (
+    *metadata.PUBLIC,
+    *keys.ENDPOINTS,
+    *log.ENDPOINTS,
+    *certificates.ENDPOINTS,
+    *pages.ENDPOINTS,
+)
+"""What anybody may read; the description of all this is added by the app."""

@@ -1,0 +1,64 @@
+"""What clients find out by themselves: the two metadata documents (RFC 8414, RFC 9728)."""
+
+from typing import Any
+
+from flask import Response
+
+from gateway.domain.organisation import SCOPES
+from gateway.web.answers import json_response
+from gateway.web.endpoint import unauthenticated
+from gateway.web.gate import Gate
+from gateway.web.oauth import GRANT, METHOD
+
+KEPT = {"Cache-Control": "public, max-age=900"}
+"""15 minutes: much shorter than the day for which a next key is published before its use (M4)."""
+
+
+def server_document(gate: Gate) -> dict[str, Any]:
+    """The authorization server's metadata (RFC 8414 section 2, RFC 8705 section 5; M1)."""
+    token_endpoint = f"{gate.partners_url}/oauth/token"
+    return {
+        "issuer": gate.issuer,
+        "token_endpoint": token_endpoint,
+        "mtls_endpoint_aliases": {"token_endpoint": token_endpoint},
+        "jwks_uri": f"{gate.issuer}/jwks.json",
+        "response_types_supported": [],
+        "grant_types_supported": [GRANT],
+        "token_endpoint_auth_methods_supported": [METHOD],
+        "tls_client_certificate_bound_access_tokens": True,
+        "scopes_supported": list(SCOPES),
+        "protected_resources": [gate.partners_url],
+    }
+
+
+def resource_document(gate: Gate) -> dict[str, Any]:
+    """The partners' address as a protected resource (RFC 9728 section 2; RS4)."""
+    return {
+        "resource": gate.partners_url,
+        "authorization_servers": [gate.issuer],
+        "scopes_supported": list(SCOPES),
+        "bearer_methods_supported": ["header"],
+        "tls_client_certificate_bound_access_tokens": True,
+    }
+
+
+@unauthenticated("GET /.well-known/oauth-authorization-server")
+def authorization_server(gate: Gate) -> Response:
+    """Find the token endpoint and what it takes (RFC 8414)."""
+    return json_response(server_document(gate), headers=KEPT)
+
+
+@unauthenticated("GET /.well-known/openid-configuration")
+def openid_configuration(gate: Gate) -> Response:
+    """Find the same document at the address where some clients look for it."""
+    return json_response(server_document(gate), headers=KEPT)
+
+
+@unauthenticated("GET /.well-known/oauth-protected-resource")
+def protected_resource(gate: Gate) -> Response:
+    """Find out who issues the tokens that this address takes (RFC 9728)."""
+    return json_response(resource_document(gate), headers=KEPT)
+
+
+PUBLIC = (authorization_server, openid_configuration)
+PARTNERS = (protected_resource,)

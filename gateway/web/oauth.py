@@ -1,0 +1,226 @@
+"""The token endpoint: client credentials over mutual TLS (RFC 6749 4.4, RFC 8705 2.1), FAPI 2.0.
+
+Authlib dispatches: client authentication, grant, generator. Every check that guards a token is
+ours, because its defaults are for other profiles (parameters in the query, repeated parameters,
+`WWW-Authenticate: Basic`, tokens without a binding). Rule names C, K are those of access.md.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc6750 import BearerTokenGenerator
+from flask import Request, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from gateway.actions.authentication import NotAuthenticated, authenticate
+from gateway.domain.organisation import System
+from gateway.web.answers import json_response
+from gateway.web.caller import peer_of
+from gateway.web.endpoint import Access, unauthenticated
+from gateway.web.gate import Gate, Peer
+from gateway.web.inputs import read_pairs
+from gateway.web.problems import PeerRefused
+from gateway.web.tokens import Tokens
+
+GRANT = "client_credentials"
+METHOD = "tls_client_auth"
+
+FORM_BYTES = 8 * 1024
+
+_FORM = re.compile(r"application/x-www-form-urlencoded(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.I)
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
+_OTHER_METHODS = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
+
+
+def _bad_request(description: str) -> OAuth2Error:
+    return OAuth2Error(error="invalid_request", description=description)
+
+
+class ClientRefused(OAuth2Error):
+    """401 without a word about what failed (C6); ``reason`` is for the security log."""
+
+    error = "invalid_client"
+    status_code = 401
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason out of the answer."""
+        super().__init__()
+        self.reason = reason
+
+
+def read_form(sent: Request) -> dict[str, str]:
+    """The parameters, from the body alone, each once (C6); OAuth2Error otherwise."""
+    if sent.query_string:
+        raise _bad_request("parameters belong into the body")
+    if not _FORM.fullmatch(sent.headers.get("Content-Type", "")):
+        raise _bad_request("the body is application/x-www-form-urlencoded")
+    sent.max_content_length = FORM_BYTES
+    try:
+        return read_pairs(sent.get_data(cache=False))
+    except RequestEntityTooLarge:
+        raise _bad_request("the body is too long") from None
+    except ValueError:
+        raise _bad_request("the body cannot be read, or gives a parameter twice") from None
+
+
+def check_form(form: Mapping[str, str], sent: Request) -> None:
+    """One way to authenticate (C1), and nothing asked for that would be left out silently."""
+    if "Authorization" in sent.headers or _OTHER_METHODS & form.keys():
+        raise _bad_request("the certificate is the one way to authenticate here")
+    for name in ("grant_type", "client_id"):
+        if name not in form:
+            raise _bad_request(f"{name} is missing")
+    if "authorization_details" in form:
+        raise OAuth2Error(
+            error="invalid_authorization_details", description="no type of them is known here"
+        )
+
+
+@dataclass(frozen=True)
+class Client:
+    """A registered system on a connection, as the grant asks about it."""
+
+    system: System
+    thumbprint: str
+
+    def get_client_id(self) -> str:
+        """The OAuth name of the system."""
+        return self.system.client_id
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Every system is registered for its certificate, and for no other method (C1)."""
+        return method == METHOD
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Every system is registered for client credentials alone (K1)."""
+        return grant_type == GRANT
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """What is asked for, or all that is registered; None when one is not granted (K3)."""
+        if scope is None:
+            return " ".join(sorted(self.system.scopes))
+        wanted = dict.fromkeys(scope.split(" ")) if _SCOPE.fullmatch(scope) else {"": None}
+        return " ".join(wanted) if wanted.keys() <= self.system.scopes else None
+
+
+class BoundClientCredentials(ClientCredentialsGrant):
+    """Client credentials, for a client that its certificate authenticates (K1)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = [METHOD]
+
+    def validate_token_request(self) -> None:
+        """The client, its scopes, and the one resource that tokens here are for (K3, RFC 8707)."""
+        super().validate_token_request()
+        resource = self.request.payload.data.get("resource")
+        if resource is not None and resource != self.server.resource:
+            raise OAuth2Error(
+                error="invalid_target", description="tokens here are for the partners' address"
+            )
+
+
+class TokenServer(AuthorizationServer):
+    """Authlib's dispatch with our client authentication, our tokens and our answers."""
+
+    def __init__(self, gate: Gate, tokens: Tokens) -> None:
+        """One for each app."""
+        super().__init__()
+        self.resource = gate.partners_url
+        self._gate = gate
+        self._tokens = tokens
+        self.register_client_auth_method(METHOD, self._authenticate)
+        self.register_grant(BoundClientCredentials)
+        generator = BearerTokenGenerator(self._issue, expires_generator=gate.token_seconds)
+        self.register_token_generator("default", generator)
+
+    def answer(self, sent: Request) -> Response:
+        """The answer to a token request; refusals are those of RFC 6749 section 5.2."""
+        try:
+            form = read_form(sent)
+            check_form(form, sent)
+            asked = self._asked(form, peer_of(self._gate, sent))
+        except OAuth2Error as error:
+            return self.handle_error_response(None, error)
+        except PeerRefused as refused:
+            return self.handle_error_response(None, ClientRefused(refused.detail))
+        return self.create_token_response(asked)
+
+    def _asked(self, form: Mapping[str, str], peer: Peer | None) -> OAuth2Request:
+        if peer is None:
+            raise _bad_request("the connection carries no client certificate")  # K5
+        # The address is ours by configuration: behind a proxy the request's own says http.
+        asked = OAuth2Request("POST", f"{self.resource}/oauth/token")
+        asked.payload = BasicOAuth2Payload(form)
+        asked.credential = peer
+        return asked
+
+    def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
+        """The request was made by ``answer``, from the body alone."""
+        return request
+
+    def _authenticate(self, _query_client: Any, asked: OAuth2Request) -> Client:
+        """RFC 8705 2.1: the certificate's name and the registry's must be the client's (C2)."""
+        peer: Peer = asked.credential
+        try:
+            system = authenticate(
+                self._gate.ports, asked.payload.client_id, peer.thumbprint, peer.san_uris
+            )
+        except NotAuthenticated as refused:
+            raise ClientRefused(refused.detail) from refused
+        return Client(system, peer.thumbprint)
+
+    def _issue(self, client: Client, grant_type: str, user: None, scope: str) -> str:
+        client_id = client.get_client_id()
+        token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint)
+        self._gate.log.note(
+            "token-issued",
+            request=g.request_id,
+            client=client_id,
+            thumbprint=client.thumbprint,
+            jti=jti,
+        )
+        return token
+
+    def save_token(self, token: Mapping[str, Any], request: OAuth2Request) -> None:
+        """Keep nothing: a token proves itself, and rights are read from the registry."""
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Tell nobody: there is no listener."""
+
+    def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
+        """Our words alone: Authlib's repeat what was sent."""
+        self._gate.log.refuse(
+            "token-not-issued",
+            request=g.request_id,
+            error=error.error,
+            reason=getattr(error, "reason", None),
+            thumbprint=g.get("thumbprint"),
+        )
+        body = {"error": error.error}
+        if type(error) is OAuth2Error and error.description:
+            body["error_description"] = error.description
+        close = {"Connection": "close"} if error.status_code == 401 else {}
+        return json_response(body, error.status_code, close)
+
+    def handle_response(
+        self, status: int, body: Mapping[str, Any], headers: Iterable[Sequence[str]]
+    ) -> Response:
+        """A token; ``harden`` adds that it is not to be stored."""
+        return json_response(body, status)
+
+
+@unauthenticated("POST /oauth/token", access=Access.CERTIFICATE)
+def token(server: TokenServer) -> Response:
+    """Ask for an access token with `client_credentials`, by the connection's certificate.
+
+    The form has `grant_type` and `client_id`, and may have `scope` and `resource`.
+    """
+    return server.answer(request)
+
+
+ENDPOINTS = (token,)

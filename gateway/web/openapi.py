@@ -1,0 +1,255 @@
+"""The OpenAPI 3.1 description, made from the endpoints' own declarations.
+
+``python -m gateway.web.openapi FILE`` writes it; ``--check FILE`` compares and fails if it differs.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Response
+
+from gateway.domain.organisation import SCOPES
+from gateway.web import listeners
+from gateway.web.answers import json_response
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import NOTHING, Access, Endpoint, unauthenticated
+from gateway.web.gate import Gate
+from gateway.web.metadata import KEPT
+from gateway.web.problems import MEDIA_TYPE as PROBLEM
+
+VERSION = "1.0.0"
+"""Of the interface: the first number changes when a partner's system would have to."""
+
+EXAMPLE_PARTNERS = "https://partners.gateway.example"
+EXAMPLE_ISSUER = "https://gateway.example"
+
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+
+_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "Receipt": {
+        "type": "object",
+        "description": "Proof that an event is in the log; `casegate verify` checks it offline.",
+        "required": ["document", "nonce", "disclosures", "proof"],
+        "properties": {
+            "document": {**_TEXT, "description": "The event, as the bytes that were logged."},
+            "nonce": {**_TEXT, "description": "32 bytes in base64url."},
+            "disclosures": {**_TEXTS, "description": "Values of the event that you may read."},
+            "proof": {**_TEXT, "description": "C2SP tlog-proof with a signed checkpoint."},
+        },
+    },
+    "Written": {
+        "type": "object",
+        "description": "The answer to every write.",
+        "required": ["result", "receipt"],
+        "properties": {
+            "result": {"type": "object"},
+            "receipt": {"$ref": "#/components/schemas/Receipt"},
+        },
+    },
+    "Problem": {
+        "type": "object",
+        "description": "Every refusal (RFC 9457); `type` is the address of a page about it.",
+        "required": ["type", "title", "status", "instance"],
+        "properties": {
+            "type": {**_TEXT, "format": "uri"},
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "instance": {**_TEXT, "format": "uri", "description": "The request's id."},
+            "detail": _TEXT,
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["pointer", "message"],
+                    "properties": {
+                        "pointer": {**_TEXT, "format": "json-pointer"},
+                        "message": _TEXT,
+                    },
+                },
+            },
+            "rules": {**_TEXTS, "description": "Policies that refused, where they may be named."},
+            "receipt": {"$ref": "#/components/schemas/Receipt"},
+        },
+    },
+    "TokenRequest": {
+        "type": "object",
+        "required": ["grant_type", "client_id"],
+        "properties": {
+            "grant_type": {"const": "client_credentials"},
+            "client_id": {**_TEXT, "description": "`<organisation>.<system>`"},
+            "scope": {**_TEXT, "description": "Left out: all scopes of the system."},
+            "resource": {**_TEXT, "format": "uri"},
+        },
+    },
+    "TokenError": {
+        "type": "object",
+        "description": "RFC 6749 section 5.2.",
+        "required": ["error"],
+        "properties": {"error": _TEXT, "error_description": _TEXT},
+    },
+}
+
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "A new random key for each new request, the same for each repetition of it.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:~-]{8,100}$"},
+}
+
+_PATH_PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
+
+
+def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> dict[str, Any]:
+    """The description, for listeners at these addresses."""
+    plugin = MarshmallowPlugin()
+    spec = APISpec(
+        title="Casegate",
+        version=VERSION,
+        openapi_version="3.1.0",
+        info={"description": _DESCRIPTION},
+        plugins=[plugin],
+    )
+    for name, schema in _SCHEMAS.items():
+        spec.components.schema(name, dict(schema))
+    spec.components.security_scheme("certificate", {"type": "mutualTLS"})
+    spec.components.security_scheme("token", _oauth(partners))
+    for one, servers in _served(partners, issuer).items():
+        _describe(spec, one, servers)
+    written = spec.to_dict()
+    for name in written["components"]["schemas"].keys() - _SCHEMAS.keys():
+        # What is sent to us has the fields named there and no others; answers may grow.
+        written["components"]["schemas"][name]["additionalProperties"] = False
+    return written
+
+
+def _served(partners: str, issuer: str) -> dict[Endpoint, list[dict[str, str]]]:
+    """Each endpoint, and the listeners that have it."""
+    found: dict[Endpoint, list[dict[str, str]]] = {}
+    with_certificate = {"url": partners, "description": "with a client certificate"}
+    for one in (*listeners.TOKEN, *listeners.PARTNERS_OPEN, *listeners.PARTNERS):
+        found.setdefault(one, []).append(with_certificate)
+    for one in (*listeners.PUBLIC, *ENDPOINTS):
+        found.setdefault(one, []).append({"url": issuer})
+    return found
+
+
+_DESCRIPTION = (
+    "Sharing of cases between organisations that protect children: metadata only, never media. "
+    "Partners call over TLS with a client certificate, and with a token bound to it."
+)
+
+
+def _oauth(partners: str) -> dict[str, Any]:
+    flow = {"tokenUrl": f"{partners}/oauth/token", "scopes": dict.fromkeys(SCOPES, "")}
+    return {"type": "oauth2", "flows": {"clientCredentials": flow}}
+
+
+def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]) -> None:
+    path = _PATH_PARTS.sub(r"{\2}", one.path)
+    operation = {
+        "operationId": one.name,
+        "tags": [one.name.partition("_")[0]],
+        **_words(one),
+        "servers": [dict(server) for server in servers],
+        "security": _security(one),
+        "parameters": _parameters(one),
+        "responses": _responses(one),
+    }
+    if one.body is not None:
+        schema: Any = one.body
+        operation["requestBody"] = _content({"application/json": schema})
+    elif one.access is Access.CERTIFICATE:
+        form = {"$ref": "#/components/schemas/TokenRequest"}
+        operation["requestBody"] = _content({"application/x-www-form-urlencoded": form})
+    if one.action:
+        operation["x-policy-action"] = one.action
+    spec.path(path=path, operations={one.method.lower(): operation})
+
+
+def _words(one: Endpoint) -> dict[str, str]:
+    """The docstring's first paragraph, and the others."""
+    summary, _, rest = re.sub(r"\n +", "\n", one.about).strip().partition("\n\n")
+    words = {"summary": summary.replace("\n", " ")}
+    return words | ({"description": rest.replace("\n", " ")} if rest else {})
+
+
+def _security(one: Endpoint) -> list[dict[str, list[str]]]:
+    match one.access:
+        case Access.TOKEN:
+            scopes = [] if one.scope == ANY_SCOPE else [str(one.scope)]
+            return [{"certificate": [], "token": scopes}]
+        case Access.CERTIFICATE:
+            return [{"certificate": []}]
+        case Access.ANYBODY:
+            return []
+
+
+def _parameters(one: Endpoint) -> list[Any]:
+    found: list[Any] = []
+    for kind, name in _PATH_PARTS.findall(one.path):
+        schema = {"type": "string", "format": "uuid"} if kind == "uuid" else {"type": "string"}
+        found.append({"name": name, "in": "path", "required": True, "schema": schema})
+    if one.query is not NOTHING:
+        found.append({"in": "query", "schema": one.query})
+    if one.writes:
+        found.append(_KEY_PARAMETER)
+    return found
+
+
+def _responses(one: Endpoint) -> dict[str, Any]:
+    good: Any = {"type": "object"} if one.media[0].endswith("json") else {"type": "string"}
+    if one.writes:
+        good = {"$ref": "#/components/schemas/Written"}
+    refused = "TokenError" if one.access is Access.CERTIFICATE else "Problem"
+    media = "application/json" if one.access is Access.CERTIFICATE else PROBLEM
+    text = {"type": "string"}
+    answers = {kind: good if kind == one.media[0] else text for kind in one.media}
+    return {
+        str(one.status): {"description": "Done.", **_content(answers)},
+        "default": {
+            "description": "Refused.",
+            **_content({media: {"$ref": f"#/components/schemas/{refused}"}}),
+        },
+    }
+
+
+def _content(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    return {"content": {media: {"schema": schema} for media, schema in schemas.items()}}
+
+
+def render(described: Mapping[str, Any]) -> str:
+    """The description as it is committed."""
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+@unauthenticated("GET /openapi.json")
+def describe(gate: Gate) -> Response:
+    """Get this description, with the gateway's own addresses."""
+    return json_response(document(gate.partners_url, gate.issuer), headers=KEPT)
+
+
+ENDPOINTS = (describe,)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check the committed description; the exit code, 1 when the file differs."""
+    file = Path(arguments[-1])
+    if "--check" not in arguments:
+        file.write_text(render(document()), encoding="utf-8")
+        return 0
+    if file.read_text(encoding="utf-8") == render(document()):
+        return 0
+    print(f"{file} is not what the code says; run `make openapi`", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

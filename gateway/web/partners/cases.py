@@ -1,0 +1,325 @@
+"""What an originator does with its cases: submit, assess, clear, close, read, open, offer."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from marshmallow import ValidationError, fields, validates_schema
+
+from gateway.actions import cases, offers
+from gateway.actions.authorization import Written
+from gateway.actions.cases import Clearance, Confirmation, Submission
+from gateway.actions.offers import Offer
+from gateway.actions.opening import REASON_CODES, Opening
+from gateway.domain.case import GROUPS
+from gateway.domain.refusals import Invalid
+from gateway.domain.timestamp import parse_moment
+from gateway.domain.vocabulary import Matter, Purpose
+from gateway.web.endpoint import Call, endpoint
+from gateway.web.partners import fields as field
+from gateway.web.partners.case_document import CASE, CaseInvalid, Part, load_case
+from gateway.web.partners.pages import page
+
+
+class ClearanceBody(Part):
+    """Who assessed and who cleared a case that the partner's own system has cleared."""
+
+    assessed_by = field.staff()
+    cleared_by = field.staff()
+    confirms = field.several(field.uuid())
+
+
+class Content(fields.Nested):
+    """The case itself, by the rules of its profile; all of its errors join those of the body."""
+
+    def __init__(self) -> None:
+        """There is no body without it."""
+        super().__init__(CASE, required=True, error_messages={"required": "is required"})
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return load_case(value)
+        except CaseInvalid as invalid:
+            raise ValidationError(_tree(invalid.errors)) from None
+
+
+def _tree(errors: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Errors by JSON pointer as the tree that the schema library puts below a field."""
+    root: dict[str, Any] = {}
+    for pointer, message in errors:
+        node = root
+        for step in pointer.split("/")[1:]:
+            node = node.setdefault(step, {})
+        node.setdefault("_schema", []).append(message)
+    return root
+
+
+class SubmissionBody(Part):
+    """A case version, and who in the organisation hands it in."""
+
+    by = field.staff()
+    content = Content()
+    clearance = fields.Nested(ClearanceBody())
+
+
+class AssessmentBody(Part):
+    """An analyst stands for the case and for the matches of machines named here."""
+
+    by = field.staff()
+    confirms = field.several(field.uuid())
+    reason = field.free(300, required=False)
+
+
+class StepBody(Part):
+    """A person takes a step, with or without a reason."""
+
+    by = field.staff()
+    reason = field.free(300, required=False)
+
+
+class OpeningBody(Part):
+    """Who opens content and why: the journal of consultations shows it (LED Art. 25)."""
+
+    by = field.staff()
+    reason_code = field.word(REASON_CODES)
+    reason = field.free(200)
+
+
+class CompetenceAddress(Part):
+    """A mandate by matter and territory; the gateway finds who holds it on the legal date."""
+
+    matter = field.word(Matter)
+    territory = field.territory()
+
+
+class AddressBody(Part):
+    """One recipient: an organisation, or whoever holds a competence."""
+
+    organisation = field.slug(required=False)
+    competence = fields.Nested(CompetenceAddress())
+
+    @validates_schema
+    def _names_one(self, data: dict[str, Any], **_: Any) -> None:
+        if len(data) != 1:
+            raise ValidationError("must have either an organisation or a competence")
+
+
+class PreviewBody(Part):
+    """What would be offered, to whom, for what."""
+
+    case = field.uuid()
+    by = field.staff()
+    to = fields.Nested(AddressBody(), required=True, error_messages={"required": "is required"})
+    groups = field.several(field.word(GROUPS), required=False)
+    digests = field.several(field.digest(), required=False)
+    purpose = field.several(field.word(Purpose), least=1)
+    until = field.moment(required=False)
+    note = field.free(300, required=False)
+
+    @validates_schema
+    def _selects_something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data.get("groups") and not data.get("digests"):
+            raise ValidationError("must select parts by groups, by digests, or by both")
+
+
+class OfferBody(PreviewBody):
+    """An offer, under the id that its originator gives the handoff."""
+
+    class Meta:
+        """The case stands in the path."""
+
+        exclude = ("case",)
+
+    handoff = field.uuid()
+
+
+class CasesQuery(Part):
+    """A page of one's own cases, by id."""
+
+    after = field.uuid(required=False)
+    limit = field.limit()
+
+
+OPENING_BODY = OpeningBody()
+STEP_BODY = StepBody()
+
+
+@endpoint(
+    "POST /cases",
+    action="case.submit",
+    scope="cases.write",
+    body=SubmissionBody(),
+    writes=True,
+    status=201,
+)
+def submit(call: Call) -> Written:
+    """Hand in the first version of a case.
+
+    The gateway signs it for the caller (`assurance: attested`) and answers with the signed
+    document and the digests of its parts by group.
+    """
+    submission = _submission(call.body)
+    if submission.content["version"] != 1:
+        raise Invalid((("/content/version", "is 1 here: send others to /cases/{case}/versions"),))
+    return call.do(cases.submit, submission)
+
+
+@endpoint(
+    "POST /cases/<uuid:case>/versions",
+    action="case.submit",
+    scope="cases.write",
+    body=SubmissionBody(),
+    writes=True,
+    status=201,
+)
+def revise(call: Call, case: UUID) -> Written:
+    """Hand in a further version of a case; `prev` is the digest of the version before."""
+    submission = _submission(call.body)
+    errors = []
+    if submission.content["case"] != str(case):
+        errors.append(("/content/case", "is not the case of the path"))
+    if submission.content["version"] == 1:
+        errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
+    if errors:
+        raise Invalid(errors)
+    return call.do(cases.submit, submission)
+
+
+def _submission(body: Mapping[str, Any]) -> Submission:
+    clearance = body.get("clearance")
+    return Submission(body["by"], body["content"], _clearance(clearance) if clearance else None)
+
+
+def _clearance(body: Mapping[str, Any]) -> Clearance:
+    return Clearance(body["assessed_by"], body["cleared_by"], tuple(body["confirms"]))
+
+
+@endpoint(
+    "POST /cases/<uuid:case>/assessment",
+    action="case.assess",
+    scope="cases.write",
+    body=AssessmentBody(),
+    writes=True,
+)
+def assess(call: Call, case: UUID) -> Written:
+    """An analyst stands for the case; a machine's match needs a person's word (R18)."""
+    return call.do(cases.assess, case, _confirmation(call.body))
+
+
+@endpoint(
+    "POST /cases/<uuid:case>/clearance",
+    action="case.clear",
+    scope="cases.write",
+    body=STEP_BODY,
+    writes=True,
+)
+def clear(call: Call, case: UUID) -> Written:
+    """Another person than the analyst releases the case for sharing."""
+    return call.do(cases.clear, case, _confirmation(call.body))
+
+
+@endpoint(
+    "POST /cases/<uuid:case>/closure",
+    action="case.close",
+    scope="cases.write",
+    body=STEP_BODY,
+    writes=True,
+)
+def close(call: Call, case: UUID) -> Written:
+    """End the work on a case that has no open handoff."""
+    return call.do(cases.close, case, _confirmation(call.body))
+
+
+def _confirmation(body: Mapping[str, Any]) -> Confirmation:
+    return Confirmation(body["by"], body.get("reason"), tuple(body.get("confirms", ())))
+
+
+@endpoint("GET /cases", action="case.read", scope="cases.read", query=CasesQuery())
+def index(call: Call) -> dict[str, Any]:
+    """List one's own cases by id, with their routing fields; never content."""
+    after = call.query.get("after")
+    found = call.ask(cases.page, UUID(after) if after else None, call.query["limit"] + 1)
+    return page("/cases", found, "case", call.query)
+
+
+@endpoint("GET /cases/<uuid:case>", action="case.read", scope="cases.read")
+def show(call: Call, case: UUID) -> dict[str, Any]:
+    """Read the routing fields and the state of one's own case; never its content."""
+    return call.ask(cases.look_up, case)
+
+
+@endpoint(
+    "POST /cases/<uuid:case>/consultations",
+    action="case.consult",
+    scope="cases.read",
+    body=OPENING_BODY,
+    writes=True,
+)
+def consult(call: Call, case: UUID) -> Written:
+    """Open the content of one's own case; an event with person and reason."""
+    return call.do(cases.consult, case, opening(call.body))
+
+
+def opening(body: Mapping[str, Any]) -> Opening:
+    """Who opens content, and why."""
+    return Opening(body["by"], body["reason_code"], body["reason"])
+
+
+@endpoint(
+    "POST /cases/<uuid:case>/handoffs",
+    action="handoff.offer",
+    scope="handoffs.offer",
+    body=OfferBody(),
+    writes=True,
+    status=201,
+)
+def offer(call: Call, case: UUID) -> Written:
+    """Offer a cleared case to one recipient.
+
+    The selected parts are cut down to what policy lets this recipient have; the list that is left
+    is frozen in the handoff.
+    """
+    return call.do(offers.offer, case, _offer(call.body, UUID(call.body["handoff"])))
+
+
+@endpoint(
+    "POST /handoffs/preview",
+    action="handoff.offer",
+    scope="handoffs.offer",
+    body=PreviewBody(),
+)
+def preview(call: Call) -> dict[str, Any]:
+    """Show what an offer would give, and to whom; nothing is kept."""
+    case = UUID(call.body["case"])
+    wanted = _offer(call.body, case)  # the id is not used: there will be no handoff
+    return call.ask(offers.preview, case, wanted)
+
+
+def _offer(body: Mapping[str, Any], handoff: UUID) -> Offer:
+    competence = body["to"].get("competence")
+    until = body.get("until")
+    return Offer(
+        handoff=handoff,
+        by=body["by"],
+        purpose=tuple(body["purpose"]),
+        organisation=body["to"].get("organisation"),
+        competence=(competence["matter"], competence["territory"]) if competence else None,
+        groups=tuple(body.get("groups", ())),
+        digests=tuple(body.get("digests", ())),
+        until=parse_moment(until) if until else None,
+        note=body.get("note"),
+    )
+
+
+ENDPOINTS = (
+    submit,
+    revise,
+    assess,
+    clear,
+    close,
+    index,
+    show,
+    consult,
+    offer,
+    preview,
+)

@@ -1,0 +1,59 @@
+"""The caller's own events in the log, and the receipt of each."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, request
+
+from gateway.actions import receipts
+from gateway.evidence import receipt
+from gateway.web.answers import json_response
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import Call, endpoint
+from gateway.web.partners import fields as field
+from gateway.web.partners.case_document import Part
+from gateway.web.partners.pages import following
+
+PROOF = "text/plain"
+LARGEST_COUNTER = 10**15 - 1
+
+
+class EventsQuery(Part):
+    """A page of one's own events, by their counter."""
+
+    after = field.Number(0, LARGEST_COUNTER, 0)
+    limit = field.limit()
+
+
+@endpoint("GET /events", action="events.read", scope=ANY_SCOPE, query=EventsQuery())
+def index(call: Call) -> dict[str, Any]:
+    """List one's own events with their receipts; `head` is the last one's counter.
+
+    A stream without gaps from 1 to `head` is complete.
+    """
+    stream = call.ask(receipts.stream, call.query["after"], call.query["limit"])
+    events = stream["events"]
+    last = events[-1]["pseq"] if events else stream["head"]
+    more = last < stream["head"]
+    return {**stream, "next": following("/events", call.query, last) if more else None}
+
+
+@endpoint(
+    "GET /receipts/<uuid:event>",
+    action="receipt.read",
+    scope=ANY_SCOPE,
+    media=("application/json", PROOF),
+)
+def show(call: Call, event: UUID) -> Response:
+    """Read the receipt of an event for one of its parties, proved at the log's present head.
+
+    With `Accept: text/plain` the answer is the C2SP tlog-proof alone.
+    """
+    found = call.ask(receipts.look_up, event)
+    varies = {"Vary": "Accept"}
+    if request.accept_mimetypes.best_match(("application/json", PROOF)) == PROOF:
+        return Response(found.proof, headers=varies, content_type=f"{PROOF}; charset=utf-8")
+    return json_response(receipt.to_json(found), headers=varies)
+
+
+ENDPOINTS = (index, show)

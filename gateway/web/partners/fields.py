@@ -1,0 +1,142 @@
+"""Fields of request bodies and queries: staff, ids, words, free text, numbers of pages.
+
+The kinds of field are those of the case document; here are the forms of what surrounds it.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from gateway.domain.item_value import unseen
+from gateway.domain.media import find_media
+from gateway.domain.organisation import SLUG
+from gateway.domain.timestamp import parse_day, parse_moment
+from gateway.evidence.base64url import DIGEST
+from gateway.web.partners.case_document import Array, Text
+
+DEFAULT_LIMIT = 20
+LARGEST_LIMIT = 100
+
+_STAFF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,39}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_TERRITORY = re.compile(r"[A-Z]{2}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
+_LINES = str.maketrans("", "", "\n\r\t")
+
+_MESSAGES = {"required": "is required", "null": "must not be null"}
+
+
+def _text(fault: Callable[[str], str | None], required: bool, **described: Any) -> Text:
+    """A text field that says in the API's description what it takes."""
+    made = Text(fault, required=required)
+    made.metadata.update(described)
+    return made
+
+
+def _like(form: re.Pattern[str], sentence: str, *, required: bool, **described: Any) -> Text:
+    def fault(value: str) -> str | None:
+        return None if form.fullmatch(value) else sentence
+
+    return _text(fault, required, pattern=f"^{form.pattern}$", **described)
+
+
+def staff(*, required: bool = True) -> Text:
+    """A person by the pseudonym of their organisation's registry, never by name or address."""
+    sentence = "must be a staff pseudonym: 2 to 40 of A-Z a-z 0-9 . _ - (never an e-mail address)"
+    return _like(_STAFF, sentence, required=required)
+
+
+def uuid(*, required: bool = True) -> Text:
+    """An id in its one spelling."""
+    return _like(_UUID, "must be a UUID in lower case", required=required, format="uuid")
+
+
+def slug(*, required: bool = True) -> Text:
+    """An organisation's id."""
+    return _like(SLUG, "must be an organisation id, as hotline-a", required=required)
+
+
+def digest(*, required: bool = True) -> Text:
+    """A SHA-256 digest as it names disclosures."""
+    return _like(DIGEST, "must be a SHA-256 digest in base64url", required=required)
+
+
+def territory(*, required: bool = True) -> Text:
+    """The country of a competence."""
+    sentence = "must be a country code of two capitals (ISO 3166-1 alpha-2)"
+    return _like(_TERRITORY, sentence, required=required)
+
+
+def word(words: Iterable[str], *, required: bool = True) -> Text:
+    """One of a list of words."""
+    known = tuple(str(one) for one in words)
+    sentence = "must be one of: " + ", ".join(known)
+    return _text(lambda v: None if v in known else sentence, required, enum=list(known))
+
+
+def free(longest: int, *, required: bool = True) -> Text:
+    """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
+
+    def fault(value: str) -> str | None:
+        if not value.strip():
+            return "must not be empty"
+        if len(value) > longest:
+            return f"must have at most {longest} characters"
+        if unseen(value.translate(_LINES)):
+            return "must not hold control characters or marks that turn the direction of text"
+        return find_media(value)
+
+    return _text(fault, required, minLength=1, maxLength=longest)
+
+
+def moment(*, required: bool = True) -> Text:
+    """A time with its offset; kept as text."""
+    sentence = "must be a time with its offset, as 2026-01-02T03:04:05Z"
+    return _text(_read_by(parse_moment, sentence), required, format="date-time")
+
+
+def day(*, required: bool = True) -> Text:
+    """A day of the calendar; kept as text."""
+    return _text(_read_by(parse_day, "must be a date, as 2026-01-02"), required, format="date")
+
+
+def _read_by(parse: Callable[[str], object], sentence: str) -> Callable[[str], str | None]:
+    def fault(value: str) -> str | None:
+        try:
+            parse(value)
+        except ValueError:
+            return sentence
+        return None
+
+    return fault
+
+
+def several(inner: Text, *, least: int = 0, required: bool = True) -> Array:
+    """An array of texts, none twice."""
+    made = Array(inner, least=least, required=required)
+    made.metadata.update({"minItems": least} if least else {})
+    return made
+
+
+class Number(fields.Integer):
+    """A whole number in a query, written in digits."""
+
+    def __init__(self, low: int, high: int, default: int) -> None:
+        """Both bounds are allowed values."""
+        super().__init__(
+            load_default=default, metadata={"minimum": low, "maximum": high, "default": default}
+        )
+        self.bounds = (low, high)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        low, high = self.bounds
+        if not _DIGITS.fullmatch(value) or not low <= int(value) <= high:
+            raise ValidationError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+
+def limit() -> Number:
+    """How many entries of a page are wanted."""
+    return Number(1, LARGEST_LIMIT, DEFAULT_LIMIT)

@@ -1,0 +1,496 @@
+"""Refusals as answers: one table from the class to status, name and words (RFC 9457).
+
+The pages at ``/problems/<slug>`` are made from the same table. What is not in it is answered
+with 500 and no detail.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, g, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from gateway.actions.authentication import NotAuthenticated
+from gateway.actions.authorization import Refused
+from gateway.domain import refusals
+from gateway.domain.refusals import Forbidden, Invalid, Refusal
+from gateway.evidence import receipt as receipts
+from gateway.evidence.receipt import Receipt
+from gateway.web import inputs
+from gateway.web.answers import json_response
+from gateway.web.gate import Gate
+
+MEDIA_TYPE = "application/problem+json"
+
+MAX_ERRORS = 100
+"""Errors that one answer lists: enough to mend a document, too few to make answers a burden."""
+
+
+class NoCredentials(Refusal):
+    """The request carries no access token."""
+
+
+class TokenRefused(Refusal):
+    """The access token is not one that holds on this connection now."""
+
+
+class PeerRefused(Refusal):
+    """The connection's certificate is not accepted."""
+
+
+class TwoTokens(Refusal):
+    """The token stands where none may stand: in the query."""
+
+
+class InsufficientScope(Refusal):
+    """The token does not carry the scope that the endpoint asks for."""
+
+    def __init__(self, scope: str) -> None:
+        """``scope`` is the one that is missing."""
+        super().__init__(f"ask for a token with the scope {scope}")
+        self.scope = scope
+
+
+class ProxyHeaderRefused(Refusal):
+    """The request claims a certificate in a header that is not believed here."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """How one kind of refusal is told.
+
+    ``meaning`` and ``remedy`` are the page's paragraphs. ``tells`` is whether the refusal's own
+    sentence is shown. ``retry_after`` is in seconds. ``challenge`` is the error code of
+    ``WWW-Authenticate`` (RFC 6750 section 3.1), empty for a challenge without a code, None for no
+    challenge. ``noted`` are those that are no events, and so stand in the security log.
+    """
+
+    status: int
+    slug: str
+    title: str
+    meaning: str
+    remedy: str
+    tells: bool = True
+    retry_after: int | None = None
+    challenge: str | None = None
+    noted: bool = False
+
+
+_NOT_FOUND = Problem(
+    404,
+    "not-found",
+    "There is no such thing for you",
+    "Nothing of that name exists, or you may not know whether it does. Both are told in the same "
+    "words on purpose.",
+    "Check the id and the address. If a partner gave you the id, ask them whether you are the "
+    "addressee.",
+    tells=False,
+)
+_MALFORMED = Problem(
+    400,
+    "malformed-request",
+    "The request cannot be read",
+    "The request is not HTTP, JSON or a query as this gateway reads them. JSON is UTF-8 without "
+    "repeated keys, without fractions, and at most 12 levels deep; a query names each field once.",
+    "Correct the request; sending it again unchanged gives the same answer.",
+    noted=True,
+)
+_TOO_LARGE = Problem(
+    413,
+    "too-large",
+    "The body is too large",
+    "A request body may have 256 kB unless the operator has set another limit.",
+    "Send less in one request: a case holds metadata only, and further material goes into a next "
+    "version or another case.",
+    noted=True,
+)
+_METHOD = Problem(
+    405,
+    "method-not-allowed",
+    "The address does not know this method",
+    "The address exists, but not with this HTTP method. The header Allow lists those that it has.",
+    "Use one of the methods in Allow; /openapi.json on the public address describes each of them.",
+    tells=False,
+)
+_REFUSED = Problem(
+    400,
+    "request-refused",
+    "The request is not accepted",
+    "The request breaks a rule of HTTP that has no page of its own; the status says which.",
+    "Look up the status in RFC 9110, and correct the request.",
+    tells=False,
+    noted=True,
+)
+_FAILED = Problem(
+    500,
+    "server-error",
+    "Something failed on our side",
+    "The gateway met something that it did not expect. The cause is in the operator's log under "
+    "the request id in `instance`; it is never sent out.",
+    "Repeat a write under the same Idempotency-Key: it is done once, however often it is sent. If "
+    "it fails again, tell the operator the request id.",
+    tells=False,
+)
+_TOKEN = Problem(
+    401,
+    "token-refused",
+    "The access token does not hold here",
+    "The token is unknown, has ended, is for another address, or is bound to another certificate "
+    "than that of this connection; or the certificate, the system or the organisation behind it "
+    "is not active at present. Which of these it is, is told to the operator alone.",
+    "Ask for a new token over this same connection. If that is refused too, check the end of your "
+    "certificate, and ask the operator.",
+    tells=False,
+    challenge="invalid_token",
+    noted=True,
+)
+
+PROBLEMS: Mapping[type[Refusal], Problem] = {
+    refusals.NotFound: _NOT_FOUND,
+    refusals.Forbidden: Problem(
+        403,
+        "forbidden",
+        "The policy refuses this",
+        "A rule of the exchange forbids the request. The member `rules` names the rules where they "
+        "may be named to you, and `receipt` proves that the refusal is in the log.",
+        "Read the reasons in `detail`. They state what would have to be different; repeating the "
+        "request changes nothing.",
+    ),
+    refusals.WrongState: Problem(
+        409,
+        "wrong-state",
+        "The move does not exist from the present state",
+        "A case or handoff is in a state from which the request leads nowhere: it is closed, "
+        "withdrawn, not cleared yet, or past its end.",
+        "Read the case or the handoff again to see its state.",
+    ),
+    refusals.Stale: Problem(
+        409,
+        "stale",
+        "What the request was built on has changed",
+        "Between your reading and your writing something changed, so that the request may no "
+        "longer mean what you meant.",
+        "Read again, decide again, and send the request under a new Idempotency-Key.",
+    ),
+    refusals.AlreadyExists: Problem(
+        409,
+        "already-exists",
+        "An id or reference is taken",
+        "The id of a case or handoff, or your own reference of a case, was used before.",
+        "If you repeat a request whose answer was lost, use its first Idempotency-Key. Otherwise "
+        "choose a new id.",
+    ),
+    refusals.KeyReused: Problem(
+        409,
+        "idempotency-key-reused",
+        "The Idempotency-Key belongs to another request",
+        "The key was used before with other content. A key stands for one request for ever.",
+        "Choose a new key for a new request; repeat an old request byte for byte.",
+    ),
+    refusals.Invalid: Problem(
+        422,
+        "invalid-content",
+        "The content breaks rules of its fields",
+        "The member `errors` lists every place that must be mended, by JSON pointer (RFC 6901).",
+        "Mend all of them. A case is metadata: media, and what could carry it, is never accepted.",
+        noted=True,
+    ),
+    refusals.NoCompetence: Problem(
+        409,
+        "no-competence",
+        "No office is competent",
+        "On the legal date no office of this gateway is registered to receive the matter in the "
+        "territory. A case is never sent on a guess.",
+        "Check matter and territory, or offer the case to an organisation by its id.",
+    ),
+    refusals.SeveralCompetences: Problem(
+        409,
+        "several-competences",
+        "Several offices are competent",
+        "On the legal date more than one office is registered to receive the matter in the "
+        "territory, so that the registry must be mended first.",
+        "Tell the administrators; meanwhile offer the case to an organisation by its id.",
+    ),
+    refusals.NothingToOffer: Problem(
+        403,
+        "nothing-to-offer",
+        "The policy leaves nothing to offer",
+        "Of the parts that were selected this recipient may receive none, except the fields by "
+        "which a case finds its way.",
+        "Select other parts, or another recipient; a preview shows what policy permits.",
+    ),
+    refusals.ConditionsDiffer: Problem(
+        409,
+        "conditions-differ",
+        "The conditions accepted are not those offered",
+        "An acceptance repeats the conditions of use word for word, so that both sides hold the "
+        "same statement.",
+        "Read the handoff again and repeat its `conditions` unchanged, or refuse it.",
+    ),
+    refusals.Unconfirmed: Problem(
+        409,
+        "unconfirmed-match",
+        "A person has to confirm a match first",
+        "A classification rests on a machine alone. A match is not a finding: no case moves on "
+        "with it.",
+        "Have an analyst look, and send the ids of what they stand for in `confirms`.",
+    ),
+    refusals.SamePerson: Problem(
+        403,
+        "same-person",
+        "Another person is needed",
+        "The step must be taken by another person than the step before it.",
+        "Have a second person take it.",
+    ),
+    refusals.OpenHandoffs: Problem(
+        409,
+        "open-handoffs",
+        "The case has open handoffs",
+        "A recipient still works on the case, or has not answered.",
+        "Wait for the recipients, or withdraw the handoffs; then close the case.",
+    ),
+    refusals.ApprovalRefused: Problem(
+        403,
+        "approval-refused",
+        "An approval is missing or not accepted",
+        "The change needs the signed approval of other or of more persons.",
+        "Collect the approvals anew, for exactly this change.",
+    ),
+    refusals.TooManyDenials: Problem(
+        429,
+        "too-many-denials",
+        "Too many refused requests",
+        "Your organisation caused so many refusals in this minute that further ones are not "
+        "recorded any more.",
+        "Stop for a minute, find out which system repeats a refused request, and mend it.",
+        retry_after=60,
+        noted=True,
+    ),
+    refusals.Busy: Problem(
+        503,
+        "busy",
+        "Too many requests wait",
+        "More writes wait for the log than this gateway lets wait. Nothing was done.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
+        retry_after=1,
+        noted=True,
+    ),
+    refusals.Unrecorded: Problem(
+        503,
+        "unrecorded",
+        "The answer could not be recorded",
+        "A refusal must stand in the log before it is told, and the log could not be written. "
+        "Nothing was done.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
+        retry_after=5,
+        noted=True,
+    ),
+    NotAuthenticated: _TOKEN,
+    TokenRefused: _TOKEN,
+    PeerRefused: _TOKEN,
+    NoCredentials: Problem(
+        401,
+        "credentials-required",
+        "An access token is required",
+        "The address answers only to registered systems, and the request carries no access token "
+        "in its Authorization header.",
+        "Ask for a token at the token endpoint, which the header WWW-Authenticate leads to.",
+        challenge="",
+        noted=True,
+    ),
+    TwoTokens: Problem(
+        400,
+        "token-misplaced",
+        "The access token stands in the wrong place",
+        "A token in an address ends in logs and histories. It is accepted in the Authorization "
+        "header alone.",
+        "Remove it from the query, and ask for a new one: this one may have been seen.",
+        challenge="invalid_request",
+        noted=True,
+    ),
+    InsufficientScope: Problem(
+        403,
+        "insufficient-scope",
+        "The access token lacks a scope",
+        "The token is good, but not for this: its scopes, or those that the system is registered "
+        "for now, do not include the one that the address asks for.",
+        "Ask for a token with the scope named in WWW-Authenticate. If that is refused, the system "
+        "is not registered for it; ask the operator.",
+        challenge="insufficient_scope",
+        noted=True,
+    ),
+    ProxyHeaderRefused: Problem(
+        400,
+        "client-cert-refused",
+        "A Client-Cert header is not accepted here",
+        "The request carries a client certificate in a header. Only the gateway's own proxy may "
+        "set it.",
+        "Present the certificate in TLS, and send no Client-Cert header.",
+        tells=False,
+        noted=True,
+    ),
+    inputs.KeyRequired: Problem(
+        400,
+        "idempotency-key-required",
+        "A write needs an Idempotency-Key",
+        "The header Idempotency-Key makes it safe to repeat a write whose answer was lost: the "
+        "same key gives the same result and the same receipt.",
+        "Choose a new random key for each new request, keep it with the request, and repeat both "
+        "together.",
+        noted=True,
+    ),
+    inputs.Malformed: _MALFORMED,
+    inputs.WrongMedia: Problem(
+        415,
+        "unsupported-media-type",
+        "The body is of a type that is not taken here",
+        "This address takes one type of body, and the header Content-Type names another or none.",
+        "Send the body in the type that is named in `detail`.",
+        noted=True,
+    ),
+}
+"""Every refusal that a caller can meet, and how it is told."""
+
+HTTP_PROBLEMS: Mapping[int, Problem] = {
+    400: _MALFORMED,
+    404: _NOT_FOUND,
+    405: _METHOD,
+    413: _TOO_LARGE,
+}
+"""What the framework refuses by itself, by status; any other is told as request-refused."""
+
+
+def all_problems() -> dict[str, Problem]:
+    """Every problem that can be told, by slug."""
+    told = (*PROBLEMS.values(), *HTTP_PROBLEMS.values(), _REFUSED, _FAILED)
+    return {problem.slug: problem for problem in told}
+
+
+def problem_of(refusal: Refusal) -> Problem:
+    """The row of a refusal's class, or of the nearest class above it; server-error without one."""
+    rows = (PROBLEMS[cls] for cls in type(refusal).__mro__ if cls in PROBLEMS)
+    return next(rows, _FAILED)
+
+
+def pointed(messages: Any, pointer: str = "") -> Iterable[tuple[str, str]]:
+    """Flatten marshmallow's tree of messages into pairs of JSON pointer and sentence.
+
+    A key that no field of ours could have is a caller's text, and is not repeated.
+    """
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            ours = (
+                name != "_schema" and str(name).replace("_", "").isalnum() and len(str(name)) < 65
+            )
+            yield from pointed(inner, f"{pointer}/{name}" if ours else pointer)
+        return
+    for message in messages:
+        yield pointer, str(message)
+
+
+def install(app: Flask, gate: Gate) -> None:
+    """Tell refusals, schema errors, HTTP errors and failures of an app as problems."""
+
+    def refusal(error: Refusal) -> Response:
+        return _refused(gate, error, None)
+
+    def recorded(error: Refused) -> Response:
+        return _refused(gate, error.refusal, error.receipt)
+
+    def schema(error: ValidationError) -> Response:
+        return _refused(gate, Invalid(tuple(pointed(error.messages))), None)
+
+    def http(error: HTTPException) -> Response:
+        return _http(gate, error)
+
+    def failure(error: Exception) -> Response:
+        gate.log.fail("server-error", error, request=g.request_id)
+        return _answer(gate, _FAILED, {}, {})
+
+    app.register_error_handler(Refusal, refusal)
+    app.register_error_handler(Refused, recorded)
+    app.register_error_handler(ValidationError, schema)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, failure)
+
+
+def _refused(gate: Gate, refusal: Refusal, receipt: Receipt | None) -> Response:
+    problem = problem_of(refusal)
+    members: dict[str, Any] = {}
+    if problem.tells and refusal.detail:
+        members["detail"] = refusal.detail
+    if isinstance(refusal, Invalid):
+        members["errors"] = [
+            {"pointer": pointer, "message": message}
+            for pointer, message in refusal.errors[:MAX_ERRORS]
+        ]
+    if isinstance(refusal, Forbidden):
+        members["rules"] = list(refusal.rules)
+    if receipt is not None:
+        members["receipt"] = receipts.to_json(receipt)
+    if problem.noted and receipt is None:
+        _note(gate, problem, refusal)
+    return _answer(gate, problem, members, _headers(gate, problem, refusal))
+
+
+def _note(gate: Gate, problem: Problem, refusal: Refusal | None = None) -> None:
+    """A line for the operator, who alone may read what the caller is not told."""
+    fields = {"kind_of": type(refusal).__name__} if refusal else {}
+    if refusal and not problem.tells:
+        fields["reason"] = refusal.detail
+    gate.log.refuse(
+        problem.slug,
+        request=g.request_id,
+        endpoint=request.endpoint,
+        thumbprint=g.get("thumbprint"),
+        **fields,
+    )
+
+
+def _http(gate: Gate, error: HTTPException) -> Response:
+    problem = HTTP_PROBLEMS.get(error.code or 0, _REFUSED)
+    if problem.noted:
+        _note(gate, problem)
+    kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
+    return _answer(gate, problem, {}, kept, status=error.code)
+
+
+def _headers(gate: Gate, problem: Problem, refusal: Refusal) -> dict[str, str]:
+    headers = {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.challenge is not None:
+        headers["WWW-Authenticate"] = _challenge(gate, problem.challenge, refusal)
+    if problem.status == 401:
+        # A client whose rights have ended must not keep a connection open (access.md 3).
+        headers["Connection"] = "close"
+    return headers
+
+
+def _challenge(gate: Gate, code: str, refusal: Refusal) -> str:
+    """RFC 6750 section 3: without credentials there is no error code; RFC 9728 section 5.1."""
+    parts = [f'error="{code}"'] if code else []
+    if isinstance(refusal, InsufficientScope):
+        parts.append(f'scope="{refusal.scope}"')
+    metadata = f"{gate.partners_url}/.well-known/oauth-protected-resource"
+    return "Bearer " + ", ".join([*parts, f'resource_metadata="{metadata}"'])
+
+
+def _answer(
+    gate: Gate,
+    problem: Problem,
+    members: Mapping[str, Any],
+    headers: Mapping[str, str],
+    status: int | None = None,
+) -> Response:
+    """The one shape of every error body."""
+    body = {
+        "type": f"{gate.issuer}/problems/{problem.slug}",
+        "title": problem.title,
+        "status": status or problem.status,
+        "instance": f"urn:uuid:{g.request_id}",
+        **members,
+    }
+    return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

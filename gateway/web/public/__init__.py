@@ -1,0 +1,1 @@
+"""What anybody may read without a certificate: keys, the log, authorities, explanations."""

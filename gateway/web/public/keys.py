@@ -1,0 +1,35 @@
+"""The gateway's public keys, one set for each purpose, so that none is taken for another."""
+
+from flask import Response
+
+from gateway.web.answers import json_response
+from gateway.web.endpoint import unauthenticated
+from gateway.web.gate import Gate, JwkSet
+from gateway.web.metadata import KEPT
+
+JWK_SET = "application/jwk-set+json"  # RFC 7517 section 8.5.2
+
+
+def _set(keys: JwkSet) -> Response:
+    return json_response(keys, headers=KEPT, media_type=JWK_SET)
+
+
+@unauthenticated("GET /jwks.json", media=JWK_SET)
+def tokens(gate: Gate) -> Response:
+    """Get the keys of access tokens, the next one included before it is used."""
+    return _set(gate.token_keys)
+
+
+@unauthenticated("GET /keys/attest", media=JWK_SET)
+def attest(gate: Gate) -> Response:
+    """Get the keys by which the gateway attests documents for organisations."""
+    return _set(gate.attest_keys)
+
+
+@unauthenticated("GET /keys/event", media=JWK_SET)
+def event(gate: Gate) -> Response:
+    """Get the keys of notices to partners."""
+    return _set(gate.event_keys)
+
+
+ENDPOINTS = (tokens, attest, event)

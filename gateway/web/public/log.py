@@ -1,0 +1,74 @@
+"""The log as anybody may read it: checkpoint, tiles, verifier key (C2SP tlog-tiles)."""
+
+from flask import Response, request
+
+from gateway.actions.ports import Head, Mode, Work
+from gateway.domain.refusals import NotFound
+from gateway.evidence import base64url
+from gateway.ledger import tiles
+from gateway.ledger.tiles import TileAddress
+from gateway.ledger.tree import HASH_BYTES
+from gateway.web.answers import json_response
+from gateway.web.endpoint import unauthenticated
+from gateway.web.gate import Gate
+from gateway.web.metadata import KEPT
+
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+
+FOR_EVER = "public, max-age=31536000, immutable"
+A_MOMENT = "public, max-age=1"
+A_WHILE = "public, max-age=300"
+
+
+def _head(gate: Gate) -> Head:
+    with gate.ports.begin(Mode.READ) as work:
+        return work.log.head()
+
+
+@unauthenticated("GET /checkpoint", media="text/plain")
+def checkpoint(gate: Gate) -> Response:
+    """Get the newest checkpoint of the log, a signed note."""
+    note = gate.ports.notary.sign(_head(gate))
+    answer = Response(note, headers={"Cache-Control": A_MOMENT}, content_type=TEXT)
+    answer.set_etag(base64url.digest(note.encode("utf-8")))
+    return answer.make_conditional(request)
+
+
+@unauthenticated("GET /tile/<path:path>", media=BYTES)
+def tile(gate: Gate, path: str) -> Response:
+    """Get a tile of hashes, or a bundle of entries; not there until the log is that long."""
+    try:
+        address = tiles.parse_tile_path(f"tile/{path}")
+    except ValueError:
+        raise NotFound from None
+    with gate.ports.begin(Mode.READ) as work:
+        if not tiles.available(address, work.log.head().size):
+            raise NotFound
+        data = _read(work, address)
+    full = address.width == tiles.TILE_WIDTH
+    kept = {"Cache-Control": FOR_EVER if full else A_WHILE}
+    return Response(data, headers=kept, content_type=BYTES)
+
+
+def _read(work: Work, address: TileAddress) -> bytes:
+    if address.level is None:
+        start = address.n * tiles.TILE_WIDTH
+        return tiles.encode_entries(work.log.entries(start, start + address.width))
+    return work.log.tile(address.level, address.n)[: address.width * HASH_BYTES]
+
+
+@unauthenticated("GET /log/vkey", media="text/plain")
+def verifier_key(gate: Gate) -> Response:
+    """Get the log's verifier key, one line; pin it once, from somewhere you trust."""
+    return Response(f"{gate.log_key}\n", headers=KEPT, content_type=TEXT)
+
+
+@unauthenticated("GET /healthz")
+def health(gate: Gate) -> Response:
+    """See whether the listener answers and reads its database."""
+    _head(gate)
+    return json_response({"status": "ok"})
+
+
+ENDPOINTS = (checkpoint, tile, verifier_key, health)

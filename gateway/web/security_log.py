@@ -1,0 +1,74 @@
+"""What goes to the operator instead of the audit log: refusals of nobody in particular, failures.
+
+One JSON object a line. No token, no body, no path as it was sent, no name of a person: a line has
+the request's id, the endpoint, the refusal, and the certificate's thumbprint where there is one.
+Hostile callers can cause lines, so each kind has a budget; the next line tells what was left out.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, TextIO
+
+import structlog
+
+LINES = 60
+"""Lines a minute of one kind in one worker."""
+
+FRAMES = 12
+"""The innermost frames of a failure that are written."""
+
+
+class SecurityLog:
+    """Writes lines to a stream; threads share it."""
+
+    def __init__(self, stream: TextIO, now: Callable[[], datetime], lines: int = LINES) -> None:
+        """``lines`` is the budget of each kind of refusal in a minute."""
+        self._now = now
+        self._lines = lines
+        self._lock = Lock()
+        self._minute = ""
+        self._written: dict[str, int] = {}
+        self._left_out: dict[str, int] = {}
+        # Wrapped here, not configured globally: two gateways in one process each have their own.
+        self._logger = structlog.wrap_logger(
+            structlog.WriteLogger(stream),
+            processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        )
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Write what was granted, as a token issued; never left out."""
+        self._logger.info(kind, at=self._stamp(), **fields)
+
+    def refuse(self, kind: str, **fields: Any) -> None:
+        """Write a refusal within its budget; beyond it, only count."""
+        at = self._stamp()
+        with self._lock:
+            if at[:16] != self._minute:
+                self._minute, self._written = at[:16], {}
+            written = self._written.get(kind, 0)
+            if written >= self._lines:
+                self._left_out[kind] = self._left_out.get(kind, 0) + 1
+                return
+            self._written[kind] = written + 1
+            left_out = self._left_out.pop(kind, 0)
+        if left_out:
+            fields["left_out"] = left_out
+        self._logger.warning(kind, at=at, **fields)
+
+    def fail(self, kind: str, error: BaseException, **fields: Any) -> None:
+        """Write where something unexpected happened.
+
+        Its message stays out: those of a database or a parser repeat the values at hand.
+        """
+        frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+        where = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
+        name = f"{type(error).__module__}.{type(error).__qualname__}"
+        self._logger.error(kind, at=self._stamp(), error=name, where=where, **fields)
+
+    def _stamp(self) -> str:
+        return self._now().isoformat(timespec="milliseconds")

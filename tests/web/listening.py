@@ -1,0 +1,230 @@
+"""Both listeners of the founded gateway as Flask sees them; certificates are real, TLS is not.
+
+A request carries its certificate in the environ under one key, where the real listeners look at
+the socket. Everything behind it is the product's own: authority, check, policy, log.
+"""
+
+import io
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from gateway import pki
+from gateway.actions.ports import Mode
+from gateway.domain.organisation import Certificate
+from gateway.evidence import base64url
+from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
+from gateway.web.app import create_partner_app, create_public_app
+from gateway.web.gate import Gate
+from gateway.web.security_log import SecurityLog
+from tests import founding
+from tests.founding import DESK, HOTLINE, ISSUER, SHORT_NAME, START, Founded, founded
+
+PARTNERS = "https://partners.example.org"
+DER = "casegate.test.certificate"
+
+MADE = START - timedelta(days=1)
+
+
+@cache
+def root() -> pki.CertificateAuthority:
+    """One root for all tests."""
+    return pki.make_root(SHORT_NAME, MADE)
+
+
+@cache
+def issuing() -> pki.CertificateAuthority:
+    """One issuing authority below it."""
+    return pki.make_issuing(SHORT_NAME, root(), MADE)
+
+
+@cache
+def published() -> Path:
+    """The folder that the public listener serves files from."""
+    folder = Path(tempfile.mkdtemp(prefix="casegate-published-"))
+    pki.publish_chain(folder, root().certificate, [issuing().certificate])
+    pki.publish_crls(folder, {issuing().id: pki.make_crl(issuing(), (), MADE)})
+    return folder
+
+
+@cache
+def csr() -> bytes:
+    """A certificate request; one key serves all test clients."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@cache
+def certificate(organisation: str = HOTLINE, system: str = DESK, copy: int = 0) -> x509.Certificate:
+    """A client certificate of our authority; ``copy`` tells several of one system apart."""
+    return pki.issue_client(
+        issuing(),
+        csr(),
+        gateway=SHORT_NAME,
+        organisation=organisation,
+        system=system,
+        crl_url=f"{ISSUER}/crl/{issuing().id}.crl",
+        now=START - timedelta(minutes=1 + copy),
+    )
+
+
+def der(one: x509.Certificate) -> bytes:
+    """What a connection shows."""
+    return one.public_bytes(serialization.Encoding.DER)
+
+
+@cache
+def token_key() -> SigningKey:
+    """The key that signs access tokens."""
+    return generate_key(Purpose.TOKEN)
+
+
+@cache
+def event_key() -> SigningKey:
+    """The key that signs notices."""
+    return generate_key(Purpose.EVENT)
+
+
+@dataclass
+class Listening:
+    """A founded gateway and its two apps. ``lines`` is what the security log has written."""
+
+    gateway: Founded
+    gate: Gate
+    partners: Flask
+    public: Flask
+    stream: io.StringIO
+    _keys: Any = field(default_factory=lambda: count(1))
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The security log so far."""
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+    def key(self) -> str:
+        """A retry key that was never used."""
+        return f"web-key-{next(self._keys):05}"
+
+    def register(self, one: x509.Certificate, organisation: str, system: str = DESK) -> None:
+        """Put a certificate into the registry, as its issue does."""
+        with self.gateway.ports.begin(Mode.REGISTRY) as work:
+            work.organisations.add_certificate(
+                Certificate(
+                    thumbprint=base64url.digest(der(one)),
+                    serial=one.serial_number,
+                    organisation=organisation,
+                    system=system,
+                    not_after=one.not_valid_after_utc,
+                )
+            )
+            work.commit()
+
+    def partner(self, organisation: str = HOTLINE) -> "Partner":
+        """An organisation's desk with a registered certificate."""
+        one = certificate(organisation)
+        with self.gateway.ports.begin(Mode.READ) as work:
+            known = work.organisations.certificate(base64url.digest(der(one)))
+        if known is None:
+            self.register(one, organisation)
+        return Partner(self, organisation, one)
+
+    def anybody(self) -> FlaskClient:
+        """A client of the public listener."""
+        return self.public.test_client()
+
+
+@dataclass
+class Partner:
+    """A system that calls the partners' listener over a connection with its certificate."""
+
+    listening: Listening
+    organisation: str
+    certificate: x509.Certificate | None
+    held: str | None = None
+
+    @property
+    def client_id(self) -> str:
+        """Its OAuth name."""
+        return f"{self.organisation}.{DESK}"
+
+    def send(self, method: str, path: str, **kwargs: Any) -> TestResponse:
+        """One request on the connection, with no token added."""
+        environ = {DER: der(self.certificate)} if self.certificate else {}
+        client = self.listening.partners.test_client()
+        return client.open(
+            path, method=method, base_url=PARTNERS, environ_overrides=environ, **kwargs
+        )
+
+    def ask_token(self, **changes: str | None) -> TestResponse:
+        """A token request; ``changes`` to the form, None leaves a parameter out."""
+        form = {"grant_type": "client_credentials", "client_id": self.client_id} | changes
+        return self.send(
+            "POST", "/oauth/token", data={k: v for k, v in form.items() if v is not None}
+        )
+
+    def token(self, **changes: str | None) -> str:
+        """A new access token."""
+        answer = self.ask_token(**changes)
+        assert answer.status_code == 200, answer.text
+        return answer.json["access_token"]
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> TestResponse:
+        """One request with a token, by default the one held."""
+        self.held = self.held or self.token()
+        given = {"Authorization": f"Bearer {token or self.held}", **(headers or {})}
+        return self.send(method, path, headers=given, **kwargs)
+
+    def get(self, path: str, **kwargs: Any) -> TestResponse:
+        """Read with the token held."""
+        return self.call("GET", path, **kwargs)
+
+    def post(self, path: str, body: Any, *, key: str | None = "new", **kwargs: Any) -> TestResponse:
+        """Write with the token held, under a new retry key unless another or None is given."""
+        headers = dict(kwargs.pop("headers", {}))
+        if key is not None:
+            headers["Idempotency-Key"] = self.listening.key() if key == "new" else key
+        return self.call("POST", path, headers=headers, json=body, **kwargs)
+
+
+def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
+    """Both listeners of a founded gateway; ``changes`` are to the Gate."""
+    gateway = gateway or founded()
+    stream = io.StringIO()
+    parts: dict[str, Any] = {
+        "ports": gateway.ports,
+        "partners_url": PARTNERS,
+        "tokens": token_key(),
+        "token_keys": jwk_set([token_key()]),
+        "attest_keys": jwk_set([founding.key_of("attest")]),
+        "event_keys": jwk_set([event_key()]),
+        "log_key": str(gateway.notary.signer.key),
+        "peer_der": lambda environ: environ.get(DER),
+        "header_refused": pki.HeaderRefused,
+        "check_peer": pki.ClientGate(published() / pki.CHAIN_FILE).check,
+        "certificate_refused": pki.CertificateRefused,
+        "published": published(),
+        "log": SecurityLog(stream, gateway.ports.now),
+    }
+    gate = Gate(**parts | changes)
+    return Listening(gateway, gate, create_partner_app(gate), create_public_app(gate), stream)
