@@ -50,6 +50,41 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "policy": Subcommand(
         "gateway.cli.policy:policy", OPERATORS, "Check the rules that decide every exchange."
     ),
+    "case": Subcommand(
+        "gateway.cli.case:case",
+        PARTNERS,
+        "Hand in, assess, clear, open and close your own cases.",
+    ),
+    "directory": Subcommand(
+        "gateway.cli.directory:directory",
+        PARTNERS,
+        "List the organisations that take part, or show one.",
+    ),
+    "events": Subcommand(
+        "gateway.cli.events:events",
+        PARTNERS,
+        "List your organisation's own events, none missing.",
+    ),
+    "handoff": Subcommand(
+        "gateway.cli.handoff:handoff",
+        PARTNERS,
+        "Offer cases, answer offers, open what you accepted.",
+    ),
+    "receipt": Subcommand(
+        "gateway.cli.receipt:receipt",
+        PARTNERS,
+        "Look at the receipts of your events, and keep them.",
+    ),
+    "system": Subcommand(
+        "gateway.cli.system:system",
+        PARTNERS,
+        "Set up this system's access to a gateway, and check it.",
+    ),
+    "verify": Subcommand(
+        "gateway.cli.verify:verify",
+        ANYONE,
+        "Verify a receipt, a signed document or a bundle offline.",
+    ),
 }
 """Every subcommand; ``about`` is the first sentence of its own help."""
 

@@ -30,7 +30,7 @@ def test_the_table_and_the_command_say_the_same(name: str) -> None:
 
 
 def test_help_lists_the_subcommands_by_audience() -> None:
-    output = CliRunner().invoke(main, ["--help"]).output
+    output = CliRunner().invoke(main, ["--help"], terminal_width=200).output
     assert f"{OPERATORS}:\n" in output
     for name, subcommand in SUBCOMMANDS.items():
         assert re.search(rf"^  {name} +{re.escape(subcommand.about)}$", output, re.MULTILINE)

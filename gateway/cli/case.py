@@ -1,0 +1,259 @@
+"""`casegate case`: one's own cases, from their first version to their end."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from gateway.actions.opening import REASON_CODES
+from gateway.cli.connection import (
+    EPILOG,
+    by_option,
+    partner,
+    save_receipt_option,
+    tell_written,
+)
+from gateway.cli.content import print_content
+from gateway.cli.screen import plain, print_fields, print_json, print_table, write_new
+from gateway.client import Gateway, Opened, Written
+from gateway.evidence import canonical
+
+MAX_CASE_BYTES = 256 * 1024
+"""The gateway takes no longer body."""
+
+
+@click.group(epilog=EPILOG)
+def case() -> None:
+    """Hand in, assess, clear, open and close your own cases."""
+
+
+reason_code_option = click.option(
+    "--reason-code", required=True, type=click.Choice(REASON_CODES), help="Why it is opened."
+)
+opening_reason_option = click.option(
+    "--reason", required=True, help="Why, in up to 200 characters; it stands in your log."
+)
+full_option = click.option("--full", is_flag=True, help="Show the text of statements too.")
+save_option = click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep the signed presentation in a new file.",
+)
+
+
+def _content(_context: click.Context, _parameter: click.Parameter, file: Any) -> dict[str, Any]:
+    data = file.read(MAX_CASE_BYTES + 1)
+    if len(data) > MAX_CASE_BYTES:
+        raise click.BadParameter(f"a case has at most {MAX_CASE_BYTES} bytes")
+    try:
+        content = canonical.decode(data)
+    except ValueError as error:
+        raise click.BadParameter(f"the file is not JSON as cases are written: {error}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("case"), str):
+        raise click.BadParameter("the file holds no case: a JSON object with its id in 'case'")
+    return content
+
+
+content_argument = click.argument(
+    "content", metavar="FILE", type=click.File("rb"), callback=_content
+)
+
+
+def _cleared_options(command: Any) -> Any:
+    for option in (
+        click.option("--confirm", multiple=True, metavar="ID", help="A match they stand for."),
+        click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
+        click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
+    ):
+        command = option(command)
+    return command
+
+
+def _clearance(
+    assessed_by: str | None, cleared_by: str | None, confirm: tuple[str, ...]
+) -> dict[str, Any] | None:
+    if assessed_by is None and cleared_by is None and not confirm:
+        return None
+    if assessed_by is None or cleared_by is None:
+        raise click.UsageError("--assessed-by and --cleared-by go together; --confirm needs both")
+    return {"assessed_by": assessed_by, "cleared_by": cleared_by, "confirms": list(confirm)}
+
+
+@case.command(epilog=EPILOG)
+@content_argument
+@by_option
+@_cleared_options
+@save_receipt_option
+@partner
+def submit(gateway: Gateway, as_json: bool, content: dict[str, Any], **said: Any) -> None:
+    """Hand in a case, version 1.
+
+    FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
+    and cleared names both persons.
+    """
+    _submit(gateway.submit, content, as_json, **said)
+
+
+@case.command(epilog=EPILOG)
+@content_argument
+@by_option
+@_cleared_options
+@save_receipt_option
+@partner
+def revise(gateway: Gateway, as_json: bool, content: dict[str, Any], **said: Any) -> None:
+    """Hand in the next version of a case.
+
+    FILE holds its JSON, and names the version before it in 'prev'.
+    """
+    _submit(gateway.revise, content, as_json, **said)
+
+
+def _submit(
+    send: Any,
+    content: dict[str, Any],
+    as_json: bool,
+    *,
+    by: str,
+    assessed_by: str | None,
+    cleared_by: str | None,
+    confirm: tuple[str, ...],
+    save_receipt: Path | None,
+) -> None:
+    written = send(content, by, _clearance(assessed_by, cleared_by, confirm))
+    _tell(written, as_json, save_receipt)
+
+
+def _tell(written: Written, as_json: bool, save: Path | None) -> None:
+    result = written.result
+    sentence = (
+        f"case {result['case']}, version {result['version']}, is {result['state']}; "
+        f"digest {result['digest']}"
+    )
+    tell_written(written, sentence, as_json=as_json, save=save)
+
+
+@case.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@by_option
+@click.option("--confirm", multiple=True, metavar="ID", help="A match that you stand for (R18).")
+@click.option("--reason", help="Why.")
+@save_receipt_option
+@partner
+def assess(
+    gateway: Gateway,
+    as_json: bool,
+    case: UUID,
+    by: str,
+    confirm: tuple[str, ...],
+    reason: str | None,
+    save_receipt: Path | None,
+) -> None:
+    """Stand for the classification of CASE.
+
+    This is the analyst's word. Each classification that only a machine made must be confirmed by
+    its id.
+    """
+    _tell(gateway.assess(case, by, confirm, reason), as_json, save_receipt)
+
+
+@case.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@by_option
+@click.option("--reason", help="Why.")
+@save_receipt_option
+@partner
+def clear(
+    gateway: Gateway,
+    as_json: bool,
+    case: UUID,
+    by: str,
+    reason: str | None,
+    save_receipt: Path | None,
+) -> None:
+    """Release CASE for sharing.
+
+    This takes another person than the analyst.
+    """
+    _tell(gateway.clear(case, by, reason), as_json, save_receipt)
+
+
+@case.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@by_option
+@click.option("--reason", help="Why.")
+@save_receipt_option
+@partner
+def close(
+    gateway: Gateway,
+    as_json: bool,
+    case: UUID,
+    by: str,
+    reason: str | None,
+    save_receipt: Path | None,
+) -> None:
+    """End the work on CASE.
+
+    None of its handoffs may be open.
+    """
+    _tell(gateway.close_case(case, by, reason), as_json, save_receipt)
+
+
+@case.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@by_option
+@reason_code_option
+@opening_reason_option
+@full_option
+@save_option
+@save_receipt_option
+@partner
+def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
+    """Open the content of your own CASE.
+
+    It is an event in the log, with person and reason. Statements stay folded without --full. The
+    JSON has everything as it was written: addresses in it are live.
+    """
+    opened = gateway.consult_case(case, said["by"], said["reason_code"], said["reason"])
+    show_opened(opened, as_json, full=said["full"], save=said["save"], receipt=said["save_receipt"])
+
+
+def show_opened(
+    opened: Opened, as_json: bool, *, full: bool, save: Path | None, receipt: Path | None
+) -> None:
+    """Show what a consultation opened, and keep what was asked for."""
+    if save is not None:
+        write_new(save, opened.presentation.encode("ascii") + b"\n")
+    if not as_json:
+        print_content(opened, full=full)
+        click.echo()
+    tell_written(opened.written, "content opened", as_json=as_json, save=receipt)
+
+
+@case.command("list", epilog=EPILOG)
+@partner
+def list_(gateway: Gateway, as_json: bool) -> None:
+    """List your cases by age, without content."""
+    found = list(gateway.cases())
+    if as_json:
+        print_json({"items": found})
+        return
+    rows = [
+        (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
+        for one in found
+    ]
+    print_table(("state", "version", "case", "reference", "matter"), rows)
+
+
+@case.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@partner
+def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
+    """Show where CASE stands, without content."""
+    found = gateway.case(case)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"Case {plain(found['case'])}")
+    print_fields({name: value for name, value in found.items() if name != "case"})

@@ -1,0 +1,195 @@
+"""What every partner command shares: the connection, the answer's evidence, the ways to fail.
+
+Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer, ask
+again; 4 the connection cannot be used (settings, certificate, token); 5 the evidence is false.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from uuid_utils import compat
+
+from gateway.cli.screen import paint, plain, print_json, write_new
+from gateway.client import (
+    ClientError,
+    Connection,
+    Gateway,
+    LogForked,
+    NotTrusted,
+    ReceiptMismatch,
+    Refused,
+    SettingsError,
+    TokenRefused,
+    Unavailable,
+    UnexpectedAnswer,
+    Written,
+)
+from gateway.evidence import event as events
+from gateway.evidence import receipt as receipts
+
+REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
+
+_CODES: dict[type[ClientError], int] = {
+    Refused: REFUSED,
+    Unavailable: NO_ANSWER,
+    UnexpectedAnswer: NO_ANSWER,
+    SettingsError: NO_CONNECTION,
+    NotTrusted: NO_CONNECTION,
+    TokenRefused: NO_CONNECTION,
+    ReceiptMismatch: FALSE_EVIDENCE,
+    LogForked: FALSE_EVIDENCE,
+}
+
+EPILOG = (
+    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again), "
+    "4 no connection (settings, certificate, token), 5 false evidence."
+)
+
+
+class Failure(click.ClickException):
+    """A request that did not come to a good end, told in one sentence, or as JSON."""
+
+    def __init__(self, error: ClientError, as_json: bool) -> None:
+        """``as_json`` is whether machine output was asked for."""
+        super().__init__(str(error))
+        self.exit_code = _CODES[type(error)]
+        self._error, self._as_json = error, as_json
+
+    def show(self, file: Any = None) -> None:
+        """Tell what went wrong: people on the error stream, machines on the output."""
+        if self._as_json:
+            print_json({"error": _told(self._error)})
+            return
+        alarm = isinstance(self._error, ReceiptMismatch | LogForked)
+        opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == 1 else "Error"
+        click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
+        for line in _reasons(self._error):
+            click.echo(f"  {plain(line)}", err=True)
+
+
+def _told(error: ClientError) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    if isinstance(error, Refused):
+        told |= {
+            "slug": error.slug,
+            "title": error.title,
+            "status": error.status,
+            "errors": [{"pointer": p, "message": m} for p, m in error.errors],
+            "rules": list(error.rules),
+            "receipt": error.receipt and receipts.to_json(error.receipt),
+        }
+    if isinstance(error, LogForked):
+        told["checkpoints"] = list(error.notes)
+    return told
+
+
+def _reasons(error: ClientError) -> Iterator[str]:
+    if isinstance(error, Refused):
+        yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
+        if error.rules:
+            yield f"by the rules {', '.join(error.rules)}"
+        if error.receipt:
+            yield f"recorded as event {event_of(error.receipt)}, receipt verified"
+    if isinstance(error, LogForked):
+        yield from (line for note in error.notes for line in note.split("\n") if line)
+
+
+def now() -> datetime:
+    """The system's time, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251 - the command is where the clock is taken
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562 5.7)."""
+    return UUID(bytes=compat.uuid7().bytes)
+
+
+def open_gateway(file: Path) -> Gateway:
+    """The gateway of a connection file; nothing is sent yet."""
+    connection = Connection.read(file)
+    return Gateway(connection, now, new_id, connection.spool)
+
+
+@contextmanager
+def connected(file: Path, as_json: bool) -> Iterator[Gateway]:
+    """A gateway for one command; what can be expected to go wrong ends as one sentence."""
+    try:
+        with open_gateway(file) as gateway:
+            yield gateway
+    except ClientError as error:
+        raise Failure(error, as_json) from error
+
+
+def partner(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command its ``gateway``, and the options that all partner commands have."""
+
+    @click.option(
+        "--connection",
+        "-c",
+        "connection_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="CASEGATE_CONNECTION",
+        default=Path("connection.toml"),
+        show_default=True,
+        show_envvar=True,
+        help="The connection file of this system.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @functools.wraps(command)
+    def run(connection_file: Path, as_json: bool, **arguments: Any) -> None:
+        with connected(connection_file, as_json) as gateway:
+            command(gateway, as_json=as_json, **arguments)
+
+    return run
+
+
+by_option = click.option(
+    "--by",
+    required=True,
+    metavar="PSEUDONYM",
+    help="Who in your organisation does this: a staff pseudonym, never a name.",
+)
+
+save_receipt_option = click.option(
+    "--save-receipt",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep the receipt in a new file, for casegate verify.",
+)
+
+
+def event_of(receipt: receipts.Receipt) -> str:
+    """The id of the event that a verified receipt is of."""
+    return str(events.read(receipt.document)["id"])
+
+
+def tell_written(written: Written, sentence: str, *, as_json: bool, save: Path | None) -> None:
+    """Tell that a write was done and where the log has it; keep its receipt where asked."""
+    receipt = receipts.to_json(written.receipt)
+    if save is not None:
+        save_json(save, receipt)
+    if as_json:
+        print_json({"result": written.result, "receipt": receipt})
+        return
+    event = written.confirmed.event
+    click.echo(f"{paint('Done', 'green')}: {plain(sentence)}")
+    click.echo(
+        f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
+        f"{event['log']}; receipt verified"
+    )
+    if "simulated_date" in event:
+        click.echo(f"  legal date set to {event['simulated_date']} for a demonstration")
+    if save is not None:
+        click.echo(f"  receipt kept in {save}")
+
+
+def save_json(file: Path, members: Any) -> None:
+    """Keep JSON in a new file of its owner's."""
+    write_new(file, (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode())

@@ -1,0 +1,440 @@
+"""`casegate handoff`: offering cases, answering offers, opening what was accepted."""
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from gateway.cli.case import (
+    full_option,
+    opening_reason_option,
+    reason_code_option,
+    save_option,
+    show_opened,
+)
+from gateway.cli.connection import (
+    EPILOG,
+    by_option,
+    partner,
+    save_receipt_option,
+    tell_written,
+)
+from gateway.cli.screen import (
+    cold,
+    paint,
+    plain,
+    print_fields,
+    print_json,
+    print_table,
+    progress,
+    words,
+    write_new,
+)
+from gateway.client import Gateway, Written
+from gateway.domain.case import GROUPS
+from gateway.domain.handoff import OUTCOMES, State
+from gateway.domain.timestamp import parse_moment
+from gateway.domain.vocabulary import Purpose
+from gateway.evidence import sd_jwt
+
+
+@click.group(epilog=EPILOG)
+def handoff() -> None:
+    """Offer cases, answer offers, open what you accepted."""
+
+
+# --- Offering ------------------------------------------------------------------------------------
+
+
+class _Moment(click.ParamType):
+    """A time with its offset."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        try:
+            return value if isinstance(value, datetime) else parse_moment(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Mandate(click.ParamType):
+    """A competence: a matter and a territory."""
+
+    name = "matter/territory"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        matter, slash, territory = value.partition("/")
+        if not (matter and slash and territory):
+            self.fail("as in csam/FR", param, ctx)
+        return matter, territory
+
+
+def _offer_options(command: Any) -> Any:
+    purposes = click.Choice([str(purpose) for purpose in Purpose])
+    for option in (
+        click.option("--note", help="A word to the recipient, up to 300 characters."),
+        click.option("--until", type=_Moment(), help="When the offer and its use end."),
+        click.option("--purpose", multiple=True, required=True, type=purposes),
+        click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
+        click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),
+        click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
+        click.option("--to", "organisation", metavar="ORGANISATION", help="To this organisation."),
+    ):
+        command = option(command)
+    return command
+
+
+def _wanted(said: dict[str, Any]) -> dict[str, Any]:
+    if (said["organisation"] is None) == (said["competence"] is None):
+        raise click.UsageError("give one of --to and --competence")
+    if not said["groups"] and not said["digests"]:
+        raise click.UsageError("say what is offered: --group or --digest, as often as needed")
+    return said
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@by_option
+@_offer_options
+@partner
+def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -> None:
+    """Show what an offer of CASE would give.
+
+    Nothing is kept, and the recipient is not told.
+    """
+    found = gateway.preview(case, by, **_wanted(said))
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"Case {plain(found['case'])}, version {plain(found['version'])}")
+    print_fields(
+        {
+            "to": found["to"],
+            "would give": f"{len(found['permitted'])} parts",
+            "would withhold part of": found["withheld"],
+        }
+    )
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@by_option
+@_offer_options
+@save_receipt_option
+@partner
+def offer(
+    gateway: Gateway, as_json: bool, case: UUID, by: str, save_receipt: Path | None, **said: Any
+) -> None:
+    """Offer CASE to one recipient.
+
+    That is an organisation, or whoever is competent for a matter in a territory.
+    """
+    written = gateway.offer(case, by, **_wanted(said))
+    result = written.result
+    sentence = (
+        f"handoff {result['handoff']} offered to {words(result['to'])}: "
+        f"{len(result['permitted'])} parts, due {result['due_at']}"
+    )
+    if result["withheld"]:
+        sentence += f"; policy withholds part of {words(result['withheld'])}"
+    tell_written(written, sentence, as_json=as_json, save=save_receipt)
+
+
+# --- Looking -------------------------------------------------------------------------------------
+
+
+@handoff.command("list", epilog=EPILOG)
+@click.option("--box", type=click.Choice(["in", "out"]), default="in", show_default=True)
+@click.option("--state", type=click.Choice([str(state) for state in State]))
+@partner
+def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
+    """List the handoffs received or sent.
+
+    The box "in" has those received, "out" those sent, both by age.
+    """
+    found = list(gateway.inbox(state) if box == "in" else gateway.outbox(state))
+    if as_json:
+        print_json({"items": found})
+        return
+    other = "originator" if box == "in" else "recipient"
+    rows = [(one["state"], one["due_at"], one["handoff"], one[other]) for one in found]
+    print_table(("state", "due", "handoff", "from" if box == "in" else "to"), rows)
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@partner
+def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+    """Show HANDOFF without its content.
+
+    Parties, conditions and answers are shown once every signature is verified.
+    """
+    view = gateway.handoff(handoff)
+    if as_json:
+        print_json(view)
+        return
+    click.echo(f"Handoff {plain(view['handoff'])} is {paint(plain(view['state']), 'cyan')}")
+    routing = sd_jwt.read_unverified(view["routing"]).content
+    print_fields(
+        {
+            "from": view["originator"],
+            "to": view["recipient"],
+            "as competent for": view["competence"],
+            "case": f"{view['case']}, version {view['version']}, {view['assurance']}",
+            "matter": routing.get("matter"),
+            "urgency": routing.get("urgency"),
+            "purpose": view["purpose"],
+            "due": view["due_at"],
+            "until": view["until"],
+            "parts offered": len(view["permitted"]),
+            "groups accepted": view["accepted_groups"],
+        }
+    )
+    _print_conditions(view["conditions"])
+    click.echo(paint("History", "cyan"))
+    for answer in view["answers"]:
+        click.echo(f"  {plain(_history(answer))}")
+
+
+def _print_conditions(conditions: Mapping[str, Any]) -> None:
+    click.echo(paint("Conditions of use", "cyan"))
+    print_fields(conditions)
+
+
+def _history(answer: Mapping[str, Any]) -> str:
+    """One line on an answer; who exactly gave it stays with its organisation."""
+    said = sd_jwt.read_unverified(answer["statement"]).content
+    told = [f"{name}: {cold(words(said[name]))}" for name in _TOLD if said.get(name)]
+    if "code" in answer and "code" not in said:
+        told.insert(0, f"code: {answer['code']}")
+    line = f"{answer['at']}  {answer['kind']} by {answer['author']}, event {answer['event']}"
+    return f"{line}; {'; '.join(told)}" if told else line
+
+
+_TOLD = ("by", "code", "groups", "items", "reason", "to", "note", "evidence_ref")
+
+
+# --- Answering -----------------------------------------------------------------------------------
+
+
+def _tell(written: Written, as_json: bool, save: Path | None) -> None:
+    sentence = f"handoff {written.result['handoff']} is {written.result['state']}"
+    tell_written(written, sentence, as_json=as_json, save=save)
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@by_option
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    type=click.Choice(GROUPS),
+    help="Take on only this part; give it as often as needed.",
+)
+@click.option("--yes", is_flag=True, help="Accept the conditions without being asked.")
+@save_receipt_option
+@partner
+def accept(
+    gateway: Gateway,
+    as_json: bool,
+    handoff: UUID,
+    by: str,
+    groups: tuple[str, ...],
+    yes: bool,
+    save_receipt: Path | None,
+) -> None:
+    """Take on HANDOFF under its conditions.
+
+    The originator's conditions are shown and must be agreed to; a script says --yes.
+    """
+    view = gateway.handoff(handoff)
+    if not yes:
+        _agree(view["conditions"])
+    _tell(gateway.accept(view, by, groups or None), as_json, save_receipt)
+
+
+def _agree(conditions: Mapping[str, Any]) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("the conditions must be agreed to: read them by show, say --yes")
+    _print_conditions(conditions)
+    click.confirm("Accept these conditions?", abort=True)
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@by_option
+@click.option("--reason", required=True, help="Why; the originator reads it.")
+@save_receipt_option
+@partner
+def refuse(
+    gateway: Gateway,
+    as_json: bool,
+    handoff: UUID,
+    by: str,
+    reason: str,
+    save_receipt: Path | None,
+) -> None:
+    """Decline HANDOFF, or give it back."""
+    _tell(gateway.refuse(handoff, by, reason), as_json, save_receipt)
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@by_option
+@click.option("--reason", required=True, help="Why; the originator reads it.")
+@click.option("--to", help="Which office, in words.")
+@save_receipt_option
+@partner
+def redirect(
+    gateway: Gateway,
+    as_json: bool,
+    handoff: UUID,
+    by: str,
+    reason: str,
+    to: str | None,
+    save_receipt: Path | None,
+) -> None:
+    """Send the originator to another office.
+
+    The originator of HANDOFF then makes a new offer.
+    """
+    _tell(gateway.redirect(handoff, by, reason, to), as_json, save_receipt)
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@by_option
+@click.option("--code", required=True, type=click.Choice(sorted(OUTCOMES)), help="What came of it.")
+@click.option("--item", "items", multiple=True, metavar="ID", help="The item it is about.")
+@click.option("--note", help="A word to the originator.")
+@click.option("--evidence-ref", help="The number of the file that holds the evidence.")
+@click.option("--reason", help="Why.")
+@save_receipt_option
+@partner
+def outcome(
+    gateway: Gateway,
+    as_json: bool,
+    handoff: UUID,
+    by: str,
+    save_receipt: Path | None,
+    **said: Any,
+) -> None:
+    """Tell what came of HANDOFF.
+
+    Further outcomes may follow.
+    """
+    said["items"] = said["items"] or None
+    _tell(gateway.outcome(handoff, by, **said), as_json, save_receipt)
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@by_option
+@click.option("--reason", required=True, help="Why; the recipient reads it.")
+@save_receipt_option
+@partner
+def withdraw(
+    gateway: Gateway,
+    as_json: bool,
+    handoff: UUID,
+    by: str,
+    reason: str,
+    save_receipt: Path | None,
+) -> None:
+    """Take back the offer of HANDOFF.
+
+    Its originator alone can.
+    """
+    _tell(gateway.withdraw(handoff, by, reason), as_json, save_receipt)
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@by_option
+@click.option("--reason", help="Why.")
+@save_receipt_option
+@partner
+def close(
+    gateway: Gateway,
+    as_json: bool,
+    handoff: UUID,
+    by: str,
+    reason: str | None,
+    save_receipt: Path | None,
+) -> None:
+    """End the work on HANDOFF.
+
+    Its recipient alone can.
+    """
+    _tell(gateway.close(handoff, by, reason), as_json, save_receipt)
+
+
+# --- Opening and proving -------------------------------------------------------------------------
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@by_option
+@reason_code_option
+@opening_reason_option
+@full_option
+@save_option
+@save_receipt_option
+@partner
+def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None:
+    """Open the content of HANDOFF.
+
+    It is an event in the log, with person and reason. Shown is what the offer names and policy
+    allows today. Statements stay folded without --full. The JSON has everything as it was
+    written: addresses in it are live.
+    """
+    opened = gateway.consult(handoff, said["by"], said["reason_code"], said["reason"])
+    show_opened(opened, as_json, full=said["full"], save=said["save"], receipt=said["save_receipt"])
+
+
+@handoff.command(epilog=EPILOG)
+@click.argument("handoff", type=click.UUID)
+@click.option("--by", metavar="PSEUDONYM", help="Who opens the content for the file.")
+@click.option("--reason", help="Why, in up to 200 characters.")
+@click.option("--without-content", is_flag=True, help="Only routing fields: nothing is opened.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The new file.",
+)
+@partner
+def export(
+    gateway: Gateway,
+    as_json: bool,
+    handoff: UUID,
+    by: str | None,
+    reason: str | None,
+    without_content: bool,
+    out: Path,
+) -> None:
+    """Write HANDOFF and its proofs into a file.
+
+    The file is for casegate verify. With content it is a consultation, so an event in the log;
+    the file is verified before it is written.
+    """
+    if without_content == bool(by or reason) or bool(by) != bool(reason):
+        raise click.UsageError("give --by and --reason, or else --without-content")
+    if out.exists():
+        raise click.UsageError(f"{out} exists and is not overwritten")
+    with progress("Collecting receipts") as tell:
+        data = gateway.export(handoff, by, reason, progress=tell)
+    write_new(out, data)
+    if as_json:
+        print_json({"file": str(out), "bytes": len(data)})
+    else:
+        click.echo(f"{paint('Done', 'green')}: {out} holds the handoff; casegate verify reads it")

@@ -1,0 +1,105 @@
+"""What people see: plain text, colours on a terminal only, JSON for machines.
+
+Texts of other organisations are shown, never obeyed: no control character of theirs reaches the
+terminal, and no address of theirs is a link.
+"""
+
+import json
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.domain.item_value import defang
+from gateway.domain.vocabulary import ItemKind
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+
+
+def plain(value: Any) -> str:
+    """One line of text in which nothing moves the cursor or turns the direction of writing."""
+    return "".join(
+        c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in str(value)
+    )
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def cold(text: str) -> str:
+    """Free text with its addresses defanged."""
+    return _ADDRESS.sub(lambda found: defang(found[0], ItemKind.URL), text)
+
+
+def paint(text: str, colour: str) -> str:
+    """Colour a text, unless NO_COLOR is set (no-color.org); `echo` drops it off a terminal."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, also where a terminal cannot show all characters."""
+    click.echo(json.dumps(value, ensure_ascii=True, indent=2))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows under their headings, each column as wide as its widest cell."""
+    cells = [list(headings), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    for number, row in enumerate(cells):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(paint(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Print names and values below each other; what is None or empty is left out."""
+    shown = {name: value for name, value in fields.items() if value not in (None, "", [], ())}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        click.echo(f"  {name.ljust(width)}  {plain(words(value))}")
+
+
+def words(value: Any) -> str:
+    """A value in words: lists by commas, yes and no."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(words(element) for element in value) or "none"
+        case dict():
+            return ", ".join(f"{name} {words(member)}" for name, member in value.items())
+        case _:
+            return str(value)
+
+
+def write_new(file: Path, data: bytes) -> None:
+    """Write a new file for its owner alone; a ClickException when something is there already."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+    except FileExistsError:
+        raise click.ClickException(f"{file} exists and is not overwritten") from None
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the error stream for long work; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def tell(done: int, of: int) -> None:
+            bar.length = of
+            bar.update(done - bar.pos)
+
+        yield tell

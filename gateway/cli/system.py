@@ -1,0 +1,192 @@
+"""`casegate system`: this system's own key and certificate request, and the state of its access."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway import keys
+from gateway.cli.connection import EPILOG, now, partner
+from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
+from gateway.client import Gateway, Resent, SettingsError
+from gateway.client.connection import read_file, render
+from gateway.client.spool import Spool
+from gateway.domain.organisation import SLUG
+
+RENEW_BEFORE = timedelta(days=10)
+"""A certificate lives 30 days and is renewed from day 20."""
+
+CLOCK_TOLERANCE = 10.0
+"""Seconds by which two clocks may differ before a person should know."""
+
+
+@click.group(epilog=EPILOG)
+def system() -> None:
+    """Set up this system's access to a gateway, and check it."""
+
+
+def _slug(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not SLUG.fullmatch(value):
+        raise click.BadParameter("2 to 40 of a-z, 0-9 and '-', beginning with a letter")
+    return value
+
+
+@system.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--organisation", required=True, callback=_slug, help="Your organisation's id.")
+@click.option("--system", "name", required=True, callback=_slug, help="This system's name.")
+@click.option("--partners", default="", help="Address of the partners' interface, if known.")
+@click.option("--issuer", default="", help="The gateway's public address, if known.")
+@click.option("--log-key", default="", help="The log's verifier key, if known.")
+def request(
+    folder: Path, organisation: str, name: str, partners: str, issuer: str, log_key: str
+) -> None:
+    """Make a key and a certificate request in FOLDER.
+
+    A connection file is made beside them. The private key stays in FOLDER, readable by its owner
+    alone: only request.csr is handed over. The certificate's name comes from the gateway's
+    registry, not from the request.
+    """
+    try:
+        key = ec.generate_private_key(ec.SECP256R1())
+        keys.write_private(folder / "key.pem", _pem(key))
+    except keys.KeyFileError as error:
+        raise click.ClickException(str(error)) from error
+    write_new(folder / "request.csr", _csr(key, organisation, name))
+    settings = {
+        "partners": partners,
+        "issuer": issuer,
+        "client_id": f"{organisation}.{name}",
+        "certificate": "certificate.pem",
+        "key": "key.pem",
+        "ca": "ca.pem",
+        "log_key": log_key,
+        "attest_keys": "gateway-keys.json",
+        "state": "newest.checkpoint",
+        "spool": "spool",
+    }
+    write_new(folder / "connection.toml", render(settings).encode())
+    click.echo(f"Made {folder}. Next:")
+    click.echo(f"  1. Hand {folder / 'request.csr'} to the gateway's operator, never the key.")
+    click.echo(f"  2. Put what comes back into {folder}: certificate.pem, ca.pem (the root),")
+    click.echo("     gateway-keys.json. Ask for them, and for the log's key, on a second channel.")
+    click.echo(f"  3. Fill in {folder / 'connection.toml'}.")
+    click.echo(f"  4. casegate system check --connection {folder / 'connection.toml'}")
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> bytes:
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@system.command(epilog=EPILOG)
+@partner
+def check(gateway: Gateway, as_json: bool) -> None:
+    """Ask the gateway who this system is.
+
+    Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
+    writes wait for their answer.
+    """
+    ahead = gateway.greet()
+    told = gateway.whoami()
+    ends = _certificate_end(gateway.connection.certificate)
+    waiting = _waiting(gateway)
+    warnings = list(_warnings(ahead, ends, waiting, told))
+    if as_json:
+        found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
+        print_json({**told, **found, "warnings": warnings})
+        return
+    organisation = told["organisation"]
+    click.echo(f"{paint('Connected', 'green')} to {gateway.connection.partners}")
+    print_fields(
+        {
+            "organisation": f"{organisation['organisation']} ({organisation['name']})",
+            "system": told["system"],
+            "standing": organisation["standing"] or "no seat",
+            "competences": [one["competence"] for one in organisation["competences"]],
+            "scopes": told["scopes"],
+            "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
+            "clock difference": "unknown" if ahead is None else f"{ahead:+.0f} s",
+            "legal date": told["legal_date"],
+        }
+    )
+    for warning in warnings:
+        click.echo(f"{paint('Attention', 'yellow')}: {plain(warning)}")
+
+
+def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str, Any]) -> list[str]:
+    found = []
+    if ahead is not None and abs(ahead) > CLOCK_TOLERANCE:
+        found.append(f"this clock and the gateway's differ by {abs(ahead):.0f} s: set this one")
+    if ends - now() < RENEW_BEFORE:
+        found.append("the certificate ends soon: make a new request, in a new folder")
+    if waiting:
+        found.append(f"{waiting} writes wait for their answer: casegate system resume")
+    if told["legal_date_simulated"]:
+        found.append("the gateway's legal date is set for a demonstration")
+    return found
+
+
+def _certificate_end(file: Path) -> datetime:
+    try:
+        certificate, *_ = x509.load_pem_x509_certificates(read_file(file))
+    except ValueError:
+        raise SettingsError(f"{file} is no certificate in PEM") from None
+    return certificate.not_valid_after_utc
+
+
+def _waiting(gateway: Gateway) -> int:
+    folder = gateway.connection.spool
+    return 0 if folder is None else len(list(Spool(folder).waiting()))
+
+
+@system.command(epilog=EPILOG)
+@partner
+def resume(gateway: Gateway, as_json: bool) -> None:
+    """Send again what was never answered.
+
+    Each write is done once, however often it is sent.
+    """
+    ended = []
+    for one in gateway.resume():
+        ended.append(_ended(one))
+        if not as_json:
+            click.echo(f"{one.write.action}: {plain(_how(one))}")
+    if as_json:
+        print_json({"resent": ended})
+    else:
+        click.echo("Nothing waits any more." if ended else "Nothing waited.")
+
+
+def _ended(one: Resent) -> dict[str, Any]:
+    return {
+        "action": one.write.action,
+        "key": one.write.key,
+        "refused": one.refused and str(one.refused),
+        "event": one.written and one.written.confirmed.event["id"],
+    }
+
+
+def _how(one: Resent) -> str:
+    if one.written is None:
+        return f"refused: {one.refused}"
+    return f"done, event {one.written.confirmed.event['id']}"
