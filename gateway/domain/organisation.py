@@ -112,6 +112,11 @@ class Competence:
     period: Period
     registered_by: UUID
 
+    def __post_init__(self) -> None:
+        """Refuse a competence whose key could be read as another one's."""
+        if any(not part or "/" in part for part in (self.function, self.matter, self.territory)):
+            raise ValueError("function, matter and territory are words without '/'")
+
     @property
     def key(self) -> str:
         """The name that policies compare: ``receive/csam/FR``."""

@@ -1,0 +1,123 @@
+"""Questions to policy: entities carry derived facts, and nothing to parse."""
+
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.case import Element
+from gateway.domain.decision import (
+    CaseView,
+    Entity,
+    case_entity,
+    disclosure_entity,
+    handoff_entity,
+    organisation_entity,
+)
+from gateway.domain.handoff import Address, State
+from gateway.domain.marking import Marking
+from tests.domain.test_handoff import handoff
+from tests.domain.test_organisation import CHANGE, EVE, organisation
+
+ORIGINATOR = Entity("Organisation", "hotline-a", {})
+RECIPIENT = Entity("Organisation", "police-a", {})
+
+
+@pytest.mark.parametrize(
+    ("day", "standing", "competences"),
+    [
+        (date(2000, 1, 1), "none", frozenset()),
+        (EVE, "associate", {"receive/csam/FR"}),
+        (CHANGE, "observer", {"receive/csam/BE"}),
+    ],
+    ids=str,
+)
+def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, standing, competences):
+    seen = organisation_entity(organisation(), day)
+    assert (seen.type, seen.id) == ("Organisation", "office-a")
+    assert seen.attributes == {
+        "status": "active",
+        "standing": standing,
+        "kind": "police_office",
+        "public_authority": True,
+        "regimes": {"gdpr", "led"},
+        "competences": competences,
+    }
+
+
+VIEW = CaseView(
+    id="c-1",
+    tlp="AMBER+STRICT",
+    handling=frozenset({"H1"}),
+    onward="forbidden",
+    purpose=frozenset({"remove"}),
+    matter=frozenset({"csam"}),
+    embargoed=True,
+    assurance="attested",
+    state="cleared",
+)
+
+
+def test_a_case_is_told_by_its_markings_as_numbers():
+    seen = case_entity(VIEW, ORIGINATOR)
+    assert (seen.type, seen.id) == ("Case", "hotline-a/c-1")
+    assert seen.attributes == {
+        "originator": ORIGINATOR,
+        "tlp_rank": 3,
+        "handling": {"H1"},
+        "onward_rank": 2,
+        "purpose": {"remove"},
+        "matter": {"csam"},
+        "embargoed": True,
+        "assurance": "attested",
+        "state": "cleared",
+    }
+
+
+def test_a_case_with_an_unknown_marking_cannot_be_asked_about():
+    with pytest.raises(ValueError):
+        case_entity(replace(VIEW, tlp="WHITE"), ORIGINATOR)
+
+
+@pytest.mark.parametrize("competence", [None, "receive/csam/FR"])
+def test_a_handoff_says_which_competence_was_addressed(competence):
+    address = Address("police-a", competence, competence and UUID(int=9))
+    asked = replace(handoff(State.ACCEPTED), address=address)
+    assert handoff_entity(asked, ORIGINATOR, RECIPIENT).attributes == {
+        "originator": ORIGINATOR,
+        "recipient": RECIPIENT,
+        "competence": competence or "",
+        "purpose": {"remove"},
+        "state": "accepted",
+    }
+
+
+ELEMENT = Element("subjects", "subjects", "victim", Marking("RED", frozenset({"H2", "H1"})))
+
+
+def test_a_disclosure_is_told_by_kind_and_marking():
+    seen = disclosure_entity(ELEMENT, ORIGINATOR)
+    assert seen.attributes == {
+        "originator": ORIGINATOR,
+        "group": "subjects",
+        "category": "victim",
+        "tlp_rank": 4,
+        "handling": {"H1", "H2"},
+        "sealed": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"group": "items"},
+        {"category": "suspect"},
+        {"marking": Marking("AMBER", frozenset({"H2", "H1"}))},
+        {"marking": Marking("RED", frozenset({"H2"}))},
+    ],
+    ids=str,
+)
+def test_disclosures_that_differ_are_not_named_alike(change):
+    one, other = (disclosure_entity(e, ORIGINATOR) for e in (ELEMENT, replace(ELEMENT, **change)))
+    assert one.id != other.id

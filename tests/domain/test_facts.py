@@ -1,0 +1,54 @@
+"""Facts: an event says each thing once, and every action has its event."""
+
+import re
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.facts import EVENTS, Detail, Fact, Operation, Party, Result
+
+FACT = Fact(
+    id=UUID(int=1),
+    typ="handoff.accepted",
+    operation=Operation.COLLECTION,
+    result=Result.ALLOWED,
+    parties=(Party("police-a", "recipient"), Party("hotline-a", "originator")),
+    details=(Detail("by", "officer-1"), Detail("reason", "text")),
+)
+
+
+def test_a_detail_of_one_kind_occurs_once():
+    with pytest.raises(ValueError, match="one kind"):
+        replace(FACT, details=(Detail("by", "officer-1"), Detail("by", "officer-2")))
+
+
+@pytest.mark.parametrize(
+    "parties", [(), (Party("police-a", "recipient"), Party("police-a", "actor"))], ids=len
+)
+def test_an_event_has_parties_and_each_once(parties):
+    with pytest.raises(ValueError, match="each organisation once"):
+        replace(FACT, parties=parties)
+
+
+def test_a_detail_is_nobodys_unless_readers_are_named():
+    assert Detail("by", "officer-1").readers == frozenset()
+
+
+@pytest.mark.parametrize("action", EVENTS)
+def test_an_action_and_its_event_are_of_one_noun(action):
+    typ, _ = EVENTS[action]
+    assert re.fullmatch(r"[a-z]+\.[a-z]+", action)
+    assert typ.partition(".")[0] == action.partition(".")[0]
+
+
+def test_two_actions_never_become_one_event():
+    types = [typ for typ, _ in EVENTS.values()]
+    assert len(set(types)) == len(types)
+
+
+def test_consultations_and_disclosures_are_logged_as_what_they_are():
+    """The kinds of LED Art. 25(1) under which an auditor looks for them."""
+    assert EVENTS["case.consult"][1] is Operation.CONSULTATION
+    assert EVENTS["handoff.offer"][1] is Operation.DISCLOSURE
+    assert EVENTS["case.submit"][1] is Operation.COLLECTION

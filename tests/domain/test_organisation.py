@@ -1,0 +1,179 @@
+"""Organisations: seats and mandates on a day, and the one office that is competent."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.organisation import (
+    Competence,
+    Organisation,
+    Period,
+    Seat,
+    Standing,
+    Status,
+    System,
+    resolve,
+    system_of,
+)
+from gateway.domain.refusals import NoCompetence, SeveralCompetences
+
+CHANGE = date(2023, 8, 31)
+EVE = CHANGE - timedelta(days=1)
+DAYS = st.dates(date(2020, 1, 1), date(2020, 2, 15))
+
+
+def competence(organisation: str, period: Period, **changes: str) -> Competence:
+    made = Competence(
+        id=UUID(int=1),
+        organisation=organisation,
+        function="receive",
+        matter="csam",
+        territory="FR",
+        legal_act="act",
+        period=period,
+        registered_by=UUID(int=2),
+    )
+    return replace(made, **changes)
+
+
+BEFORE = competence("office-a", Period(date(2006, 5, 6), CHANGE))
+AFTER = competence("office-b", Period(CHANGE))
+
+
+@st.composite
+def periods(draw: st.DrawFn) -> Period:
+    start = draw(DAYS)
+    days = draw(st.one_of(st.none(), st.integers(1, 30)))
+    return Period(start, None if days is None else start + timedelta(days=days))
+
+
+def test_a_period_holds_its_first_day_and_not_its_end():
+    period = Period(EVE, CHANGE)
+    assert period.holds(EVE)
+    assert not period.holds(CHANGE)
+    assert not period.holds(EVE - timedelta(days=1))
+
+
+def test_a_period_without_end_holds_every_later_day():
+    assert Period(CHANGE).holds(date.max)
+    assert not Period(CHANGE).holds(EVE)
+
+
+@pytest.mark.parametrize("end", [EVE, CHANGE])
+def test_a_period_without_a_day_is_refused(end):
+    with pytest.raises(ValueError, match="ends after it starts"):
+        Period(CHANGE, end)
+
+
+@given(periods(), periods())
+def test_periods_overlap_exactly_when_they_share_a_day(one, other):
+    days = [date(2020, 1, 1) + timedelta(days=n) for n in range(90)]
+    shared = any(one.holds(day) and other.holds(day) for day in days)
+    assert one.overlaps(other) is other.overlaps(one) is shared
+
+
+@given(periods(), DAYS)
+def test_a_successors_period_leaves_no_gap_and_no_overlap(before, day):
+    change = before.start + timedelta(days=20)
+    first, second = Period(before.start, change), Period(change)
+    assert first.holds(day) + second.holds(day) == (day >= before.start)
+    assert not first.overlaps(second)
+
+
+@pytest.mark.parametrize(("day", "office"), [(EVE, "office-a"), (CHANGE, "office-b")], ids=str)
+def test_a_case_goes_to_the_office_that_is_competent_on_the_day(day, office):
+    assert resolve([BEFORE, AFTER], "csam", "FR", day).organisation == office
+
+
+@pytest.mark.parametrize(
+    ("matter", "territory", "day"),
+    [
+        ("csam", "FR", date(2006, 5, 5)),
+        ("grooming", "FR", CHANGE),
+        ("csam", "BE", CHANGE),
+        ("csam/FR", "", CHANGE),
+    ],
+)
+def test_where_no_office_is_competent_nothing_is_guessed(matter, territory, day):
+    with pytest.raises(NoCompetence, match=day.isoformat()):
+        resolve([BEFORE, AFTER], matter, territory, day)
+
+
+@pytest.mark.parametrize("function", ["assess", "investigate", "take_down", "coordinate"])
+def test_only_a_mandate_to_receive_receives(function):
+    with pytest.raises(NoCompetence):
+        resolve([replace(AFTER, function=function)], "csam", "FR", CHANGE)
+
+
+def test_several_competent_offices_are_named_and_none_is_chosen():
+    rival = competence("office-c", Period(CHANGE))
+    with pytest.raises(SeveralCompetences, match="office-b, office-c"):
+        resolve([rival, BEFORE, AFTER], "csam", "FR", CHANGE)
+
+
+@pytest.mark.parametrize("part", ["function", "matter", "territory"])
+@pytest.mark.parametrize("text", ["", "csam/FR"])
+def test_no_mandate_can_be_spelled_as_another_one(part, text):
+    with pytest.raises(ValueError, match="without '/'"):
+        replace(AFTER, **{part: text})
+
+
+def organisation(**changes: object) -> Organisation:
+    made = Organisation(
+        slug="office-a",
+        name="Office A",
+        kind="police_office",
+        public_authority=True,
+        regimes=frozenset({"gdpr", "led"}),
+        country="FR",
+        status=Status.ACTIVE,
+        seats=(
+            Seat(Standing.ASSOCIATE, Period(EVE, CHANGE), "a"),
+            Seat(Standing.OBSERVER, Period(CHANGE), "b"),
+        ),
+        competences=(BEFORE, replace(AFTER, organisation="office-a", territory="BE")),
+    )
+    return replace(made, **changes)
+
+
+def test_a_standing_is_the_seat_of_the_day():
+    found = organisation()
+    assert found.standing_on(EVE - timedelta(days=1)) is None
+    assert found.standing_on(EVE) is Standing.ASSOCIATE
+    assert found.standing_on(CHANGE) is Standing.OBSERVER
+
+
+def test_competences_are_those_of_the_day():
+    found = organisation()
+    assert found.competences_on(EVE) == {"receive/csam/FR"}
+    assert found.competences_on(CHANGE) == {"receive/csam/BE"}
+    assert found.competences_on(date(2000, 1, 1)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "slug", ["", "a", "A-b", "1a", "-ab", "a_b", "a" * 41, "ab\n", "é-b", "a.b"]
+)
+def test_an_organisation_id_has_one_form(slug):
+    with pytest.raises(ValueError, match="organisation id"):
+        organisation(slug=slug)
+
+
+def test_only_a_public_authority_acts_under_the_led_regime():
+    with pytest.raises(ValueError, match="public authority"):
+        organisation(public_authority=False)
+
+
+def test_a_client_id_names_organisation_and_system():
+    system = System("office-a", "desk", frozenset())
+    assert system_of(system.client_id) == ("office-a", "desk")
+
+
+@pytest.mark.parametrize(
+    "client_id", ["", "office-a", "office-a.", ".desk", "a.desk", "office-a.desk.x", "office-a.De"]
+)
+def test_other_texts_are_no_client_id(client_id):
+    assert system_of(client_id) is None
