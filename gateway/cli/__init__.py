@@ -37,6 +37,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         OPERATORS,
         "Change the registry: organisations, standings, competences, systems, certificates.",
     ),
+    "demo": Subcommand(
+        "gateway.cli.demo:demo",
+        OPERATORS,
+        "Play the founding story over real TLS, verify every receipt offline, print the timeline.",
+    ),
     "init": Subcommand(
         "gateway.cli.init:init",
         OPERATORS,

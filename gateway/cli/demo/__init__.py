@@ -1,0 +1,92 @@
+"""`casegate demo`: a case goes from a hotline to a police office, over real TLS, from nothing."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from gateway.cli.demo.stage import MEMBERS, Stage
+from gateway.cli.demo.story import Line, Story
+from gateway.client.connection import Connection
+from gateway.evidence import receipt, verdict
+from gateway.evidence.trust import Trust
+from gateway.ledger import proof
+
+MARKER = ".casegate-demonstration"
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where to play; an earlier demonstration there is replaced.",
+)
+def demo(folder: Path) -> None:
+    """Play the founding story over real TLS, verify every receipt offline, print the timeline.
+
+    The folder stays: `casegate run --folder FOLDER/gateway` keeps its gateway up.
+    """
+    _prepare(folder)
+    with Stage(folder.absolute()) as stage:
+        story = Story(stage)
+        story.tell()
+        trust = Connection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
+    files = _save(folder, story.timeline)
+    _verify(files, folder / "handoff.bundle.json", story.bundle, trust)
+    _print(story.timeline)
+    click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
+    toml = folder / MEMBERS[0].slug / "connection.toml"
+    click.echo(f"  casegate verify {folder / 'handoff.bundle.json'} --connection {toml}")
+    click.echo(f"  casegate run --folder {folder / 'gateway'}")
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder anew; one that is no demonstration is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARKER).exists():
+            raise click.ClickException(f"{folder} is not empty and no demonstration: name another")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text("made by casegate demo; replaced by the next one\n")
+
+
+def _save(folder: Path, timeline: Sequence[Line]) -> list[Path]:
+    """Keep every receipt as a file of its own, as a party would."""
+    kept = folder / "receipts"
+    kept.mkdir()
+    files = []
+    for number, line in enumerate(timeline, start=1):
+        file = kept / f"{number:02d}-{line.event['typ']}-{line.event['result']}.json"
+        file.write_text(json.dumps(receipt.to_json(line.receipt), indent=1), encoding="utf-8")
+        files.append(file)
+    return files
+
+
+def _verify(files: Sequence[Path], bundle_file: Path, bundle: bytes, trust: Trust) -> None:
+    """Verify what was kept, from files and public keys alone; the gateway is down."""
+    click.echo()
+    click.secho("The gateway is stopped. What do the files alone prove?", bold=True)
+    for file in files:
+        found = verdict.verify(file.read_bytes(), trust)
+        if found.code != 0:
+            raise click.ClickException(f"{file.name}: {found.sentence}")
+    click.echo(f"  {click.style('+', fg='green')} {len(files)} receipts verified offline")
+    bundle_file.write_bytes(bundle)
+    found = verdict.verify(bundle, trust)
+    if found.code != 0:
+        raise click.ClickException(f"{bundle_file.name}: {found.sentence}")
+    click.echo(f"  {click.style('+', fg='green')} {bundle_file.name}: {found.sentence}")
+
+
+def _print(timeline: Sequence[Line]) -> None:
+    """The timeline as the log has it: in order of index."""
+    click.echo()
+    click.secho("Timeline (place in the log, legal date, who and what)", bold=True)
+    for line in timeline:
+        day = line.event.get("simulated_date", "-")
+        place = proof.parse(line.receipt.proof).index
+        click.echo(f"  {place:3}  {day:10}  {line.who} {line.what}")

@@ -1,0 +1,182 @@
+"""The demonstration's stage: an operator's folder, members with keys, and the running gateway."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+from gateway import config as config_file
+from gateway import keys, maintenance, wiring
+from gateway.actions import administration
+from gateway.actions.administration import Change
+from gateway.actions.authorization import Written
+from gateway.actions.ports import Mode
+from gateway.cli.admin import approve
+from gateway.cli.init import make
+from gateway.client.connection import Connection
+from gateway.client.gateway import Gateway as Client
+from gateway.config import Config
+from gateway.domain.organisation import SCOPES
+
+ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
+READY_SECONDS = 60.0  # a slow machine's time to start four processes
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of the story: its id and the values of its admission."""
+
+    slug: str
+    values: Mapping[str, Any]
+
+
+MEMBERS = (
+    Member("point-de-contact", {"name": "Point de Contact", "kind": "hotline", "country": "FR"}),
+    Member("ocrvp", {"name": "OCRVP", "kind": "police_office", "country": "FR"}),
+    Member("ofmin", {"name": "OFMIN", "kind": "police_office", "country": "FR"}),
+    Member("hotline-abroad", {"name": "A hotline abroad", "kind": "hotline", "country": "BE"}),
+)
+
+
+class Stage:
+    """The folders and processes of one demonstration."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` exists and is empty."""
+        self.folder = folder
+        self.operator = folder / "gateway"
+        self._process: subprocess.Popen[str] | None = None
+
+    def build(self) -> None:
+        """Make the operator's folder on free ports of the loopback interface."""
+        public, partners = _free_ports()
+        settings = config_file.render(
+            name="demo",
+            issuer=f"https://localhost:{public}",
+            partners_url=f"https://localhost:{partners}",
+            public_bind=f"127.0.0.1:{public}",
+            partners_bind=f"127.0.0.1:{partners}",
+            log_origin="casegate.example/demo",
+        )
+        passphrase = secrets.token_urlsafe(24)
+        make(self.operator, settings, ADMINS, passphrase.encode())
+        keys.write_private(self.operator / "offline" / "passphrase", passphrase.encode())
+
+    def set_legal_date(self, day: date) -> None:
+        """Set the day on which mandates are judged; effective with the next start."""
+        file = self.operator / wiring.CONFIG_FILE
+        text = file.read_text(encoding="utf-8")
+        head, marker, _ = text.partition("legal_date =")
+        if not marker:
+            raise RuntimeError("the configuration has no place for the legal date")
+        file.write_text(f"{head.rstrip('# ')}legal_date = {day.isoformat()}\n", encoding="utf-8")
+
+    def administer(self, action: str, slug: str, values: Mapping[str, Any]) -> Written:
+        """Make a change of the registry, approved by both administrators."""
+        with self._opened() as gateway:
+            change = Change(action, slug, values)
+            people = gateway.config.people
+            approvals = [approve(gateway.ports, people, person, change) for person, _ in ADMINS]
+            return administration.administer(gateway.ports, change, approvals)
+
+    def enrol(self, slug: str) -> None:
+        """Make a member's system: its own key, the operator's certificate, the connection file."""
+        home = self.folder / slug
+        with self._opened() as gateway:
+            config, signing = gateway.config, gateway.keys
+        self._request(home, slug, config, signing.log.vkey)
+        self.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
+        csr = (home / "request.csr").read_text(encoding="ascii")
+        written = self.administer("certificate.issue", slug, {"system": "desk", "csr": csr})
+        certificate = self._certificate(UUID(str(written.result["request"])))
+        (home / "certificate.pem").write_text(certificate, encoding="ascii")
+        root = (config.published / "root.pem").read_bytes()
+        (home / "ca.pem").write_bytes(root)
+        (home / "gateway-keys.json").write_text(json.dumps(signing.attest.jwks(), indent=1))
+
+    def _request(self, home: Path, slug: str, config: Config, log_key: str) -> None:
+        """What the member does itself: the key never leaves its folder."""
+        command = [sys.executable, "-m", "gateway.cli", "system", "request", str(home)]
+        command += ["--organisation", slug, "--system", "desk", "--log-key", log_key]
+        command += ["--issuer", config.issuer, "--partners", config.partners_url]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+
+    def _certificate(self, request: UUID) -> str:
+        with self._opened() as gateway, maintenance.holding(gateway.config):
+            authority = wiring.IssuingAuthority(gateway.config)
+            administration.serve_signing(gateway.ports, authority)
+            with gateway.ports.begin(Mode.READ) as work:
+                found = work.signing.get(request)
+        if found is None or found.certificate is None:
+            raise RuntimeError("the certificate was not issued")
+        return found.certificate
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[wiring.Gateway]:
+        """The gateway's parts in this process, as its operator's hand."""
+        gateway = wiring.connect(wiring.load_config(self.operator))
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+    def client(self, slug: str) -> Client:
+        """A member's own client, over mutual TLS."""
+        connection = Connection.read(self.folder / slug / "connection.toml")
+        return Client(connection, wiring.now, wiring.new_id)
+
+    def __enter__(self) -> Self:
+        """Begin with nothing running."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing running."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start the gateway as shipped, and wait until both listeners answer."""
+        log = (self.folder / "gateway.log").open("a", encoding="utf-8")
+        command = [sys.executable, "-m", "gateway.cli", "run", "--folder", str(self.operator)]
+        with log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environ()
+            )
+        ends = time.monotonic() + READY_SECONDS
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        for line in self._process.stdout:
+            if line.strip() == "ready":
+                return
+            if time.monotonic() > ends:
+                break
+        self.stop()
+        raise RuntimeError(f"the gateway did not start: see {self.folder / 'gateway.log'}")
+
+    def stop(self) -> int:
+        """Stop the gateway; requests in progress drain. Its exit status, 0 after a clean stop."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(signal.SIGTERM)
+        return process.wait(timeout=60)
+
+
+def _environ() -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for listener in (one, other):
+            listener.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
