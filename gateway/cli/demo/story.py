@@ -283,7 +283,7 @@ class Story:
 def _groups_of(content: Mapping[str, Any]) -> list[str]:
     """The groups of which something is shown, in the order of the case."""
     fields = {**content, **content["marking"]}
-    groups = {PROPERTIES.get(name, name) for name, value in fields.items() if value}
+    groups = {PROPERTIES.get(n, n) for n, value in fields.items() if value and n != "marking"}
     return [group for group in GROUPS if group in groups]
 
 
