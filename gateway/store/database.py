@@ -105,8 +105,7 @@ class Sqlite:
         self._lock = FileLock(lock_path)
         self._writers = writing_engine(url)
         self._readers = reading_engine(url)
-        for engine in (self._writers, self._readers):
-            _try(engine.connect().close)
+        _require_fit(self, self._check)
 
     def begin(self, mode: Mode) -> Connection:
         """See Database. A snapshot starts at the first read after BEGIN."""
@@ -133,6 +132,11 @@ class Sqlite:
         self._writers.dispose()
         self._readers.dispose()
 
+    def _check(self) -> None:
+        # Each connection checks itself when it is made.
+        self._writers.connect().close()
+        self._readers.connect().close()
+
     def _leave(self) -> None:
         # The other processes first: the next thread of this one may take a while to wake up.
         self._lock.release()
@@ -151,7 +155,7 @@ class Postgresql:
         )
         self._writers = writing_engine(url)
         self._readers = reading_engine(url)
-        _try(self._check)
+        _require_fit(self, self._check)
 
     def begin(self, mode: Mode) -> Connection:
         """See Database."""
@@ -221,7 +225,11 @@ def _sqlite_engine(url: str, *, begin: str, query_only: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def settle(connection: sqlite3.Connection, record: Any) -> None:
-        _settle(connection, query_only=query_only)
+        try:
+            _settle(connection, query_only=query_only)
+        except BaseException:
+            connection.close()
+            raise
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
@@ -261,8 +269,12 @@ def _options(settings: Mapping[str, str]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
-def _try(connect: Callable[[], None]) -> None:
+def _require_fit(database: Database, check: Callable[[], None]) -> None:
     try:
-        connect()
+        check()
     except DBAPIError as error:
+        database.close()
         raise Unfit(f"the database cannot be opened: {error.orig}") from error
+    except Unfit:
+        database.close()
+        raise

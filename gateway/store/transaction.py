@@ -96,8 +96,13 @@ class Transaction:
         """Make everything durable. Raises Busy; then nothing is."""
         try:
             self._connection.commit()
-        except DBAPIError as error:
-            raise translated(error) from error
+        except BaseException as error:
+            # What became of the transaction is unknown, and a pooled connection must not carry it
+            # into the next Work: closing it leaves the database to decide.
+            self._connection.invalidate()
+            if isinstance(error, DBAPIError):
+                raise translated(error) from error
+            raise
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""

@@ -1,0 +1,158 @@
+"""Where the contract is tested: in memory, in SQLite, in PostgreSQL; and what holds everywhere."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from sqlalchemy import Connection, create_engine
+
+from gateway.actions.ports import Mode
+from gateway.evidence.event import open_disclosures, read
+from gateway.ledger import tiles, tree
+from gateway.ledger.entry import entry
+from gateway.store import tables
+from gateway.store.migrations import upgrade
+from gateway.store.work import Store, open_store
+from tests.memory import MemoryStore
+from tests.postgresql import new_database
+from tests.store.samples import NOON, ORIGIN, POLICY
+
+
+@dataclass
+class Place:
+    """A database, empty at first, that stores can be opened on; ``url`` is None in memory."""
+
+    url: str | None = None
+    lock_path: Path | None = None
+    stores: list[Any] = field(default_factory=list)
+
+    def open(
+        self,
+        *,
+        origin: str = ORIGIN,
+        now: Callable[[], datetime] = lambda: NOON,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        waiters: int = 64,
+    ) -> Any:
+        """A store on this database, closed when the test ends."""
+        if self.url is None:
+            store: Any = MemoryStore(origin, lambda: POLICY, now, random)
+        else:
+            store = open_store(
+                self.url,
+                lock_path=self.lock_path,
+                origin=origin,
+                policy_revision=lambda: POLICY,
+                now=now,
+                random=random,
+                waiters=waiters,
+            )
+        self.stores.append(store)
+        return store
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """The database by another way than the store, as who repairs or breaks it."""
+        engine = create_engine(self.url or "")
+        with engine.begin() as connection:
+            yield connection
+        engine.dispose()
+
+    def close(self) -> None:
+        for store in self.stores:
+            store.close()
+
+
+def memory() -> Place:
+    return Place()
+
+
+def sqlite(folder: Path) -> Place:
+    """A fresh SQLite database in the folder."""
+    file = folder / "casegate.db"
+    shutil.copyfile(_sqlite_template(), file)
+    return Place(f"sqlite:///{file}", folder / "casegate.db.lock")
+
+
+def postgresql() -> Place:
+    """The one PostgreSQL database of these tests, emptied."""
+    url = _postgresql_url()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for table in reversed(tables.metadata.sorted_tables):
+            if table is not tables.log_head:
+                connection.execute(table.delete())
+        empty = {"size": 0, "root": tree.EMPTY_ROOT, "origin": None}
+        connection.execute(tables.log_head.update(), empty)
+    engine.dispose()
+    return Place(url)
+
+
+@cache
+def _sqlite_template() -> Path:
+    """A migrated, empty database, to be copied: much faster than migrating each one."""
+    file = Path(mkdtemp(prefix="casegate-sqlite-")) / "template.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@cache
+def _postgresql_url() -> str:
+    url = new_database()
+    upgrade(url)
+    return url
+
+
+def check_log(store: Store) -> int:
+    """Verify the whole log from outside, by the ports alone; return its size.
+
+    The tree is built again from the entries; every tile, document, disclosure, proof and counter
+    must agree with it.
+    """
+    with store.begin(Mode.READ) as work:
+        head = work.log.head()
+        entries = work.log.entries(0, head.size + 1)
+        leaves = [tree.leaf_hash(line) for line in entries]
+        assert len(entries) == head.size
+        assert tree.root(leaves) == head.root
+        grown, _ = tiles.append(lambda level, n: b"", 0, leaves)
+        assert all(work.log.tile(*address) == data for address, data in grown.items())
+        _check_streams(work, entries)
+    return head.size
+
+
+def _check_streams(work: Any, entries: list[bytes]) -> None:
+    """Each organisation's counters run without a gap, and each of its events stands in the tree."""
+    seen: set[int] = set()
+    for name in ("hotline", "police", "abroad", "gateway"):
+        stream = work.log.stream(name, 0, len(entries) + 1)
+        assert [pseq for pseq, _ in stream] == list(range(1, len(stream) + 1))
+        assert work.log.counter(name) == len(stream)
+        places = []
+        for pseq, event in stream:
+            logged = work.log.logged(event)
+            line = entry(logged.event.document, logged.event.nonce)
+            assert entries[logged.index] == line
+            tree.verify_inclusion(
+                tree.leaf_hash(line),
+                logged.index,
+                logged.head.size,
+                logged.proof,
+                logged.head.root,
+            )
+            assert read(logged.event.document)["id"] == str(event)
+            shown = open_disclosures(logged.event.document, logged.event.shown_to(name)).shown
+            assert ("party", pseq) in [
+                (kind, value["pseq"]) for kind, value in shown if kind == "party"
+            ]
+            places.append(logged.index)
+        assert places == sorted(places)
+        seen |= set(places)
+    assert seen == set(range(len(entries)))

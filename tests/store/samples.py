@@ -1,0 +1,215 @@
+"""Values to store: small, legal, and told apart by a number."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+from gateway.actions.ports import CaseVersion, Consultation, Retry, SigningRequest
+from gateway.domain.case import Case, CaseState
+from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.handoff import Address, Answer, Handoff, Move, move
+from gateway.domain.organisation import (
+    Certificate,
+    Competence,
+    Organisation,
+    Period,
+    Person,
+    Seat,
+    Standing,
+    Status,
+    System,
+)
+
+ORIGIN = "log.example.org/casegate"
+POLICY = "r1"
+NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
+
+_ids: Iterator[int] = count(1)
+
+
+def new_id() -> UUID:
+    """An id greater than all before it, as UUIDv7 are."""
+    return numbered(next(_ids))
+
+
+def numbered(number: int) -> UUID:
+    """The id with this number, of version 7."""
+    return UUID(int=(number << 80) | (7 << 76) | (1 << 63))
+
+
+def organisation(slug: str = "hotline", **changes: object) -> Organisation:
+    """A hotline with a seat that ended, a seat that holds, and a competence."""
+    made = Organisation(
+        slug=slug,
+        name=f"Ligne d’écoute {slug}",
+        kind="hotline",
+        public_authority=False,
+        regimes=frozenset({"gdpr"}),
+        country="FR",
+        status=Status.ACTIVE,
+        seats=(
+            Seat(Standing.OBSERVER, Period(date(2020, 1, 1), date(2021, 1, 1)), "decision-1"),
+            Seat(Standing.FULL, Period(date(2021, 1, 1)), "decision-2"),
+        ),
+        competences=(competence(slug),),
+    )
+    return replace(made, **changes)
+
+
+def competence(slug: str, matter: str = "csam", territory: str = "FR") -> Competence:
+    """A mandate to receive, without an end."""
+    return Competence(
+        id=new_id(),
+        organisation=slug,
+        function="receive",
+        matter=matter,
+        territory=territory,
+        legal_act="Decree 2023-1",
+        period=Period(date(2023, 11, 1)),
+        registered_by=new_id(),
+    )
+
+
+def system(organisation: str = "hotline", name: str = "intake") -> System:
+    """A machine with two scopes."""
+    return System(organisation, name, frozenset({"cases.write", "cases.read"}))
+
+
+def certificate(number: int = 1, system: str = "intake") -> Certificate:
+    """A certificate of the hotline's machine, with a serial of 160 bits."""
+    return Certificate(
+        thumbprint=f"thumbprint-{number}",
+        serial=2**159 + number,
+        organisation="hotline",
+        system=system,
+        not_after=NOON + timedelta(days=90),
+    )
+
+
+def person(name: str = "first-admin") -> Person:
+    """A named administrator."""
+    return Person(name, "A. Person", '{"kty":"OKP"}')
+
+
+def case(originator: str = "hotline", **changes: object) -> tuple[Case, CaseVersion]:
+    """A new case and its first version."""
+    id_ = new_id()
+    made = Case(
+        originator=originator,
+        id=id_,
+        version=1,
+        digest=f"digest-{id_}-1",
+        originator_ref=f"ref-{id_}",
+        unconfirmed=frozenset({"c2", "c1"}),
+    )
+    made = replace(made, **changes)
+    return made, version_of(made)
+
+
+def version_of(case: Case) -> CaseVersion:
+    """The version that a case is at, as a document."""
+    return CaseVersion(
+        originator=case.originator,
+        case=case.id,
+        version=case.version,
+        digest=case.digest,
+        document="header.payload.signature~disclosure~",
+        assurance="attested",
+        event=new_id(),
+    )
+
+
+def revised(case: Case) -> tuple[Case, CaseVersion]:
+    """The case after a second version."""
+    version = case.version + 1
+    changed = replace(
+        case,
+        version=version,
+        digest=f"digest-{case.id}-{version}",
+        state=CaseState.ASSESSED,
+        unconfirmed=frozenset(),
+        assessed_by="p-7",
+        revision=case.revision + 1,
+    )
+    return changed, version_of(changed)
+
+
+def handoff(case: Case, recipient: str = "police", **changes: object) -> tuple[Handoff, Answer]:
+    """An offer of the case to an office, by competence."""
+    made = Handoff(
+        id=new_id(),
+        originator=case.originator,
+        case=case.id,
+        case_version=case.version,
+        case_digest=case.digest,
+        address=Address(recipient, "receive/csam/FR", new_id()),
+        purpose=("protect_child", "investigate"),
+        permitted=frozenset({"digest-b", "digest-a"}),
+        package="package",
+        offer_digest="offer-digest",
+        offered_at=NOON,
+        due_at=NOON + timedelta(hours=8),
+        until=None,
+    )
+    made = replace(made, **changes)
+    return made, answer_to(made, None)
+
+
+def answer_to(handoff: Handoff, step: Move | None) -> Answer:
+    """The answer that brought the handoff to where it is."""
+    return Answer(
+        handoff=handoff.id,
+        sequence=handoff.sequence,
+        move=step,
+        state=handoff.state,
+        author=handoff.originator if step is None else handoff.recipient,
+        at=NOON + timedelta(microseconds=handoff.sequence),
+        statement="header.payload.signature~",
+        event=new_id(),
+    )
+
+
+def accepted(handoff: Handoff) -> tuple[Handoff, Answer]:
+    """The handoff after its recipient took two groups of it."""
+    groups = frozenset({"items", "basis"})
+    moved = move(handoff, Move.ACCEPT_PARTLY, handoff.recipient, groups=groups)
+    return moved, answer_to(moved, Move.ACCEPT_PARTLY)
+
+
+def consultation(handoff: Handoff) -> Consultation:
+    """What the recipient opened."""
+    return Consultation(
+        new_id(), handoff.recipient, handoff.id, handoff.case_digest, ("digest-b", "digest-a")
+    )
+
+
+def retry(key: str = "key-1", organisation: str = "hotline") -> Retry:
+    """A write that was done."""
+    return Retry(organisation, key, b"\x00fingerprint\xff", new_id())
+
+
+def signing_request(system: str = "intake") -> SigningRequest:
+    """An approved request for a certificate."""
+    return SigningRequest(new_id(), "hotline", system, "a request in PEM", "first-admin")
+
+
+def fact(*parties: str, id_: UUID | None = None, **changes: object) -> Fact:
+    """Something that happened to these organisations; the first acted, and said why."""
+    names = parties or ("hotline",)
+    made = Fact(
+        id=id_ or new_id(),
+        typ="case.submitted",
+        operation=Operation.COLLECTION,
+        result=Result.ALLOWED,
+        parties=tuple(
+            Party(name, "recipient" if place else "actor") for place, name in enumerate(names)
+        ),
+        details=(
+            Detail("by", "p-7", frozenset(names[:1])),
+            Detail("groups", ("items", "basis"), frozenset(names)),
+        ),
+        case_digest="A" * 43,
+    )
+    return replace(made, **changes)

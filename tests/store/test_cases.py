@@ -1,0 +1,134 @@
+"""Cases are replaced only by who read them last, and every version stays."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.domain.case import CaseState
+from gateway.domain.refusals import AlreadyExists, Stale
+from tests.store.samples import case, numbered, revised
+
+
+def stored(store, *made):
+    with store.begin(Mode.WRITE) as work:
+        for one in made or (case(),):
+            work.cases.add(*one)
+        work.commit()
+    return made[0] if made else one
+
+
+def test_a_case_and_its_version_come_back_as_they_were_stored(store):
+    made, version = stored(store)
+    with store.begin(Mode.READ) as work:
+        assert work.cases.get("hotline", made.id) == made
+        assert work.cases.version(version.digest) == version
+    with store.begin(Mode.WRITE) as work:
+        assert work.cases.get("hotline", made.id) == made
+
+
+def test_a_case_belongs_to_its_originator(store):
+    made, _ = stored(store)
+    theirs, version = case("abroad", id=made.id, originator_ref=made.originator_ref)
+    with store.begin(Mode.WRITE) as work:
+        assert work.cases.get("abroad", made.id) is None
+        work.cases.add(theirs, replace(version, digest="another", case=made.id))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.cases.get("hotline", made.id) == made
+        assert work.cases.get("abroad", made.id) == theirs
+        assert work.cases.version("no-digest") is None
+
+
+@pytest.mark.parametrize("same", ["id", "originator_ref"])
+def test_a_taken_id_or_reference_is_refused_and_the_work_goes_on(store, same):
+    made, _ = stored(store)
+    other, version = case(**{same: getattr(made, same)})
+    free = case()
+    with store.begin(Mode.WRITE) as work:
+        with pytest.raises(AlreadyExists):
+            work.cases.add(other, version)
+        work.cases.add(*free)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.cases.version(version.digest) is None
+        assert work.cases.page("hotline", None, 10) == [made, free[0]]
+
+
+def test_a_document_is_the_version_of_one_case(store):
+    _, version = stored(store)
+    other, its_version = case()
+    with store.begin(Mode.WRITE) as work, pytest.raises(RuntimeError):
+        work.cases.add(other, replace(its_version, digest=version.digest))
+
+
+def test_a_new_version_is_added_and_the_old_one_stays(store):
+    made, first = stored(store)
+    changed, second = revised(made)
+    with store.begin(Mode.WRITE) as work:
+        work.cases.save(changed, second)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.cases.get("hotline", made.id) == changed
+        assert work.cases.version(first.digest) == first
+        assert work.cases.version(second.digest) == second
+
+
+def test_a_case_can_move_without_a_new_version(store):
+    made, _ = stored(store)
+    moved = replace(made, state=CaseState.CLOSED, cleared_by="p-8", revision=2)
+    with store.begin(Mode.WRITE) as work:
+        work.cases.save(moved)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.cases.get("hotline", made.id) == moved
+
+
+@pytest.mark.parametrize("revision", [1, 3])
+def test_a_case_of_another_revision_is_stale_and_leaves_no_version(store, revision):
+    made, _ = stored(store)
+    changed, version = revised(made)
+    with store.begin(Mode.WRITE) as work:
+        with pytest.raises(Stale):
+            work.cases.save(replace(changed, revision=revision), version)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.cases.get("hotline", made.id) == made
+        assert work.cases.version(version.digest) is None
+
+
+def test_an_unknown_case_cannot_be_saved(store):
+    made, version = revised(case()[0])
+    with store.begin(Mode.WRITE) as work, pytest.raises(Stale):
+        work.cases.save(made, version)
+
+
+def test_the_reference_of_a_case_never_changes(store):
+    made, _ = stored(store)
+    changed, version = revised(made)
+    with store.begin(Mode.WRITE) as work:
+        work.cases.save(replace(changed, originator_ref="another"), version)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.cases.get("hotline", made.id) == changed
+
+
+def test_cases_come_in_pages_by_id_for_their_originator_only(store):
+    mine = [case() for _ in range(5)]
+    stored(store, *reversed(mine), case("abroad"))
+    found, after = [], None
+    with store.begin(Mode.READ) as work:
+        while page := work.cases.page("hotline", after, 2):
+            found += page
+            after = page[-1].id
+        assert work.cases.page("hotline", numbered(10**12), 2) == []
+    assert found == [one for one, _ in mine]
+
+
+def test_a_reading_work_cannot_change_cases(store):
+    made, version = stored(store)
+    with store.begin(Mode.READ) as work:
+        with pytest.raises(RuntimeError, match="reading"):
+            work.cases.add(*case())
+        with pytest.raises(RuntimeError, match="reading"):
+            work.cases.save(replace(made, revision=2), version)

@@ -1,0 +1,98 @@
+"""Each way of failing around COMMIT leaves everything or nothing, and the store usable."""
+
+import pytest
+from sqlalchemy.engine.default import DefaultDialect
+
+from gateway.actions.ports import Mode
+from tests.store.places import check_log
+from tests.store.samples import case, fact, retry
+
+
+class Lost(Exception):
+    """The connection to the database, or the process, in the worst moment."""
+
+
+def submit(store):
+    made, version = case()
+    event = fact()
+    with store.begin(Mode.WRITE) as work:
+        work.cases.add(made, version)
+        work.retries.add(retry())
+        work.log.record(event)
+        work.commit()
+    return made, event
+
+
+def found(store, made, event):
+    with store.begin(Mode.READ) as work:
+        return (
+            work.cases.get("hotline", made.id),
+            work.retries.get("hotline", "key-1") is not None,
+            work.log.logged(event.id) is not None,
+        )
+
+
+@pytest.fixture
+def broken(monkeypatch, database):
+    """A store whose next COMMIT fails: before it is done, or after, with the answer lost."""
+    store = database.open()
+    commit = DefaultDialect.do_commit
+
+    def break_next(*, after):
+        def do_commit(dialect, connection):
+            monkeypatch.undo()
+            if after:
+                commit(dialect, connection)
+            raise Lost
+
+        monkeypatch.setattr(DefaultDialect, "do_commit", do_commit)
+        return store
+
+    return break_next
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["commit lost", "answer lost"])
+def test_a_failing_commit_leaves_all_or_nothing(broken, after):
+    store = broken(after=after)
+    made, version = case()
+    event = fact()
+    with store.begin(Mode.WRITE) as work:
+        work.cases.add(made, version)
+        work.retries.add(retry())
+        work.log.record(event)
+        with pytest.raises(Lost):
+            work.commit()
+    assert found(store, made, event) == ((made, True, True) if after else (None, False, False))
+    assert check_log(store) == (1 if after else 0)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["commit lost", "answer lost"])
+def test_the_store_goes_on_without_a_gap(broken, after):
+    store = broken(after=after)
+    with pytest.raises(Lost):
+        submit(store)
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(fact("hotline", "police"))
+        (logged,) = work.commit()
+    assert logged.index == (1 if after else 0)
+    assert check_log(store) == logged.index + 1
+
+
+def test_a_fault_in_the_middle_of_the_append_leaves_nothing(database, monkeypatch):
+    store = database.open()
+    submit(store)
+    monkeypatch.setattr("gateway.ledger.tiles.append", _fail)
+    made, version = case()
+    event = fact()
+    with store.begin(Mode.WRITE) as work:
+        work.cases.add(made, version)
+        work.log.record(event)
+        with pytest.raises(Lost):
+            work.commit()
+    monkeypatch.undo()
+    assert found(store, made, event) == (None, True, False)
+    assert check_log(store) == 1
+
+
+def _fail(*args):
+    raise Lost

@@ -1,0 +1,225 @@
+"""The log takes every fact of a commit in order, counts for each party, and proves what it has."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.domain.refusals import AlreadyExists
+from gateway.evidence.event import EventError, read
+from gateway.ledger import tree
+from gateway.ledger.entry import entry
+from gateway.ledger.tiles import append
+from gateway.store import tables
+from tests.store.places import check_log
+from tests.store.samples import NOON, ORIGIN, POLICY, fact, new_id
+
+
+def recorded(store, *facts):
+    with store.begin(Mode.WRITE) as work:
+        for one in facts:
+            work.log.record(one)
+        return work.commit()
+
+
+def require_proven(logged):
+    leaf = tree.leaf_hash(entry(logged.event.document, logged.event.nonce))
+    tree.verify_inclusion(leaf, logged.index, logged.head.size, logged.proof, logged.head.root)
+
+
+def test_an_empty_log_has_the_empty_root(store):
+    with store.begin(Mode.READ) as work:
+        assert (work.log.head().size, work.log.head().root) == (0, tree.EMPTY_ROOT)
+        assert work.log.tile(0, 0) == b""
+        assert work.log.entries(0, 10) == []
+        assert work.log.stream("hotline", 0, 10) == []
+        assert work.log.counter("hotline") == 0
+        assert work.log.logged(new_id()) is None
+    assert check_log(store) == 0
+
+
+def test_the_facts_of_a_commit_stand_in_order_under_one_head(store):
+    recorded(store, fact())
+    facts = [fact("hotline", "police"), fact("police"), fact("abroad", "hotline")]
+    logged = recorded(store, *facts)
+    assert [one.event.id for one in logged] == [one.id for one in facts]
+    assert [one.index for one in logged] == [1, 2, 3]
+    assert {one.head for one in logged} == {logged[0].head}
+    assert logged[0].head.size == 4
+    for one in logged:
+        require_proven(one)
+    assert check_log(store) == 4
+
+
+def test_an_event_says_what_the_fact_says_and_under_which_policy(store):
+    made = fact("hotline", "police", handoff=new_id(), package="A" * 43)
+    (logged,) = recorded(store, made)
+    document = read(logged.event.document)
+    assert document["id"] == str(made.id)
+    assert document["log"] == ORIGIN
+    assert document["policy"] == POLICY
+    assert document["ts"] == NOON.strftime("%Y-%m-%dT%H:%M:%S.123Z")
+    assert document["handoff"] == str(made.handoff)
+    assert document["package"] == made.package
+
+
+def test_a_committed_event_is_read_back_as_it_was_with_a_newer_proof(store):
+    (first,) = recorded(store, fact("hotline", "police"))
+    (second,) = recorded(store, fact())
+    with store.begin(Mode.READ) as work:
+        again = work.log.logged(first.event.id)
+        assert again.event == first.event
+        assert (again.index, again.head) == (0, second.head)
+        require_proven(again)
+        assert work.log.logged(second.event.id) == second
+
+
+def test_each_party_counts_its_own_events_without_a_gap(store):
+    events = [
+        fact("hotline", "police"),
+        fact("hotline"),
+        fact("police", "hotline"),
+    ]
+    recorded(store, *events[:1])
+    recorded(store, *events[1:])
+    with store.begin(Mode.READ) as work:
+        assert list(work.log.stream("hotline", 0, 10)) == [
+            (n, one.id) for n, one in enumerate(events, 1)
+        ]
+        assert list(work.log.stream("police", 0, 10)) == [(1, events[0].id), (2, events[2].id)]
+        assert list(work.log.stream("hotline", 1, 1)) == [(2, events[1].id)]
+        assert list(work.log.stream("hotline", 3, 10)) == []
+        assert (work.log.counter("hotline"), work.log.counter("police")) == (3, 2)
+
+
+def test_entries_are_read_by_index_as_far_as_they_exist(store):
+    logged = recorded(store, fact(), fact(), fact())
+    lines = [entry(one.event.document, one.event.nonce) for one in logged]
+    with store.begin(Mode.READ) as work:
+        assert list(work.log.entries(0, 9)) == lines
+        assert list(work.log.entries(1, 2)) == lines[1:2]
+        assert list(work.log.entries(2, 2)) == []
+
+
+def test_a_rolled_back_work_leaves_no_gap_in_index_and_counters(store):
+    recorded(store, fact())
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(fact("hotline", "police"))
+    with pytest.raises(ZeroDivisionError), store.begin(Mode.WRITE) as work:
+        work.log.record(fact("hotline", "police"))
+        _ = 1 / 0
+    (logged,) = recorded(store, fact("police", "hotline"))
+    assert logged.index == 1
+    with store.begin(Mode.READ) as work:
+        assert (work.log.counter("hotline"), work.log.counter("police")) == (2, 1)
+    assert check_log(store) == 2
+
+
+def test_recorded_facts_are_in_the_log_only_after_the_commit(store):
+    made = fact()
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(made)
+        assert work.log.head().size == 0
+        assert work.log.logged(made.id) is None
+        work.commit()
+
+
+def test_a_commit_without_facts_logs_nothing(store):
+    assert list(recorded(store)) == []
+    assert check_log(store) == 0
+
+
+def test_an_event_is_logged_once_and_its_repetition_undoes_the_work(store):
+    made = fact()
+    recorded(store, made)
+    with store.begin(Mode.WRITE) as work:
+        work.budgets.spend("hotline", "12:00", 1)
+        work.log.record(fact("police"))
+        work.log.record(replace(made, typ="case.assessed"))
+        with pytest.raises(AlreadyExists):
+            work.commit()
+    with store.begin(Mode.WRITE) as work:
+        assert work.budgets.spend("hotline", "12:00", 1)
+    assert check_log(store) == 1
+
+
+def test_a_fact_too_long_for_the_log_undoes_the_work(store):
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(fact())
+        work.log.record(fact(package="B" * 20_000))
+        with pytest.raises(EventError):
+            work.commit()
+        with pytest.raises(RuntimeError, match="over"):
+            work.commit()
+    assert check_log(store) == 0
+
+
+@pytest.mark.parametrize("start", [255, 65_535])
+def test_proofs_hold_where_tiles_fill_up(place, start):
+    """The tree's sides are laid by hand: to log 65,535 events one by one takes too long."""
+    store = place.open()
+    leaves = [tree.leaf_hash(b"%d" % n) for n in range(start)]
+    laid, root = append(lambda level, n: b"", 0, leaves)
+    _lay(place, store, laid, start, root)
+    size = start
+    for count in (1, 1, 2, 258):
+        logged = recorded(store, *(fact() for _ in range(count)))
+        size += count
+        assert logged[0].head.size == size
+        for one in logged:
+            require_proven(one)
+            leaves.append(tree.leaf_hash(entry(one.event.document, one.event.nonce)))
+        assert logged[0].head.root == tree.root(leaves)
+        with store.begin(Mode.READ) as work:
+            for one in (logged[0], logged[-1]):
+                assert work.log.logged(one.event.id) == one
+
+
+def _lay(place, store, laid, size, root):
+    if place.url is None:
+        store.state.entries = [b""] * size
+        store.state.tiles, store.state.root = laid, root
+        return
+    rows = [{"level": level, "n": n, "data": data} for (level, n), data in laid.items()]
+    with place.connected() as connection:
+        connection.execute(tables.log_tile.insert(), rows)
+        connection.execute(tables.log_head.update(), {"size": size, "root": root})
+
+
+def test_a_tree_without_its_right_edge_takes_no_more_events(database):
+    store = database.open()
+    recorded(store, fact())
+    with database.connected() as connection:
+        connection.execute(tables.log_tile.delete())
+    with pytest.raises(LookupError):
+        recorded(store, fact())
+    with store.begin(Mode.READ) as work:
+        assert work.log.head().size == 1
+
+
+def test_an_erased_disclosure_is_shown_no_more_and_an_erased_document_has_no_receipt(database):
+    store = database.open()
+    (logged,) = recorded(store, fact("hotline", "police"))
+    disclosures = tables.log_disclosure
+    with database.connected() as connection:
+        connection.execute(
+            disclosures.update().where(disclosures.c.kind == "by"), {"disclosure": None}
+        )
+    with store.begin(Mode.READ) as work:
+        left = work.log.logged(logged.event.id).event
+        assert left.document == logged.event.document
+        kinds = [disclosure.kind for disclosure in left.disclosures]
+        assert kinds == ["party", "party", "groups"]
+    with database.connected() as connection:
+        connection.execute(tables.log_document.update(), {"doc": None, "nonce": None})
+    with store.begin(Mode.READ) as work:
+        assert work.log.logged(logged.event.id) is None
+        assert len(work.log.entries(0, 2)) == 1
+
+
+def test_a_reading_work_records_nothing(store):
+    with store.begin(Mode.READ) as work:
+        with pytest.raises(RuntimeError, match="reading"):
+            work.log.record(fact())
+        with pytest.raises(RuntimeError, match="reading"):
+            work.commit()

@@ -1,0 +1,96 @@
+"""Migrations lead to the very tables that the store works with, all at once or not at all."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from gateway.ledger.tree import EMPTY_ROOT
+from gateway.store import migrations
+from gateway.store.migrations import current, upgrade
+from gateway.store.tables import metadata
+from tests.postgresql import new_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    return _sqlite(tmp_path) if request.param == "sqlite" else new_database()
+
+
+def _sqlite(folder):
+    return f"sqlite:///{folder / 'casegate.db'}"
+
+
+def test_a_database_that_was_never_set_up_has_no_revision(url):
+    assert current(url) is None
+
+
+def test_asking_for_the_revision_makes_no_file(tmp_path):
+    assert current(_sqlite(tmp_path)) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_migrations_make_the_tables_of_this_version(url):
+    upgrade(url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        head = connection.exec_driver_sql("SELECT id, size, root, origin FROM log_head").all()
+    engine.dispose()
+    assert [tuple(row) for row in head] == [(1, 0, EMPTY_ROOT, None)]
+
+
+def test_migrated_tables_are_spelled_as_the_page_of_tables_spells_them(tmp_path):
+    """Stricter than a comparison of columns: table options, conditions and orders count too."""
+    upgrade(_sqlite(tmp_path))
+    made = create_engine("sqlite://")
+    metadata.create_all(made)
+    with made.connect() as connection:
+        wanted = _definitions(connection.connection.driver_connection)
+    made.dispose()
+    with sqlite3.connect(tmp_path / "casegate.db") as connection:
+        found = _definitions(connection)
+    connection.close()
+    del found["alembic_version"]
+    assert found == wanted
+
+
+def _definitions(connection):
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {name: sorted(part.strip(" ,") for part in sql.split("\n")) for name, sql in rows}
+
+
+def test_an_upgrade_of_a_current_database_changes_nothing(url):
+    upgrade(url)
+    revision = current(url)
+    upgrade(url)
+    assert current(url) == revision == "0001"
+
+
+def test_a_new_file_is_for_its_owner_alone(tmp_path):
+    upgrade(_sqlite(tmp_path))
+    assert (tmp_path / "casegate.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failing_migration_changes_nothing(url, monkeypatch):
+    def fail(config, revision):
+        command = migrations.command
+        monkeypatch.undo()
+        command.upgrade(config, revision)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(migrations.command, "upgrade", fail)
+    with pytest.raises(ZeroDivisionError):
+        upgrade(url)
+    assert current(url) is None
+    upgrade(url)
+    assert current(url) == "0001"
+
+
+def test_migrations_travel_with_the_package():
+    folder = Path(migrations.__file__).parent
+    assert (folder / "env.py").is_file()
+    assert list((folder / "versions").glob("*.py"))

@@ -1,0 +1,215 @@
+"""The registry is kept whole, changed only under its lock, and never by two at once."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.domain.organisation import Period, Status
+from gateway.domain.refusals import AlreadyExists, Stale
+from tests.store.samples import (
+    NOON,
+    certificate,
+    competence,
+    organisation,
+    person,
+    system,
+)
+
+
+def saved(store, *organisations):
+    with store.begin(Mode.REGISTRY) as work:
+        for made in organisations:
+            work.organisations.add(made)
+        work.commit()
+
+
+def test_an_organisation_comes_back_as_it_was_stored(store):
+    made = organisation(
+        competences=(
+            competence("hotline", "grooming"),
+            replace(competence("hotline"), period=Period(date(2023, 1, 1), date(2023, 11, 1))),
+        )
+    )
+    saved(store, made, organisation("abroad", seats=(), competences=(), regimes=frozenset()))
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.get("hotline") == made
+        assert work.organisations.get("abroad").seats == ()
+        assert work.organisations.get("abroad").competences == ()
+        assert work.organisations.get("nobody") is None
+
+
+def test_a_taken_organisation_id_is_refused_and_the_work_goes_on(store):
+    saved(store, organisation())
+    with store.begin(Mode.REGISTRY) as work:
+        with pytest.raises(AlreadyExists):
+            work.organisations.add(organisation(name="Another"))
+        work.organisations.add(organisation("abroad"))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.get("hotline").name != "Another"
+        assert work.organisations.get("abroad") is not None
+
+
+def test_an_organisation_is_replaced_with_its_competences(store):
+    made = organisation()
+    saved(store, made)
+    changed = replace(
+        made,
+        status=Status.SUSPENDED,
+        seats=made.seats[:1],
+        competences=(competence("hotline", "grooming"), *made.competences),
+        version=2,
+    )
+    with store.begin(Mode.REGISTRY) as work:
+        work.organisations.save(changed)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.get("hotline") == changed
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_an_organisation_of_another_version_is_stale(store, version):
+    made = organisation()
+    saved(store, made)
+    with store.begin(Mode.REGISTRY) as work:
+        with pytest.raises(Stale):
+            work.organisations.save(replace(made, name="Another", version=version))
+        with pytest.raises(Stale):
+            work.organisations.save(organisation("abroad", version=2))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.get("hotline") == made
+
+
+def test_a_competence_belongs_to_one_organisation(store):
+    made = organisation()
+    saved(store, made)
+    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+        work.organisations.add(organisation("abroad", competences=made.competences))
+
+
+def test_organisations_come_in_pages_by_byte_order_of_their_ids(store):
+    slugs = ["a-z", "aa", "ab", "a1", "a-b", "zz"]
+    saved(store, *(organisation(slug) for slug in slugs))
+    found, after = [], ""
+    with store.begin(Mode.READ) as work:
+        while page := work.organisations.page(after, 2):
+            assert len(page) <= 2
+            found += page
+            after = page[-1].slug
+    assert [made.slug for made in found] == sorted(slugs)
+    assert all(made.competences for made in found)
+
+
+def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
+    ended = replace(competence("police"), period=Period(date(2020, 1, 1), date(2020, 2, 1)))
+    sending = replace(competence("police"), function="send")
+    police = organisation("police", competences=(ended, sending, competence("police", "grooming")))
+    suspended = organisation("abroad", status=Status.SUSPENDED)
+    hotline = organisation("hotline", competences=(competence("hotline", territory="BE"),))
+    newer = organisation("a-police")
+    saved(store, police, suspended, hotline, newer)
+    with store.begin(Mode.READ) as work:
+        assert list(work.organisations.receivers("csam", "FR")) == [newer.competences[0], ended]
+        assert list(work.organisations.receivers("csam", "BE")) == [hotline.competences[0]]
+        assert list(work.organisations.receivers("csam", "DE")) == []
+
+
+def test_systems_are_registered_once_under_their_organisation(store):
+    saved(store, organisation(), organisation("abroad"))
+    with store.begin(Mode.REGISTRY) as work:
+        work.organisations.add_system(system(name="later"))
+        work.organisations.add_system(system())
+        work.organisations.add_system(system("abroad"))
+        with pytest.raises(AlreadyExists):
+            work.organisations.add_system(replace(system(), scopes=frozenset()))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.system("hotline", "intake") == system()
+        assert work.organisations.system("hotline", "other") is None
+        assert list(work.organisations.systems("hotline")) == [system(), system(name="later")]
+
+
+def test_a_system_of_an_unknown_organisation_is_an_error(store):
+    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+        work.organisations.add_system(system("nobody"))
+
+
+@pytest.fixture
+def certified(store):
+    saved(store, organisation())
+    with store.begin(Mode.REGISTRY) as work:
+        work.organisations.add_system(system())
+        # The one recorded last is the newest, even when it ends first.
+        for number, days in ((2, 90), (1, 30)):
+            made = replace(certificate(number), not_after=NOON + timedelta(days=days))
+            work.organisations.add_certificate(made)
+        work.commit()
+    return store
+
+
+def test_certificates_are_listed_in_the_order_of_their_issue(certified):
+    with certified.begin(Mode.READ) as work:
+        found = work.organisations.certificates("hotline", "intake")
+        assert [made.thumbprint for made in found] == ["thumbprint-2", "thumbprint-1"]
+        assert work.organisations.certificate("thumbprint-2") == certificate(2)
+        assert work.organisations.certificate("thumbprint-3") is None
+
+
+def test_a_known_certificate_is_refused(certified):
+    with certified.begin(Mode.REGISTRY) as work, pytest.raises(AlreadyExists):
+        work.organisations.add_certificate(certificate(1))
+
+
+def test_a_certificate_of_an_unknown_system_is_an_error(certified):
+    with certified.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+        work.organisations.add_certificate(certificate(3, system="other"))
+
+
+def test_revoked_certificates_are_listed_while_they_would_be_valid(certified):
+    with certified.begin(Mode.REGISTRY) as work:
+        for number in (1, 2):
+            made = work.organisations.certificate(f"thumbprint-{number}")
+            work.organisations.save_certificate(replace(made, revoked_at=NOON))
+        with pytest.raises(Stale):
+            work.organisations.save_certificate(certificate(3))
+        work.commit()
+    with certified.begin(Mode.READ) as work:
+        both = work.organisations.revoked(NOON)
+        assert [made.thumbprint for made in both] == ["thumbprint-1", "thumbprint-2"]
+        assert both[0].revoked_at == NOON
+        (one,) = work.organisations.revoked(NOON + timedelta(days=30))
+        assert one.thumbprint == "thumbprint-2"
+
+
+def test_persons_are_listed_by_id_and_enrolled_once(store):
+    with store.begin(Mode.REGISTRY) as work:
+        work.organisations.add_person(person("second"))
+        work.organisations.add_person(person("first"))
+        with pytest.raises(AlreadyExists):
+            work.organisations.add_person(person("first"))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert list(work.organisations.persons()) == [person("first"), person("second")]
+        assert work.organisations.person("first") == person("first")
+        assert work.organisations.person("third") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda registry: registry.add(organisation()),
+        lambda registry: registry.save(organisation(version=2)),
+        lambda registry: registry.add_system(system()),
+        lambda registry: registry.add_certificate(certificate()),
+        lambda registry: registry.save_certificate(certificate()),
+        lambda registry: registry.add_person(person()),
+    ],
+    ids=["add", "save", "add_system", "add_certificate", "save_certificate", "add_person"],
+)
+@pytest.mark.parametrize("mode", [Mode.READ, Mode.WRITE])
+def test_the_registry_is_changed_in_its_own_mode_only(store, mode, change):
+    with store.begin(mode) as work, pytest.raises(RuntimeError, match="REGISTRY"):
+        change(work.organisations)

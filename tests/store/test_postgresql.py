@@ -1,0 +1,281 @@
+"""On PostgreSQL writers work side by side: what must hold still is locked, in one order."""
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from gateway.actions.ports import Mode
+from gateway.domain.handoff import Move, State
+from gateway.domain.refusals import AlreadyExists, Busy, Stale
+from gateway.store import database
+from gateway.store.database import Unfit, reading_engine
+from tests.store.places import check_log
+from tests.store.samples import accepted, answer_to, case, fact, handoff, organisation, retry
+
+
+@pytest.fixture
+def store(postgresql):
+    return postgresql.open()
+
+
+@pytest.fixture
+def offered(store):
+    made, version = case()
+    offers = [handoff(made, recipient) for recipient in ("police", "abroad")]
+    with store.begin(Mode.WRITE) as work:
+        work.cases.add(made, version)
+        for offer in offers:
+            work.handoffs.add(*offer)
+        work.commit()
+    return made, [one for one, _ in offers]
+
+
+class Beside:
+    """Something done in another thread; ``is_waiting`` until the store lets it."""
+
+    def __init__(self, act):
+        self._act = act
+        self.outcome = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        try:
+            self.outcome = self._act()
+        except Exception as error:
+            self.outcome = error
+
+    def is_waiting(self):
+        self._thread.join(0.1)
+        return self._thread.is_alive()
+
+    def join(self):
+        self._thread.join(8)
+        assert not self._thread.is_alive()
+        return self.outcome
+
+
+def in_work(store, act, mode=Mode.WRITE):
+    def run():
+        with store.begin(mode) as work:
+            found = act(work)
+            work.commit()
+            return found
+
+    return Beside(run)
+
+
+def test_the_server_must_commit_durably(postgresql, monkeypatch):
+    weaker = {**database._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
+    monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", weaker)
+    with pytest.raises(Unfit, match="synchronous_commit"):
+        postgresql.open()
+
+
+def test_a_server_that_does_not_answer_is_unfit(postgresql):
+    postgresql.url = postgresql.url.replace("/casegate_", "/nothing_")
+    with pytest.raises(Unfit, match="cannot be opened"):
+        postgresql.open()
+
+
+def test_a_reading_connection_cannot_write(postgresql):
+    engine = reading_engine(postgresql.url)
+    with engine.connect() as connection, pytest.raises(Exception, match="read-only"):
+        connection.execute(text("DELETE FROM log_head"))
+    engine.dispose()
+
+
+def test_a_case_read_to_be_changed_is_read_by_one_at_a_time(store, offered):
+    made, _ = offered
+    with store.begin(Mode.WRITE) as work:
+        assert work.cases.get("hotline", made.id).revision == 1
+        other = in_work(store, lambda w: w.cases.get("hotline", made.id).revision)
+        assert other.is_waiting()
+        work.cases.save(replace(made, revision=2))
+        work.commit()
+    assert other.join() == 2
+
+
+def test_a_handoff_read_to_be_changed_is_read_by_one_at_a_time(store, offered):
+    _, (made, _) = offered
+    moved, answer = accepted(made)
+    with store.begin(Mode.WRITE) as work:
+        assert work.handoffs.get(made.id) == made
+        other = in_work(store, lambda w: w.handoffs.get(made.id))
+        assert other.is_waiting()
+        work.handoffs.save(moved, answer)
+        work.commit()
+    assert other.join() == moved
+
+
+def test_two_recipients_of_one_case_do_not_wait_for_each_other(store, offered):
+    """Each reads its handoff and then the case: neither may ask for more than a shared lock."""
+    made, (first, second) = offered
+    with store.begin(Mode.WRITE) as work:
+        work.handoffs.get(first.id)
+        other = in_work(
+            store, lambda w: (w.handoffs.get(second.id), w.cases.get("hotline", made.id))
+        )
+        assert work.cases.get("hotline", made.id) == made
+        assert other.join() == (second, made)
+        work.commit()
+
+
+def test_a_case_holds_still_while_its_handoff_is_answered(store, offered):
+    made, (first, _) = offered
+    with store.begin(Mode.WRITE) as work:
+        work.handoffs.get(first.id)
+        other = in_work(store, lambda w: w.cases.save(replace(made, revision=2)))
+        assert other.is_waiting()
+        work.handoffs.save(*accepted(first))
+        work.commit()
+    assert other.join() is None
+
+
+def test_of_two_answers_read_before_the_transaction_the_second_is_stale(store, offered):
+    _, (made, _) = offered
+    moved, answer = accepted(made)
+    with store.begin(Mode.WRITE) as work:
+        work.handoffs.save(moved, answer)
+        refused = replace(moved, state=State.REFUSED)
+        other = in_work(store, lambda w: w.handoffs.save(refused, answer_to(refused, Move.REFUSE)))
+        assert other.is_waiting()
+        work.commit()
+    assert isinstance(other.join(), Stale)
+
+
+def test_a_change_of_the_registry_waits_for_writers_and_they_for_it(store):
+    with store.begin(Mode.WRITE) as work:
+        registry = in_work(store, lambda w: w.organisations.add(organisation()), Mode.REGISTRY)
+        assert registry.is_waiting()
+        late = in_work(store, lambda w: w.organisations.get("hotline") is not None)
+        assert late.is_waiting()
+        assert work.organisations.get("hotline") is None
+        work.commit()
+    assert registry.join() is None
+    assert late.join() is True
+
+
+def test_writers_share_the_registry(store):
+    with store.begin(Mode.WRITE) as work:
+        assert in_work(store, lambda w: True).join()
+        work.commit()
+
+
+def test_readers_wait_for_nobody(store, offered):
+    made, (first, _) = offered
+    with store.begin(Mode.REGISTRY) as work:
+        work.cases.get("hotline", made.id)
+        work.handoffs.get(first.id)
+        with store.begin(Mode.READ) as reader:
+            assert reader.cases.get("hotline", made.id) == made
+            assert reader.handoffs.get(first.id) == first
+            assert reader.log.head().size == 0
+
+
+def test_of_two_requests_with_one_retry_key_the_second_is_stale(store):
+    with store.begin(Mode.WRITE) as work:
+        work.retries.add(retry())
+        other = in_work(store, lambda w: w.retries.add(retry()))
+        assert other.is_waiting()
+        work.commit()
+    assert isinstance(other.join(), Stale)
+
+
+def test_of_two_cases_with_one_reference_the_second_exists_already(store):
+    first, second = case(), case(originator_ref="the-same")
+    with store.begin(Mode.WRITE) as work:
+        work.cases.add(replace(first[0], originator_ref="the-same"), first[1])
+        other = in_work(store, lambda w: w.cases.add(*second))
+        assert other.is_waiting()
+        work.commit()
+    assert isinstance(other.join(), AlreadyExists)
+
+
+def test_the_last_of_a_budget_is_spent_once(store):
+    with store.begin(Mode.WRITE) as work:
+        assert work.budgets.spend("hotline", "12:00", 1)
+        other = in_work(store, lambda w: w.budgets.spend("hotline", "12:00", 1))
+        assert other.is_waiting()
+        work.commit()
+    assert other.join() is False
+
+
+def test_two_that_wait_for_each_other_end_with_one_busy(store, offered):
+    made, _ = offered
+    another, version = case()
+    with store.begin(Mode.WRITE) as work:
+        work.cases.add(another, version)
+        work.commit()
+
+    def crossing(first, second):
+        def act(work):
+            work.cases.get("hotline", first)
+            barrier.wait(5)
+            work.cases.get("hotline", second)
+            return "done"
+
+        return act
+
+    barrier = threading.Barrier(2)
+    one = in_work(store, crossing(made.id, another.id))
+    two = in_work(store, crossing(another.id, made.id))
+    outcomes = [one.join(), two.join()]
+    assert "done" in outcomes
+    assert any(isinstance(outcome, Busy) for outcome in outcomes)
+
+
+def test_a_lock_that_does_not_come_is_busy(postgresql, monkeypatch):
+    quick = {**database._POSTGRESQL_SETTINGS, "lock_timeout": "50ms"}
+    monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", quick)
+    store = postgresql.open()
+    with store.begin(Mode.REGISTRY):
+        assert isinstance(in_work(store, lambda w: None).join(), Busy)
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(fact())
+        work.commit()
+
+
+def test_a_statement_that_takes_too_long_is_busy_and_the_connection_goes_on(
+    postgresql, monkeypatch
+):
+    quick = {**database._POSTGRESQL_SETTINGS, "statement_timeout": "50ms"}
+    monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", quick)
+    store = postgresql.open()
+    with store.begin(Mode.WRITE) as work, pytest.raises(Busy):
+        work._transaction.execute(text("SELECT pg_sleep(5)"))
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(fact())
+        work.commit()
+    assert check_log(store) == 1
+
+
+def test_one_writer_too_many_is_busy(postgresql, monkeypatch):
+    monkeypatch.setattr(database, "POSTGRESQL_WRITERS", 2)
+    store = postgresql.open(waiters=1)
+    leave = threading.Event()
+
+    def stay(work):
+        return leave.wait(5)
+
+    inside = [in_work(store, stay) for _ in range(3)]
+    time.sleep(0.1)
+    assert isinstance(in_work(store, stay).join(), Busy)
+    leave.set()
+    assert [one.join() for one in inside] == [True] * 3
+
+
+def test_indices_follow_commits_however_long_the_works_before_them_take(store):
+    """The head is locked by the append, not by the begin: a slow Work holds nobody up."""
+    with ExitStack() as stack:
+        slow = stack.enter_context(store.begin(Mode.WRITE))
+        slow.log.record(fact())
+        quick = in_work(store, lambda w: w.log.record(fact("police")))
+        assert quick.join() is None
+        (logged,) = slow.commit()
+    assert logged.index == 1
+    assert check_log(store) == 2

@@ -1,0 +1,60 @@
+"""Retry keys are used once by each organisation; budgets are counted to their limit."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.domain.refusals import Stale
+from tests.store.samples import retry
+
+
+def test_a_retry_key_is_remembered_for_its_organisation(store):
+    mine, theirs = retry(), retry(organisation="abroad")
+    with store.begin(Mode.WRITE) as work:
+        work.retries.add(mine)
+        work.retries.add(theirs)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.retries.get("hotline", "key-1") == mine
+        assert work.retries.get("abroad", "key-1") == theirs
+        assert work.retries.get("hotline", "key-2") is None
+
+
+def test_a_used_retry_key_is_stale_and_the_work_goes_on(store):
+    first = retry()
+    with store.begin(Mode.WRITE) as work:
+        work.retries.add(first)
+        with pytest.raises(Stale):
+            work.retries.add(replace(retry(), fingerprint=b"other"))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.retries.get("hotline", "key-1") == first
+
+
+def test_a_budget_is_spent_to_its_limit_in_each_window(store):
+    spent = []
+    for _ in range(2):
+        with store.begin(Mode.WRITE) as work:
+            spent += [work.budgets.spend("hotline", "12:00", 3) for _ in range(2)]
+            work.commit()
+    assert spent == [True, True, True, False]
+    with store.begin(Mode.WRITE) as work:
+        assert work.budgets.spend("hotline", "12:01", 3)
+        assert work.budgets.spend("abroad", "12:00", 3)
+        assert not work.budgets.spend("police", "12:00", 0)
+        assert work.budgets.spend("hotline", "12:00", 4)
+
+
+def test_what_a_rolled_back_work_spent_is_not_spent(store):
+    for _ in range(3):
+        with store.begin(Mode.WRITE) as work:
+            assert work.budgets.spend("hotline", "12:00", 1)
+
+
+def test_a_reading_work_spends_and_remembers_nothing(store):
+    with store.begin(Mode.READ) as work:
+        with pytest.raises(RuntimeError, match="reading"):
+            work.budgets.spend("hotline", "12:00", 1)
+        with pytest.raises(RuntimeError, match="reading"):
+            work.retries.add(retry())

@@ -1,0 +1,140 @@
+"""SQLite is opened as evidence needs it, and its writers queue before the lock file."""
+
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.domain.refusals import Busy
+from gateway.store import database
+from gateway.store.database import Unfit, open_database, reading_engine, writing_engine
+from tests.store.places import check_log
+from tests.store.samples import fact
+
+
+@pytest.mark.parametrize("engine", [reading_engine, writing_engine])
+def test_every_connection_is_durable_checked_and_overwrites_what_it_deletes(sqlite, engine):
+    made = engine(sqlite.url)
+    with made.connect() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        }
+    made.dispose()
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+
+
+def test_a_database_that_cannot_keep_a_log_ahead_of_writing_is_refused(tmp_path):
+    with pytest.raises(Unfit, match="journal_mode"):
+        open_database("sqlite:///:memory:", lock_path=tmp_path / "lock", waiters=1)
+
+
+def test_a_setting_that_does_not_hold_is_refused(sqlite, monkeypatch):
+    weaker = {**database._SQLITE_SETTINGS, "synchronous": ("NORMAL", 2)}
+    monkeypatch.setattr(database, "_SQLITE_SETTINGS", weaker)
+    with pytest.raises(Unfit, match="synchronous"):
+        sqlite.open()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    file = tmp_path / "casegate.db"
+    file.write_bytes(b"not a database, but long enough to be looked at" * 30)
+    with pytest.raises(Unfit, match="cannot be opened"):
+        open_database(f"sqlite:///{file}", lock_path=tmp_path / "lock", waiters=1)
+
+
+def test_sqlite_needs_a_lock_file(sqlite):
+    sqlite.lock_path = None
+    with pytest.raises(Unfit, match="lock file"):
+        sqlite.open()
+
+
+def test_a_reading_connection_cannot_write(sqlite):
+    engine = reading_engine(sqlite.url)
+    with (
+        engine.connect() as connection,
+        pytest.raises(Exception, match="readonly"),
+    ):
+        connection.exec_driver_sql("DELETE FROM log_head")
+    engine.dispose()
+
+
+def test_writers_of_two_stores_exclude_each_other(sqlite):
+    """Two stores stand for two processes: each has its own descriptor of the lock file."""
+    first, second = sqlite.open(), sqlite.open()
+    order = []
+
+    def write():
+        with second.begin(Mode.WRITE) as work:
+            order.append("second is in")
+            work.log.record(fact())
+            work.commit()
+
+    with first.begin(Mode.WRITE) as work:
+        thread = threading.Thread(target=write)
+        thread.start()
+        time.sleep(0.05)
+        order.append("first is still in")
+        work.log.record(fact())
+        work.commit()
+    thread.join()
+    assert order == ["first is still in", "second is in"]
+    assert check_log(first) == 2
+
+
+def test_one_writer_too_many_is_busy_and_readers_are_not(sqlite):
+    store = sqlite.open(waiters=1)
+    outcomes = []
+
+    def write():
+        try:
+            with store.begin(Mode.WRITE) as work:
+                work.log.record(fact())
+                work.commit()
+            outcomes.append("written")
+        except Busy:
+            outcomes.append("busy")
+
+    with store.begin(Mode.WRITE) as work:
+        threads = [threading.Thread(target=write) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while len(outcomes) < 2:
+            time.sleep(0.001)
+        with store.begin(Mode.READ) as reader:
+            assert reader.log.head().size == 0
+        work.commit()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["busy", "busy", "written"]
+
+
+def test_a_foreign_writer_on_the_file_makes_us_busy_and_no_lock_is_kept(sqlite, monkeypatch):
+    monkeypatch.setattr(
+        database,
+        "_SQLITE_SETTINGS",
+        {**database._SQLITE_SETTINGS, "busy_timeout": ("20", 20)},
+    )
+    store = sqlite.open()
+    foreign = sqlite3.connect(sqlite.url.removeprefix("sqlite:///"), isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        with pytest.raises(Busy, match="locked"), store.begin(Mode.WRITE):
+            pass
+    foreign.execute("ROLLBACK")
+    foreign.close()
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(fact())
+        work.commit()
+    assert check_log(store) == 1
+
+
+def test_the_locks_go_with_the_commit_not_with_the_block(sqlite):
+    store = sqlite.open(waiters=0)
+    with store.begin(Mode.WRITE) as work:
+        work.log.record(fact())
+        work.commit()
+        with store.begin(Mode.WRITE) as another:
+            another.commit()
