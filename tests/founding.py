@@ -568,18 +568,18 @@ def consulted(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> Written:
 # --- The log, checked ----------------------------------------------------------------------------
 
 
-def check_log(gateway: Founded) -> list[dict[str, Any]]:
+def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     """Rebuild the log from its documents, and hold it against all that was ever handed out.
 
     Every entry is that of its document and nonce; the tree over them is the head's; its tiles are
     those of the tree; every event proves itself; every party's counter runs from 1 without a gap;
     every head that was signed, and every receipt that was given, is of this very tree. Returns
-    the fields of all events, in the log's order.
+    the fields of all events, in the log's order. ``strangers`` are parties outside the registry.
     """
     with gateway.ports.begin(Mode.READ) as work:
         head = work.log.head()
         entries = work.log.entries(0, head.size)
-        logged = _all_events(work, head)
+        logged = _all_events(work, head, (GATEWAY, *_slugs(work), *strangers))
         _check_tiles(work, head, entries)
         _check_counters(work, logged)
     rebuilt = [entry.entry(one.event.document, one.event.nonce) for one in logged]
@@ -597,10 +597,10 @@ def check_log(gateway: Founded) -> list[dict[str, Any]]:
     return [event.read(one.event.document) for one in logged]
 
 
-def _all_events(work: Work, head: Head) -> list[Logged]:
+def _all_events(work: Work, head: Head, parties: Iterable[str]) -> list[Logged]:
     """Every event of the log, found through the streams of its parties."""
     found: dict[int, Logged] = {}
-    for organisation in (GATEWAY, *_slugs(work)):
+    for organisation in parties:
         for _, event_id in work.log.stream(organisation, 0, head.size + 1):
             logged = work.log.logged(event_id)
             assert logged is not None, "a stream names an event that the log does not have"

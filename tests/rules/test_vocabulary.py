@@ -1,0 +1,63 @@
+"""One vocabulary: what policy may be asked, what can be done, and what is logged are one list."""
+
+from types import ModuleType
+
+import pytest
+
+from gateway.actions import cases, handoffs, offers, organisations, receipts
+from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
+from gateway.actions.registry import CHANGES
+from gateway.domain.facts import EVENTS
+from gateway.evidence import course, statement
+from tests.founding import policy
+
+GATEWAYS_OWN = {"gateway.found", "certificate.serve"}
+"""Nobody asks for these: the founding, and the certificate made by who holds the issuing key."""
+
+DECIDED_ONLY = {"case.disclose"}
+"""Asked of policy for each kind of element; a part of offers and consultations, no action."""
+
+PARTNERS: dict[str, tuple[ModuleType, ...]] = {
+    "case": (cases,),
+    "handoff": (handoffs, offers),
+    "directory": (organisations,),
+    "receipt": (receipts,),
+    "events": (receipts,),
+}
+READS = {
+    "case.read": "look_up",
+    "handoff.read": "look_up",
+    "directory.read": "look_up",
+    "receipt.read": "look_up",
+    "events.read": "stream",
+}
+
+
+def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
+    assert policy().actions - DECIDED_ONLY == EVENTS.keys() - GATEWAYS_OWN
+
+
+@pytest.mark.parametrize("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
+def test_every_action_has_its_function(action):
+    noun, _, verb = action.partition(".")
+    if noun not in PARTNERS:
+        assert callable(CHANGES[action])
+        return
+    name = READS.get(action, verb)
+    assert any(callable(getattr(module, name, None)) for module in PARTNERS[noun])
+
+
+def test_every_change_of_the_registry_is_an_action():
+    administrators = {a for a in EVENTS if a.partition(".")[0] not in PARTNERS}
+    assert CHANGES.keys() == administrators - GATEWAYS_OWN
+
+
+def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
+    assert INACTIVE in policy().rules
+    assert not policy().rules.keys() & set(RULES_OF_REFUSALS.values())
+
+
+def test_the_verifier_follows_the_events_that_the_gateway_writes():
+    types = {typ for typ, _ in EVENTS.values()}
+    assert course.MOVES_OF_EVENTS.keys() <= types
+    assert len(course.MOVES_OF_EVENTS) == len(statement.KINDS)
