@@ -22,6 +22,7 @@ from gateway.client import (
     Connection,
     Gateway,
     LogForked,
+    NotCurrent,
     NotTrusted,
     ReceiptMismatch,
     Refused,
@@ -38,6 +39,7 @@ REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
 _CODES: dict[type[ClientError], int] = {
     Refused: REFUSED,
+    NotCurrent: REFUSED,
     Unavailable: NO_ANSWER,
     UnexpectedAnswer: NO_ANSWER,
     SettingsError: NO_CONNECTION,
@@ -68,7 +70,7 @@ class Failure(click.ClickException):
             print_json({"error": _told(self._error)})
             return
         alarm = isinstance(self._error, ReceiptMismatch | LogForked)
-        opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == 1 else "Error"
+        opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
         click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
         for line in _reasons(self._error):
             click.echo(f"  {plain(line)}", err=True)

@@ -10,6 +10,7 @@ from gateway.client.exchange import Written
 from gateway.client.failures import (
     ClientError,
     LogForked,
+    NotCurrent,
     NotTrusted,
     Problem,
     ReceiptMismatch,
@@ -27,6 +28,7 @@ __all__ = [
     "Entry",
     "Gateway",
     "LogForked",
+    "NotCurrent",
     "NotTrusted",
     "Opened",
     "Problem",

@@ -43,6 +43,10 @@ class UnexpectedAnswer(ClientError):
     """The answer is not of the gateway's interface: a redirection, too long, or no JSON of ours."""
 
 
+class NotCurrent(ClientError):
+    """What was asked is about a version of a case that is not the newest any more."""
+
+
 class ReceiptMismatch(ClientError):
     """The gateway answered, but its evidence does not confirm what was asked.
 

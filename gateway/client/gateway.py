@@ -21,7 +21,7 @@ from gateway.client.access import Access
 from gateway.client.connection import Connection
 from gateway.client.documents import Offered, require
 from gateway.client.exchange import Exchange, Written, granted, list_of, members_of, next_page
-from gateway.client.failures import Refused, UnexpectedAnswer
+from gateway.client.failures import NotCurrent, Refused, UnexpectedAnswer
 from gateway.client.line import Line, Message, clock_difference
 from gateway.client.spool import Spool, Write
 from gateway.domain.case import content_of
@@ -381,14 +381,15 @@ class Gateway:
 
         With ``by`` and ``reason`` the content is in it, by a consultation of reason code
         ``export``; without, only the routing fields are. The file is verified before it is
-        returned; ReceiptMismatch when it fails.
+        returned; ReceiptMismatch when it fails, NotCurrent when an originator's case has gone on.
         """
         view, offered = self._view(handoff)
         events = [answer["event"] for answer in view["answers"]]
         case, consultations = view["routing"], []
         if by is not None and reason is not None:
             opened = self._export_content(view, offered, by, reason)
-            case, consultations = opened.presentation, [opened.written.receipt]
+            case = sd_jwt.parse(opened.presentation).present(offered.offer.disclosures).compact()
+            consultations = [opened.written.receipt]
         receipts = []
         for number, event in enumerate(events, start=1):
             receipts.append(self.receipt(event).receipt)
@@ -461,6 +462,11 @@ class Gateway:
     ) -> Opened:
         if offered.offer.author != self.connection.organisation:
             return self._consult(view["handoff"], offered, by, "export", reason)
+        if self.case(view["case"])["digest"] != offered.offer.case_digest:
+            raise NotCurrent(
+                "the case has a newer version than the one that was offered, and only the newest "
+                "can be opened: export the handoff without content"
+            )
         return self.consult_case(view["case"], by, "export", reason)
 
     def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:

@@ -133,7 +133,7 @@ class Line:
                 )
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise UnexpectedAnswer("the gateway compresses an answer that must be plain")
-            body = b"".join(self._bounded(response.iter_raw()))
+            body = b"".join(self._bounded(response.iter_bytes()))
             return Reply(response.status_code, dict(response.headers), body)
 
     def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -170,8 +170,9 @@ def _refuse_untrusted(error: BaseException) -> None:
                 f"the gateway's certificate is not accepted ({cause.verify_message}): check the "
                 "address and the root certificate in the connection file"
             ) from error
-        if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
-            said = (cause.reason or "").lower().replace("_", " ")
+        reason = str(getattr(cause, "reason", "")) if isinstance(cause, ssl.SSLError) else ""
+        if "ALERT" in reason:
+            said = reason.lower().replace("_", " ")
             raise NotTrusted(
                 f"the gateway refuses the connection ({said}): check that this system's "
                 "certificate is in force and from this gateway"
