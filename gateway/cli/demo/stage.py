@@ -168,7 +168,8 @@ class Stage:
         if process is None:
             return 0
         process.send_signal(signal.SIGTERM)
-        return process.wait(timeout=60)
+        process.communicate(timeout=60)
+        return process.returncode
 
 
 def _environ() -> dict[str, str]:

@@ -1,0 +1,139 @@
+"""A gateway as shipped, with members, and a check of its whole log from outside."""
+
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from gateway import wiring
+from gateway.actions.ports import Mode
+from gateway.cli.demo.stage import MEMBERS, Stage
+from gateway.config import Config
+from gateway.evidence import event as events
+from gateway.formats.profile import read_profile
+from gateway.formats.xarf import import_xarf
+from gateway.ledger import tiles, tree
+from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
+from gateway.ledger.entry import entry
+from gateway.ledger.note import VerificationKey
+
+HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
+
+
+def admit_members(stage: Stage) -> None:
+    """Admit and enrol the story's members; OFMIN holds the mandate for csam in France."""
+    for member in MEMBERS:
+        police = member.values["kind"] == "police_office"
+        values = {
+            **member.values,
+            "public_authority": police,
+            "regimes": ["gdpr", "led"] if police else ["gdpr"],
+        }
+        stage.administer("organisation.admit", member.slug, values)
+        seat = {
+            "standing": "observer" if police else "full",
+            "from": "2020-01-01",
+            "decision_ref": "test",
+        }
+        stage.administer("standing.grant", member.slug, seat)
+    mandate = {
+        "function": "receive",
+        "matter": "csam",
+        "territory": "FR",
+        "legal_act": "test",
+        "from": "2020-01-01",
+    }
+    stage.administer("competence.grant", OFMIN, mandate)
+    for member in MEMBERS:
+        stage.enrol(member.slug)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Stage]:
+    """A gateway with its members, as `casegate run` starts it."""
+    with Stage(folder) as stage:
+        stage.build()
+        admit_members(stage)
+        stage.start()
+        yield stage
+
+
+def case_content() -> dict[str, Any]:
+    """A valid case with fresh ids: the XARF sample, imported as the demonstration does."""
+    demo = Path(__file__).parents[2] / "gateway/cli/demo"
+    import tomllib  # noqa: PLC0415
+
+    profile = read_profile(tomllib.loads((demo / "profile.toml").read_text(encoding="utf-8")))
+    report = (demo / "content-csam.json").read_bytes()
+    case = import_xarf(report, profile, wiring.new_id, wiring.now()).case
+    return {**case, "originator_ref": f"ref-{case['case']}"}
+
+
+def clearance(content: dict[str, Any]) -> dict[str, Any]:
+    """Two persons who assessed and cleared the case, confirming every match."""
+    confirms = [c["id"] for c in content["classifications"]]
+    return {"assessed_by": "pdc-1", "cleared_by": "pdc-2", "confirms": confirms}
+
+
+def config_of(stage: Stage) -> Config:
+    """The gateway's settings."""
+    return wiring.load_config(stage.operator)
+
+
+def fetch(stage: Stage, path: str) -> bytes:
+    """GET a path of the public listener."""
+    config = config_of(stage)
+    context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
+    with urllib.request.urlopen(config.issuer + path, context=context, timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def log_key(stage: Stage) -> VerificationKey:
+    """The log's public key."""
+    return VerificationKey.parse(fetch(stage, "/log/vkey").decode().strip())
+
+
+def check_log(stage: Stage) -> Checkpoint:
+    """Rebuild the whole log from what it serves and stores; every leaf, every document, the root.
+
+    Returns the checkpoint. Asserts that the entries served give the root signed, that each
+    stored document with its nonce is the entry at its index, that no event is there twice, and
+    that every organisation's counter runs without gap.
+    """
+    key = log_key(stage)
+    checkpoint = open_checkpoint(fetch(stage, "/checkpoint").decode(), [key], key.name)
+    entries = _entries(stage, checkpoint.size)
+    assert tree.root([tree.leaf_hash(e) for e in entries]) == checkpoint.root
+    _check_documents(stage, entries)
+    return checkpoint
+
+
+def _entries(stage: Stage, size: int) -> list[bytes]:
+    found: list[bytes] = []
+    for n in range((size + 255) // 256):
+        width = min(256, size - n * 256)
+        found += tiles.decode_entries(fetch(stage, "/" + tiles.entries_path(n, width)))
+    assert len(found) == size
+    return found
+
+
+def _check_documents(stage: Stage, entries: list[bytes]) -> None:
+    gateway = wiring.connect(config_of(stage))
+    try:
+        with gateway.ports.begin(Mode.READ) as work:
+            for slug in [m.slug for m in MEMBERS] + ["gateway"]:
+                stream = list(work.log.stream(slug, 0, 1_000_000))
+                assert [pseq for pseq, _ in stream] == list(range(1, len(stream) + 1))
+                assert len({event for _, event in stream}) == len(stream)
+                for _, event in stream:
+                    logged = work.log.logged(event)
+                    assert logged is not None
+                    document, nonce = logged.event.document, logged.event.nonce
+                    assert entry(document, nonce) == entries[logged.index]
+                    assert UUID(events.read(document)["id"]) == event
+    finally:
+        gateway.close()

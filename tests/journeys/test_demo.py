@@ -1,0 +1,52 @@
+"""The demonstration plays to its end, and its folder keeps a gateway."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.journey
+
+
+def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    command = [sys.executable, "-m", "gateway.cli"]
+    played = subprocess.run(
+        [*command, "demo", "--folder", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert played.returncode == 0, played.stderr
+    assert "receipts verified offline" in played.stdout
+    assert "\x1b[" not in played.stdout  # colours only on a terminal
+    verified = subprocess.run(
+        [
+            *command,
+            "verify",
+            str(folder / "handoff.bundle.json"),
+            "--connection",
+            str(folder / "point-de-contact" / "connection.toml"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    played = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "demo", "--folder", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert played.returncode == 1
+    assert "no demonstration" in played.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,0 +1,153 @@
+"""A case goes from one organisation to another over real TLS; each step re-checks the log."""
+
+import json
+
+import pytest
+
+from gateway.cli.demo.stage import Stage
+from gateway.client.connection import Connection
+from gateway.client.failures import ClientError, Refused
+from gateway.domain.case import GROUPS
+from gateway.evidence import receipt, verdict
+from tests.journeys.harness import (
+    ABROAD,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    case_content,
+    check_log,
+    clearance,
+)
+
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
+CONTENT = [group for group in GROUPS if group != "routing"]
+
+
+def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_tree(
+    stage: Stage,
+) -> None:
+    content = case_content()
+    sizes = [check_log(stage).size]
+    receipts = []
+    with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
+        receipts.append(hotline.submit(content, "pdc-1", clearance(content)).receipt)
+        sizes.append(check_log(stage).size)
+        offered = hotline.offer(
+            content["case"],
+            "pdc-2",
+            competence=("csam", "FR"),
+            groups=CONTENT,
+            purpose=["investigate"],
+        )
+        receipts.append(offered.receipt)
+        sizes.append(check_log(stage).size)
+        handoff = offered.result["handoff"]
+        assert handoff in [view["handoff"] for view in office.inbox("offered")]
+        view = office.handoff(handoff)
+        receipts.append(office.accept(view, "ofmin-1").receipt)
+        sizes.append(check_log(stage).size)
+        opened = office.consult(handoff, "ofmin-1", "assessment", "first reading")
+        receipts.append(opened.written.receipt)
+        sizes.append(check_log(stage).size)
+        assert opened.content["items"] == content["items"]
+        assert opened.withheld == ()
+        receipts.append(office.outcome(handoff, "ofmin-1", "preserved").receipt)
+        sizes.append(check_log(stage).size)
+        receipts.append(office.close(handoff, "ofmin-1").receipt)
+        sizes.append(check_log(stage).size)
+        receipts.append(hotline.close_case(content["case"], "pdc-1").receipt)
+        sizes.append(check_log(stage).size)
+        assert hotline.case(content["case"])["state"] == "closed"
+    assert sizes == list(range(sizes[0], sizes[0] + 8))
+    trust = Connection.read(stage.folder / OFMIN / "connection.toml").trust
+    for one in receipts:
+        found = verdict.verify(json.dumps(receipt.to_json(one)).encode(), trust)
+        assert found.code == 0, found.sentence
+
+
+def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_receipt(
+    stage: Stage,
+) -> None:
+    content = case_content()
+    with stage.client(HOTLINE) as hotline:
+        hotline.submit(content, "pdc-1", clearance(content))
+        before = check_log(stage).size
+        with pytest.raises(Refused) as refused:
+            hotline.offer(
+                content["case"],
+                "pdc-2",
+                organisation=OCRVP,
+                groups=CONTENT,
+                purpose=["investigate"],
+            )
+        problem = refused.value.problem
+        assert "R3.seat" in problem.rules
+        assert problem.receipt is not None
+        assert check_log(stage).size == before + 1
+        assert content["case"] not in [view["case"] for view in hotline.outbox()]
+    with stage.client(OCRVP) as seat:
+        assert content["case"] not in [view["case"] for view in seat.inbox()]
+
+
+def test_a_handoff_of_others_and_one_that_never_was_get_one_answer(stage: Stage) -> None:
+    content = case_content()
+    with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as stranger:
+        hotline.submit(content, "pdc-1", clearance(content))
+        offered = hotline.offer(
+            content["case"],
+            "pdc-2",
+            competence=("csam", "FR"),
+            groups=CONTENT,
+            purpose=["investigate"],
+        )
+        answers = []
+        for handoff in (offered.result["handoff"], content["case"]):
+            with pytest.raises(Refused) as refused:
+                stranger.handoff(handoff)
+            problem = refused.value.problem
+            answers.append((problem.slug, problem.status, problem.detail, problem.rules))
+    assert answers[0] == answers[1]
+    check_log(stage)
+
+
+def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_still_verifies(
+    stage: Stage,
+) -> None:
+    content = case_content()
+    content["statements"][0]["marking"] = {"handling": ["H1"]}
+    with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
+        hotline.submit(content, "pdc-1", clearance(content))
+        offered = hotline.offer(
+            content["case"], "pdc-2", organisation=ABROAD, groups=CONTENT, purpose=["remove"]
+        )
+        assert "statements" in offered.result["withheld"]
+        handoff = offered.result["handoff"]
+        abroad.accept(abroad.handoff(handoff), "be-1")
+        opened = abroad.consult(handoff, "be-1", "takedown", "to ask the host")
+        assert opened.content["items"] == content["items"]
+        assert content["statements"][0] not in opened.content.get("statements", [])
+        bundle = abroad.export(handoff, "be-1", "for the file")
+    trust = Connection.read(stage.folder / HOTLINE / "connection.toml").trust
+    assert verdict.verify(bundle, trust).code == 0
+
+
+def test_the_stream_of_a_party_is_complete_and_every_receipt_in_it_verifies(stage: Stage) -> None:
+    for slug in (HOTLINE, OFMIN):
+        with stage.client(slug) as member:
+            places = [entry.pseq for entry in member.events()]
+        assert places == list(range(1, len(places) + 1))
+
+
+def test_a_suspended_member_is_refused_at_its_next_request_on_an_open_connection(
+    stage: Stage,
+) -> None:
+    with stage.client(OCRVP) as office:
+        office.whoami()
+        stage.administer("organisation.suspend", OCRVP, {"reason": "test"})
+        try:
+            with pytest.raises(ClientError):
+                office.whoami()
+        finally:
+            stage.administer("organisation.reinstate", OCRVP, {"reason": "test"})
+        assert office.whoami()["organisation"]["active"] is True
+    check_log(stage)
