@@ -1,0 +1,1 @@
+"""What a handoff costs: the gateway as shipped beside bare servers, measured in one run."""

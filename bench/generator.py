@@ -1,0 +1,300 @@
+"""The load generator: sixteen TLS connections driven by one thread of a process of its own.
+
+Requests are made of templates and answers are looked at only as far as their end: what they say
+is read after the measurement. Its own processor time is measured, to show that it is no bottleneck.
+"""
+
+import gc
+import json
+import os
+import re
+import select
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlencode
+
+from bench import machine
+from bench.workload import ORIGINATOR, RECIPIENT, SYSTEM, Handoffs, Posts, Request
+
+CONNECTIONS: Sequence[str] = (ORIGINATOR,) * 11 + (RECIPIENT,) * 5
+"""Whose certificate each connection shows: of three requests, two are the originator's."""
+
+SAMPLE_EVERY = 50
+"""Of so many answers one is kept whole, for the check of its receipt."""
+
+_DRAIN = 10.0  # seconds for the last answers; they are not counted
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
+_READ = 1 << 16
+
+_clock = time.perf_counter
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: against which server, by whom, for how long.
+
+    ``folder`` holds ``<organisation>.pem`` (key and certificate) and ``root.pem``. ``workers`` are
+    the server's processes, ``ours`` all of the bench's, both for the account of processor time.
+    """
+
+    number: int
+    host: str
+    port: int
+    folder: Path
+    whole_handoffs: bool
+    warm_up: float
+    seconds: float
+    workers: frozenset[int]
+    ours: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A request that was answered well: what it did to which thing, and the event it became."""
+
+    kind: str
+    id: str
+    event: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run measured.
+
+    ``latencies`` in milliseconds by kind of request, of answers within ``seconds``; ``failures``
+    counts all others by what came instead. Processor times are in seconds; ``others`` and
+    ``steal`` are shares of the machine. ``answers`` are all good ones of the run, warm-up
+    included, ``bodies`` a sample of them whole.
+    """
+
+    seconds: float
+    latencies: Mapping[str, Sequence[float]]
+    failures: Mapping[str, int]
+    server_seconds: float
+    generator_seconds: float
+    others: float
+    steal: float
+    answers: Sequence[Answer] = ()
+    bodies: Sequence[bytes] = ()
+
+
+class Flow(Protocol):
+    """What is sent: see workload."""
+
+    def next(self, role: str) -> Request | None:
+        """What a connection sends next, if it need not wait."""
+
+    def done(self, request: Request) -> None:
+        """A request was answered well."""
+
+
+@dataclass
+class Line:
+    """One connection and the request that is under way on it."""
+
+    socket: ssl.SSLSocket
+    role: str
+    request: Request | None = None
+    sent_at: float = 0.0
+    received: bytearray = field(default_factory=bytearray)
+
+    def send(self, request: Request) -> None:
+        """Send a request; it is a few kilobytes, which a socket takes at once."""
+        self.request = request
+        self.sent_at = _clock()
+        if self.socket.send(request.data) != len(request.data):
+            raise ConnectionError("a request was not taken at once")
+
+    def receive(self) -> tuple[int, bytes] | None:
+        """The answer's status and body once all of it is there."""
+        while True:
+            try:
+                data = self.socket.recv(_READ)
+            except ssl.SSLWantReadError:
+                return None
+            if not data:
+                raise ConnectionError("the server closed the connection")
+            self.received += data
+            if answer := self._answer():
+                return answer
+
+    def _answer(self) -> tuple[int, bytes] | None:
+        head = self.received.find(b"\r\n\r\n")
+        if head < 0:
+            return None
+        found = _LENGTH.search(self.received, 0, head + 2)
+        if found is None:
+            raise ConnectionError("an answer does not tell its length")
+        end = head + 4 + int(found[1])
+        if len(self.received) < end:
+            return None
+        answer = int(self.received[9:12]), bytes(self.received[head + 4 : end])
+        self.received.clear()
+        return answer
+
+
+def generate(plan: Plan) -> Run:
+    """Open the connections, warm up, measure, and let the last answers come in."""
+    lines = _connect(plan)
+    host = f"{plan.host}:{plan.port}"
+    flow: Flow = (
+        Handoffs.of(plan.number, host, _tokens(lines, host))
+        if plan.whole_handoffs
+        else Posts.of(plan.number, host)
+    )
+    for line in lines:
+        line.socket.setblocking(False)
+    gc.disable()
+    try:
+        return _Drive(plan, flow, lines).run()
+    finally:
+        gc.enable()
+        for line in lines:
+            line.socket.close()
+
+
+def _connect(plan: Plan) -> list[Line]:
+    contexts = {role: _context(plan.folder, role) for role in dict.fromkeys(CONNECTIONS)}
+    lines = []
+    for role in CONNECTIONS:
+        plain = socket.create_connection((plan.host, plan.port), timeout=10)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        lines.append(Line(contexts[role].wrap_socket(plain, server_hostname=plan.host), role))
+    return lines
+
+
+def _context(folder: Path, role: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(folder / "root.pem"))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(folder / f"{role}.pem")
+    return context
+
+
+def _tokens(lines: Iterable[Line], host: str) -> dict[str, str]:
+    """A token for each organisation, asked for on its first connection."""
+    first = {line.role: line for line in reversed(list(lines))}
+    return {role: _token(line, host) for role, line in first.items()}
+
+
+def _token(line: Line, host: str) -> str:
+    form = urlencode({"grant_type": "client_credentials", "client_id": f"{line.role}.{SYSTEM}"})
+    head = (
+        f"POST /oauth/token HTTP/1.1\r\nHost: {host}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n"
+    )
+    line.send(Request("token", "", (head + form).encode("ascii")))
+    answer = None
+    while answer is None:
+        answer = line.receive()
+    status, body = answer
+    if status != 200:
+        raise ConnectionError(f"no token: {status} {body[:300]!r}")
+    return str(json.loads(body)["access_token"])
+
+
+class _Drive:
+    """One run over open connections."""
+
+    def __init__(self, plan: Plan, flow: Flow, lines: Sequence[Line]) -> None:
+        self.plan, self.flow = plan, flow
+        self.lines = {line.socket.fileno(): line for line in lines}
+        self.poller = select.epoll()
+        for number in self.lines:
+            self.poller.register(number, select.EPOLLIN)
+        self.waiting = list(lines)
+        self.sending, self.measuring = True, False
+        self.latencies: dict[str, list[float]] = {}
+        self.failures: Counter[str] = Counter()
+        self.done: list[tuple[Request, bytes]] = []
+
+    def run(self) -> Run:
+        """Warm up, measure, drain."""
+        watched = self.plan.ours | {os.getpid()}
+        self._go_on()
+        self._until(_clock() + self.plan.warm_up)
+        before, own, begun = machine.read(watched), time.process_time(), _clock()
+        self.measuring = True
+        self._until(begun + self.plan.seconds)
+        self.sending = self.measuring = False
+        ended, own = _clock(), time.process_time() - own
+        load = machine.load(before, machine.read(watched))
+        self._until(ended + _DRAIN, while_=self._is_busy)
+        if self._is_busy():
+            self.failures["no answer"] += sum(1 for line in self.lines.values() if line.request)
+        return Run(
+            seconds=ended - begun,
+            latencies=self.latencies,
+            failures=dict(self.failures),
+            server_seconds=sum(load.seconds.get(pid, 0.0) for pid in self.plan.workers),
+            generator_seconds=own,
+            others=load.others,
+            steal=load.steal,
+            answers=[Answer(r.kind, r.id, _event(body)) for r, body in self.done],
+            bodies=[body for _, body in self.done[::SAMPLE_EVERY]],
+        )
+
+    def _until(self, ends: float, while_: Callable[[], bool] = lambda: True) -> None:
+        while while_() and (left := ends - _clock()) > 0:
+            for number, _ in self.poller.poll(left):
+                self._take(self.lines[number])
+
+    def _is_busy(self) -> bool:
+        return any(line.request for line in self.lines.values())
+
+    def _take(self, line: Line) -> None:
+        try:
+            answer = line.receive()
+        except OSError as error:  # ssl.SSLError is one
+            self._drop(line, error)
+            return
+        if answer is None or line.request is None:
+            return
+        request, line.request = line.request, None
+        self._count(request, answer, (_clock() - line.sent_at) * 1000)
+        self.waiting.append(line)
+        if self.sending:
+            self._go_on()
+
+    def _count(self, request: Request, answer: tuple[int, bytes], latency: float) -> None:
+        status, body = answer
+        if status not in (200, 201):
+            self.failures[f"{request.kind} {status}"] += 1
+            return
+        if self.measuring:
+            self.latencies.setdefault(request.kind, []).append(latency)
+        self.done.append((request, body))
+        self.flow.done(request)
+
+    def _go_on(self) -> None:
+        """Send on every connection that need not wait for what another has to be answered."""
+        still = []
+        for line in self.waiting:
+            request = self.flow.next(line.role)
+            if request is None:
+                still.append(line)
+                continue
+            try:
+                line.send(request)
+            except OSError as error:
+                self._drop(line, error)
+        self.waiting = still
+
+    def _drop(self, line: Line, error: OSError) -> None:
+        line.request = None
+        self.failures[f"connection: {error}"] += 1
+        self.poller.unregister(line.socket.fileno())
+
+
+_EVENT = re.compile(rb'"id\\":\\"([0-9a-f-]{36})\\"|"event": ?"([0-9a-f-]{36})"')
+
+
+def _event(body: bytes) -> str:
+    """The id of the event in a receipt's document (JSON within JSON), or named by a baseline."""
+    found = _EVENT.search(body)
+    return (found[1] or found[2]).decode("ascii") if found else ""
