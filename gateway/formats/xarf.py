@@ -79,8 +79,9 @@ def import_xarf(
     _refuse_evidence(report)
     if not re.fullmatch(r"4\.[0-9]+\.[0-9]+", str(report.get("xarf_version")), re.ASCII):
         raise ImportRefused("/xarf_version: only version 4 is imported")
-    if report.get("category") != "content" or report.get("type") not in ("csam", "csem"):
-        raise ImportRefused("/type: only reports of content/csam and content/csem are imported")
+    for name, known in (("category", ("content",)), ("type", ("csam", "csem"))):
+        if report.get(name) not in known:
+            raise ImportRefused(f"/{name}: only content/csam and content/csem are imported")
     made = _Import(_Sheet(report), profile, lambda: str(new_id()), now.astimezone(UTC))
     case = made.case()
     made.sheet.drop_rest()
