@@ -308,16 +308,16 @@ def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path) ->
         raise click.ClickException(f"{out} exists and is not overwritten")
     with _gateway(desk) as gateway:
         written = _make(desk, gateway, change)
-        served = _served(gateway, UUID(str(written.result["request"])))
-        if served.certificate is None:
-            raise click.ClickException(f"the request was refused: {served.refusal}")
-        out.write_text(served.certificate, encoding="ascii")
+        found = served(gateway, UUID(str(written.result["request"])))
+        if found.certificate is None:
+            raise click.ClickException(f"the request was refused: {found.refusal}")
+        out.write_text(found.certificate, encoding="ascii")
         _show(desk, "certificate.issue", written)
         if not desk.as_json:
             click.echo(f"  certificate in {out}")
 
 
-def _served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
+def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
     """The request once served: by `maintain` when it runs, else here, by the operator's hand."""
     try:
         with maintenance.holding(gateway.config):

@@ -17,12 +17,11 @@ from typing import Any, Self
 from uuid import UUID
 
 from gateway import config as config_file
-from gateway import keys, maintenance, wiring
+from gateway import keys, wiring
 from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Written
-from gateway.actions.ports import Mode
-from gateway.cli.admin import approve
+from gateway.cli.admin import approve, served
 from gateway.cli.init import make
 from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client
@@ -113,12 +112,9 @@ class Stage:
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
 
     def _certificate(self, request: UUID) -> str:
-        with self._opened() as gateway, maintenance.holding(gateway.config):
-            authority = wiring.IssuingAuthority(gateway.config)
-            administration.serve_signing(gateway.ports, authority)
-            with gateway.ports.begin(Mode.READ) as work:
-                found = work.signing.get(request)
-        if found is None or found.certificate is None:
+        with self._opened() as gateway:
+            found = served(gateway, request)
+        if found.certificate is None:
             raise RuntimeError("the certificate was not issued")
         return found.certificate
 

@@ -1,0 +1,372 @@
+"""Each rule of access over real TLS: token endpoint (C, K), resource server (RS), metadata (M)."""
+
+import base64
+import hashlib
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway.cli.demo.stage import Stage
+from tests.journeys.harness import ABROAD, HOTLINE, config_of, fetch
+
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Wire:
+    """One kept-alive connection to the partners' listener with a member's certificate."""
+
+    def __init__(self, stage: Stage, slug: str) -> None:
+        config = config_of(stage)
+        self.home = stage.folder / slug
+        context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
+        context.load_cert_chain(self.home / "certificate.pem", self.home / "key.pem")
+        address = urlsplit(config.partners_url)
+        self.line = http.client.HTTPSConnection(
+            str(address.hostname), address.port, context=context, timeout=10
+        )
+        self.client_id = f"{slug}.desk"
+        self.url = config.partners_url
+
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.line.request(method, path, body, named)
+        response = self.line.getresponse()
+        return Answer(
+            response.status,
+            {name.lower(): value for name, value in response.getheaders()},
+            response.read(),
+        )
+
+    def token(self, body: str | None = None, path: str = "/oauth/token", **changed: str) -> Answer:
+        form = {"grant_type": "client_credentials", "client_id": self.client_id} | changed
+        return self.ask(
+            "POST",
+            path,
+            urlencode(form) if body is None else body,
+            Content_Type="application/x-www-form-urlencoded",
+        )
+
+    def granted(self, scope: str = "directory.read") -> str:
+        answer = self.token(scope=scope)
+        assert answer.status == 200, answer.body
+        token: str = answer.json["access_token"]
+        return token
+
+
+@pytest.fixture
+def hotline(stage: Stage) -> Iterator[Wire]:
+    """The hotline's connection."""
+    wire = Wire(stage, HOTLINE)
+    yield wire
+    wire.line.close()
+
+
+@pytest.fixture
+def abroad(stage: Stage) -> Iterator[Wire]:
+    """Another member's connection."""
+    wire = Wire(stage, ABROAD)
+    yield wire
+    wire.line.close()
+
+
+def _invalid_client(answer: Answer) -> None:
+    assert answer.status == 401
+    assert answer.json["error"] == "invalid_client"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "basic" not in answer.headers.get("www-authenticate", "").lower()
+
+
+def test_c1_a_client_secret_or_another_method_is_refused(hotline: Wire) -> None:
+    for extra in ({"client_secret": "x"}, {"client_assertion": "x"}):
+        answer = hotline.token(**extra)
+        assert answer.status in (400, 401)
+        assert "access_token" not in answer.json
+    basic = base64.b64encode(f"{hotline.client_id}:x".encode()).decode()
+    answer = hotline.ask(
+        "POST",
+        "/oauth/token",
+        "grant_type=client_credentials",
+        Authorization=f"Basic {basic}",
+        Content_Type="application/x-www-form-urlencoded",
+    )
+    assert answer.status in (400, 401)
+
+
+def test_c2_a_certificate_of_one_member_never_stands_for_another(
+    hotline: Wire, abroad: Wire
+) -> None:
+    _invalid_client(hotline.token(client_id=abroad.client_id))
+    _invalid_client(abroad.token(client_id=hotline.client_id))
+
+
+def test_c2_an_unknown_client_gets_the_answer_of_a_wrong_one(hotline: Wire, abroad: Wire) -> None:
+    wrong = hotline.token(client_id=abroad.client_id)
+    unknown = hotline.token(client_id="nobody.desk")
+    assert (wrong.status, wrong.body) == (unknown.status, unknown.body)
+
+
+def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoint(
+    stage: Stage,
+) -> None:
+    config = config_of(stage)
+    context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
+    address = urlsplit(config.partners_url)
+    line = http.client.HTTPSConnection(
+        str(address.hostname), address.port, context=context, timeout=10
+    )
+    with pytest.raises((ssl.SSLError, OSError)):
+        line.request("POST", "/oauth/token", "grant_type=client_credentials")
+        line.getresponse()
+    line.close()
+
+
+def test_c6_parameters_in_the_query_are_refused(hotline: Wire) -> None:
+    answer = hotline.token(path="/oauth/token?scope=directory.read")
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+
+
+def test_c6_a_repeated_parameter_is_refused(hotline: Wire) -> None:
+    form = f"grant_type=client_credentials&client_id={hotline.client_id}&scope=a&scope=a"
+    answer = hotline.token(body=form)
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+
+
+def test_c6_a_form_of_another_content_type_is_refused(hotline: Wire) -> None:
+    answer = hotline.ask(
+        "POST",
+        "/oauth/token",
+        json.dumps({"grant_type": "client_credentials"}),
+        Content_Type="application/json",
+    )
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("grant", ["password", "authorization_code", "refresh_token", "implicit"])
+def test_k1_no_grant_but_client_credentials(hotline: Wire, grant: str) -> None:
+    answer = hotline.token(grant_type=grant)
+    assert answer.status == 400
+    assert answer.json["error"] in ("unsupported_grant_type", "unauthorized_client")
+
+
+def test_k2_the_token_is_rfc_9068_bound_to_the_certificate_and_lives_five_minutes(
+    stage: Stage, hotline: Wire
+) -> None:
+    answer = hotline.token(scope="directory.read")
+    token = answer.json["access_token"]
+    keys = jwt.PyJWKSet.from_dict(json.loads(fetch(stage, "/jwks.json")))
+    header = jwt.get_unverified_header(token)
+    claims = jwt.decode(
+        token,
+        keys[header["kid"]],
+        algorithms=["ES256"],
+        audience=hotline.url,
+        issuer=config_of(stage).issuer,
+    )
+    assert (header["typ"], header["alg"]) == ("at+jwt", "ES256")
+    assert claims["sub"] == claims["client_id"] == hotline.client_id
+    assert claims["exp"] - claims["iat"] == 300 == answer.json["expires_in"]
+    assert claims["scope"] == "directory.read"
+    assert claims["jti"]
+    pem = (hotline.home / "certificate.pem").read_bytes()
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    assert claims["cnf"] == {"x5t#S256": digest}
+
+
+def test_k3_an_unknown_resource_is_an_invalid_target(hotline: Wire) -> None:
+    for resource in ("https://elsewhere.example", f"{hotline.url}#part", "relative"):
+        answer = hotline.token(resource=resource)
+        assert (answer.status, answer.json["error"]) == (400, "invalid_target")
+    assert hotline.token(resource=hotline.url).status == 200
+
+
+def test_k3_a_scope_that_is_not_granted_is_refused_and_not_cut(hotline: Wire) -> None:
+    answer = hotline.token(scope="directory.read admin")
+    assert (answer.status, answer.json["error"]) == (400, "invalid_scope")
+
+
+def test_k5_the_token_type_is_bearer(hotline: Wire) -> None:
+    assert hotline.token().json["token_type"] == "Bearer"
+
+
+def test_rs1_a_token_in_the_query_is_not_a_token(hotline: Wire) -> None:
+    answer = hotline.ask("GET", f"/whoami?access_token={hotline.granted()}")
+    assert answer.status in (400, 401)
+
+
+def test_rs1_the_scheme_is_read_in_any_case(hotline: Wire) -> None:
+    assert hotline.ask("GET", "/whoami", Authorization=f"bEaReR {hotline.granted()}").status == 200
+
+
+def test_rs1_a_changed_or_foreign_token_is_refused(hotline: Wire) -> None:
+    token = hotline.granted()
+    head, claims, signature = token.split(".")
+    raw = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    kid = jwt.get_unverified_header(token)["kid"]
+    forged = [
+        f"{head}.{claims}.{signature[:-4]}AAAA",
+        jwt.encode(raw, stranger, "ES256", {"typ": "at+jwt", "kid": kid}),
+        jwt.encode(raw, None, "none", {"typ": "at+jwt", "kid": kid}),
+    ]
+    for text in forged:
+        answer = hotline.ask("GET", "/whoami", Authorization=f"Bearer {text}")
+        assert answer.status == 401
+        assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+def test_rs2_a_stolen_token_is_dead_on_another_connection(hotline: Wire, abroad: Wire) -> None:
+    answer = abroad.ask("GET", "/whoami", Authorization=f"Bearer {hotline.granted()}")
+    assert answer.status == 401
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+def test_rs3_no_credentials_are_told_where_to_go_and_no_error_code(hotline: Wire) -> None:
+    answer = hotline.ask("GET", "/whoami")
+    assert answer.status == 401
+    challenge = answer.headers["www-authenticate"]
+    assert challenge.startswith("Bearer ")
+    assert "resource_metadata=" in challenge
+    assert "error" not in challenge
+
+
+def test_rs3_a_missing_scope_is_403(hotline: Wire) -> None:
+    answer = hotline.ask("GET", "/cases", Authorization=f"Bearer {hotline.granted()}")
+    assert answer.status == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_rs4_the_resource_says_how_it_is_protected(stage: Stage, hotline: Wire) -> None:
+    answer = hotline.ask("GET", "/.well-known/oauth-protected-resource")
+    told = answer.json
+    assert told["resource"] == hotline.url
+    assert told["authorization_servers"] == [config_of(stage).issuer]
+    assert told["bearer_methods_supported"] == ["header"]
+    assert told["tls_client_certificate_bound_access_tokens"] is True
+    assert "cases.write" in told["scopes_supported"]
+
+
+def test_rs5_a_live_token_of_a_suspended_member_is_dead_and_lives_again(
+    stage: Stage, abroad: Wire
+) -> None:
+    token = abroad.granted()
+    assert abroad.ask("GET", "/whoami", Authorization=f"Bearer {token}").status == 200
+    stage.administer("organisation.suspend", ABROAD, {"reason": "test"})
+    try:
+        for _ in range(8):  # in whichever worker
+            wire = Wire(stage, ABROAD)
+            assert wire.ask("GET", "/whoami", Authorization=f"Bearer {token}").status in (401, 403)
+            wire.line.close()
+    finally:
+        stage.administer("organisation.reinstate", ABROAD, {"reason": "test"})
+    assert abroad.ask("GET", "/whoami", Authorization=f"Bearer {token}").status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
+)
+def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(stage: Stage, path: str) -> None:
+    told = json.loads(fetch(stage, path))
+    config = config_of(stage)
+    assert told["issuer"] == config.issuer
+    assert "client_credentials" in told["grant_types_supported"]
+    assert told["token_endpoint_auth_methods_supported"] == ["tls_client_auth"]
+    assert told["tls_client_certificate_bound_access_tokens"] is True
+    assert told["mtls_endpoint_aliases"]["token_endpoint"] == f"{config.partners_url}/oauth/token"
+
+
+@pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest", "/keys/event"])
+def test_m4_every_key_has_a_thumbprint_as_its_id_a_use_and_an_algorithm(
+    stage: Stage, path: str
+) -> None:
+    keys = json.loads(fetch(stage, path))["keys"]
+    assert keys
+    assert len({key["kid"] for key in keys}) == len(keys)
+    for key in keys:
+        members = {name: key[name] for name in ("crv", "kty", "x", "y")}
+        text = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
+        assert (key["kid"], key["use"], key["alg"]) == (digest, "sig", "ES256")
+        assert "d" not in key
+
+
+def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage: Stage) -> None:
+    config = config_of(stage)
+    for url in (config.issuer, config.partners_url):
+        context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        address = urlsplit(url)
+        line = http.client.HTTPSConnection(
+            str(address.hostname), address.port, context=context, timeout=10
+        )
+        with pytest.raises(ssl.SSLError):
+            line.connect()
+        line.close()
+
+
+def test_a_revoked_certificate_is_refused_on_an_open_connection_and_then_at_the_handshake(
+    stage: Stage,
+) -> None:
+    stage.administer(
+        "organisation.admit",
+        "short-stay",
+        {
+            "name": "Short stay",
+            "kind": "hotline",
+            "country": "FR",
+            "public_authority": False,
+            "regimes": ["gdpr"],
+        },
+    )
+    stage.enrol("short-stay")
+    wire = Wire(stage, "short-stay")
+    token = wire.granted()
+    assert wire.ask("GET", "/whoami", Authorization=f"Bearer {token}").status == 200
+    pem = (wire.home / "certificate.pem").read_bytes()
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    values = {"thumbprint": thumbprint, "reason": "test"}
+    stage.administer("certificate.revoke", "short-stay", values)
+    assert wire.ask("GET", "/whoami", Authorization=f"Bearer {token}").status == 401
+    wire.line.close()
+    _wait_until_the_handshake_refuses(stage)
+
+
+def _wait_until_the_handshake_refuses(stage: Stage) -> None:
+    """The revocation list follows within seconds; new connections then fail in TLS."""
+    ends = time.monotonic() + 15
+    while time.monotonic() < ends:
+        wire = Wire(stage, "short-stay")
+        try:
+            assert wire.token().status == 401
+        except (ssl.SSLError, ConnectionError):
+            return
+        finally:
+            wire.line.close()
+        time.sleep(0.3)
+    raise AssertionError("the revocation list did not reach the listener")
