@@ -266,16 +266,16 @@ def test_null_is_refused_everywhere(pointer):
 
 
 @pytest.mark.parametrize("pointer", FULL_PLACES)
-@pytest.mark.parametrize("value", [1.5, [[]], {"a": 1}])
-def test_a_value_of_another_shape_is_refused_in_its_place(pointer, value):
-    found = pointers_of(changed(full_case(), pointer, value))
-    assert any(place == pointer or place.startswith(f"{pointer}/") for place in found)
+def test_a_value_of_another_shape_is_refused_in_its_place(pointer):
+    for value in (1.5, [[]], {"a": 1}):
+        found = pointers_of(changed(full_case(), pointer, value))
+        assert any(place == pointer or place.startswith(f"{pointer}/") for place in found)
 
 
 @pytest.mark.parametrize("pointer", OBJECTS)
-@pytest.mark.parametrize("name", ["note", "shown_as", "secret", "created_by_org"])
-def test_an_unknown_field_is_refused_in_every_object(pointer, name):
-    assert f"{pointer}/{name}" in pointers_of(changed(full_case(), f"{pointer}/{name}", "x"))
+def test_an_unknown_field_is_refused_in_every_object(pointer):
+    for name in ("note", "shown_as", "secret", "created_by_org"):
+        assert f"{pointer}/{name}" in pointers_of(changed(full_case(), f"{pointer}/{name}", "x"))
 
 
 @pytest.mark.parametrize("name", ["_schema", "é", "a/b", "x" * 65, "", "a\ud800"])
