@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.domain.refusals import Refusal
 from gateway.evidence import canonical
@@ -28,6 +29,19 @@ class KeyRequired(Refusal):
     """A write came without its retry key."""
 
 
+def read_body(request: Request) -> bytes:
+    """The whole body; RequestEntityTooLarge beyond the limit of the request.
+
+    A body without a stated length is cut at the limit by the framework, not refused: whatever
+    fills the limit is taken for one that was cut.
+    """
+    data = request.get_data(cache=False)
+    limit = request.max_content_length
+    if request.content_length is None and limit is not None and len(data) >= limit:
+        raise RequestEntityTooLarge
+    return data
+
+
 def read_json(request: Request) -> Any:
     """The body as JSON with one meaning for every reader (see ``canonical.decode``).
 
@@ -36,7 +50,7 @@ def read_json(request: Request) -> Any:
     if not _JSON.fullmatch(request.headers.get("Content-Type", "")):
         raise WrongMedia("send the body as application/json")
     try:
-        return canonical.decode(request.get_data(cache=False))
+        return canonical.decode(read_body(request))
     except UnicodeError:
         raise Malformed("the body is not UTF-8, or holds half a character") from None
     except ValueError as error:

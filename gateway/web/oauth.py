@@ -24,7 +24,7 @@ from gateway.web.answers import json_response
 from gateway.web.caller import peer_of
 from gateway.web.endpoint import Access, unauthenticated
 from gateway.web.gate import Gate, Peer
-from gateway.web.inputs import read_pairs
+from gateway.web.inputs import read_body, read_pairs
 from gateway.web.problems import PeerRefused
 from gateway.web.tokens import Tokens
 
@@ -62,7 +62,7 @@ def read_form(sent: Request) -> dict[str, str]:
         raise _bad_request("the body is application/x-www-form-urlencoded")
     sent.max_content_length = FORM_BYTES
     try:
-        return read_pairs(sent.get_data(cache=False))
+        return read_pairs(read_body(sent))
     except RequestEntityTooLarge:
         raise _bad_request("the body is too long") from None
     except ValueError:

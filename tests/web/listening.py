@@ -68,18 +68,28 @@ def csr() -> bytes:
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-@cache
-def certificate(organisation: str = HOTLINE, system: str = DESK, copy: int = 0) -> x509.Certificate:
-    """A client certificate of our authority; ``copy`` tells several of one system apart."""
+def certificate_by(
+    authority: pki.CertificateAuthority,
+    organisation: str = HOTLINE,
+    system: str = DESK,
+    copy: int = 0,
+) -> x509.Certificate:
+    """A client certificate by any authority; ``copy`` tells several of one system apart."""
     return pki.issue_client(
-        issuing(),
+        authority,
         csr(),
         gateway=SHORT_NAME,
         organisation=organisation,
         system=system,
-        crl_url=f"{ISSUER}/crl/{issuing().id}.crl",
+        crl_url=f"{ISSUER}/crl/{authority.id}.crl",
         now=START - timedelta(minutes=1 + copy),
     )
+
+
+@cache
+def certificate(organisation: str = HOTLINE, system: str = DESK, copy: int = 0) -> x509.Certificate:
+    """A client certificate by our authority."""
+    return certificate_by(issuing(), organisation, system, copy)
 
 
 def der(one: x509.Certificate) -> bytes:
@@ -191,8 +201,9 @@ class Partner:
         **kwargs: Any,
     ) -> TestResponse:
         """One request with a token, by default the one held."""
-        self.held = self.held or self.token()
-        given = {"Authorization": f"Bearer {token or self.held}", **(headers or {})}
+        if token is None:
+            token = self.held = self.held or self.token()
+        given = {"Authorization": f"Bearer {token}", **(headers or {})}
         return self.send(method, path, headers=given, **kwargs)
 
     def get(self, path: str, **kwargs: Any) -> TestResponse:

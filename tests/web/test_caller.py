@@ -1,0 +1,191 @@
+"""Who is taken for the caller, request by request: the rules RS (RFC 6750, 8705, 9068, 9728)."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway import pki
+from gateway.actions.ports import Mode
+from gateway.domain.organisation import Status
+from gateway.evidence import base64url
+from gateway.web import caller
+from tests.founding import HOTLINE, OFMIN
+from tests.web.listening import (
+    PARTNERS,
+    Listening,
+    Partner,
+    certificate,
+    der,
+    listening,
+)
+
+METADATA = f'resource_metadata="{PARTNERS}/.well-known/oauth-protected-resource"'
+
+
+@pytest.fixture
+def gateway() -> Listening:
+    return listening()
+
+
+@pytest.fixture
+def hotline(gateway: Listening) -> Partner:
+    return gateway.partner(HOTLINE)
+
+
+def assert_invalid_token(answer) -> None:
+    assert answer.status_code == 401, answer.text
+    assert answer.headers["WWW-Authenticate"] == f'Bearer error="invalid_token", {METADATA}'
+    assert answer.json["type"].endswith("/problems/token-refused")
+    assert "detail" not in answer.json
+    assert answer.headers["Connection"] == "close"
+
+
+def test_a_bound_token_on_its_connection_is_let_in(hotline):
+    assert hotline.get("/whoami").status_code == 200
+
+
+# --- RS1: the header alone ---
+
+
+def test_rs1_the_scheme_is_read_in_any_case(hotline):
+    for scheme in ("bearer", "BEARER", "BeArEr"):
+        sent = {"Authorization": f"{scheme} {hotline.token()}"}
+        assert hotline.send("GET", "/whoami", headers=sent).status_code == 200
+
+
+def test_rs1_a_token_in_the_query_is_refused_also_beside_a_good_one(hotline):
+    answer = hotline.get(f"/cases?access_token={hotline.token()}")
+    assert answer.status_code == 400
+    assert answer.json["type"].endswith("/problems/token-misplaced")
+    assert answer.headers["WWW-Authenticate"] == f'Bearer error="invalid_request", {METADATA}'
+    alone = hotline.send("GET", f"/whoami?access_token={hotline.token()}")
+    assert alone.status_code == 400
+
+
+def test_rs1_a_token_in_a_form_is_not_looked_at(hotline):
+    answer = hotline.send("POST", "/cases", data={"access_token": hotline.token()})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "sent", ["Bearer", "Bearer ", "Bearer a b", "Bearer é", "Bearer a,Bearer b", "Bearer =a"]
+)
+def test_rs1_a_malformed_token_is_an_invalid_token(hotline, sent):
+    answer = hotline.send("GET", "/whoami", headers={"Authorization": sent})
+    assert_invalid_token(answer)
+
+
+def test_rs1_a_token_that_has_ended_is_refused(gateway, hotline):
+    assert hotline.get("/whoami").status_code == 200
+    gateway.gateway.clock.advance(timedelta(seconds=301))
+    assert_invalid_token(hotline.get("/whoami"))
+
+
+# --- RS2: bound to the certificate of this connection ---
+
+
+def test_rs2_a_token_on_the_connection_of_another_member_is_refused(gateway, hotline):
+    other = gateway.partner(OFMIN)
+    assert_invalid_token(other.get("/whoami", token=hotline.token()))
+
+
+def test_rs2_a_token_on_another_certificate_of_the_same_system_is_refused(gateway, hotline):
+    """The binding is to the certificate: a renewed one needs a new token."""
+    renewed = certificate(HOTLINE, copy=1)
+    gateway.register(renewed, HOTLINE)
+    line = Partner(gateway, HOTLINE, renewed)
+    assert_invalid_token(line.get("/whoami", token=hotline.token()))
+    assert line.get("/whoami", token=line.token()).status_code == 200
+
+
+def test_rs2_a_token_without_a_certificate_is_refused(gateway, hotline):
+    assert_invalid_token(Partner(gateway, HOTLINE, None).get("/whoami", token=hotline.token()))
+
+
+def test_rs2_a_certificate_without_our_chain_is_refused_whatever_the_token(gateway, hotline):
+    held = hotline.token()
+    other = listening(gateway.gateway, check_peer=refuse_all)
+    assert_invalid_token(Partner(other, HOTLINE, hotline.certificate).get("/whoami", token=held))
+    assert other.lines()[-1]["reason"] == "not today"
+
+
+def refuse_all(der, now):
+    raise pki.CertificateRefused("not today")
+
+
+# --- RS3: no credentials, too few scopes ---
+
+
+def test_rs3_without_credentials_the_challenge_has_no_error_code(hotline):
+    answer = hotline.send("GET", "/whoami")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == f"Bearer {METADATA}"
+    assert answer.json["type"].endswith("/problems/credentials-required")
+
+
+def test_rs3_another_scheme_counts_as_no_credentials(hotline):
+    answer = hotline.send("GET", "/whoami", headers={"Authorization": "Basic YTpi"})
+    assert answer.headers["WWW-Authenticate"] == f"Bearer {METADATA}"
+
+
+def test_rs3_a_missing_scope_is_named(hotline):
+    answer = hotline.get("/cases", token=hotline.token(scope="cases.write"))
+    assert answer.status_code == 403
+    assert answer.json["type"].endswith("/problems/insufficient-scope")
+    assert answer.headers["WWW-Authenticate"] == (
+        f'Bearer error="insufficient_scope", scope="cases.read", {METADATA}'
+    )
+    assert "receipt" not in answer.json
+
+
+def test_an_endpoint_for_any_scope_takes_a_token_with_any(hotline):
+    token = hotline.token(scope="handoffs.answer")
+    assert hotline.get("/events", token=token).status_code == 200
+
+
+# --- RS5: rights come from the registry, on each request ---
+
+
+def test_rs5_a_suspended_member_s_live_token_is_dead_at_once(gateway, hotline):
+    assert hotline.get("/whoami").status_code == 200
+    gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
+    assert gateway.gateway.organisation(HOTLINE).status is Status.SUSPENDED
+    assert_invalid_token(hotline.get("/whoami"))
+
+
+def test_rs5_a_revoked_certificate_s_live_token_is_dead_at_once(gateway, hotline):
+    assert hotline.get("/whoami").status_code == 200
+    thumbprint = base64url.digest(der(hotline.certificate))
+    with gateway.gateway.ports.begin(Mode.REGISTRY) as work:
+        known = work.organisations.certificate(thumbprint)
+        work.organisations.save_certificate(replace(known, revoked_at=gateway.gateway.clock()))
+        work.commit()
+    assert_invalid_token(hotline.get("/whoami"))
+
+
+def test_rs5_a_scope_that_the_registry_no_longer_grants_is_gone_from_the_token(
+    gateway, hotline, monkeypatch
+):
+    held = hotline.token()
+    real = caller.authenticate
+    narrowed = frozenset({"directory.read"})
+    monkeypatch.setattr(caller, "authenticate", lambda *args: replace(real(*args), scopes=narrowed))
+    assert hotline.get("/cases", token=held).status_code == 403
+    assert hotline.get("/whoami", token=held).json["scopes"] == ["directory.read"]
+
+
+# --- what the operator reads ---
+
+
+def test_a_refusal_is_noted_with_its_reason_and_without_the_token(gateway, hotline):
+    other = gateway.partner(OFMIN)
+    token = hotline.token()
+    answer = other.get("/whoami", token=token)
+    line = gateway.lines()[-1]
+    assert line["event"] == "token-refused"
+    assert line["endpoint"] == "directory_whoami"
+    assert line["thumbprint"] == base64url.digest(der(other.certificate))
+    assert line["reason"] == ("the token is bound to another certificate than the connection's")
+    assert answer.json["instance"] == f"urn:uuid:{line['request']}"
+    assert token not in gateway.stream.getvalue()
