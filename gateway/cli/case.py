@@ -1,5 +1,7 @@
 """`casegate case`: one's own cases, from their first version to their end."""
 
+import json
+import tomllib
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,6 +12,8 @@ from gateway.actions.opening import REASON_CODES
 from gateway.cli.connection import (
     EPILOG,
     by_option,
+    new_id,
+    now,
     partner,
     save_receipt_option,
     tell_written,
@@ -18,9 +22,15 @@ from gateway.cli.content import print_content
 from gateway.cli.screen import plain, print_fields, print_json, print_table, write_new
 from gateway.client import Gateway, Opened, Written
 from gateway.evidence import canonical
+from gateway.formats.profile import ProfileInvalid, read_profile
+from gateway.formats.report_file import ImportRefused
+from gateway.formats.xarf import import_xarf
 
 MAX_CASE_BYTES = 256 * 1024
 """The gateway takes no longer body."""
+
+MAX_REPORT_BYTES = 1024 * 1024
+"""The importer refuses what is longer."""
 
 
 @click.group(epilog=EPILOG)
@@ -257,3 +267,44 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
         return
     click.echo(f"Case {plain(found['case'])}")
     print_fields({name: value for name, value in found.items() if name != "case"})
+
+
+@case.command("import")
+@click.argument("report", metavar="REPORT", type=click.File("rb"))
+@click.option(
+    "--profile",
+    "profile_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="TOML: the marking, legal basis, purpose and retention that such reports get.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The case JSON to write: look at it, complete it, then hand it in with 'submit'.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
+    """Make a case from a report of the field (XARF 4, content/csam and content/csem). Offline.
+
+    Says what became of each field of the report. A report with an image, video, sound or archive
+    in it is refused whole.
+    """
+    try:
+        profile = read_profile(tomllib.loads(profile_file.read_text(encoding="utf-8")))
+        imported = import_xarf(report.read(MAX_REPORT_BYTES + 1), profile, new_id, now())
+    except ImportRefused as refused:
+        raise click.ClickException(f"the report is refused: {refused}") from refused
+    except (ProfileInvalid, ValueError) as error:
+        raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
+    write_new(out, (json.dumps(imported.case, ensure_ascii=False, indent=2) + "\n").encode())
+    if as_json:
+        told = {"case": imported.case["case"], "file": str(out)}
+        print_json({**told, "dropped": imported.dropped, "notes": imported.notes})
+        return
+    for sentence in (*imported.dropped, *imported.notes):
+        click.echo(f"  {plain(sentence)}")
+    click.echo(f"case {imported.case['case']} is in {out}")

@@ -61,4 +61,4 @@ def conditions(claims: Mapping[str, Any]) -> dict[str, Any]:
 def embargoed(content: Mapping[str, Any], day: date) -> bool:
     """Whether an embargo holds on ``day`` (R7); ``until`` is the first day without it."""
     embargo = content.get("embargo") or {}
-    return bool(embargo) and day < date.fromisoformat(str(embargo["until"])[:10])
+    return bool(embargo) and day < date.fromisoformat(embargo["until"])
