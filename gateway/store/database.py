@@ -17,8 +17,14 @@ from gateway.store.transaction import translated
 # and an honest "busy" is better than one more thread held.
 PATIENCE_SECONDS = 10.0
 
+# Connections of one process that are kept open: more than a worker has threads.
+SQLITE_KEPT = 32
+
 # Writers of one process that hold a PostgreSQL connection at once; the others wait in line.
 POSTGRESQL_WRITERS = 8
+
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+"""How SQLite's writing transactions begin: a lock taken later may have to be given up."""
 
 # The key of the advisory lock on the registry: "casegate" in ASCII.
 REGISTRY_LOCK = int.from_bytes(b"casegate", "big")
@@ -77,16 +83,16 @@ def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database
 
 
 def writing_engine(url: str) -> Engine:
-    """An engine whose every transaction may write."""
+    """An engine whose transactions may write; SQLite's still have to be begun."""
     if _is_sqlite(url):
-        return _sqlite_engine(url, begin="BEGIN IMMEDIATE", query_only=False)
+        return _sqlite_engine(url, query_only=False)
     return _postgresql_engine(url, isolation="READ COMMITTED", read_only=False)
 
 
 def reading_engine(url: str) -> Engine:
-    """An engine whose every transaction reads one snapshot and cannot write."""
+    """An engine whose transactions read one snapshot and cannot write; as above."""
     if _is_sqlite(url):
-        return _sqlite_engine(url, begin="BEGIN", query_only=True)
+        return _sqlite_engine(url, query_only=True)
     return _postgresql_engine(url, isolation="REPEATABLE READ", read_only=True)
 
 
@@ -110,11 +116,11 @@ class Sqlite:
     def begin(self, mode: Mode) -> Connection:
         """See Database. A snapshot starts at the first read after BEGIN."""
         if mode is Mode.READ:
-            return _begun(self._readers)
+            return _begun(self._readers, "BEGIN")
         self._turnstile.enter()
         try:
             self._lock.acquire()
-            return _begun(self._writers)
+            return _begun(self._writers, BEGIN_WRITING)
         except BaseException:
             self._leave()
             raise
@@ -160,7 +166,8 @@ class Postgresql:
     def begin(self, mode: Mode) -> Connection:
         """See Database."""
         if mode is Mode.READ:
-            return _begun(self._readers)
+            # The driver begins by itself, before the first statement.
+            return _begun(self._readers, "")
         self._turnstile.enter()
         try:
             return _begun(self._writers, _REGISTRY_LOCKS[mode])
@@ -191,18 +198,18 @@ class Postgresql:
 
 _SETTING = text("SELECT current_setting(:name)")
 _REGISTRY_LOCKS = {
-    Mode.WRITE: text("SELECT pg_advisory_xact_lock_shared(:key)").bindparams(key=REGISTRY_LOCK),
-    Mode.REGISTRY: text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=REGISTRY_LOCK),
+    Mode.WRITE: f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
+    Mode.REGISTRY: f"SELECT pg_advisory_xact_lock({REGISTRY_LOCK})",
 }
 
 
-def _begun(engine: Engine, first: Any = None) -> Connection:
-    """A connection with a transaction begun, after whose first statement the locks are held."""
+def _begun(engine: Engine, first: str) -> Connection:
+    """A connection in a transaction, after its first statement."""
     connection = engine.connect()
     try:
         connection.begin()
-        if first is not None:
-            connection.execute(first)
+        if first:
+            connection.exec_driver_sql(first)
     except BaseException as error:
         connection.close()
         if isinstance(error, DBAPIError):
@@ -211,15 +218,17 @@ def _begun(engine: Engine, first: Any = None) -> Connection:
     return connection
 
 
-def _sqlite_engine(url: str, *, begin: str, query_only: bool) -> Engine:
+def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,
-        # Never a queue for a connection: its line is the Turnstile, and there are no more readers
-        # than threads.
+        # Never a queue for a connection: writers wait at the Turnstile, and a thread holds one
+        # reading Work. What the pool does not keep is opened again when it is needed.
+        pool_size=SQLITE_KEPT,
         max_overflow=-1,
         hide_parameters=True,
-        # None: the driver leaves BEGIN to us. A pooled connection changes threads between Works.
+        # None: the driver leaves BEGIN to us, who say it as a statement: a listener to the engine's
+        # "begin" would slow down every statement. A pooled connection changes threads.
         connect_args={"isolation_level": None, "check_same_thread": False},
     )
 
@@ -230,10 +239,6 @@ def _sqlite_engine(url: str, *, begin: str, query_only: bool) -> Engine:
         except BaseException:
             connection.close()
             raise
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine
 
@@ -256,7 +261,7 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
     return create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         isolation_level=isolation,
-        # As above: writers wait at the Turnstile, and a thread holds one reading Work.
+        # As above.
         pool_size=POSTGRESQL_WRITERS,
         max_overflow=-1,
         hide_parameters=True,

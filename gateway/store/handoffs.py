@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 
 from gateway.actions.ports import Consultation
 from gateway.domain.handoff import OPEN, Address, Answer, Handoff, Move, State
@@ -41,7 +41,7 @@ _PAGES = {
 _OPEN_OF = select(func.count()).where(
     handoff.c.originator == bindparam("originator"),
     handoff.c.case == bindparam("case"),
-    handoff.c.state.in_(sorted(OPEN)),
+    or_(*(handoff.c.state == state.value for state in sorted(OPEN))),
 )
 _ADD = insert_new(handoff)
 _SAVE = update(handoff).where(

@@ -4,6 +4,8 @@ Ids are UUIDv7 from the edge, so that a key's order is the order of making. A ro
 a case or a handoff is replaced only by comparing its counter; log tables are only added to, but
 for the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL): the
 entries that commit to them stay.
+
+Tables of small rows have no row numbers on SQLite: one tree for each less to write in a commit.
 """
 
 from sqlalchemy import (
@@ -277,6 +279,7 @@ log_disclosure = Table(
     Column("kind", TEXT, nullable=False),
     Column("readers", TextSet, nullable=False),
     PrimaryKeyConstraint("event", "position"),
+    sqlite_with_rowid=False,
 )
 
 # A tile is overwritten as it grows and never again once it is full.

@@ -109,8 +109,9 @@ class Store:
         return SqlWork(self._database, mode, self._letterhead)
 
     def close(self) -> None:
-        """Close the connections that no Work holds."""
-        self._database.close()
+        """Close the connections that no Work holds; those of a parent process are left alone."""
+        if os.getpid() == self._process:
+            self._database.close()
 
     def _require_own_log(self) -> None:
         connection = self._database.begin(Mode.READ)

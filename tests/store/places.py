@@ -1,5 +1,6 @@
 """Where the contract is tested: in memory, in SQLite, in PostgreSQL; and what holds everywhere."""
 
+import atexit
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -98,7 +99,9 @@ def postgresql() -> Place:
 @cache
 def _sqlite_template() -> Path:
     """A migrated, empty database, to be copied: much faster than migrating each one."""
-    file = Path(mkdtemp(prefix="casegate-sqlite-")) / "template.db"
+    folder = mkdtemp(prefix="casegate-sqlite-")
+    atexit.register(shutil.rmtree, folder)
+    file = Path(folder) / "template.db"
     upgrade(f"sqlite:///{file}")
     return file
 

@@ -5,10 +5,11 @@ import threading
 import time
 
 import pytest
+from sqlalchemy.dialects.sqlite import dialect
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy
-from gateway.store import database
+from gateway.store import cases, database, handoffs, log, organisations, retries, signing
 from gateway.store.database import Unfit, open_database, reading_engine, writing_engine
 from tests.store.places import check_log
 from tests.store.samples import fact
@@ -129,6 +130,41 @@ def test_a_foreign_writer_on_the_file_makes_us_busy_and_no_lock_is_kept(sqlite, 
         work.log.record(fact())
         work.commit()
     assert check_log(store) == 1
+
+
+def plan(sqlite, statement):
+    compiled = statement.compile(dialect=dialect(paramstyle="named"))
+    values = dict.fromkeys(compiled.bind_names.values(), "1")
+    with sqlite3.connect(sqlite.url.removeprefix("sqlite:///")) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values).fetchall()
+    connection.close()
+    return [detail for _, _, _, detail in rows]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [*handoffs._PAGES.values(), cases._PAGE, log._STREAM, log._ENTRIES, log._COUNTER],
+    ids=[*map(str, handoffs._PAGES), "cases", "stream", "entries", "counter"],
+)
+def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
+    """However many rows an organisation has, a page costs what a page costs."""
+    (step,) = plan(sqlite, statement)
+    assert step.startswith("SEARCH")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(organisations._GET, organisations._SYSTEM, organisations._CERTIFICATE),
+        *(organisations._RECEIVERS, organisations._CERTIFICATES, organisations._REVOKED),
+        *(cases._GET, cases._VERSION, retries._GET, signing._GET, log._TILE, log._DOCUMENT),
+        *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
+        handoffs._CONSULTATION,
+    ],
+    ids=lambda statement: str(statement.get_final_froms()[0]),
+)
+def test_single_things_are_found_by_an_index(sqlite, statement):
+    assert not any(step.startswith("SCAN") for step in plan(sqlite, statement))
 
 
 def test_the_locks_go_with_the_commit_not_with_the_block(sqlite):

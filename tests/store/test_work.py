@@ -143,6 +143,10 @@ def test_a_store_does_not_survive_a_fork(sqlite, monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(RuntimeError, match="fork"):
         store.begin(Mode.READ)
+    # Nor may the child end the parent's connections.
+    monkeypatch.setattr(store._database, "close", pytest.fail)
+    store.close()
+    monkeypatch.undo()
 
 
 def _open(url, folder):

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, make_url, text
 
-from gateway.store.database import REGISTRY_LOCK, reading_engine, writing_engine
+from gateway.store.database import BEGIN_WRITING, REGISTRY_LOCK, reading_engine, writing_engine
 
 
 def upgrade(url: str) -> None:
@@ -24,6 +24,8 @@ def upgrade(url: str) -> None:
         with engine.begin() as connection:
             if file is None:
                 _hold_postgresql(connection)
+            else:
+                connection.exec_driver_sql(BEGIN_WRITING)
             command.upgrade(_config(connection), "head")
     finally:
         engine.dispose()

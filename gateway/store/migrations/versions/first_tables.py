@@ -250,6 +250,7 @@ def _make_log() -> None:
         _needed("kind", _text),
         _needed("readers", _text),
         sa.PrimaryKeyConstraint("event", "position"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_tile",
