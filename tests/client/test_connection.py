@@ -1,0 +1,174 @@
+"""The connection file: read strictly, rendered with its explanations, nothing secret in it."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway.client import Connection, SettingsError
+from gateway.client import connection as connections
+from gateway.client.connection import read_organisation_keys, render
+from gateway.keys import Purpose, generate_key, jwk_set
+from gateway.ledger import note
+from tests.founding import ORIGIN, key_of, note_signer
+
+VALUES = {
+    "partners": "https://partners.example.org:8444",
+    "issuer": "https://gateway.example.org",
+    "client_id": "point-de-contact.desk",
+    "certificate": "certificate.pem",
+    "key": "key.pem",
+    "ca": "ca.pem",
+    "log_key": str(note_signer().key),
+    "attest_keys": "gateway-keys.json",
+}
+
+
+def written(folder: Path, **changes: str | None) -> Path:
+    """A connection file with the attestation keys beside it; None leaves a setting out."""
+    (folder / "gateway-keys.json").write_text(json.dumps(jwk_set([key_of("attest")])))
+    values = {k: v for k, v in (VALUES | changes).items() if v is not None}
+    file = folder / "connection.toml"
+    file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
+    return file
+
+
+def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None:
+    read = Connection.read(written(tmp_path, state="newest", spool="/var/spool/casegate"))
+    assert (read.partners, read.issuer) == (VALUES["partners"], VALUES["issuer"])
+    assert (read.client_id, read.organisation) == ("point-de-contact.desk", "point-de-contact")
+    assert (read.certificate, read.key) == (tmp_path / "certificate.pem", tmp_path / "key.pem")
+    assert (read.state, read.spool) == (tmp_path / "newest", Path("/var/spool/casegate"))
+    assert read.log_key == note_signer().key
+    assert tuple(read.trust.origins) == (ORIGIN,)
+    assert set(read.trust.gateway_keys) == {key_of("attest").kid}
+
+
+def test_what_is_optional_is_absent(tmp_path: Path) -> None:
+    read = Connection.read(written(tmp_path, state="", spool=None))
+    assert (read.state, read.spool, read.trust.organisations) == (None, None, {})
+
+
+def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as told:
+        Connection.read(written(tmp_path, partners=None, log_key=""))
+    assert "partners (the address" in str(told.value)
+    assert "log_key (the log's" in str(told.value)
+    assert "operator" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("partners", "http://partners.example.org", "partners must be https://host"),
+        ("partners", "https://partners.example.org/", "partners must be https://host"),
+        ("partners", "https://x@partners.example.org", "partners must be https://host"),
+        ("partners", "https://PARTNERS.example.org", "partners must be https://host"),
+        ("issuer", "https://gateway.example.org/x", "issuer must be https://host"),
+        ("client_id", "point-de-contact", "client_id must be"),
+        ("log_key", "gateway.example.org", "not a verifier key"),
+        ("attest_keys", "missing.json", "cannot be read"),
+        ("attest_keys", "connection.toml", "no JWK set"),
+        ("password", "x", "do not exist: password"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        Connection.read(written(tmp_path, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("partners =", "not TOML"), ("partners = 5", "text in quotes"), ('key = "a\\nb"', "quotes")],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "connection.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=told):
+        Connection.read(file)
+
+
+def test_a_missing_or_endless_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="No such file"):
+        Connection.read(tmp_path / "connection.toml")
+    with pytest.raises(SettingsError, match="longer than"):
+        connections.read_file(Path("/dev/zero"))
+
+
+def test_a_log_key_of_a_kind_that_signs_no_checkpoints_here_is_refused(tmp_path: Path) -> None:
+    public = bytes(32)
+    kind = note.COSIGNATURE
+    key = note.VerificationKey(ORIGIN, note.key_id(ORIGIN, kind, public), kind, public)
+    with pytest.raises(SettingsError, match="kind Ed25519"):
+        Connection.read(written(tmp_path, log_key=str(key)))
+
+
+def test_a_rendered_file_reads_as_its_values_and_explains_each(tmp_path: Path) -> None:
+    text = render({**VALUES, "state": "newest", "spool": "spo\\ol"})
+    assert tomllib.loads(text) == {**VALUES, "state": "newest", "spool": "spo\\ol"}
+    settings = [line for line in text.split("\n") if " = " in line]
+    explained = [line for line in text.split("\n") if line.startswith("# ") and " = " not in line]
+    assert len(explained) == len(settings) + 1
+    written(tmp_path)
+    (tmp_path / "connection.toml").write_text(text)
+    assert Connection.read(tmp_path / "connection.toml").issuer == VALUES["issuer"]
+
+
+def test_what_is_unknown_when_rendered_is_asked_for_when_read(tmp_path: Path) -> None:
+    file = tmp_path / "connection.toml"
+    file.write_text(render({**VALUES, "partners": ""}))
+    with pytest.raises(SettingsError, match="lacks partners"):
+        Connection.read(file)
+    with pytest.raises(KeyError):
+        render({"password": "x"})
+
+
+def test_members_own_keys_are_read_by_organisation(tmp_path: Path) -> None:
+    key = generate_key(Purpose.ATTEST)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(jwk_set([key])))
+    (tmp_path / "keys" / "Not an id.json").write_text("rubbish")
+    read = Connection.read(written(tmp_path, organisation_keys="keys"))
+    assert {slug: set(keys) for slug, keys in read.trust.organisations.items()} == {
+        "ofmin": {key.kid}
+    }
+    assert read_organisation_keys(None) == {}
+
+
+def _pem(passphrase: bytes | None = None) -> bytes:
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase)
+        if passphrase
+        else serialization.NoEncryption()
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+
+
+def test_files_that_tls_cannot_use_are_named(tmp_path: Path, tls_files: Path) -> None:
+    read = Connection.read(written(tls_files))
+    read.tls()
+    (tls_files / "key.pem").chmod(0o640)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        read.tls()
+    (tls_files / "key.pem").chmod(0o600)
+    whole = (tls_files / "key.pem").read_bytes()
+    for wrong in (_pem(), b"rubbish"):
+        (tls_files / "key.pem").write_bytes(wrong)
+        with pytest.raises(SettingsError, match="not a certificate and its key"):
+            read.tls()
+    (tls_files / "key.pem").write_bytes(_pem(b"a passphrase"))
+    with pytest.raises(SettingsError, match="has a passphrase"):
+        read.tls()
+    (tls_files / "key.pem").write_bytes(whole)
+    (tls_files / "ca.pem").write_text("rubbish")
+    with pytest.raises(SettingsError, match="no file of certificates"):
+        read.tls()
+    (tls_files / "key.pem").unlink()
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read.tls()
