@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def demo(folder: Path) -> None:
     _print(story.timeline)
     click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
     toml = folder / MEMBERS[0].slug / "connection.toml"
-    click.echo(f"  casegate verify {folder / 'handoff.bundle.json'} --connection {toml}")
-    click.echo(f"  casegate run --folder {folder / 'gateway'}")
+    command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
+    click.echo(f"  {command} verify {folder / 'handoff.bundle.json'} --connection {toml}")
+    click.echo(f"  {command} run --folder {folder / 'gateway'}")
 
 
 def _prepare(folder: Path) -> None:
