@@ -252,4 +252,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    # Under its own name, for endpoints are named by their modules.
+    from gateway.web import openapi  # noqa: PLW0406
+
+    raise SystemExit(openapi.main(sys.argv[1:]))

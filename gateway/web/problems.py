@@ -454,6 +454,8 @@ def _http(gate: Gate, error: HTTPException) -> Response:
     if problem.noted:
         _note(gate, problem)
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
+    if error.code == 413:
+        kept["Connection"] = "close"  # rather than read the rest of the body
     return _answer(gate, problem, {}, kept, status=error.code)
 
 

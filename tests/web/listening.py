@@ -215,7 +215,14 @@ class Partner:
         headers = dict(kwargs.pop("headers", {}))
         if key is not None:
             headers["Idempotency-Key"] = self.listening.key() if key == "new" else key
-        return self.call("POST", path, headers=headers, json=body, **kwargs)
+        return self.call(
+            "POST",
+            path,
+            headers=headers,
+            data=json.dumps(body),
+            content_type="application/json",
+            **kwargs,
+        )
 
 
 def listening(gateway: Founded | None = None, **changes: Any) -> Listening:

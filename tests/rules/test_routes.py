@@ -1,0 +1,196 @@
+"""Nothing is served that is not declared: who may call it, for which action and scope, and why."""
+
+import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
+from gateway.actions import administration, authentication  # noqa: F401
+from gateway.domain.facts import EVENTS
+from gateway.domain.organisation import SCOPES
+from gateway.domain.refusals import Refusal
+from gateway.web import listeners, openapi
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import Access, declared
+from gateway.web.openapi import document
+from gateway.web.problems import PROBLEMS, all_problems, problem_of
+from tests.founding import policy
+from tests.web.listening import listening
+
+LINE = listening()
+APPS = (LINE.partners, LINE.public)
+
+API = {
+    ("GET", "/whoami"): ("directory.read", "directory.read"),
+    ("GET", "/organisations"): ("directory.read", "directory.read"),
+    ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
+    ("POST", "/cases"): ("case.submit", "cases.write"),
+    ("POST", "/cases/{case}/versions"): ("case.submit", "cases.write"),
+    ("GET", "/cases"): ("case.read", "cases.read"),
+    ("GET", "/cases/{case}"): ("case.read", "cases.read"),
+    ("POST", "/cases/{case}/consultations"): ("case.consult", "cases.read"),
+    ("POST", "/cases/{case}/handoffs"): ("handoff.offer", "handoffs.offer"),
+    ("POST", "/handoffs/preview"): ("handoff.offer", "handoffs.offer"),
+    ("POST", "/cases/{case}/assessment"): ("case.assess", "cases.write"),
+    ("POST", "/cases/{case}/clearance"): ("case.clear", "cases.write"),
+    ("POST", "/cases/{case}/closure"): ("case.close", "cases.write"),
+    ("GET", "/handoffs"): ("handoff.read", "handoffs.read"),
+    ("GET", "/handoffs/{handoff}"): ("handoff.read", "handoffs.read"),
+    ("POST", "/handoffs/{handoff}/acceptance"): ("handoff.accept", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/refusal"): ("handoff.refuse", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/redirection"): ("handoff.redirect", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/outcomes"): ("handoff.outcome", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
+    ("GET", "/events"): ("events.read", ANY_SCOPE),
+    ("GET", "/receipts/{event}"): ("receipt.read", ANY_SCOPE),
+}
+"""The interface as it was agreed: method and address, action, scope."""
+
+OPEN_TO_CERTIFICATES = {
+    ("POST", "/oauth/token"),
+    ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/healthz"),
+}
+OPEN_TO_ANYBODY = {
+    ("GET", "/.well-known/oauth-authorization-server"),
+    ("GET", "/.well-known/openid-configuration"),
+    ("GET", "/jwks.json"),
+    ("GET", "/keys/attest"),
+    ("GET", "/keys/event"),
+    ("GET", "/log/vkey"),
+    ("GET", "/checkpoint"),
+    ("GET", "/tile/{path}"),
+    ("GET", "/ca.pem"),
+    ("GET", "/crl.pem"),
+    ("GET", "/crl/{authority}.crl"),
+    ("GET", "/problems"),
+    ("GET", "/problems/{slug}"),
+    ("GET", "/openapi.json"),
+    ("GET", "/healthz"),
+}
+
+
+def address(path: str) -> str:
+    return openapi._PATH_PARTS.sub(r"{\2}", path)
+
+
+def routes(app):
+    """Every rule that the framework would answer, with what was declared for it."""
+    for rule in app.url_map.iter_rules():
+        methods = rule.methods - {"HEAD"}
+        assert len(methods) == 1, rule
+        yield methods.pop(), address(rule.rule), declared(app).get(rule.endpoint)
+
+
+def test_every_route_is_declared():
+    for app in APPS:
+        for method, path, one in routes(app):
+            assert one is not None, (method, path)
+            assert (one.method, address(one.path)) == (method, path)
+
+
+def test_partners_have_the_agreed_interface_and_no_more():
+    with_token = {
+        (method, path): (one.action, one.scope)
+        for method, path, one in routes(LINE.partners)
+        if one.access is Access.TOKEN
+    }
+    assert with_token == API
+
+
+def test_what_asks_for_no_token_is_a_short_list():
+    partners = {
+        (method, path)
+        for method, path, one in routes(LINE.partners)
+        if one.access is not Access.TOKEN
+    }
+    public = {(method, path) for method, path, _ in routes(LINE.public)}
+    assert partners == OPEN_TO_CERTIFICATES
+    assert public == OPEN_TO_ANYBODY
+
+
+def test_no_route_of_the_public_listener_changes_anything():
+    assert all(method == "GET" for method, _, _ in routes(LINE.public))
+
+
+def test_every_route_with_a_token_refuses_a_call_without_one():
+    hotline = LINE.partner()
+    for one in listeners.PARTNERS:
+        path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
+        answer = hotline.send(one.method, path)
+        assert answer.status_code == 401, path
+        assert answer.json["type"].endswith("/problems/credentials-required")
+
+
+def test_every_route_with_a_scope_refuses_a_token_without_it():
+    hotline = LINE.partner()
+    for one in listeners.PARTNERS:
+        if one.scope == ANY_SCOPE:
+            continue
+        others = " ".join(scope for scope in SCOPES if scope != one.scope)
+        path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
+        answer = hotline.call(one.method, path, token=hotline.token(scope=others))
+        assert answer.status_code == 403, path
+        assert answer.json["type"].endswith("/problems/insufficient-scope")
+
+
+def test_every_write_asks_for_a_retry_key():
+    hotline = LINE.partner()
+    for one in listeners.PARTNERS:
+        assert one.writes == (one.method == "POST" and one.path != "/handoffs/preview")
+        if one.writes:
+            path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
+            answer = hotline.post(path, {}, key=None)
+            assert answer.json["type"].endswith("/problems/idempotency-key-required")
+
+
+def test_every_action_is_one_of_policy_and_of_the_log():
+    for one in listeners.PARTNERS:
+        assert one.action in policy().actions
+        assert one.action in EVENTS
+
+
+def test_every_action_of_partners_can_be_asked_for():
+    asked = {one.action for one in listeners.PARTNERS}
+    partners = {a for a in policy().actions if a.partition(".")[0] in ("case", "handoff")}
+    assert partners - asked == {"case.disclose"}, "what policy asks by itself"
+
+
+def test_every_scope_is_used():
+    assert {one.scope for one in listeners.PARTNERS} == {*SCOPES, ANY_SCOPE}
+
+
+def test_every_endpoint_says_what_it_does():
+    for app in APPS:
+        for _, path, one in routes(app):
+            assert len(one.about) > 20, path
+
+
+def test_every_endpoint_is_described():
+    described = document()["paths"]
+    for app in APPS:
+        for method, path, one in routes(app):
+            operation = described[path][method.lower()]
+            assert operation.get("x-policy-action") == one.action
+
+
+def refusals(cls: type[Refusal] = Refusal):
+    for below in cls.__subclasses__():
+        if below.__module__.startswith("gateway."):
+            yield below
+            yield from refusals(below)
+
+
+def test_every_refusal_has_a_row():
+    found = set(refusals())
+    assert len(found) > 20
+    for cls in found:
+        assert cls in PROBLEMS, cls
+    assert set(PROBLEMS) == found
+
+
+def test_every_row_has_a_page():
+    for slug in all_problems():
+        assert LINE.anybody().get(f"/problems/{slug}").status_code == 200
+
+
+def test_a_row_is_found_by_class():
+    assert all(problem_of(cls.__new__(cls)) is row for cls, row in PROBLEMS.items())

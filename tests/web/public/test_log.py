@@ -1,0 +1,91 @@
+"""The public face of the log: what a monitor needs, and nothing that is not committed."""
+
+import pytest
+
+from gateway.ledger import note, tiles, tree
+from gateway.ledger.checkpoint import open_checkpoint
+from tests.founding import ORIGIN, submitted
+from tests.web.listening import Listening, listening
+
+
+@pytest.fixture
+def line() -> Listening:
+    return listening()
+
+
+def test_the_checkpoint_is_a_signed_note_of_the_head(line):
+    answer = line.anybody().get("/checkpoint")
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "public, max-age=1"
+    assert answer.text.split("\n")[:2] == [ORIGIN, str(line.gateway.size())]
+
+
+def test_a_checkpoint_that_is_known_is_not_sent_again(line):
+    public = line.anybody()
+    tag = public.get("/checkpoint").headers["ETag"]
+    same = public.get("/checkpoint", headers={"If-None-Match": tag})
+    assert same.status_code == 304
+    assert same.data == b""
+    submitted(line.gateway)
+    assert public.get("/checkpoint", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_the_tree_can_be_rebuilt_from_the_entries(line):
+    public, size = line.anybody(), line.gateway.size()
+    answer = public.get(f"/tile/entries/000.p/{size}")
+    assert answer.content_type == "application/octet-stream"
+    entries = tiles.decode_entries(answer.data)
+    root = tree.root([tree.leaf_hash(one) for one in entries])
+    hashes = public.get(f"/tile/0/000.p/{size}").data
+    assert hashes == b"".join(tree.leaf_hash(one) for one in entries)
+    signed = public.get("/checkpoint").data
+    checkpoint = open_checkpoint(signed, [line.gateway.notary.signer.key], ORIGIN)
+    assert (checkpoint.size, checkpoint.root) == (size, root)
+
+
+def test_a_full_tile_is_kept_for_ever_and_a_partial_one_for_a_while(line):
+    public = line.anybody()
+    size = line.gateway.size()
+    assert public.get("/tile/0/000").status_code == 404, "not until it is full"
+    assert public.get("/tile/entries/000").status_code == 404
+    while line.gateway.size() < 256:
+        submitted(line.gateway)
+    full = public.get("/tile/0/000")
+    assert len(full.data) == 256 * 32
+    assert full.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert len(tiles.decode_entries(public.get("/tile/entries/000").data)) == 256
+    assert public.get("/tile/1/000.p/1").status_code == 200
+    earlier = public.get(f"/tile/0/000.p/{size}")
+    assert earlier.data == full.data[: size * 32]
+    assert "immutable" not in earlier.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "0/000.p/200",
+        "0/001",
+        "0/001.p/1",
+        "1/000.p/1",
+        "entries/000.p/200",
+        "0/000.p/0",
+        "0/000.p/256",
+        "0/000.p/08",
+        "00/000.p/8",
+        "64/000.p/1",
+        "0/x000/000.p/1",
+        "0/0",
+        "data/000.p/1",
+        "0/000.p/1/",
+        "../checkpoint",
+        "",
+    ],
+)
+def test_what_the_log_does_not_have_is_not_found(line, path):
+    assert line.anybody().get(f"/tile/{path}").status_code == 404
+
+
+def test_the_verifier_key_is_one_line(line):
+    answer = line.anybody().get("/log/vkey")
+    assert answer.text == f"{line.gateway.notary.signer.key}\n"
+    assert note.VerificationKey.parse(answer.text.strip()).name == ORIGIN

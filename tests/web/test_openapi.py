@@ -1,0 +1,107 @@
+"""The interface's description: generated, committed, complete, and without anybody's addresses."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.domain.organisation import SCOPES
+from gateway.web import openapi
+from gateway.web.openapi import document, main, render
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return json.loads(render(document()))
+
+
+def operations(described):
+    return [
+        (path, method, operation)
+        for path, item in described["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    ]
+
+
+def test_what_is_committed_is_what_the_code_says():
+    assert COMMITTED.read_text("utf-8") == render(document()), "run `make openapi`"
+
+
+def test_the_check_fails_when_the_file_differs(tmp_path, capsys):
+    file = tmp_path / "openapi.json"
+    assert main([str(file)]) == 0
+    assert main(["--check", str(file)]) == 0
+    file.write_text(file.read_text("utf-8").replace("Casegate", "casegate"), encoding="utf-8")
+    assert main(["--check", str(file)]) == 1
+    assert "make openapi" in capsys.readouterr().err
+
+
+def test_every_reference_leads_somewhere(described):
+    text = render(described)
+    for name in set(re.findall(r'"#/components/schemas/(\w+)"', text)):
+        assert name in described["components"]["schemas"]
+    assert text.count('"$ref"') == text.count('"#/components/')
+
+
+def test_every_part_of_a_path_is_described(described):
+    for path, _, operation in operations(described):
+        named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path))
+
+
+def test_every_write_asks_for_its_retry_key_and_answers_with_a_receipt(described):
+    for path, method, operation in operations(described):
+        keyed = any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", []))
+        writes = method == "post" and path not in ("/oauth/token", "/handoffs/preview")
+        assert keyed == writes, path
+        answer = render(operation["responses"])
+        assert ("schemas/Written" in answer) == writes, path
+
+
+def test_every_operation_has_a_name_of_its_own_and_words(described):
+    names = [operation["operationId"] for _, _, operation in operations(described)]
+    assert len(set(names)) == len(names)
+    assert all(operation["summary"].endswith(".") for _, _, operation in operations(described))
+
+
+def test_every_scope_of_an_operation_is_one_that_systems_have(described):
+    flows = described["components"]["securitySchemes"]["token"]["flows"]
+    assert set(flows["clientCredentials"]["scopes"]) == set(SCOPES)
+    for _, _, operation in operations(described):
+        for way in operation["security"]:
+            assert set(way.get("token", ())) <= set(SCOPES)
+
+
+def test_what_is_sent_may_have_no_other_fields(described):
+    schemas = described["components"]["schemas"]
+    for name in ("SubmissionBody", "CaseDocument", "Item", "OfferBody", "OutcomeBody"):
+        assert schemas[name]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["Problem"]
+
+
+def test_words_and_forms_of_fields_are_described(described):
+    schemas = described["components"]["schemas"]
+    assert "case_opened" in schemas["OutcomeBody"]["properties"]["code"]["enum"]
+    assert schemas["OpeningBody"]["properties"]["reason"]["maxLength"] == 200
+    assert schemas["OfferBody"]["properties"]["handoff"]["format"] == "uuid"
+    assert "case" not in schemas["OfferBody"]["properties"]
+    assert "case" in schemas["PreviewBody"]["properties"]
+
+
+def test_no_machine_and_no_real_host_stands_in_it():
+    text = COMMITTED.read_text("utf-8")
+    for url in re.findall(r"https?://([^/\"{}\s]+)", text):
+        assert url.endswith((".example", ".example.org", "example.org")), url
+    assert "/work" not in text
+    assert str(Path.home()) not in text
+
+
+def test_describing_needs_no_gateway():
+    assert openapi.document("https://a.example", "https://b.example")["paths"]
