@@ -1,0 +1,105 @@
+"""Who calls: exactly the registered name, a certificate of ours that is valid, an active member."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.actions.authentication import NotAuthenticated, authenticate, subject_uri
+from gateway.actions.ports import Mode
+from gateway.domain.organisation import Certificate, System
+from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
+
+CLIENT = f"{HOTLINE}.desk"
+URI = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:desk"
+
+
+@pytest.fixture
+def issued(gateway: Founded) -> Founded:
+    """The gateway after it issued certificates to two systems."""
+    ends = gateway.clock() + timedelta(days=30)
+    with gateway.ports.begin(Mode.REGISTRY) as work:
+        work.organisations.add_certificate(Certificate("thumb-1", 1, HOTLINE, "desk", ends))
+        work.organisations.add_certificate(Certificate("thumb-2", 2, ABROAD, "desk", ends))
+        work.organisations.add_system(System(HOTLINE, "mill", frozenset(), enabled=False))
+        work.organisations.add_certificate(Certificate("thumb-3", 3, HOTLINE, "mill", ends))
+        work.commit()
+    return gateway
+
+
+def why_not(gateway: Founded, *asked: Any) -> str:
+    with pytest.raises(NotAuthenticated) as refused:
+        authenticate(gateway.ports, *asked)
+    return refused.value.detail
+
+
+def test_a_registered_system_is_known_by_its_certificate(issued):
+    found = authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
+    assert (found.organisation, found.name) == (HOTLINE, "desk")
+    assert subject_uri(SHORT_NAME, HOTLINE, "desk") == URI
+
+
+@pytest.mark.parametrize("client_id", ["", HOTLINE, f"{HOTLINE}.", f"{HOTLINE}.desk.x", "A.desk"])
+def test_a_client_id_of_another_form_is_nobody(issued, client_id):
+    assert "form" in why_not(issued, client_id, "thumb-1", (URI,))
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [
+        (),
+        (URI.upper(),),
+        (URI + "x",),
+        (URI, URI),
+        (URI, "urn:casegate:example:other:desk"),
+        (f"urn:casegate:other:{HOTLINE}:desk",),
+        (f"urn:casegate:{SHORT_NAME}:{ABROAD}:desk",),
+    ],
+    ids=str,
+)
+def test_a_certificate_with_another_name_is_for_another_client(issued, uris):
+    assert "another system" in why_not(issued, CLIENT, "thumb-1", uris)
+
+
+def test_a_certificate_that_was_not_issued_here_is_unknown(issued):
+    assert "unknown" in why_not(issued, CLIENT, "thumb-9", (URI,))
+
+
+def test_a_certificate_of_another_member_does_not_stand_for_this_one(issued):
+    """Even when its name would match: the registry says to whom it was issued."""
+    assert "another system" in why_not(issued, CLIENT, "thumb-2", (URI,))
+
+
+def test_a_revoked_certificate_is_refused_at_once(issued):
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
+    issued.administer("certificate.revoke", HOTLINE, thumbprint="thumb-1")
+    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,))
+
+
+def test_a_certificate_is_over_at_its_end(issued):
+    issued.clock.advance(timedelta(days=30))
+    assert "expired" in why_not(issued, CLIENT, "thumb-1", (URI,))
+
+
+def test_a_disabled_system_is_refused(issued):
+    uri = subject_uri(SHORT_NAME, HOTLINE, "mill")
+    assert "disabled" in why_not(issued, f"{HOTLINE}.mill", "thumb-3", (uri,))
+
+
+def test_a_system_that_is_not_registered_is_refused(issued):
+    with issued.ports.begin(Mode.REGISTRY) as work:
+        ghost = replace(work.organisations.certificate("thumb-1"), thumbprint="thumb-4")
+        work.organisations.add_system(System(HOTLINE, "ghost", frozenset()))
+        work.organisations.add_certificate(replace(ghost, system="ghost"))
+        work.commit()
+    del issued.store.state.systems[HOTLINE, "ghost"]
+    uri = subject_uri(SHORT_NAME, HOTLINE, "ghost")
+    assert "not registered" in why_not(issued, f"{HOTLINE}.ghost", "thumb-4", (uri,))
+
+
+def test_a_suspended_member_is_refused_until_it_is_reinstated(issued):
+    issued.administer("organisation.suspend", HOTLINE, reason="under review")
+    assert "not active" in why_not(issued, CLIENT, "thumb-1", (URI,))
+    issued.administer("organisation.reinstate", HOTLINE, reason="cleared up")
+    assert authenticate(issued.ports, CLIENT, "thumb-1", (URI,)).organisation == HOTLINE
