@@ -60,7 +60,8 @@ class Endpoint:
 
     ``path`` is a rule of Flask. ``action`` is the policy's, ``scope`` the token's; both are None
     unless ``access`` is TOKEN. ``writes`` says that a retry key is needed and that the answer is
-    a result with its receipt. ``media`` is what a good answer is, with ``status``.
+    a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
+    the shape of what is in it.
     """
 
     method: str
@@ -74,6 +75,7 @@ class Endpoint:
     writes: bool = False
     status: int = 200
     media: tuple[str, ...] = ("application/json",)
+    gives: str | None = None
 
     @property
     def name(self) -> str:
@@ -91,6 +93,7 @@ def endpoint(
     *,
     action: str,
     scope: str,
+    gives: str,
     body: Schema | None = None,
     query: Schema = NOTHING,
     writes: bool = False,
@@ -105,7 +108,18 @@ def endpoint(
 
     def declare(view: View) -> Endpoint:
         return Endpoint(
-            method, path, view, Access.TOKEN, action, scope, body, query, writes, status, media
+            method=method,
+            path=path,
+            view=view,
+            access=Access.TOKEN,
+            action=action,
+            scope=scope,
+            body=body,
+            query=query,
+            writes=writes,
+            status=status,
+            media=media,
+            gives=gives,
         )
 
     return declare

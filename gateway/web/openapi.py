@@ -21,6 +21,7 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import NOTHING, Access, Endpoint, unauthenticated
 from gateway.web.gate import Gate
 from gateway.web.metadata import KEPT
+from gateway.web.partners.shapes import SHAPES, one_of
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 
 VERSION = "1.0.0"
@@ -42,15 +43,6 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             "nonce": {**_TEXT, "description": "32 bytes in base64url."},
             "disclosures": {**_TEXTS, "description": "Values of the event that you may read."},
             "proof": {**_TEXT, "description": "C2SP tlog-proof with a signed checkpoint."},
-        },
-    },
-    "Written": {
-        "type": "object",
-        "description": "The answer to every write.",
-        "required": ["result", "receipt"],
-        "properties": {
-            "result": {"type": "object"},
-            "receipt": {"$ref": "#/components/schemas/Receipt"},
         },
     },
     "Problem": {
@@ -88,6 +80,16 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             "resource": {**_TEXT, "format": "uri"},
         },
     },
+    "Token": {
+        "type": "object",
+        "required": ["access_token", "token_type", "expires_in", "scope"],
+        "properties": {
+            "access_token": {**_TEXT, "description": "RFC 9068, bound to the certificate."},
+            "token_type": {"const": "Bearer"},
+            "expires_in": {"type": "integer", "description": "Seconds."},
+            "scope": _TEXT,
+        },
+    },
     "TokenError": {
         "type": "object",
         "description": "RFC 6749 section 5.2.",
@@ -117,14 +119,15 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         info={"description": _DESCRIPTION},
         plugins=[plugin],
     )
-    for name, schema in _SCHEMAS.items():
+    answers = {**_SCHEMAS, **SHAPES}
+    for name, schema in answers.items():
         spec.components.schema(name, dict(schema))
     spec.components.security_scheme("certificate", {"type": "mutualTLS"})
     spec.components.security_scheme("token", _oauth(partners))
     for one, servers in _served(partners, issuer).items():
         _describe(spec, one, servers)
     written = spec.to_dict()
-    for name in written["components"]["schemas"].keys() - _SCHEMAS.keys():
+    for name in written["components"]["schemas"].keys() - answers.keys():
         # What is sent to us has the fields named there and no others; answers may grow.
         written["components"]["schemas"][name]["additionalProperties"] = False
     return written
@@ -206,8 +209,16 @@ def _parameters(one: Endpoint) -> list[Any]:
 
 def _responses(one: Endpoint) -> dict[str, Any]:
     good: Any = {"type": "object"} if one.media[0].endswith("json") else {"type": "string"}
+    if one.access is Access.CERTIFICATE:
+        good = one_of("Token")
+    elif one.gives:
+        good = one_of(one.gives)
     if one.writes:
-        good = {"$ref": "#/components/schemas/Written"}
+        good = {
+            "type": "object",
+            "required": ["result", "receipt"],
+            "properties": {"result": good, "receipt": one_of("Receipt")},
+        }
     refused = "TokenError" if one.access is Access.CERTIFICATE else "Problem"
     media = "application/json" if one.access is Access.CERTIFICATE else PROBLEM
     text = {"type": "string"}
@@ -216,7 +227,7 @@ def _responses(one: Endpoint) -> dict[str, Any]:
         str(one.status): {"description": "Done.", **_content(answers)},
         "default": {
             "description": "Refused.",
-            **_content({media: {"$ref": f"#/components/schemas/{refused}"}}),
+            **_content({media: one_of(refused)}),
         },
     }
 

@@ -148,6 +148,7 @@ STEP_BODY = StepBody()
     "POST /cases",
     action="case.submit",
     scope="cases.write",
+    gives="Submitted",
     body=SubmissionBody(),
     writes=True,
     status=201,
@@ -168,6 +169,7 @@ def submit(call: Call) -> Written:
     "POST /cases/<uuid:case>/versions",
     action="case.submit",
     scope="cases.write",
+    gives="Submitted",
     body=SubmissionBody(),
     writes=True,
     status=201,
@@ -198,6 +200,7 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     "POST /cases/<uuid:case>/assessment",
     action="case.assess",
     scope="cases.write",
+    gives="CaseStep",
     body=AssessmentBody(),
     writes=True,
 )
@@ -210,6 +213,7 @@ def assess(call: Call, case: UUID) -> Written:
     "POST /cases/<uuid:case>/clearance",
     action="case.clear",
     scope="cases.write",
+    gives="CaseStep",
     body=STEP_BODY,
     writes=True,
 )
@@ -222,6 +226,7 @@ def clear(call: Call, case: UUID) -> Written:
     "POST /cases/<uuid:case>/closure",
     action="case.close",
     scope="cases.write",
+    gives="CaseStep",
     body=STEP_BODY,
     writes=True,
 )
@@ -234,7 +239,7 @@ def _confirmation(body: Mapping[str, Any]) -> Confirmation:
     return Confirmation(body["by"], body.get("reason"), tuple(body.get("confirms", ())))
 
 
-@endpoint("GET /cases", action="case.read", scope="cases.read", query=CasesQuery())
+@endpoint("GET /cases", action="case.read", scope="cases.read", gives="Cases", query=CasesQuery())
 def index(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
@@ -242,7 +247,12 @@ def index(call: Call) -> dict[str, Any]:
     return page("/cases", found, "case", call.query)
 
 
-@endpoint("GET /cases/<uuid:case>", action="case.read", scope="cases.read")
+@endpoint(
+    "GET /cases/<uuid:case>",
+    action="case.read",
+    scope="cases.read",
+    gives="Case",
+)
 def show(call: Call, case: UUID) -> dict[str, Any]:
     """Read the routing fields and the state of one's own case; never its content."""
     return call.ask(cases.look_up, case)
@@ -252,6 +262,7 @@ def show(call: Call, case: UUID) -> dict[str, Any]:
     "POST /cases/<uuid:case>/consultations",
     action="case.consult",
     scope="cases.read",
+    gives="Opened",
     body=OPENING_BODY,
     writes=True,
 )
@@ -269,6 +280,7 @@ def opening(body: Mapping[str, Any]) -> Opening:
     "POST /cases/<uuid:case>/handoffs",
     action="handoff.offer",
     scope="handoffs.offer",
+    gives="Offered",
     body=OfferBody(),
     writes=True,
     status=201,
@@ -286,6 +298,7 @@ def offer(call: Call, case: UUID) -> Written:
     "POST /handoffs/preview",
     action="handoff.offer",
     scope="handoffs.offer",
+    gives="Preview",
     body=PreviewBody(),
 )
 def preview(call: Call) -> dict[str, Any]:

@@ -18,7 +18,12 @@ class OrganisationsQuery(Part):
     limit = field.limit()
 
 
-@endpoint("GET /whoami", action="directory.read", scope="directory.read")
+@endpoint(
+    "GET /whoami",
+    action="directory.read",
+    scope="directory.read",
+    gives="Whoami",
+)
 def whoami(call: Call) -> dict[str, Any]:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return call.ask(organisations.whoami)
@@ -28,6 +33,7 @@ def whoami(call: Call) -> dict[str, Any]:
     "GET /organisations",
     action="directory.read",
     scope="directory.read",
+    gives="Organisations",
     query=OrganisationsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
@@ -41,6 +47,7 @@ def index(call: Call) -> dict[str, Any]:
     "GET /organisations/<organisation>",
     action="directory.read",
     scope="directory.read",
+    gives="Organisation",
 )
 def show(call: Call, organisation: str) -> dict[str, Any]:
     """Read one organisation of the directory."""

@@ -25,7 +25,7 @@ class EventsQuery(Part):
     limit = field.limit()
 
 
-@endpoint("GET /events", action="events.read", scope=ANY_SCOPE, query=EventsQuery())
+@endpoint("GET /events", action="events.read", scope=ANY_SCOPE, gives="Events", query=EventsQuery())
 def index(call: Call) -> dict[str, Any]:
     """List one's own events with their receipts; `head` is the last one's counter.
 
@@ -42,6 +42,7 @@ def index(call: Call) -> dict[str, Any]:
     "GET /receipts/<uuid:event>",
     action="receipt.read",
     scope=ANY_SCOPE,
+    gives="Receipt",
     media=("application/json", PROOF),
 )
 def show(call: Call, event: UUID) -> Response:

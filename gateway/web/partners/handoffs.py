@@ -88,6 +88,7 @@ def _reply(body: Mapping[str, Any]) -> Reply:
     "POST /handoffs/<uuid:handoff>/acceptance",
     action="handoff.accept",
     scope="handoffs.answer",
+    gives="Answered",
     body=AcceptanceBody(),
     writes=True,
 )
@@ -100,6 +101,7 @@ def accept(call: Call, handoff: UUID) -> Written:
     "POST /handoffs/<uuid:handoff>/refusal",
     action="handoff.refuse",
     scope="handoffs.answer",
+    gives="Answered",
     body=REFUSAL_BODY,
     writes=True,
 )
@@ -112,6 +114,7 @@ def refuse(call: Call, handoff: UUID) -> Written:
     "POST /handoffs/<uuid:handoff>/redirection",
     action="handoff.redirect",
     scope="handoffs.answer",
+    gives="Answered",
     body=RedirectionBody(),
     writes=True,
 )
@@ -124,6 +127,7 @@ def redirect(call: Call, handoff: UUID) -> Written:
     "POST /handoffs/<uuid:handoff>/outcomes",
     action="handoff.outcome",
     scope="handoffs.answer",
+    gives="Answered",
     body=OutcomeBody(),
     writes=True,
 )
@@ -136,6 +140,7 @@ def outcome(call: Call, handoff: UUID) -> Written:
     "POST /handoffs/<uuid:handoff>/withdrawal",
     action="handoff.withdraw",
     scope="handoffs.answer",
+    gives="Answered",
     body=REFUSAL_BODY,
     writes=True,
 )
@@ -148,6 +153,7 @@ def withdraw(call: Call, handoff: UUID) -> Written:
     "POST /handoffs/<uuid:handoff>/closure",
     action="handoff.close",
     scope="handoffs.answer",
+    gives="Answered",
     body=STEP_BODY,
     writes=True,
 )
@@ -160,6 +166,7 @@ def close(call: Call, handoff: UUID) -> Written:
     "POST /handoffs/<uuid:handoff>/consultations",
     action="case.consult",
     scope="handoffs.answer",
+    gives="Opened",
     body=OPENING_BODY,
     writes=True,
 )
@@ -175,6 +182,7 @@ def consult(call: Call, handoff: UUID) -> Written:
     "GET /handoffs",
     action="handoff.read",
     scope="handoffs.read",
+    gives="Handoffs",
     query=HandoffsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
@@ -191,7 +199,12 @@ def index(call: Call) -> dict[str, Any]:
     return page("/handoffs", found, "handoff", asked)
 
 
-@endpoint("GET /handoffs/<uuid:handoff>", action="handoff.read", scope="handoffs.read")
+@endpoint(
+    "GET /handoffs/<uuid:handoff>",
+    action="handoff.read",
+    scope="handoffs.read",
+    gives="Handoff",
+)
 def show(call: Call, handoff: UUID) -> dict[str, Any]:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
     return call.ask(handoffs.look_up, handoff)

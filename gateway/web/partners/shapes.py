@@ -1,0 +1,172 @@
+"""What the partners' endpoints answer, as JSON Schema by name; a test holds answers against it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Shape = dict[str, Any]
+
+TEXT: Shape = {"type": "string"}
+UUID: Shape = {"type": "string", "format": "uuid"}
+MOMENT: Shape = {"type": "string", "format": "date-time"}
+DAY: Shape = {"type": "string", "format": "date"}
+NUMBER: Shape = {"type": "integer"}
+FLAG: Shape = {"type": "boolean"}
+SD_JWT: Shape = {"type": "string", "description": "A signed document (RFC 9901), compact."}
+DIGEST: Shape = {"type": "string", "description": "SHA-256 in base64url."}
+
+
+def several(shape: Shape) -> Shape:
+    """An array of one shape."""
+    return {"type": "array", "items": shape}
+
+
+TEXTS = several(TEXT)
+DIGESTS = several(DIGEST)
+
+
+def one_of(name: str) -> Shape:
+    """Another shape, by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def or_null(shape: Shape) -> Shape:
+    """A shape, or null."""
+    return {**shape, "type": [shape["type"], "null"]}
+
+
+def _object(**members: Shape) -> Shape:
+    return {"type": "object", "required": list(members), "properties": members}
+
+
+def _with(shape: Shape, optional: Mapping[str, Shape]) -> Shape:
+    return {**shape, "properties": {**shape["properties"], **optional}}
+
+
+def _page(of: str) -> Shape:
+    return _object(items=several(one_of(of)), next=or_null(TEXT))
+
+
+_STEP = {"case": UUID, "version": NUMBER, "digest": DIGEST, "state": TEXT}
+_HANDOFF = {
+    "handoff": UUID,
+    "state": TEXT,
+    "originator": TEXT,
+    "recipient": TEXT,
+    "competence": or_null(TEXT),
+    "case": UUID,
+    "version": NUMBER,
+    "case_digest": DIGEST,
+    "purpose": TEXTS,
+    "offered_at": MOMENT,
+    "due_at": MOMENT,
+    "until": or_null(MOMENT),
+}
+
+SHAPES: Mapping[str, Shape] = {
+    "Conditions": _object(
+        tlp=TEXT,
+        handling=TEXTS,
+        onward=TEXT,
+        permitted_actions=TEXT,
+        purpose=TEXTS,
+        erase_on=DAY,
+    ),
+    "CaseStep": _object(**_STEP),
+    "Submitted": _object(
+        **_STEP,
+        document=SD_JWT,
+        groups={"type": "object", "additionalProperties": DIGESTS},
+    ),
+    "Case": _object(
+        **_STEP,
+        originator_ref=TEXT,
+        assurance=TEXT,
+        unconfirmed=several(UUID),
+        matter=TEXTS,
+        urgency=TEXT,
+        conditions=one_of("Conditions"),
+        event=UUID,
+    ),
+    "Cases": _page("Case"),
+    "Opened": _object(
+        case=UUID,
+        version=NUMBER,
+        assurance=TEXT,
+        presentation=SD_JWT,
+        package=DIGEST,
+        withheld=TEXTS,
+    ),
+    "Addressee": _with(_object(organisation=TEXT), {"competence": TEXT, "resolved_by": UUID}),
+    "Preview": _object(
+        case=UUID, version=NUMBER, to=one_of("Addressee"), permitted=DIGESTS, withheld=TEXTS
+    ),
+    "Offered": _object(
+        handoff=UUID,
+        state=TEXT,
+        case=UUID,
+        version=NUMBER,
+        to=one_of("Addressee"),
+        due_at=MOMENT,
+        offer=SD_JWT,
+        permitted=DIGESTS,
+        withheld=TEXTS,
+    ),
+    "Answered": _object(handoff=UUID, state=TEXT, sequence=NUMBER, at=MOMENT, statement=SD_JWT),
+    "HandoffSummary": _object(**_HANDOFF),
+    "Handoffs": _page("HandoffSummary"),
+    "HandoffStatement": _with(
+        _object(
+            sequence=NUMBER,
+            kind=TEXT,
+            state=TEXT,
+            author=TEXT,
+            at=MOMENT,
+            event=UUID,
+            statement=SD_JWT,
+        ),
+        {"code": TEXT},
+    ),
+    "Handoff": _object(
+        **_HANDOFF,
+        assurance=TEXT,
+        conditions=one_of("Conditions"),
+        routing=SD_JWT,
+        permitted=DIGESTS,
+        accepted_groups=or_null(TEXTS),
+        answers=several(one_of("HandoffStatement")),
+    ),
+    "Competence": _object(
+        **{
+            "competence": TEXT,
+            "legal_act": TEXT,
+            "from": DAY,
+            "until": or_null(DAY),
+            "registered_by": UUID,
+        }
+    ),
+    "Organisation": _object(
+        organisation=TEXT,
+        name=TEXT,
+        kind=TEXT,
+        country=TEXT,
+        public_authority=FLAG,
+        active=FLAG,
+        standing=or_null(TEXT),
+        competences=several(one_of("Competence")),
+    ),
+    "Organisations": _page("Organisation"),
+    "Whoami": _object(
+        organisation=one_of("Organisation"),
+        system=TEXT,
+        scopes=TEXTS,
+        certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT)),
+        legal_date=DAY,
+        legal_date_simulated=FLAG,
+    ),
+    "Events": _object(
+        head=NUMBER,
+        events=several(_object(pseq=NUMBER, event=UUID, receipt=one_of("Receipt"))),
+        next=or_null(TEXT),
+    ),
+}
+"""Members may be added to any of them; none is taken away or changes its meaning."""

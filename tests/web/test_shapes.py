@@ -1,0 +1,208 @@
+"""What is described is what is answered: one story through every endpoint, each answer held
+against the description of it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from gateway.web import listeners
+from gateway.web.openapi import document
+from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, element_id
+from tests.web.listening import Listening, Partner, listening
+
+DESCRIBED = document()
+BY = {"by": "officer-1"}
+OPENING = {**BY, "reason_code": "quality", "reason": "a look"}
+CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+
+TYPES = {
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+    "null": type(None),
+}
+FORMATS = {
+    "uuid": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*\+00:00",
+    "date": r"\d{4}-\d\d-\d\d",
+}
+
+
+def assert_fits(value: Any, schema: dict[str, Any], where: str) -> None:
+    """The part of JSON Schema that the description uses; members it does not name are faults."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return assert_fits(value, DESCRIBED["components"]["schemas"][name], f"{where}({name})")
+    if "const" in schema:
+        assert value == schema["const"], where
+        return None
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    assert any(type(value) is TYPES[kind] for kind in kinds), f"{where} is {value!r}"
+    if isinstance(value, str) and schema.get("format") in FORMATS:
+        assert re.fullmatch(FORMATS[schema["format"]], value), f"{where} is {value!r}"
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            assert_fits(one, schema["items"], f"{where}/{index}")
+    if isinstance(value, dict):
+        members = schema.get("properties", {})
+        others = schema.get("additionalProperties")
+        assert set(schema.get("required", ())) <= value.keys(), where
+        assert others or value.keys() <= members.keys(), f"{where} has {value.keys() - members}"
+        for name, one in value.items():
+            assert_fits(one, members.get(name, others), f"{where}/{name}")
+    return None
+
+
+class Story:
+    """Calls endpoints and holds each answer against its description."""
+
+    def __init__(self, line: Listening) -> None:
+        self.line = line
+        self.told: set[tuple[str, str]] = set()
+        self.partners = {slug: line.partner(slug) for slug in (HOTLINE, OFMIN, ABROAD)}
+
+    def hold(self, answer, method: str, template: str) -> Any:
+        operation = DESCRIBED["paths"][template][method.lower()]
+        status = str(answer.status_code)
+        described = operation["responses"][
+            status if status in operation["responses"] else "default"
+        ]
+        media = answer.content_type.partition(";")[0]
+        assert media in described["content"], (template, answer.text)
+        assert_fits(answer.json, described["content"][media]["schema"], template)
+        self.told.add((method, template))
+        return answer.json
+
+    def get(self, who: str, template: str, query: str = "", **path: str) -> Any:
+        answer = self.partners[who].get(template.format(**path) + query)
+        assert answer.status_code == 200, answer.text
+        return self.hold(answer, "GET", template)
+
+    def post(self, who: str, template: str, body: Any, **path: str) -> Any:
+        answer = self.partners[who].post(template.format(**path), body)
+        assert answer.status_code in (200, 201), answer.text
+        return self.hold(answer, "POST", template)
+
+
+def offer_of(line: Listening, **to: Any) -> dict[str, Any]:
+    return {
+        "handoff": str(line.gateway.new_id()),
+        "by": "liaison-1",
+        "to": to,
+        "groups": ["items", "statements"],
+        "purpose": ["identify_victim"],
+        "until": "2026-05-01T00:00:00Z",
+    }
+
+
+def tell_of_cases(story: Story) -> str:
+    content = case_content(story.line.gateway.new_id())
+    first = story.post(HOTLINE, "/cases", {**BY, "content": content})["result"]
+    case = first["case"]
+    second = case_content(case, version=2, prev=first["digest"])
+    story.post(HOTLINE, "/cases/{case}/versions", {**BY, "content": second}, case=case)
+    story.post(HOTLINE, "/cases/{case}/assessment", {**BY, "confirms": []}, case=case)
+    story.post(HOTLINE, "/cases/{case}/clearance", {"by": "approver-1"}, case=case)
+    story.post(HOTLINE, "/cases/{case}/consultations", OPENING, case=case)
+    story.get(HOTLINE, "/cases/{case}", case=case)
+    story.get(HOTLINE, "/cases", "?limit=1")
+    return case
+
+
+def tell_of_offers(story: Story, case: str) -> list[str]:
+    to = {"competence": {"matter": "csam", "territory": "FR"}}
+    asked = offer_of(story.line, **to)
+    preview = {k: v for k, v in asked.items() if k != "handoff"} | {"case": case}
+    story.post(HOTLINE, "/handoffs/preview", preview)
+    made = []
+    for address in (to, to, to, {"organisation": ABROAD}):
+        asked = offer_of(story.line, **address)
+        story.post(HOTLINE, "/cases/{case}/handoffs", asked, case=case)
+        made.append(asked["handoff"])
+    return made
+
+
+def tell_of_answers(story: Story, made: list[str]) -> None:
+    taken, refused, redirected, withdrawn = made
+    conditions = story.get(OFMIN, "/handoffs/{handoff}", handoff=taken)["conditions"]
+
+    def answer(who: str, kind: str, handoff: str, **body: Any) -> None:
+        story.post(who, "/handoffs/{handoff}/" + kind, {**BY, **body}, handoff=handoff)
+
+    answer(OFMIN, "acceptance", taken, conditions=conditions, groups=["items"])
+    answer(OFMIN, "consultations", taken, reason_code="quality", reason="a look")
+    answer(OFMIN, "outcomes", taken, code="case_opened", items=[element_id("url")])
+    answer(OFMIN, "outcomes", taken, code="victim_identified")
+    answer(OFMIN, "closure", taken)
+    answer(OFMIN, "refusal", refused, reason="not ours")
+    answer(OFMIN, "redirection", redirected, reason="not ours", to="another office")
+    answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
+    for who in (OFMIN, HOTLINE):
+        for handoff in (taken, refused, redirected):
+            story.get(who, "/handoffs/{handoff}", handoff=handoff)
+        for box in ("in", "out"):
+            story.get(who, "/handoffs", f"?box={box}&limit=2")
+
+
+def tell_of_the_rest(story: Story, case: str) -> None:
+    story.post(HOTLINE, "/cases/{case}/closure", BY, case=case)
+    for slug in (HOTLINE, OFMIN):
+        story.get(slug, "/whoami")
+        story.get(HOTLINE, "/organisations/{organisation}", organisation=slug)
+    story.get(HOTLINE, "/organisations", "?limit=2")
+    page = story.get(HOTLINE, "/events", "?limit=5")
+    story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
+
+
+def test_every_answer_of_the_interface_is_as_described():
+    story = Story(listening())
+    case = tell_of_cases(story)
+    tell_of_answers(story, tell_of_offers(story, case))
+    tell_of_the_rest(story, case)
+    api = {
+        (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS
+    }
+    assert story.told == api
+
+
+@pytest.fixture
+def line() -> Listening:
+    return listening()
+
+
+def test_a_token_and_its_refusal_are_as_described(line):
+    story, hotline = Story(line), line.partner()
+    story.hold(hotline.ask_token(), "POST", "/oauth/token")
+    story.hold(hotline.ask_token(scope="admin"), "POST", "/oauth/token")
+
+
+def test_refusals_are_as_described(line):
+    story = Story(line)
+    hotline: Partner = story.partners[HOTLINE]
+    nobody = str(line.gateway.new_id())
+    story.hold(hotline.get(f"/cases/{nobody}"), "GET", "/cases/{case}")
+    story.hold(hotline.post("/cases", {}), "POST", "/cases")
+    story.hold(hotline.send("GET", "/whoami"), "GET", "/whoami")
+    for end in ({"by": 5}, {"by": "ab", "reason": "x"}):
+        answer = hotline.post(f"/handoffs/{nobody}/refusal", end)
+        story.hold(answer, "POST", "/handoffs/{handoff}/refusal")
+
+
+@pytest.mark.parametrize(
+    ("value", "schema"),
+    [
+        (1, {"type": "string"}),
+        (True, {"type": "integer"}),
+        (None, {"type": "string"}),
+        ("x", {"type": "string", "format": "uuid"}),
+        ({}, {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}}),
+        ({"b": 1}, {"type": "object", "properties": {"a": {"type": "string"}}}),
+        ([1], {"type": "array", "items": {"type": "string"}}),
+    ],
+)
+def test_the_comparison_of_these_tests_can_fail(value, schema):
+    with pytest.raises(AssertionError):
+        assert_fits(value, schema, "here")
