@@ -177,6 +177,8 @@ def _authorize_offer(
         },
     )
     turn.about = About(case_digest=version.digest)
+    if wanted.competence is not None and wanted.competence[0] not in verified.content["matter"]:
+        raise Invalid((("/to/competence/matter", "the case is not about that matter"),))
     if case.state is not CaseState.CLEARED:
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     if wanted.until is not None and wanted.until <= turn.now:

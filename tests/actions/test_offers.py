@@ -110,6 +110,13 @@ def test_where_several_are_competent_nothing_is_guessed(gateway):
     assert shown(refused.receipt)["rules"] == ["R11.several_competences"]
 
 
+def test_a_mandate_is_addressed_only_about_its_own_matter(gateway):
+    case = submitted(gateway, matter=["grooming"])
+    asked = asking(gateway, case, to=CSAM_FR)
+    refusal = refused_without_event(gateway, Invalid, offers.offer, *asked)
+    assert refusal.errors[0][0] == "/to/competence/matter"
+
+
 def test_a_suspended_office_holds_no_competence(gateway):
     gateway.administer("organisation.suspend", OFMIN, reason="under review")
     refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway)))
