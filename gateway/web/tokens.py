@@ -54,6 +54,7 @@ class Tokens:
     def issue(self, client_id: str, scopes: Iterable[str], thumbprint: str) -> tuple[str, str]:
         """Write a token for a client on a certificate; the token, and its ``jti``."""
         now = int(self._gate.ports.now().timestamp())
+        jti = str(self._gate.ports.new_id())
         claims = {
             "iss": self._gate.issuer,
             "sub": client_id,
@@ -61,14 +62,14 @@ class Tokens:
             "aud": self._gate.partners_url,
             "iat": now,
             "exp": now + self._gate.token_seconds,
-            "jti": str(self._gate.ports.new_id()),
+            "jti": jti,
             "scope": " ".join(scopes),
             "cnf": {"x5t#S256": thumbprint},
         }
         header = {"typ": TYP, "alg": self._gate.tokens.alg, "kid": self._gate.tokens.kid}
         signed = f"{_encoded(header)}.{_encoded(claims)}"
         signed += "." + base64url.encode(self._gate.tokens.sign(signed.encode("ascii")))
-        return signed, claims["jti"]
+        return signed, jti
 
     def read(self, token: str) -> AccessToken:
         """Verify a token: signature, type, issuer, audience, end (RS1); TokenRefused otherwise.

@@ -31,7 +31,7 @@ _MESSAGES = {"required": "is required", "null": "must not be null"}
 def _text(fault: Callable[[str], str | None], required: bool, **described: Any) -> Text:
     """A text field that says in the API's description what it takes."""
     made = Text(fault, required=required)
-    made.metadata.update(described)
+    made.metadata = described
     return made
 
 
@@ -116,7 +116,7 @@ def _read_by(parse: Callable[[str], object], sentence: str) -> Callable[[str], s
 def several(inner: Text, *, least: int = 0, required: bool = True) -> Array:
     """An array of texts, none twice."""
     made = Array(inner, least=least, required=required)
-    made.metadata.update({"minItems": least} if least else {})
+    made.metadata = {"minItems": least} if least else {}
     return made
 
 

@@ -32,7 +32,8 @@ def checkpoint(gate: Gate) -> Response:
     note = gate.ports.notary.sign(_head(gate))
     answer = Response(note, headers={"Cache-Control": A_MOMENT}, content_type=TEXT)
     answer.set_etag(base64url.digest(note.encode("utf-8")))
-    return answer.make_conditional(request)
+    answer.make_conditional(request)
+    return answer
 
 
 @unauthenticated("GET /tile/<path:path>", media=BYTES)
