@@ -19,7 +19,7 @@ from gateway.cli.connection import (
     tell_written,
 )
 from gateway.cli.content import print_content
-from gateway.cli.screen import plain, print_fields, print_json, print_table, write_new
+from gateway.cli.screen import Input, plain, print_fields, print_json, print_table, write_new
 from gateway.client import Gateway, Opened, Written
 from gateway.evidence import canonical
 from gateway.formats.profile import ProfileInvalid, read_profile
@@ -53,8 +53,7 @@ save_option = click.option(
 )
 
 
-def _content(_context: click.Context, _parameter: click.Parameter, file: Any) -> dict[str, Any]:
-    data = file.read(MAX_CASE_BYTES + 1)
+def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
     if len(data) > MAX_CASE_BYTES:
         raise click.BadParameter(f"a case has at most {MAX_CASE_BYTES} bytes")
     try:
@@ -67,7 +66,7 @@ def _content(_context: click.Context, _parameter: click.Parameter, file: Any) ->
 
 
 content_argument = click.argument(
-    "content", metavar="FILE", type=click.File("rb"), callback=_content
+    "content", metavar="FILE", type=Input(MAX_CASE_BYTES + 1), callback=_content
 )
 
 

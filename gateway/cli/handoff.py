@@ -261,8 +261,12 @@ def accept(
     _tell(gateway.accept(view, by, groups or None), as_json, save_receipt)
 
 
+def _interactive() -> bool:
+    return sys.stdin.isatty()
+
+
 def _agree(conditions: Mapping[str, Any]) -> None:
-    if not sys.stdin.isatty():
+    if not _interactive():
         raise click.UsageError("the conditions must be agreed to: read them by show, say --yes")
     _print_conditions(conditions)
     click.confirm("Accept these conditions?", abort=True)

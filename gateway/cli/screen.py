@@ -78,6 +78,26 @@ def words(value: Any) -> str:
             return str(value)
 
 
+class Input(click.ParamType):
+    """A file given on the command line, or "-" for the standard input, as its first bytes."""
+
+    name = "file"
+
+    def __init__(self, limit: int) -> None:
+        """``limit`` is how many bytes are read at most."""
+        self._limit = limit
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        """Read the file; a usage error when that cannot be done."""
+        try:
+            with click.open_file(str(value), "rb") as file:
+                return bytes(file.read(self._limit))
+        except OSError as error:
+            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+
+
 def write_new(file: Path, data: bytes) -> None:
     """Write a new file for its owner alone; a ClickException when something is there already."""
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.screen import paint, print_json
+from gateway.cli.screen import Input, paint, print_json
 from gateway.client.connection import (
     Connection,
     read_file,
@@ -35,7 +35,7 @@ EPILOG = (
 
 
 @click.command(epilog=EPILOG)
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", metavar="FILE", type=Input(bundle.MAX_BYTES + 1))
 @click.option(
     "--trust",
     "--connection",
@@ -67,7 +67,7 @@ EPILOG = (
 @click.pass_context
 def verify(
     context: click.Context,
-    file: Any,
+    file: bytes,
     places: tuple[Path, ...],
     log_keys: tuple[str, ...],
     gateway_keys: tuple[Path, ...],
@@ -92,7 +92,7 @@ def verify(
         raise click.UsageError(str(error)) from error
     if not (trust.log_keys or trust.gateway_keys or trust.organisations):
         raise click.UsageError("say whose keys you trust: --trust, or --log-key and --gateway-keys")
-    found = verdict.verify(file.read(bundle.MAX_BYTES + 1), trust)
+    found = verdict.verify(file, trust)
     if as_json:
         print_json(asdict(found))
     else:

@@ -129,7 +129,7 @@ class Desk(Gateway):
         self.wire = Wire(listening, organisation)
         self.pauses: list[float] = []
         super().__init__(
-            connection_of(listening, organisation, **changes),
+            connection_of(listening, organisation, spool=spool, **changes),
             listening.gateway.clock,
             ids or listening.gateway.new_id,
             spool,

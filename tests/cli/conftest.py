@@ -1,0 +1,18 @@
+"""Desks at the founded gateway."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.desks import Desks
+from tests.client.conftest import tls_files
+
+__all__ = ["desks", "tls_files"]
+
+
+@pytest.fixture
+def desks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desks:
+    """A new founded gateway, typed at from ``tmp_path``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CASEGATE_CONNECTION", raising=False)
+    return Desks(tmp_path, monkeypatch)

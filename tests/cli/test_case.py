@@ -1,0 +1,136 @@
+"""`casegate case`: steps by persons, content with care, plain words when it is refused."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from gateway.evidence import sd_jwt
+from tests.cli.desks import CLEARED, Desks
+from tests.founding import ABROAD, element_id, machine_match
+
+
+def test_a_case_is_handed_in_step_by_step(desks: Desks) -> None:
+    file = desks.case_file(classifications=[machine_match()])
+    case = json.loads(file.read_text())["case"]
+    output = desks.done("case", "submit", str(file), "--by", "intake-1")
+    assert f"Done: case {case}, version 1, is draft; digest " in output
+    assert "receipt verified" in output
+    match = ("--confirm", element_id("match"))
+    assert "is assessed" in desks.done("case", "assess", case, "--by", "analyst-1", *match)
+    assert "is cleared" in desks.done("case", "clear", case, "--by", "approver-1")
+    assert "is closed" in desks.done("case", "close", case, "--by", "intake-1", "--reason", "done")
+
+
+def test_a_case_may_come_from_the_standard_input(desks: Desks) -> None:
+    text = desks.case_file().read_text()
+    told = desks.told("case", "submit", "-", "--by", "intake-1", *CLEARED, input=text)
+    assert told["result"]["state"] == "cleared"
+    assert set(told["receipt"]) == {"document", "nonce", "disclosures", "proof"}
+
+
+def test_a_next_version_names_the_one_before(desks: Desks) -> None:
+    case = desks.submitted()
+    digest = desks.told("case", "show", case)["digest"]
+    file = desks.case_file(case=UUID(case), version=2, prev=digest)
+    assert "version 2, is draft" in desks.done("case", "revise", str(file), "--by", "intake-1")
+
+
+def test_cases_are_listed_and_shown_without_content(desks: Desks) -> None:
+    assert desks.told("case", "list") == {"items": []}
+    case = desks.submitted()
+    listed = desks.done("case", "list")
+    assert case in listed
+    assert "csam" in listed
+    shown = desks.done("case", "show", case)
+    assert "cleared" in shown
+    for content in (listed, shown):
+        assert "content.example.org" not in content
+        assert "was online" not in content
+
+
+def test_opened_content_has_codes_first_and_statements_folded(desks: Desks) -> None:
+    case = desks.submitted()
+    reason = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
+    output = desks.done("case", "consult", case, *reason)
+    assert output.index("Codes") < output.index("Items") < output.index("Statements")
+    assert "iccam: national-csam" in output
+    assert "folded: --full shows it" in output
+    assert "was online" not in output
+    assert "hxxps://content[.]example[.]org/page" in output
+    assert "://content.example" not in output
+    assert "recorded as event" in output
+    full = desks.done("case", "consult", case, *reason, "--full")
+    assert "The page was online when it was checked." in full
+    assert "folded" not in full
+
+
+def test_opened_content_for_machines_is_as_it_was_written(desks: Desks) -> None:
+    case = desks.submitted()
+    told = desks.told(
+        "case", "consult", case, "--by", "x1", "--reason-code", "quality", "--reason", "look"
+    )
+    assert told["result"]["case"] == case
+    verified = sd_jwt.read_unverified(told["result"]["presentation"])
+    assert verified.content["items"][0]["value"] == "https://content.example.org/page"
+
+
+def test_presentation_and_receipt_are_kept_where_asked(desks: Desks) -> None:
+    case = desks.submitted()
+    reason = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
+    kept = ("--save", "presentation.txt", "--save-receipt", "receipt.json")
+    desks.done("case", "consult", case, *reason, *kept)
+    assert sd_jwt.parse((desks.folder / "presentation.txt").read_text().removesuffix("\n"))
+    assert "proof" in json.loads((desks.folder / "receipt.json").read_text())
+    again = desks.run("case", "consult", case, *reason, *kept)
+    assert again.exit_code == 1
+    assert "not overwritten" in again.output
+
+
+def test_a_refusal_says_why_and_where_it_is_recorded(desks: Desks) -> None:
+    result = desks.run("case", "close", "018f0000-0000-7000-8000-000000000001", "--by", "x1")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Refused: There is no such thing for you\n")
+    assert "receipt verified" in result.stderr
+
+
+def test_wrong_content_is_told_place_by_place(desks: Desks) -> None:
+    file = desks.case_file(urgency="now", matter=[])
+    result = desks.run("case", "submit", str(file), "--by", "intake-1")
+    assert result.exit_code == 1
+    assert "/content/urgency: must be one of" in result.stderr
+    assert "/content/matter: " in result.stderr
+
+
+def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
+    result = desks.run("case", "show", "018f0000-0000-7000-8000-000000000001", "--json", at=ABROAD)
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    error = json.loads(result.stdout)["error"]
+    assert (error["kind"], error["slug"], error["status"]) == ("Refused", "not-found", 404)
+    assert "proof" in error["receipt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no JSON", "not JSON as cases are written"),
+        ('{"case": "x", "case": "y"}', "repeats a key"),
+        ("[]", "holds no case"),
+        ('{"case": 5}', "holds no case"),
+        ("x" * (256 * 1024 + 1), "at most 262144 bytes"),
+    ],
+)
+def test_a_file_that_is_no_case_is_an_error_of_use(desks: Desks, text: str, told: str) -> None:
+    (desks.folder / "case.json").write_text(text)
+    result = desks.run("case", "submit", "case.json", "--by", "intake-1")
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_clearance_names_both_persons(desks: Desks) -> None:
+    file = str(desks.case_file())
+    result = desks.run("case", "submit", file, "--by", "intake-1", "--assessed-by", "a-1")
+    assert result.exit_code == 2
+    assert "go together" in result.stderr

@@ -1,0 +1,98 @@
+"""How partner commands end when something goes wrong: one sentence, its own exit status."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import main
+from gateway.client.line import PAUSES
+from gateway.evidence.trust import Trust
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from tests.cli.desks import Desks
+from tests.client import desk as desk_module
+from tests.client.desk import Desk, Fault, answer, cut, passing
+from tests.client.test_connection import written
+from tests.founding import ORIGIN, note_signer
+
+
+def failing(desks: Desks, monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:
+    """Let the next desk meet faults."""
+    whole = Desk.__init__
+
+    def begin(self: Desk, *args: object, **kwargs: object) -> None:
+        whole(self, *args, **kwargs)  # type: ignore[arg-type]
+        self.wire.faults = list(faults)
+
+    monkeypatch.setattr(desk_module.Desk, "__init__", begin)
+
+
+def test_no_answer_is_told_as_something_to_repeat(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(desks, monkeypatch, *[cut] * (len(PAUSES) + 1))
+    result = desks.run("case", "list")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("Error: no answer from https://partners.example.org")
+    assert "ask again later" in result.stderr
+
+
+def test_an_answer_of_something_else_is_no_answer(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(desks, monkeypatch, passing, answer(302, Location="https://elsewhere.example/"))
+    assert desks.run("case", "list").exit_code == 3
+
+
+def test_a_refused_token_is_told_as_a_matter_of_the_connection(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(desks, monkeypatch, answer(401))
+    result = desks.run("case", "list")
+    assert result.exit_code == 4
+    assert "check that the certificate is in force" in result.stderr
+
+
+def test_a_false_receipt_is_told_as_an_alarm(desks: Desks) -> None:
+    key = note_signer("other.example/log").key
+    desks.changes["trust"] = Trust((key,), (key.name,))
+    result = desks.run("case", "submit", str(desks.case_file()), "--by", "intake-1")
+    assert result.exit_code == 5
+    assert result.stderr.startswith("EVIDENCE FALSE: the receipt does not verify")
+
+
+def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path) -> None:
+    state = tmp_path / "newest.checkpoint"
+    note = sign_checkpoint(Checkpoint(ORIGIN, 1000, bytes(32)), note_signer())
+    state.write_text(note)
+    desks.changes["state"] = state
+    submit = ("case", "submit", "--by", "intake-1")
+    result = desks.run(*submit, str(desks.case_file()))
+    assert result.exit_code == 5
+    assert result.stderr.startswith("EVIDENCE FALSE: the log shows a smaller tree than before")
+    assert result.stderr.count(ORIGIN) >= 2
+    told = json.loads(desks.run(*submit, str(desks.case_file()), "--json").stdout)
+    assert told["error"]["kind"] == "LogForked"
+    assert told["error"]["checkpoints"][0] == note
+
+
+def test_the_connection_file_is_found_by_option_by_environment_or_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CASEGATE_CONNECTION", raising=False)
+    runner = CliRunner()
+    missing = runner.invoke(main, ["case", "list"])
+    assert missing.exit_code == 4
+    assert "connection.toml cannot be read" in missing.stderr
+    named = runner.invoke(main, ["case", "list", "-c", "mine.toml"])
+    assert "mine.toml cannot be read" in named.stderr
+    by_environment = runner.invoke(main, ["case", "list"], env={"CASEGATE_CONNECTION": "env.toml"})
+    assert "env.toml cannot be read" in by_environment.stderr
+
+
+def test_a_connection_without_its_key_is_told(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["case", "list", "-c", str(written(tmp_path))])
+    assert result.exit_code == 4
+    assert "key.pem cannot be read" in result.stderr

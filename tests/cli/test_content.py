@@ -1,0 +1,82 @@
+"""Opened content on a screen: every part has its place, none of it acts on the terminal."""
+
+import copy
+from typing import Any
+
+import click
+from click.testing import CliRunner
+
+from gateway.cli.content import print_content
+from gateway.client import Opened
+from tests.web.partners.case_example import full_case
+
+
+def shown(content: dict[str, Any], *, full: bool = False, withheld: tuple[str, ...] = ()) -> str:
+    opened = Opened(content, "", "point-de-contact", "attested", withheld, None)  # type: ignore[arg-type]
+
+    @click.command()
+    def command() -> None:
+        print_content(opened, full=full)
+
+    result = CliRunner().invoke(command)
+    assert result.exception is None, result.exception
+    return result.stdout
+
+
+def test_every_part_of_a_complete_case_is_shown() -> None:
+    content = full_case()
+    output = shown(content, full=True)
+    for word in (
+        "TLP:AMBER, H1, H3",
+        "ncmec_ab: B2",
+        "a match, not a finding; superseded",
+        "ucs 3: opaque-7, about the case",
+        "embargo: no_notice_to_host yes",
+        "release_to: police-a",
+        "handling_note: Not to be shown",
+        "url hxxps://content[.]example[.]org/a/b.jpg?page=2 (the source) [TLP:AMBER+STRICT, H1]",
+        "found through hxxps://search[.]example[.]org/",
+        "hosted: ip 192[.]0[.]2[.]10",
+        "sha256 5e884898",
+        "online at 2026-01-02T09:59:00Z",
+        "suspect, minor: no, age not-categorised, qualified by police-a [H2]",
+        "iccam_report 1234567",
+        "assessment A3 by analyst",
+        "graphic: mild [TLP:RED]",
+        "  | la page était en ligne.",
+        "reporter: anonymous yes",
+        "regime gdpr",
+    ):
+        assert word in output, word
+    assert "https://" not in output
+
+
+def test_what_is_withheld_is_named_and_what_is_absent_leaves_no_trace() -> None:
+    content = full_case()
+    bare = {name: content[name] for name in ("case", "version", "marking")}
+    bare["marking"] = {
+        name: content["marking"][name]
+        for name in ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
+    }
+    output = shown(bare, withheld=("items", "statements"))
+    assert output.endswith("Withheld, in whole or in part: items, statements\n")
+    assert "Codes" not in output
+    assert "Restrictions" not in output
+
+
+def test_nothing_that_was_written_in_a_case_acts_on_the_terminal() -> None:
+    hostile = copy.deepcopy(full_case())
+
+    def poison(value: Any) -> Any:
+        match value:
+            case dict():
+                return {name: poison(member) for name, member in value.items()}
+            case list():
+                return [poison(element) for element in value]
+            case str():
+                return f"{value}\x1b[2J\x07\u202e"
+            case _:
+                return value
+
+    output = shown(poison(hostile), full=True)
+    assert not set(output) & set("\x1b\x07\u202e")

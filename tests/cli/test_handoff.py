@@ -1,0 +1,206 @@
+"""`casegate handoff`: offer, answer, open, prove; conditions are agreed to by a person."""
+
+import json
+
+import pytest
+
+from gateway.cli import handoff as commands
+from gateway.evidence import verdict
+from tests.cli.desks import Desks
+from tests.client.desk import trust_of
+from tests.founding import ABROAD, OCRVP, OFMIN, element_id
+
+BY = ("--by", "officer-1")
+OPENING = (*BY, "--reason-code", "investigation", "--reason", "first look")
+
+
+def accepted(desks: Desks) -> str:
+    handoff = desks.offered()
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    return handoff
+
+
+def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
+    case = desks.submitted()
+    size = desks.stage.gateway.size()
+    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items", "--to", ABROAD)
+    output = desks.done("handoff", "preview", case, *asked)
+    assert f"organisation {ABROAD}" in output
+    assert "would give  4 parts" in output
+    assert desks.stage.gateway.size() == size
+
+
+def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
+    case = desks.submitted()
+    output = desks.done(
+        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
+        "--group", "items", "--competence", "csam/FR", "--until", "2026-06-01T12:00:00+02:00",
+        "--note", "please look",
+    )  # fmt: skip
+    assert f"offered to organisation {OFMIN}, competence receive/csam/FR" in output
+    assert "due 2026-03-05T" in output
+
+
+def test_what_policy_holds_back_is_told(desks: Desks) -> None:
+    case = desks.submitted(marking={"handling": ["H1"]})
+    result = desks.run(
+        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "remove",
+        "--group", "items", "--to", ABROAD,
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "Refused: policy lets nothing" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--group", "items"), "one of --to and --competence"),
+        (("--group", "items", "--to", "a-b", "--competence", "csam/FR"), "one of --to"),
+        (("--to", "a-b"), "--group or --digest"),
+        (("--group", "items", "--competence", "csam"), "as in csam/FR"),
+        (("--group", "pictures", "--to", "a-b"), "is not one of"),
+        (("--group", "items", "--to", "a-b", "--until", "2026-06-01"), "not a time with its"),
+    ],
+)
+def test_an_offer_that_says_too_little_is_an_error_of_use(
+    desks: Desks, arguments: tuple[str, ...], told: str
+) -> None:
+    case = "018f0000-0000-7000-8000-000000000001"
+    result = desks.run("handoff", "offer", case, "--by", "x1", "--purpose", "remove", *arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_handoffs_are_listed_for_both_parties(desks: Desks) -> None:
+    handoff = desks.offered()
+    assert handoff in desks.done("handoff", "list", "--box", "out")
+    assert handoff in desks.done("handoff", "list", at=OFMIN)
+    assert handoff not in desks.done("handoff", "list", "--state", "closed", at=OFMIN)
+    assert desks.told("handoff", "list")["items"] == []
+
+
+def test_a_handoff_is_shown_with_conditions_and_history_and_no_content(desks: Desks) -> None:
+    handoff = desks.offered("--note", "see https://x.example/")
+    desks.done("handoff", "accept", handoff, *BY, "--yes", "--group", "items", at=OFMIN)
+    desks.done(
+        "handoff", "outcome", handoff, *BY, "--code", "case_opened",
+        "--item", element_id("url"), at=OFMIN,
+    )  # fmt: skip
+    output = desks.done("handoff", "show", handoff)
+    assert "is partly_accepted" in output
+    assert "Conditions of use" in output
+    assert "tlp" in output
+    assert "groups accepted   items" in output
+    assert "note: see hxxps://x[.]example/" in output
+    assert "outcome by ofmin" in output
+    assert "code: received" in output, "a police outcome shows to a hotline as received"
+    assert "content.example.org" not in output
+    assert "officer-1" not in output
+    assert "code: case_opened" in desks.done("handoff", "show", handoff, at=OFMIN)
+    assert desks.told("handoff", "show", handoff)["handoff"] == handoff
+
+
+def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    handoff = desks.offered()
+    unattended = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
+    assert unattended.exit_code == 2
+    assert "say --yes" in unattended.stderr
+
+    monkeypatch.setattr(commands, "_interactive", lambda: True)
+    declined = desks.run("handoff", "accept", handoff, *BY, at=OFMIN, input="n\n")
+    assert declined.exit_code == 1
+    assert "permitted_actions  ask_first" in declined.stdout
+    output = desks.done("handoff", "accept", handoff, *BY, at=OFMIN, input="y\n")
+    assert f"handoff {handoff} is accepted" in output
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "state"),
+    [
+        ("refuse", ("--reason", "no capacity"), "refused"),
+        ("redirect", ("--reason", "abroad", "--to", "the office in Belgium"), "redirected"),
+    ],
+)
+def test_a_recipient_declines_or_redirects(
+    desks: Desks, verb: str, more: tuple[str, ...], state: str
+) -> None:
+    handoff = desks.offered()
+    assert f"is {state}" in desks.done("handoff", verb, handoff, *BY, *more, at=OFMIN)
+
+
+def test_an_originator_withdraws_its_offer(desks: Desks) -> None:
+    handoff = desks.offered()
+    output = desks.done("handoff", "withdraw", handoff, "--by", "liaison-1", "--reason", "mistake")
+    assert "is withdrawn" in output
+
+
+def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> None:
+    handoff = accepted(desks)
+    output = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
+    assert "by point-de-contact (attested by the gateway)" in output
+    assert "Withheld, in whole or in part: " in output
+    more = ("--code", "case_opened", "--note", "a file is open", "--evidence-ref", "2026/7")
+    assert "is accepted" in desks.done("handoff", "outcome", handoff, *BY, *more, at=OFMIN)
+    assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
+
+
+def test_an_observers_seat_gets_nothing_and_is_told_by_which_rule(desks: Desks) -> None:
+    case = desks.submitted()
+    result = desks.run(
+        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
+        "--group", "items", "--to", OCRVP,
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "by the rules R3.seat" in result.stderr
+
+
+def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None:
+    handoff = accepted(desks)
+    why = (*BY, "--reason", "for the file")
+    output = desks.done("handoff", "export", handoff, *why, "--out", "with.json", at=OFMIN)
+    assert "casegate verify reads it" in output
+    told = desks.told("handoff", "export", handoff, "--without-content", "--out", "bare.json")
+    assert told["file"] == "bare.json"
+    for name in ("with.json", "bare.json"):
+        found = verdict.verify((desks.folder / name).read_bytes(), trust_of(desks.stage.gateway))
+        assert found.code == 0, found.sentence
+    assert (desks.folder / "with.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--by", "x1"),
+        ("--reason", "why"),
+        ("--by", "x1", "--reason", "why", "--without-content"),
+    ],
+)
+def test_an_export_says_whether_content_is_opened_and_by_whom(
+    desks: Desks, arguments: tuple[str, ...]
+) -> None:
+    handoff = desks.offered()
+    result = desks.run("handoff", "export", handoff, "--out", "x.json", *arguments)
+    assert result.exit_code == 2
+    assert "--without-content" in result.stderr
+
+
+def test_an_export_opens_nothing_when_it_could_not_be_written(desks: Desks) -> None:
+    handoff = accepted(desks)
+    (desks.folder / "x.json").write_text("precious")
+    size = desks.stage.gateway.size()
+    why = (*BY, "--reason", "for the file")
+    result = desks.run("handoff", "export", handoff, *why, "--out", "x.json", at=OFMIN)
+    assert result.exit_code == 2
+    assert desks.stage.gateway.size() == size
+    assert (desks.folder / "x.json").read_text() == "precious"
+
+
+def test_the_receipt_of_an_answer_is_kept_where_asked(desks: Desks) -> None:
+    handoff = desks.offered()
+    desks.done(
+        "handoff", "refuse", handoff, *BY, "--reason", "no", "--save-receipt", "r.json", at=OFMIN
+    )
+    data = (desks.folder / "r.json").read_bytes()
+    assert json.loads(data).keys() == {"document", "nonce", "disclosures", "proof"}
+    assert verdict.verify(data, trust_of(desks.stage.gateway)).code == 0

@@ -1,0 +1,152 @@
+"""`casegate system`: a key that never leaves, a check that says what to do, writes resumed."""
+
+import json
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from gateway import pki
+from gateway.cli import main, system
+from gateway.client import Unavailable
+from gateway.client.line import PAUSES
+from tests.cli.desks import Desks
+from tests.client.conftest import authorities, real_now
+from tests.client.desk import Desk, cut, lose_answer, passing
+from tests.founding import case_content
+
+
+def request(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["system", "request", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+IDS = ("--organisation", "point-de-contact", "--system", "desk")
+
+
+def test_a_request_has_a_key_of_its_own_that_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    output = request(str(folder), *IDS)
+    assert "request.csr" in output
+    assert "never the key" in output
+    key = folder / "key.pem"
+    assert (key.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    csr = (folder / "request.csr").read_bytes()
+    assert b"PRIVATE" not in csr
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    asked = x509.load_pem_x509_csr(csr)
+    assert asked.public_key() == private.public_key()
+    assert asked.is_signature_valid
+
+
+def test_the_operator_can_issue_a_certificate_for_the_request(tmp_path: Path) -> None:
+    request(str(tmp_path / "desk"), *IDS)
+    issued = pki.issue_client(
+        authorities().issuing,
+        (tmp_path / "desk" / "request.csr").read_bytes(),
+        gateway="example",
+        organisation="point-de-contact",
+        system="desk",
+        crl_url="https://gateway.example.org/crl/x.crl",
+        now=real_now(),
+    )
+    assert issued.not_valid_after_utc > real_now()
+
+
+def test_the_connection_file_says_what_is_still_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    request(str(folder), *IDS, "--partners", "https://partners.example.org")
+    settings = tomllib.loads((folder / "connection.toml").read_text())
+    assert settings["client_id"] == "point-de-contact.desk"
+    assert settings["partners"] == "https://partners.example.org"
+    checked = CliRunner().invoke(
+        main, ["system", "check", "--connection", str(folder / "connection.toml")]
+    )
+    assert checked.exit_code == 4
+    assert "lacks issuer" in checked.stderr
+    assert "log_key" in checked.stderr
+
+
+def test_an_existing_key_is_never_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    request(str(folder), *IDS)
+    before = (folder / "key.pem").read_bytes()
+    again = CliRunner().invoke(main, ["system", "request", str(folder), *IDS])
+    assert again.exit_code == 1
+    assert "not overwritten" in again.stderr
+    assert (folder / "key.pem").read_bytes() == before
+
+
+def test_ids_are_checked_before_anything_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    wrong = ["system", "request", str(folder), "--organisation", "A B", "--system", "desk"]
+    assert CliRunner().invoke(main, wrong).exit_code == 2
+    assert not folder.exists()
+
+
+@pytest.fixture
+def checked(desks: Desks, tls_files: Path) -> Desks:
+    """Desks whose connection has a real certificate file."""
+    desks.changes["certificate"] = tls_files / "certificate.pem"
+    return desks
+
+
+def test_a_check_tells_who_is_connected_and_until_when(checked: Desks) -> None:
+    output = checked.done("system", "check")
+    assert "Connected to https://partners.example.org" in output
+    assert "point-de-contact (Point de Contact)" in output
+    assert "cases.write" in output
+    assert "Attention" not in output
+    told = checked.told("system", "check")
+    assert told["warnings"] == []
+    assert told["waiting"] == 0
+
+
+def test_a_check_warns_of_what_needs_attention(
+    checked: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    checked.changes["spool"] = tmp_path / "spool"
+    desk = Desk(checked.stage, spool=tmp_path / "spool")
+    desk.wire.faults = [cut] * (len(PAUSES) + 1)
+    with pytest.raises(Unavailable):
+        desk.submit(case_content(checked.stage.gateway.new_id()), "intake-1")
+    monkeypatch.setattr(system, "now", lambda: real_now() + timedelta(days=21))
+    monkeypatch.setattr(Desk, "greet", lambda self: -73.0)
+    checked.stage.gateway.day = real_now().date()
+    output = checked.done("system", "check")
+    assert "differ by 73 s" in output
+    assert "the certificate ends soon" in output
+    assert "1 writes wait" in output
+    assert "set for a demonstration" in output
+
+
+def test_a_certificate_file_without_one_is_told(checked: Desks, tls_files: Path) -> None:
+    (tls_files / "certificate.pem").write_text("rubbish")
+    result = checked.run("system", "check")
+    assert result.exit_code == 4
+    assert "no certificate in PEM" in result.stderr
+
+
+def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    desks.changes["spool"] = spool
+    assert desks.done("system", "resume") == "Nothing waited.\n"
+    desk = Desk(desks.stage, spool=spool)
+    for fault in (lose_answer, cut):
+        desk.wire.faults = [passing, fault, *[cut] * len(PAUSES)]
+        with pytest.raises(Unavailable):
+            desk.submit(case_content(desks.stage.gateway.new_id()), "intake-1")
+        desk = Desk(desks.stage, spool=spool)
+    with pytest.raises(Unavailable):
+        desk.wire.faults = [passing, *[cut] * (len(PAUSES) + 1)]
+        desk.close_case(desks.stage.gateway.new_id(), "intake-1")
+    output = desks.done("system", "resume")
+    assert output.count("case.submit: done, event") == 2
+    assert "case.close: refused: There is no such thing for you" in output
+    assert output.endswith("Nothing waits any more.\n")
+    assert json.loads(desks.done("system", "resume", "--json")) == {"resent": []}

@@ -1,0 +1,201 @@
+"""`casegate verify`: a verdict offline, from the keys that the verifier brings."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from jwt.algorithms import ECAlgorithm
+
+from gateway.cli import main
+from gateway.evidence import base64url, receipt
+from tests.evidence.logbook import Logbook
+from tests.evidence.story import SIGNERS, Story
+
+VKEY = Logbook().signer.vkey
+
+
+def jwks(*names: str) -> str:
+    """The public keys of signers of the story, as a JWK set."""
+    keys = [
+        {**ECAlgorithm.to_jwk(SIGNERS[n].private.public_key(), as_dict=True), "kid": f"{n}-key"}
+        for n in names
+    ]
+    return json.dumps({"keys": keys})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A trust folder for the story's log, gateway and members; evidence of each kind beside it."""
+    trust = tmp_path / "trust"
+    (trust / "organisations").mkdir(parents=True)
+    (trust / "log.vkey").write_text(f"# the log's key\n{VKEY}\n")
+    (trust / "gateway-keys.json").write_text(jwks("gateway"))
+    for name in ("hotline", "police"):
+        (trust / "organisations" / f"{name}.json").write_text(jwks(name))
+    for attested in (True, False):
+        kind = "attested" if attested else "signed"
+        story = Story(attested=attested).told("acceptance", "outcome")
+        (tmp_path / f"{kind}.bundle").write_bytes(story.file())
+        (tmp_path / f"{kind}.case").write_text(story.case.compact() + "\n")
+    one = receipt.to_json(story.log.receipt(0))
+    (tmp_path / "receipt.json").write_text(json.dumps(one))
+    return tmp_path
+
+
+def verify(*arguments: str | Path, **kwargs: bytes) -> Result:
+    return CliRunner().invoke(main, ["verify", *map(str, arguments)], **kwargs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", ["attested.bundle", "signed.bundle", "attested.case", "receipt.json"]
+)
+def test_a_good_file_of_each_kind_is_verified_with_a_folder_of_keys(
+    folder: Path, name: str
+) -> None:
+    result = verify(folder / name, "--trust", folder / "trust")
+    assert result.exit_code == 0, result.output
+    *steps, empty, sentence = result.stdout.rstrip("\n").split("\n")
+    assert empty == ""
+    assert sentence.startswith("Verified")
+    assert [step.split(".")[0].strip() for step in steps] == [
+        str(number) for number in range(1, len(steps) + 1)
+    ]
+    assert all(". ok " in step for step in steps)
+
+
+def test_keys_may_be_given_one_by_one(folder: Path) -> None:
+    trust = folder / "trust"
+    log = ("--log-key", VKEY)
+    assert verify(folder / "receipt.json", *log).exit_code == 0
+    assert verify(folder / "receipt.json", "--log-key", trust / "log.vkey").exit_code == 0
+    gateway = ("--gateway-keys", trust / "gateway-keys.json")
+    assert verify(folder / "attested.case", *gateway).exit_code == 0
+    assert verify(folder / "attested.bundle", *log, *gateway).exit_code == 0
+    members = [
+        argument
+        for name in ("hotline", "police")
+        for argument in ("--organisation-keys", f"{name}={trust / 'organisations' / name}.json")
+    ]
+    assert verify(folder / "signed.bundle", *log, *members).exit_code == 0
+
+
+@pytest.mark.parametrize("how", ["file", "folder", "option"])
+def test_a_connection_file_brings_its_keys(folder: Path, how: str) -> None:
+    settings = {
+        "partners": "https://partners.example.org",
+        "issuer": "https://gw.example.org",
+        "client_id": "hotline.desk",
+        "certificate": "none.pem",
+        "key": "none.pem",
+        "ca": "none.pem",
+        "log_key": VKEY,
+        "attest_keys": "trust/gateway-keys.json",
+    }
+    file = folder / "connection.toml"
+    file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
+    option = "--connection" if how == "option" else "--trust"
+    place = folder if how == "folder" else file
+    assert verify(folder / "attested.bundle", option, place).exit_code == 0
+
+
+def test_each_way_to_fail_has_its_own_exit_status(folder: Path) -> None:
+    trust = ("--trust", folder / "trust")
+    bundle = json.loads((folder / "attested.bundle").read_text())
+    (folder / "rubbish").write_text("rubbish")
+    assert verify(folder / "rubbish", *trust).exit_code == 10
+
+    document, *shown = bundle["case"].split("~")
+    signed, _, signature = document.rpartition(".")
+    first, *rest = base64url.decode(signature)
+    false = f"{signed}.{base64url.encode(bytes([first ^ 1, *rest]))}"
+    forged = bundle | {"case": "~".join([false, *shown])}
+    (folder / "forged").write_text(json.dumps(forged))
+    assert verify(folder / "forged", *trust).exit_code == 11
+
+    unlogged = bundle | {"receipts": bundle["receipts"][1:]}
+    (folder / "unlogged").write_text(json.dumps(unlogged))
+    result = verify(folder / "unlogged", *trust)
+    assert result.exit_code == 12
+    assert ". failed " in result.stdout
+    assert "skipped" in result.stdout
+
+    other = json.loads((folder / "signed.bundle").read_text())
+    (folder / "mixed").write_text(json.dumps(bundle | {"offer": other["offer"]}))
+    assert verify(folder / "mixed", *trust).exit_code == 13
+
+    assert verify(folder / "attested.bundle", "--log-key", VKEY).exit_code == 14
+
+
+def test_machines_get_the_steps_the_sentence_and_the_code(folder: Path) -> None:
+    result = verify(folder / "attested.bundle", "--log-key", VKEY, "--json")
+    told = json.loads(result.stdout)
+    assert told["code"] == result.exit_code == 14
+    assert told["kind"] == "bundle"
+    assert told["sentence"].startswith("Not decided, a key is missing")
+    assert told["steps"][0] == {
+        "number": 1,
+        "title": "The file is a bundle of documents and receipts of ours",
+        "outcome": "ok",
+        "detail": "2 answers, 3 receipts",
+    }
+    assert [step["outcome"] for step in told["steps"]][:3] == ["ok", "failed", "skipped"]
+
+
+def test_the_file_may_come_from_the_standard_input(folder: Path) -> None:
+    data = (folder / "receipt.json").read_bytes()
+    assert verify("-", "--log-key", VKEY, input=data).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "say whose keys you trust"),
+        (("--log-key", "rubbish"), "neither a log's key nor a file"),
+        (("--log-key", "binary"), "no file of log keys"),
+        (("--gateway-keys", "receipt.json"), "no JWK set"),
+        (("--organisation-keys", "hotline"), "of the form ID=FILE"),
+        (("--organisation-keys", "Not An Id=receipt.json"), "of the form ID=FILE"),
+        (("--organisation-keys", "hotline=missing"), "cannot be read"),
+        (("--trust", "empty"), "say whose keys you trust"),
+        (("--trust", "receipt.json"), "receipt.json is not TOML"),
+        (("--gateway-keys", "trust/gateway-keys.json", "--gateway-keys", "evil.json"), "two diff"),
+    ],
+)
+def test_keys_that_cannot_be_used_are_an_error_of_use(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "empty").mkdir()
+    (folder / "binary").write_bytes(b"\xff\xfe")
+    (folder / "evil.json").write_text(jwks("stranger").replace("stranger-key", "gateway-key"))
+    result = verify("receipt.json", *arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_missing_file_is_an_error_of_use(folder: Path) -> None:
+    result = verify(folder / "missing", "--log-key", VKEY)
+    assert result.exit_code == 2
+    assert "cannot be read" in result.stderr
+
+
+def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
+    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
+    program = (
+        "import socket, sys\n"
+        f"sys.modules.update(dict.fromkeys({(*heavy, 'structlog', 'psycopg')!r}))\n"
+        "def closed(*args, **kwargs): raise AssertionError('the network was asked')\n"
+        "socket.socket.connect = socket.getaddrinfo = closed\n"
+        "from gateway.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    arguments = ["verify", str(folder / "attested.bundle"), "--trust", str(folder / "trust")]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Verified" in result.stdout
+    assert "\x1b" not in result.stdout, "no colours where there is no terminal"

@@ -1,0 +1,71 @@
+"""The partners' commands use the policy's words: a verb for each action, and no verb of its own."""
+
+from itertools import chain
+
+import click
+import pytest
+
+from gateway.cli import PARTNERS, SUBCOMMANDS
+from gateway.domain.facts import EVENTS
+
+READS = {"list", "show"}
+"""How people say ``read``: all of a kind, or one."""
+
+MORE = {
+    "case": {
+        "revise": "case.submit: the next version, told apart because it names the one before",
+        "import": "none: it makes the file that case.submit takes, offline",
+    },
+    "handoff": {
+        "consult": "case.consult, of what a handoff gives",
+        "preview": "handoff.offer, decided and not made",
+        "export": "case.consult and receipt.read, into one file",
+    },
+    "receipt": {"save": "receipt.read, into a file"},
+}
+"""Verbs beside those of the policy, each with the action that it asks for."""
+
+
+def verbs(noun: str) -> set[str]:
+    """The subcommands of a noun; the noun itself where it is a command."""
+    command = SUBCOMMANDS[noun].load()
+    return set(command.commands) if isinstance(command, click.Group) else {"read"}
+
+
+def asked(noun: str) -> set[str]:
+    """The actions of the policy on a noun, as verbs."""
+    return {verb for kind, _, verb in (a.partition(".") for a in EVENTS) if kind == noun}
+
+
+@pytest.mark.parametrize("noun", ["case", "handoff", "receipt", "directory", "events"])
+def test_every_action_of_partners_has_its_command_and_the_other_way_round(noun: str) -> None:
+    have = verbs(noun) - MORE.get(noun, {}).keys()
+    if have & READS:
+        have = have - READS | {"read"}
+    assert have == asked(noun)
+
+
+def test_every_further_verb_stands_for_actions() -> None:
+    for noun, more in MORE.items():
+        assert more.keys() <= verbs(noun)
+        for why in more.values():
+            assert any(action in why for action in EVENTS)
+
+
+def test_partners_have_no_noun_that_the_policy_does_not_know() -> None:
+    nouns = {name for name, one in SUBCOMMANDS.items() if one.audience == PARTNERS}
+    assert nouns - {"system"} <= {action.partition(".")[0] for action in EVENTS}
+
+
+def test_every_partner_command_explains_its_options_and_its_exit_status() -> None:
+    groups = [one.load() for one in SUBCOMMANDS.values() if one.audience == PARTNERS]
+    commands = chain.from_iterable(
+        group.commands.values() if isinstance(group, click.Group) else [group] for group in groups
+    )
+    for command in commands:
+        if not any(parameter.name == "connection_file" for parameter in command.params):
+            continue
+        assert command.help
+        assert "Exit status: 0 done, 1 refused" in (command.epilog or "")
+        for parameter in command.params:
+            assert "password" not in parameter.name, "a secret is never an argument"
