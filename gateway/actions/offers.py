@@ -28,6 +28,7 @@ from gateway.domain.handoff import Address, Answer, Handoff, State, due
 from gateway.domain.organisation import Status, resolve
 from gateway.domain.refusals import Invalid, NothingToOffer, Stale, WrongState
 from gateway.evidence import sd_jwt, statement
+from gateway.evidence.sd_jwt import Verified
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
     found, version = find(turn, case)
     verified = sd_jwt.read_unverified(version.document)
     inputs = _inputs(turn, found, wanted)
-    _authorize_offer(turn, found, version, wanted, inputs)
+    _authorize_offer(turn, verified, version, wanted, inputs)
     parts = elements(verified, turn.organisation)
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
@@ -161,9 +162,9 @@ def _resolve(turn: Turn, wanted: Offer) -> Address:
 
 
 def _authorize_offer(
-    turn: Turn, case: Case, version: CaseVersion, wanted: Offer, inputs: _Inputs
+    turn: Turn, verified: Verified, version: CaseVersion, wanted: Offer, inputs: _Inputs
 ) -> None:
-    verified = sd_jwt.read_unverified(version.document)
+    case = inputs.case
     view = view_of(verified, version, case.state, turn)
     listed = verified.content.get("release_to") or ()
     authorize(
@@ -190,7 +191,8 @@ def _offer(
 ) -> Mapping[str, Any]:
     found, version = find(turn, case)
     inputs = _inputs(turn, found, wanted)
-    _authorize_offer(turn, found, version, wanted, inputs)
+    verified = sd_jwt.read_unverified(version.document)
+    _authorize_offer(turn, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise Stale("the case, the registry or the recipient changed meanwhile: ask again")
     handoff = Handoff(
