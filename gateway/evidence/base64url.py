@@ -1,9 +1,11 @@
 """Unpadded base64url (RFC 4648 section 5, RFC 7515 section 2), one spelling per value."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from hashlib import sha256
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 """A SHA-256 digest: 43 characters, the last one with its two spare bits at zero."""
@@ -11,7 +13,7 @@ DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 
 def encode(data: bytes) -> str:
     """Write bytes as base64url without padding."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).rstrip(b"=").translate(_URL_SAFE).decode("ascii")
 
 
 def decode(text: str) -> bytes:

@@ -25,6 +25,8 @@ SMALLEST_PADDING = 4
 
 _SALT = re.compile(r"[A-Za-z0-9_-]{22,}", re.ASCII)
 _RESERVED = frozenset({"_sd", "...", "_sd_alg"})
+_MISPLACED = frozenset({"...", "_sd_alg"})
+_ELEMENT = frozenset({"..."})
 
 
 class DocumentError(ValueError):
@@ -192,20 +194,20 @@ def issue(
 
 def _refuse_reserved(value: Any) -> None:
     """Content that looks like a digest would be read as one."""
-    match value:
-        case dict():
-            if _RESERVED & value.keys():
-                raise DocumentError("a claim has a name that SD-JWT keeps for itself")
-            _refuse_reserved([*value.values()])
-        case list() | tuple():
-            for element in value:
-                _refuse_reserved(element)
+    if isinstance(value, dict):
+        if not _RESERVED.isdisjoint(value):
+            raise DocumentError("a claim has a name that SD-JWT keeps for itself")
+        value = value.values()
+    for element in value:
+        if isinstance(element, dict | list | tuple):
+            _refuse_reserved(element)
 
 
 def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list[str]:
     size = padded_size(len(digests))
     # The slots with the smallest random keys are the real ones: every choice is as likely.
-    by_chance = sorted(range(size), key=lambda _: random(8))
+    keys = random(8 * size)
+    by_chance = sorted(range(size), key=lambda slot: keys[8 * slot : 8 * slot + 8])
     real = set(by_chance[: len(digests)])
     source = iter(digests)
     return [next(source) if slot in real else decoy(random) for slot in range(size)]
@@ -217,8 +219,11 @@ def _sign(header: Mapping[str, Any], payload: Mapping[str, Any], signer: Signer)
 
 
 def _json(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8")
+    return _write(value).encode("utf-8")
+
+
+# Made once: `json.dumps` with settings makes an encoder for each call.
+_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def _read(encoded: str, what: str) -> Any:
@@ -312,6 +317,20 @@ def read_unverified(text: str) -> Verified:
     return _fit(header, payload, document.disclosures)
 
 
+def read_own(document: SdJwt) -> Verified:
+    """What one's own signature stands for, of a document that was issued here and now."""
+    header, payload, _ = _open(document.issuer_signed)
+    return _fit(header, payload, document.disclosures)
+
+
+def read_clear(text: str) -> Mapping[str, Any]:
+    """The claims in clear alone, as ``read_unverified`` has them; its disclosures stay unread."""
+    _, payload, _ = _open(text.partition("~")[0])
+    payload.pop("_sd_alg", None)
+    clear: Mapping[str, Any] = _strip(payload)
+    return clear
+
+
 def _fit(
     header: Mapping[str, Any], payload: Mapping[str, Any], disclosures: Sequence[Disclosure]
 ) -> Verified:
@@ -351,10 +370,10 @@ class _Reading:
 
     def fill(self, claims: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         """An object with its disclosed members in place (RFC 9901 7.1, step 3)."""
-        if {"_sd_alg", "..."} & claims.keys():
+        if not _MISPLACED.isdisjoint(claims):
             raise DocumentError("a name that SD-JWT keeps for itself is where it may not be")
         filled = {
-            name: self._fill_value(name, value, depth)
+            name: self._fill_value(name, value, depth) if isinstance(value, dict | list) else value
             for name, value in claims.items()
             if name != "_sd"
         }
@@ -370,21 +389,24 @@ class _Reading:
 
     def _fill_value(self, name: str, value: Any, depth: int) -> Any:
         # Each disclosure is shallow, but one may lead to the next without end.
-        if depth > canonical.MAX_DEPTH:
+        if depth >= canonical.MAX_DEPTH:
             raise DocumentError("disclosures are nested too deeply")
-        match value:
-            case dict():
-                return self.fill(value, depth + 1)
-            case list():
-                return [e for element in value for e in self._fill_element(name, element, depth)]
-            case _:
-                return value
+        if isinstance(value, dict):
+            return self.fill(value, depth + 1)
+        if isinstance(value, list):
+            filled: list[Any] = []
+            for element in value:
+                if isinstance(element, dict) and element.keys() == _ELEMENT:
+                    filled += self._fill_element(name, element["..."], depth)
+                else:
+                    filled.append(self._fill_value(name, element, depth + 1))
+            return filled
+        return value
 
-    def _fill_element(self, name: str, element: Any, depth: int) -> list[Any]:
-        """The element, or what its digest stands for: one value, or none when it is withheld."""
-        if not (isinstance(element, dict) and element.keys() == {"..."}):
-            return [self._fill_value(name, element, depth + 1)]
-        (digest,) = _digests([element["..."]])
+    def _fill_element(self, name: str, digest: Any, depth: int) -> list[Any]:
+        """What an element's digest stands for: one value, or none when it is withheld."""
+        if not isinstance(digest, str):
+            raise DocumentError("digests are texts in an array")
         disclosure = self._take(digest)
         if disclosure is None:
             return []

@@ -547,3 +547,15 @@ def test_ones_own_document_is_read_without_its_key_by_the_same_rules():
     foreign = made(random=chance("other")).disclosures[0].encoded
     with pytest.raises(DocumentError, match="does not belong"):
         sd_jwt.read_unverified(document.compact() + foreign + "~")
+
+
+def test_a_document_just_issued_is_read_as_its_text_is():
+    document = made()
+    assert sd_jwt.read_own(document) == sd_jwt.read_unverified(document.compact())
+
+
+def test_claims_in_clear_are_read_without_the_disclosures():
+    document = made()
+    clear = sd_jwt.read_unverified(document.compact()).claims
+    assert sd_jwt.read_clear(document.compact()) == clear
+    assert sd_jwt.read_clear(document.issuer_signed) == clear
