@@ -45,7 +45,7 @@ def test_a_bundle_without_answers_and_receipts_reads_back():
         GOOD | {"receipts": [GOOD["receipts"][0] | {"nonce": "AA"}]},
         GOOD | {"keys": []},
     ],
-    ids=lambda m: ascii(m)[-60:],
+    ids=range(15),
 )
 def test_a_file_of_another_form_is_refused(members):
     with pytest.raises(BundleError):
