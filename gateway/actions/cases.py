@@ -77,8 +77,9 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     ``prev`` is not the current one's digest), Unconfirmed and SamePerson for its clearance.
     """
     document = _attest(ports, caller, submission.content)
+    act = partial(_submit, submission, document, sd_jwt.read_own(document))
     request = Request("case.submit", submission.by, key, submission.asked())
-    return write(ports, caller, request, partial(_submit, submission, document), _submitted_again)
+    return write(ports, caller, request, act, _submitted_again)
 
 
 def assess(
@@ -226,9 +227,10 @@ def organisation_uri(issuer: str, slug: str) -> str:
     return f"{issuer}/organisations/{slug}"
 
 
-def _submit(submission: Submission, document: sd_jwt.SdJwt, turn: Turn) -> Mapping[str, Any]:
+def _submit(
+    submission: Submission, document: sd_jwt.SdJwt, verified: Verified, turn: Turn
+) -> Mapping[str, Any]:
     content = submission.content
-    verified = sd_jwt.read_unverified(document.compact())
     version = CaseVersion(
         originator=turn.caller.organisation,
         case=UUID(content["case"]),

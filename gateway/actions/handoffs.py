@@ -146,10 +146,11 @@ def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
     found = _party_to(turn, handoff)
     if kind.move not in _ACCEPTANCES:
         return found
-    verified = sd_jwt.read_unverified(_version(turn, found).document)
-    if reply.conditions != conditions(verified.claims):
+    document = _version(turn, found).document
+    if reply.conditions != conditions(sd_jwt.read_clear(document)):
         raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
     if reply.groups is not None:
+        verified = sd_jwt.read_unverified(document)
         parts = elements(verified, _organisation(turn, found.originator))
         offered = {parts[digest].group for digest in found.permitted}
         if not reply.groups or not set(reply.groups) <= offered:

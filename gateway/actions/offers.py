@@ -79,7 +79,7 @@ class _Draft:
 
     inputs: _Inputs
     version: CaseVersion
-    urgency: str
+    verified: Verified
     permitted: tuple[str, ...]
     withheld: tuple[str, ...]
 
@@ -127,7 +127,7 @@ def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
     permitted, withheld = permit(turn.ports.policy, asked, inputs.originator, reader)
     if all(parts[digest].name in ROUTING for digest in permitted):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
-    return _Draft(inputs, version, verified.content["urgency"], permitted, withheld)
+    return _Draft(inputs, version, verified, permitted, withheld)
 
 
 def _selected(parts: Mapping[str, Element], wanted: Offer) -> dict[str, Element]:
@@ -191,7 +191,9 @@ def _offer(
 ) -> Mapping[str, Any]:
     found, version = find(turn, case)
     inputs = _inputs(turn, found, wanted)
-    verified = sd_jwt.read_unverified(version.document)
+    # The digest names the document: while it is the same, so is all that stands in it.
+    unchanged = version.digest == draft.version.digest
+    verified = draft.verified if unchanged else sd_jwt.read_unverified(version.document)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise Stale("the case, the registry or the recipient changed meanwhile: ask again")
@@ -207,7 +209,7 @@ def _offer(
         package=statement.package(draft.permitted),
         offer_digest=signed.digest,
         offered_at=turn.now,
-        due_at=due(draft.urgency, turn.now),
+        due_at=due(verified.content["urgency"], turn.now),
         until=wanted.until,
     )
     answer = Answer(
