@@ -116,7 +116,7 @@ def test_a_disclosure_is_told_by_kind_and_marking():
         {"marking": Marking("AMBER", frozenset({"H2", "H1"}))},
         {"marking": Marking("RED", frozenset({"H2"}))},
     ],
-    ids=str,
+    ids=["group", "category", "codes", "tlp"],
 )
 def test_disclosures_that_differ_are_not_named_alike(change):
     one, other = (disclosure_entity(e, ORIGINATOR) for e in (ELEMENT, replace(ELEMENT, **change)))
