@@ -44,8 +44,13 @@ _CASE_NAME = r"[A-Za-z0-9]+(-[A-Za-z0-9]+){3,}"
 _CASE_KEYS = frozenset({"principal", "action", "resource", "context", "rules", "entities"})
 
 _REMEMBERED = 2048
-"""Answers kept per worker. A handoff asks for the same few disclosures again and again; the key is
-the whole question, so no answer can be out of date."""
+"""Answers kept per worker. Cases differ in their ids and seldom in what policy sees of them; the
+key is the whole question as policy sees it, so no answer can be out of date."""
+
+_NAMELESS = frozenset({"Case", "Handoff", "Disclosure"})
+"""What policy knows by attributes alone: a question has one at most, and no policy names one."""
+
+_NAMED = rf"\b({'|'.join(sorted(_NAMELESS))})\s*::"
 
 _PARSED = 256
 """Sets of organisations kept parsed per worker, mostly the two parties of a handoff."""
@@ -206,8 +211,11 @@ def policy_folder() -> Path:
 
 
 def _spell(question: Question) -> _Asked:
-    """Name every entity once; TypeError for a value that policy does not know, ValueError when
-    two entities of one name differ."""
+    """Name every entity once, those that policy knows by attributes alone by no name.
+
+    TypeError for a value that policy does not know, ValueError when two entities of one name
+    differ.
+    """
     seen: dict[Uid, dict[str, Any]] = {}
     principal = _collect(question.principal, seen)
     resource = _collect(question.resource, seen)
@@ -228,7 +236,7 @@ def _spell(question: Question) -> _Asked:
 
 
 def _collect(entity: Entity, seen: dict[Uid, dict[str, Any]]) -> Uid:
-    uid = (entity.type, entity.id)
+    uid = (entity.type, "" if entity.type in _NAMELESS else entity.id)
     attributes = _attributes(entity.attributes, seen)
     if seen.setdefault(uid, attributes) != attributes:
         raise ValueError(f"two different entities are named {uid}")
@@ -328,6 +336,8 @@ def _unparsable(name: str, text: str) -> Iterator[str]:
         cedarpy.PolicySet.from_str(text)
     except ValueError as error:
         yield f"{name}: {error}"
+    for kind in re.findall(_NAMED, text, re.ASCII):
+        yield f"{name}: a policy judges a {kind} by its attributes and never names one"
 
 
 def _rule(effect: str, annotations: Mapping[str, str]) -> Rule:

@@ -254,6 +254,8 @@ def test_without_a_schema_that_declares_actions_nothing_starts(
         (written(condition='when { principal.status == "active" && 1 }'), "R2.open"),
         (written().replace("log.read", "log.wrote"), "R2.open"),
         (written().replace("principal is Organisation", "principal == ?principal"), "templates"),
+        (written(condition='when { Case::"a/1" == Case::"a/1" }'), "never names one"),
+        (written(condition='when { Handoff :: "1" in [] }'), "never names one"),
         ("// no policy\n", "there must be policies"),
     ],
 )
@@ -445,6 +447,15 @@ def test_a_remembered_answer_does_not_outlive_what_it_was_about() -> None:
     decision = POLICY.decide(Question(suspended, "case.read", case(suspended), {}))
     assert (decision.allowed, decision.rules) == (False, ("R2.inactive",))
     assert POLICY.decide(Question(HOTLINE, "case.read", OWN_CASE, {})).allowed
+
+
+def test_an_answer_depends_on_what_policy_sees_of_a_case_and_not_on_its_id() -> None:
+    policy = CedarPolicy.load(policy_folder())
+    for number in range(3):
+        own = replace(OWN_CASE, id=f"{HOTLINE.id}/{number}")
+        assert policy.decide(Question(HOTLINE, "case.read", own, {})).allowed
+        assert not policy.decide(Question(organisation("abroad"), "case.read", own, {})).allowed
+    assert policy._answer.cache_info().misses == 2
 
 
 def test_a_yes_and_a_one_are_not_the_same_question() -> None:
