@@ -7,7 +7,7 @@ from gateway.actions.cases import elements
 from gateway.actions.ports import Policy
 from gateway.domain.case import Element
 from gateway.domain.decision import Entity, Question, Value, disclosure_entity
-from gateway.domain.marking import marking_of, strictest
+from gateway.domain.marking import Marking, marking_of, strictest
 from gateway.domain.organisation import Organisation
 from gateway.evidence.sd_jwt import Placed, Verified
 
@@ -35,18 +35,20 @@ def permit(
         "purpose": frozenset(reader.purpose),
         "competence": reader.competence or "",
     }
-    answers: dict[Element, bool] = {}
-    for part in parts.values():
-        kind = replace(part, name="")
+    answers: dict[tuple[str, str, Marking], bool] = {}
+    permitted, withheld = [], set()
+    for digest, part in parts.items():
+        kind = (part.group, part.category, part.marking)
         if kind not in answers:
             question = Question(
-                reader.organisation, "case.disclose", disclosure_entity(kind, originator), context
+                reader.organisation, "case.disclose", disclosure_entity(part, originator), context
             )
             answers[kind] = policy.decide(question).allowed
-    allowed = {digest: answers[replace(part, name="")] for digest, part in parts.items()}
-    permitted = tuple(sorted(digest for digest, yes in allowed.items() if yes))
-    withheld = {parts[digest].group for digest, yes in allowed.items() if not yes}
-    return permitted, tuple(sorted(withheld))
+        if answers[kind]:
+            permitted.append(digest)
+        else:
+            withheld.add(part.group)
+    return tuple(sorted(permitted)), tuple(sorted(withheld))
 
 
 def as_marked_today(
