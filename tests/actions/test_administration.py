@@ -28,7 +28,8 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import approval, base64url, event
 from gateway.evidence.receipt import Receipt
-from gateway.pki import CertificateAuthority, CsrRefused, issue_client, make_issuing, make_root
+from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
+from gateway.pki.leaf import CsrRefused, issue_client
 from tests.founding import (
     ALICE,
     BENOIT,

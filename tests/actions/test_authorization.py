@@ -299,7 +299,9 @@ def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
     conditions = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["conditions"]
     asked = list(arguments(gateway, caller(HOTLINE), handoff))
     asked[-1] = replace(asked[-1], conditions=conditions if step == "accept" else None)
-    assert isinstance(gateway.refusal(action, *asked).refusal, NotFound)
+    refused = gateway.refusal(action, *asked)
+    assert isinstance(refused.refusal, NotFound)
+    assert not {"handoff", "case_digest"} & fields_of(refused.receipt).keys()
 
 
 def test_the_recipient_cannot_withdraw_for_the_originator(gateway):

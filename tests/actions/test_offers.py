@@ -187,10 +187,12 @@ def test_a_new_version_has_to_be_cleared_before_it_is_offered(gateway):
     assert isinstance(refused.refusal, WrongState)
 
 
-@pytest.mark.parametrize("hours", [-1, 0])
-def test_an_offer_ends_after_it_begins(gateway, hours):
+@pytest.mark.parametrize("seconds", [-1, 0])
+def test_an_offer_ends_after_it_begins(gateway, seconds):
     case = submitted(gateway)
-    until = gateway.clock() + timedelta(hours=hours)
+    now = gateway.clock()
+    gateway.ports = replace(gateway.ports, now=lambda: now)
+    until = now + timedelta(seconds=seconds)
     refused = gateway.refusal(offers.offer, *asking(gateway, case, until=until))
     assert isinstance(refused.refusal, WrongState)
 
