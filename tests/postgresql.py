@@ -21,8 +21,8 @@ class Unavailable(RuntimeError):
     """No PostgreSQL server can be started here."""
 
 
-def new_database(template: str = "template1") -> str:
-    """Make a database as a copy of another one; its SQLAlchemy URL.
+def new_database() -> str:
+    """Make an empty database; its SQLAlchemy URL.
 
     Skips the test when there is no server, or fails it in CI.
     """
@@ -34,7 +34,7 @@ def new_database(template: str = "template1") -> str:
         pytest.skip(str(error))
     name = f"casegate_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        connection.execute(f'CREATE DATABASE "{name}"')
     return server.replace("postgresql://", "postgresql+psycopg://").replace(
         "/postgres?", f"/{name}?"
     )

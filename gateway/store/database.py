@@ -26,6 +26,9 @@ POSTGRESQL_WRITERS = 8
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""
 
+# How long a server may take to answer a new connection: threads wait for it.
+CONNECT_SECONDS = 5
+
 # The key of the advisory lock on the registry: "casegate" in ASCII.
 REGISTRY_LOCK = int.from_bytes(b"casegate", "big")
 
@@ -190,10 +193,20 @@ class Postgresql:
 
     def _check(self) -> None:
         with self._writers.connect() as connection:
-            for name in ("fsync", "full_page_writes", "synchronous_commit"):
-                found = connection.scalar(_SETTING, {"name": name})
-                if found != "on":
-                    raise Unfit(f"PostgreSQL runs with {name} = {found}: commits may be lost")
+            require_durable(connection)
+
+
+def require_durable(connection: Connection) -> None:
+    """Require that what PostgreSQL says is committed is; SQLite's connections check themselves.
+
+    Raises Unfit.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        found = connection.scalar(_SETTING, {"name": name})
+        if found != "on":
+            raise Unfit(f"PostgreSQL runs with {name} = {found}: commits may be lost")
 
 
 _SETTING = text("SELECT current_setting(:name)")
@@ -265,7 +278,7 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
         pool_size=POSTGRESQL_WRITERS,
         max_overflow=-1,
         hide_parameters=True,
-        connect_args={"options": _options(settings)},
+        connect_args={"options": _options(settings), "connect_timeout": CONNECT_SECONDS},
     )
 
 

@@ -96,6 +96,17 @@ def test_who_waits_too_long_gives_up_and_blocks_nobody():
     line.leave()
 
 
+def test_a_place_handed_over_in_the_moment_of_giving_up_is_taken():
+    line = turnstile()
+    line.enter()
+    turn = line._take_or_queue()
+    line.leave()
+    line._give_up(turn)
+    line.leave()
+    line.enter()
+    line.leave()
+
+
 def test_as_many_go_in_as_there_are_places():
     line = turnstile(places=2, waiters=0)
     line.enter()

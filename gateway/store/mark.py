@@ -1,0 +1,127 @@
+"""The log's high-water mark in SQL: one row for each log, in a database of its own."""
+
+import os
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Executable,
+    LargeBinary,
+    MetaData,
+    Table,
+    bindparam,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from gateway.actions.ports import Head, Marked
+from gateway.domain.refusals import MarkUnreachable
+from gateway.store.columns import NUMBER, TEXT
+from gateway.store.database import Unfit, require_durable, writing_engine
+from gateway.store.lock import FileLock
+from gateway.store.transaction import Row, counted
+
+_metadata = MetaData()
+mark = Table(
+    "mark",
+    _metadata,
+    Column("origin", TEXT, primary_key=True),
+    Column("size", NUMBER, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", TEXT, nullable=False),
+)
+
+_READ = select(mark).where(mark.c.origin == bindparam("origin"))
+_FIRST = counted(insert(mark).on_conflict_do_nothing())
+_NEXT = (
+    update(mark)
+    .where(
+        mark.c.origin == bindparam("of_origin"),
+        mark.c.size == bindparam("seen_size"),
+        mark.c.root == bindparam("seen_root"),
+    )
+    .execution_options(preserve_rowcount=True)
+)
+
+
+class SqlMark:
+    """The Mark port. Each statement is a transaction of its own."""
+
+    def __init__(self, engine: Engine, origin: str, lock: FileLock | None) -> None:
+        """``lock`` is the file before which processes queue that move a mark in SQLite."""
+        self._engine = engine
+        self._origin = origin
+        self._lock = lock
+        self._moving = Lock()
+
+    def read(self) -> Marked | None:
+        """See the port."""
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(_READ, {"origin": self._origin}).first()
+        except DBAPIError as error:
+            raise MarkUnreachable("the log's high-water mark cannot be read") from error
+        return row and Marked(Head(row.size, row.root), row.note)
+
+    def advance(self, seen: Marked | None, to: Marked) -> bool:
+        """See the port."""
+        values = {**vars(to.head), "note": to.note}
+        if seen is None:
+            return self._move(_FIRST, {"origin": self._origin, **values})
+        known = {"seen_size": seen.head.size, "seen_root": seen.head.root}
+        return self._move(_NEXT, {"of_origin": self._origin, **known, **values})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def _move(self, statement: Executable, values: Row) -> bool:
+        with self._moving:
+            try:
+                if self._lock is not None:
+                    self._lock.acquire()  # SQLite's own waiting starves some (evidence.md L4)
+                with self._engine.connect() as connection:
+                    return connection.execute(statement, values).rowcount > 0
+            except (DBAPIError, OSError) as error:
+                raise MarkUnreachable("the log's high-water mark cannot be raised") from error
+            finally:
+                if self._lock is not None:
+                    self._lock.release()
+
+
+def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:
+    """Open the mark of the log ``origin`` in the database of a SQLAlchemy URL.
+
+    ``file`` is SQLite's, None with PostgreSQL; it is made, for its owner alone, where it is
+    missing: a mark that is not there is a frozen log, not an error. Raises Unfit.
+    """
+    lock = None
+    try:
+        if file is not None:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            lock = FileLock(file.with_name(file.name + ".lock"))
+        engine = _autocommit(writing_engine(url))
+        try:
+            with engine.connect() as connection:
+                require_durable(connection)
+                _metadata.create_all(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+    except (OSError, DBAPIError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error.strerror
+        raise Unfit(
+            f"the log's high-water mark cannot be opened ({reason}): see [mark] url"
+        ) from error
+    return SqlMark(engine, origin, lock)
+
+
+def _autocommit(engine: Engine) -> Engine:
+    """SQLite's driver commits each statement by itself, as its engine is made; psycopg's is told."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
