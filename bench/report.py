@@ -163,25 +163,27 @@ class Report:
         return [run.others for one in self.rounds for run in one.runs.values()]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON members, with every run's own figures."""
-        return {
-            "machine": dict(self.machine),
-            "database": self.database,
-            "connections": len(CONNECTIONS),
-            "handoffs_per_second": self.handoffs_per_second(),
-            "inserts_per_second": self.inserts_per_second(),
-            "targets": {
-                name: {
-                    "about": ABOUT[name],
-                    **asdict(summarise(self.runs(name))),
-                    "runs": [_run_json(run) for run in self.runs(name)],
-                }
-                for name in NAMES
-            },
-            "floors": [{**asdict(floor), "holds": floor.holds} for floor in self.floors()],
-            "checked": {name: asdict(checked) for name, checked in self.checked.items()},
-            "others_at_start": self.quiet,
-        }
+        """The report as JSON members, with every run's own figures; null where there is none."""
+        return _without_nan(
+            {
+                "machine": dict(self.machine),
+                "database": self.database,
+                "connections": len(CONNECTIONS),
+                "handoffs_per_second": self.handoffs_per_second(),
+                "inserts_per_second": self.inserts_per_second(),
+                "targets": {
+                    name: {
+                        "about": ABOUT[name],
+                        **asdict(summarise(self.runs(name))),
+                        "runs": [_run_json(run) for run in self.runs(name)],
+                    }
+                    for name in NAMES
+                },
+                "floors": [{**asdict(floor), "holds": floor.holds} for floor in self.floors()],
+                "checked": {name: asdict(checked) for name, checked in self.checked.items()},
+                "others_at_start": self.quiet,
+            }
+        )
 
     def to_text(self) -> str:
         """The report as a table and the sentences around it."""
@@ -265,3 +267,12 @@ def _run_json(run: Run) -> dict[str, Any]:
         "steal": run.steal,
         "failures": dict(run.failures),
     }
+
+
+def _without_nan(value: Any) -> Any:
+    """The same members with null for what could not be measured: JSON has no other word."""
+    if isinstance(value, dict):
+        return {name: _without_nan(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(element) for element in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
