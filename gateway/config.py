@@ -247,6 +247,18 @@ class Config:
             f"{_SQLITE}casegate.db",
         ),
     ] = dataclasses.field(repr=False)
+    mark_url: Annotated[
+        str,
+        Setting(
+            "mark",
+            "url",
+            _database,
+            "Where the log's high-water mark is kept: a database of its own, best on another\n"
+            "disk, and NEVER in the backup of the first: it tells an older copy from the newest.\n"
+            "Several nodes share one in PostgreSQL.",
+            f"{_SQLITE}mark.db",
+        ),
+    ] = dataclasses.field(repr=False)
     token_seconds: Annotated[
         int,
         Setting(
@@ -318,9 +330,12 @@ class Config:
     @property
     def database_file(self) -> Path | None:
         """The SQLite file, absolute; None with PostgreSQL."""
-        if not self.database_url.startswith(_SQLITE):
-            return None
-        return Path(self.database_url.removeprefix(_SQLITE))
+        return _sqlite_file(self.database_url)
+
+    @property
+    def mark_file(self) -> Path | None:
+        """The SQLite file of the high-water mark, absolute; None with PostgreSQL."""
+        return _sqlite_file(self.mark_url)
 
     @property
     def database_lock(self) -> Path | None:
@@ -337,6 +352,10 @@ class Config:
     def partners_names(self) -> tuple[str, ...]:
         """The host names and addresses for which the partners' listener has a certificate."""
         return _names(self.partners_url, self.partners_bind)
+
+
+def _sqlite_file(url: str) -> Path | None:
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
 def _names(url: str, bind: str) -> tuple[str, ...]:
@@ -380,7 +399,10 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     folder = path.absolute().parent
     if DATABASE_VARIABLE in environ:
         values["database_url"] = _checked(_database, environ[DATABASE_VARIABLE], DATABASE_VARIABLE)
-    values["database_url"] = _absolute(values["database_url"], folder)
+    for name in ("database_url", "mark_url"):
+        values[name] = _absolute(values[name], folder)
+    if values["mark_url"] == values["database_url"]:
+        raise ConfigError("[mark] url must name another database than [database] url")
     return Config(folder=folder, **values)
 
 

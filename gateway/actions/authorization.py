@@ -19,7 +19,9 @@ from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import (
     Busy,
     Forbidden,
+    Frozen,
     KeyReused,
+    MarkUnreachable,
     NoCompetence,
     NotFound,
     NothingToOffer,
@@ -342,7 +344,7 @@ def _refuse(ports: Ports, caller: Caller, request: Request, denial: _Denied) -> 
                 raise TooManyDenials("too many refused requests in this minute: wait, then mend")
             work.log.record(fact)
             (logged,) = work.commit()
-    except TooManyDenials:
+    except (TooManyDenials, Frozen, MarkUnreachable):
         raise
     except Busy as busy:
         raise Unrecorded("the refusal could not be recorded: retry in a moment") from busy

@@ -5,6 +5,7 @@ called outside the ``with`` block of its Work, and a Work belongs to one thread.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -112,6 +113,14 @@ class Logged:
     index: int
     proof: tuple[bytes, ...]
     head: Head
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The largest head that was ever signed, and the signed note that says so."""
+
+    head: Head
+    note: str
 
 
 @dataclass(frozen=True)
@@ -339,11 +348,36 @@ class Policy(Protocol):
         """Answer one question."""
 
 
+class Mark(Protocol):
+    """The log's high-water mark, kept apart from its database and outside its backups.
+
+    One for all processes and nodes of a gateway. Both raise MarkUnreachable.
+    """
+
+    def read(self) -> Marked | None:
+        """The mark; None before the first head was signed, or when it was lost."""
+
+    def advance(self, seen: Marked | None, to: Marked) -> bool:
+        """Put ``to`` in the place of ``seen``; durable when this returns True.
+
+        False, and nothing is changed, when the mark is not ``seen`` any more.
+        """
+
+
 class Notary(Protocol):
     """Signs the log's heads, and only heads that are committed (evidence.md L1)."""
 
     def sign(self, head: Head) -> str:
-        """The checkpoint of ``head`` as a signed note."""
+        """The checkpoint of ``head`` as a signed note.
+
+        Raises Frozen when the log would show two histories, MarkUnreachable when nobody can tell.
+        """
+
+    def stored(self) -> str:
+        """The note of the largest head ever signed: what a frozen log still shows.
+
+        Raises Frozen when there is none, MarkUnreachable.
+        """
 
 
 class Authority(Protocol):
@@ -366,7 +400,7 @@ class Ports:
 
     issuer: str
     gateway: str
-    begin: Callable[[Mode], Work]
+    begin: Callable[[Mode], AbstractContextManager[Work]]
     policy: Policy
     attester: Signer
     notary: Notary

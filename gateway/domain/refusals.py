@@ -92,3 +92,11 @@ class Busy(Refusal):
 
 class Unrecorded(Refusal):
     """The refusal could not be written to the log, so no answer may be given (fail closed)."""
+
+
+class Frozen(Refusal):
+    """The database is not the one whose log was signed last: nothing is written or signed."""
+
+
+class MarkUnreachable(Refusal):
+    """How far the log was signed cannot be looked up or recorded now, so nothing is signed."""

@@ -121,7 +121,7 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:
 
 
 def _autocommit(engine: Engine) -> Engine:
-    """SQLite's driver commits each statement by itself, as its engine is made; psycopg's is told."""
+    """Each statement its own transaction: so SQLite's engine is made, and psycopg's is told."""
     if engine.dialect.name == "sqlite":
         return engine
     return engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -287,6 +287,31 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=5,
         noted=True,
     ),
+    refusals.Frozen: Problem(
+        503,
+        "frozen",
+        "The log is frozen",
+        "The gateway's database does not continue the log that the gateway has signed: it is an "
+        "older copy, or was changed from outside. To go on would make a second history, so nothing "
+        "is written and nothing is signed. What needs no receipt can still be read, and the "
+        "newest checkpoint that was signed is still served.",
+        "Keep your receipts, and this request with its Idempotency-Key: send it again unchanged "
+        "when the operator says that the log goes on. If the log cannot go on, the operator tells "
+        "you its new name.",
+        retry_after=300,
+        noted=True,
+    ),
+    refusals.MarkUnreachable: Problem(
+        503,
+        "mark-unreachable",
+        "The gateway cannot check its log now",
+        "Before a receipt is signed the gateway records how far its log goes, in a place apart "
+        "from its database, and this place does not answer.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After: it is "
+        "done once, whether it was done already or not.",
+        retry_after=5,
+        noted=True,
+    ),
     NotAuthenticated: _TOKEN,
     TokenRefused: _TOKEN,
     PeerRefused: _TOKEN,

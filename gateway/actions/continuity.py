@@ -1,0 +1,114 @@
+"""Whether the database still continues what was signed: it does, or the log is FROZEN.
+
+The mark is the largest head that was ever signed. It is kept outside the database and its
+backups, so a database that was restored from an older copy, or was written to behind the
+gateway's back, does not fit it any more. Such a log is read and never written or signed again:
+every further signature would show a second history (evidence.md L2).
+
+The mark is always read before the head. Other processes move both all the time, the head first:
+read in this order, a mark that lies beyond the head is no race.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+
+from gateway.actions.ports import Head, Mark, Marked, Mode, Work
+from gateway.domain.refusals import Frozen
+from gateway.ledger import tiles
+
+CHECKED_EVERY = 60.0
+"""Seconds after which a writing process compares the whole beginning of the log again."""
+
+LOST = (
+    "the log's high-water mark is missing, so nobody can tell whether the database is the newest: "
+    "the operator has to bring the mark back, or to adopt the database"
+)
+
+
+class Continuity:
+    """Holds the database of one process against the mark."""
+
+    def __init__(
+        self,
+        mark: Mark,
+        begin: Callable[[Mode], AbstractContextManager[Work]],
+        seconds: Callable[[], float],
+    ) -> None:
+        """``begin`` is the store's own; ``seconds`` a clock that never goes back."""
+        self._mark = mark
+        self._begin = begin
+        self._seconds = seconds
+        self._checked: float | None = None
+
+    def begin(self, mode: Mode) -> AbstractContextManager[Work]:
+        """Begin a Work; one that may write is refused when the log is frozen.
+
+        Raises Frozen and MarkUnreachable, besides what the store raises.
+        """
+        return self._begin(mode) if mode is Mode.READ else self._begin_writing(mode)
+
+    def check(self) -> None:
+        """Compare the whole beginning of the log; raises Frozen, MarkUnreachable."""
+        self.require_beginnings(self._mark.read(), ())
+
+    def require_beginnings(self, seen: Marked | None, heads: Collection[Head]) -> None:
+        """Require that the mark, and all of ``heads``, are beginnings of the log as it is now."""
+        with self._begin(Mode.READ) as work:
+            _require_beginnings(work, seen, heads)
+
+    @contextmanager
+    def _begin_writing(self, mode: Mode) -> Iterator[Work]:
+        seen = self._mark.read()
+        with self._begin(mode) as work:
+            self._require_current(work, seen)
+            yield work
+
+    def _require_current(self, work: Work, seen: Marked | None) -> None:
+        """A look at the head for each write, and now and then at all that it stands on."""
+        now = self._seconds()
+        if self._checked is None or now >= self._checked + CHECKED_EVERY:
+            _require_beginnings(work, seen, ())
+            self._checked = now
+        else:
+            _require_reached(work.log.head(), _known(seen).head)
+
+
+def _known(seen: Marked | None) -> Marked:
+    if seen is None:
+        raise Frozen(LOST)
+    return seen
+
+
+def _require_reached(current: Head, signed: Head) -> None:
+    """Require that the log is as long as what was signed, and the same when it is no longer."""
+    if current.size < signed.size:
+        raise Frozen(
+            f"the database has {current.size} entries of the log, but {signed.size} were signed: "
+            "it is an older copy, and the operator has to bring the newer one back"
+        )
+    if current.size == signed.size and current.root != signed.root:
+        raise _forked(signed)
+
+
+def _require_beginnings(work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
+    current = work.log.head()
+    read = cache(work.log.tile)
+    for signed in {_known(seen).head, *heads}:
+        _require_reached(current, signed)
+        if signed != current and _root(read, signed.size) != signed.root:
+            raise _forked(signed)
+
+
+def _root(read: tiles.ReadTile, size: int) -> bytes:
+    try:
+        return tiles.root(read, size)
+    except tiles.MissingTile:
+        return b""  # no root of any tree: hashes that were signed are gone
+
+
+def _forked(signed: Head) -> Frozen:
+    return Frozen(
+        f"the first {signed.size} entries of the log are not those that were signed: the database "
+        "was written to without its gateway, and the operator has to find out how"
+    )

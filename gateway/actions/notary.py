@@ -1,0 +1,108 @@
+"""Signs the log's heads, so that no two signatures ever show two histories.
+
+A head leaves here signed only once it is the mark, or a beginning of the same log as the mark.
+The mark moves from one head to the next by compare-and-set, and only where the database's log has
+both: so even two gateways on two databases with one mark sign one history between them, and the
+other one freezes. A move of the mark is a durable write: threads that sign at once share one.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from threading import Lock
+
+from gateway.actions.continuity import LOST, Continuity
+from gateway.actions.ports import Head, Mark, Marked
+from gateway.domain.refusals import AlreadyExists, Frozen
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import NoteSigner
+
+
+class _Batch:
+    """Heads of several threads that wait for the mark together; the first in line works for all."""
+
+    def __init__(self) -> None:
+        self.heads: set[Head] = set()
+        self.settled = False
+        self._failure: Exception | None = None
+
+    def settle(self, work: Callable[[set[Head]], None]) -> None:
+        try:
+            work(self.heads)
+        except Exception as failure:  # each waiting thread raises it, see `require`
+            self._failure = failure
+        self.settled = True
+
+    def require(self) -> None:
+        if self._failure is not None:
+            raise copy(self._failure) from self._failure
+
+
+class LogNotary:
+    """The Notary port: one Ed25519 key for one origin, and the mark that goes before it."""
+
+    def __init__(self, signer: NoteSigner, mark: Mark, continuity: Continuity) -> None:
+        """``signer`` bears the log's origin as its name; ``continuity`` is of the same mark."""
+        self._signer = signer
+        self._mark = mark
+        self._continuity = continuity
+        self._gathering = _Batch()
+        self._gathers = Lock()
+        self._turn = Lock()
+        # The last mark that was found in the log of this process's database.
+        self._joined: Head | None = None
+
+    def sign(self, head: Head) -> str:
+        """See the port. Signing a head twice gives the same bytes."""
+        with self._gathers:
+            batch = self._gathering
+            batch.heads.add(head)
+        with self._turn:
+            if not batch.settled:
+                with self._gathers:
+                    self._gathering = _Batch()  # who comes from now on waits for the next turn
+                batch.settle(self._pass)
+        batch.require()
+        return self._note(head)
+
+    def stored(self) -> str:
+        """See the port."""
+        marked = self._mark.read()
+        if marked is None:
+            raise Frozen(LOST)
+        return marked.note
+
+    def adopt(self, head: Head) -> None:
+        """Make a first mark: of a new log, or where the operator answers for a lost one.
+
+        Raises AlreadyExists when there is a mark: nobody lowers it.
+        """
+        if not self._mark.advance(None, self._marked(head)):
+            raise AlreadyExists("the log has a high-water mark, and nobody may set it back")
+
+    def _pass(self, heads: set[Head]) -> None:
+        """Return once all heads are beginnings of one log with the mark, and none lies beyond."""
+        largest = max(heads, key=lambda head: head.size)
+        while True:
+            seen = self._mark.read()
+            if seen is None:
+                raise Frozen(LOST)
+            self._require_one_log(seen, heads - {seen.head}, largest)
+            if largest.size <= seen.head.size:
+                return
+            if self._mark.advance(seen, self._marked(largest)):
+                self._joined = largest
+                return
+            # Another process moved the mark meanwhile, often beyond our heads.
+
+    def _require_one_log(self, seen: Marked, heads: set[Head], largest: Head) -> None:
+        grown = seen.head == self._joined and largest.size > seen.head.size
+        if heads <= ({largest} if grown else set()):
+            return  # the mark itself, or what this database's log became after the mark
+        self._continuity.require_beginnings(seen, heads)
+        self._joined = seen.head
+
+    def _marked(self, head: Head) -> Marked:
+        return Marked(head, self._note(head))
+
+    def _note(self, head: Head) -> str:
+        return sign_checkpoint(Checkpoint(self._signer.name, head.size, head.root), self._signer)
