@@ -21,13 +21,15 @@ import psycopg
 from flask import Flask, Response, request
 
 from bench.workload import CASE_BYTES, ORIGINATOR
-from gateway import maintenance, serving, wiring
+from gateway import maintenance, wiring
 from gateway.actions.ports import CaseVersion, Mode
 from gateway.config import Config
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import Fact, Operation, Party, Result
 from gateway.evidence import base64url
-from gateway.serving import Listener, TlsFiles
+from gateway.serving import listener
+from gateway.serving.contexts import TlsFiles
+from gateway.serving.listener import Listener
 
 ANSWER, FLASK, LIMIT = "answer", "flask", "limit"
 
@@ -173,7 +175,7 @@ def serve(kind: str, operator: Path, port: int, limit: Path | None) -> NoReturn:
         for gateway in opened:
             gateway.close()
 
-    serving.serve(make, _listener(wiring.load_config(operator), port, let_go))
+    listener.serve(make, _listener(wiring.load_config(operator), port, let_go))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from pathlib import Path
 from bench import machine
 from bench.baselines import ANSWER, FLASK, LIMIT
 from bench.members import Addresses, admit_members, make_folder
-from gateway import serving, wiring
+from gateway import wiring
+from gateway.serving.knock import listener_answers
+from gateway.serving.openssl import listener_environ
 
 GATEWAY = "gateway"
 NAMES = (ANSWER, FLASK, LIMIT, GATEWAY)
@@ -87,11 +89,11 @@ def started(site: Site) -> Iterator[list[Target]]:
 @contextlib.contextmanager
 def _baseline(kind: str, site: Site) -> Iterator[Target]:
     (port,) = free_ports(1)
-    environ = serving.listener_environ(os.environ, site.folder / "openssl.cnf")
+    environ = listener_environ(os.environ, site.folder / "openssl.cnf")
     command = ["-m", "bench.baselines", kind, str(site.operator), str(port), str(site.limit)]
     with _process(command, environ, site.folder / f"{kind}.log") as process:
         root = site.clients / "root.pem"
-        _wait(kind, process, site, lambda: serving.listener_answers((HOST, port), HOST, root))
+        _wait(kind, process, site, lambda: listener_answers((HOST, port), HOST, root))
         yield Target(kind, port, _workers(kind, process.pid))
 
 

@@ -8,15 +8,11 @@ from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
-from gateway.pki import (
-    CHAIN_FILE,
-    CRL_FILE,
-    CertificateRefused,
-    ClientGate,
-    HeaderRefused,
-    PeerSource,
-)
-from gateway.serving import Listener, TlsFiles
+from gateway.pki.peer import CertificateRefused, ClientGate
+from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.pki.source import HeaderRefused, PeerSource
+from gateway.serving.contexts import TlsFiles
+from gateway.serving.listener import Listener
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.gate import Gate
 from gateway.web.security_log import SecurityLog

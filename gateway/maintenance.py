@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gateway import pki
 from gateway.actions.administration import serve_signing
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.config import Config
-from gateway.pki import CertificateAuthority
+from gateway.pki.authority import CertificateAuthority
+from gateway.pki.leaf import renew_server
+from gateway.pki.publication import alarms, publish_crls
+from gateway.pki.revocation import Revoked, make_crl
 from gateway.wiring import Gateway, IssuingAuthority
 
 LOCK_FILE = "maintain.lock"
@@ -44,8 +46,8 @@ def holding(config: Config) -> Iterator[None]:
 
 def renew_certificates(config: Config, authority: CertificateAuthority, now: datetime) -> None:
     """Renew the listeners' certificates that end within ten days, or name other hosts."""
-    pki.renew_server(config.server / PUBLIC_CERTIFICATE, authority, config.public_names, now)
-    pki.renew_server(config.server / PARTNERS_CERTIFICATE, authority, config.partners_names, now)
+    renew_server(config.server / PUBLIC_CERTIFICATE, authority, config.public_names, now)
+    renew_server(config.server / PARTNERS_CERTIFICATE, authority, config.partners_names, now)
 
 
 @dataclass
@@ -65,13 +67,13 @@ class Maintenance:
 
     def alarms(self) -> list[str]:
         """What the operator has to act on."""
-        return pki.alarms(self.gateway.config.published, self.gateway.ports.now())
+        return alarms(self.gateway.config.published, self.gateway.ports.now())
 
     def _publish(self, now: datetime) -> None:
         """Publish the lists each hour, and at once when a certificate was revoked."""
         with self.gateway.ports.begin(Mode.READ) as work:
             revoked = [
-                pki.Revoked(certificate.serial, certificate.revoked_at)
+                Revoked(certificate.serial, certificate.revoked_at)
                 for certificate in work.organisations.revoked(now)
                 if certificate.revoked_at is not None
             ]
@@ -81,9 +83,7 @@ class Maintenance:
             return
         config, authorities = self.gateway.config, self.authority.authorities
         renew_certificates(config, authorities[0], now)
-        pki.publish_crls(
-            config.published, {a.id: pki.make_crl(a, revoked, now) for a in authorities}
-        )
+        publish_crls(config.published, {a.id: make_crl(a, revoked, now) for a in authorities})
         self._published, self._listed = now, listed
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils import compat
 
 from gateway import config as config_file
-from gateway import keys, pki
+from gateway import keys
 from gateway.actions.ports import Head, LegalDay, Ports
 from gateway.cedar import CedarPolicy, policy_folder
 from gateway.config import Config
@@ -21,6 +21,8 @@ from gateway.evidence import base64url
 from gateway.keys import KeySet, Purpose
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
+from gateway.pki.authority import load_issuing
+from gateway.pki.leaf import CsrRefused, issue_client
 from gateway.store.work import Store, open_store
 
 CONFIG_FILE = "casegate.toml"
@@ -132,7 +134,7 @@ class IssuingAuthority:
 
     def __init__(self, config: Config) -> None:
         """Read the issuing key; only maintenance and the operator's own hand come here."""
-        self.authorities = pki.load_issuing(config.issuing, keys.read_private)
+        self.authorities = load_issuing(config.issuing, keys.read_private)
         self._config = config
 
     def issue(
@@ -141,7 +143,7 @@ class IssuingAuthority:
         """Make a client certificate; ValueError when the request is bad."""
         newest = self.authorities[0]
         try:
-            made = pki.issue_client(
+            made = issue_client(
                 newest,
                 csr.encode(),
                 gateway=self._config.name,
@@ -150,7 +152,7 @@ class IssuingAuthority:
                 crl_url=f"{self._config.issuer}/crl/{newest.id}.crl",
                 now=at,
             )
-        except pki.CsrRefused as error:
+        except CsrRefused as error:
             raise ValueError(str(error)) from error
         pem = made.public_bytes(serialization.Encoding.PEM) + newest.certificate_pem()
         der = made.public_bytes(serialization.Encoding.DER)

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.serving import Listener, TlsFiles, serve
+from gateway.serving.contexts import TlsFiles
+from gateway.serving.listener import Listener, serve
 
 LARGE = bytes(1 << 20) * 16  # more than the kernel buffers for a client that does not read
 

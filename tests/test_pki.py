@@ -24,35 +24,28 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pki import (
-    CRL_LIFE,
-    LEAF_LIFE,
+from gateway.pki.authority import (
     AuthorityError,
     CertificateAuthority,
-    CertificateRefused,
-    ClientGate,
-    CsrRefused,
-    HeaderRefused,
-    Peer,
-    PeerSource,
-    Revoked,
-    alarms,
     authority_id,
-    check_client,
-    issue_client,
     load_authority,
     load_issuing,
-    make_crl,
     make_issuing,
     make_root,
+)
+from gateway.pki.files import replace_file
+from gateway.pki.leaf import (
+    LEAF_LIFE,
+    CsrRefused,
+    issue_client,
     make_server,
-    parse_client_cert,
-    publish_chain,
-    publish_crls,
     renew_server,
-    replace_file,
     san_uri,
 )
+from gateway.pki.peer import CertificateRefused, ClientGate, Peer, check_client
+from gateway.pki.publication import alarms, publish_chain, publish_crls
+from gateway.pki.revocation import CRL_LIFE, Revoked, make_crl
+from gateway.pki.source import HeaderRefused, PeerSource, parse_client_cert
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from gateway import pki
 from gateway.evidence import base64url
+from gateway.pki.source import parse_client_cert
 
 FOLDER = Path(__file__).parent / "vectors" / "rfc-auth-examples"
 VECTORS = json.loads((FOLDER / "vectors.json").read_text("utf-8"))
@@ -35,7 +35,7 @@ def test_the_published_certificate_has_the_published_thumbprint():
 def test_the_published_client_cert_field_gives_the_published_certificate():
     vector = VECTORS["rfc9440_client_cert"]
     name, _, value = vector["header"].partition(": ")
-    der = pki.parse_client_cert(value)
+    der = parse_client_cert(value)
     certificate = x509.load_der_x509_certificate(der)
     assert name == "Client-Cert"
     assert thumbprint(der) == vector["x5t#S256"]
@@ -82,7 +82,7 @@ def request_of_b3() -> dict[str, str]:
         "@query": "?param=Value&Pet=dog",
         "@method": "POST",
         "@authority": "service.internal.example",
-        "client-cert": serialize_bytes(pki.parse_client_cert(client_cert)),
+        "client-cert": serialize_bytes(parse_client_cert(client_cert)),
     }
 
 

@@ -25,25 +25,24 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway import pki
-from gateway.serving import (
-    DeadlineSocket,
-    DeadlineStream,
-    JunkFilter,
-    Listener,
-    TlsContexts,
-    TlsFiles,
-    listener_answers,
-    listener_environ,
-    openssl_conf,
-)
+from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
+from gateway.pki.files import replace_file
+from gateway.pki.leaf import issue_client, make_server, renew_server
+from gateway.pki.publication import publish_chain, publish_crls
+from gateway.pki.revocation import Revoked, make_crl
+from gateway.serving.contexts import TlsContexts, TlsFiles
+from gateway.serving.junk import JunkFilter
+from gateway.serving.knock import listener_answers
+from gateway.serving.listener import Listener
+from gateway.serving.openssl import listener_environ, openssl_conf
+from gateway.serving.sockets import DeadlineSocket, DeadlineStream
 
 PROGRAM = Path(__file__).with_name("serving_program.py")
 TOP = PROGRAM.parent.parent
 NOW = datetime.now(UTC)  # noqa: TID251 - real TLS is judged by the real clock
 BEFORE = NOW - timedelta(days=60)
-ROOT = pki.make_root("demo", BEFORE)
-ISSUING = pki.make_issuing("demo", ROOT, BEFORE)
+ROOT = make_root("demo", BEFORE)
+ISSUING = make_issuing("demo", ROOT, BEFORE)
 DEADLINE = 0.5
 THREADS = 2
 journey = pytest.mark.journey
@@ -55,14 +54,14 @@ journey = pytest.mark.journey
 def client_pem(
     folder: Path,
     name: str,
-    authority: pki.CertificateAuthority = ISSUING,
+    authority: CertificateAuthority = ISSUING,
     now: datetime = NOW,
 ) -> tuple[Path, x509.Certificate]:
     """A new key with a client certificate, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
-    issued = pki.issue_client(
+    issued = issue_client(
         authority,
         csr.public_bytes(serialization.Encoding.PEM),
         gateway="demo",
@@ -82,14 +81,14 @@ def client_pem(
 
 
 def revoke(folder: Path, *serials: int) -> None:
-    revoked = [pki.Revoked(serial, NOW) for serial in serials]
-    pki.publish_crls(folder, {ISSUING.id: pki.make_crl(ISSUING, revoked, NOW)})
+    revoked = [Revoked(serial, NOW) for serial in serials]
+    publish_crls(folder, {ISSUING.id: make_crl(ISSUING, revoked, NOW)})
 
 
 def make_folder(folder: Path) -> Path:
-    pki.publish_chain(folder, ROOT.certificate, [ISSUING.certificate])
+    publish_chain(folder, ROOT.certificate, [ISSUING.certificate])
     revoke(folder)
-    pki.renew_server(folder / "server.pem", ISSUING, ["gateway.example", "127.0.0.1"], NOW)
+    renew_server(folder / "server.pem", ISSUING, ["gateway.example", "127.0.0.1"], NOW)
     return folder
 
 
@@ -243,7 +242,7 @@ def test_a_client_without_a_certificate_is_refused(partners: Server) -> None:
 
 @journey
 def test_a_certificate_of_another_authority_is_refused(partners: Server) -> None:
-    foreign = pki.make_issuing("demo", pki.make_root("demo", BEFORE), BEFORE)
+    foreign = make_issuing("demo", make_root("demo", BEFORE), BEFORE)
     assert partners.refuses(client_pem(partners.folder, "foreign", foreign)[0])
 
 
@@ -257,7 +256,7 @@ def test_a_certificate_that_has_ended_is_refused(partners: Server) -> None:
 @journey
 def test_a_server_certificate_of_our_own_authority_is_refused(partners: Server) -> None:
     served = partners.folder / "as-client.pem"
-    served.write_bytes(pki.make_server(ISSUING, ["partner.example"], NOW))
+    served.write_bytes(make_server(ISSUING, ["partner.example"], NOW))
     assert partners.refuses(served)
 
 
@@ -275,7 +274,7 @@ def test_a_broken_revocation_list_leaves_the_former_in_force(partners: Server) -
     pem, certificate = client_pem(partners.folder, "still-revoked")
     revoke(partners.folder, certificate.serial_number)
     assert partners.refuses(pem)
-    pki.replace_file(partners.folder / "crl.pem", b"broken")
+    replace_file(partners.folder / "crl.pem", b"broken")
     try:
         assert partners.refuses(pem)
         assert not partners.refuses(partners.pem)
@@ -293,8 +292,8 @@ def test_a_renewed_server_certificate_is_shown_at_the_next_handshake(partners: S
             return x509.load_der_x509_certificate(der).serial_number
 
     before = shown()
-    pem = pki.make_server(ISSUING, ["gateway.example", "127.0.0.1"], NOW)
-    pki.replace_file(partners.folder / "server.pem", pem, mode=0o600)
+    pem = make_server(ISSUING, ["gateway.example", "127.0.0.1"], NOW)
+    replace_file(partners.folder / "server.pem", pem, mode=0o600)
     assert shown() != before
 
 
@@ -317,7 +316,7 @@ def test_no_session_can_be_resumed(partners: Server) -> None:
 KNOCK = """
 import sys
 from pathlib import Path
-from gateway.serving import listener_answers
+from gateway.serving.knock import listener_answers
 address = ("127.0.0.1", int(sys.argv[1]))
 sys.exit(0 if listener_answers(address, "gateway.example", Path(sys.argv[2])) else 1)
 """
@@ -555,7 +554,7 @@ def test_a_listener_ends_when_its_supervisor_was_killed(tmp_path: Path) -> None:
     make_folder(tmp_path)
     port = free_port()
     text = (
-        "import sys\nfrom gateway.serving import *\n"
+        "import os, sys\nfrom gateway.serving.supervisor import ProcessSpec, Supervisor\n"
         "Supervisor([ProcessSpec('test', sys.argv[1:])], os.environ).run()\n"
     )
     settings = json.dumps({"partners": True, "workers": 1, "threads": 1, "drain": 1})
@@ -581,7 +580,7 @@ def test_a_listener_answers_only_for_its_own_name_and_root(partners: Server) -> 
     assert not listener_answers(address, "other.example", chain)
     assert not listener_answers(("127.0.0.1", free_port()), "gateway.example", chain)
     foreign = partners.folder / "foreign"
-    pki.publish_chain(foreign, pki.make_root("demo", BEFORE).certificate, [])
+    publish_chain(foreign, make_root("demo", BEFORE).certificate, [])
     assert not listener_answers(address, "gateway.example", foreign / "ca-chain.pem")
 
 
@@ -631,12 +630,12 @@ def test_a_broken_or_missing_file_raises_one_alarm_and_changes_nothing(
     contexts = TlsContexts(files(make_folder(tmp_path)), DEADLINE, alarms.append)
     first = contexts.current()
     good = (tmp_path / name).read_bytes()
-    pki.replace_file(tmp_path / name, b"broken")
+    replace_file(tmp_path / name, b"broken")
     if not broken:
         (tmp_path / name).unlink()
     assert [contexts.current() for _ in range(3)] == [first] * 3
     assert len(alarms) == 1
-    pki.replace_file(tmp_path / name, good)
+    replace_file(tmp_path / name, good)
     assert contexts.current() is not first
     assert len(alarms) == 1
 
@@ -722,7 +721,7 @@ def test_errors_are_always_written() -> None:
 SUPERVISE = """
 import json, os, sys
 from pathlib import Path
-from gateway.serving import ProcessSpec, Supervisor
+from gateway.serving.supervisor import ProcessSpec, Supervisor
 specs = [
     ProcessSpec(
         name,

@@ -10,11 +10,14 @@ from pathlib import Path
 import click
 
 from gateway import config as config_file
-from gateway import keys, maintenance, pki, wiring
+from gateway import keys, maintenance, wiring
 from gateway.actions import administration
 from gateway.config import Config
 from gateway.domain.organisation import SLUG, Person
 from gateway.keys import Purpose
+from gateway.pki.authority import make_issuing, make_root
+from gateway.pki.files import replace_file
+from gateway.pki.publication import publish_chain
 from gateway.store import migrations
 
 README = """\
@@ -124,14 +127,14 @@ def _make_keys(config: Config) -> None:
 
 
 def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
-    root = pki.make_root(config.name, now)
-    issuing = pki.make_issuing(config.name, root, now)
+    root = make_root(config.name, now)
+    issuing = make_issuing(config.name, root, now)
     keys.write_private(config.offline / "root.key", root.key_pem(passphrase))
-    pki.replace_file(config.offline / "root.pem", root.certificate_pem())
+    replace_file(config.offline / "root.pem", root.certificate_pem())
     keys.write_private(config.issuing / f"{issuing.id}.key", issuing.key_pem())
-    pki.replace_file(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
-    pki.publish_chain(config.published, root.certificate, [issuing.certificate])
-    pki.replace_file(config.published / "root.pem", root.certificate_pem())
+    replace_file(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
+    publish_chain(config.published, root.certificate, [issuing.certificate])
+    replace_file(config.published / "root.pem", root.certificate_pem())
 
 
 def _make_person(config: Config, person: str, name: str) -> Person:

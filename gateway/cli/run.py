@@ -13,10 +13,13 @@ from typing import Any, NoReturn
 
 import click
 
-from gateway import maintenance, serving, wiring
+from gateway import maintenance, wiring
 from gateway.config import Config, ConfigError, host_and_port
 from gateway.keys import KeyFileError
-from gateway.serving import ProcessSpec, Supervisor
+from gateway.serving.knock import listener_answers
+from gateway.serving.listener import serve
+from gateway.serving.openssl import listener_environ
+from gateway.serving.supervisor import ProcessSpec, Supervisor, end_with_supervisor
 
 PARTS = ("public", "partners", "deliver", "maintain")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
@@ -62,7 +65,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 def _supervise(config: Config) -> int:
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
-    environ = serving.listener_environ(os.environ, config.server / "openssl.cnf")
+    environ = listener_environ(os.environ, config.server / "openssl.cnf")
     first = subprocess.run([*command, "maintain", "--once"], env=environ, check=False)  # noqa: S603 - our own command
     if first.returncode != 0:
         click.echo("the gateway cannot start: see above", err=True)
@@ -85,7 +88,7 @@ def _answers(config: Config, part: str) -> bool:
     )
     if bind.startswith("unix:"):
         return Path(bind.removeprefix("unix:")).is_socket()
-    return serving.listener_answers(host_and_port(bind), names[0], config.published / "root.pem")
+    return listener_answers(host_and_port(bind), names[0], config.published / "root.pem")
 
 
 def _listen(config: Config, part: str) -> NoReturn:
@@ -102,7 +105,7 @@ def _listen(config: Config, part: str) -> NoReturn:
         for gateway in opened:
             gateway.close()
 
-    serving.serve(make, apps.listener(apps.Part(part), config, let_go))
+    serve(make, apps.listener(apps.Part(part), config, let_go))
 
 
 def _maintain(config: Config, *, once: bool) -> None:
@@ -124,7 +127,7 @@ def _deliver(pause: Callable[[float], bool]) -> None:
 
 def _until_stopped(work: Callable[[Callable[[float], bool]], None]) -> None:
     """Run a loop that asks, by a pause of seconds, whether it was told to stop."""
-    serving.end_with_supervisor()
+    end_with_supervisor()
     stopped = threading.Event()
 
     def stop(_signum: int, _frame: FrameType | None) -> None:

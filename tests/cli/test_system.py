@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway import pki
 from gateway.cli import main, system
 from gateway.client import Unavailable
 from gateway.client.line import PAUSES
+from gateway.pki.leaf import issue_client
 from tests.cli.desks import Desks
 from tests.client.conftest import authorities, real_now
 from tests.client.desk import Desk, cut, lose_answer, passing
@@ -46,7 +46,7 @@ def test_a_request_has_a_key_of_its_own_that_stays(tmp_path: Path) -> None:
 
 def test_the_operator_can_issue_a_certificate_for_the_request(tmp_path: Path) -> None:
     request(str(tmp_path / "desk"), *IDS)
-    issued = pki.issue_client(
+    issued = issue_client(
         authorities().issuing,
         (tmp_path / "desk" / "request.csr").read_bytes(),
         gateway="example",

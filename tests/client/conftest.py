@@ -10,22 +10,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway import pki
+from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
+from gateway.pki.leaf import issue_client
 
 
 @dataclass(frozen=True)
 class Authorities:
     """A root and the issuing authority below it."""
 
-    root: pki.CertificateAuthority
-    issuing: pki.CertificateAuthority
+    root: CertificateAuthority
+    issuing: CertificateAuthority
 
     def client(self) -> tuple[bytes, bytes]:
         """A client's private key and its certificate with the issuing one, both PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
         signed = csr.sign(key, hashes.SHA256())
-        certificate = pki.issue_client(
+        certificate = issue_client(
             self.issuing,
             signed.public_bytes(serialization.Encoding.PEM),
             gateway="example",
@@ -51,8 +52,8 @@ def real_now() -> datetime:
 @cache
 def authorities(name: str = "example") -> Authorities:
     """One set of authorities for each name."""
-    root = pki.make_root(name, real_now())
-    return Authorities(root, pki.make_issuing(name, root, real_now()))
+    root = make_root(name, real_now())
+    return Authorities(root, make_issuing(name, root, real_now()))
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import pki
 from gateway.client import Connection, Gateway, NotTrusted, Unavailable
 from gateway.client.connection import render
 from gateway.keys import jwk_set
+from gateway.pki.leaf import make_server
 from tests.client.conftest import Authorities, authorities, real_now
 from tests.founding import Ids, key_of, note_signer
 
@@ -69,7 +69,7 @@ def serving(
     server = _Server(("127.0.0.1", 0), _Greeter)
     if tls:
         file = folder / "server.pem"
-        file.write_bytes(pki.make_server(by.issuing, [name], real_now()))
+        file.write_bytes(make_server(by.issuing, [name], real_now()))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.maximum_version = newest
         context.load_cert_chain(file)

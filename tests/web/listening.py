@@ -22,11 +22,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from gateway import pki
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
+from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
+from gateway.pki.leaf import issue_client
+from gateway.pki.peer import CertificateRefused, ClientGate
+from gateway.pki.publication import CHAIN_FILE, publish_chain, publish_crls
+from gateway.pki.revocation import make_crl
+from gateway.pki.source import HeaderRefused
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.gate import Gate
 from gateway.web.security_log import SecurityLog
@@ -40,23 +45,23 @@ MADE = START - timedelta(days=1)
 
 
 @cache
-def root() -> pki.CertificateAuthority:
+def root() -> CertificateAuthority:
     """One root for all tests."""
-    return pki.make_root(SHORT_NAME, MADE)
+    return make_root(SHORT_NAME, MADE)
 
 
 @cache
-def issuing() -> pki.CertificateAuthority:
+def issuing() -> CertificateAuthority:
     """One issuing authority below it."""
-    return pki.make_issuing(SHORT_NAME, root(), MADE)
+    return make_issuing(SHORT_NAME, root(), MADE)
 
 
 @cache
 def published() -> Path:
     """The folder that the public listener serves files from."""
     folder = Path(tempfile.mkdtemp(prefix="casegate-published-"))
-    pki.publish_chain(folder, root().certificate, [issuing().certificate])
-    pki.publish_crls(folder, {issuing().id: pki.make_crl(issuing(), (), MADE)})
+    publish_chain(folder, root().certificate, [issuing().certificate])
+    publish_crls(folder, {issuing().id: make_crl(issuing(), (), MADE)})
     return folder
 
 
@@ -69,13 +74,13 @@ def csr() -> bytes:
 
 
 def certificate_by(
-    authority: pki.CertificateAuthority,
+    authority: CertificateAuthority,
     organisation: str = HOTLINE,
     system: str = DESK,
     copy: int = 0,
 ) -> x509.Certificate:
     """A client certificate by any authority; ``copy`` tells several of one system apart."""
-    return pki.issue_client(
+    return issue_client(
         authority,
         csr(),
         gateway=SHORT_NAME,
@@ -238,9 +243,9 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "event_keys": jwk_set([event_key()]),
         "log_key": str(gateway.notary.signer.key),
         "peer_der": lambda environ: environ.get(DER),
-        "header_refused": pki.HeaderRefused,
-        "check_peer": pki.ClientGate(published() / pki.CHAIN_FILE).check,
-        "certificate_refused": pki.CertificateRefused,
+        "header_refused": HeaderRefused,
+        "check_peer": ClientGate(published() / CHAIN_FILE).check,
+        "certificate_refused": CertificateRefused,
         "published": published(),
         "log": SecurityLog(stream, gateway.ports.now),
     }

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway import pki
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Status
 from gateway.evidence import base64url
+from gateway.pki.peer import CertificateRefused
 from gateway.web import caller
 from tests.founding import HOTLINE, OFMIN
 from tests.web.listening import (
@@ -76,6 +76,13 @@ def test_rs1_a_malformed_token_is_an_invalid_token(hotline, sent):
     assert_invalid_token(answer)
 
 
+def test_rs1_a_good_token_with_anything_behind_it_is_refused(hotline):
+    good = hotline.token()
+    for more in (" x", f",Bearer {good}", "!", "\t"):
+        sent = {"Authorization": f"Bearer {good}{more}x"}
+        assert_invalid_token(hotline.send("GET", "/whoami", headers=sent))
+
+
 def test_rs1_a_token_that_has_ended_is_refused(gateway, hotline):
     assert hotline.get("/whoami").status_code == 200
     gateway.gateway.clock.advance(timedelta(seconds=301))
@@ -111,7 +118,7 @@ def test_rs2_a_certificate_without_our_chain_is_refused_whatever_the_token(gatew
 
 
 def refuse_all(der, now):
-    raise pki.CertificateRefused("not today")
+    raise CertificateRefused("not today")
 
 
 # --- RS3: no credentials, too few scopes ---

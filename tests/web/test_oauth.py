@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 
-from gateway import pki
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import SCOPES, Status
 from gateway.evidence import base64url
+from gateway.pki.authority import make_issuing, make_root
+from gateway.pki.source import PeerSource
 from tests.founding import ABROAD, DESK, HOTLINE, ISSUER, OFMIN, SHORT_NAME
 from tests.web.listening import (
     MADE,
@@ -162,8 +163,8 @@ def test_c2_a_revoked_certificate_is_refused(gateway, hotline):
 
 
 def test_c2_a_certificate_that_no_chain_leads_to_our_root_is_refused(gateway):
-    root = pki.make_root(SHORT_NAME, MADE)
-    other = certificate_by(pki.make_issuing(SHORT_NAME, root, MADE))
+    root = make_root(SHORT_NAME, MADE)
+    other = certificate_by(make_issuing(SHORT_NAME, root, MADE))
     gateway.register(other, HOTLINE)
     assert_invalid_client(Partner(gateway, HOTLINE, other).ask_token())
     assert gateway.lines()[-1]["reason"] == "no chain leads from the certificate to our root"
@@ -200,7 +201,7 @@ def test_c5_k5_without_a_certificate_there_is_no_token_of_any_kind(gateway):
 
 
 def test_a_certificate_in_a_header_that_may_not_be_believed_is_a_bad_request(gateway, hotline):
-    direct = listening(gateway.gateway, peer_der=pki.PeerSource.TLS.der)
+    direct = listening(gateway.gateway, peer_der=PeerSource.TLS.der)
     claimed = Partner(direct, HOTLINE, None).send(
         "POST", "/oauth/token", data=form_of(hotline), headers={"Client-Cert": ":AAAA:"}
     )
@@ -215,6 +216,8 @@ def test_c6_parameters_in_the_query_are_refused(hotline):
     query = urlencode({"client_id": hotline.client_id})
     answer = send_form(hotline, "grant_type=client_credentials", f"/oauth/token?{query}")
     assert_error(answer, "invalid_request")
+    beside = send_form(hotline, urlencode(form_of(hotline)), "/oauth/token?scope=cases.read")
+    assert_error(beside, "invalid_request")
 
 
 def test_c6_a_repeated_parameter_is_refused(hotline):

@@ -5,9 +5,9 @@ import re
 import pytest
 from cryptography import x509
 
-from gateway import pki
 from gateway.evidence.signature import public_keys
 from gateway.keys import Purpose, generate_key, jwk_set
+from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.web.problems import all_problems
 from gateway.web.public import certificates
 from tests import founding
@@ -144,7 +144,7 @@ def test_a_list_that_is_not_made_yet_is_not_found(line, tmp_path):
 
 
 def test_the_files_are_those_that_the_authority_writes():
-    assert (certificates.CHAIN_FILE, certificates.CRL_FILE) == (pki.CHAIN_FILE, pki.CRL_FILE)
+    assert (certificates.CHAIN_FILE, certificates.CRL_FILE) == (CHAIN_FILE, CRL_FILE)
 
 
 # --- pages ---

@@ -1,0 +1,165 @@
+"""Certificates of clients and of our own listeners: 30 days, one use each."""
+
+import ipaddress
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from gateway.domain.organisation import SLUG
+from gateway.pki.authority import AuthorityError, CertificateAuthority
+from gateway.pki.certificate import certificate_builder, key_usage, named, private_pem
+from gateway.pki.files import replace_file
+
+LEAF_LIFE = timedelta(days=30)
+RENEW_BEFORE = timedelta(days=10)  # a client renews from day 20, and so do our listeners
+
+_LARGEST_REQUEST = 16 * 1024  # bytes of a certificate request
+
+
+class CsrRefused(Exception):
+    """A certificate request cannot be granted; the message says why."""
+
+
+def san_uri(gateway: str, organisation: str, system: str) -> str:
+    """The name of a partner's system in its certificate; ValueError unless all are slugs."""
+    for part in (gateway, organisation, system):
+        if not SLUG.fullmatch(part):
+            raise ValueError("a name in a certificate is [a-z][a-z0-9-]{1,39}")
+    return f"urn:casegate:{gateway}:{organisation}:{system}"
+
+
+def issue_client(
+    authority: CertificateAuthority,
+    csr: bytes,
+    *,
+    gateway: str,
+    organisation: str,
+    system: str,
+    crl_url: str,
+    now: datetime,
+) -> x509.Certificate:
+    """Issue a client certificate for the key of a request (PKCS #10, PEM or DER).
+
+    Subject and SAN come from the registry, through the arguments; of the request only its key
+    and the proof that the sender holds it are used. CsrRefused when that proof fails.
+    """
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
+            x509.NameAttribute(NameOID.COMMON_NAME, system),
+        ]
+    )
+    alternative = x509.UniformResourceIdentifier(san_uri(gateway, organisation, system))
+    where = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+    builder = _leaf_builder(
+        authority,
+        name,
+        _requested_key(csr),
+        [alternative],
+        usage=ExtendedKeyUsageOID.CLIENT_AUTH,
+        now=now,
+    )
+    return authority.sign(
+        builder.add_extension(x509.CRLDistributionPoints([where]), critical=False)
+    )
+
+
+def _requested_key(csr: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
+    if len(csr) > _LARGEST_REQUEST:
+        raise CsrRefused(f"a certificate request has at most {_LARGEST_REQUEST} bytes")
+    pem = csr.lstrip().startswith(b"-----BEGIN")
+    try:
+        request = (x509.load_pem_x509_csr if pem else x509.load_der_x509_csr)(csr)
+        key, proven = request.public_key(), request.is_signature_valid
+    except Exception as error:  # the parser has many ways to say no, not all ValueError
+        raise CsrRefused("the certificate request cannot be read") from error
+    if not proven:
+        raise CsrRefused("the certificate request is not signed with its own key")
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return key
+    raise CsrRefused("a client's key is on P-256 or Ed25519")
+
+
+def make_server(authority: CertificateAuthority, names: Sequence[str], now: datetime) -> bytes:
+    """Make a listener's key and certificate for host names and addresses.
+
+    Returns one PEM: key, certificate, issuing certificate. One file, so that its replacement
+    never leaves a key beside another key's certificate.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = authority.sign(
+        _leaf_builder(
+            authority,
+            named(names[0]),
+            key.public_key(),
+            [_general_name(name) for name in names],
+            usage=ExtendedKeyUsageOID.SERVER_AUTH,
+            now=now,
+        )
+    )
+    leaf = certificate.public_bytes(serialization.Encoding.PEM)
+    return private_pem(key, None) + leaf + authority.certificate_pem()
+
+
+def renew_server(
+    path: Path, authority: CertificateAuthority, names: Sequence[str], now: datetime
+) -> bool:
+    """Replace a listener's file when it is missing, ends within 10 days or names other hosts.
+
+    True when it was replaced. A gateway that was off for a month starts again by this.
+    """
+    if path.exists() and _serves(path.read_bytes(), authority, names, now):
+        return False
+    replace_file(path, make_server(authority, names, now), mode=0o600)
+    return True
+
+
+def _serves(
+    pem: bytes, authority: CertificateAuthority, names: Sequence[str], now: datetime
+) -> bool:
+    try:
+        leaf, *above = x509.load_pem_x509_certificates(pem)
+        named = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    return (
+        above == [authority.certificate]
+        and list(named) == [_general_name(name) for name in names]
+        and leaf.not_valid_before_utc <= now < leaf.not_valid_after_utc - RENEW_BEFORE
+    )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _leaf_builder(
+    authority: CertificateAuthority,
+    name: x509.Name,
+    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
+    alternatives: Sequence[x509.GeneralName],
+    *,
+    usage: x509.ObjectIdentifier,
+    now: datetime,
+) -> x509.CertificateBuilder:
+    # A leaf that outlived its authority would fail before the day written in it.
+    not_after = min(now + LEAF_LIFE, authority.certificate.not_valid_after_utc)
+    if not_after <= now:
+        raise AuthorityError("the issuing authority has ended; make a new one")
+    return (
+        certificate_builder(name, key, now, not_after)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    )

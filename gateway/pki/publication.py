@@ -1,0 +1,76 @@
+"""The published folder: authorities' certificates and revocation lists, and what to act on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import NameOID
+
+from gateway.pki.authority import authority_id
+from gateway.pki.files import replace_file
+from gateway.pki.revocation import CRL_LIFE
+
+AUTHORITY_ALARM = timedelta(days=90)  # time to find the root's keeper and hold the ceremony
+
+CHAIN_FILE = "ca-chain.pem"
+CRL_FILE = "crl.pem"
+
+
+def publish_chain(
+    folder: Path, root: x509.Certificate, issuing: Sequence[x509.Certificate]
+) -> None:
+    """Write the root and the issuing authorities' certificates for listeners and partners."""
+    pems = (c.public_bytes(serialization.Encoding.PEM) for c in (root, *issuing))
+    replace_file(folder / CHAIN_FILE, b"".join(pems))
+
+
+def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationList]) -> None:
+    """Write revocation lists, by authority id: `<id>.crl` in DER, and `crl.pem` with all of them.
+
+    OpenSSL refuses every client of an authority without a fresh list, so all are given at once.
+    """
+    for authority, crl in lists.items():
+        replace_file(folder / f"{authority}.crl", crl.public_bytes(serialization.Encoding.DER))
+    pems = (crl.public_bytes(serialization.Encoding.PEM) for crl in lists.values())
+    replace_file(folder / CRL_FILE, b"".join(pems))
+
+
+def alarms(folder: Path, now: datetime) -> list[str]:
+    """What the operator must act on in the published folder, one sentence each.
+
+    A revocation list past half its life means that `maintain` has not worked for a day, with a
+    day left before every client is refused; an authority within 90 days of its end is replaced.
+    """
+    try:
+        certificates = x509.load_pem_x509_certificates((folder / CHAIN_FILE).read_bytes())
+    except (OSError, ValueError):
+        return [f"{folder / CHAIN_FILE} cannot be read: every client is refused"]
+    found = [
+        f"{_common_name(c)} ends on {c.not_valid_after_utc:%Y-%m-%d}: prepare its successor"
+        for c in certificates
+        if now > c.not_valid_after_utc - AUTHORITY_ALARM
+    ]
+    for certificate in certificates:
+        if certificate.issuer != certificate.subject:
+            found += _list_alarm(folder / f"{authority_id(certificate)}.crl", certificate, now)
+    return found
+
+
+def _list_alarm(path: Path, authority: x509.Certificate, now: datetime) -> list[str]:
+    name = _common_name(authority)
+    try:
+        crl = x509.load_der_x509_crl(path.read_bytes())
+    except (OSError, ValueError):
+        return [f"the revocation list of {name} cannot be read: its clients are refused"]
+    ends = crl.next_update_utc
+    if ends is None or now >= ends:
+        return [f"the revocation list of {name} has ended: its clients are refused"]
+    if now > ends - CRL_LIFE / 2:
+        return [f"the revocation list of {name} ends at {ends:%Y-%m-%d %H:%M} UTC: renew it"]
+    return []
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)

@@ -1,0 +1,136 @@
+"""A listener: one gunicorn with an address, its TLS, and its workers."""
+
+import logging
+import resource
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gunicorn.app.base import BaseApplication
+
+from gateway.serving.contexts import TlsContexts, TlsFiles
+from gateway.serving.junk import JunkFilter
+from gateway.serving.sockets import DeadlineStream
+from gateway.serving.supervisor import end_with_supervisor
+from gateway.serving.worker import DeadlineWorker
+
+KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
+
+_LARGEST_HEAD = {"limit_request_line": 4094, "limit_request_fields": 64}
+_SPARE_FILES = 256  # descriptors of a worker that are not connections: database, tiles, logs
+
+WsgiApp = Callable[..., Iterable[bytes]]
+
+
+def _nothing() -> None:
+    """The hook of a listener that has nothing to set up or to drain."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One gunicorn: an address, its TLS, its workers and what wiring does in each of them."""
+
+    name: str
+    bind: str
+    """host:port, or unix:/path behind a proxy that ends TLS."""
+    tls: TlsFiles | None
+    """None with a unix socket, and with nothing else."""
+    workers: int = 2
+    threads: int = 16
+    deadline: float = 10.0
+    """Seconds for a client to send, and again to take the answer."""
+    drain: float = 15.0
+    """Seconds that requests in progress have to end when the listener stops."""
+    on_worker_start: Callable[[], None] = _nothing
+    """Called in each worker after the application was made there and before it serves."""
+    on_worker_exit: Callable[[], None] = _nothing
+    """Called in each worker after its last request: dispose of the engine here."""
+    log_level: str = "warning"
+
+    def __post_init__(self) -> None:
+        """Refuse plain HTTP on a network, where Client-Cert would make anybody anybody."""
+        if (self.tls is None) != self.bind.startswith("unix:"):
+            raise ValueError("a TCP listener speaks TLS, a unix socket plain HTTP from its proxy")
+
+
+def gunicorn_settings(listener: Listener) -> dict[str, Any]:
+    """gunicorn's settings for a listener; nothing is read from the environment or a file."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    settings: dict[str, Any] = {
+        **_LARGEST_HEAD,
+        "bind": listener.bind,
+        "proc_name": f"casegate {listener.name}",
+        "workers": listener.workers,
+        "threads": listener.threads,
+        "worker_class": type(
+            "Worker",
+            (DeadlineWorker,),
+            {
+                "deadline": listener.deadline,
+                "stream_class": type("Stream", (DeadlineStream,), {"seconds": listener.deadline}),
+            },
+        ),
+        "worker_connections": max(listener.threads + 1, min(1000, open_files - _SPARE_FILES)),
+        "keepalive": KEEP_ALIVE,
+        "graceful_timeout": max(1, round(listener.drain)),
+        "preload_app": False,  # each worker makes its own engine: none is shared over a fork
+        "control_socket_disable": True,
+        "forwarded_allow_ips": "",  # no client, and no proxy, may tell us scheme or path
+        "secure_scheme_headers": {},
+        "forwarder_headers": "",
+        "umask": 0o117,  # of a unix socket: owner and group, for the proxy
+        "loglevel": listener.log_level,
+    }
+    if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes its heartbeat file there safely
+        settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 - on a slow disk workers seem dead
+    return settings | _tls_settings(listener) | _hooks(listener)
+
+
+def _tls_settings(listener: Listener) -> dict[str, Any]:
+    if listener.tls is None:
+        return {}
+    alarm = logging.getLogger("gunicorn.error").error
+    contexts = TlsContexts(listener.tls, listener.deadline, alarm)
+    return {
+        "certfile": str(listener.tls.certificate),
+        "ssl_context": lambda _config, _default: contexts.current(),
+    }
+
+
+def _hooks(listener: Listener) -> dict[str, Any]:
+    def post_worker_init(worker: Any) -> None:
+        logging.getLogger("gunicorn.error").addFilter(JunkFilter())
+        if worker.cfg.is_ssl:
+            worker.cfg.ssl_context(worker.cfg, None)  # bad files end the start, not a handshake
+        listener.on_worker_start()
+
+    def worker_exit(_server: Any, _worker: Any) -> None:
+        listener.on_worker_exit()
+
+    return {"post_worker_init": post_worker_init, "worker_exit": worker_exit}
+
+
+class _Gunicorn(BaseApplication):
+    def __init__(self, app_factory: Callable[[], WsgiApp], settings: dict[str, Any]) -> None:
+        self._app_factory = app_factory
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WsgiApp:
+        return self._app_factory()
+
+
+def serve(app_factory: Callable[[], WsgiApp], listener: Listener) -> NoReturn:
+    """Listen until SIGTERM, then drain; ends by SystemExit, 0 after a clean stop.
+
+    `app_factory` is called in each worker, never before the fork. Bad TLS files or a failing
+    factory end the start with a code other than 0.
+    """
+    end_with_supervisor()
+    _Gunicorn(app_factory, gunicorn_settings(listener)).run()
+    raise SystemExit(0)

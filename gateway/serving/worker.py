@@ -1,0 +1,92 @@
+"""gunicorn's thread worker, with deadlines: no client holds up the others."""
+
+import errno
+import functools
+import selectors
+import socket
+import time
+from typing import Any, ClassVar
+
+from gunicorn import util
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from gateway.serving.sockets import DeadlineStream
+
+LINGER = 1.0  # seconds for a client to close after the last answer (RFC 9112 section 9.6)
+
+
+class Connection(TConn):
+    """A connection that never holds up the worker's main loop, from the first byte to the last."""
+
+    def __init__(self, cfg: Any, client: socket.socket, address: Any, server: Any) -> None:
+        """Take over an accepted socket."""
+        super().__init__(cfg, client, address, server)
+
+    @property
+    def cut(self) -> bool:
+        """Whether a deadline has passed."""
+        return getattr(self.sock, "cut", False)
+
+    def linger(self) -> None:
+        """End the connection from a pool thread.
+
+        The last answer is not lost by a reset (RFC 9112 section 9.6), unless the client has had
+        its time. gthread does this in the main loop, where one client after the other would hold
+        up every other connection of the worker.
+        """
+        if self.cut:
+            util.close(self.sock)
+        else:
+            seconds = min(LINGER, getattr(self.sock, "seconds", LINGER))
+            util.close_graceful(self.sock, timeout=seconds)
+
+    def close(self, graceful: bool = False) -> None:
+        """Free the descriptor; a graceful end has been had in `linger`."""
+        util.close(self.sock)
+
+
+class DeadlineWorker(ThreadWorker):
+    """gthread, with a thread for a connection only from its first byte on."""
+
+    deadline: ClassVar[float]
+    stream_class: ClassVar[type[DeadlineStream]]
+
+    def accept(self, listener: Any) -> None:
+        """Take one connection."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED):
+                raise
+            return
+        if not self.cfg.is_ssl:
+            client = self.stream_class(fileno=client.detach())
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Give a connection to a thread, or to the poller while it has sent nothing."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.timeout = time.monotonic() + self.deadline
+        self.pending_conns.append(conn)
+        readable = functools.partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def murder_pending(self) -> None:
+        """Close silent connections at their deadline, or soon when the worker stops."""
+        if not self.alive:
+            for conn in self.pending_conns:
+                conn.timeout = min(conn.timeout, time.monotonic() + LINGER)
+        super().murder_pending()
+
+    def handle(self, conn: Connection) -> Any:
+        """Serve what a connection has sent, in a pool thread, and end it here if it ends."""
+        kept = super().handle(conn)
+        if kept and not conn.cut:
+            return kept
+        if conn.cut:
+            self.log.warning("Connection of ip=%s cut at its deadline", (conn.client or [""])[0])
+        conn.linger()
+        return False
