@@ -23,11 +23,12 @@ from gateway.client import (
 )
 from gateway.client.line import PAUSES
 from gateway.domain.case import GROUPS
-from gateway.evidence import bundle, receipt, sd_jwt, verdict
+from gateway.evidence import bundle, receipt, sd_jwt, statement, verdict
 from gateway.evidence.trust import Trust
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
 from tests import founding
+from tests.client import liar
 from tests.client.desk import Desk, Fault, answer, cut, lose_answer, passing, trust_of
 from tests.founding import (
     ABROAD,
@@ -676,10 +677,10 @@ def test_an_answer_that_is_shown_otherwise_is_refused(
 def test_an_answer_to_another_handoff_is_not_shown_for_this_one(stage: Listening) -> None:
     _, office, handoff = accepted(stage)
     _, _, other = accepted(stage)
-    statement = office.handoff(other)["answers"][1]["statement"]
+    other_answer = office.handoff(other)["answers"][1]["statement"]
     disbelieved(
         office,
-        lambda members: members["answers"][1].update(statement=statement),
+        lambda members: members["answers"][1].update(statement=other_answer),
         lambda: office.handoff(handoff),
         "not about this handoff",
     )
@@ -735,6 +736,28 @@ def test_a_presentation_of_another_case_is_refused(stage: Listening) -> None:
         lambda: hotline.consult_case(mine, "x1", "quality", "check"),
         "another version of the case|another set of parts",
     )
+
+
+def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None:
+    desk = Desk(stage)
+    asked, other = submit(desk, stage), submit(desk, stage)
+    genuine = members_of(desk.consult_case(other, "x1", "quality", "check").written)
+    desk.wire.faults = [replay(genuine)]
+    with pytest.raises(ReceiptMismatch, match="the case opened is another one"):
+        desk.consult_case(asked, "x1", "quality", "check")
+
+
+def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
+    """A gateway that signs a document of others under an id of ours, and logs what it did."""
+    document = liar.case_document(ABROAD)
+    package = statement.package(d.digest for d in document.disclosures)
+    event = liar.logged("case.consult", HOTLINE, "x1", case_digest=document.digest, package=package)
+    result = {"presentation": document.compact(), "withheld": []}
+    desk = Desk(stage)
+    desk.whoami()
+    desk.wire.faults = [replay({"result": result, "receipt": receipt.to_json(event)})]
+    with pytest.raises(ReceiptMismatch, match="not our own"):
+        desk.consult_case(liar.CASE, "x1", "quality", "check")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":0.5}'])
