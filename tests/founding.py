@@ -173,6 +173,7 @@ class Founded:
     receipts: list[Receipt] = field(default_factory=list)
     registered: dict[str, UUID] = field(default_factory=dict)
     _keys: Any = field(default_factory=lambda: count(1))
+    _confirmed: dict[Receipt, Confirmed] = field(default_factory=dict)
 
     def do(self, action: Callable[..., Written], *args: Any, **kwargs: Any) -> Written:
         """Do a write and keep its receipt, also that of a refusal (which is raised on)."""
@@ -206,8 +207,10 @@ class Founded:
         return signature.public_keys(jwk_set([key_of("attest")]))
 
     def confirm(self, one: Receipt) -> Confirmed:
-        """Verify a receipt offline, as anybody can."""
-        return receipt.verify(one, [self.notary.signer.key], ORIGIN)
+        """Verify a receipt offline, as anybody can; the same one costs nothing the next time."""
+        if one not in self._confirmed:
+            self._confirmed[one] = receipt.verify(one, [self.notary.signer.key], ORIGIN)
+        return self._confirmed[one]
 
     def approve(self, change: Change, *people: str) -> list[str]:
         """Signed approvals of a change, by both administrators unless others are named."""

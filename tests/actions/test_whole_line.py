@@ -1,7 +1,9 @@
 """The line from a report to its outcome, step by step, and in any order that parties may try."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -47,10 +49,19 @@ from tests.founding import (
     same_document,
     submitted,
 )
+from tests.store import places
 
 
-def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back():
-    gateway = founded()
+@pytest.fixture(params=[places.sqlite, lambda folder: places.memory()], ids=["sqlite", "memory"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
+    """The founded gateway on a database of each kind that needs no server."""
+    place = request.param(tmp_path)
+    yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    place.close()
+
+
+def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back(anywhere):
+    gateway = anywhere
     started = gateway.size()
     case = submitted(gateway, clearance=None, classifications=[machine_match()])
     at = UUID(case.result["case"])
@@ -259,7 +270,7 @@ class Exchange(RuleBasedStateMachine):
             assert answers[-1].state == handoff.state
 
 
-Exchange.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Exchange.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 test_parties_may_try_anything_in_any_order = Exchange.TestCase
 
 
