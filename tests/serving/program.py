@@ -1,4 +1,4 @@
-"""A listener of the real kind around a tiny application: what tests/test_serving.py talks to."""
+"""A listener of the real kind around a tiny application: what the tests of this folder talk to."""
 
 import json
 import os

@@ -1,0 +1,59 @@
+"""The published folder, and the alarms about it."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from gateway.pki.authority import (
+    authority_id,
+    make_issuing,
+)
+from gateway.pki.publication import alarms, publish_chain, publish_crls
+from gateway.pki.revocation import make_crl
+from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
+
+
+def test_every_authoritys_list_is_published_for_openssl_and_by_itself(tmp_path: Path) -> None:
+    older = make_issuing("demo", ROOT, NOW)
+    lists = {a.id: make_crl(a, [], NOW) for a in (ISSUING, older)}
+    publish_crls(tmp_path, lists)
+    assert (tmp_path / "crl.pem").read_bytes().count(b"BEGIN X509 CRL") == 2
+    for authority in (ISSUING, older):
+        alone = x509.load_der_x509_crl((tmp_path / f"{authority.id}.crl").read_bytes())
+        assert alone.issuer == authority.certificate.subject
+
+
+def published(folder: Path, now: datetime = NOW) -> Path:
+    publish_chain(folder, ROOT.certificate, [ISSUING.certificate])
+    publish_crls(folder, {ISSUING.id: make_crl(ISSUING, [], now)})
+    return folder
+
+
+def test_a_fresh_gateway_raises_no_alarm(tmp_path: Path) -> None:
+    assert alarms(published(tmp_path), NOW + timedelta(hours=23)) == []
+
+
+def test_a_list_past_half_its_life_raises_the_alarm_before_it_ends(tmp_path: Path) -> None:
+    (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=25))
+    assert "renew it" in alarm
+
+
+@pytest.mark.parametrize("hours", [48, 49])
+def test_a_list_that_has_ended_is_said_to_lock_clients_out(tmp_path: Path, hours: int) -> None:
+    (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=hours))
+    assert "has ended: its clients are refused" in alarm
+
+
+def test_a_missing_list_and_a_missing_chain_raise_the_alarm(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "every client is refused" in alarms(tmp_path / "empty", NOW)[0]
+    (published(tmp_path) / f"{authority_id(ISSUING.certificate)}.crl").unlink()
+    assert "cannot be read" in alarms(tmp_path, NOW)[0]
+
+
+def test_an_authority_near_its_end_raises_the_alarm(tmp_path: Path) -> None:
+    later = NOW + 1010 * DAY
+    (alarm,) = alarms(published(tmp_path, later), later)
+    assert "prepare its successor" in alarm

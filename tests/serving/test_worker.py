@@ -1,0 +1,149 @@
+"""What hostile clients cannot do to a listener."""
+
+import contextlib
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.serving.listeners import DEADLINE, THREADS, Server
+
+journey = pytest.mark.journey
+
+
+Hostile = Callable[[Server], socket.socket]
+
+
+def silent(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), 10)
+
+
+def half_a_handshake(server: Server) -> socket.socket:
+    connection = silent(server)
+    connection.sendall(b"\x16\x03\x01\x02\x00\x01")
+    return connection
+
+
+def half_a_head(server: Server) -> socket.socket:
+    connection = server.connect(server.pem)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: gate")
+    return connection
+
+
+def half_a_body(server: Server) -> socket.socket:
+    connection = server.connect(server.pem)
+    connection.sendall(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 9000\r\n\r\nabc")
+    return connection
+
+
+def not_reading(server: Server) -> socket.socket:
+    connection = server.connect(server.pem)
+    connection.sendall(b"GET /large HTTP/1.1\r\nHost: g\r\n\r\n")
+    return connection
+
+
+def not_leaving(server: Server) -> socket.socket:
+    connection = server.connect(server.pem)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
+    return connection
+
+
+@contextlib.contextmanager
+def dripping(connections: list[socket.socket], drip: bytes) -> Iterator[None]:
+    """Send a byte on each connection again and again until the block ends."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(0.1):
+            for connection in connections:
+                with contextlib.suppress(OSError):
+                    connection.sendall(drip)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def besieged(server: Server, hostile: Hostile, drip: bytes = b"") -> Iterator[None]:
+    """Twice as many hostile connections as the listener has threads."""
+    with contextlib.ExitStack() as held:
+        connections = [held.enter_context(hostile(server)) for _ in range(2 * THREADS)]
+        if drip:
+            held.enter_context(dripping(connections, drip))
+        time.sleep(0.1)  # they have reached their threads
+        yield
+
+
+def seconds_for_an_answer(server: Server) -> float:
+    begun = time.monotonic()
+    assert server.good()["peer"]
+    return time.monotonic() - begun
+
+
+@journey
+def test_silent_connections_hold_no_thread(partners: Server) -> None:
+    with besieged(partners, silent):
+        assert seconds_for_an_answer(partners) < DEADLINE / 2
+
+
+@journey
+def test_silent_connections_are_closed_at_the_deadline(partners: Server) -> None:
+    with silent(partners) as connection:
+        begun = time.monotonic()
+        assert connection.recv(1) == b""
+        assert DEADLINE * 0.9 < time.monotonic() - begun < 3 * DEADLINE
+
+
+@journey
+@pytest.mark.parametrize(
+    ("hostile", "drip"),
+    [
+        (half_a_handshake, b""),
+        (half_a_handshake, b"\x00"),
+        (half_a_head, b""),
+        (half_a_head, b"a"),
+        (half_a_body, b""),
+        (half_a_body, b"a"),
+        (not_reading, b""),
+        (not_leaving, b""),
+        (not_leaving, b"a"),
+    ],
+)
+def test_hostile_connections_do_not_stop_the_service(
+    partners: Server, hostile: Hostile, drip: bytes
+) -> None:
+    """Two waves of them hold all threads, each for a deadline; then good clients are served.
+
+    The second good client comes while the hostile connections are being ended.
+    """
+    with besieged(partners, hostile, drip):
+        assert seconds_for_an_answer(partners) < 6 * DEADLINE
+        assert seconds_for_an_answer(partners) < 4 * DEADLINE
+
+
+@journey
+def test_a_client_that_takes_its_answer_slowly_but_steadily_gets_it_whole(
+    partners: Server,
+) -> None:
+    with partners.connect(partners.pem) as tls:
+        tls.sendall(b"GET /large HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
+        response = http.client.HTTPResponse(tls)
+        response.begin()
+        time.sleep(DEADLINE / 2)
+        with response:
+            assert len(response.read()) == 16 << 20
+
+
+@journey
+def test_an_application_that_takes_longer_than_the_deadline_still_answers(
+    partners: Server,
+) -> None:
+    assert partners.ask(partners.pem, "/slow")["peer"]
