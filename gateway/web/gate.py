@@ -30,6 +30,14 @@ class Peer(Protocol):
 
 
 @dataclass(frozen=True)
+class Unready:
+    """Why the gateway cannot do its work now: a word for machines, a sentence for people."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Gate:
     """One listener's parts. The issuer, the clock and the ids are those of ``ports``.
 
@@ -37,6 +45,7 @@ class Gate:
     raises ``header_refused`` where a proxy's header may not be believed. ``check_peer`` takes
     the DER and the time, and raises ``certificate_refused``. ``published`` is the folder with
     the authorities' certificates and revocation lists, read when asked for: others renew it.
+    ``unready`` looks whether the gateway can write and sign, and says what is in the way.
     """
 
     ports: Ports
@@ -51,6 +60,7 @@ class Gate:
     check_peer: Callable[[bytes, datetime], Peer]
     certificate_refused: type[Exception]
     published: Path
+    unready: Callable[[], Unready | None]
     log: SecurityLog
     token_seconds: int = TOKEN_SECONDS
     body_bytes: int = BODY_BYTES

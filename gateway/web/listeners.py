@@ -13,7 +13,7 @@ PARTNERS: tuple[Endpoint, ...] = (
 )
 """Everything that a system with a token may call."""
 
-PARTNERS_OPEN: tuple[Endpoint, ...] = (*metadata.PARTNERS, log.health)
+PARTNERS_OPEN: tuple[Endpoint, ...] = (*metadata.PARTNERS, log.health, log.readiness)
 """What the partners' listener answers without a token; TLS there demands a certificate."""
 
 TOKEN: tuple[Endpoint, ...] = oauth.ENDPOINTS

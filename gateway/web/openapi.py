@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +245,11 @@ def render(described: Mapping[str, Any]) -> str:
 @unauthenticated("GET /openapi.json")
 def describe(gate: Gate) -> Response:
     """Get this description, with the gateway's own addresses."""
-    return json_response(document(gate.partners_url, gate.issuer), headers=KEPT)
+    return json_response(_kept(gate.partners_url, gate.issuer), headers=KEPT)
+
+
+_kept = lru_cache(maxsize=2)(document)
+"""Made once for a listener: anybody may ask, and making it costs a thousand other answers."""
 
 
 ENDPOINTS = (describe,)

@@ -455,7 +455,7 @@ def _refused(gate: Gate, refusal: Refusal, receipt: Receipt | None) -> Response:
         members["rules"] = list(refusal.rules)
     if receipt is not None:
         members["receipt"] = receipts.to_json(receipt)
-    if problem.noted and receipt is None:
+    if problem.noted:
         _note(gate, problem, refusal)
     return _answer(gate, problem, members, _headers(gate, problem, refusal))
 

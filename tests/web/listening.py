@@ -247,6 +247,7 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "check_peer": ClientGate(published() / CHAIN_FILE).check,
         "certificate_refused": CertificateRefused,
         "published": published(),
+        "unready": lambda: None,
         "log": SecurityLog(stream, gateway.ports.now),
     }
     gate = Gate(**parts | changes)

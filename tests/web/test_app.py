@@ -7,6 +7,7 @@ import pytest
 
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.gate import BODY_BYTES
+from gateway.web.oauth import FORM_BYTES
 from tests.founding import HOTLINE
 from tests.web.listening import DER, PARTNERS, Listening, Partner, certificate, der, listening
 
@@ -89,9 +90,9 @@ def in_chunks(partner: Partner, path: str, body: bytes, media: str):
         input_stream=io.BytesIO(body),
         content_type=media,
         headers={
-            "Authorization": f"Bearer {partner.token()}" if path == "/cases" else "",
             "Idempotency-Key": partner.listening.key(),
             "Transfer-Encoding": "chunked",
+            **({"Authorization": f"Bearer {partner.token()}"} if path == "/cases" else {}),
         },
         environ_overrides={DER: der(partner.certificate), "wsgi.input_terminated": True},
     )
@@ -106,6 +107,14 @@ def test_a_body_of_unknown_length_is_refused_not_cut(line, size):
 
 def test_a_body_of_unknown_length_below_the_limit_is_read(line):
     assert in_chunks(line.partner(), "/cases", b"{}", "application/json").status_code == 422
+
+
+def test_a_form_of_unknown_length_is_bounded_too(line):
+    form = b"grant_type=client_credentials&client_id=" + b"a" * FORM_BYTES
+    media = "application/x-www-form-urlencoded"
+    answer = in_chunks(line.partner(), "/oauth/token", form, media)
+    assert answer.status_code == 400
+    assert answer.json["error_description"] == "the body is too long"
 
 
 def test_the_operator_sets_the_limit(line):

@@ -286,7 +286,9 @@ def test_k3_the_scopes_asked_for_are_given_and_no_others(hotline):
     "scope", ["admin", "cases.read admin", "cases.read  cases.write", " cases.read", 'a"b', "é"]
 )
 def test_k3_a_scope_that_is_not_granted_is_an_error_and_no_silent_cut(hotline, scope):
-    assert_error(hotline.ask_token(scope=scope), "invalid_scope")
+    answer = hotline.ask_token(scope=scope)
+    assert_error(answer, "invalid_scope")
+    assert answer.json == {"error": "invalid_scope"}, "no words but our own"
 
 
 def test_k3_the_partners_address_may_be_named_as_resource(hotline):

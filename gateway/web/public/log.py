@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from gateway.actions.ports import Head, Mode, Work
-from gateway.domain.refusals import NotFound
+from gateway.domain.refusals import Frozen, NotFound
 from gateway.evidence import base64url
 from gateway.ledger import tiles
 from gateway.ledger.tiles import TileAddress
@@ -28,8 +28,12 @@ def _head(gate: Gate) -> Head:
 
 @unauthenticated("GET /checkpoint", media="text/plain")
 def checkpoint(gate: Gate) -> Response:
-    """Get the newest checkpoint of the log, a signed note."""
-    note = gate.ports.notary.sign(_head(gate))
+    """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed."""
+    notary = gate.ports.notary
+    try:
+        note = notary.sign(_head(gate))
+    except Frozen:
+        note = notary.stored()
     answer = Response(note, headers={"Cache-Control": A_MOMENT}, content_type=TEXT)
     answer.set_etag(base64url.digest(note.encode("utf-8")))
     answer.make_conditional(request)
@@ -72,4 +76,17 @@ def health(gate: Gate) -> Response:
     return json_response({"status": "ok"})
 
 
-ENDPOINTS = (checkpoint, tile, verifier_key, health)
+@unauthenticated("GET /readyz")
+def readiness(gate: Gate) -> Response:
+    """See whether the gateway can write and sign; with 503, why it cannot.
+
+    Reasons: `frozen`, `mark` (the log's high-water mark does not answer), `schema` (the database
+    is of another version), `database`.
+    """
+    trouble = gate.unready()
+    if trouble is None:
+        return json_response({"status": "ready"})
+    return json_response({"status": "not_ready", **vars(trouble)}, status=503)
+
+
+ENDPOINTS = (checkpoint, tile, verifier_key, health, readiness)

@@ -8,6 +8,7 @@ from cryptography import x509
 from gateway.evidence.signature import public_keys
 from gateway.keys import Purpose, generate_key, jwk_set
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.web import openapi
 from gateway.web.problems import all_problems
 from gateway.web.public import certificates
 from tests import founding
@@ -170,3 +171,9 @@ def test_the_description_names_the_gateway_s_own_addresses(line):
     assert found["openapi"].startswith("3.1")
     assert found["paths"]["/whoami"]["get"]["servers"][0]["url"] == PARTNERS
     assert found["paths"]["/checkpoint"]["get"]["servers"][0]["url"] == ISSUER
+
+
+def test_the_description_is_made_once_for_a_listener(line, monkeypatch):
+    first = line.anybody().get("/openapi.json").data
+    monkeypatch.setattr(openapi, "_describe", None)
+    assert line.anybody().get("/openapi.json").data == first
