@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Logged, Mode
+from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
@@ -107,6 +108,14 @@ class Store:
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
         return SqlWork(self._database, mode, self._letterhead)
+
+    def is_current(self) -> bool:
+        """Whether the tables are those of this version."""
+        connection = self._database.begin(Mode.READ)
+        try:
+            return migrations.revision_of(connection) == migrations.newest()
+        finally:
+            self._database.end(connection, Mode.READ)
 
     def close(self) -> None:
         """Close the connections that no Work holds; those of a parent process are left alone."""

@@ -1,11 +1,13 @@
 """The schema's history: brings a database to the tables of this version, in one transaction."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
 
 from gateway.store.database import BEGIN_WRITING, REGISTRY_LOCK, reading_engine, writing_engine
@@ -39,9 +41,20 @@ def current(url: str) -> str | None:
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return revision_of(connection)
     finally:
         engine.dispose()
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the schema that a connection sees; None when it was never set up."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def newest() -> str | None:
+    """The revision of this version of the product."""
+    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
 
 
 def _file(url: str) -> Path | None:
