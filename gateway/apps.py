@@ -3,18 +3,20 @@
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 
 from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
+from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.pki.peer import CertificateRefused, ClientGate
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.source import HeaderRefused, PeerSource
 from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
 from gateway.web.app import create_partner_app, create_public_app
-from gateway.web.gate import Gate
+from gateway.web.gate import Gate, Unready
 from gateway.web.security_log import SecurityLog
 
 
@@ -49,10 +51,25 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         check_peer=clients.check,
         certificate_refused=CertificateRefused,
         published=config.published,
+        unready=partial(_unready, gateway),
         log=SecurityLog(sys.stderr, wiring.now),
         token_seconds=config.token_seconds,
         body_bytes=config.body_bytes,
     )
+
+
+def _unready(gateway: wiring.Gateway) -> Unready | None:
+    try:
+        if not gateway.store.is_current():
+            return Unready("schema", "the database is of another version: see the upgrade")
+        gateway.continuity.check()
+    except Frozen as frozen:
+        return Unready("frozen", frozen.detail)
+    except MarkUnreachable as unreachable:
+        return Unready("mark", unreachable.detail)
+    except Exception:  # whatever it is, its words are not for everybody
+        return Unready("database", "the database cannot be read")
+    return None
 
 
 def listener(part: Part, config: Config, on_worker_exit: Callable[[], None]) -> Listener:

@@ -1,4 +1,4 @@
-"""What the holder of the issuing key does: certificates, revocation lists, renewals.
+"""What the holder of the issuing key does: certificates, lists, renewals, and a look at the log.
 
 One process at a time, by a lock file: `maintain` under the supervisor, or the operator's own hand
 while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from gateway.actions.administration import serve_signing
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.config import Config
+from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.pki.authority import CertificateAuthority
 from gateway.pki.leaf import renew_server
 from gateway.pki.publication import alarms, publish_crls
@@ -24,6 +25,7 @@ LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
 PARTNERS_CERTIFICATE = "partners.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
+CHECK_EVERY = timedelta(minutes=1)
 
 
 class Occupied(Exception):
@@ -58,16 +60,35 @@ class Maintenance:
     authority: IssuingAuthority
     _published: datetime | None = None
     _listed: frozenset[int] = field(default_factory=frozenset)
+    _checked: datetime | None = None
+    _trouble: str | None = None
 
     def step(self) -> list[SigningRequest]:
-        """Do what is due now; returns the certificate requests that were served."""
+        """Do what is due now; returns the certificate requests that were served.
+
+        A frozen log stops what has to be recorded; lists and renewals go on.
+        """
         now = self.gateway.ports.now()
         self._publish(now)
-        return serve_signing(self.gateway.ports, self.authority)
+        try:
+            self._check(now)
+            return serve_signing(self.gateway.ports, self.authority)
+        except Frozen as frozen:
+            self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
+        except MarkUnreachable as unreachable:
+            self._checked, self._trouble = None, unreachable.detail
+        return []
 
     def alarms(self) -> list[str]:
         """What the operator has to act on."""
-        return alarms(self.gateway.config.published, self.gateway.ports.now())
+        found = alarms(self.gateway.config.published, self.gateway.ports.now())
+        return found if self._trouble is None else [*found, self._trouble]
+
+    def _check(self, now: datetime) -> None:
+        """Hold the database against the mark each minute; each step while they do not fit."""
+        if self._checked is None or now >= self._checked + CHECK_EVERY:
+            self.gateway.continuity.check()
+            self._checked, self._trouble = now, None
 
     def _publish(self, now: datetime) -> None:
         """Publish the lists each hour, and at once when a certificate was revoked."""

@@ -1,6 +1,7 @@
 """The one place where parts meet: configuration in, filled ports and apps out."""
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,16 +14,18 @@ from uuid_utils import compat
 
 from gateway import config as config_file
 from gateway import keys
-from gateway.actions.ports import Head, LegalDay, Ports
+from gateway.actions.continuity import Continuity
+from gateway.actions.notary import LogNotary
+from gateway.actions.ports import LegalDay, Ports
 from gateway.cedar import CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.keys import KeySet, Purpose
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
 from gateway.pki.authority import load_issuing
 from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.store.mark import SqlMark, open_mark
 from gateway.store.work import Store, open_store
 
 CONFIG_FILE = "casegate.toml"
@@ -45,18 +48,6 @@ def legal_day(config: Config) -> Callable[[datetime], LegalDay]:
         simulated = LegalDay(config.legal_date, simulated=True)
         return lambda _: simulated
     return lambda moment: LegalDay(moment.astimezone(config.civil_time_zone).date())
-
-
-@dataclass(frozen=True)
-class LogNotary:
-    """The Notary port: one Ed25519 key for one origin."""
-
-    origin: str
-    signer: NoteSigner
-
-    def sign(self, head: Head) -> str:
-        """The checkpoint of a committed head; signing it twice gives the same bytes."""
-        return sign_checkpoint(Checkpoint(self.origin, head.size, head.root), self.signer)
 
 
 @dataclass(frozen=True)
@@ -92,15 +83,22 @@ class Gateway:
     config: Config
     keys: SigningKeys
     store: Store
+    mark: SqlMark
+    continuity: Continuity
+    notary: LogNotary
     ports: Ports
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the databases."""
         self.store.close()
+        self.mark.close()
 
 
 def connect(config: Config) -> Gateway:
-    """Open a gateway in this process; its database must be at the present schema."""
+    """Open a gateway in this process; its database must be at the present schema.
+
+    A log that is frozen is no error here: it is read. Raises KeyFileError, Unfit.
+    """
     signing = load_keys(config)
     policy = CedarPolicy.load(policy_folder())
     store = open_store(
@@ -112,13 +110,20 @@ def connect(config: Config) -> Gateway:
         random=secrets.token_bytes,
         waiters=config.waiters,
     )
+    try:
+        mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
+    except BaseException:
+        store.close()
+        raise
+    continuity = Continuity(mark, store.begin, time.monotonic)
+    notary = LogNotary(signing.log, mark, continuity)
     ports = Ports(
         issuer=config.issuer,
         gateway=config.name,
-        begin=store.begin,
+        begin=continuity.begin,
         policy=policy,
         attester=signing.attest.current,
-        notary=LogNotary(config.log_origin, signing.log),
+        notary=notary,
         now=now,
         legal_day=legal_day(config),
         new_id=new_id,
@@ -126,7 +131,7 @@ def connect(config: Config) -> Gateway:
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
     )
-    return Gateway(config, signing, store, ports)
+    return Gateway(config, signing, store, mark, continuity, notary, ports)
 
 
 class IssuingAuthority:

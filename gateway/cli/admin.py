@@ -26,6 +26,7 @@ from gateway.domain.refusals import Refusal
 from gateway.domain.vocabulary import Matter
 from gateway.evidence import approval, receipt
 from gateway.keys import KeyFileError, Purpose
+from gateway.store.database import Unfit
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
 
@@ -79,7 +80,7 @@ def _gateway(desk: Desk) -> Iterator[wiring.Gateway]:
         raise click.ClickException(f"refused, and recorded: {refused.refusal.detail}") from refused
     except Refusal as refusal:
         raise click.ClickException(refusal.detail) from refusal
-    except (ConfigError, KeyFileError) as error:
+    except (ConfigError, KeyFileError, Unfit) as error:
         raise click.ClickException(str(error)) from error
 
 

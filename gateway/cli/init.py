@@ -12,16 +12,19 @@ import click
 from gateway import config as config_file
 from gateway import keys, maintenance, wiring
 from gateway.actions import administration
+from gateway.actions.ports import Head
 from gateway.config import Config
 from gateway.domain.organisation import SLUG, Person
 from gateway.keys import Purpose
+from gateway.ledger.tree import EMPTY_ROOT
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.files import replace_file
 from gateway.pki.publication import publish_chain
 from gateway.store import migrations
+from gateway.store.database import Unfit
 
 README = """\
-The operator's folder of one Casegate gateway. Back it up; keep it from everybody else.
+The operator's folder of one Casegate gateway. Keep it from everybody else.
 
 casegate.toml   the settings
 offline/        the root authority: move it off this machine, to two places, under lock and key
@@ -30,6 +33,8 @@ keys/           what the gateway signs with, one key for each purpose
 people/         administrators' personal keys: hand each to its person, then remove it here
 server/         the listeners' certificates, renewed by themselves
 published/      what everybody may read: certificates of the authorities, revocation lists
+casegate.db     the database (SQLite): back it up with `casegate backup`
+mark.db         how far the log was signed: NEVER part of a backup, never replaced by an older copy
 """
 
 
@@ -41,6 +46,7 @@ published/      what everybody may read: certificates of the authorities, revoca
 @click.option("--public-bind", default="127.0.0.1:8443", show_default=True)
 @click.option("--partners-bind", default="127.0.0.1:8444", show_default=True)
 @click.option("--database", default=None, help="SQLAlchemy URL; SQLite in the folder by default.")
+@click.option("--mark", default=None, help="URL of the log's high-water mark; likewise.")
 @click.option(
     "--admin",
     "admins",
@@ -62,6 +68,7 @@ def init(
     public_bind: str,
     partners_bind: str,
     database: str | None,
+    mark: str | None,
     admins: tuple[str, ...],
     root_passphrase_file: Path | None,
 ) -> None:
@@ -77,11 +84,13 @@ def init(
         "partners_url": partners_url,
         "public_bind": public_bind,
         "partners_bind": partners_bind,
-    } | ({"database_url": database} if database else {})
+        "database_url": database,
+        "mark_url": mark,
+    }
     try:
-        text = config_file.render(**values)
+        text = config_file.render(**{name: v for name, v in values.items() if v is not None})
         make(folder, text, persons, passphrase)
-    except (config_file.ConfigError, FileExistsError, keys.KeyFileError) as error:
+    except (config_file.ConfigError, FileExistsError, keys.KeyFileError, Unfit) as error:
         raise click.ClickException(str(error)) from error
     _tell(folder, persons)
 
@@ -114,6 +123,7 @@ def _fill(
     migrations.upgrade(config.database_url)
     gateway = wiring.connect(config)
     try:
+        gateway.notary.adopt(Head(0, EMPTY_ROOT))
         administration.found(gateway.ports, people)
         maintenance.run(gateway, pause=lambda: True, alarm=click.echo, once=True)
     finally:

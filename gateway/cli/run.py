@@ -20,6 +20,7 @@ from gateway.serving.knock import listener_answers
 from gateway.serving.listener import serve
 from gateway.serving.openssl import listener_environ
 from gateway.serving.supervisor import ProcessSpec, Supervisor, end_with_supervisor
+from gateway.store.database import Unfit
 
 PARTS = ("public", "partners", "deliver", "maintain")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
@@ -58,7 +59,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
                 _until_stopped(_deliver)
             case _:
                 _maintain(config, once=once)
-    except (ConfigError, KeyFileError, maintenance.Occupied) as error:
+    except (ConfigError, KeyFileError, Unfit, maintenance.Occupied) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -48,6 +48,7 @@ OPEN_TO_CERTIFICATES = {
     ("POST", "/oauth/token"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
 }
 OPEN_TO_ANYBODY = {
     ("GET", "/.well-known/oauth-authorization-server"),
@@ -65,6 +66,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/problems/{slug}"),
     ("GET", "/openapi.json"),
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
 }
 
 
