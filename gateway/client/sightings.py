@@ -68,8 +68,9 @@ class Sightings:
 
     def _remember(self, seen: Sighting) -> None:
         with self._lock:
-            if self._newest is None or self._size(seen) > self._size(self._newest):
-                self._newest = seen
+            if self._newest is not None and self._size(seen) <= self._size(self._newest):
+                return  # another thread has seen more meanwhile
+            self._newest = seen
             if self._file is not None:
                 _write(self._file, seen.note)
 

@@ -1,6 +1,8 @@
 """How partner commands end when something goes wrong: one sentence, its own exit status."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,20 @@ def test_a_connection_without_its_key_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["case", "list", "-c", str(written(tmp_path))])
     assert result.exit_code == 4
     assert "key.pem cannot be read" in result.stderr
+
+
+def test_no_command_of_partners_needs_the_servers_packages() -> None:
+    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
+    program = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({(*heavy, 'structlog', 'psycopg')!r}))\n"
+        "from gateway.cli import ANYONE, PARTNERS, SUBCOMMANDS\n"
+        "for one in SUBCOMMANDS.values():\n"
+        "    if one.audience in (ANYONE, PARTNERS):\n"
+        "        print(one.load().name)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert result.stderr == ""
+    assert set(result.stdout.split()) >= {"case", "handoff", "system", "verify"}

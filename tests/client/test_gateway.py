@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -818,6 +819,19 @@ def test_the_newest_checkpoint_outlives_the_process(stage: Listening, tmp_path: 
     state = tmp_path / "newest.checkpoint"
     Desk(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
     assert state.read_text().split("\n")[:2] == [ORIGIN, str(stage.gateway.size())]
+
+
+def test_threads_share_one_client_without_a_false_alarm(stage: Listening, tmp_path: Path) -> None:
+    desk = Desk(stage, state=tmp_path / "newest.checkpoint", spool=tmp_path / "spool")
+
+    def work(_: int) -> int:
+        return desk.submit(case_content(stage.gateway.new_id()), "intake-1").confirmed.index
+
+    with ThreadPoolExecutor(4) as pool:
+        indexes = list(pool.map(work, range(12)))
+    assert len(set(indexes)) == 12
+    assert desk.wire.paths().count("/oauth/token") == 1
+    assert list((tmp_path / "spool").iterdir()) == []
 
 
 # --- Evidence ------------------------------------------------------------------------------------
