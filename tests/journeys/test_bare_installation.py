@@ -1,0 +1,81 @@
+"""The package without the server's part: verifier, client and formats work, and nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with nothing but `pip install casegate`."""
+    folder = tmp_path_factory.mktemp("bare")
+    _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT)
+    (wheel,) = folder.glob("casegate-*.whl")
+    _run(sys.executable, "-m", "venv", str(folder / "venv"))
+    python = folder / "venv" / "bin" / "python"
+    _run(str(python), "-m", "pip", "install", "--quiet", str(wheel))
+    return folder
+
+
+def _run(*command: str, cwd: Path | None = None) -> str:
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _casegate(folder: Path, *arguments: str) -> str:
+    return _run(str(folder / "venv" / "bin" / "casegate"), *arguments, cwd=folder)
+
+
+def test_no_server_package_comes_along(bare: Path) -> None:
+    listed = _run(str(bare / "venv" / "bin" / "python"), "-m", "pip", "list", "--format", "json")
+    names = {package["name"].lower() for package in json.loads(listed)}
+    assert not names & {"flask", "sqlalchemy", "gunicorn", "cedarpy", "authlib", "marshmallow"}
+
+
+def test_evidence_is_verified(bare: Path, tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    _run(sys.executable, "-m", "gateway.cli", "demo", "--folder", str(demo), cwd=ROOT)
+    connection = str(demo / "point-de-contact" / "connection.toml")
+    told = _casegate(
+        bare, "verify", str(demo / "handoff.bundle.json"), "--connection", connection, "--json"
+    )
+    assert json.loads(told)["code"] == 0
+
+
+def test_a_report_is_imported(bare: Path, tmp_path: Path) -> None:
+    data = ROOT / "gateway/cli/demo"
+    out = tmp_path / "case.json"
+    profile = str(data / "profile.toml")
+    report = str(data / "content-csam.json")
+    _casegate(bare, "case", "import", report, "--profile", profile, "--out", str(out))
+    assert json.loads(out.read_bytes())["version"] == 1
+
+
+def test_a_command_of_the_server_says_what_to_install(bare: Path) -> None:
+    done = subprocess.run(
+        [str(bare / "venv/bin/casegate"), "policy", "check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "casegate[server]" in done.stderr
+
+
+def test_the_policies_come_with_the_package(bare: Path) -> None:
+    (installed,) = (bare / "venv" / "lib").glob("python3*/site-packages/gateway/_policies")
+    assert (installed / "schema.cedarschema").is_file()
+    assert {file.name for file in installed.glob("*.cedar")} == {
+        file.name for file in (ROOT / "policies").glob("*.cedar")
+    }
