@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.actions.administration import serve_signing
+from gateway.actions.authentication import prune_tokens
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, MarkUnreachable
@@ -26,6 +27,7 @@ PUBLIC_CERTIFICATE = "public.pem"
 PARTNERS_CERTIFICATE = "partners.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 CHECK_EVERY = timedelta(minutes=1)
+PRUNE_EVERY = timedelta(hours=1)
 
 
 class Occupied(Exception):
@@ -61,6 +63,7 @@ class Maintenance:
     _published: datetime | None = None
     _listed: frozenset[int] = field(default_factory=frozenset)
     _checked: datetime | None = None
+    _pruned: datetime | None = None
     _trouble: str | None = None
 
     def step(self) -> list[SigningRequest]:
@@ -72,6 +75,7 @@ class Maintenance:
         self._publish(now)
         try:
             self._check(now)
+            self._prune(now)
             return serve_signing(self.gateway.ports, self.authority)
         except Frozen as frozen:
             self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
@@ -89,6 +93,12 @@ class Maintenance:
         if self._checked is None or now >= self._checked + CHECK_EVERY:
             self.gateway.continuity.check()
             self._checked, self._trouble = now, None
+
+    def _prune(self, now: datetime) -> None:
+        """Forget each hour what need not be remembered any more."""
+        if self._pruned is None or now >= self._pruned + PRUNE_EVERY:
+            prune_tokens(self.gateway.ports)
+            self._pruned = now
 
     def _publish(self, now: datetime) -> None:
         """Publish the lists each hour, and at once when a certificate was revoked."""

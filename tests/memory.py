@@ -56,6 +56,7 @@ class State:
     consultations: dict[UUID, Consultation] = field(default_factory=dict)
     retries: dict[tuple[str, str], Retry] = field(default_factory=dict)
     budgets: dict[tuple[str, str], int] = field(default_factory=dict)
+    revoked_tokens: dict[str, datetime] = field(default_factory=dict)
     signing: dict[UUID, SigningRequest] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
     events: dict[UUID, tuple[int, Event]] = field(default_factory=dict)
@@ -113,6 +114,7 @@ class MemoryWork:
         self.log = MemoryLog(desk, self._store)
         self.retries = MemoryRetries(desk)
         self.budgets = MemoryBudgets(desk)
+        self.revoked_tokens = MemoryRevokedTokens(desk)
         self.signing = MemorySigning(desk)
         return self
 
@@ -453,6 +455,20 @@ class MemoryBudgets(Collection):
             return False
         budgets[organisation, window] = spent + 1
         return True
+
+
+class MemoryRevokedTokens(Collection):
+    """See `gateway.actions.ports.RevokedTokens`."""
+
+    def add(self, jti: str, expires_at: datetime) -> None:
+        self._desk.write().revoked_tokens.setdefault(jti, expires_at)
+
+    def has(self, jti: str) -> bool:
+        return jti in self._desk.read().revoked_tokens
+
+    def prune(self, until: datetime) -> None:
+        state = self._desk.write()
+        state.revoked_tokens = {j: end for j, end in state.revoked_tokens.items() if end > until}
 
 
 class MemorySigning(Collection):

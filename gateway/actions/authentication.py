@@ -1,8 +1,13 @@
 """Who calls: a certificate and a client id, checked against the registry of this moment."""
 
+from datetime import datetime, timedelta
+
 from gateway.actions.ports import Mode, Ports
 from gateway.domain.organisation import Status, System, system_of
 from gateway.domain.refusals import Refusal
+
+REMEMBERED = timedelta(hours=1)
+"""How long after its end a revoked token is remembered: more than two nodes' clocks may differ."""
 
 
 class NotAuthenticated(Refusal):
@@ -17,8 +22,16 @@ def subject_uri(gateway: str, organisation: str, system: str) -> str:
     return f"urn:casegate:{gateway}:{organisation}:{system}"
 
 
-def authenticate(ports: Ports, client_id: str, thumbprint: str, uris: tuple[str, ...]) -> System:
+def authenticate(
+    ports: Ports,
+    client_id: str,
+    thumbprint: str,
+    uris: tuple[str, ...],
+    token: str | None = None,
+) -> System:
     """The registered system behind a client id on a connection; NotAuthenticated otherwise.
+
+    ``token`` is the `jti` of the access token that was shown, if one was.
 
     RFC 8705 2.1: the chain was validated by the listener; here exactly the registered name must
     match, so that a certificate of one member never stands for another. Read anew for each
@@ -34,6 +47,7 @@ def authenticate(ports: Ports, client_id: str, thumbprint: str, uris: tuple[str,
         certificate = work.organisations.certificate(thumbprint)
         registered = work.organisations.system(organisation, system)
         member = work.organisations.get(organisation)
+        token_revoked = token is not None and work.revoked_tokens.has(token)
     if certificate is None or certificate.revoked_at is not None:
         raise NotAuthenticated("the certificate is unknown here, or revoked")
     if (certificate.organisation, certificate.system) != names:
@@ -44,4 +58,23 @@ def authenticate(ports: Ports, client_id: str, thumbprint: str, uris: tuple[str,
         raise NotAuthenticated("the system is not registered, or disabled")
     if member is None or member.status is not Status.ACTIVE:
         raise NotAuthenticated("the organisation is not active")
+    if token_revoked:
+        raise NotAuthenticated("the token was revoked")
     return registered
+
+
+def revoke_token(ports: Ports, jti: str, expires_at: datetime) -> None:
+    """End an access token before its time: at the next request, in every worker (RFC 7009).
+
+    Whose token it is was checked before.
+    """
+    with ports.begin(Mode.WRITE) as work:
+        work.revoked_tokens.add(jti, expires_at)
+        work.commit()
+
+
+def prune_tokens(ports: Ports) -> None:
+    """Forget the revoked tokens that ended `REMEMBERED` ago."""
+    with ports.begin(Mode.WRITE) as work:
+        work.revoked_tokens.prune(ports.now() - REMEMBERED)
+        work.commit()

@@ -290,6 +290,19 @@ class Budgets(Protocol):
         """Count one more in the window; False, and nothing counted, when ``limit`` is reached."""
 
 
+class RevokedTokens(Protocol):
+    """Access tokens that ended before their time, each remembered until long after it."""
+
+    def add(self, jti: str, expires_at: datetime) -> None:
+        """Revoke a token; once more is no error."""
+
+    def has(self, jti: str) -> bool:
+        """Whether the token was revoked."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the tokens that have expired at ``until``: nobody would take them anyway."""
+
+
 class Signing(Protocol):
     """Certificate requests on their way to the process that alone holds the issuing key."""
 
@@ -319,6 +332,7 @@ class Work(Protocol):
     log: Log
     retries: Retries
     budgets: Budgets
+    revoked_tokens: RevokedTokens
     signing: Signing
 
     def __enter__(self) -> Self:

@@ -241,6 +241,16 @@ budget = Table(
     sqlite_with_rowid=False,
 )
 
+# By `jti`, until well after the token's own end.
+revoked_token = Table(
+    "revoked_token",
+    metadata,
+    Column("jti", TEXT, primary_key=True),
+    Column("expires_at", Instant, nullable=False),
+    Index("revoked_token_by_end", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
 # --- The log: written only by the append of a commit, under the lock of log_head -----------------
 
 log_head = Table(

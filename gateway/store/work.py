@@ -20,6 +20,7 @@ from gateway.store.organisations import SqlOrganisations
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.signing import SqlSigning
 from gateway.store.tables import log_head
+from gateway.store.tokens import SqlRevokedTokens
 from gateway.store.transaction import Transaction
 
 
@@ -32,6 +33,7 @@ class SqlWork:
     log: SqlLog
     retries: SqlRetries
     budgets: SqlBudgets
+    revoked_tokens: SqlRevokedTokens
     signing: SqlSigning
 
     def __init__(self, database: Database, mode: Mode, letterhead: Letterhead) -> None:
@@ -54,6 +56,7 @@ class SqlWork:
         self.log = SqlLog(transaction, self._letterhead)
         self.retries = SqlRetries(transaction)
         self.budgets = SqlBudgets(transaction)
+        self.revoked_tokens = SqlRevokedTokens(transaction)
         self.signing = SqlSigning(transaction)
         return self
 

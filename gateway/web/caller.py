@@ -56,7 +56,8 @@ def identify(gate: Gate, tokens: Tokens, request: Request, scope: str) -> Caller
     token = tokens.read(_bearer(request))
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
         raise TokenRefused("the token is bound to another certificate than the connection's")
-    system = authenticate(gate.ports, token.client_id, peer.thumbprint, peer.san_uris)  # RS5
+    names = (token.client_id, peer.thumbprint, peer.san_uris)
+    system = authenticate(gate.ports, *names, token.jti)  # RS1: not revoked; RS5
     scopes = token.scopes & system.scopes
     if scope != ANY_SCOPE and scope not in scopes:
         raise InsufficientScope(scope)

@@ -61,7 +61,7 @@ class Endpoint:
     ``path`` is a rule of Flask. ``action`` is the policy's, ``scope`` the token's; both are None
     unless ``access`` is TOKEN. ``writes`` says that a retry key is needed and that the answer is
     a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
-    the shape of what is in it.
+    the shape of what is in it, ``form`` that of a body that is a form.
     """
 
     method: str
@@ -76,6 +76,7 @@ class Endpoint:
     status: int = 200
     media: tuple[str, ...] = ("application/json",)
     gives: str | None = None
+    form: str | None = None
 
     @property
     def name(self) -> str:
@@ -130,12 +131,14 @@ def unauthenticated(
     *,
     media: str = "application/json",
     access: Access = Access.ANYBODY,
+    form: str | None = None,
+    gives: str | None = None,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint that asks for no token; its view gets what its app is registered with."""
     method, _, path = rule.partition(" ")
 
     def declare(view: View) -> Endpoint:
-        return Endpoint(method, path, view, access, media=(media,))
+        return Endpoint(method, path, view, access, media=(media,), form=form, gives=gives)
 
     return declare
 

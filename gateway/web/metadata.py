@@ -16,15 +16,22 @@ KEPT = {"Cache-Control": "public, max-age=900"}
 
 def server_document(gate: Gate) -> dict[str, Any]:
     """The authorization server's metadata (RFC 8414 section 2, RFC 8705 section 5; M1)."""
-    token_endpoint = f"{gate.partners_url}/oauth/token"
+    oauth = f"{gate.partners_url}/oauth"
+    endpoints = {
+        "token_endpoint": f"{oauth}/token",
+        "revocation_endpoint": f"{oauth}/revoke",
+        "introspection_endpoint": f"{oauth}/introspect",
+    }
     return {
         "issuer": gate.issuer,
-        "token_endpoint": token_endpoint,
-        "mtls_endpoint_aliases": {"token_endpoint": token_endpoint},
+        **endpoints,
+        "mtls_endpoint_aliases": endpoints,
         "jwks_uri": f"{gate.issuer}/jwks.json",
         "response_types_supported": [],
         "grant_types_supported": [GRANT],
         "token_endpoint_auth_methods_supported": [METHOD],
+        "revocation_endpoint_auth_methods_supported": [METHOD],
+        "introspection_endpoint_auth_methods_supported": [METHOD],
         "tls_client_certificate_bound_access_tokens": True,
         "scopes_supported": list(SCOPES),
         "protected_resources": [gate.partners_url],

@@ -1,4 +1,4 @@
-"""The token endpoint: client credentials over mutual TLS (RFC 6749 4.4, RFC 8705 2.1), FAPI 2.0.
+"""Tokens asked for, revoked and looked at, over mutual TLS: RFC 6749 4.4, 7009, 7662, FAPI 2.0.
 
 Authlib dispatches: client authentication, grant, generator. Every check that guards a token is
 ours, because its defaults are for other profiles (parameters in the query, repeated parameters,
@@ -8,6 +8,7 @@ ours, because its defaults are for other profiles (parameters in the query, repe
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
@@ -18,15 +19,15 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from flask import Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.actions.authentication import NotAuthenticated, authenticate
+from gateway.actions.authentication import NotAuthenticated, authenticate, revoke_token
 from gateway.domain.organisation import System
 from gateway.web.answers import json_response
 from gateway.web.caller import peer_of
 from gateway.web.endpoint import Access, unauthenticated
 from gateway.web.gate import Gate, Peer
 from gateway.web.inputs import read_body, read_pairs
-from gateway.web.problems import PeerRefused
-from gateway.web.tokens import Tokens
+from gateway.web.problems import PeerRefused, TokenRefused
+from gateway.web.tokens import AccessToken, Tokens
 
 GRANT = "client_credentials"
 METHOD = "tls_client_auth"
@@ -69,11 +70,14 @@ def read_form(sent: Request) -> dict[str, str]:
         raise _bad_request("the body cannot be read, or gives a parameter twice") from None
 
 
-def check_form(form: Mapping[str, str], sent: Request) -> None:
-    """One way to authenticate (C1), and nothing asked for that would be left out silently."""
+def check_form(form: Mapping[str, str], sent: Request, needed: str) -> None:
+    """One way to authenticate (C1), and nothing asked for that would be left out silently.
+
+    ``needed`` is the parameter without which this endpoint has nothing to do.
+    """
     if "Authorization" in sent.headers or _OTHER_METHODS & form.keys():
         raise _bad_request("the certificate is the one way to authenticate here")
-    for name in ("grant_type", "client_id"):
+    for name in (needed, "client_id"):
         if name not in form:
             raise _bad_request(f"{name} is missing")
     if "authorization_details" in form:
@@ -141,20 +145,80 @@ class TokenServer(AuthorizationServer):
     def answer(self, sent: Request) -> Response:
         """The answer to a token request; refusals are those of RFC 6749 section 5.2."""
         try:
-            form = read_form(sent)
-            check_form(form, sent)
-            asked = self._asked(form, peer_of(self._gate, sent))
+            asked = self._asked(sent, "grant_type")
         except OAuth2Error as error:
             return self.handle_error_response(None, error)
-        except PeerRefused as refused:
-            return self.handle_error_response(None, ClientRefused(refused.detail))
         return self.create_token_response(asked)
 
-    def _asked(self, form: Mapping[str, str], peer: Peer | None) -> OAuth2Request:
+    def revoke(self, sent: Request) -> Response:
+        """End the caller's own token; what is no token of ours is no error (RFC 7009 2.2; M2)."""
+        try:
+            token, client, _ = self._about_token(sent)
+            if token is not None and token.client_id != client.get_client_id():
+                raise OAuth2Error(
+                    error="invalid_grant", description="the token is another client's"
+                )
+        except OAuth2Error as error:
+            return self._refuse("token-not-revoked", error)
+        if token is not None:
+            revoke_token(self._gate.ports, token.jti, datetime.fromtimestamp(token.ends, UTC))
+            self._note("token-revoked", client, token.jti)
+        return json_response({})
+
+    def introspect(self, sent: Request) -> Response:
+        """What a token is worth to the caller who holds it (RFC 7662 2.2; M2)."""
+        try:
+            token, client, peer = self._about_token(sent)
+        except OAuth2Error as error:
+            return self._refuse("token-not-introspected", error)
+        return json_response(self._worth(token, client, peer))
+
+    def _about_token(self, sent: Request) -> tuple[AccessToken | None, Client, Peer]:
+        """The token of the form, None when it is none of ours or has ended, and who asks."""
+        asked = self._asked(sent, "token")
+        client: Client = self.authenticate_client(asked, [METHOD])
+        try:
+            token = self._tokens.read(asked.payload.data["token"])
+        except TokenRefused:
+            token = None
+        return token, client, asked.credential
+
+    def _worth(self, token: AccessToken | None, client: Client, peer: Peer) -> dict[str, Any]:
+        """Judged as a request with the token would be, on the connection it is bound to."""
+        if token is None or token.client_id != client.get_client_id():
+            return {"active": False}
+        try:
+            system = authenticate(
+                self._gate.ports, token.client_id, token.thumbprint, peer.san_uris, token.jti
+            )
+        except NotAuthenticated:
+            return {"active": False}
+        return {
+            "active": True,
+            "iss": self._gate.issuer,
+            "sub": token.client_id,
+            "client_id": token.client_id,
+            "aud": self.resource,
+            "scope": " ".join(sorted(token.scopes & system.scopes)),
+            "token_type": "Bearer",
+            "iat": token.issued,
+            "exp": token.ends,
+            "jti": token.jti,
+            "cnf": {"x5t#S256": token.thumbprint},
+        }
+
+    def _asked(self, sent: Request, needed: str) -> OAuth2Request:
+        """The request as Authlib reads it, from the body alone, with the connection's client."""
+        form = read_form(sent)
+        check_form(form, sent, needed)
+        try:
+            peer = peer_of(self._gate, sent)
+        except PeerRefused as refused:
+            raise ClientRefused(refused.detail) from refused
         if peer is None:
-            raise _bad_request("the connection carries no client certificate")  # K5
+            raise _bad_request("the connection carries no client certificate")  # C5, K5
         # The address is ours by configuration: behind a proxy the request's own says http.
-        asked = OAuth2Request("POST", f"{self.resource}/oauth/token")
+        asked = OAuth2Request("POST", f"{self.resource}{sent.path}")
         asked.payload = BasicOAuth2Payload(form)
         asked.credential = peer
         return asked
@@ -177,14 +241,17 @@ class TokenServer(AuthorizationServer):
     def _issue(self, client: Client, grant_type: str, user: None, scope: str) -> str:
         client_id = client.get_client_id()
         token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint)
+        self._note("token-issued", client, jti)
+        return token
+
+    def _note(self, kind: str, client: Client, jti: str) -> None:
         self._gate.log.note(
-            "token-issued",
+            kind,
             request=g.request_id,
-            client=client_id,
+            client=client.get_client_id(),
             thumbprint=client.thumbprint,
             jti=jti,
         )
-        return token
 
     def save_token(self, token: Mapping[str, Any], request: OAuth2Request) -> None:
         """Keep nothing: a token proves itself, and rights are read from the registry."""
@@ -194,8 +261,11 @@ class TokenServer(AuthorizationServer):
 
     def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
         """Our words alone: Authlib's repeat what was sent."""
+        return self._refuse("token-not-issued", error)
+
+    def _refuse(self, kind: str, error: OAuth2Error) -> Response:
         self._gate.log.refuse(
-            "token-not-issued",
+            kind,
             request=g.request_id,
             error=error.error,
             reason=getattr(error, "reason", None),
@@ -214,7 +284,7 @@ class TokenServer(AuthorizationServer):
         return json_response(body, status)
 
 
-@unauthenticated("POST /oauth/token", access=Access.CERTIFICATE)
+@unauthenticated("POST /oauth/token", access=Access.CERTIFICATE, form="TokenRequest", gives="Token")
 def token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
 
@@ -223,4 +293,28 @@ def token(server: TokenServer) -> Response:
     return server.answer(request)
 
 
-ENDPOINTS = (token,)
+@unauthenticated(
+    "POST /oauth/revoke", access=Access.CERTIFICATE, form="TokenQuestion", gives="Revoked"
+)
+def revocation(server: TokenServer) -> Response:
+    """End an access token of your own before its time (RFC 7009).
+
+    The next request with it is refused, whichever process answers. A token that is unknown, or
+    has ended, is no error: there is nothing left to do.
+    """
+    return server.revoke(request)
+
+
+@unauthenticated(
+    "POST /oauth/introspect", access=Access.CERTIFICATE, form="TokenQuestion", gives="TokenState"
+)
+def introspection(server: TokenServer) -> Response:
+    """Ask what an access token of your own is worth now (RFC 7662).
+
+    Of any other token, and of one that would be refused, the answer says only that it is not
+    active.
+    """
+    return server.introspect(request)
+
+
+ENDPOINTS = (token, revocation, introspection)

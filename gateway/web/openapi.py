@@ -91,6 +91,34 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             "scope": _TEXT,
         },
     },
+    "TokenQuestion": {
+        "type": "object",
+        "required": ["token", "client_id"],
+        "properties": {
+            "token": {**_TEXT, "description": "An access token of your own."},
+            "client_id": {**_TEXT, "description": "`<organisation>.<system>`"},
+            "token_type_hint": {**_TEXT, "description": "Not needed: there is one type."},
+        },
+    },
+    "Revoked": {"type": "object", "description": "Nothing is in it (RFC 7009 section 2.2)."},
+    "TokenState": {
+        "type": "object",
+        "description": "RFC 7662 section 2.2. Only `active` when that is false.",
+        "required": ["active"],
+        "properties": {
+            "active": {"type": "boolean"},
+            "iss": {**_TEXT, "format": "uri"},
+            "sub": _TEXT,
+            "client_id": _TEXT,
+            "aud": {**_TEXT, "format": "uri"},
+            "scope": {**_TEXT, "description": "What the token and the registry both grant."},
+            "token_type": {"const": "Bearer"},
+            "iat": {"type": "integer"},
+            "exp": {"type": "integer"},
+            "jti": _TEXT,
+            "cnf": {"type": "object", "properties": {"x5t#S256": _TEXT}},
+        },
+    },
     "TokenError": {
         "type": "object",
         "description": "RFC 6749 section 5.2.",
@@ -170,9 +198,8 @@ def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]
     if one.body is not None:
         schema: Any = one.body
         operation["requestBody"] = _content({"application/json": schema})
-    elif one.access is Access.CERTIFICATE:
-        form = {"$ref": "#/components/schemas/TokenRequest"}
-        operation["requestBody"] = _content({"application/x-www-form-urlencoded": form})
+    elif one.form is not None:
+        operation["requestBody"] = _content({"application/x-www-form-urlencoded": one_of(one.form)})
     if one.action:
         operation["x-policy-action"] = one.action
     spec.path(path=path, operations={one.method.lower(): operation})
@@ -210,9 +237,7 @@ def _parameters(one: Endpoint) -> list[Any]:
 
 def _responses(one: Endpoint) -> dict[str, Any]:
     good: Any = {"type": "object"} if one.media[0].endswith("json") else {"type": "string"}
-    if one.access is Access.CERTIFICATE:
-        good = one_of("Token")
-    elif one.gives:
+    if one.gives:
         good = one_of(one.gives)
     if one.writes:
         good = {

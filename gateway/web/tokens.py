@@ -39,6 +39,8 @@ class AccessToken:
     scopes: frozenset[str]
     thumbprint: str
     ends: int
+    issued: int
+    jti: str
 
 
 class Tokens:
@@ -116,7 +118,10 @@ class Tokens:
             raise TokenRefused("the token has ended")
         if claims["sub"] != claims["client_id"]:
             raise TokenRefused("the token speaks of two clients")
-        return AccessToken(claims["client_id"], frozenset(claims["scope"].split()), bound, ends)
+        scopes, issued = frozenset(claims["scope"].split()), claims.get("iat")
+        if type(issued) is not int:
+            raise TokenRefused("the token does not say since when")
+        return AccessToken(claims["client_id"], scopes, bound, ends, issued, claims["jti"])
 
 
 _SIGNATURE_ALONE: Any = {

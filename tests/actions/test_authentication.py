@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from gateway.actions.authentication import NotAuthenticated, authenticate, subject_uri
+from gateway.actions.authentication import (
+    REMEMBERED,
+    NotAuthenticated,
+    authenticate,
+    prune_tokens,
+    revoke_token,
+    subject_uri,
+)
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Certificate, System
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
@@ -103,3 +110,21 @@ def test_a_suspended_member_is_refused_until_it_is_reinstated(issued):
     assert "not active" in why_not(issued, CLIENT, "thumb-1", (URI,))
     issued.administer("organisation.reinstate", HOTLINE, reason="cleared up")
     assert authenticate(issued.ports, CLIENT, "thumb-1", (URI,)).organisation == HOTLINE
+
+
+def test_a_revoked_token_is_refused_from_then_on(issued):
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), "token-1")
+    revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
+    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), "token-2")
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
+
+
+def test_a_revoked_token_is_forgotten_only_when_it_has_long_ended(issued):
+    revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
+    issued.clock.advance(timedelta(minutes=4) + REMEMBERED)
+    prune_tokens(issued.ports)
+    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
+    issued.clock.advance(timedelta(minutes=1))
+    prune_tokens(issued.ports)
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), "token-1")

@@ -77,6 +77,15 @@ class Wire:
         token: str = answer.json["access_token"]
         return token
 
+    def about(self, endpoint: str, token: str) -> Answer:
+        form = {"client_id": self.client_id, "token": token}
+        return self.ask(
+            "POST",
+            f"/oauth/{endpoint}",
+            urlencode(form),
+            Content_Type="application/x-www-form-urlencoded",
+        )
+
 
 @pytest.fixture
 def hotline(stage: Stage) -> Iterator[Wire]:
@@ -297,7 +306,30 @@ def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(stage: Stage,
     assert "client_credentials" in told["grant_types_supported"]
     assert told["token_endpoint_auth_methods_supported"] == ["tls_client_auth"]
     assert told["tls_client_certificate_bound_access_tokens"] is True
-    assert told["mtls_endpoint_aliases"]["token_endpoint"] == f"{config.partners_url}/oauth/token"
+    ends = {"token": "token", "revocation": "revoke", "introspection": "introspect"}
+    for name, end in ends.items():
+        address = f"{config.partners_url}/oauth/{end}"
+        assert told[f"{name}_endpoint"] == address
+        assert told["mtls_endpoint_aliases"][f"{name}_endpoint"] == address
+
+
+def test_m2_a_revoked_token_is_dead_in_every_worker_at_the_next_request(
+    stage: Stage, hotline: Wire, abroad: Wire
+) -> None:
+    token = hotline.granted()
+    wires = [hotline, *(Wire(stage, HOTLINE) for _ in range(7))]  # in whichever worker
+    bearer = {"Authorization": f"Bearer {token}"}
+    for wire in wires:
+        assert wire.ask("GET", "/whoami", **bearer).status == 200
+    assert hotline.about("introspect", token).json["active"] is True
+    assert abroad.about("introspect", token).json == {"active": False}
+    assert abroad.about("revoke", token).status == 400
+    assert hotline.about("revoke", token).status == 200
+    assert [wire.ask("GET", "/whoami", **bearer).status for wire in wires[1:]] == [401] * 7
+    assert hotline.about("introspect", token).json == {"active": False}
+    assert hotline.about("revoke", "unknown").status == 200
+    for wire in wires:
+        wire.line.close()
 
 
 @pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest", "/keys/event"])

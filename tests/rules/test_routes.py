@@ -46,6 +46,8 @@ API = {
 
 OPEN_TO_CERTIFICATES = {
     ("POST", "/oauth/token"),
+    ("POST", "/oauth/revoke"),
+    ("POST", "/oauth/introspect"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

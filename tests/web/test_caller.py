@@ -89,6 +89,26 @@ def test_rs1_a_token_that_has_ended_is_refused(gateway, hotline):
     assert_invalid_token(hotline.get("/whoami"))
 
 
+def test_rs1_a_revoked_token_is_refused_at_once_and_others_live_on(gateway, hotline):
+    revoked, other = hotline.token(), hotline.token()
+    assert hotline.get("/whoami", token=revoked).status_code == 200
+    form = {"client_id": hotline.client_id, "token": revoked}
+    assert hotline.send("POST", "/oauth/revoke", data=form).status_code == 200
+    assert_invalid_token(hotline.get("/whoami", token=revoked))
+    assert gateway.lines()[-1]["reason"] == "the token was revoked"
+    assert hotline.get("/whoami", token=other).status_code == 200
+
+
+def test_rs1_a_token_revoked_in_one_worker_is_dead_in_another(gateway, hotline):
+    """Though the other has verified it before and remembers that."""
+    other = Partner(listening(gateway.gateway), HOTLINE, hotline.certificate)
+    token = hotline.token()
+    assert other.get("/whoami", token=token).status_code == 200
+    form = {"client_id": hotline.client_id, "token": token}
+    assert hotline.send("POST", "/oauth/revoke", data=form).status_code == 200
+    assert_invalid_token(other.get("/whoami", token=token))
+
+
 # --- RS2: bound to the certificate of this connection ---
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import jwt
@@ -309,3 +310,135 @@ def test_authorization_details_are_refused_not_passed_over(hotline):
     wanted = json.dumps([{"type": "case_access", "identifier": "x"}])
     answer = hotline.ask_token(authorization_details=wanted)
     assert_error(answer, "invalid_authorization_details")
+
+
+# --- M2: revocation and introspection (RFC 7009, RFC 7662) ---
+
+
+def about(partner: Partner, endpoint: str, token: str | None, **changes: str | None):
+    form = {"client_id": partner.client_id, "token": token} | changes
+    data = {name: value for name, value in form.items() if value is not None}
+    return partner.send("POST", f"/oauth/{endpoint}", data=data)
+
+
+def claims_of(token: str) -> dict:
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def test_m2_a_token_of_one_s_own_is_active_and_described_with_its_binding(hotline):
+    token = hotline.token(scope="cases.read directory.read")
+    answer = about(hotline, "introspect", token)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    said = claims_of(token)
+    assert answer.json == {
+        "active": True,
+        "iss": ISSUER,
+        "sub": hotline.client_id,
+        "client_id": hotline.client_id,
+        "aud": PARTNERS,
+        "scope": "cases.read directory.read",
+        "token_type": "Bearer",
+        "iat": said["iat"],
+        "exp": said["exp"],
+        "jti": said["jti"],
+        "cnf": {"x5t#S256": base64url.digest(der(hotline.certificate))},
+    }
+
+
+def test_m2_a_revoked_token_is_not_active_and_that_is_all_that_is_said(hotline):
+    token = hotline.token()
+    answer = about(hotline, "revoke", token)
+    assert (answer.status_code, answer.json) == (200, {})
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert about(hotline, "introspect", token).json == {"active": False}
+
+
+def test_m2_a_token_of_another_is_not_active_for_this_caller(gateway, hotline):
+    other = gateway.partner(OFMIN)
+    token = other.token()
+    assert about(hotline, "introspect", token).json == {"active": False}
+    assert about(other, "introspect", token).json["active"] is True
+
+
+def test_m2_a_token_of_another_is_not_revoked(gateway, hotline):
+    other = gateway.partner(OFMIN)
+    token = other.token()
+    assert_error(about(hotline, "revoke", token), "invalid_grant")
+    assert gateway.lines()[-1]["event"] == "token-not-revoked"
+    assert about(other, "introspect", token).json["active"] is True
+    assert other.get("/whoami", token=token).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "é", "x" * 5000])
+def test_m2_what_is_no_token_is_not_active_and_revoking_it_is_no_error(hotline, token):
+    assert about(hotline, "introspect", token).json == {"active": False}
+    answer = about(hotline, "revoke", token)
+    assert (answer.status_code, answer.json) == (200, {})
+
+
+def test_m2_a_token_that_has_ended_is_not_active_and_revoking_it_is_no_error(gateway, hotline):
+    token = hotline.token()
+    gateway.gateway.clock.advance(timedelta(seconds=300))
+    assert about(hotline, "introspect", token).json == {"active": False}
+    assert about(hotline, "revoke", token).status_code == 200
+
+
+def test_m2_a_token_on_a_renewed_certificate_still_is_one_s_own(gateway, hotline):
+    renewed = certificate(HOTLINE, copy=1)
+    gateway.register(renewed, HOTLINE)
+    after = Partner(gateway, HOTLINE, renewed)
+    token = hotline.token()
+    assert about(after, "introspect", token).json["active"] is True
+    assert about(after, "revoke", token).status_code == 200
+    assert hotline.get("/whoami", token=token).status_code == 401
+
+
+def test_m2_a_token_on_a_revoked_certificate_is_not_active(gateway, hotline):
+    renewed = certificate(HOTLINE, copy=1)
+    gateway.register(renewed, HOTLINE)
+    token = hotline.token()
+    thumbprint = base64url.digest(der(hotline.certificate))
+    gateway.gateway.administer("certificate.revoke", HOTLINE, thumbprint=thumbprint)
+    after = Partner(gateway, HOTLINE, renewed)
+    assert about(after, "introspect", token).json == {"active": False}
+
+
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token", "whatever"])
+def test_m2_a_hint_about_the_type_changes_nothing(hotline, hint):
+    token = hotline.token()
+    assert about(hotline, "introspect", token, token_type_hint=hint).json["active"] is True
+    assert about(hotline, "revoke", token, token_type_hint=hint).status_code == 200
+    assert about(hotline, "introspect", token).json == {"active": False}
+
+
+@pytest.mark.parametrize("endpoint", ["revoke", "introspect"])
+def test_m2_who_asks_is_authenticated_as_for_a_token(gateway, hotline, endpoint):
+    """C1, C2, C5, C6 on these endpoints."""
+    token = hotline.token()
+    assert_error(about(hotline, endpoint, token, client_secret="guess"), "invalid_request")
+    assert_invalid_client(about(hotline, endpoint, token, client_id=f"{OFMIN}.{DESK}"))
+    nobody = Partner(gateway, HOTLINE, None)
+    assert_error(about(nobody, endpoint, token), "invalid_request")
+    assert_error(about(hotline, endpoint, token, client_id=None), "invalid_request")
+    assert_error(about(hotline, endpoint, None), "invalid_request")
+    form = urlencode({"client_id": hotline.client_id, "token": token})
+    assert_error(send_form(hotline, form, f"/oauth/{endpoint}?x=y"), "invalid_request")
+    assert_error(send_form(hotline, f"{form}&token=x", f"/oauth/{endpoint}"), "invalid_request")
+    assert hotline.get("/whoami", token=token).status_code == 200
+    gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
+    assert_invalid_client(about(hotline, endpoint, token))
+
+
+def test_m2_a_revocation_is_noted_without_the_token(gateway, hotline):
+    token = hotline.token()
+    about(hotline, "revoke", token)
+    line = gateway.lines()[-1]
+    assert (line["event"], line["client"]) == ("token-revoked", hotline.client_id)
+    assert line["jti"] == claims_of(token)["jti"]
+    assert token not in gateway.stream.getvalue()
+
+
+def test_m2_a_token_that_is_revoked_twice_is_revoked(hotline):
+    token = hotline.token()
+    assert [about(hotline, "revoke", token).status_code for _ in "ab"] == [200, 200]

@@ -88,6 +88,8 @@ def test_the_pattern_of_these_tests_is_a_good_token(line, tokens):
         {"aud": None},
         {"exp": 0},
         {"exp": None},
+        {"iat": None},
+        {"iat": "now"},
         {"exp": "2099-01-01"},
         {"exp": 9999999999.5},
         {"exp": True},

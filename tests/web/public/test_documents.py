@@ -37,15 +37,22 @@ def line() -> Listening:
 )
 def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path):
     answer = line.anybody().get(path)
+    endpoints = {
+        "token_endpoint": f"{PARTNERS}/oauth/token",
+        "revocation_endpoint": f"{PARTNERS}/oauth/revoke",
+        "introspection_endpoint": f"{PARTNERS}/oauth/introspect",
+    }
     assert answer.content_type == "application/json"
     assert answer.json == {
         "issuer": ISSUER,
-        "token_endpoint": f"{PARTNERS}/oauth/token",
-        "mtls_endpoint_aliases": {"token_endpoint": f"{PARTNERS}/oauth/token"},
+        **endpoints,
+        "mtls_endpoint_aliases": endpoints,
         "jwks_uri": f"{ISSUER}/jwks.json",
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["tls_client_auth"],
+        "revocation_endpoint_auth_methods_supported": ["tls_client_auth"],
+        "introspection_endpoint_auth_methods_supported": ["tls_client_auth"],
         "tls_client_certificate_bound_access_tokens": True,
         "scopes_supported": [
             "directory.read",
@@ -62,8 +69,9 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
 def test_m1_what_the_metadata_names_is_there(line):
     found = line.anybody().get("/.well-known/oauth-authorization-server").json
     assert line.anybody().get(found["jwks_uri"].removeprefix(ISSUER)).status_code == 200
-    path = found["token_endpoint"].removeprefix(PARTNERS)
-    assert line.partner().send("GET", path).status_code == 405
+    for name in ("token_endpoint", "revocation_endpoint", "introspection_endpoint"):
+        path = found[name].removeprefix(PARTNERS)
+        assert line.partner().send("GET", path).status_code == 405
 
 
 def test_rs4_the_resource_s_metadata_is_where_the_challenge_points(line):

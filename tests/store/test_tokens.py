@@ -1,0 +1,59 @@
+"""Revoked tokens are known to every Work that begins later, until they are pruned."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.actions.ports import Mode
+from tests.store.samples import NOON
+
+SOON = NOON + timedelta(minutes=5)
+
+
+def revoke(store, *ids, at=SOON):
+    with store.begin(Mode.WRITE) as work:
+        for jti in ids:
+            work.revoked_tokens.add(jti, at)
+        work.commit()
+
+
+def known(store, *ids):
+    with store.begin(Mode.READ) as work:
+        return [work.revoked_tokens.has(jti) for jti in ids]
+
+
+def test_a_revoked_token_is_known_by_its_very_id(store):
+    revoke(store, "one")
+    assert known(store, "one", "two", "ONE", "") == [True, False, False, False]
+
+
+def test_a_token_may_be_revoked_again_and_keeps_its_end(store):
+    revoke(store, "one", "one")
+    revoke(store, "one", at=NOON)
+    with store.begin(Mode.WRITE) as work:
+        work.revoked_tokens.prune(NOON)
+        work.commit()
+    assert known(store, "one") == [True]
+
+
+def test_a_revocation_that_was_rolled_back_is_none(store):
+    with store.begin(Mode.WRITE) as work:
+        work.revoked_tokens.add("one", SOON)
+    assert known(store, "one") == [False]
+
+
+def test_pruning_forgets_what_has_ended_and_nothing_else(store):
+    revoke(store, "one", at=NOON)
+    revoke(store, "two", at=SOON)
+    with store.begin(Mode.WRITE) as work:
+        work.revoked_tokens.prune(NOON)
+        work.commit()
+    assert known(store, "one", "two") == [False, True]
+
+
+def test_a_reading_work_revokes_and_prunes_nothing(store):
+    with store.begin(Mode.READ) as work:
+        with pytest.raises(RuntimeError, match="reading"):
+            work.revoked_tokens.add("one", SOON)
+        with pytest.raises(RuntimeError, match="reading"):
+            work.revoked_tokens.prune(SOON)
