@@ -5,6 +5,9 @@ backups, so a database that was restored from an older copy, or was written to b
 gateway's back, does not fit it any more. Such a log is read and never written or signed again:
 every further signature would show a second history (evidence.md L2).
 
+An older copy is noticed at the next write, wherever it comes from. A longer log that others wrote
+is noticed when a process starts, and within a minute when it is put under a running one.
+
 The mark is always read before the head. Other processes move both all the time, the head first:
 read in this order, a mark that lies beyond the head is no race.
 """

@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from gateway.ledger.checkpoint import open_checkpoint
 from tests.evidence.ingredients import chance
 from tests.founding import ORIGIN, START, note_signer
 from tests.marks import MemoryMark, Node, Seconds
-from tests.memory import MemoryStore
+from tests.memory import MemoryStore, State
 from tests.store.samples import fact
 
 SIGNER = note_signer()
@@ -232,30 +233,49 @@ def test_a_failure_reaches_every_thread_that_waited_for_it() -> None:
         assert set(pool.map(sign, heads)) == {"no"}
 
 
+@dataclass
+class Copy:
+    """A database's state; ``foreign`` when a program that knows no mark has written to it."""
+
+    state: State
+    foreign: bool = False
+
+    def again(self) -> "Copy":
+        return Copy(self.state.copy(), self.foreign)
+
+
+NODES = st.sampled_from([0, 1])
+
+
 class Histories(RuleBasedStateMachine):
     """Two processes, each on a database, and one mark; copies, restores, restarts, late signers.
 
-    What is assumed is what the gateway assumes: nobody else writes to a database while a process
-    of the gateway works on it.
+    What is assumed is what the gateway assumes: a database that others wrote to is not put under
+    a running process (which would see it within a minute), but found by one that starts.
     """
 
     @initialize()
     def begin(self) -> None:
         mark = MemoryMark()
         self.nodes = [new_node(mark), new_node(mark)]
-        self.copies = [self.nodes[0].store.state.copy()]
+        self.foreign = [False, False]
+        self.copies = [self.copy_of(0)]
         self.heads: list[set[Head]] = [set(), set()]
         self.leaves: dict[Head, list[bytes]] = {}
         self.notes: set[Head] = set()
 
-    def learn(self, which: int) -> None:
+    def copy_of(self, which: int) -> Copy:
+        return Copy(self.nodes[which].store.state, self.foreign[which]).again()
+
+    def learn(self, which: int) -> Head:
         """A head that a thread of this process has seen committed; and of which entries it is."""
         node = self.nodes[which]
         head = node.head()
         self.heads[which].add(head)
         self.leaves[head] = [tree.leaf_hash(entry) for entry in node.store.state.entries]
+        return head
 
-    @rule(which=st.sampled_from([0, 1]))
+    @rule(which=NODES)
     def write(self, which: int) -> None:
         before = self.nodes[which].head()
         try:
@@ -265,52 +285,55 @@ class Histories(RuleBasedStateMachine):
         else:
             self.learn(which)
 
-    @rule(which=st.sampled_from([0, 1]))
+    @rule(which=NODES)
     def write_and_sign(self, which: int) -> None:
         with suppress(Frozen):
-            head = grow(self.nodes[which])
-            self.learn(which)
-            self.notes.add(signed(self.nodes[which].notary.sign(head)))
+            grow(self.nodes[which])
+            self.notes.add(signed(self.nodes[which].notary.sign(self.learn(which))))
 
-    @rule(to=st.sampled_from([0, 1]))
-    def copy(self, to: int) -> None:
-        """What a replica that takes over has."""
-        self.nodes[to].store.state = self.nodes[1 - to].store.state.copy()
-
-    @rule(which=st.sampled_from([0, 1]), data=st.data())
+    @rule(which=NODES, data=st.data())
     def sign(self, which: int, data: st.DataObject) -> None:
         known = sorted(self.heads[which], key=lambda head: (head.size, head.root))
-        if not known:
-            return
-        head = data.draw(st.sampled_from(known))
-        with suppress(Frozen):
-            self.notes.add(signed(self.nodes[which].notary.sign(head)))
+        if known:
+            head = data.draw(st.sampled_from(known))
+            with suppress(Frozen):
+                self.notes.add(signed(self.nodes[which].notary.sign(head)))
 
-    @rule(which=st.sampled_from([0, 1]))
+    @rule(which=NODES)
     def back_up(self, which: int) -> None:
-        self.copies.append(self.nodes[which].store.state.copy())
+        self.copies.append(self.copy_of(which))
 
-    @rule(which=st.sampled_from([0, 1]), data=st.data(), restarts=st.booleans())
+    @rule(which=NODES, data=st.data(), restarts=st.booleans())
     def restore(self, which: int, data: st.DataObject, restarts: bool) -> None:
-        """Also under a running process, as a database server can be."""
-        self.nodes[which].store.state = data.draw(st.sampled_from(self.copies)).copy()
-        if restarts:
+        """An older copy, also under a running process, as a database server can be restored."""
+        self.replace(which, data.draw(st.integers(0, len(self.copies) - 1)), restarts)
+
+    @rule(which=NODES, restarts=st.booleans())
+    def take_over(self, which: int, restarts: bool) -> None:
+        """What a replica has: the other's database."""
+        self.copies.append(self.copy_of(1 - which))
+        self.replace(which, len(self.copies) - 1, restarts)
+
+    def replace(self, which: int, number: int, restarts: bool) -> None:
+        copy = self.copies[number].again()
+        self.nodes[which].store.state, self.foreign[which] = copy.state, copy.foreign
+        if restarts or copy.foreign:
             self.restart(which)
 
-    @rule(which=st.sampled_from([0, 1]))
+    @rule(which=NODES)
     def restart(self, which: int) -> None:
         self.nodes[which].restart()
         self.heads[which].clear()
 
-    @rule(which=st.sampled_from([0, 1]), data=st.data())
-    def write_while_it_is_stopped(self, which: int, data: st.DataObject) -> None:
-        """By a program that knows nothing of the mark, on any copy of the database."""
+    @rule(which=NODES, number=st.integers(1, 4))
+    def write_while_it_is_stopped(self, which: int, number: int) -> None:
+        """By a program that knows nothing of the mark."""
         node = self.nodes[which]
-        node.store.state = data.draw(st.sampled_from(self.copies)).copy()
-        for _ in range(data.draw(st.integers(1, 4))):
+        for _ in range(number):
             with node.store.begin(Mode.WRITE) as work:
                 work.log.record(fact("hotline"))
                 work.commit()
+        self.foreign[which] = True
         self.restart(which)
         self.learn(which)
 
@@ -322,5 +345,5 @@ class Histories(RuleBasedStateMachine):
         assert all(head.size <= marked_head(self.nodes[0]).size for head in chain)
 
 
-Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+Histories.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 TestHistories = Histories.TestCase
