@@ -4,12 +4,14 @@ One process at a time, by a lock file: `maintain` under the supervisor, or the o
 while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
 """
 
-import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from gateway.actions.administration import serve_signing
 from gateway.actions.ports import Mode, SigningRequest
@@ -19,7 +21,9 @@ from gateway.pki.authority import CertificateAuthority
 from gateway.pki.leaf import renew_server
 from gateway.pki.publication import alarms, publish_crls
 from gateway.pki.revocation import Revoked, make_crl
-from gateway.wiring import Gateway, IssuingAuthority
+from gateway.store import migrations
+from gateway.store.database import Unfit
+from gateway.wiring import Gateway, IssuingAuthority, connect
 
 LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
@@ -32,7 +36,7 @@ class Occupied(Exception):
     """Another process maintains this gateway."""
 
 
-@contextlib.contextmanager
+@contextmanager
 def holding(config: Config) -> Iterator[None]:
     """Be the one who maintains; Occupied when another is. The kernel frees a dead one's lock."""
     descriptor = os.open(config.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
@@ -108,8 +112,26 @@ class Maintenance:
         self._published, self._listed = now, listed
 
 
+def upgrade_schema(config: Config) -> bool:
+    """Bring the database to the tables of this version; True when there was something to do.
+
+    A database of a newer version is left alone: an older version may go on with it (see the
+    changelog). Raises Unfit when the database holds no gateway: only `casegate init` begins one,
+    for an empty log in the place of a lost one would be a second history.
+    """
+    found = migrations.current(config.database_url)
+    if found is None:
+        raise Unfit(
+            "the database holds no gateway: is [database] url right, or is a backup to be restored?"
+        )
+    if found == migrations.newest() or not migrations.knows(found):
+        return False
+    migrations.upgrade(config.database_url)
+    return True
+
+
 def run(
-    gateway: Gateway,
+    config: Config,
     pause: Callable[[], bool],
     alarm: Callable[[str], None],
     *,
@@ -119,14 +141,43 @@ def run(
 
     With `once`, a single step: what a start needs before the listeners open their files.
     """
+    with holding(config):
+        if upgrade_schema(config):
+            alarm("the database was brought to the tables of this version")
+        with closing(connect(config)) as gateway:
+            maintenance = Maintenance(gateway, IssuingAuthority(config))
+            if once:
+                maintenance.step()
+                _tell(maintenance.alarms(), set(), alarm)
+            else:
+                _repeat(maintenance, pause, alarm)
+
+
+def _repeat(
+    maintenance: Maintenance, pause: Callable[[], bool], alarm: Callable[[str], None]
+) -> None:
+    """Go on whatever happens: without a fresh revocation list every client is refused."""
     told: set[str] = set()
-    with holding(gateway.config):
-        maintenance = Maintenance(gateway, IssuingAuthority(gateway.config))
-        while True:
+    while True:
+        try:
             maintenance.step()
-            sentences = set(maintenance.alarms())
-            for sentence in sorted(sentences - told):
-                alarm(sentence)
-            told = sentences
-            if once or pause():
-                return
+            sentences = maintenance.alarms()
+        except Exception as error:  # a database that restarts, a disk that is full, a defect
+            sentences = [f"maintenance failed and tries again: {_place(error)}"]
+        told = _tell(sentences, told, alarm)
+        if pause():
+            return
+
+
+def _place(error: Exception) -> str:
+    """The kind of a failure and where it happened; its message may repeat values at hand."""
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
+
+
+def _tell(sentences: Iterable[str], told: set[str], alarm: Callable[[str], None]) -> set[str]:
+    """Tell what was not told before; what is told now."""
+    now = set(sentences)
+    for sentence in sorted(now - told):
+        alarm(sentence)
+    return now

@@ -6,11 +6,11 @@ makes it through the same action as any other transport.
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 import click
@@ -20,73 +20,108 @@ from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Mode, Ports, SigningRequest
-from gateway.config import ConfigError
-from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES
-from gateway.domain.refusals import Refusal
+from gateway.cli.folder import folder_option, told_plainly
+from gateway.config import Config
+from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES, SLUG
 from gateway.domain.vocabulary import Matter
 from gateway.evidence import approval, receipt
 from gateway.keys import KeyFileError, Purpose
-from gateway.store.database import Unfit
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Where an administrator works: the operator's folder, who approves, how to print."""
+    """Where administrators work: the operator's folder, who approves, how to print."""
 
     folder: Path
     persons: tuple[str, ...]
+    """Who approves, the proposer first; nobody when only help is asked for."""
+    elsewhere: Mapping[str, Path]
+    """Personal keys that are not in the operator's folder, by person."""
     as_json: bool
+
+    def key_file(self, config: Config, person: str) -> Path:
+        """Where a person's key is."""
+        return self.elsewhere.get(person) or config.people / f"{person}.pem"
 
 
 @click.group()
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The operator's folder.",
-)
+@folder_option
 @click.option(
     "--as",
     "persons",
     multiple=True,
-    required=True,
     metavar="PERSON",
+    callback=lambda _context, _parameter, given: _persons(given),
     help="Who approves; the first proposes. Give it twice where two persons are needed.",
+)
+@click.option(
+    "--key",
+    "key_files",
+    multiple=True,
+    metavar="PERSON=FILE",
+    callback=lambda _context, _parameter, given: _key_files(given),
+    help="Where that person's key is, when it is not in the folder's people/.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
 @click.pass_context
-def admin(context: click.Context, folder: Path, persons: tuple[str, ...], as_json: bool) -> None:
+def admin(
+    context: click.Context,
+    folder: Path,
+    persons: tuple[str, ...],
+    key_files: Mapping[str, Path],
+    as_json: bool,
+) -> None:
     """Change the registry: organisations, standings, competences, systems, certificates.
 
     Every change is a policy decision and an event in the log; its receipt is printed. Admitting,
     standings and competences need two persons (R10).
     """
-    context.obj = Desk(folder.absolute(), persons, as_json)
+    for person in key_files:
+        if person not in persons:
+            raise click.UsageError(f"--key is for who approves: --as {person} is missing")
+    context.obj = Desk(folder.absolute(), persons, key_files, as_json)
+
+
+def _persons(given: tuple[str, ...]) -> tuple[str, ...]:
+    for person in given:
+        if not SLUG.fullmatch(person):
+            raise click.BadParameter(f"{person!r} is no person's id: a-z, 0-9 and '-'")
+    return given
+
+
+def _key_files(given: tuple[str, ...]) -> Mapping[str, Path]:
+    files: dict[str, Path] = {}
+    for one in given:
+        person, _, file = one.partition("=")
+        if not SLUG.fullmatch(person) or not file or person in files:
+            raise click.BadParameter(
+                f"{one!r} is not of the form PERSON=FILE, once for each person"
+            )
+        files[person] = Path(file)
+    return files
 
 
 @contextmanager
 def _gateway(desk: Desk) -> Iterator[wiring.Gateway]:
     """The gateway of the folder; what is expected to go wrong ends as one sentence."""
-    try:
-        gateway = wiring.connect(wiring.load_config(desk.folder))
+    if not desk.persons:
+        raise click.UsageError("say who approves: casegate admin --as PERSON ...")
+    with told_plainly():
         try:
-            yield gateway
-        finally:
-            gateway.close()
-    except Refused as refused:
-        raise click.ClickException(f"refused, and recorded: {refused.refusal.detail}") from refused
-    except Refusal as refusal:
-        raise click.ClickException(refusal.detail) from refusal
-    except (ConfigError, KeyFileError, Unfit) as error:
-        raise click.ClickException(str(error)) from error
+            with closing(wiring.connect(wiring.load_config(desk.folder))) as gateway:
+                yield gateway
+        except Refused as refused:
+            if desk.as_json:
+                told = {"refused": refused.refusal.detail}
+                _print_json({**told, "receipt": receipt.to_json(refused.receipt)})
+            detail = f"refused, and recorded: {refused.refusal.detail}"
+            raise click.ClickException(detail) from refused
 
 
-def approve(ports: Ports, people: Path, person: str, change: Change) -> str:
-    """Sign a change with a person's key from the operator's folder."""
-    key = keys.load_key(people / f"{person}.pem", Purpose.PERSON)
+def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
+    """Sign a change with a person's key; KeyFileError when the file holds none."""
     signed = approval.issue(
         person=person,
         audience=ports.issuer,
@@ -95,15 +130,18 @@ def approve(ports: Ports, people: Path, person: str, change: Change) -> str:
         change=change.values,
         at=ports.now(),
         jti=ports.new_id(),
-        signer=key,
+        signer=keys.load_key(key_file, Purpose.PERSON),
         random=ports.random,
     )
     return signed.compact()
 
 
 def _make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
-    people = gateway.config.people
-    approvals = [approve(gateway.ports, people, person, change) for person in desk.persons]
+    files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
+    for person, file in files.items():
+        if not file.exists():
+            raise KeyFileError(f"{file} does not exist: --key {person}=FILE says where the key is")
+    approvals = [approve(gateway.ports, files[p], p, change) for p in desk.persons]
     return administration.administer(gateway.ports, change, approvals)
 
 
@@ -116,11 +154,19 @@ def _change(desk: Desk, action: str, organisation: str, values: dict[str, Any]) 
 def _show(desk: Desk, action: str, written: Written) -> None:
     if desk.as_json:
         told = {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
-        click.echo(json.dumps(told, indent=2))
+        _print_json(told)
         return
     values = {name: value for name, value in written.result.items() if name != "event"}
-    click.echo(f"{action}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
+    click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
     click.echo(f"  recorded as event {written.result['event']}")
+
+
+def _print_json(told: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(told, indent=2))
+
+
+def _words(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 @admin.group()
@@ -305,17 +351,30 @@ def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path) ->
     """Issue a certificate for the system NAME of SLUG; name and use come from the registry."""
     values = {"system": name, "csr": csr.read_text(encoding="ascii", errors="replace")}
     change = Change("certificate.issue", slug, values)
-    if out.exists():
-        raise click.ClickException(f"{out} exists and is not overwritten")
-    with _gateway(desk) as gateway:
+    with _gateway(desk) as gateway, _new_file(out) as file:
         written = _make(desk, gateway, change)
         found = served(gateway, UUID(str(written.result["request"])))
         if found.certificate is None:
             raise click.ClickException(f"the request was refused: {found.refusal}")
-        out.write_text(found.certificate, encoding="ascii")
+        file.write(found.certificate)
         _show(desk, "certificate.issue", written)
         if not desk.as_json:
             click.echo(f"  certificate in {out}")
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """A new file, made before anything is recorded; without a result it is gone again."""
+    try:
+        file = path.open("x", encoding="ascii")
+    except FileExistsError:
+        raise click.ClickException(f"{path} exists and is not overwritten") from None
+    with file:
+        try:
+            yield file
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
@@ -337,7 +396,11 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
         time.sleep(0.1)
 
 
-@certificate.command("revoke")
+@certificate.command(
+    "revoke",
+    # A thumbprint may begin with "-", or with "-h": it is no option then.
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
 @click.argument("slug")
 @click.argument("thumbprint")
 @click.option("--reason", required=True)
