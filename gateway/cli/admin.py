@@ -22,8 +22,8 @@ from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Mode, Ports, SigningRequest
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.config import Config
-from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES, SLUG
-from gateway.domain.vocabulary import Matter
+from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES, SLUG, Standing
+from gateway.domain.vocabulary import Matter, Regime
 from gateway.evidence import approval, receipt
 from gateway.keys import KeyFileError, Purpose
 
@@ -75,8 +75,11 @@ def admin(
 ) -> None:
     """Change the registry: organisations, standings, competences, systems, certificates.
 
-    Every change is a policy decision and an event in the log; its receipt is printed. Admitting,
-    standings and competences need two persons (R10).
+    Every change is a policy decision and an event in the log; with --json its receipt is printed.
+    Admitting, standings and competences need two persons (R10).
+
+    As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
+    --kind police_office --country FR --public-authority
     """
     for person in key_files:
         if person not in persons:
@@ -174,17 +177,17 @@ def organisation() -> None:
     """Admit, suspend and reinstate organisations."""
 
 
-@organisation.command("admit")
+@organisation.command("admit", short_help="Admit an organisation.")
 @click.argument("slug")
 @click.option("--name", required=True, help="Its name.")
-@click.option("--kind", required=True, type=click.Choice(KINDS))
+@click.option("--kind", required=True, type=click.Choice(KINDS), help="What it is.")
 @click.option("--country", required=True, help="ISO 3166-1 alpha-2, as in FR.")
 @click.option("--public-authority", is_flag=True, help="It is an authority under public law.")
 @click.option(
     "--regime",
     "regimes",
     multiple=True,
-    type=click.Choice(["gdpr", "led"]),
+    type=click.Choice([str(r) for r in Regime]),
     default=["gdpr"],
     show_default=True,
     help="Data protection regime; led for competent authorities only.",
@@ -210,9 +213,9 @@ def admit(
     _change(desk, "organisation.admit", slug, values)
 
 
-@organisation.command("suspend")
+@organisation.command("suspend", short_help="Stop an organisation at once.")
 @click.argument("slug")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def suspend(desk: Desk, slug: str, reason: str) -> None:
     """Stop an organisation: its next request is refused, in every worker."""
@@ -221,14 +224,17 @@ def suspend(desk: Desk, slug: str, reason: str) -> None:
 
 @organisation.command("reinstate")
 @click.argument("slug")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def reinstate(desk: Desk, slug: str, reason: str) -> None:
     """Let a suspended organisation work again."""
     _change(desk, "organisation.reinstate", slug, {"reason": reason})
 
 
-_DAY = click.DateTime(["%Y-%m-%d"])
+_DAY: dict[str, Any] = {"type": click.DateTime(["%Y-%m-%d"]), "metavar": "YYYY-MM-DD"}
+_from = click.option("--from", "start", required=True, help="First day.", **_DAY)
+_until = click.option("--until", help="First day without it; open by default.", **_DAY)
+_end = click.option("--until", required=True, help="First day without it.", **_DAY)
 
 
 def _day(value: Any) -> str | None:
@@ -242,9 +248,11 @@ def standing() -> None:
 
 @standing.command("grant")
 @click.argument("slug")
-@click.option("--standing", required=True, type=click.Choice(["full", "associate", "observer"]))
-@click.option("--from", "start", required=True, type=_DAY, help="First day, YYYY-MM-DD.")
-@click.option("--until", type=_DAY, help="First day without it.")
+@click.option(
+    "--standing", required=True, type=click.Choice([str(s) for s in Standing]), help="Which seat."
+)
+@_from
+@_until
 @click.option("--decision", required=True, help="Reference of the body's decision.")
 @click.pass_obj
 def grant_standing(
@@ -262,7 +270,7 @@ def grant_standing(
 
 @standing.command("end")
 @click.argument("slug")
-@click.option("--until", required=True, type=_DAY, help="First day without it.")
+@_end
 @click.pass_obj
 def end_standing(desk: Desk, slug: str, until: Any) -> None:
     """End the seat that SLUG holds."""
@@ -281,12 +289,18 @@ def competence() -> None:
     default="receive",
     show_default=True,
     type=click.Choice(FUNCTIONS),
+    help="What the mandate is for.",
 )
-@click.option("--matter", required=True, type=click.Choice([str(m) for m in Matter]))
+@click.option(
+    "--matter",
+    required=True,
+    type=click.Choice([str(m) for m in Matter]),
+    help="The matter that it is competent for.",
+)
 @click.option("--territory", required=True, help="ISO 3166-1 alpha-2, as in FR.")
 @click.option("--legal-act", required=True, help="The act that gives the mandate.")
-@click.option("--from", "start", required=True, type=_DAY, help="First day, YYYY-MM-DD.")
-@click.option("--until", type=_DAY, help="First day without it.")
+@_from
+@_until
 @click.pass_obj
 def grant_competence(
     desk: Desk,
@@ -313,7 +327,7 @@ def grant_competence(
 @competence.command("end")
 @click.argument("slug")
 @click.option("--competence", required=True, help="As in receive/csam/FR.")
-@click.option("--until", required=True, type=_DAY, help="First day without it.")
+@_end
 @click.pass_obj
 def end_competence(desk: Desk, slug: str, competence: str, until: Any) -> None:
     """End a mandate of SLUG."""
@@ -344,8 +358,18 @@ def certificate() -> None:
 @certificate.command("issue")
 @click.argument("slug")
 @click.argument("name")
-@click.option("--csr", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--csr",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The member's certificate request, PKCS #10 in PEM.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="New file for the certificate and its authority's.",
+)
 @click.pass_obj
 def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path) -> None:
     """Issue a certificate for the system NAME of SLUG; name and use come from the registry."""
@@ -403,9 +427,12 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
 )
 @click.argument("slug")
 @click.argument("thumbprint")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def revoke_certificate(desk: Desk, slug: str, thumbprint: str, reason: str) -> None:
-    """Revoke a certificate: its next request is refused, on open connections too."""
+    """Revoke the certificate of SLUG with this THUMBPRINT (x5t#S256).
+
+    Its next request is refused, on open connections too.
+    """
     values = {"thumbprint": thumbprint, "reason": reason}
     _change(desk, "certificate.revoke", slug, values)
