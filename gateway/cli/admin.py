@@ -339,7 +339,7 @@ def system() -> None:
     """Register members' systems."""
 
 
-@system.command("register")
+@system.command("register", short_help="Register a system and its scopes.")
 @click.argument("slug")
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="By default all.")
@@ -355,7 +355,7 @@ def certificate() -> None:
     """Issue and revoke certificates of members' systems."""
 
 
-@certificate.command("issue")
+@certificate.command("issue", short_help="Issue a certificate for a system.")
 @click.argument("slug")
 @click.argument("name")
 @click.option(
@@ -422,6 +422,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
 
 @certificate.command(
     "revoke",
+    short_help="Revoke a certificate at once.",
     # A thumbprint may begin with "-", or with "-h": it is no option then.
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
