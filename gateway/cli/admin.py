@@ -406,7 +406,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
     try:
         with maintenance.holding(gateway.config):
             authority = wiring.IssuingAuthority(gateway.config)
-            administration.serve_signing(gateway.ports, authority)
+            maintenance.serve_requests(gateway, authority)
     except maintenance.Occupied:
         pass
     ends = time.monotonic() + WAIT_SECONDS
