@@ -1,15 +1,19 @@
 """What the holder of the issuing key does: certificates, lists, renewals, and a look at the log.
 
-One process at a time, by a lock file: `maintain` under the supervisor, or the operator's own hand
-while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
+One process of a folder at a time, by a lock file: `maintain` under the supervisor, or the
+operator's own hand while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
+Nodes that share a PostgreSQL database each keep the files of their own folder, and take turns at
+what the log records.
 """
 
-import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from gateway.actions.administration import serve_signing
 from gateway.actions.authentication import prune_tokens
@@ -20,7 +24,9 @@ from gateway.pki.authority import CertificateAuthority
 from gateway.pki.leaf import renew_server
 from gateway.pki.publication import alarms, publish_crls
 from gateway.pki.revocation import Revoked, make_crl
-from gateway.wiring import Gateway, IssuingAuthority
+from gateway.store import migrations
+from gateway.store.database import Unfit
+from gateway.wiring import Gateway, IssuingAuthority, connect
 
 LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
@@ -34,9 +40,12 @@ class Occupied(Exception):
     """Another process maintains this gateway."""
 
 
-@contextlib.contextmanager
+@contextmanager
 def holding(config: Config) -> Iterator[None]:
-    """Be the one who maintains; Occupied when another is. The kernel frees a dead one's lock."""
+    """Be the one who maintains this folder; Occupied when another is.
+
+    The kernel frees the lock of a process that died.
+    """
     descriptor = os.open(config.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -46,6 +55,15 @@ def holding(config: Config) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def serve_requests(gateway: Gateway, authority: IssuingAuthority) -> list[SigningRequest]:
+    """Make the certificates that were approved, as the only one of all nodes meanwhile.
+
+    Returns the requests served here. Raises Busy, Frozen, MarkUnreachable.
+    """
+    with gateway.store.turn():
+        return serve_signing(gateway.ports, authority)
 
 
 def renew_certificates(config: Config, authority: CertificateAuthority, now: datetime) -> None:
@@ -76,7 +94,7 @@ class Maintenance:
         try:
             self._check(now)
             self._prune(now)
-            return serve_signing(self.gateway.ports, self.authority)
+            return serve_requests(self.gateway, self.authority)
         except Frozen as frozen:
             self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
         except MarkUnreachable as unreachable:
@@ -118,8 +136,26 @@ class Maintenance:
         self._published, self._listed = now, listed
 
 
+def upgrade_schema(config: Config) -> bool:
+    """Bring the database to the tables of this version; True when there was something to do.
+
+    A database of a newer version is left alone: an older version may go on with it (see the
+    changelog). Raises Unfit when the database holds no gateway: only `casegate init` begins one,
+    for an empty log in the place of a lost one would be a second history.
+    """
+    found = migrations.current(config.database_url)
+    if found is None:
+        raise Unfit(
+            "the database holds no gateway: is [database] url right, or is a backup to be restored?"
+        )
+    if found == migrations.newest() or not migrations.knows(found):
+        return False
+    migrations.upgrade(config.database_url)
+    return True
+
+
 def run(
-    gateway: Gateway,
+    config: Config,
     pause: Callable[[], bool],
     alarm: Callable[[str], None],
     *,
@@ -129,14 +165,43 @@ def run(
 
     With `once`, a single step: what a start needs before the listeners open their files.
     """
+    with holding(config):
+        if upgrade_schema(config):
+            alarm("the database was brought to the tables of this version")
+        with closing(connect(config)) as gateway:
+            maintenance = Maintenance(gateway, IssuingAuthority(config))
+            if once:
+                maintenance.step()
+                _tell(maintenance.alarms(), set(), alarm)
+            else:
+                _repeat(maintenance, pause, alarm)
+
+
+def _repeat(
+    maintenance: Maintenance, pause: Callable[[], bool], alarm: Callable[[str], None]
+) -> None:
+    """Go on whatever happens: without a fresh revocation list every client is refused."""
     told: set[str] = set()
-    with holding(gateway.config):
-        maintenance = Maintenance(gateway, IssuingAuthority(gateway.config))
-        while True:
+    while True:
+        try:
             maintenance.step()
-            sentences = set(maintenance.alarms())
-            for sentence in sorted(sentences - told):
-                alarm(sentence)
-            told = sentences
-            if once or pause():
-                return
+            sentences = maintenance.alarms()
+        except Exception as error:  # a database that restarts, a disk that is full, a defect
+            sentences = [f"maintenance failed and tries again: {_place(error)}"]
+        told = _tell(sentences, told, alarm)
+        if pause():
+            return
+
+
+def _place(error: Exception) -> str:
+    """The kind of a failure and where it happened; its message may repeat values at hand."""
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
+
+
+def _tell(sentences: Iterable[str], told: set[str], alarm: Callable[[str], None]) -> set[str]:
+    """Tell what was not told before; what is told now."""
+    now = set(sentences)
+    for sentence in sorted(now - told):
+        alarm(sentence)
+    return now

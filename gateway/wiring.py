@@ -25,6 +25,7 @@ from gateway.keys import KeySet, Purpose
 from gateway.ledger.note import NoteSigner
 from gateway.pki.authority import load_issuing
 from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.store.database import Unfit
 from gateway.store.mark import SqlMark, open_mark
 from gateway.store.work import Store, open_store
 
@@ -95,10 +96,13 @@ class Gateway:
 
 
 def connect(config: Config) -> Gateway:
-    """Open a gateway in this process; its database must be at the present schema.
+    """Open a gateway in this process; its database was set up, and is never made here.
 
-    A log that is frozen is no error here: it is read. Raises KeyFileError, Unfit.
+    A log that is frozen is no error here: it is read. Raises KeyFileError, PolicyBroken, Unfit.
     """
+    file = config.database_file
+    if file is not None and not file.exists():
+        raise Unfit(f"the database {file} is missing: is [database] url right?")
     signing = load_keys(config)
     policy = CedarPolicy.load(policy_folder())
     store = open_store(

@@ -450,6 +450,9 @@ class MemoryBudgets(Collection):
 
     def spend(self, organisation: str, window: str, limit: int) -> bool:
         budgets = self._desk.write().budgets
+        first = window.partition("/")[0] + "/"
+        for earlier in [w for o, w in budgets if o == organisation and first <= w < window]:
+            del budgets[organisation, earlier]
         spent = budgets.get((organisation, window), 0)
         if spent >= limit:
             return False

@@ -5,6 +5,9 @@ backups, so a database that was restored from an older copy, or was written to b
 gateway's back, does not fit it any more. Such a log is read and never written or signed again:
 every further signature would show a second history (evidence.md L2).
 
+An older copy is noticed at the next write, wherever it comes from. A longer log that others wrote
+is noticed when a process starts, and within a minute when it is put under a running one.
+
 The mark is always read before the head. Other processes move both all the time, the head first:
 read in this order, a mark that lies beyond the head is no race.
 """
@@ -55,7 +58,7 @@ class Continuity:
     def require_beginnings(self, seen: Marked | None, heads: Collection[Head]) -> None:
         """Require that the mark, and all of ``heads``, are beginnings of the log as it is now."""
         with self._begin(Mode.READ) as work:
-            _require_beginnings(work, seen, heads)
+            self._compare(work, seen, heads)
 
     @contextmanager
     def _begin_writing(self, mode: Mode) -> Iterator[Work]:
@@ -66,12 +69,15 @@ class Continuity:
 
     def _require_current(self, work: Work, seen: Marked | None) -> None:
         """A look at the head for each write, and now and then at all that it stands on."""
-        now = self._seconds()
-        if self._checked is None or now >= self._checked + CHECKED_EVERY:
-            _require_beginnings(work, seen, ())
-            self._checked = now
+        if self._checked is None or self._seconds() >= self._checked + CHECKED_EVERY:
+            self._compare(work, seen, ())
         else:
             _require_reached(work.log.head(), _known(seen).head)
+
+    def _compare(self, work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
+        self._checked = None  # a log that does not fit is compared at every write, until it does
+        _require_beginnings(work, seen, heads)
+        self._checked = self._seconds()
 
 
 def _known(seen: Marked | None) -> Marked:

@@ -274,7 +274,9 @@ def _refuse_expired(turn: Turn, handoff: Handoff) -> None:
 def _shown(turn: Turn, content: _Content) -> tuple[dict[str, Element], tuple[str, ...]]:
     """The parts to show and the groups withheld: offered, accepted, and permitted today.
 
-    Decided on the strictest of the markings when offered and now (contracts.md 5).
+    Decided on the strictest of the markings when offered and now (contracts.md 5). Only groups of
+    the offer are named as withheld: of what was never offered a reader learns nothing, which is
+    what the decoys are for.
     """
     handoff = content.handoff
     originator = _organisation(turn, handoff.originator)
@@ -288,7 +290,7 @@ def _shown(turn: Turn, content: _Content) -> tuple[dict[str, Element], tuple[str
     reader = Reader(turn.entity(), handoff.address.competence, handoff.purpose)
     permitted, _ = permit(turn.ports.policy, taken, turn.entity(originator), reader)
     shown = {digest: parts[digest] for digest in permitted}
-    kept_back = {part.group for digest, part in parts.items() if digest not in shown}
+    kept_back = {parts[digest].group for digest in handoff.permitted if digest not in shown}
     return shown, tuple(sorted(kept_back))
 
 

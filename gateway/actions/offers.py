@@ -20,15 +20,18 @@ from gateway.actions.authorization import (
 )
 from gateway.actions.cases import elements, find, organisation_uri, view_of
 from gateway.actions.disclosure import Reader, permit
-from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
 from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
 from gateway.domain.organisation import Status, resolve
-from gateway.domain.refusals import Invalid, NothingToOffer, Stale, WrongState
+from gateway.domain.refusals import Invalid, NothingToOffer, Stale, TooManyPreviews, WrongState
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import Verified
+
+PREVIEWS_PER_MINUTE = 60
+"""Of one organisation: more than a person looks at, less than a map takes."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,12 @@ class _Draft:
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str, Any]:
-    """What an offer would give, and to whom; nothing is kept."""
+    """What an offer would give, and to whom; nothing is kept.
+
+    Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough, previews would map what
+    policy lets through to whom.
+    """
+    _count_preview(ports, caller)
     request = Request("handoff.offer", offer.by)
     draft = read(ports, caller, request, lambda turn: _draft(turn, case, offer))
     address = draft.inputs.address
@@ -96,6 +104,14 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str,
         "permitted": list(draft.permitted),
         "withheld": list(draft.withheld),
     }
+
+
+def _count_preview(ports: Ports, caller: Caller) -> None:
+    with ports.begin(Mode.WRITE) as work:
+        window = f"previews/{ports.now():%Y%m%dT%H%M}"
+        if not work.budgets.spend(caller.organisation, window, PREVIEWS_PER_MINUTE):
+            raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
+        work.commit()
 
 
 def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> Written:

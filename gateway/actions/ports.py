@@ -287,7 +287,11 @@ class Budgets(Protocol):
     """Counts that limit callers, shared by all workers."""
 
     def spend(self, organisation: str, window: str, limit: int) -> bool:
-        """Count one more in the window; False, and nothing counted, when ``limit`` is reached."""
+        """Count one more in the window; False, and nothing counted, when ``limit`` is reached.
+
+        ``window`` is ``<what>/<time>``, times of one length; the organisation's earlier windows
+        of the same thing are forgotten, so that no more than one of each is kept.
+        """
 
 
 class RevokedTokens(Protocol):

@@ -6,11 +6,11 @@ makes it through the same action as any other transport.
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 import click
@@ -20,73 +20,111 @@ from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Mode, Ports, SigningRequest
-from gateway.config import ConfigError
-from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES
-from gateway.domain.refusals import Refusal
-from gateway.domain.vocabulary import Matter
+from gateway.cli.folder import folder_option, told_plainly
+from gateway.config import Config
+from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES, SLUG, Standing
+from gateway.domain.vocabulary import Matter, Regime
 from gateway.evidence import approval, receipt
 from gateway.keys import KeyFileError, Purpose
-from gateway.store.database import Unfit
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Where an administrator works: the operator's folder, who approves, how to print."""
+    """Where administrators work: the operator's folder, who approves, how to print."""
 
     folder: Path
     persons: tuple[str, ...]
+    """Who approves, the proposer first; nobody when only help is asked for."""
+    elsewhere: Mapping[str, Path]
+    """Personal keys that are not in the operator's folder, by person."""
     as_json: bool
+
+    def key_file(self, config: Config, person: str) -> Path:
+        """Where a person's key is."""
+        return self.elsewhere.get(person) or config.people / f"{person}.pem"
 
 
 @click.group()
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The operator's folder.",
-)
+@folder_option
 @click.option(
     "--as",
     "persons",
     multiple=True,
-    required=True,
     metavar="PERSON",
+    callback=lambda _context, _parameter, given: _persons(given),
     help="Who approves; the first proposes. Give it twice where two persons are needed.",
+)
+@click.option(
+    "--key",
+    "key_files",
+    multiple=True,
+    metavar="PERSON=FILE",
+    callback=lambda _context, _parameter, given: _key_files(given),
+    help="Where that person's key is, when it is not in the folder's people/.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
 @click.pass_context
-def admin(context: click.Context, folder: Path, persons: tuple[str, ...], as_json: bool) -> None:
+def admin(
+    context: click.Context,
+    folder: Path,
+    persons: tuple[str, ...],
+    key_files: Mapping[str, Path],
+    as_json: bool,
+) -> None:
     """Change the registry: organisations, standings, competences, systems, certificates.
 
-    Every change is a policy decision and an event in the log; its receipt is printed. Admitting,
-    standings and competences need two persons (R10).
+    Every change is a policy decision and an event in the log; with --json its receipt is printed.
+    Admitting, standings and competences need two persons (R10).
+
+    As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
+    --kind police_office --country FR --public-authority
     """
-    context.obj = Desk(folder.absolute(), persons, as_json)
+    for person in key_files:
+        if person not in persons:
+            raise click.UsageError(f"--key is for who approves: --as {person} is missing")
+    context.obj = Desk(folder.absolute(), persons, key_files, as_json)
+
+
+def _persons(given: tuple[str, ...]) -> tuple[str, ...]:
+    for person in given:
+        if not SLUG.fullmatch(person):
+            raise click.BadParameter(f"{person!r} is no person's id: a-z, 0-9 and '-'")
+    return given
+
+
+def _key_files(given: tuple[str, ...]) -> Mapping[str, Path]:
+    files: dict[str, Path] = {}
+    for one in given:
+        person, _, file = one.partition("=")
+        if not SLUG.fullmatch(person) or not file or person in files:
+            raise click.BadParameter(
+                f"{one!r} is not of the form PERSON=FILE, once for each person"
+            )
+        files[person] = Path(file)
+    return files
 
 
 @contextmanager
 def _gateway(desk: Desk) -> Iterator[wiring.Gateway]:
     """The gateway of the folder; what is expected to go wrong ends as one sentence."""
-    try:
-        gateway = wiring.connect(wiring.load_config(desk.folder))
+    if not desk.persons:
+        raise click.UsageError("say who approves: casegate admin --as PERSON ...")
+    with told_plainly():
         try:
-            yield gateway
-        finally:
-            gateway.close()
-    except Refused as refused:
-        raise click.ClickException(f"refused, and recorded: {refused.refusal.detail}") from refused
-    except Refusal as refusal:
-        raise click.ClickException(refusal.detail) from refusal
-    except (ConfigError, KeyFileError, Unfit) as error:
-        raise click.ClickException(str(error)) from error
+            with closing(wiring.connect(wiring.load_config(desk.folder))) as gateway:
+                yield gateway
+        except Refused as refused:
+            if desk.as_json:
+                told = {"refused": refused.refusal.detail}
+                _print_json({**told, "receipt": receipt.to_json(refused.receipt)})
+            detail = f"refused, and recorded: {refused.refusal.detail}"
+            raise click.ClickException(detail) from refused
 
 
-def approve(ports: Ports, people: Path, person: str, change: Change) -> str:
-    """Sign a change with a person's key from the operator's folder."""
-    key = keys.load_key(people / f"{person}.pem", Purpose.PERSON)
+def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
+    """Sign a change with a person's key; KeyFileError when the file holds none."""
     signed = approval.issue(
         person=person,
         audience=ports.issuer,
@@ -95,15 +133,18 @@ def approve(ports: Ports, people: Path, person: str, change: Change) -> str:
         change=change.values,
         at=ports.now(),
         jti=ports.new_id(),
-        signer=key,
+        signer=keys.load_key(key_file, Purpose.PERSON),
         random=ports.random,
     )
     return signed.compact()
 
 
 def _make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
-    people = gateway.config.people
-    approvals = [approve(gateway.ports, people, person, change) for person in desk.persons]
+    files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
+    for person, file in files.items():
+        if not file.exists():
+            raise KeyFileError(f"{file} does not exist: --key {person}=FILE says where the key is")
+    approvals = [approve(gateway.ports, files[p], p, change) for p in desk.persons]
     return administration.administer(gateway.ports, change, approvals)
 
 
@@ -116,11 +157,19 @@ def _change(desk: Desk, action: str, organisation: str, values: dict[str, Any]) 
 def _show(desk: Desk, action: str, written: Written) -> None:
     if desk.as_json:
         told = {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
-        click.echo(json.dumps(told, indent=2))
+        _print_json(told)
         return
     values = {name: value for name, value in written.result.items() if name != "event"}
-    click.echo(f"{action}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
+    click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
     click.echo(f"  recorded as event {written.result['event']}")
+
+
+def _print_json(told: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(told, indent=2))
+
+
+def _words(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 @admin.group()
@@ -128,17 +177,17 @@ def organisation() -> None:
     """Admit, suspend and reinstate organisations."""
 
 
-@organisation.command("admit")
+@organisation.command("admit", short_help="Admit an organisation.")
 @click.argument("slug")
 @click.option("--name", required=True, help="Its name.")
-@click.option("--kind", required=True, type=click.Choice(KINDS))
+@click.option("--kind", required=True, type=click.Choice(KINDS), help="What it is.")
 @click.option("--country", required=True, help="ISO 3166-1 alpha-2, as in FR.")
 @click.option("--public-authority", is_flag=True, help="It is an authority under public law.")
 @click.option(
     "--regime",
     "regimes",
     multiple=True,
-    type=click.Choice(["gdpr", "led"]),
+    type=click.Choice([str(r) for r in Regime]),
     default=["gdpr"],
     show_default=True,
     help="Data protection regime; led for competent authorities only.",
@@ -164,9 +213,9 @@ def admit(
     _change(desk, "organisation.admit", slug, values)
 
 
-@organisation.command("suspend")
+@organisation.command("suspend", short_help="Stop an organisation at once.")
 @click.argument("slug")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def suspend(desk: Desk, slug: str, reason: str) -> None:
     """Stop an organisation: its next request is refused, in every worker."""
@@ -175,14 +224,17 @@ def suspend(desk: Desk, slug: str, reason: str) -> None:
 
 @organisation.command("reinstate")
 @click.argument("slug")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def reinstate(desk: Desk, slug: str, reason: str) -> None:
     """Let a suspended organisation work again."""
     _change(desk, "organisation.reinstate", slug, {"reason": reason})
 
 
-_DAY = click.DateTime(["%Y-%m-%d"])
+_DAY: dict[str, Any] = {"type": click.DateTime(["%Y-%m-%d"]), "metavar": "YYYY-MM-DD"}
+_from = click.option("--from", "start", required=True, help="First day.", **_DAY)
+_until = click.option("--until", help="First day without it; open by default.", **_DAY)
+_end = click.option("--until", required=True, help="First day without it.", **_DAY)
 
 
 def _day(value: Any) -> str | None:
@@ -196,9 +248,11 @@ def standing() -> None:
 
 @standing.command("grant")
 @click.argument("slug")
-@click.option("--standing", required=True, type=click.Choice(["full", "associate", "observer"]))
-@click.option("--from", "start", required=True, type=_DAY, help="First day, YYYY-MM-DD.")
-@click.option("--until", type=_DAY, help="First day without it.")
+@click.option(
+    "--standing", required=True, type=click.Choice([str(s) for s in Standing]), help="Which seat."
+)
+@_from
+@_until
 @click.option("--decision", required=True, help="Reference of the body's decision.")
 @click.pass_obj
 def grant_standing(
@@ -216,7 +270,7 @@ def grant_standing(
 
 @standing.command("end")
 @click.argument("slug")
-@click.option("--until", required=True, type=_DAY, help="First day without it.")
+@_end
 @click.pass_obj
 def end_standing(desk: Desk, slug: str, until: Any) -> None:
     """End the seat that SLUG holds."""
@@ -235,12 +289,18 @@ def competence() -> None:
     default="receive",
     show_default=True,
     type=click.Choice(FUNCTIONS),
+    help="What the mandate is for.",
 )
-@click.option("--matter", required=True, type=click.Choice([str(m) for m in Matter]))
+@click.option(
+    "--matter",
+    required=True,
+    type=click.Choice([str(m) for m in Matter]),
+    help="The matter that it is competent for.",
+)
 @click.option("--territory", required=True, help="ISO 3166-1 alpha-2, as in FR.")
 @click.option("--legal-act", required=True, help="The act that gives the mandate.")
-@click.option("--from", "start", required=True, type=_DAY, help="First day, YYYY-MM-DD.")
-@click.option("--until", type=_DAY, help="First day without it.")
+@_from
+@_until
 @click.pass_obj
 def grant_competence(
     desk: Desk,
@@ -267,7 +327,7 @@ def grant_competence(
 @competence.command("end")
 @click.argument("slug")
 @click.option("--competence", required=True, help="As in receive/csam/FR.")
-@click.option("--until", required=True, type=_DAY, help="First day without it.")
+@_end
 @click.pass_obj
 def end_competence(desk: Desk, slug: str, competence: str, until: Any) -> None:
     """End a mandate of SLUG."""
@@ -279,7 +339,7 @@ def system() -> None:
     """Register members' systems."""
 
 
-@system.command("register")
+@system.command("register", short_help="Register a system and its scopes.")
 @click.argument("slug")
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="By default all.")
@@ -295,27 +355,50 @@ def certificate() -> None:
     """Issue and revoke certificates of members' systems."""
 
 
-@certificate.command("issue")
+@certificate.command("issue", short_help="Issue a certificate for a system.")
 @click.argument("slug")
 @click.argument("name")
-@click.option("--csr", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--csr",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The member's certificate request, PKCS #10 in PEM.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="New file for the certificate and its authority's.",
+)
 @click.pass_obj
 def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path) -> None:
     """Issue a certificate for the system NAME of SLUG; name and use come from the registry."""
     values = {"system": name, "csr": csr.read_text(encoding="ascii", errors="replace")}
     change = Change("certificate.issue", slug, values)
-    if out.exists():
-        raise click.ClickException(f"{out} exists and is not overwritten")
-    with _gateway(desk) as gateway:
+    with _gateway(desk) as gateway, _new_file(out) as file:
         written = _make(desk, gateway, change)
         found = served(gateway, UUID(str(written.result["request"])))
         if found.certificate is None:
             raise click.ClickException(f"the request was refused: {found.refusal}")
-        out.write_text(found.certificate, encoding="ascii")
+        file.write(found.certificate)
         _show(desk, "certificate.issue", written)
         if not desk.as_json:
             click.echo(f"  certificate in {out}")
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """A new file, made before anything is recorded; without a result it is gone again."""
+    try:
+        file = path.open("x", encoding="ascii")
+    except FileExistsError:
+        raise click.ClickException(f"{path} exists and is not overwritten") from None
+    with file:
+        try:
+            yield file
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
@@ -323,7 +406,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
     try:
         with maintenance.holding(gateway.config):
             authority = wiring.IssuingAuthority(gateway.config)
-            administration.serve_signing(gateway.ports, authority)
+            maintenance.serve_requests(gateway, authority)
     except maintenance.Occupied:
         pass
     ends = time.monotonic() + WAIT_SECONDS
@@ -337,12 +420,20 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
         time.sleep(0.1)
 
 
-@certificate.command("revoke")
+@certificate.command(
+    "revoke",
+    short_help="Revoke a certificate at once.",
+    # A thumbprint may begin with "-", or with "-h": it is no option then.
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
 @click.argument("slug")
 @click.argument("thumbprint")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def revoke_certificate(desk: Desk, slug: str, thumbprint: str, reason: str) -> None:
-    """Revoke a certificate: its next request is refused, on open connections too."""
+    """Revoke the certificate of SLUG with this THUMBPRINT (x5t#S256).
+
+    Its next request is refused, on open connections too.
+    """
     values = {"thumbprint": thumbprint, "reason": reason}
     _change(desk, "certificate.revoke", slug, values)

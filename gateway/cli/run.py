@@ -14,53 +14,52 @@ from typing import Any, NoReturn
 import click
 
 from gateway import maintenance, wiring
-from gateway.config import Config, ConfigError, host_and_port
-from gateway.keys import KeyFileError
+from gateway.cli.folder import folder_option, told_plainly
+from gateway.config import Config, host_and_port
 from gateway.serving.knock import listener_answers
 from gateway.serving.listener import serve
 from gateway.serving.openssl import listener_environ
 from gateway.serving.supervisor import ProcessSpec, Supervisor, end_with_supervisor
-from gateway.store.database import Unfit
 
 PARTS = ("public", "partners", "deliver", "maintain")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
 
 
 @click.command()
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The operator's folder, made by `casegate init`.",
-)
+@folder_option
 @click.option(
     "--only",
     type=click.Choice(PARTS),
     help="Run one of the four processes, for other supervisors.",
 )
-@click.option("--once", is_flag=True, hidden=True)
+@click.option(
+    "--once",
+    is_flag=True,
+    help="With --only maintain: do what is due and end, before other processes start.",
+)
 def run(folder: Path, only: str | None, once: bool) -> None:
     """Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.
 
     Four processes: the public listener, the partners' listener (client certificate required),
-    delivery, and maintenance, which alone opens the issuing key. What expired while the gateway
-    was off is renewed before the listeners open.
+    delivery, and maintenance, which alone opens the issuing key. Before the listeners open, the
+    database is brought to the tables of this version, and what expired while the gateway was off
+    is renewed.
     """
+    if once and only != "maintain":
+        raise click.UsageError("--once goes with --only maintain")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    try:
+    with told_plainly():
         config = wiring.load_config(folder.absolute())
         match only:
             case None:
                 sys.exit(_supervise(config))
             case "public" | "partners":
+                wiring.connect(config).close()  # what fails in a worker is told as a traceback
                 _listen(config, only)
             case "deliver":
                 _until_stopped(_deliver)
             case _:
                 _maintain(config, once=once)
-    except (ConfigError, KeyFileError, Unfit, maintenance.Occupied) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _supervise(config: Config) -> int:
@@ -110,14 +109,10 @@ def _listen(config: Config, part: str) -> NoReturn:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
-    gateway = wiring.connect(config)
     alarm = logging.getLogger("casegate.maintain").warning
-    try:
-        _until_stopped(
-            lambda pause: maintenance.run(gateway, lambda: pause(MAINTAIN_EVERY), alarm, once=once)
-        )
-    finally:
-        gateway.close()
+    _until_stopped(
+        lambda pause: maintenance.run(config, lambda: pause(MAINTAIN_EVERY), alarm, once=once)
+    )
 
 
 def _deliver(pause: Callable[[float], bool]) -> None:

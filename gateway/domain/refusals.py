@@ -86,6 +86,10 @@ class TooManyDenials(Refusal):
     """The organisation used up its budget of refusals: slow down."""
 
 
+class TooManyPreviews(Refusal):
+    """The organisation used up its budget of previews: slow down."""
+
+
 class Busy(Refusal):
     """Too many writers wait: retry after a moment."""
 

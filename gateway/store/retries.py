@@ -1,6 +1,6 @@
 """What limits and repeats requests: retry keys, and budgets shared by all workers."""
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.actions.ports import Retry
@@ -21,6 +21,11 @@ _SPEND = counted(
         set_={"spent": budget.c.spent + 1},
         where=budget.c.spent < bindparam("limit"),
     )
+)
+_FORGET = delete(budget).where(
+    budget.c.organisation == bindparam("organisation"),
+    budget.c.window >= bindparam("first"),
+    budget.c.window < bindparam("window"),
 )
 
 
@@ -53,5 +58,8 @@ class SqlBudgets:
     def spend(self, organisation: str, window: str, limit: int) -> bool:
         """See the port."""
         self._transaction.require_writing()
+        what, _, _ = window.partition("/")
+        earlier = {"organisation": organisation, "first": f"{what}/", "window": window}
+        self._transaction.execute(_FORGET, earlier)
         values = {"organisation": organisation, "window": window, "limit": limit}
         return limit > 0 and self._transaction.changed(_SPEND, values)

@@ -1,13 +1,14 @@
 """One transaction: state and audit events together or not at all."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Executable, Row, select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Logged, Mode
@@ -82,6 +83,10 @@ class SqlWork:
         self._release()
         return appended.prove()
 
+    def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """What a statement finds: for the store's own reports, which no action needs."""
+        return self._transaction.execute(statement, values).all()
+
     def _release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -111,6 +116,13 @@ class Store:
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
         return SqlWork(self._database, mode, self._letterhead)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Have the turn to serve certificate requests, one process of all nodes at a time.
+
+        Raises Busy when another has it for too long.
+        """
+        return self._database.turn()
 
     def is_current(self) -> bool:
         """Whether the tables are those of this version."""

@@ -268,6 +268,15 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=60,
         noted=True,
     ),
+    refusals.TooManyPreviews: Problem(
+        429,
+        "too-many-previews",
+        "Too many previews",
+        "Your organisation asked for more previews in this minute than a person looks at.",
+        "Stop for a minute; a program makes the offer itself, and reads what it withheld.",
+        retry_after=60,
+        noted=True,
+    ),
     refusals.Busy: Problem(
         503,
         "busy",

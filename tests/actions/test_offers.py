@@ -21,6 +21,7 @@ from gateway.domain.refusals import (
     NothingToOffer,
     SeveralCompetences,
     Stale,
+    TooManyPreviews,
     WrongState,
 )
 from gateway.evidence import sd_jwt, statement
@@ -352,6 +353,16 @@ def test_a_preview_gives_what_the_offer_will_and_keeps_nothing(gateway):
     written = gateway.do(offers.offer, *arguments)
     for name in ("to", "permitted", "withheld", "version"):
         assert seen[name] == written.result[name]
+
+
+def test_previews_are_limited_by_the_minute_and_by_the_organisation(gateway):
+    case = submitted(gateway)
+    who, _, *asked = asking(gateway, case)
+    for _ in range(offers.PREVIEWS_PER_MINUTE):
+        offers.preview(gateway.ports, who, *asked)
+    refused_without_event(gateway, TooManyPreviews, offers.preview, who, *asked)
+    gateway.clock.advance(timedelta(minutes=1))
+    offers.preview(gateway.ports, who, *asked)
 
 
 def test_a_preview_that_policy_refuses_is_an_event(gateway):

@@ -13,7 +13,6 @@ from gateway.actions.authorization import Written
 from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening
 from gateway.actions.ports import Mode
-from gateway.domain.case import GROUPS
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import bundle, sd_jwt, statement, verdict
 from gateway.evidence.bundle import Bundle
@@ -154,7 +153,7 @@ def test_a_consultation_shows_what_was_offered_and_the_signature_holds(gateway):
     assert digests(found) == of_groups(case, "routing", "items", "basis")
     assert found.content["items"] == case_content(UUID(case.result["case"]))["items"]
     assert written.result["assurance"] == "attested"
-    assert written.result["withheld"] == sorted(set(GROUPS) - {"routing", "items", "basis"})
+    assert written.result["withheld"] == []
 
 
 def test_a_partial_acceptance_narrows_what_a_consultation_shows(gateway):
@@ -163,7 +162,7 @@ def test_a_partial_acceptance_narrows_what_a_consultation_shows(gateway):
     handoff = accepted(gateway, offer, groups=("statements",))
     written = consulted(gateway, handoff)
     assert digests(read(gateway, written)) == of_groups(case, "statements")
-    assert {"items", "basis", "routing"} <= set(written.result["withheld"])
+    assert set(written.result["withheld"]) == {"items", "basis", "routing"}
 
 
 def test_single_elements_can_be_offered_and_are_all_that_is_shown(gateway):
@@ -172,7 +171,7 @@ def test_single_elements_can_be_offered_and_are_all_that_is_shown(gateway):
     handoff = accepted(gateway, offered(gateway, case, groups=(), digests=(one,)))
     written = consulted(gateway, handoff)
     assert digests(read(gateway, written)) == {one} | of_groups(case, "routing")
-    assert "items" in written.result["withheld"]
+    assert written.result["withheld"] == []
 
 
 def test_a_consultation_shows_the_version_that_was_offered(gateway):
@@ -197,7 +196,7 @@ def test_a_stricter_marking_of_the_case_closes_what_was_offered_before(gateway):
     revised(gateway, case, originator=OFMIN, marking={"handling": ["H1"]})
     written = consulted(gateway, handoff, ABROAD)
     assert digests(read(gateway, written)) == set()
-    assert {"items", "routing"} <= set(written.result["withheld"])
+    assert set(written.result["withheld"]) >= {"items", "routing"}
 
 
 def test_a_stricter_marking_of_one_element_closes_that_element(gateway):
@@ -224,6 +223,16 @@ def test_a_laxer_marking_opens_nothing_more(gateway):
     assert [item["id"] for item in found.content["items"]] == [element_id("url")]
 
 
+def test_a_reader_learns_nothing_of_what_was_never_offered(gateway):
+    """Not even that there is such a group: the decoys hide it in the document as well."""
+    with_persons = accepted(gateway, offered(gateway, submitted(gateway), groups=("items",)))
+    without = accepted(
+        gateway, offered(gateway, submitted(gateway, subjects=[]), groups=("items",))
+    )
+    told = [consulted(gateway, handoff).result["withheld"] for handoff in (with_persons, without)]
+    assert told == [[], []]
+
+
 def test_a_private_member_is_shown_no_police_statement_and_no_suspect(gateway):
     qualified = {"qualified_by": OFMIN, "qualified_at": "2026-03-01T22:00:00Z"}
     victim = case_content(gateway.new_id())["subjects"][0]
@@ -233,7 +242,7 @@ def test_a_private_member_is_shown_no_police_statement_and_no_suspect(gateway):
     content = read(gateway, written).content
     assert [subject["category"] for subject in content["subjects"]] == ["victim"]
     assert content["statements"] == []
-    assert written.result["withheld"] == ["statements", "subjects"]
+    assert written.result["withheld"] == []
     assert "suspect" not in written.result["presentation"]
 
 

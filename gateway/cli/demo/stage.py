@@ -22,7 +22,7 @@ from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Written
 from gateway.cli.admin import approve, served
-from gateway.cli.init import make
+from gateway.cli.founding import make
 from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client
 from gateway.config import Config
@@ -86,7 +86,10 @@ class Stage:
         with self._opened() as gateway:
             change = Change(action, slug, values)
             people = gateway.config.people
-            approvals = [approve(gateway.ports, people, person, change) for person, _ in ADMINS]
+            approvals = [
+                approve(gateway.ports, people / f"{person}.pem", person, change)
+                for person, _ in ADMINS
+            ]
             return administration.administer(gateway.ports, change, approvals)
 
     def enrol(self, slug: str) -> None:

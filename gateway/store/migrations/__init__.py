@@ -8,22 +8,32 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy.exc import DBAPIError
 
-from gateway.store.database import BEGIN_WRITING, REGISTRY_LOCK, reading_engine, writing_engine
+from gateway.store.database import (
+    BEGIN_WRITING,
+    REGISTRY_LOCK,
+    Unfit,
+    reading_engine,
+    writing_engine,
+)
+
+FOLDER = Path(__file__).parent
 
 
 def upgrade(url: str) -> None:
     """Bring the database to the newest revision; a new SQLite file is made for its owner alone.
 
     Two upgrades at once follow one another, and Works wait; one that fails changes nothing.
+    Raises Unfit when the database cannot be opened.
     """
     file = _file(url)
     if file is not None:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        _make_sure_of(file)
     engine = writing_engine(url)
     try:
-        with engine.begin() as connection:
+        with _connect(engine) as connection, connection.begin():
             if file is None:
                 _hold_postgresql(connection)
             else:
@@ -34,13 +44,16 @@ def upgrade(url: str) -> None:
 
 
 def current(url: str) -> str | None:
-    """The revision of the database's schema; None when it was never set up."""
+    """The revision of the database's schema; None when it was never set up.
+
+    Raises Unfit when the database cannot be opened.
+    """
     file = _file(url)
     if file is not None and not file.exists():
         return None
     engine = reading_engine(url)
     try:
-        with engine.connect() as connection:
+        with _connect(engine) as connection:
             return revision_of(connection)
     finally:
         engine.dispose()
@@ -54,7 +67,30 @@ def revision_of(connection: Connection) -> str | None:
 @cache
 def newest() -> str | None:
     """The revision of this version of the product."""
-    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+    return _history().get_current_head()
+
+
+def knows(revision: str) -> bool:
+    """Whether a revision is in this version's history; one of a newer version is not."""
+    return any(one.revision == revision for one in _history().walk_revisions())
+
+
+def _history() -> ScriptDirectory:
+    return ScriptDirectory(str(FOLDER))
+
+
+def _make_sure_of(file: Path) -> None:
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Unfit(f"the database {file} cannot be opened: {error.strerror}") from error
+
+
+def _connect(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except DBAPIError as error:
+        raise Unfit(f"the database cannot be opened: {error.orig}") from error
 
 
 def _file(url: str) -> Path | None:
@@ -71,6 +107,6 @@ def _hold_postgresql(connection: Connection) -> None:
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config

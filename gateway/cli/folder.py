@@ -1,0 +1,44 @@
+"""The operator's folder on the command line: its option, and one sentence for each trouble."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cedar import PolicyBroken
+from gateway.config import ConfigError
+from gateway.domain.refusals import Invalid, Refusal
+from gateway.keys import KeyFileError
+from gateway.maintenance import Occupied
+from gateway.pki.authority import AuthorityError
+from gateway.store.database import Unfit
+
+_UNUSABLE = (ConfigError, KeyFileError, AuthorityError, PolicyBroken, Unfit, Occupied)
+
+folder_option: Callable[[Any], Any] = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="The operator's folder, made by `casegate init`.",
+)
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """End what an operator can mend as one sentence and exit status 1; defects stay tracebacks."""
+    try:
+        yield
+    except _UNUSABLE as error:
+        raise click.ClickException(str(error)) from error
+    except Invalid as invalid:
+        wrong = "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in invalid.errors)
+        raise click.ClickException(wrong) from invalid
+    except Refusal as refusal:
+        raise click.ClickException(refusal.detail) from refusal
+    except OSError as error:
+        if error.filename is None:
+            raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error

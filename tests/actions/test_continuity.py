@@ -1,0 +1,194 @@
+"""A database that does not continue what was signed is read, and never written."""
+
+from uuid import UUID
+
+import pytest
+
+from gateway.actions import cases, handoffs, organisations, receipts
+from gateway.actions.administration import Change, administer, serve_signing
+from gateway.actions.continuity import CHECKED_EVERY
+from gateway.actions.ports import Head, Marked, Mode
+from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.ledger import tree
+from tests.actions.errands import ERRANDS
+from tests.founding import HOTLINE, OFMIN, caller, offered, submitted
+from tests.marks import Marking, marked_gateway
+from tests.store.samples import fact
+
+
+@pytest.fixture
+def marking() -> Marking:
+    return marked_gateway()
+
+
+def foreign(marking: Marking, number: int = 1) -> None:
+    """Write to the database without its gateway: a mark knows nothing of it."""
+    for _ in range(number):
+        with marking.gateway.store.begin(Mode.WRITE) as work:
+            work.log.record(fact(HOTLINE, id_=marking.gateway.new_id()))
+            work.commit()
+
+
+def older_copy(marking: Marking) -> None:
+    """What a restored backup is: the database of an earlier moment."""
+    before = marking.gateway.store.state.copy()
+    submitted(marking.gateway)
+    marking.gateway.store.state = before
+
+
+@pytest.mark.parametrize("errand", ERRANDS)
+def test_no_write_of_a_partner_is_done_while_the_log_is_frozen(marking, errand) -> None:
+    due = ERRANDS[errand](marking.gateway)
+    marking.freeze()
+    before, moves = marking.node.head(), marking.mark.moves
+    with pytest.raises(Frozen):
+        due.action(marking.gateway.ports, *due.arguments("key-frozen"))
+    assert (marking.node.head(), marking.mark.moves) == (before, moves)
+
+
+def test_a_restored_older_copy_is_not_written_to(marking) -> None:
+    older_copy(marking)
+    before = marking.node.head()
+    with pytest.raises(Frozen, match="older copy"):
+        submitted(marking.gateway)
+    assert marking.node.head() == before
+
+
+def test_the_newer_database_goes_on_without_any_command(marking) -> None:
+    before = marking.gateway.store.state.copy()
+    submitted(marking.gateway)
+    newer = marking.gateway.store.state
+    marking.gateway.store.state = before
+    with pytest.raises(Frozen):
+        submitted(marking.gateway)
+    marking.gateway.store.state = newer
+    submitted(marking.gateway)
+
+
+def test_a_refusal_is_not_told_while_it_cannot_be_recorded(marking) -> None:
+    marking.freeze()
+    with pytest.raises(Frozen):
+        cases.look_up(marking.gateway.ports, caller(OFMIN), marking.gateway.new_id())
+
+
+def test_what_needs_no_receipt_is_read_while_the_log_is_frozen(marking) -> None:
+    handoff = UUID(offered(marking.gateway).result["handoff"])
+    marking.freeze()
+    ports = marking.gateway.ports
+    assert handoffs.look_up(ports, caller(OFMIN), handoff)["state"] == "offered"
+    assert organisations.whoami(ports, caller(HOTLINE))["organisation"]
+
+
+def test_receipts_are_not_signed_while_the_log_is_frozen(marking) -> None:
+    written = submitted(marking.gateway)
+    event = UUID(marking.gateway.confirm(written.receipt).event["id"])
+    marking.freeze()
+    with pytest.raises(Frozen):
+        receipts.look_up(marking.gateway.ports, caller(HOTLINE), event)
+    with pytest.raises(Frozen):
+        receipts.stream(marking.gateway.ports, caller(HOTLINE), 0, 10)
+
+
+def test_the_registry_does_not_change_while_the_log_is_frozen(marking) -> None:
+    change = Change("organisation.suspend", OFMIN, {"reason": "test"})
+    approvals = marking.gateway.approve(change)
+    marking.freeze()
+    with pytest.raises(Frozen):
+        administer(marking.gateway.ports, change, approvals)
+    assert serve_signing(marking.gateway.ports, authority=None) == []  # nothing waits
+
+
+def test_a_lost_mark_freezes_the_log(marking) -> None:
+    marking.mark.marked = None
+    with pytest.raises(Frozen, match="missing"):
+        submitted(marking.gateway)
+    with pytest.raises(Frozen, match="missing"):
+        marking.node.continuity.check()
+
+
+def test_a_mark_that_does_not_answer_lets_nothing_be_written(marking) -> None:
+    before = marking.node.head()
+    marking.mark.reachable = False
+    with pytest.raises(MarkUnreachable):
+        submitted(marking.gateway)
+    assert marking.node.head() == before
+    marking.mark.reachable = True
+    submitted(marking.gateway)
+
+
+def test_another_log_of_the_same_length_is_seen_at_every_write(marking) -> None:
+    submitted(marking.gateway)
+    head = marking.node.head()
+    marking.mark.marked = Marked(Head(head.size, tree.leaf_hash(b"other")), "note")
+    with pytest.raises(Frozen, match="not those that were signed"):
+        submitted(marking.gateway)
+    assert marking.node.head() == head
+
+
+def test_another_beginning_of_a_longer_log_is_seen_at_the_start(marking) -> None:
+    older_copy(marking)
+    foreign(marking, 5)
+    assert marking.mark.marked is not None
+    before = marking.node.head()
+    assert before.size > marking.mark.marked.head.size
+    marking.restart()
+    with pytest.raises(Frozen, match="not those that were signed"):
+        submitted(marking.gateway)
+    assert marking.node.head() == before
+
+
+def test_a_process_that_saw_another_beginning_writes_no_more(marking) -> None:
+    submitted(marking.gateway)
+    older_copy(marking)
+    foreign(marking, 5)
+    with pytest.raises(Frozen):
+        marking.node.continuity.check()
+    for _ in range(2):
+        with pytest.raises(Frozen):
+            submitted(marking.gateway)
+
+
+def test_another_beginning_of_a_longer_log_is_seen_each_minute(marking) -> None:
+    submitted(marking.gateway)
+    older_copy(marking)
+    foreign(marking, 5)
+    marking.node.seconds.now += CHECKED_EVERY
+    before = marking.node.head()
+    with pytest.raises(Frozen, match="not those that were signed"):
+        submitted(marking.gateway)
+    assert marking.node.head() == before
+
+
+def test_hashes_that_are_gone_freeze_the_log(marking) -> None:
+    foreign(marking, 1)
+    marking.gateway.store.state.tiles.clear()
+    with pytest.raises(Frozen, match="not those that were signed"):
+        marking.node.continuity.check()
+
+
+def test_events_that_were_committed_but_never_signed_do_not_freeze_the_log(marking) -> None:
+    foreign(marking, 3)  # as a crash between commit and signature leaves them
+    marking.node.continuity.check()
+    submitted(marking.gateway)
+
+
+def test_a_commit_and_signature_of_another_process_in_between_is_no_reason_to_freeze(
+    marking,
+) -> None:
+    other = marked_gateway_beside(marking)
+
+    def meanwhile() -> None:
+        marking.mark.before_read = lambda: None
+        foreign(marking)
+        other.notary.sign(other.head())
+
+    for look in (marking.node.continuity.check, lambda: submitted(marking.gateway)):
+        marking.mark.before_read = meanwhile
+        look()
+
+
+def marked_gateway_beside(marking: Marking):
+    """Another process on the same database."""
+    return type(marking.node)(
+        marking.node.store, marking.mark, marking.node.signer, marking.node.seconds
+    )

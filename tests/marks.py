@@ -1,0 +1,109 @@
+"""A high-water mark in memory, with the contract of the real one, and a gateway under it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.actions.continuity import Continuity
+from gateway.actions.notary import LogNotary
+from gateway.actions.ports import Head, Marked, Mode
+from gateway.domain.refusals import MarkUnreachable
+from gateway.ledger import tree
+from gateway.ledger.note import NoteSigner
+from tests.founding import Founded, founded
+
+
+class MemoryMark:
+    """The mark of one test. ``moves`` counts; ``before_read`` runs before each look at it."""
+
+    def __init__(self) -> None:
+        self.marked: Marked | None = None
+        self.moves = 0
+        self.reachable = True
+        self.before_read: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+
+    def read(self) -> Marked | None:
+        self.before_read()
+        self._require_reachable()
+        return self.marked
+
+    def advance(self, seen: Marked | None, to: Marked) -> bool:
+        self._require_reachable()
+        with self._lock:
+            if (self.marked and self.marked.head) != (seen and seen.head):
+                return False
+            self.marked = to
+            self.moves += 1
+            return True
+
+    def _require_reachable(self) -> None:
+        if not self.reachable:
+            raise MarkUnreachable("the mark does not answer")
+
+
+class Seconds:
+    """A clock for the checks, which moves when it is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Node:
+    """One process: a store, and what it signs with. ``restart`` forgets what it knew."""
+
+    store: Any
+    mark: MemoryMark
+    signer: NoteSigner
+    seconds: Seconds
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.continuity = Continuity(self.mark, self.store.begin, self.seconds)
+        self.notary = LogNotary(self.signer, self.mark, self.continuity)
+
+    def head(self) -> Head:
+        with self.store.begin(Mode.READ) as work:
+            return work.log.head()
+
+
+@dataclass
+class Marking:
+    """A founded gateway whose log is under a mark, as it runs."""
+
+    gateway: Founded
+    node: Node
+
+    @property
+    def mark(self) -> MemoryMark:
+        return self.node.mark
+
+    def restart(self) -> None:
+        """A new process on the same database."""
+        self.node.restart()
+        self.gateway.ports = replace(
+            self.gateway.ports, begin=self.node.continuity.begin, notary=self.node.notary
+        )
+
+    def freeze(self) -> None:
+        """Let more have been signed than the database has."""
+        size = self.node.head().size + 1
+        assert self.mark.marked is not None
+        self.mark.marked = Marked(Head(size, tree.leaf_hash(b"lost")), "a note of what was lost\n")
+
+
+def marked_gateway() -> Marking:
+    """The founding story's gateway, its founding signed, and from here on under a mark."""
+    gateway = founded()
+    node = Node(gateway.store, MemoryMark(), gateway.notary.signer, Seconds())
+    node.notary.adopt(node.head())
+    made = Marking(gateway, node)
+    made.restart()
+    return made

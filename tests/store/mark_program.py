@@ -1,0 +1,67 @@
+"""A process in which many threads write and sign at once: reports each head whose note it has.
+
+    python -m tests.store.mark_program URL LOCK MARK_URL MARK_FILE SECONDS THREADS
+
+Prints one line for each note: its size and root. Stops after the seconds given, or when killed.
+"""
+
+import secrets
+import sys
+import threading
+import time
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.actions.continuity import Continuity
+from gateway.actions.notary import LogNotary
+from gateway.actions.ports import Mode
+from gateway.domain.refusals import Busy
+from gateway.ledger.checkpoint import open_checkpoint
+from gateway.ledger.note import NoteSigner
+from gateway.store.mark import open_mark
+from tests.store.places import Place
+from tests.store.samples import ORIGIN, fact
+
+SIGNER = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
+
+_line = threading.Lock()
+
+
+def main(arguments: list[str]) -> None:
+    url, lock, mark_url, mark_file, seconds, threads = arguments
+    store = Place(url, Path(lock)).open()
+    mark = open_mark(mark_url, file=Path(mark_file) if mark_file else None, origin=ORIGIN)
+    continuity = Continuity(mark, store.begin, time.monotonic)
+    notary = LogNotary(SIGNER, mark, continuity)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    end = time.monotonic() + float(seconds)
+    writers = [
+        threading.Thread(target=_write, args=(continuity, notary, end), daemon=True)
+        for _ in range(int(threads))
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+
+def _write(continuity: Continuity, notary: LogNotary, end: float) -> None:
+    while time.monotonic() < end:
+        try:
+            with continuity.begin(Mode.WRITE) as work:
+                work.log.record(
+                    fact("hotline", "police", id_=UUID(bytes=secrets.token_bytes(16), version=4))
+                )
+                (logged,) = work.commit()
+        except Busy:
+            continue
+        found = open_checkpoint(notary.sign(logged.head), [SIGNER.key], ORIGIN)
+        with _line:
+            print(found.size, found.root.hex(), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

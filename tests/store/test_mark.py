@@ -1,0 +1,286 @@
+"""The high-water mark: compare-and-set, durable, apart from the database, shared by processes."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.actions.continuity import Continuity
+from gateway.actions.notary import LogNotary
+from gateway.actions.ports import Head, Marked, Mode
+from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.ledger import tiles, tree
+from gateway.store.database import Unfit
+from gateway.store.mark import SqlMark, open_mark
+from tests.marks import MemoryMark
+from tests.postgresql import new_database
+from tests.store import places
+from tests.store.mark_program import SIGNER
+from tests.store.places import Place
+from tests.store.samples import ORIGIN, fact
+
+ROOT = Path(__file__).parents[2]
+
+
+def at(size: int, name: str = "") -> Marked:
+    """A mark as it may be stored: nobody looks into it here."""
+    root = tree.leaf_hash(f"{size}{name}".encode())
+    return Marked(Head(size, root), f"note of {size} \N{EM DASH} {name}\n")
+
+
+@dataclass
+class Kept:
+    """Where a mark is kept, to be opened by several."""
+
+    url: str
+    file: Path | None
+    opened: list[SqlMark] = field(default_factory=list)
+
+    def open(self, origin: str = ORIGIN) -> SqlMark:
+        self.opened.append(open_mark(self.url, file=self.file, origin=origin))
+        return self.opened[-1]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
+    """An empty place of each durable kind."""
+    file = tmp_path / "mark.db" if request.param == "sqlite" else None
+    made = Kept(f"sqlite:///{file}" if file else new_database(), file)
+    yield made
+    for mark in made.opened:
+        mark.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def mark(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """A mark of each kind."""
+    if request.param == "memory":
+        yield MemoryMark()
+        return
+    file = tmp_path / "mark.db" if request.param == "sqlite" else None
+    made = open_mark(f"sqlite:///{file}" if file else new_database(), file=file, origin=ORIGIN)
+    yield made
+    made.close()
+
+
+def test_there_is_no_mark_at_first(mark) -> None:
+    assert mark.read() is None
+
+
+def test_a_first_mark_is_made_once(mark) -> None:
+    assert mark.advance(None, at(0))
+    assert not mark.advance(None, at(5))
+    assert mark.read() == at(0)
+
+
+def test_a_mark_moves_from_where_it_was_seen(mark) -> None:
+    mark.advance(None, at(1))
+    assert mark.advance(at(1), at(7))
+    assert mark.read() == at(7)
+
+
+@pytest.mark.parametrize("seen", [at(2), at(1, "of another log"), None])
+def test_a_mark_does_not_move_from_where_it_is_not(mark, seen) -> None:
+    mark.advance(None, at(1))
+    assert not mark.advance(seen, at(9))
+    assert mark.read() == at(1)
+
+
+@settings(max_examples=20)
+@given(
+    moves=st.lists(
+        st.tuples(st.none() | st.integers(0, 3), st.integers(0, 3), st.sampled_from("ab"))
+    )
+)
+def test_the_stored_mark_does_what_the_one_in_memory_does(
+    tmp_path_factory: pytest.TempPathFactory, moves
+) -> None:
+    file = tmp_path_factory.mktemp("mark") / "mark.db"
+    stored, model = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN), MemoryMark()
+    for seen, to, name in moves:
+        known = None if seen is None else at(seen, name)
+        assert stored.advance(known, at(to, name)) == model.advance(known, at(to, name))
+        assert stored.read() == model.read()
+    stored.close()
+
+
+def test_a_mark_is_there_for_who_opens_it_again(kept) -> None:
+    kept.open().advance(None, at(3))
+    assert kept.open().read() == at(3)
+
+
+def test_logs_have_marks_of_their_own_in_one_place(kept) -> None:
+    one, other = kept.open(), kept.open("other.example/log")
+    one.advance(None, at(3))
+    assert other.read() is None
+    other.advance(None, at(8))
+    assert one.read() == at(3)
+
+
+def test_the_file_of_a_mark_is_for_its_owner_and_is_written_durably(tmp_path) -> None:
+    file = tmp_path / "mark.db"
+    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
+    mark.advance(None, at(1))
+    assert file.stat().st_mode & 0o777 == 0o600
+    with mark._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    mark.close()
+
+
+def test_a_move_is_on_disk_when_it_returns(tmp_path) -> None:
+    """A copy of the files at that moment, without anybody closing them, has it."""
+    file = tmp_path / "mark.db"
+    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
+    mark.advance(None, at(4))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for part in ("mark.db", "mark.db-wal"):
+        (copy / part).write_bytes((tmp_path / part).read_bytes())
+    again = open_mark(f"sqlite:///{copy / 'mark.db'}", file=copy / "mark.db", origin=ORIGIN)
+    assert again.read() == at(4)
+    for one in (mark, again):
+        one.close()
+
+
+def test_a_place_that_cannot_be_opened_is_unfit(tmp_path) -> None:
+    file = tmp_path / "missing" / "mark.db"
+    with pytest.raises(Unfit, match="mark"):
+        open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
+    other = tmp_path / "text.db"
+    other.write_text("This is no database, although it is long enough to be one." * 20)
+    with pytest.raises(Unfit, match="mark"):
+        open_mark(f"sqlite:///{other}", file=other, origin=ORIGIN)
+
+
+def test_a_place_that_fails_later_is_unreachable(tmp_path) -> None:
+    file = tmp_path / "mark.db"
+    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
+    with mark._engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE mark")
+    with pytest.raises(MarkUnreachable):
+        mark.read()
+    with pytest.raises(MarkUnreachable):
+        mark.advance(None, at(1))
+    mark.close()
+
+
+def test_of_many_that_move_a_mark_at_once_one_does(kept) -> None:
+    marks = [kept.open() for _ in range(4)]
+    marks[0].advance(None, at(0))
+    barrier = threading.Barrier(8)
+
+    def move(number: int) -> bool:
+        barrier.wait()
+        return marks[number % 4].advance(at(0), at(number + 1))
+
+    with ThreadPoolExecutor(8) as pool:
+        moved = list(pool.map(move, range(8)))
+    assert moved.count(True) == 1
+    assert marks[0].read() == at(moved.index(True) + 1)
+
+
+def adopted(place: Place, mark: SqlMark) -> tuple[Any, LogNotary]:
+    store = place.open()
+    continuity = Continuity(mark, store.begin, time.monotonic)
+    notary = LogNotary(SIGNER, mark, continuity)
+    notary.adopt(Head(0, tree.EMPTY_ROOT))
+    return continuity, notary
+
+
+@pytest.fixture
+def database(kept: Kept, tmp_path: Path) -> Iterator[Place]:
+    """An empty database of the kind of the mark."""
+    made = places.postgresql() if kept.file is None else places.sqlite(tmp_path)
+    yield made
+    made.close()
+
+
+def test_processes_and_threads_raise_one_mark_to_the_largest_and_sign_one_tree(
+    database, kept
+) -> None:
+    mark = kept.open()
+    adopted(database, mark)
+    reports = [process.finish() for process in running(database, kept)]
+    notes = [note for report in reports for note in report]
+    assert min(len(report) for report in reports) > 0
+    with database.open().begin(Mode.READ) as work:
+        head = work.log.head()
+        for size, root in notes:
+            assert tiles.root(work.log.tile, int(size)).hex() == root
+    assert mark.read().head == head
+    assert max(int(size) for size, _ in notes) == head.size == len(notes)
+
+
+def test_a_killed_process_has_given_out_nothing_above_the_mark(database, kept) -> None:
+    mark = kept.open()
+    continuity, notary = adopted(database, mark)
+    killed, other = running(database, kept)
+    time.sleep(0.15)
+    killed.process.kill()
+    notes = killed.finish() + other.finish()
+    assert mark.read().head.size >= max(int(size) for size, _ in notes)
+    continuity.check()
+    with continuity.begin(Mode.WRITE) as work:
+        work.log.record(fact())
+        (logged,) = work.commit()
+    notary.sign(logged.head)
+    assert mark.read().head == logged.head
+
+
+def test_an_older_copy_of_a_real_database_freezes(sqlite, tmp_path) -> None:
+    file = tmp_path / "mark.db"
+    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
+    continuity, notary = adopted(sqlite, mark)
+    older = (tmp_path / "casegate.db").read_bytes()
+    with continuity.begin(Mode.WRITE) as work:
+        work.log.record(fact())
+        (logged,) = work.commit()
+    notary.sign(logged.head)
+    sqlite.close()
+    for part in tmp_path.glob("casegate.db-*"):
+        part.unlink()
+    (tmp_path / "casegate.db").write_bytes(older)
+    store = sqlite.open()
+    restored = Continuity(mark, store.begin, time.monotonic)
+    with pytest.raises(Frozen), restored.begin(Mode.WRITE):
+        pytest.fail("a write began")
+    mark.close()
+
+
+class Signing:
+    """One process of `mark_program`."""
+
+    def __init__(self, place: Place, kept: Kept) -> None:
+        command = [sys.executable, "-m", "tests.store.mark_program", place.url, place.lock_path]
+        self.process = subprocess.Popen(
+            [*map(str, command), kept.url, str(kept.file or ""), "0.4", "3"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+
+    def finish(self) -> list[list[str]]:
+        """The notes that came out whole: (size, root)."""
+        out, _ = self.process.communicate(timeout=30)
+        return [line.split(" ") for line in out.split("\n")[:-1]]
+
+
+def running(place: Place, kept: Kept) -> list[Signing]:
+    made = [Signing(place, kept) for _ in range(2)]
+    for one in made:
+        assert one.process.stdout.readline() == "ready\n"
+    for one in made:
+        one.process.stdin.write("go\n")
+        one.process.stdin.flush()
+    return made
