@@ -56,7 +56,9 @@ class State:
     consultations: dict[UUID, Consultation] = field(default_factory=dict)
     retries: dict[tuple[str, str], Retry] = field(default_factory=dict)
     budgets: dict[tuple[str, str], int] = field(default_factory=dict)
+    client_keys: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     revoked_tokens: dict[str, datetime] = field(default_factory=dict)
+    spent_assertions: dict[tuple[str, str], datetime] = field(default_factory=dict)
     signing: dict[UUID, SigningRequest] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
     events: dict[UUID, tuple[int, Event]] = field(default_factory=dict)
@@ -115,6 +117,7 @@ class MemoryWork:
         self.retries = MemoryRetries(desk)
         self.budgets = MemoryBudgets(desk)
         self.revoked_tokens = MemoryRevokedTokens(desk)
+        self.replay = MemoryReplay(desk)
         self.signing = MemorySigning(desk)
         return self
 
@@ -230,6 +233,14 @@ class MemoryOrganisations(Collection):
         _require_new((system.organisation, system.name) not in state.systems)
         _require_sound(system.organisation in state.organisations)
         state.systems[system.organisation, system.name] = system
+
+    def client_keys(self, organisation: str, system: str) -> Sequence[str]:
+        return list(self._desk.read().client_keys.get((organisation, system), ()))
+
+    def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
+        state = self._desk.change_registry()
+        _require_sound(not keys or (organisation, system) in state.systems)
+        state.client_keys[organisation, system] = tuple(keys)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         return self._desk.read().certificates.get(thumbprint)
@@ -472,6 +483,21 @@ class MemoryRevokedTokens(Collection):
     def prune(self, until: datetime) -> None:
         state = self._desk.write()
         state.revoked_tokens = {j: end for j, end in state.revoked_tokens.items() if end > until}
+
+
+class MemoryReplay(Collection):
+    """See `gateway.actions.ports.Replay`."""
+
+    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
+        spent = self._desk.write().spent_assertions
+        is_new = (client, jti) not in spent
+        spent.setdefault((client, jti), expires_at)
+        return is_new
+
+    def prune(self, until: datetime) -> None:
+        state = self._desk.write()
+        spent = state.spent_assertions.items()
+        state.spent_assertions = {key: end for key, end in spent if end > until}
 
 
 class MemorySigning(Collection):

@@ -67,6 +67,7 @@ BY_ADMINISTRATORS = (
     "competence.grant",
     "competence.end",
     "system.register",
+    "system.key",
     "certificate.issue",
     "certificate.revoke",
 )

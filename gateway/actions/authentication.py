@@ -1,13 +1,16 @@
 """Who calls: a certificate and a client id, checked against the registry of this moment."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from gateway.actions import assertion as assertions
+from gateway.actions.assertion import AssertionRefused
 from gateway.actions.ports import Mode, Ports
 from gateway.domain.organisation import Status, System, system_of
 from gateway.domain.refusals import Refusal
 
 REMEMBERED = timedelta(hours=1)
-"""How long after its end a revoked token is remembered: more than two nodes' clocks may differ."""
+"""How long after its end a token or an assertion is remembered: clocks of nodes may differ."""
 
 
 class NotAuthenticated(Refusal):
@@ -63,6 +66,43 @@ def authenticate(
     return registered
 
 
+def authenticate_client(
+    ports: Ports,
+    client_id: str,
+    thumbprint: str,
+    uris: tuple[str, ...],
+    assertion: str | None,
+) -> System:
+    """The registered system that asks for a token or about one; NotAuthenticated otherwise.
+
+    A system with registered keys proves itself with an assertion, beside the certificate that its
+    tokens are bound to (C5); every other one with the certificate alone (C1: the registered
+    method is the only one).
+    """
+    system = authenticate(ports, client_id, thumbprint, uris)
+    with ports.begin(Mode.READ) as work:
+        keys = work.organisations.client_keys(system.organisation, system.name)
+    if (assertion is not None) is not bool(keys):
+        raise NotAuthenticated("the client is registered for another method")
+    if assertion is not None:
+        _spend(ports, client_id, assertion, keys)
+    return system
+
+
+def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None:
+    """Take an assertion, once among all workers."""
+    try:
+        verified = assertions.verify(
+            text, keys, client_id=client_id, issuer=ports.issuer, now=ports.now()
+        )
+    except AssertionRefused as refused:
+        raise NotAuthenticated(str(refused)) from refused
+    with ports.begin(Mode.WRITE) as work:
+        if not work.replay.spend(client_id, verified.jti, verified.ends):
+            raise NotAuthenticated("the assertion was used before")
+        work.commit()
+
+
 def revoke_token(ports: Ports, jti: str, expires_at: datetime) -> None:
     """End an access token before its time: at the next request, in every worker (RFC 7009).
 
@@ -74,7 +114,8 @@ def revoke_token(ports: Ports, jti: str, expires_at: datetime) -> None:
 
 
 def prune_tokens(ports: Ports) -> None:
-    """Forget the revoked tokens that ended `REMEMBERED` ago."""
+    """Forget the revoked tokens, and the assertions, that ended `REMEMBERED` ago."""
     with ports.begin(Mode.WRITE) as work:
         work.revoked_tokens.prune(ports.now() - REMEMBERED)
+        work.replay.prune(ports.now() - REMEMBERED)
         work.commit()

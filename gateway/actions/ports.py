@@ -168,6 +168,12 @@ class Organisations(Protocol):
     def add_system(self, system: System) -> None:
         """Register a system; AlreadyExists when the name is taken."""
 
+    def client_keys(self, organisation: str, system: str) -> Sequence[str]:
+        """The public keys (JWK as JSON) with which a system must authenticate; none for most."""
+
+    def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
+        """Put these in the place of a registered system's keys."""
+
     def certificate(self, thumbprint: str) -> Certificate | None:
         """A certificate that this gateway issued."""
 
@@ -307,6 +313,16 @@ class RevokedTokens(Protocol):
         """Forget the tokens that have expired at ``until``: nobody would take them anyway."""
 
 
+class Replay(Protocol):
+    """What may be used once by each client: the ids of its assertions."""
+
+    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
+        """Use an id; False, and nothing changed, when it was used before."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the ids of what has expired at ``until``: nobody would take it anyway."""
+
+
 class Signing(Protocol):
     """Certificate requests on their way to the process that alone holds the issuing key."""
 
@@ -337,6 +353,7 @@ class Work(Protocol):
     retries: Retries
     budgets: Budgets
     revoked_tokens: RevokedTokens
+    replay: Replay
     signing: Signing
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from gateway.actions.assertion import read_keys
 from gateway.actions.ports import SigningRequest, Work
 from gateway.domain.organisation import (
     FUNCTIONS,
@@ -233,6 +234,15 @@ def _slug(value: Any) -> str:
     return str(value)
 
 
+def _set_keys(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = _must(found)
+    name, keys = _read(desk, "system", _slug), _read(desk, "keys", read_keys)
+    if desk.work.organisations.system(organisation.slug, name) is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    desk.work.organisations.set_client_keys(organisation.slug, name, keys)
+    return {"client_id": f"{organisation.slug}.{name}", "keys": len(keys)}
+
+
 def _approve_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = _must(found)
     system = _read(desk, "system", _slug)
@@ -265,6 +275,7 @@ CHANGES: Mapping[str, Apply] = {
     "competence.grant": _grant_competence,
     "competence.end": _end_competence,
     "system.register": _register_system,
+    "system.key": _set_keys,
     "certificate.issue": _approve_certificate,
     "certificate.revoke": _revoke_certificate,
 }

@@ -24,7 +24,7 @@ from gateway.cli.folder import folder_option, told_plainly
 from gateway.config import Config
 from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES, SLUG, Standing
 from gateway.domain.vocabulary import Matter, Regime
-from gateway.evidence import approval, receipt
+from gateway.evidence import approval, canonical, receipt
 from gateway.keys import KeyFileError, Purpose
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
@@ -348,6 +348,38 @@ def register_system(desk: Desk, slug: str, name: str, scopes: tuple[str, ...]) -
     """Register the system NAME of SLUG, and what it may ask tokens for."""
     values = {"system": name, "scopes": sorted(set(scopes or SCOPES))}
     _change(desk, "system.register", slug, values)
+
+
+@system.command("key", short_help="Change the keys by which a system authenticates.")
+@click.argument("slug")
+@click.argument("name")
+@click.option(
+    "--key",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Public key, a JWK with a kid; twice while one takes the place of the other.",
+)
+@click.option("--certificate-alone", is_flag=True, help="No key: the certificate is enough again.")
+@click.pass_obj
+def set_keys(
+    desk: Desk, slug: str, name: str, files: tuple[Path, ...], certificate_alone: bool
+) -> None:
+    """Put these keys in the place of those of the system NAME of SLUG.
+
+    With keys it must send an assertion (`private_key_jwt`) beside its certificate.
+    """
+    if bool(files) is certificate_alone:
+        raise click.UsageError("Give --key once or twice, or --certificate-alone.")
+    values = {"system": name, "keys": [_jwk(file) for file in files]}
+    _change(desk, "system.key", slug, values)
+
+
+def _jwk(file: Path) -> Any:
+    try:
+        return canonical.decode(file.read_bytes())
+    except ValueError as error:
+        raise click.ClickException(f"{file} holds no JWK: {error}") from None
 
 
 @admin.group()

@@ -110,6 +110,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "competence.grant": ("competence.granted", Operation.REGISTRY_CHANGE),
     "competence.end": ("competence.ended", Operation.REGISTRY_CHANGE),
     "system.register": ("system.registered", Operation.REGISTRY_CHANGE),
+    "system.key": ("system.rekeyed", Operation.KEY_EVENT),
     "certificate.issue": ("certificate.approved", Operation.KEY_EVENT),
     "certificate.revoke": ("certificate.revoked", Operation.KEY_EVENT),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),

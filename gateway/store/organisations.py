@@ -20,7 +20,14 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.columns import write_json
-from gateway.store.tables import certificate, competence, organisation, person, system
+from gateway.store.tables import (
+    certificate,
+    client_key,
+    competence,
+    organisation,
+    person,
+    system,
+)
 from gateway.store.transaction import Transaction, insert_new
 
 _COMPETENCE = [
@@ -71,6 +78,20 @@ _SYSTEM = select(system).where(
     system.c.organisation == bindparam("organisation"), system.c.name == bindparam("name")
 )
 _ADD_SYSTEM = insert_new(system)
+
+_KEYS = (
+    select(client_key.c.jwk)
+    .where(
+        client_key.c.organisation == bindparam("organisation"),
+        client_key.c.system == bindparam("system"),
+    )
+    .order_by(client_key.c.position)
+)
+_DROP_KEYS = delete(client_key).where(
+    client_key.c.organisation == bindparam("of_organisation"),
+    client_key.c.system == bindparam("of_system"),
+)
+_ADD_KEYS = insert(client_key)
 
 _CERTIFICATE = select(certificate).where(certificate.c.thumbprint == bindparam("thumbprint"))
 _CERTIFICATES = (
@@ -163,6 +184,23 @@ class SqlOrganisations:
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_SYSTEM, vars(system)):
             raise AlreadyExists("the organisation has a system of this name")
+
+    def client_keys(self, organisation: str, system: str) -> Sequence[str]:
+        """See the port."""
+        values = {"organisation": organisation, "system": system}
+        return [row.jwk for row in self._transaction.execute(_KEYS, values)]
+
+    def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        named = {"of_organisation": organisation, "of_system": system}
+        self._transaction.execute(_DROP_KEYS, named)
+        rows = [
+            {"organisation": organisation, "system": system, "position": position, "jwk": jwk}
+            for position, jwk in enumerate(keys)
+        ]
+        if rows:
+            self._transaction.execute(_ADD_KEYS, rows)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         """See the port."""

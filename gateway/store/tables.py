@@ -76,6 +76,19 @@ system = Table(
     sqlite_with_rowid=False,
 )
 
+# Where there are any, the system authenticates with one of them beside its certificate.
+client_key = Table(
+    "client_key",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("jwk", TEXT, nullable=False),
+    PrimaryKeyConstraint("organisation", "system", "position"),
+    ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
+    sqlite_with_rowid=False,
+)
+
 certificate = Table(
     "certificate",
     metadata,
@@ -248,6 +261,18 @@ revoked_token = Table(
     Column("jti", TEXT, primary_key=True),
     Column("expires_at", Instant, nullable=False),
     Index("revoked_token_by_end", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+# What each client used once, until well after its end.
+spent_assertion = Table(
+    "spent_assertion",
+    metadata,
+    Column("client", TEXT, nullable=False),
+    Column("jti", TEXT, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    PrimaryKeyConstraint("client", "jti"),
+    Index("spent_assertion_by_end", "expires_at"),
     sqlite_with_rowid=False,
 )
 

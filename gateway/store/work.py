@@ -21,7 +21,7 @@ from gateway.store.organisations import SqlOrganisations
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.signing import SqlSigning
 from gateway.store.tables import log_head
-from gateway.store.tokens import SqlRevokedTokens
+from gateway.store.tokens import SqlReplay, SqlRevokedTokens
 from gateway.store.transaction import Transaction
 
 
@@ -35,6 +35,7 @@ class SqlWork:
     retries: SqlRetries
     budgets: SqlBudgets
     revoked_tokens: SqlRevokedTokens
+    replay: SqlReplay
     signing: SqlSigning
 
     def __init__(self, database: Database, mode: Mode, letterhead: Letterhead) -> None:
@@ -58,6 +59,7 @@ class SqlWork:
         self.retries = SqlRetries(transaction)
         self.budgets = SqlBudgets(transaction)
         self.revoked_tokens = SqlRevokedTokens(transaction)
+        self.replay = SqlReplay(transaction)
         self.signing = SqlSigning(transaction)
         return self
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from flask import Response
 
+from gateway.actions.assertion import ALGORITHMS
 from gateway.domain.organisation import SCOPES
 from gateway.web.answers import json_response
 from gateway.web.endpoint import unauthenticated
 from gateway.web.gate import Gate
-from gateway.web.oauth import GRANT, METHOD
+from gateway.web.oauth import GRANT, METHODS
 
 KEPT = {"Cache-Control": "public, max-age=900"}
 """15 minutes: much shorter than the day for which a next key is published before its use (M4)."""
@@ -29,9 +30,12 @@ def server_document(gate: Gate) -> dict[str, Any]:
         "jwks_uri": f"{gate.issuer}/jwks.json",
         "response_types_supported": [],
         "grant_types_supported": [GRANT],
-        "token_endpoint_auth_methods_supported": [METHOD],
-        "revocation_endpoint_auth_methods_supported": [METHOD],
-        "introspection_endpoint_auth_methods_supported": [METHOD],
+        "token_endpoint_auth_methods_supported": list(METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": list(METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": list(METHODS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": True,
         "scopes_supported": list(SCOPES),
         "protected_resources": [gate.partners_url],

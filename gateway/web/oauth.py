@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
@@ -19,7 +20,13 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from flask import Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.actions.authentication import NotAuthenticated, authenticate, revoke_token
+from gateway.actions.assertion import claimed_client
+from gateway.actions.authentication import (
+    NotAuthenticated,
+    authenticate,
+    authenticate_client,
+    revoke_token,
+)
 from gateway.domain.organisation import System
 from gateway.web.answers import json_response
 from gateway.web.caller import peer_of
@@ -31,12 +38,15 @@ from gateway.web.tokens import AccessToken, Tokens
 
 GRANT = "client_credentials"
 METHOD = "tls_client_auth"
+ASSERTION = "private_key_jwt"
+METHODS = (METHOD, ASSERTION)
+"""The two ways to authenticate that FAPI 2.0 section 5.3.2.1 leaves (C1)."""
 
 FORM_BYTES = 8 * 1024
 
 _FORM = re.compile(r"application/x-www-form-urlencoded(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.I)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
-_OTHER_METHODS = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 def _bad_request(description: str) -> OAuth2Error:
@@ -75,9 +85,13 @@ def check_form(form: Mapping[str, str], sent: Request, needed: str) -> None:
 
     ``needed`` is the parameter without which this endpoint has nothing to do.
     """
-    if "Authorization" in sent.headers or _OTHER_METHODS & form.keys():
-        raise _bad_request("the certificate is the one way to authenticate here")
-    for name in (needed, "client_id"):
+    if "Authorization" in sent.headers or "client_secret" in form:
+        raise _bad_request("clients authenticate by certificate, or by assertion beside it")
+    if ("client_assertion" in form) is not ("client_assertion_type" in form):
+        raise _bad_request("an assertion and its type belong together")
+    if form.get("client_assertion_type", _ASSERTION_TYPE) != _ASSERTION_TYPE:
+        raise _bad_request("the assertion is of a type that is not known here")
+    for name in (needed,) if "client_assertion" in form else (needed, "client_id"):
         if name not in form:
             raise _bad_request(f"{name} is missing")
     if "authorization_details" in form:
@@ -92,14 +106,15 @@ class Client:
 
     system: System
     thumbprint: str
+    method: str
 
     def get_client_id(self) -> str:
         """The OAuth name of the system."""
         return self.system.client_id
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Every system is registered for its certificate, and for no other method (C1)."""
-        return method == METHOD
+        """The method by which the client was authenticated is its registered one (C1)."""
+        return method == self.method
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Every system is registered for client credentials alone (K1)."""
@@ -114,9 +129,9 @@ class Client:
 
 
 class BoundClientCredentials(ClientCredentialsGrant):
-    """Client credentials, for a client that its certificate authenticates (K1)."""
+    """Client credentials, for a client that a certificate or an assertion authenticates (K1)."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = [METHOD]
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = list(METHODS)
 
     def validate_token_request(self) -> None:
         """The client, its scopes, and the one resource that tokens here are for (K3, RFC 8707)."""
@@ -137,7 +152,8 @@ class TokenServer(AuthorizationServer):
         self.resource = gate.partners_url
         self._gate = gate
         self._tokens = tokens
-        self.register_client_auth_method(METHOD, self._authenticate)
+        for method in METHODS:
+            self.register_client_auth_method(method, partial(self._authenticate, method))
         self.register_grant(BoundClientCredentials)
         generator = BearerTokenGenerator(self._issue, expires_generator=gate.token_seconds)
         self.register_token_generator("default", generator)
@@ -176,7 +192,7 @@ class TokenServer(AuthorizationServer):
     def _about_token(self, sent: Request) -> tuple[AccessToken | None, Client, Peer]:
         """The token of the form, None when it is none of ours or has ended, and who asks."""
         asked = self._asked(sent, "token")
-        client: Client = self.authenticate_client(asked, [METHOD])
+        client: Client = self.authenticate_client(asked, list(METHODS))
         try:
             token = self._tokens.read(asked.payload.data["token"])
         except TokenRefused:
@@ -211,6 +227,8 @@ class TokenServer(AuthorizationServer):
         """The request as Authlib reads it, from the body alone, with the connection's client."""
         form = read_form(sent)
         check_form(form, sent, needed)
+        # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
+        form.setdefault("client_id", claimed_client(form.get("client_assertion", "")) or "")
         try:
             peer = peer_of(self._gate, sent)
         except PeerRefused as refused:
@@ -227,16 +245,18 @@ class TokenServer(AuthorizationServer):
         """The request was made by ``answer``, from the body alone."""
         return request
 
-    def _authenticate(self, _query_client: Any, asked: OAuth2Request) -> Client:
-        """RFC 8705 2.1: the certificate's name and the registry's must be the client's (C2)."""
+    def _authenticate(self, method: str, _query_client: Any, asked: OAuth2Request) -> Client | None:
+        """The client, by the method that its request uses (C1, C2, C4); None by the other."""
         peer: Peer = asked.credential
+        assertion = asked.payload.data.get("client_assertion")
+        if (method == ASSERTION) is not (assertion is not None):
+            return None
+        names = (asked.payload.client_id, peer.thumbprint, peer.san_uris)
         try:
-            system = authenticate(
-                self._gate.ports, asked.payload.client_id, peer.thumbprint, peer.san_uris
-            )
+            system = authenticate_client(self._gate.ports, *names, assertion)
         except NotAuthenticated as refused:
             raise ClientRefused(refused.detail) from refused
-        return Client(system, peer.thumbprint)
+        return Client(system, peer.thumbprint, method)
 
     def _issue(self, client: Client, grant_type: str, user: None, scope: str) -> str:
         client_id = client.get_client_id()
@@ -288,7 +308,8 @@ class TokenServer(AuthorizationServer):
 def token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
 
-    The form has `grant_type` and `client_id`, and may have `scope` and `resource`.
+    The form has `grant_type` and `client_id`, and may have `scope` and `resource`. A system with
+    registered keys sends `client_assertion` and its type as well.
     """
     return server.answer(request)
 

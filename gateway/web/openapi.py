@@ -34,6 +34,16 @@ EXAMPLE_ISSUER = "https://gateway.example"
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 
+_ASSERTION: Mapping[str, Any] = {
+    "client_assertion": {
+        **_TEXT,
+        "description": "For a system with registered keys (RFC 7523); `aud` is the issuer.",
+    },
+    "client_assertion_type": {
+        "const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    },
+}
+
 _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "Receipt": {
         "type": "object",
@@ -73,10 +83,14 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     },
     "TokenRequest": {
         "type": "object",
-        "required": ["grant_type", "client_id"],
+        "required": ["grant_type"],
         "properties": {
             "grant_type": {"const": "client_credentials"},
-            "client_id": {**_TEXT, "description": "`<organisation>.<system>`"},
+            "client_id": {
+                **_TEXT,
+                "description": "`<organisation>.<system>`; may be left out with an assertion.",
+            },
+            **_ASSERTION,
             "scope": {**_TEXT, "description": "Left out: all scopes of the system."},
             "resource": {**_TEXT, "format": "uri"},
         },
@@ -93,10 +107,14 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     },
     "TokenQuestion": {
         "type": "object",
-        "required": ["token", "client_id"],
+        "required": ["token"],
         "properties": {
             "token": {**_TEXT, "description": "An access token of your own."},
-            "client_id": {**_TEXT, "description": "`<organisation>.<system>`"},
+            "client_id": {
+                **_TEXT,
+                "description": "`<organisation>.<system>`; may be left out with an assertion.",
+            },
+            **_ASSERTION,
             "token_type_hint": {**_TEXT, "description": "Not needed: there is one type."},
         },
     },

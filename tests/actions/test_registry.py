@@ -70,6 +70,8 @@ MALFORMED = [
         ("system", "a.b"), ("system", ""), ("system", None), ("scopes", []),
         ("scopes", ["everything"]), ("scopes", ["admin"]),
     ]),
+    ("system.key", ABROAD, {"system": "A", "keys": []}, "system"),
+    ("system.key", ABROAD, {"system": "desk", "keys": [{}]}, "keys"),
     ("certificate.issue", ABROAD, {"system": "desk", "csr": ""}, "csr"),
     ("certificate.revoke", ABROAD, {"thumbprint": None}, "thumbprint"),
 ]  # fmt: skip
@@ -235,6 +237,14 @@ def test_a_competence_that_is_not_held_does_not_end(gateway, key, until):
 
 
 # --- systems -------------------------------------------------------------------------------------
+
+
+def test_keys_are_those_of_a_system_that_is_registered(gateway):
+    gateway.administer("system.register", ABROAD, **SYSTEM)
+    written = gateway.administer("system.key", ABROAD, system="mill", keys=[])
+    assert written.result["client_id"] == "hotline-abroad.mill"
+    assert written.result["keys"] == 0
+    refused(gateway, NotFound, "system.key", ABROAD, {"system": "other", "keys": []})
 
 
 def test_a_system_has_a_name_and_scopes(gateway):

@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from gateway.cli.demo.stage import Stage
 from tests.journeys.harness import ABROAD, HOTLINE, config_of, fetch
@@ -137,6 +139,47 @@ def test_c2_an_unknown_client_gets_the_answer_of_a_wrong_one(hotline: Wire, abro
     wrong = hotline.token(client_id=abroad.client_id)
     unknown = hotline.token(client_id="nobody.desk")
     assert (wrong.status, wrong.body) == (unknown.status, unknown.body)
+
+
+def test_c4_a_system_with_a_registered_key_needs_it_beside_its_certificate(
+    stage: Stage, abroad: Wire
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    public = {name: jwk[name] for name in ("kty", "crv", "x", "y")} | {"kid": "first"}
+    stage.administer("system.key", ABROAD, {"system": "desk", "keys": [public]})
+    try:
+        _invalid_client(abroad.token())
+        text = _assertion(key, abroad.client_id, config_of(stage).issuer)
+        answer = abroad.token(**_asserted(text))
+        assert answer.status == 200, answer.body
+        bearer = f"Bearer {answer.json['access_token']}"
+        assert abroad.ask("GET", "/whoami", Authorization=bearer).status == 200
+        for _ in range(4):  # in whichever worker
+            wire = Wire(stage, ABROAD)
+            _invalid_client(wire.token(**_asserted(text)))
+            wire.line.close()
+        to_the_token_url = _assertion(key, abroad.client_id, f"{abroad.url}/oauth/token")
+        wire = Wire(stage, ABROAD)
+        _invalid_client(wire.token(**_asserted(to_the_token_url)))
+        wire.line.close()
+    finally:
+        stage.administer("system.key", ABROAD, {"system": "desk", "keys": []})
+    wire = Wire(stage, ABROAD)
+    assert wire.token().status == 200
+    wire.line.close()
+
+
+def _assertion(key: ec.EllipticCurvePrivateKey, client: str, audience: str) -> str:
+    now = int(time.time())
+    claims = {"iss": client, "sub": client, "aud": audience, "iat": now, "exp": now + 60}
+    header = {"kid": "first"}
+    return jwt.encode(claims | {"jti": str(uuid.uuid1())}, key, "ES256", headers=header)
+
+
+def _asserted(text: str) -> dict[str, str]:
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    return {"client_assertion": text, "client_assertion_type": kind}
 
 
 def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoint(
@@ -304,7 +347,8 @@ def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(stage: Stage,
     config = config_of(stage)
     assert told["issuer"] == config.issuer
     assert "client_credentials" in told["grant_types_supported"]
-    assert told["token_endpoint_auth_methods_supported"] == ["tls_client_auth"]
+    methods = ["tls_client_auth", "private_key_jwt"]
+    assert told["token_endpoint_auth_methods_supported"] == methods
     assert told["tls_client_certificate_bound_access_tokens"] is True
     ends = {"token": "token", "revocation": "revoke", "introspection": "introspect"}
     for name, end in ends.items():

@@ -119,6 +119,9 @@ REGISTRY: dict[str, Operation] = {
     "add organisation": lambda w, a, b, c: w.organisations.add(organisation(a, b, c)),
     "save organisation": lambda w, a, b, c: w.organisations.save(organisation(a, b, c)),
     "add system": lambda w, a, b, c: w.organisations.add_system(samples.system(SLUGS[a])),
+    "set keys": lambda w, a, b, c: w.organisations.set_client_keys(
+        SLUGS[a], "intake", ("one", "two")[:b]
+    ),
     "add certificate": lambda w, a, b, c: w.organisations.add_certificate(certificate(a, b)),
     "revoke": lambda w, a, b, c: w.organisations.save_certificate(
         replace(certificate(a, b), revoked_at=NOON)
@@ -137,6 +140,8 @@ WRITES: dict[str, Operation] = {
     "spend": lambda w, a, b, c: w.budgets.spend(SLUGS[a], "12:00", c),
     "revoke token": lambda w, a, b, c: w.revoked_tokens.add(str(a), NOON + timedelta(days=b)),
     "prune tokens": lambda w, a, b, c: w.revoked_tokens.prune(NOON + timedelta(days=a)),
+    "spend once": lambda w, a, b, c: w.replay.spend(SLUGS[a], str(b), NOON + timedelta(days=c)),
+    "prune spent": lambda w, a, b, c: w.replay.prune(NOON + timedelta(days=a)),
     "ask to sign": lambda w, a, b, c: w.signing.add(request(a)),
     "sign": lambda w, a, b, c: w.signing.save(request(a, certificate="pem" if b else None)),
     "record": record,
@@ -159,6 +164,7 @@ READS: dict[str, Operation] = {
     "open": lambda w, a, b, c: w.handoffs.open_of(SLUGS[a], numbered(b)),
     "consultation": lambda w, a, b, c: w.handoffs.consultation(numbered(a)),
     "retry": lambda w, a, b, c: w.retries.get(SLUGS[a], str(b)),
+    "client keys": lambda w, a, b, c: list(w.organisations.client_keys(SLUGS[a], "intake")),
     "revoked token": lambda w, a, b, c: w.revoked_tokens.has(str(a)),
     "to sign": lambda w, a, b, c: list(w.signing.pending(a)),
     "logged": lambda w, a, b, c: w.log.logged(numbered(1 + a + 4 * b + 16 * c)),

@@ -132,6 +132,19 @@ def test_systems_are_registered_once_under_their_organisation(store):
         assert list(work.organisations.systems("hotline")) == [system(), system(name="later")]
 
 
+def test_keys_of_a_system_are_replaced_as_a_whole(store):
+    saved(store, organisation())
+    for keys in ([], ["one"], ["two", "one"], ["three"], []):
+        with store.begin(Mode.REGISTRY) as work:
+            if work.organisations.system("hotline", "intake") is None:
+                work.organisations.add_system(system())
+            work.organisations.set_client_keys("hotline", "intake", keys)
+            work.commit()
+        with store.begin(Mode.READ) as work:
+            assert list(work.organisations.client_keys("hotline", "intake")) == keys
+            assert list(work.organisations.client_keys("hotline", "other")) == []
+
+
 def test_a_system_of_an_unknown_organisation_is_an_error(store):
     with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.organisations.add_system(system("nobody"))

@@ -1,4 +1,4 @@
-"""Revoked tokens are known to every Work that begins later, until they are pruned."""
+"""Revoked tokens and used assertions are known to every later Work, until they are pruned."""
 
 from datetime import timedelta
 
@@ -57,3 +57,38 @@ def test_a_reading_work_revokes_and_prunes_nothing(store):
             work.revoked_tokens.add("one", SOON)
         with pytest.raises(RuntimeError, match="reading"):
             work.revoked_tokens.prune(SOON)
+
+
+def spend(store, client="hotline.desk", jti="one", at=SOON):
+    with store.begin(Mode.WRITE) as work:
+        fresh = work.replay.spend(client, jti, at)
+        work.commit()
+    return fresh
+
+
+def test_an_id_is_spent_once_by_each_client(store):
+    assert [spend(store), spend(store), spend(store, jti="two")] == [True, False, True]
+    assert spend(store, client="police.desk")
+
+
+def test_what_was_spent_in_a_rolled_back_work_is_not_spent(store):
+    with store.begin(Mode.WRITE) as work:
+        assert work.replay.spend("hotline.desk", "one", SOON)
+    assert spend(store)
+
+
+def test_pruning_forgets_ids_that_have_ended_and_no_others(store):
+    spend(store, jti="one", at=NOON)
+    spend(store, jti="two")
+    with store.begin(Mode.WRITE) as work:
+        work.replay.prune(NOON)
+        work.commit()
+    assert [spend(store, jti="one"), spend(store, jti="two")] == [True, False]
+
+
+def test_a_reading_work_spends_no_id(store):
+    with store.begin(Mode.READ) as work:
+        with pytest.raises(RuntimeError, match="reading"):
+            work.replay.spend("hotline.desk", "one", SOON)
+        with pytest.raises(RuntimeError, match="reading"):
+            work.replay.prune(SOON)
