@@ -53,9 +53,9 @@ class Continuity:
 
     def check(self) -> None:
         """Compare the whole beginning of the log; raises Frozen, MarkUnreachable."""
-        self.require_beginnings(self._mark.read(), ())
+        self.require(self._mark.read(), ())
 
-    def require_beginnings(self, seen: Marked | None, heads: Collection[Head]) -> None:
+    def require(self, seen: Marked | None, heads: Collection[Head]) -> None:
         """Require that the mark, and all of ``heads``, are beginnings of the log as it is now."""
         with self._begin(Mode.READ) as work:
             self._compare(work, seen, heads)
@@ -76,8 +76,21 @@ class Continuity:
 
     def _compare(self, work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
         self._checked = None  # a log that does not fit is compared at every write, until it does
-        _require_beginnings(work, seen, heads)
+        require_beginnings(work, seen, heads)
         self._checked = self._seconds()
+
+
+def require_beginnings(work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
+    """Require that the mark, and all of ``heads``, are beginnings of the log that ``work`` sees.
+
+    Raises Frozen, with the reason.
+    """
+    current = work.log.head()
+    read = cache(work.log.tile)
+    for signed in {_known(seen).head, *heads}:
+        _require_reached(current, signed)
+        if signed != current and _root(read, signed.size) != signed.root:
+            raise _forked(signed)
 
 
 def _known(seen: Marked | None) -> Marked:
@@ -95,15 +108,6 @@ def _require_reached(current: Head, signed: Head) -> None:
         )
     if current.size == signed.size and current.root != signed.root:
         raise _forked(signed)
-
-
-def _require_beginnings(work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
-    current = work.log.head()
-    read = cache(work.log.tile)
-    for signed in {_known(seen).head, *heads}:
-        _require_reached(current, signed)
-        if signed != current and _root(read, signed.size) != signed.root:
-            raise _forked(signed)
 
 
 def _root(read: tiles.ReadTile, size: int) -> bytes:
