@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -59,7 +59,7 @@ class SigningKeys:
     attest: KeySet
     event: KeySet
     log: NoteSigner
-    fingerprint: bytes
+    fingerprint: bytes = field(repr=False)
 
 
 def load_log_signer(config: Config) -> NoteSigner:
