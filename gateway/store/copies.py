@@ -10,6 +10,10 @@ STEP = 256
 """Pages copied at a time: about a megabyte."""
 
 
+PATIENCE_SECONDS = 2.0
+"""How long a process that has the database open may take to close it."""
+
+
 class InUse(Exception):
     """A process has the database open; the message says what to do."""
 

@@ -122,12 +122,13 @@ class Store:
         return self._database.turn()
 
     def is_current(self) -> bool:
-        """Whether the tables are those of this version."""
+        """Whether the tables are those of this version, or of a newer one."""
         connection = self._database.begin(Mode.READ)
         try:
-            return migrations.revision_of(connection) == migrations.newest()
+            found = migrations.revision_of(connection)
         finally:
             self._database.end(connection, Mode.READ)
+        return found == migrations.newest() or not migrations.knows(found or "")
 
     def close(self) -> None:
         """Close the connections that no Work holds; those of a parent process are left alone."""
