@@ -103,7 +103,7 @@ def _require_reached(current: Head, signed: Head) -> None:
     """Require that the log is as long as what was signed, and the same when it is no longer."""
     if current.size < signed.size:
         raise Frozen(
-            f"the database has {current.size} entries of the log, but {signed.size} were signed: "
+            f"the database has {_entries(current.size)} of the log, but {signed.size} were signed: "
             "it is an older copy, and the operator has to bring the newer one back"
         )
     if current.size == signed.size and current.root != signed.root:
@@ -119,6 +119,10 @@ def _root(read: tiles.ReadTile, size: int) -> bytes:
 
 def _forked(signed: Head) -> Frozen:
     return Frozen(
-        f"the first {signed.size} entries of the log are not those that were signed: the database "
-        "was written to without its gateway, and the operator has to find out how"
+        f"the log's beginning ({_entries(signed.size)}) is not the one that was signed: the "
+        "database was written to without its gateway, and the operator has to find out how"
     )
+
+
+def _entries(size: int) -> str:
+    return "1 entry" if size == 1 else f"{size} entries"

@@ -83,8 +83,8 @@ def adopt(folder: Path, seen: int) -> None:
                 raise click.ClickException(f"the log is damaged: {error}") from error
             if head.size < seen:
                 raise click.ClickException(
-                    f"the database has {head.size} entries, but {seen} were seen: it is an older "
-                    "copy, and to go on with it would make a second history"
+                    f"the log in the database has the size {head.size}, but {seen} was seen: it is"
+                    " an older copy, and to go on with it would make a second history"
                 )
             gateway.notary.adopt(head)
     click.echo(f"The mark is made anew: {told(head)}. Start the gateway.")

@@ -80,7 +80,7 @@ def _checked(row: Row[tuple[int, bytes, bytes | None, bytes | None]], index: int
         return row.entry  # erased: the commitment to it stays
     try:
         made = entry(row.doc or b"", row.nonce or b"")
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # SQLite keeps any type in any column
         raise Unsound(f"the document of entry {index} is damaged: {error}") from error
     if made != row.entry:
         raise Unsound(f"entry {index} is not that of its document")
