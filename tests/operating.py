@@ -3,7 +3,7 @@
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,22 +63,19 @@ class Operator:
     def set(self, section: str, key: str, value: str) -> None:
         """Change a setting in the file; ``value`` as TOML."""
         file = self.folder / wiring.CONFIG_FILE
-        kept = [
-            line
-            for line in file.read_text(encoding="utf-8").split("\n")
-            if not line.startswith((f"{key} =", f"# {key} ="))
-        ]
-        kept.insert(kept.index(f"[{section}]") + 1, f"{key} = {value}")
-        file.write_text("\n".join(kept), encoding="utf-8")
+        head, mark, rest = file.read_text(encoding="utf-8").partition(f"[{section}]\n")
+        own, bracket, others = rest.partition("\n[")
+        lines = own.split("\n")
+        kept = [line for line in lines if not line.startswith((f"{key} =", f"# {key} ="))]
+        own = "\n".join([f"{key} = {value}", *kept])
+        file.write_text(head + mark + own + bracket + others, encoding="utf-8")
 
     @contextmanager
-    def opened(self, at: datetime | None = None) -> Iterator[wiring.Gateway]:
-        """The gateway in this process; ``at`` makes its clock stand."""
+    def opened(self, now: Callable[[], datetime] = wiring.now) -> Iterator[wiring.Gateway]:
+        """The gateway in this process, by the system's clock or another one."""
         gateway = wiring.connect(self.config)
         try:
-            if at is not None:
-                gateway = replace(gateway, ports=replace(gateway.ports, now=lambda: at))
-            yield gateway
+            yield replace(gateway, ports=replace(gateway.ports, now=now))
         finally:
             gateway.close()
 

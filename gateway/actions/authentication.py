@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from gateway.actions import assertion as assertions
 from gateway.actions.assertion import AssertionRefused
 from gateway.actions.ports import Mode, Ports
-from gateway.domain.organisation import Status, System, system_of
+from gateway.domain.organisation import Status, System, system_of, system_uri
 from gateway.domain.refusals import Refusal
 
 REMEMBERED = timedelta(hours=1)
@@ -18,11 +18,6 @@ class NotAuthenticated(Refusal):
 
     ``detail`` goes to the security log only: a caller learns nothing about who exists.
     """
-
-
-def subject_uri(gateway: str, organisation: str, system: str) -> str:
-    """The SAN URI of a system's certificate (contracts.md 1)."""
-    return f"urn:casegate:{gateway}:{organisation}:{system}"
 
 
 def authenticate(
@@ -44,7 +39,7 @@ def authenticate(
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
     organisation, system = names
-    if uris != (subject_uri(ports.gateway, organisation, system),):
+    if uris != (system_uri(ports.gateway, organisation, system),):
         raise NotAuthenticated("the certificate names another system than the client id")
     with ports.begin(Mode.READ) as work:
         certificate = work.organisations.certificate(thumbprint)

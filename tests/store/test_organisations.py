@@ -216,11 +216,20 @@ def test_persons_are_listed_by_id_and_enrolled_once(store):
         lambda registry: registry.add(organisation()),
         lambda registry: registry.save(organisation(version=2)),
         lambda registry: registry.add_system(system()),
+        lambda registry: registry.set_client_keys("hotline", "intake", ["key"]),
         lambda registry: registry.add_certificate(certificate()),
         lambda registry: registry.save_certificate(certificate()),
         lambda registry: registry.add_person(person()),
     ],
-    ids=["add", "save", "add_system", "add_certificate", "save_certificate", "add_person"],
+    ids=[
+        "add",
+        "save",
+        "add_system",
+        "set_keys",
+        "add_certificate",
+        "save_certificate",
+        "add_person",
+    ],
 )
 @pytest.mark.parametrize("mode", [Mode.READ, Mode.WRITE])
 def test_the_registry_is_changed_in_its_own_mode_only(store, mode, change):
