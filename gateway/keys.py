@@ -12,6 +12,7 @@ import secrets
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from gateway.evidence import base64url
 
 ES256 = "ES256"
 ED25519 = "Ed25519"  # RFC 9864; RFC 8037 called it EdDSA
+
+OVERLAP = timedelta(hours=24)
+"""Between two steps of a rotation: far more than key sets are cached, and than tokens live."""
 
 _SECRET_BYTES = 32
 _LARGEST_KEY_FILE = 64 * 1024
@@ -170,6 +174,71 @@ def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
     if len(kids) != 1 + len(published):
         raise KeyFileError(f"{folder} holds one key under two names; remove the copy")
     return KeySet(current, published)
+
+
+class Step(StrEnum):
+    """How one key takes the place of another: the steps of a rotation, in their order."""
+
+    PUBLISH = "publish"  # the next key is shown, and signs nothing yet
+    USE = "use"  # it signs; the one before is still shown, for what it signed
+    WITHDRAW = "withdraw"  # the one before is shown no more
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A step of a rotation that is due, and the key that it is about."""
+
+    step: Step
+    key: SigningKey
+
+
+def due_turn(folder: Path, purpose: Purpose, now: datetime) -> Turn:
+    """The step that is due for the keys in a folder; nothing is changed.
+
+    KeyFileError while the step before is younger than `OVERLAP`.
+    """
+    load_key_set(folder, purpose)
+    following, previous = folder / "next.pem", folder / "previous.pem"
+    if previous.exists():
+        _require_age(previous, now)
+        return Turn(Step.WITHDRAW, load_key(previous, purpose))
+    if following.exists():
+        _require_age(following, now)
+        return Turn(Step.USE, load_key(following, purpose))
+    return Turn(Step.PUBLISH, generate_key(purpose))
+
+
+def take_turn(folder: Path, turn: Turn, now: datetime) -> None:
+    """Do the step; its own time is then that of the file that the next step waits for.
+
+    A crash in the midst of USE leaves one key under two names, which `load_key_set` refuses.
+    """
+    current = folder / "current.pem"
+    following, previous = folder / "next.pem", folder / "previous.pem"
+    match turn.step:
+        case Step.PUBLISH:
+            write_key(following, turn.key)
+            _date(following, now)
+        case Step.USE:
+            os.link(current, previous)
+            _date(previous, now)
+            following.replace(current)
+        case Step.WITHDRAW:
+            previous.unlink()
+    _sync_folder(folder)
+
+
+def _date(path: Path, now: datetime) -> None:
+    os.utime(path, (now.timestamp(), now.timestamp()))
+
+
+def _require_age(path: Path, now: datetime) -> None:
+    due = datetime.fromtimestamp(path.stat().st_mtime, UTC) + OVERLAP
+    if now < due:
+        raise KeyFileError(
+            f"{path} is there for less than a day, and others may not have seen it: go on after "
+            f"{due:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def write_secret(path: Path, secret: bytes) -> None:

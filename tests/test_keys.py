@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from gateway.keys import (
     ES256,
     KeyFileError,
     Purpose,
+    Step,
+    Turn,
+    due_turn,
     generate_key,
     generate_secret,
     jwk_set,
@@ -26,6 +30,7 @@ from gateway.keys import (
     load_key_set,
     load_secret,
     read_private,
+    take_turn,
     thumbprint,
     write_key,
     write_private,
@@ -229,6 +234,51 @@ def test_one_key_under_two_names_is_refused(tmp_path: Path) -> None:
     write_key(tmp_path / "previous.pem", key)
     with pytest.raises(KeyFileError, match="one key under two names"):
         load_key_set(tmp_path, Purpose.TOKEN)
+
+
+DAY_0 = datetime(2030, 1, 1, 12, tzinfo=UTC)
+DAY = timedelta(hours=24)
+
+
+def turned(folder: Path, now: datetime) -> Turn:
+    turn = due_turn(folder, Purpose.TOKEN, now)
+    take_turn(folder, turn, now)
+    return turn
+
+
+def kids(folder: Path) -> list[str]:
+    return [key["kid"] for key in load_key_set(folder, Purpose.TOKEN).jwks()["keys"]]
+
+
+def test_m4_a_key_takes_the_place_of_another_in_three_steps(tmp_path: Path) -> None:
+    old = generate_key(Purpose.TOKEN)
+    write_key(tmp_path / "current.pem", old)
+    shown = turned(tmp_path, DAY_0)
+    assert shown.step is Step.PUBLISH
+    assert kids(tmp_path) == [old.kid, shown.key.kid]
+    assert turned(tmp_path, DAY_0 + DAY) == Turn(Step.USE, shown.key)
+    assert kids(tmp_path) == [shown.key.kid, old.kid]
+    assert turned(tmp_path, DAY_0 + 2 * DAY) == Turn(Step.WITHDRAW, old)
+    assert kids(tmp_path) == [shown.key.kid]
+    assert turned(tmp_path, DAY_0 + 2 * DAY).step is Step.PUBLISH
+    assert all(mode(file) == 0o600 for file in tmp_path.iterdir())
+
+
+def test_m4_no_step_comes_within_a_day_of_the_one_before(tmp_path: Path) -> None:
+    write_key(tmp_path / "current.pem", generate_key(Purpose.TOKEN))
+    for number in range(2):
+        turned(tmp_path, DAY_0 + number * DAY)
+        before = kids(tmp_path)
+        early = DAY_0 + (number + 1) * DAY - timedelta(seconds=1)
+        with pytest.raises(KeyFileError, match="less than a day"):
+            due_turn(tmp_path, Purpose.TOKEN, early)
+        assert kids(tmp_path) == before
+
+
+def test_to_ask_what_is_due_changes_nothing(tmp_path: Path) -> None:
+    write_key(tmp_path / "current.pem", generate_key(Purpose.TOKEN))
+    due_turn(tmp_path, Purpose.TOKEN, DAY_0)
+    assert [file.name for file in tmp_path.iterdir()] == ["current.pem"]
 
 
 def test_the_private_part_is_neither_shown_nor_published() -> None:

@@ -5,7 +5,7 @@ binds the exact change by its digest; two approvals count as two only from two p
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -200,6 +200,36 @@ def found(ports: Ports, persons: Sequence[Person]) -> Written:
         )
         (logged,) = work.commit()
     return Written({"event": str(event)}, receipt_for(ports, logged, GATEWAY))
+
+
+def rekey(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> Written:
+    """Record that a key of the gateway's own takes its next step, approved by a person (M4).
+
+    ``values`` say the purpose, the step and the key's id. The step itself is taken by who holds
+    the key files, after this. Raises ApprovalRefused, Invalid.
+    """
+    typ, operation = EVENTS["gateway.rekey"]
+    change = Change("gateway.rekey", GATEWAY, values)
+    event, today = ports.new_id(), ports.legal_day(ports.now())
+    gateway = frozenset({GATEWAY})
+    with ports.begin(Mode.REGISTRY) as work:
+        persons = _approved(ports, work, change, approvals, event)
+        work.log.record(
+            Fact(
+                id=event,
+                typ=typ,
+                operation=operation,
+                result=Result.ALLOWED,
+                parties=(Party(GATEWAY, "gateway"),),
+                details=(
+                    Detail("by", persons, gateway),
+                    Detail("subject", _told(change), gateway),
+                ),
+                simulated_date=_simulated(today),
+            )
+        )
+        (logged,) = work.commit()
+    return Written({"event": str(event), **values}, receipt_for(ports, logged, GATEWAY))
 
 
 def serve_signing(ports: Ports, authority: Authority) -> list[SigningRequest]:

@@ -18,7 +18,7 @@ import click
 from gateway import keys, maintenance, wiring
 from gateway.actions import administration
 from gateway.actions.administration import Change
-from gateway.actions.authorization import Refused, Written
+from gateway.actions.authorization import GATEWAY, Refused, Written
 from gateway.actions.ports import Mode, Ports, SigningRequest
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.config import Config
@@ -140,12 +140,15 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 
 
 def _make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
+    return administration.administer(gateway.ports, change, _approvals(desk, gateway, change))
+
+
+def _approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
     files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
     for person, file in files.items():
         if not file.exists():
             raise KeyFileError(f"{file} does not exist: --key {person}=FILE says where the key is")
-    approvals = [approve(gateway.ports, files[p], p, change) for p in desk.persons]
-    return administration.administer(gateway.ports, change, approvals)
+    return [approve(gateway.ports, files[p], p, change) for p in desk.persons]
 
 
 def _change(desk: Desk, action: str, organisation: str, values: dict[str, Any]) -> None:
@@ -332,6 +335,31 @@ def grant_competence(
 def end_competence(desk: Desk, slug: str, competence: str, until: Any) -> None:
     """End a mandate of SLUG."""
     _change(desk, "competence.end", slug, {"competence": competence, "until": _day(until)})
+
+
+@admin.group("gateway")
+def own_keys() -> None:
+    """Change the gateway's own keys."""
+
+
+@own_keys.command("rekey", short_help="Take the next step to a new token key.")
+@click.pass_obj
+def rekey(desk: Desk) -> None:
+    """Take the next step to a new key for access tokens, a day after the one before.
+
+    First a new key is published, then it signs, then the one before is withdrawn. The listeners
+    see each step when they are restarted.
+    """
+    with _gateway(desk) as gateway:
+        folder, now = gateway.config.keys / Purpose.TOKEN, gateway.ports.now()
+        turn = keys.due_turn(folder, Purpose.TOKEN, now)
+        values = {"purpose": str(Purpose.TOKEN), "step": str(turn.step), "key": turn.key.kid}
+        change = Change("gateway.rekey", GATEWAY, values)
+        written = administration.rekey(gateway.ports, values, _approvals(desk, gateway, change))
+        keys.take_turn(folder, turn, now)
+        _show(desk, "gateway.rekey", written)
+        if not desk.as_json:
+            click.echo("  restart the listeners now, and take the next step after a day")
 
 
 @admin.group()

@@ -211,7 +211,13 @@ def test_a_disabled_person_approves_nothing(gateway):
 
 
 def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
-    for action in ("gateway.found", "certificate.serve", "case.submit", "nonsense"):
+    for action in (
+        "gateway.found",
+        "gateway.rekey",
+        "certificate.serve",
+        "case.submit",
+        "nonsense",
+    ):
         change = Change(action, HOTLINE, {})
         arguments = (administration.administer, change, gateway.approve(change))
         assert refused_without_event(gateway, Invalid, *arguments).errors[0][0] == "/action"

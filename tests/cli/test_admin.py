@@ -2,8 +2,10 @@
 
 import base64
 import json
+import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -25,7 +27,7 @@ from gateway.cli.admin import admin
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import Confirmed
-from gateway.keys import Purpose, generate_key, write_key
+from gateway.keys import Purpose, generate_key, load_key_set, write_key
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
@@ -437,3 +439,44 @@ def test_help_needs_no_person_and_explains_every_option(path: tuple[str, ...]) -
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
             assert "%" not in str(parameter.make_metavar(click.Context(command)))
+
+
+# --- The gateway's own keys
+
+
+def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
+    gw: Operator,
+) -> None:
+    folder = gw.config.keys / "token"
+    old = load_key_set(folder, Purpose.TOKEN).current
+    told = json.loads(gw.done("--json", "gateway", "rekey", persons=(MARTIN,)))
+    published = load_key_set(folder, Purpose.TOKEN)
+    (following,) = published.published
+    assert published.current == old
+    proved = confirmed(gw, told)
+    assert proved.event["typ"] == "gateway.rekeyed"
+    shown = dict(proved.opened.shown)
+    assert shown["by"] == [MARTIN]
+    assert json.loads(shown["subject"]) == {
+        "organisation": "gateway",
+        "purpose": "token",
+        "step": "publish",
+        "key": following.kid,
+    }
+    size = gw.size()
+    early = gw.admin("gateway", "rekey", persons=(MARTIN,))
+    assert "less than a day" in said(early)
+    assert gw.size() == size
+    long_ago = time.time() - 86_401
+    os.utime(folder / "next.pem", (long_ago, long_ago))
+    assert "step use" in gw.done("gateway", "rekey", persons=(MARTIN,))
+    used = load_key_set(folder, Purpose.TOKEN)
+    assert (used.current, used.published) == (following, (old,))
+
+
+def test_nobody_changes_the_gateway_s_keys_with_a_stranger_s(gw: Operator, tmp_path: Path) -> None:
+    write_key(tmp_path / "other.pem", generate_key(Purpose.PERSON))
+    words = ("--key", f"{MARTIN}={tmp_path / 'other.pem'}", "gateway", "rekey")
+    result = gw.admin(*words, persons=(MARTIN,))
+    assert result.exit_code == 1
+    assert not (gw.config.keys / "token" / "next.pem").exists()

@@ -11,8 +11,8 @@ from gateway.domain.facts import EVENTS
 from gateway.evidence import course, statement
 from tests.founding import policy
 
-GATEWAYS_OWN = {"gateway.found", "certificate.serve"}
-"""Nobody asks for these: the founding, and the certificate made by who holds the issuing key."""
+GATEWAYS_OWN = {"gateway.found", "gateway.rekey", "certificate.serve"}
+"""No partner is concerned: the founding, the gateway's keys, the certificate once it is made."""
 
 DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""

@@ -245,3 +245,14 @@ def test_no_header_makes_the_reader_fail_otherwise(odd):
 def test_no_claim_makes_the_reader_fail_otherwise(odd):
     with contextlib.suppress(TokenRefused):
         Tokens(SHARED.gate).read(signed(claims(SHARED) | odd, header()))
+
+
+def test_m4_tokens_of_both_keys_are_read_while_one_takes_the_place_of_the_other(line):
+    """Whether a worker has seen the change already or not: each knows the other's key."""
+    following = generate_key(Purpose.TOKEN)
+    both = jwk_set([token_key(), following])
+    before = Tokens(listening(line.gateway, token_keys=both).gate)
+    after = Tokens(listening(line.gateway, tokens=following, token_keys=both).gate)
+    for one, other in ((before, after), (after, before)):
+        token, jti = one.issue(CLIENT, ["cases.read"], BOUND)
+        assert other.read(token).jti == jti
