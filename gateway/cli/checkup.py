@@ -154,8 +154,16 @@ def _user(uid: int) -> str:
         return f"user {uid}"
 
 
+def _require_file(config: Config) -> None:
+    """To look at a SQLite file that is missing would make it."""
+    file = config.database_file
+    if file is not None and not file.exists():
+        raise Unfit(f"the database {file} is missing: check [database] url, or restore a backup")
+
+
 @contextmanager
 def _read(config: Config) -> Iterator[SqlWork]:
+    _require_file(config)
     store = open_for_reading(config.database_url, config.log_origin)
     with store as opened, opened.begin(Mode.READ) as work:
         yield work
@@ -207,12 +215,9 @@ def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
 
 def database(config: Config, now: datetime) -> Said:
     """Whether commits are durable, and who can read the file."""
-    file = config.database_file
-    if file is not None and not file.exists():
-        yield Level.ERROR, f"{file} is missing: is [database] url right, or restore a backup"
-        return
-    with open_for_reading(config.database_url, config.log_origin):
+    with _read(config):
         pass  # refuses what may lose commits
+    file = config.database_file
     if file is None:
         yield Level.OK, "PostgreSQL keeps what it commits"
         return
@@ -240,16 +245,16 @@ def _file_system(file: Path) -> str:
 
 def schema(config: Config, now: datetime) -> Said:
     """Whether the tables are of this version."""
+    _require_file(config)
     found = migrations.current(config.database_url)
-    if found == migrations.newest():
+    if found is None:
+        yield Level.ERROR, "the database holds no gateway: is [database] url right?"
+    elif found == migrations.newest():
         yield Level.OK, f"the tables are of this version ({found})"
-    elif found is not None and migrations.knows(found):
-        yield (
-            Level.WARNING,
-            f"the tables are of an older version ({found}): a start mends it",
-        )
+    elif migrations.knows(found):
+        yield Level.WARNING, f"the tables are of an older version ({found}): a start mends it"
     else:
-        yield Level.ERROR, f"the tables are of another version ({found}): install the newer one"
+        yield Level.WARNING, f"the tables are of a newer version ({found}): see its changelog"
 
 
 def disk(config: Config, now: datetime) -> Said:

@@ -130,7 +130,7 @@ class OfferBody(PreviewBody):
 
         exclude = ("case",)
 
-    handoff = field.uuid()
+    handoff = field.new_uuid()
 
 
 class CasesQuery(Part):
