@@ -1,0 +1,58 @@
+"""`casegate admin system`: members' systems, their scopes, and the keys of those that have one."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.admin.desk import Desk, change_registry
+from gateway.domain.organisation import SCOPES
+from gateway.evidence import canonical
+
+
+@click.group()
+def system() -> None:
+    """Register members' systems."""
+
+
+@system.command("register", short_help="Register a system and its scopes.")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="By default all.")
+@click.pass_obj
+def register_system(desk: Desk, slug: str, name: str, scopes: tuple[str, ...]) -> None:
+    """Register the system NAME of SLUG, and what it may ask tokens for."""
+    values = {"system": name, "scopes": sorted(set(scopes or SCOPES))}
+    change_registry(desk, "system.register", slug, values)
+
+
+@system.command("key", short_help="Change the keys by which a system authenticates.")
+@click.argument("slug")
+@click.argument("name")
+@click.option(
+    "--key",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Public key, a JWK with a kid; twice while one takes the place of the other.",
+)
+@click.option("--certificate-alone", is_flag=True, help="No key: the certificate is enough again.")
+@click.pass_obj
+def set_keys(
+    desk: Desk, slug: str, name: str, files: tuple[Path, ...], certificate_alone: bool
+) -> None:
+    """Put these keys in the place of those of the system NAME of SLUG.
+
+    With keys it must send an assertion (`private_key_jwt`) beside its certificate.
+    """
+    if bool(files) is certificate_alone:
+        raise click.UsageError("Give --key once or twice, or --certificate-alone.")
+    values = {"system": name, "keys": [_jwk(file) for file in files]}
+    change_registry(desk, "system.key", slug, values)
+
+
+def _jwk(file: Path) -> Any:
+    try:
+        return canonical.decode(file.read_bytes())
+    except ValueError as error:
+        raise click.ClickException(f"{file} holds no JWK: {error}") from None
