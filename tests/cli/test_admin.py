@@ -205,6 +205,13 @@ def test_without_json_a_person_reads_what_was_done_and_which_event_it_is(gw: Ope
     assert second.startswith("  recorded as event ")
 
 
+def test_a_simulated_date_is_shown(gw: Operator) -> None:
+    assert "simulated" not in gw.done("organisation", "admit", "ofmin", *ADMISSION)
+    gw.set("demo", "legal_date", "2023-10-31")
+    words = ("organisation", "suspend", "ofmin", "--reason", "no answer")
+    assert gw.done(*words).endswith(", judged on the simulated date 2023-10-31\n")
+
+
 # --- Keys of systems
 
 

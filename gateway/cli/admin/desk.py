@@ -16,7 +16,7 @@ from gateway.actions.ports import Ports
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
-from gateway.evidence import approval, receipt
+from gateway.evidence import approval, event, receipt
 from gateway.keys import KeyFileError, Purpose
 
 
@@ -97,7 +97,9 @@ def show(desk: Desk, action: str, written: Written) -> None:
         return
     values = {name: value for name, value in written.result.items() if name != "event"}
     click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
-    click.echo(f"  recorded as event {written.result['event']}")
+    day = event.read(written.receipt.document).get("simulated_date")
+    simulated = f", judged on the simulated date {day}" if day else ""
+    click.echo(f"  recorded as event {written.result['event']}{simulated}")
 
 
 def _words(value: Any) -> str:
