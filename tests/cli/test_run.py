@@ -34,7 +34,7 @@ def ran(gw: Operator, *words: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env={**os.environ, "PYTHONPATH": str(TOP)},
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -81,14 +81,14 @@ def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
     made.unlink()
     environ = {**os.environ, "PYTHONPATH": str(TOP)}
     with subprocess.Popen(command(gw, "--only", "maintain"), env=environ) as process:
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 60
         while not made.exists():
             assert time.monotonic() < ends
             time.sleep(0.02)
         with pytest.raises(maintenance.Occupied), maintenance.holding(gw.config):
             pass
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     with maintenance.holding(gw.config):
         pass
 
@@ -107,7 +107,7 @@ def test_a_gateway_starts_says_where_it_is_and_ends_when_it_is_told_to(gw: Opera
         assert process.stdout is not None
         told = [process.stdout.readline().split() for _ in range(4)]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert told[:2] == [["public", ISSUER], ["partners", PARTNERS]]
     assert told[2][-1] == "2023-10-31"
     assert told[3] == ["ready"]
@@ -130,18 +130,16 @@ def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw: Ope
     database = gw.config.database_file
     assert database is not None
     database.unlink()
-    done = ran(gw)
+    done = ran(gw, "--only", "maintain", "--once")
     assert done.returncode == 1
-    first, second = done.stderr.splitlines()
-    assert first.startswith("Error: the database holds no gateway: is [database] url right")
-    assert second == "the gateway cannot start: see above"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: the database holds no gateway: is [database] url right")
     assert not database.exists()
 
 
-@pytest.mark.parametrize("part", ["public", "maintain"])
-def test_each_process_says_in_a_sentence_which_key_is_missing(gw: Operator, part: str) -> None:
+def test_a_listener_says_in_a_sentence_which_key_is_missing(gw: Operator) -> None:
     (gw.config.keys / "token" / "current.pem").unlink()
-    done = ran(gw, "--only", part)
+    done = ran(gw, "--only", "public")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Error: {gw.config.keys}/token/current.pem does not exist")
