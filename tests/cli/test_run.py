@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from gateway import maintenance
 from gateway.pki.publication import CRL_FILE
+from gateway.serving.supervisor import ProcessSpec
 from tests.operating import ISSUER, PARTNERS, Operator, operator, said
-from tests.serving.listeners import free_port
 
 TOP = Path(__file__).parents[2]
 
@@ -93,24 +94,30 @@ def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
         pass
 
 
-@pytest.mark.journey
-def test_a_gateway_starts_says_where_it_is_and_ends_when_it_is_told_to(gw: Operator) -> None:
-    public, partners = free_port(), free_port()
-    gw.set("public", "bind", f'"127.0.0.1:{public}"')
-    gw.set("partners", "bind", f'"127.0.0.1:{partners}"')
-    gw.set("listeners", "workers", "1")
+def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes themselves are started in the journeys."""
+    supervised: list[str] = []
+
+    class Recorder:
+        def __init__(self, specs: Sequence[ProcessSpec], environ: Mapping[str, str]) -> None:
+            assert len(list(gw.config.server.glob("*.pem"))) == 2, "nothing was renewed"
+            supervised.extend(spec.name for spec in specs)
+
+        def run(self) -> int:
+            return 0
+
+    monkeypatch.setattr("gateway.cli.run.Supervisor", Recorder)
     gw.set("demo", "legal_date", "2023-10-31")
     for file in gw.config.server.glob("*.pem"):
-        file.unlink()  # as after a long pause: the listeners cannot open before they are renewed
-    environ = {**os.environ, "PYTHONPATH": str(TOP), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command(gw), env=environ, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        told = [process.stdout.readline().split() for _ in range(4)]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-    assert told[:2] == [["public", ISSUER], ["partners", PARTNERS]]
-    assert told[2][-1] == "2023-10-31"
-    assert told[3] == ["ready"]
+        file.unlink()  # as after a long pause
+    result = gw.type("run", "--folder", gw.folder)
+    assert result.exit_code == 0, result.output
+    assert supervised == ["public", "partners", "deliver", "maintain"]
+    public, partners, day = result.stdout.splitlines()
+    assert (public.split(), partners.split()) == (["public", ISSUER], ["partners", PARTNERS])
+    assert day == "for demonstrations only: rights are judged on 2023-10-31"
 
 
 # --- What keeps it from starting
