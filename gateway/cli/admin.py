@@ -24,7 +24,7 @@ from gateway.cli.folder import folder_option, told_plainly
 from gateway.config import Config
 from gateway.domain.organisation import FUNCTIONS, KINDS, SCOPES, SLUG, Standing
 from gateway.domain.vocabulary import Matter, Regime
-from gateway.evidence import approval, receipt
+from gateway.evidence import approval, canonical, receipt
 from gateway.keys import KeyFileError, Purpose
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
@@ -73,7 +73,7 @@ def admin(
     key_files: Mapping[str, Path],
     as_json: bool,
 ) -> None:
-    """Change the registry: organisations, standings, competences, systems, certificates.
+    """Change the registry: organisations, standings, competences, systems, certificates, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
     Admitting, standings and competences need two persons (R10).
@@ -172,9 +172,24 @@ def _words(value: Any) -> str:
     return " ".join(value) if isinstance(value, list) else str(value)
 
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _text(file: Path | None) -> str | None:
+    """A signed statement, or none when no file was named."""
+    return None if file is None else file.read_text(encoding="ascii", errors="replace").strip()
+
+
+def _jwk(file: Path) -> Any:
+    try:
+        return canonical.decode(file.read_bytes())
+    except ValueError as error:
+        raise click.ClickException(f"{file} is no JWK: {error}") from error
+
+
 @admin.group()
 def organisation() -> None:
-    """Admit, suspend and reinstate organisations."""
+    """Admit, suspend, reinstate, lock and unlock organisations."""
 
 
 @organisation.command("admit", short_help="Admit an organisation.")
@@ -220,6 +235,24 @@ def admit(
 def suspend(desk: Desk, slug: str, reason: str) -> None:
     """Stop an organisation: its next request is refused, in every worker."""
     _change(desk, "organisation.suspend", slug, {"reason": reason})
+
+
+@organisation.command("lock")
+@click.argument("slug")
+@click.option("--statement", required=True, type=_FILE, help="From `casegate keys lock`.")
+@click.pass_obj
+def lock(desk: Desk, slug: str, statement: Path) -> None:
+    """Take from SLUG only what it signs itself, as it asked with a document key."""
+    _change(desk, "organisation.lock", slug, {"statement": _text(statement)})
+
+
+@organisation.command("unlock")
+@click.argument("slug")
+@click.option("--statement", required=True, type=_FILE, help="From `casegate keys unlock`.")
+@click.pass_obj
+def unlock(desk: Desk, slug: str, statement: Path) -> None:
+    """Attest again what SLUG hands in, as it asked with a document key."""
+    _change(desk, "organisation.unlock", slug, {"statement": _text(statement)})
 
 
 @organisation.command("reinstate")
@@ -436,3 +469,36 @@ def revoke_certificate(desk: Desk, slug: str, thumbprint: str, reason: str) -> N
     """
     values = {"thumbprint": thumbprint, "reason": reason}
     _change(desk, "certificate.revoke", slug, values)
+
+
+@admin.group()
+def key() -> None:
+    """Register and revoke the keys with which members sign their own documents."""
+
+
+@key.command("register")
+@click.argument("slug")
+@click.option("--jwk", required=True, type=_FILE, help="The public key, `document.jwk`.")
+@click.option("--proof", required=True, type=_FILE, help="Its proof of possession.")
+@click.option("--countersignature", type=_FILE, help="By a key before it, when there is one.")
+@click.pass_obj
+def register_key(
+    desk: Desk, slug: str, jwk: Path, proof: Path, countersignature: Path | None
+) -> None:
+    """Register a document key of SLUG, made by `casegate keys new`."""
+    values = {
+        "jwk": _jwk(jwk),
+        "proof": _text(proof),
+        "countersignature": _text(countersignature),
+    }
+    _change(desk, "key.register", slug, values)
+
+
+@key.command("revoke")
+@click.argument("slug")
+@click.argument("kid")
+@click.option("--reason", required=True)
+@click.pass_obj
+def revoke_key(desk: Desk, slug: str, kid: str, reason: str) -> None:
+    """End a document key of SLUG: nothing new that it signs is taken."""
+    _change(desk, "key.revoke", slug, {"kid": kid, "reason": reason})
