@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-DEMO ?= demo
+DB ?= sqlite
+DEMO ?= $(if $(filter sqlite,$(DB)),demo,demo-postgresql)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -27,8 +28,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
-demo: $(VENV)/run.stamp ## A case goes from a hotline to a police office, over real TLS; ends by itself
-	@$(BIN)/casegate demo --folder $(DEMO)
+# The server that the demonstration starts for itself comes with the tools for tests.
+demo: $(VENV)/$(if $(filter postgresql,$(DB)),dev,run).stamp ## A case goes from a hotline to a police office, over real TLS; DB=postgresql
+	@$(BIN)/casegate demo --folder $(DEMO) --database '$(DB)'
 
 run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ctrl-C stops it)
 	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --folder $(DEMO)
@@ -65,4 +67,4 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/dev.txt
 
 clean: ## Remove what was made here: environment, caches, demonstration
-	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

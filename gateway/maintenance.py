@@ -1,7 +1,9 @@
 """What the holder of the issuing key does: certificates, lists, renewals, and a look at the log.
 
-One process at a time, by a lock file: `maintain` under the supervisor, or the operator's own hand
-while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
+One process of a folder at a time, by a lock file: `maintain` under the supervisor, or the
+operator's own hand while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
+Nodes that share a PostgreSQL database each keep the files of their own folder, and take turns at
+what the log records.
 """
 
 import fcntl
@@ -38,7 +40,10 @@ class Occupied(Exception):
 
 @contextmanager
 def holding(config: Config) -> Iterator[None]:
-    """Be the one who maintains; Occupied when another is. The kernel frees a dead one's lock."""
+    """Be the one who maintains this folder; Occupied when another is.
+
+    The kernel frees the lock of a process that died.
+    """
     descriptor = os.open(config.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -48,6 +53,15 @@ def holding(config: Config) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def serve_requests(gateway: Gateway, authority: IssuingAuthority) -> list[SigningRequest]:
+    """Make the certificates that were approved, as the only one of all nodes meanwhile.
+
+    Returns the requests served here. Raises Busy, Frozen, MarkUnreachable.
+    """
+    with gateway.store.turn():
+        return serve_signing(gateway.ports, authority)
 
 
 def renew_certificates(config: Config, authority: CertificateAuthority, now: datetime) -> None:
@@ -76,7 +90,7 @@ class Maintenance:
         self._publish(now)
         try:
             self._check(now)
-            return serve_signing(self.gateway.ports, self.authority)
+            return serve_requests(self.gateway, self.authority)
         except Frozen as frozen:
             self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
         except MarkUnreachable as unreachable:

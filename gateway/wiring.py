@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -59,20 +59,25 @@ class SigningKeys:
     attest: KeySet
     event: KeySet
     log: NoteSigner
-    fingerprint: bytes
+    fingerprint: bytes = field(repr=False)
 
 
-def load_keys(config: Config) -> SigningKeys:
-    """Read the keys that a listener works with; KeyFileError says what is wrong with one."""
+def load_log_signer(config: Config) -> NoteSigner:
+    """Read the log's key; KeyFileError says what is wrong with it."""
     log = keys.load_key(config.keys / "log" / "current.pem", Purpose.LOG)
     private = serialization.load_pem_private_key(log.pem(), None)
     if not isinstance(private, Ed25519PrivateKey):
         raise keys.KeyFileError("the log's key is an Ed25519 key")
+    return NoteSigner(config.log_origin, private)
+
+
+def load_keys(config: Config) -> SigningKeys:
+    """Read the keys that a listener works with; KeyFileError says what is wrong with one."""
     return SigningKeys(
         token=keys.load_key_set(config.keys / "token", Purpose.TOKEN),
         attest=keys.load_key_set(config.keys / "attest", Purpose.ATTEST),
         event=keys.load_key_set(config.keys / "event", Purpose.EVENT),
-        log=NoteSigner(config.log_origin, private),
+        log=load_log_signer(config),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
     )
 

@@ -1,7 +1,7 @@
 """Who calls: a certificate and a client id, checked against the registry of this moment."""
 
 from gateway.actions.ports import Mode, Ports
-from gateway.domain.organisation import Status, System, system_of
+from gateway.domain.organisation import Status, System, system_of, system_uri
 from gateway.domain.refusals import Refusal
 
 
@@ -10,11 +10,6 @@ class NotAuthenticated(Refusal):
 
     ``detail`` goes to the security log only: a caller learns nothing about who exists.
     """
-
-
-def subject_uri(gateway: str, organisation: str, system: str) -> str:
-    """The SAN URI of a system's certificate (contracts.md 1)."""
-    return f"urn:casegate:{gateway}:{organisation}:{system}"
 
 
 def authenticate(ports: Ports, client_id: str, thumbprint: str, uris: tuple[str, ...]) -> System:
@@ -28,7 +23,7 @@ def authenticate(ports: Ports, client_id: str, thumbprint: str, uris: tuple[str,
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
     organisation, system = names
-    if uris != (subject_uri(ports.gateway, organisation, system),):
+    if uris != (system_uri(ports.gateway, organisation, system),):
         raise NotAuthenticated("the certificate names another system than the client id")
     with ports.begin(Mode.READ) as work:
         certificate = work.organisations.certificate(thumbprint)

@@ -25,7 +25,7 @@ from gateway.domain.case import Case, CaseState, Element
 from gateway.domain.decision import CaseView, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, organisation_uri
 from gateway.domain.refusals import Forbidden, Invalid, OpenHandoffs, Stale
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import event, sd_jwt, statement
@@ -226,11 +226,6 @@ def _attest(ports: Ports, caller: Caller, content: Mapping[str, Any]) -> sd_jwt.
         signer=ports.attester,
         random=ports.random,
     )
-
-
-def organisation_uri(issuer: str, slug: str) -> str:
-    """The name of an organisation in documents (contracts.md 1)."""
-    return f"{issuer}/organisations/{slug}"
 
 
 def _submit(

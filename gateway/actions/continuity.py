@@ -53,9 +53,9 @@ class Continuity:
 
     def check(self) -> None:
         """Compare the whole beginning of the log; raises Frozen, MarkUnreachable."""
-        self.require_beginnings(self._mark.read(), ())
+        self.require(self._mark.read(), ())
 
-    def require_beginnings(self, seen: Marked | None, heads: Collection[Head]) -> None:
+    def require(self, seen: Marked | None, heads: Collection[Head]) -> None:
         """Require that the mark, and all of ``heads``, are beginnings of the log as it is now."""
         with self._begin(Mode.READ) as work:
             self._compare(work, seen, heads)
@@ -76,8 +76,21 @@ class Continuity:
 
     def _compare(self, work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
         self._checked = None  # a log that does not fit is compared at every write, until it does
-        _require_beginnings(work, seen, heads)
+        require_beginnings(work, seen, heads)
         self._checked = self._seconds()
+
+
+def require_beginnings(work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
+    """Require that the mark, and all of ``heads``, are beginnings of the log that ``work`` sees.
+
+    Raises Frozen, with the reason.
+    """
+    current = work.log.head()
+    read = cache(work.log.tile)
+    for signed in {_known(seen).head, *heads}:
+        _require_reached(current, signed)
+        if signed != current and _root(read, signed.size) != signed.root:
+            raise _forked(signed)
 
 
 def _known(seen: Marked | None) -> Marked:
@@ -90,20 +103,11 @@ def _require_reached(current: Head, signed: Head) -> None:
     """Require that the log is as long as what was signed, and the same when it is no longer."""
     if current.size < signed.size:
         raise Frozen(
-            f"the database has {current.size} entries of the log, but {signed.size} were signed: "
+            f"the database has {_entries(current.size)} of the log, but {signed.size} were signed: "
             "it is an older copy, and the operator has to bring the newer one back"
         )
     if current.size == signed.size and current.root != signed.root:
         raise _forked(signed)
-
-
-def _require_beginnings(work: Work, seen: Marked | None, heads: Collection[Head]) -> None:
-    current = work.log.head()
-    read = cache(work.log.tile)
-    for signed in {_known(seen).head, *heads}:
-        _require_reached(current, signed)
-        if signed != current and _root(read, signed.size) != signed.root:
-            raise _forked(signed)
 
 
 def _root(read: tiles.ReadTile, size: int) -> bytes:
@@ -115,6 +119,10 @@ def _root(read: tiles.ReadTile, size: int) -> bytes:
 
 def _forked(signed: Head) -> Frozen:
     return Frozen(
-        f"the first {signed.size} entries of the log are not those that were signed: the database "
-        "was written to without its gateway, and the operator has to find out how"
+        f"the log's beginning ({_entries(signed.size)}) is not the one that was signed: the "
+        "database was written to without its gateway, and the operator has to find out how"
     )
+
+
+def _entries(size: int) -> str:
+    return "1 entry" if size == 1 else f"{size} entries"

@@ -18,7 +18,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.cases import elements, organisation_uri
+from gateway.actions.cases import elements
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
@@ -36,7 +36,7 @@ from gateway.domain.handoff import (
     visible_code,
 )
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, organisation_uri
 from gateway.domain.refusals import ConditionsDiffer, DocumentRefused, Invalid, Stale, WrongState
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified

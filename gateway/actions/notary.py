@@ -98,7 +98,7 @@ class LogNotary:
         grown = seen.head == self._joined and largest.size > seen.head.size
         if heads <= ({largest} if grown else set()):
             return  # the mark itself, or what this database's log became after the mark
-        self._continuity.require_beginnings(seen, heads)
+        self._continuity.require(seen, heads)
         self._joined = seen.head
 
     def _marked(self, head: Head) -> Marked:

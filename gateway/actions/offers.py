@@ -18,14 +18,14 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.cases import elements, find, organisation_uri, view_of
+from gateway.actions.cases import elements, find, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
 from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
-from gateway.domain.organisation import Status, resolve
+from gateway.domain.organisation import Status, organisation_uri, resolve
 from gateway.domain.refusals import Invalid, NothingToOffer, Stale, TooManyPreviews, WrongState
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import Verified

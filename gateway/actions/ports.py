@@ -6,7 +6,7 @@ called outside the ``with`` block of its Work, and a Work belongs to one thread.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from types import TracebackType
@@ -412,5 +412,5 @@ class Ports:
     legal_day: Callable[[datetime], LegalDay]
     new_id: Callable[[], UUID]
     random: Callable[[int], bytes]
-    fingerprint_key: bytes
+    fingerprint_key: bytes = field(repr=False)
     denials_per_minute: int = 60

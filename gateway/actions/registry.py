@@ -24,6 +24,7 @@ from gateway.domain.organisation import (
     Standing,
     Status,
     System,
+    organisation_uri,
 )
 from gateway.domain.refusals import AlreadyExists, Invalid, NotFound, WrongState
 from gateway.domain.timestamp import parse_day
@@ -334,7 +335,7 @@ def _word(
     try:
         return registration.verify(
             text,
-            organisation=f"{desk.issuer}/organisations/{desk.change.organisation}",
+            organisation=organisation_uri(desk.issuer, desk.change.organisation),
             audience=desk.issuer,
             says=says,
             kid=kid,

@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.actions.authorization import Request, Turn, read
 from gateway.actions.ports import Caller, Ports
 from gateway.domain import case as cases
-from gateway.domain.organisation import DocumentKey
+from gateway.domain.organisation import DocumentKey, organisation_uri
 from gateway.domain.refusals import DocumentRefused, Forbidden
 from gateway.evidence import canonical, registration, sd_jwt, statement
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Verified
@@ -58,7 +58,7 @@ def open_signed(
     words for another organisation (``attested_for``), a form that contracts.md 7 does not allow.
     """
     known = read(ports, caller, Request(action), lambda turn: turn.organisation.document_keys)
-    issuer = f"{ports.issuer}/organisations/{caller.organisation}"
+    issuer = organisation_uri(ports.issuer, caller.organisation)
     try:
         keys = dict(read_document_key(_jwk(one)) for one in known)
         verified = sd_jwt.verify(text, typ=typ, keys=keys, audience=ports.issuer, issuer=issuer)

@@ -37,10 +37,20 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         OPERATORS,
         "Change the registry: organisations, standings, competences, systems, certificates, keys.",
     ),
+    "backup": Subcommand(
+        "gateway.cli.backup:backup",
+        OPERATORS,
+        "Copy the gateway's database, settings and published files to the new folder DIR.",
+    ),
     "demo": Subcommand(
         "gateway.cli.demo:demo",
         OPERATORS,
         "Play the founding story over real TLS, verify every receipt offline, print the timeline.",
+    ),
+    "doctor": Subcommand(
+        "gateway.cli.doctor:doctor",
+        OPERATORS,
+        "Look over a gateway's folder, keys, certificates, database, log and clock.",
     ),
     "init": Subcommand(
         "gateway.cli.init:init",
@@ -51,6 +61,16 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "gateway.cli.run:run",
         OPERATORS,
         "Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.",
+    ),
+    "mark": Subcommand(
+        "gateway.cli.mark:mark",
+        OPERATORS,
+        "See how far the log was signed, or answer for the database when that was lost.",
+    ),
+    "restore": Subcommand(
+        "gateway.cli.restore:restore",
+        OPERATORS,
+        "Put the database of BACKUP in the place of the gateway's, which must be stopped.",
     ),
     "policy": Subcommand(
         "gateway.cli.policy:policy", OPERATORS, "Check the rules that decide every exchange."

@@ -372,7 +372,7 @@ def system() -> None:
     """Register members' systems."""
 
 
-@system.command("register")
+@system.command("register", short_help="Register a system and its scopes.")
 @click.argument("slug")
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="By default all.")
@@ -388,7 +388,7 @@ def certificate() -> None:
     """Issue and revoke certificates of members' systems."""
 
 
-@certificate.command("issue")
+@certificate.command("issue", short_help="Issue a certificate for a system.")
 @click.argument("slug")
 @click.argument("name")
 @click.option(
@@ -439,7 +439,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
     try:
         with maintenance.holding(gateway.config):
             authority = wiring.IssuingAuthority(gateway.config)
-            administration.serve_signing(gateway.ports, authority)
+            maintenance.serve_requests(gateway, authority)
     except maintenance.Occupied:
         pass
     ends = time.monotonic() + WAIT_SECONDS
@@ -455,6 +455,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
 
 @certificate.command(
     "revoke",
+    short_help="Revoke a certificate at once.",
     # A thumbprint may begin with "-", or with "-h": it is no option then.
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )

@@ -60,11 +60,11 @@ def make(
     require_free(folder)
     with _folder_of_its_own(folder):
         unfinished = folder / f".unfinished-{secrets.token_hex(4)}"
-        _fill(unfinished, settings, persons, passphrase)
-        # The settings come last: without them nothing takes the folder for a gateway.
-        for made in sorted(unfinished.iterdir(), key=lambda one: one.name == wiring.CONFIG_FILE):
-            made.rename(folder / made.name)
-        unfinished.rmdir()
+        keys.write_private(unfinished / wiring.CONFIG_FILE, settings.encode())
+        config = wiring.load_config(unfinished)
+        with _new_files(config.database_file, config.mark_file):
+            _fill(config, persons, passphrase)
+            _move(unfinished, folder)
 
 
 @contextmanager
@@ -82,22 +82,24 @@ def _folder_of_its_own(folder: Path) -> Iterator[None]:
         raise
 
 
-def _fill(
-    folder: Path, settings: str, persons: Sequence[tuple[str, str]], passphrase: bytes
-) -> None:
-    keys.write_private(folder / wiring.CONFIG_FILE, settings.encode())
-    keys.write_private(folder / "README", README.encode())
-    config = wiring.load_config(folder)
+def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes) -> None:
+    keys.write_private(config.folder / "README", README.encode())
     _make_keys(config)
     _make_authorities(config, passphrase, wiring.now())
     people = [_make_person(config, *person) for person in persons]
-    with _new_files(config.database_file, config.mark_file):
-        migrations.upgrade(config.database_url)
-        with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
-            _begin_log(gateway)
-            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
-            # Last, because in a database of the operator's own it could not be undone.
-            administration.found(gateway.ports, people)
+    migrations.upgrade(config.database_url)
+    with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
+        _begin_log(gateway)
+        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
+        # Last, because in a database of the operator's own it could not be undone.
+        administration.found(gateway.ports, people)
+
+
+def _move(unfinished: Path, folder: Path) -> None:
+    """Put all into its place; the settings last: without them it is no gateway to anybody."""
+    for made in sorted(unfinished.iterdir(), key=lambda one: one.name == wiring.CONFIG_FILE):
+        made.rename(folder / made.name)
+    unfinished.rmdir()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import click
 
 from gateway.cli.connection import new_id, now
 from gateway.cli.screen import write_new
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.evidence import registration
 from gateway.keys import KeyFileError, Purpose, SigningKey, generate_key, load_key, write_key
 
@@ -99,7 +99,7 @@ def _load(file: Path) -> SigningKey:
 def _sign(key: SigningKey, says: str, kid: str, organisation: str, gateway: str) -> str:
     issuer = gateway.rstrip("/")
     return registration.issue(
-        organisation=f"{issuer}/organisations/{organisation}",
+        organisation=organisation_uri(issuer, organisation),
         audience=issuer,
         says=says,
         kid=kid,

@@ -45,6 +45,32 @@ SCOPES = (
 """What a system may ask a token for."""
 
 
+_ORGANISATION_URI = re.compile(
+    r"(?P<issuer>https://[^\s?#]+)/organisations/(?P<slug>[^/\s?#]+)", re.ASCII
+)
+
+
+def organisation_uri(issuer: str, slug: str) -> str:
+    """The name of an organisation in documents, below its gateway's (contracts.md 1)."""
+    return f"{issuer}/organisations/{slug}"
+
+
+def read_organisation_uri(uri: str) -> tuple[str, str] | None:
+    """The gateway's issuer and the slug that ``organisation_uri`` joined; None for other texts."""
+    found = _ORGANISATION_URI.fullmatch(uri)
+    if found is None or not SLUG.fullmatch(found["slug"]):
+        return None
+    return found["issuer"], found["slug"]
+
+
+def system_uri(gateway: str, organisation: str, system: str) -> str:
+    """The name of a system in its certificate, a SAN URI; ValueError unless all are slugs."""
+    for part in (gateway, organisation, system):
+        if not SLUG.fullmatch(part):
+            raise ValueError("a name in a certificate is [a-z][a-z0-9-]{1,39}")
+    return f"urn:casegate:{gateway}:{organisation}:{system}"
+
+
 class Standing(StrEnum):
     """The seat that an organisation holds in the association."""
 

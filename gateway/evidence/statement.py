@@ -5,14 +5,13 @@ binds the handoff, the case version, the offer and the package, so that it answe
 Who signed by which pseudonym, and the reasons, are disclosures: they can be withheld and erased.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import SLUG, read_organisation_uri
 from gateway.evidence import base64url, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, Signer, Verified
 
@@ -22,10 +21,6 @@ CASE_TYP = "casegate-case+sd-jwt"
 
 KINDS = frozenset({"acceptance", "refusal", "redirection", "outcome", "withdrawal", "closure"})
 """What an answer can be; ``withdrawal`` is the originator's, the others the recipient's."""
-
-_ORGANISATION = re.compile(
-    r"(?P<gateway>https://[^\s?#]+)/organisations/(?P<slug>[^/\s?#]+)", re.ASCII
-)
 
 
 class StatementError(ValueError):
@@ -203,12 +198,13 @@ def author(claims: Mapping[str, Any]) -> str:
     """
     issuer, attested = claims.get("iss"), claims.get("attested_for")
     uri = attested if "attested_for" in claims else issuer
-    found = _ORGANISATION.fullmatch(uri) if isinstance(uri, str) else None
-    if found is None or not SLUG.fullmatch(found["slug"]):
+    named = read_organisation_uri(uri) if isinstance(uri, str) else None
+    if named is None:
         raise StatementError("the document does not say whose word it is")
-    if attested is not None and found["gateway"] != issuer:
+    gateway, slug = named
+    if attested is not None and gateway != issuer:
         raise StatementError("a gateway attests only for its own organisations")
-    return found["slug"]
+    return slug
 
 
 def read_offer(verified: Verified) -> Offer:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import system_uri
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.certificate import certificate_builder, key_usage, named, private_pem
 from gateway.pki.files import replace_file
@@ -23,14 +23,6 @@ _LARGEST_REQUEST = 16 * 1024  # bytes of a certificate request
 
 class CsrRefused(Exception):
     """A certificate request cannot be granted; the message says why."""
-
-
-def san_uri(gateway: str, organisation: str, system: str) -> str:
-    """The name of a partner's system in its certificate; ValueError unless all are slugs."""
-    for part in (gateway, organisation, system):
-        if not SLUG.fullmatch(part):
-            raise ValueError("a name in a certificate is [a-z][a-z0-9-]{1,39}")
-    return f"urn:casegate:{gateway}:{organisation}:{system}"
 
 
 def issue_client(
@@ -54,7 +46,7 @@ def issue_client(
             x509.NameAttribute(NameOID.COMMON_NAME, system),
         ]
     )
-    alternative = x509.UniformResourceIdentifier(san_uri(gateway, organisation, system))
+    alternative = x509.UniformResourceIdentifier(system_uri(gateway, organisation, system))
     where = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
     builder = _leaf_builder(
         authority,

@@ -5,6 +5,7 @@ import functools
 import selectors
 import socket
 import time
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from gunicorn import util
@@ -45,11 +46,34 @@ class Connection(TConn):
         util.close(self.sock)
 
 
+def closing(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """The application, whose ``Connection: close`` ends the connection.
+
+    gunicorn leaves the header out and keeps the connection: a client whose rights have ended
+    would keep it for ever, and the rest of a body that is too large would be read.
+    """
+
+    def serve(environ: Any, start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if ("connection", "close") in ((name.lower(), value) for name, value in headers):
+                start_response.__self__.force_close()  # the method of gunicorn's response
+            return start_response(status, headers, exc_info)
+
+        return app(environ, start)
+
+    return serve
+
+
 class DeadlineWorker(ThreadWorker):
     """gthread, with a thread for a connection only from its first byte on."""
 
     deadline: ClassVar[float]
     stream_class: ClassVar[type[DeadlineStream]]
+
+    def load_wsgi(self) -> None:
+        """Load the application, which may end a connection."""
+        super().load_wsgi()
+        self.wsgi = closing(self.wsgi)
 
     def accept(self, listener: Any) -> None:
         """Take one connection."""

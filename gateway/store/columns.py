@@ -26,8 +26,12 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Python to database."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        """Python to database; OverflowError for a time that could not be read back."""
+        if value is None:
+            return None
+        stored = (value - _EPOCH) // _MICROSECOND
+        self.process_result_value(stored, dialect)
+        return stored
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Database to Python."""

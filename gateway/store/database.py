@@ -1,7 +1,8 @@
 """Connections to SQLite or PostgreSQL: how each is opened, checked, queued for, and begun."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,9 @@ CONNECT_SECONDS = 5
 
 # The key of the advisory lock on the registry: "casegate" in ASCII.
 REGISTRY_LOCK = int.from_bytes(b"casegate", "big")
+
+# The key of the advisory lock before which the nodes queue that serve certificate requests.
+SERVING_LOCK = int.from_bytes(b"casecert", "big")
 
 # For a connection that has just been opened; the second of each pair is what it must then be.
 # FULL, because NORMAL may lose the last commits, and with them events whose receipts are out (L5).
@@ -67,6 +71,9 @@ class Database(Protocol):
 
     def end(self, connection: Connection, mode: Mode) -> None:
         """Roll back what was not committed and give the connection and its locks back."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -136,6 +143,10 @@ class Sqlite:
             if mode is not Mode.READ:
                 self._leave()
 
+    def turn(self) -> AbstractContextManager[None]:
+        """See Database. A file belongs to one host, where maintenance has a lock file."""
+        return nullcontext()
+
     def close(self) -> None:
         """See Database."""
         self._writers.dispose()
@@ -185,6 +196,15 @@ class Postgresql:
         finally:
             if mode is not Mode.READ:
                 self._turnstile.leave()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """See Database. The server frees the lock of a node that dies."""
+        connection = _begun(self._writers, f"SELECT pg_advisory_xact_lock({SERVING_LOCK})")
+        try:
+            yield
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """See Database."""

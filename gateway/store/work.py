@@ -1,13 +1,14 @@
 """One transaction: state and audit events together or not at all."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NoReturn, Self
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Executable, Row, select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Logged, Mode
@@ -79,6 +80,10 @@ class SqlWork:
         self._release()
         return appended.prove()
 
+    def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """What a statement finds: for the store's own reports, which no action needs."""
+        return self._transaction.execute(statement, values).all()
+
     def _release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -109,13 +114,21 @@ class Store:
             raise RuntimeError("the store was opened before the fork: open one in each process")
         return SqlWork(self._database, mode, self._letterhead)
 
+    def turn(self) -> AbstractContextManager[None]:
+        """Have the turn to serve certificate requests, one process of all nodes at a time.
+
+        Raises Busy when another has it for too long.
+        """
+        return self._database.turn()
+
     def is_current(self) -> bool:
-        """Whether the tables are those of this version."""
+        """Whether the tables are those of this version, or of a newer one."""
         connection = self._database.begin(Mode.READ)
         try:
-            return migrations.revision_of(connection) == migrations.newest()
+            found = migrations.revision_of(connection)
         finally:
             self._database.end(connection, Mode.READ)
+        return found == migrations.newest() or not migrations.knows(found or "")
 
     def close(self) -> None:
         """Close the connections that no Work holds; those of a parent process are left alone."""
@@ -154,3 +167,26 @@ def open_store(
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
     return Store(database, Letterhead(origin, policy_revision, now, random))
+
+
+@contextmanager
+def open_for_reading(url: str, origin: str) -> Iterator[Store]:
+    """Open the database of the log ``origin`` to look at it only. Raises Unfit.
+
+    A SQLite file gets its journals beside it, as whenever it is open.
+    """
+    store = open_store(
+        url,
+        lock_path=Path(os.devnull),
+        origin=origin,
+        policy_revision=_never,
+        now=_never,
+        random=_never,
+        waiters=0,
+    )
+    with closing(store):
+        yield store
+
+
+def _never(*_: Any) -> NoReturn:
+    raise RuntimeError("this store was opened for reading only")

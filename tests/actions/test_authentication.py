@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.actions.authentication import NotAuthenticated, authenticate, subject_uri
+from gateway.actions.authentication import NotAuthenticated, authenticate
 from gateway.actions.ports import Mode
-from gateway.domain.organisation import Certificate, System
+from gateway.domain.organisation import Certificate, System, system_uri
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 
 CLIENT = f"{HOTLINE}.desk"
@@ -37,7 +37,7 @@ def why_not(gateway: Founded, *asked: Any) -> str:
 def test_a_registered_system_is_known_by_its_certificate(issued):
     found = authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
     assert (found.organisation, found.name) == (HOTLINE, "desk")
-    assert subject_uri(SHORT_NAME, HOTLINE, "desk") == URI
+    assert system_uri(SHORT_NAME, HOTLINE, "desk") == URI
 
 
 @pytest.mark.parametrize("client_id", ["", HOTLINE, f"{HOTLINE}.", f"{HOTLINE}.desk.x", "A.desk"])
@@ -83,7 +83,7 @@ def test_a_certificate_is_over_at_its_end(issued):
 
 
 def test_a_disabled_system_is_refused(issued):
-    uri = subject_uri(SHORT_NAME, HOTLINE, "mill")
+    uri = system_uri(SHORT_NAME, HOTLINE, "mill")
     assert "disabled" in why_not(issued, f"{HOTLINE}.mill", "thumb-3", (uri,))
 
 
@@ -94,7 +94,7 @@ def test_a_system_that_is_not_registered_is_refused(issued):
         work.organisations.add_certificate(replace(ghost, system="ghost"))
         work.commit()
     del issued.store.state.systems[HOTLINE, "ghost"]
-    uri = subject_uri(SHORT_NAME, HOTLINE, "ghost")
+    uri = system_uri(SHORT_NAME, HOTLINE, "ghost")
     assert "not registered" in why_not(issued, f"{HOTLINE}.ghost", "thumb-4", (uri,))
 
 

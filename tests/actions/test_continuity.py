@@ -120,7 +120,7 @@ def test_another_log_of_the_same_length_is_seen_at_every_write(marking) -> None:
     submitted(marking.gateway)
     head = marking.node.head()
     marking.mark.marked = Marked(Head(head.size, tree.leaf_hash(b"other")), "note")
-    with pytest.raises(Frozen, match="not those that were signed"):
+    with pytest.raises(Frozen, match="not the one that was signed"):
         submitted(marking.gateway)
     assert marking.node.head() == head
 
@@ -132,7 +132,7 @@ def test_another_beginning_of_a_longer_log_is_seen_at_the_start(marking) -> None
     before = marking.node.head()
     assert before.size > marking.mark.marked.head.size
     marking.restart()
-    with pytest.raises(Frozen, match="not those that were signed"):
+    with pytest.raises(Frozen, match="not the one that was signed"):
         submitted(marking.gateway)
     assert marking.node.head() == before
 
@@ -154,7 +154,7 @@ def test_another_beginning_of_a_longer_log_is_seen_each_minute(marking) -> None:
     foreign(marking, 5)
     marking.node.seconds.now += CHECKED_EVERY
     before = marking.node.head()
-    with pytest.raises(Frozen, match="not those that were signed"):
+    with pytest.raises(Frozen, match="not the one that was signed"):
         submitted(marking.gateway)
     assert marking.node.head() == before
 
@@ -162,7 +162,7 @@ def test_another_beginning_of_a_longer_log_is_seen_each_minute(marking) -> None:
 def test_hashes_that_are_gone_freeze_the_log(marking) -> None:
     foreign(marking, 1)
     marking.gateway.store.state.tiles.clear()
-    with pytest.raises(Frozen, match="not those that were signed"):
+    with pytest.raises(Frozen, match="not the one that was signed"):
         marking.node.continuity.check()
 
 

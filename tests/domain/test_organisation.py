@@ -16,8 +16,11 @@ from gateway.domain.organisation import (
     Standing,
     Status,
     System,
+    organisation_uri,
+    read_organisation_uri,
     resolve,
     system_of,
+    system_uri,
 )
 from gateway.domain.refusals import NoCompetence, SeveralCompetences
 
@@ -177,3 +180,37 @@ def test_a_client_id_names_organisation_and_system():
 )
 def test_other_texts_are_no_client_id(client_id):
     assert system_of(client_id) is None
+
+
+SLUGS = st.from_regex(r"\A[a-z][a-z0-9-]{1,39}\Z")
+
+
+@given(SLUGS)
+def test_the_name_of_an_organisation_in_documents_is_read_as_it_was_written(slug: str) -> None:
+    issuer = "https://gateway.example:8443"
+    assert read_organisation_uri(organisation_uri(issuer, slug)) == (issuer, slug)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "https://gateway.example/organisations/",
+        "https://gateway.example/organisations/A",
+        "https://gateway.example/organisations/hotline/",
+        "https://gateway.example/organisations/hotline?x",
+        "https://gateway.example/organisations/hotline\n",
+        "https://gateway.example/organisations/hôtline",
+        "http://gateway.example/organisations/hotline",
+        "https://gateway.example/people/hotline",
+        " https://gateway.example/organisations/hotline",
+    ],
+)
+def test_no_other_text_names_an_organisation(uri: str) -> None:
+    assert read_organisation_uri(uri) is None
+
+
+@pytest.mark.parametrize("part", ["", "A", "a", "Ab", "a:b", "a b", "é" * 3, "a" * 41, "a\n"])
+def test_a_name_that_is_no_slug_enters_no_certificate(part: str) -> None:
+    with pytest.raises(ValueError, match="name in a certificate"):
+        system_uri("demo", part, "main")

@@ -34,6 +34,8 @@ def test_a_time_with_its_offset_is_read(text):
         "２026-01-02T03:04:05Z",
         "2026-01-02T03:04:05.Z",
         "2026-01-02T03:04:05.1234567Z",
+        "9999-12-31T23:59:59-00:01",
+        "0001-01-01T00:00:00+00:01",
     ],
 )
 def test_another_form_of_a_time_is_refused(text):

@@ -244,6 +244,7 @@ def test_rs2_a_stolen_token_is_dead_on_another_connection(hotline: Wire, abroad:
     answer = abroad.ask("GET", "/whoami", Authorization=f"Bearer {hotline.granted()}")
     assert answer.status == 401
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert answer.headers["connection"] == "close"  # nobody who is refused stays connected
 
 
 def test_rs3_no_credentials_are_told_where_to_go_and_no_error_code(hotline: Wire) -> None:

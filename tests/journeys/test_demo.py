@@ -9,11 +9,14 @@ import pytest
 pytestmark = pytest.mark.journey
 
 
-def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
+    tmp_path: Path, database: str
+) -> None:
     folder = tmp_path / "demo"
     command = [sys.executable, "-m", "gateway.cli"]
     played = subprocess.run(
-        [*command, "demo", "--folder", str(folder)],
+        [*command, "demo", "--folder", str(folder), "--database", database],
         capture_output=True,
         text=True,
         timeout=180,
@@ -22,6 +25,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path: 
     assert played.returncode == 0, played.stderr
     assert "receipts verified offline" in played.stdout
     assert "\x1b[" not in played.stdout  # colours only on a terminal
+    assert (folder / "gateway" / "casegate.db").exists() == (database == "sqlite")
     verified = subprocess.run(
         [
             *command,
@@ -50,3 +54,26 @@ def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None
     assert played.returncode == 1
     assert "no demonstration" in played.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("database", "sentence"),
+    [
+        ("postgresql+psycopg://nobody@127.0.0.1:1/none", "cannot be opened"),
+        ("postgres", "[database] url must be"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_in_one_sentence(
+    tmp_path: Path, database: str, sentence: str
+) -> None:
+    folder = tmp_path / "demo"
+    played = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "demo", "--folder", folder, "--database", database],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert played.returncode == 1
+    assert sentence in played.stderr
+    assert "Traceback" not in played.stderr

@@ -17,7 +17,13 @@ LARGE = bytes(1 << 20) * 16  # more than the kernel buffers for a client that do
 
 
 def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """`/` tells what the application saw; `/slow` takes its time; `/large` is large."""
+    """`/` tells what the application saw; `/slow` takes its time; `/large` is large.
+
+    `/last` is the last answer of its connection, and leaves the body unread.
+    """
+    if environ["PATH_INFO"] == "/last":
+        start_response("401 Unauthorized", [("Content-Length", "0"), ("Connection", "close")])
+        return [b""]
     body = environ["wsgi.input"].read()
     path = environ["PATH_INFO"]
     if path == "/slow":

@@ -143,6 +143,22 @@ def test_a_client_that_takes_its_answer_slowly_but_steadily_gets_it_whole(
 
 
 @journey
+@pytest.mark.parametrize("head", ["GET /last", "POST /last"])
+def test_an_answer_that_ends_the_connection_ends_it_and_reads_no_more(
+    partners: Server, head: str
+) -> None:
+    body = "Content-Length: 1000000\r\n" if head.startswith("POST") else ""
+    with partners.connect(partners.pem) as tls:
+        tls.sendall(f"{head} HTTP/1.1\r\nHost: g\r\n{body}\r\n".encode())
+        response = http.client.HTTPResponse(tls)
+        response.begin()
+        assert (response.status, response.getheader("Connection")) == (401, "close")
+        begun = time.monotonic()
+        assert tls.recv(1) == b""
+        assert time.monotonic() - begun < DEADLINE
+
+
+@journey
 def test_an_application_that_takes_longer_than_the_deadline_still_answers(
     partners: Server,
 ) -> None:

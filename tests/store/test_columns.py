@@ -17,7 +17,10 @@ def there_and_back(column, value):
     return column.process_result_value(stored, DIALECT)
 
 
-@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5, minutes=-30))])))
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=-5, minutes=-30))])
+
+
+@given(st.datetimes(max_value=datetime(9999, 12, 31), timezones=ZONES))  # noqa: DTZ001
 def test_a_time_keeps_its_microseconds(value):
     back = there_and_back(Instant(), value)
     assert back == value
@@ -28,6 +31,12 @@ def test_a_time_keeps_its_microseconds(value):
 def test_times_are_stored_in_their_own_order(one, other):
     stored = [Instant().process_bind_param(value, DIALECT) for value in (one, other)]
     assert (stored[0] < stored[1]) == (one < other)
+
+
+def test_a_time_that_could_not_be_read_back_is_not_written():
+    late = datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))
+    with pytest.raises(OverflowError):
+        Instant().process_bind_param(late, DIALECT)
 
 
 def test_a_time_without_a_zone_is_refused():

@@ -290,3 +290,29 @@ def test_indices_follow_commits_however_long_the_works_before_them_take(store):
         (logged,) = slow.commit()
     assert logged.index == 1
     assert check_log(store) == 2
+
+
+def test_the_nodes_serve_certificate_requests_one_after_the_other(postgresql):
+    one, other = postgresql.open(), postgresql.open()
+
+    def serve():
+        with other.turn():
+            return "served"
+
+    with one.turn():
+        beside = Beside(serve)
+        assert beside.is_waiting()
+    assert beside.join() == "served"
+
+
+def test_a_node_that_waits_too_long_for_its_turn_is_told_so(postgresql, monkeypatch):
+    monkeypatch.setitem(database._POSTGRESQL_SETTINGS, "lock_timeout", "100ms")
+    one, other = postgresql.open(), postgresql.open()
+    with one.turn(), pytest.raises(Busy), other.turn():
+        pass
+
+
+def test_whose_turn_it_is_writes_meanwhile(store):
+    with store.turn(), store.begin(Mode.REGISTRY) as work:
+        work.organisations.add(organisation("during-a-turn"))
+        work.commit()

@@ -3,13 +3,17 @@
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
+from gateway.cli.demo import server
 from gateway.cli.demo.stage import MEMBERS, Stage
 from gateway.cli.demo.story import Line, Story
+from gateway.cli.folder import told_plainly
 from gateway.client.connection import Connection
 from gateway.evidence import receipt, verdict
 from gateway.evidence.trust import Trust
@@ -26,13 +30,26 @@ MARKER = ".casegate-demonstration"
     show_default=True,
     help="Where to play; an earlier demonstration there is replaced.",
 )
-def demo(folder: Path) -> None:
+@click.option(
+    "--database",
+    default="sqlite",
+    show_default=True,
+    metavar="sqlite|postgresql|URL",
+    help="Where the gateway keeps its log: postgresql starts a server for this demonstration alone;"
+    " the URL of an empty database names a server that is there.",
+)
+def demo(folder: Path, database: str) -> None:
     """Play the founding story over real TLS, verify every receipt offline, print the timeline.
 
-    The folder stays: `casegate run --folder FOLDER/gateway` keeps its gateway up.
+    The folder stays: `casegate run --folder FOLDER/gateway` keeps its gateway up, except where the
+    server was the demonstration's own.
     """
     _prepare(folder)
-    with Stage(folder.absolute()) as stage:
+    with (
+        told_plainly(),
+        _settings(database) as settings,
+        Stage(folder.absolute(), **settings) as stage,
+    ):
         story = Story(stage)
         story.tell()
         trust = Connection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
@@ -43,7 +60,23 @@ def demo(folder: Path) -> None:
     toml = folder / MEMBERS[0].slug / "connection.toml"
     command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
     click.echo(f"  {command} verify {folder / 'handoff.bundle.json'} --connection {toml}")
-    click.echo(f"  {command} run --folder {folder / 'gateway'}")
+    if database != "postgresql":
+        click.echo(f"  {command} run --folder {folder / 'gateway'}")
+
+
+@contextmanager
+def _settings(database: str) -> Iterator[dict[str, Any]]:
+    """The settings that name the database, while there is one."""
+    if database == "sqlite":
+        yield {}
+    elif database == "postgresql":
+        try:
+            with server.postgresql("casegate") as url:
+                yield {"database_url": url}
+        except server.Unavailable as error:
+            raise click.ClickException(str(error)) from error
+    else:
+        yield {"database_url": database}
 
 
 def _prepare(folder: Path) -> None:

@@ -51,15 +51,19 @@ MEMBERS = (
 class Stage:
     """The folders and processes of one demonstration."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` exists and is empty."""
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        """`folder` exists and is empty; `settings` of the gateway (fields of `Config`) are added.
+
+        Without any it has SQLite, in its own folder.
+        """
         self.folder = folder
+        self.settings = settings
         self.operator = folder / "gateway"
         self._process: subprocess.Popen[str] | None = None
 
     def build(self) -> None:
         """Make the operator's folder on free ports of the loopback interface."""
-        public, partners = _free_ports()
+        public, partners = free_ports()
         settings = config_file.render(
             name="demo",
             issuer=f"https://localhost:{public}",
@@ -67,6 +71,7 @@ class Stage:
             public_bind=f"127.0.0.1:{public}",
             partners_bind=f"127.0.0.1:{partners}",
             log_origin="casegate.example/demo",
+            **self.settings,
         )
         passphrase = secrets.token_urlsafe(24)
         make(self.operator, settings, ADMINS, passphrase.encode())
@@ -175,7 +180,8 @@ def _environ() -> dict[str, str]:
     return {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
+    """Two ports of the loopback interface that nobody listens on now."""
     with socket.socket() as one, socket.socket() as other:
         for listener in (one, other):
             listener.bind(("127.0.0.1", 0))

@@ -131,7 +131,7 @@ class OfferBody(PreviewBody):
 
         exclude = ("case",)
 
-    handoff = field.uuid()
+    handoff = field.new_uuid()
 
 
 class CasesQuery(Part):

@@ -21,6 +21,9 @@ LARGEST_LIMIT = 100
 
 _STAFF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,39}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_UUID7 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
+)
 _TERRITORY = re.compile(r"[A-Z]{2}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
 _LINES = str.maketrans("", "", "\n\r\t")
@@ -51,6 +54,11 @@ def staff(*, required: bool = True) -> Text:
 def uuid(*, required: bool = True) -> Text:
     """An id in its one spelling."""
     return _like(_UUID, "must be a UUID in lower case", required=required, format="uuid")
+
+
+def new_uuid() -> Text:
+    """An id that the caller gives to something new: sorted by its time (RFC 9562 section 5.7)."""
+    return _like(_UUID7, "must be a UUID of version 7 in lower case", required=True, format="uuid")
 
 
 def slug(*, required: bool = True) -> Text:

@@ -1,0 +1,90 @@
+"""`casegate mark`: how far the log was signed; and answering for the database when that is lost."""
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from gateway import maintenance, wiring
+from gateway.actions.continuity import require_beginnings
+from gateway.actions.ports import Marked, Mode
+from gateway.cli.folder import folder_option, told_plainly
+from gateway.cli.manifest import told
+from gateway.cli.screen import print_json, progress
+from gateway.config import Config
+from gateway.domain.refusals import Frozen
+from gateway.store.mark import open_mark
+from gateway.store.soundness import Unsound, examine
+
+
+def read_mark(config: Config) -> Marked | None:
+    """The high-water mark of the folder's log; nothing is made where it is missing."""
+    file = config.mark_file
+    if file is not None and not file.exists():
+        return None
+    with closing(open_mark(config.mark_url, file=file, origin=config.log_origin)) as mark:
+        return mark.read()
+
+
+@click.group()
+def mark() -> None:
+    """See how far the log was signed, or answer for the database when that was lost."""
+
+
+@mark.command()
+@folder_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(folder: Path, as_json: bool) -> None:
+    """Show the high-water mark beside the database. Exit status: 0 they fit, 1 FROZEN."""
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        marked = read_mark(config)
+        with closing(wiring.connect(config)) as gateway, gateway.store.begin(Mode.READ) as work:
+            head = work.log.head()
+            reason = None
+            try:
+                require_beginnings(work, marked, ())
+            except Frozen as frozen:
+                reason = frozen.detail
+    if as_json:
+        signed = marked and {"size": marked.head.size, "note": marked.note}
+        print_json({"mark": signed, "database": {"size": head.size}, "frozen": reason})
+    else:
+        click.echo(f"signed:   {told(marked.head) if marked else 'the mark is missing'}")
+        click.echo(f"database: {told(head)}")
+        click.echo(f"FROZEN: {reason}" if reason else "They fit.")
+    if reason:
+        raise SystemExit(1)
+
+
+@mark.command()
+@folder_option
+@click.option(
+    "--seen",
+    type=click.IntRange(min=0),
+    required=True,
+    help="The largest log size (second line of a checkpoint) that anybody holds: ask all partners.",
+)
+def adopt(folder: Path, seen: int) -> None:
+    """Answer for the database when the mark was lost: it has all that was ever signed.
+
+    A log without its mark is frozen, for nobody can tell whether its database is the newest. Ask
+    every partner and monitor for the newest checkpoint or receipt that they hold, and give the
+    largest size. If the database has less, it is an older copy, and nothing is adopted. The
+    gateway must be stopped. A mark that is there is never lowered.
+    """
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
+            try:
+                with progress("checking") as tell, gateway.store.begin(Mode.READ) as work:
+                    head = examine(work, tell)
+            except Unsound as error:
+                raise click.ClickException(f"the log is damaged: {error}") from error
+            if head.size < seen:
+                raise click.ClickException(
+                    f"the log in the database has the size {head.size}, but {seen} was seen: it is"
+                    " an older copy, and to go on with it would make a second history"
+                )
+            gateway.notary.adopt(head)
+    click.echo(f"The mark is made anew: {told(head)}. Start the gateway.")

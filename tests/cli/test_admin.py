@@ -1,0 +1,396 @@
+"""`casegate admin`: named persons with their keys, one change, its receipt, one sentence if not."""
+
+import base64
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gateway import maintenance
+from gateway.actions.ports import Mode
+from gateway.cli import admin as admin_module
+from gateway.cli import main
+from gateway.cli.admin import admin
+from gateway.domain.organisation import Certificate
+from gateway.evidence import base64url, receipt
+from gateway.evidence.receipt import Confirmed
+from gateway.keys import Purpose, generate_key, write_key
+from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
+
+ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
+SEAT = ("--standing", "observer", "--from", "2023-10-31", "--decision", "board")
+MANDATE = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from", "2023-08-31")
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    return operator(tmp_path)
+
+
+@pytest.fixture
+def ofmin(gw: Operator) -> Operator:
+    """A gateway with a member and its system."""
+    gw.done("organisation", "admit", "ofmin", *ADMISSION)
+    gw.done("system", "register", "ofmin", "desk")
+    return gw
+
+
+def confirmed(gw: Operator, told: dict[str, Any]) -> Confirmed:
+    """Verify a printed receipt offline, with the log's public key alone."""
+    with gw.opened() as gateway:
+        key, origin = gateway.keys.log.key, gateway.config.log_origin
+    return receipt.verify(receipt.from_json(told["receipt"]), [key], origin)
+
+
+# --- Who approves
+
+
+def test_what_takes_two_persons_is_refused_to_one_and_recorded(gw: Operator) -> None:
+    before = gw.size()
+    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN,))
+    assert said(result).startswith("refused, and recorded: ")
+    assert gw.size() == before + 1
+    assert "status active" in gw.done("organisation", "admit", "ofmin", *ADMISSION)
+
+
+def test_one_person_stops_an_organisation(ofmin: Operator) -> None:
+    words = ("organisation", "suspend", "ofmin", "--reason", "no answer")
+    assert "status suspended" in ofmin.done(*words, persons=(DUBOIS,))
+
+
+def test_one_person_named_twice_is_one(gw: Operator) -> None:
+    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, MARTIN))
+    assert "two approvals of one person count once" in said(result)
+    assert gw.size() == 1
+
+
+def test_nobody_approves_nothing(gw: Operator) -> None:
+    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=())
+    assert result.exit_code == 2
+    assert "say who approves: casegate admin --as PERSON" in result.stderr
+
+
+def test_a_person_without_a_key_in_the_folder_is_told_how_to_name_it(gw: Operator) -> None:
+    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, "nobody"))
+    assert said(result).endswith(
+        "nobody.pem does not exist: --key nobody=FILE says where the key is"
+    )
+    assert gw.size() == 1
+
+
+def test_a_stranger_with_a_key_of_their_own_administers_nothing(gw: Operator) -> None:
+    write_key(gw.config.people / "stranger.pem", generate_key(Purpose.PERSON))
+    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, "stranger"))
+    assert "from nobody who administers this gateway" in said(result)
+    assert gw.size() == 1
+
+
+def test_a_key_of_another_person_approves_nothing(gw: Operator) -> None:
+    people = gw.config.people
+    shutil.copy(people / "martin.pem", people / "dubois.pem")
+    assert "does not verify" in said(gw.admin("organisation", "admit", "ofmin", *ADMISSION))
+    assert gw.size() == 1
+
+
+def test_a_key_file_that_others_may_read_is_refused(gw: Operator) -> None:
+    (gw.config.people / "martin.pem").chmod(0o644)
+    assert "run: chmod 600" in said(gw.admin("organisation", "admit", "ofmin", *ADMISSION))
+
+
+def test_a_person_s_id_leads_to_no_other_folder(gw: Operator) -> None:
+    result = gw.admin(
+        "organisation", "admit", "ofmin", *ADMISSION, persons=("../keys/log/current",)
+    )
+    assert result.exit_code == 2
+    assert "is no person's id" in result.stderr
+
+
+# --- A key kept elsewhere
+
+
+def test_a_person_may_keep_the_key_elsewhere(gw: Operator, tmp_path: Path) -> None:
+    kept = tmp_path / "on a stick.pem"
+    (gw.config.people / "martin.pem").rename(kept)
+    assert gw.admin("organisation", "admit", "ofmin", *ADMISSION).exit_code == 1
+    gw.done("--key", f"martin={kept}", "organisation", "admit", "ofmin", *ADMISSION)
+
+
+def test_a_key_given_is_used_instead_of_the_one_in_the_folder(gw: Operator) -> None:
+    wrong = ("--key", f"martin={gw.config.people / 'dubois.pem'}")
+    assert "does not verify" in said(gw.admin(*wrong, "organisation", "admit", "ofmin", *ADMISSION))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("--key", "bernard=x.pem"), "--as bernard is missing"),
+        (("--key", "martin"), "is not of the form PERSON=FILE"),
+        (("--key", "martin="), "is not of the form PERSON=FILE"),
+        (("--key", "=x.pem"), "is not of the form PERSON=FILE"),
+        (("--key", "martin=x.pem", "--key", "martin=y.pem"), "once for each person"),
+    ],
+)
+def test_a_key_is_named_for_one_who_approves(
+    gw: Operator, given: tuple[str, ...], sentence: str
+) -> None:
+    result = gw.admin(*given, "organisation", "admit", "ofmin", *ADMISSION)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+# --- Receipts
+
+
+def test_the_receipt_of_every_command_verifies_and_names_the_change(
+    gw: Operator, tmp_path: Path
+) -> None:
+    (tmp_path / "request.csr").write_bytes(request())
+
+    def do(typ: str, *words: str) -> dict[str, Any]:
+        told = json.loads(gw.done("--json", *words))
+        proved = confirmed(gw, told)
+        assert proved.event["typ"] == typ
+        assert proved.event["id"] == told["result"]["event"]
+        by = [value for kind, value in proved.opened.shown if kind == "by"]
+        assert by == [[MARTIN, DUBOIS]]
+        return told["result"]
+
+    do("organisation.admitted", "organisation", "admit", "ofmin", *ADMISSION)
+    do("standing.granted", "standing", "grant", "ofmin", *SEAT)
+    do("standing.ended", "standing", "end", "ofmin", "--until", "2030-01-01")
+    do("competence.granted", "competence", "grant", "ofmin", *MANDATE)
+    key = ("--competence", "receive/csam/FR")
+    do("competence.ended", "competence", "end", "ofmin", *key, "--until", "2030-01-01")
+    do("system.registered", "system", "register", "ofmin", "desk", "--scope", "cases.read")
+    files = ("--csr", str(tmp_path / "request.csr"), "--out", str(tmp_path / "certificate.pem"))
+    do("certificate.approved", "certificate", "issue", "ofmin", "desk", *files)
+    pem = (tmp_path / "certificate.pem").read_bytes()
+    der = x509.load_pem_x509_certificates(pem)[0].public_bytes(Encoding.DER)
+    thumbprint = base64url.digest(der)
+    do("certificate.revoked", "certificate", "revoke", "ofmin", thumbprint, "--reason", "lost")
+    do("organisation.suspended", "organisation", "suspend", "ofmin", "--reason", "no answer")
+    do("organisation.reinstated", "organisation", "reinstate", "ofmin", "--reason", "answered")
+
+
+def test_the_receipt_of_a_denial_verifies_too(gw: Operator) -> None:
+    words = ("--json", "organisation", "admit", "ofmin", *ADMISSION)
+    result = gw.admin(*words, persons=(MARTIN,))
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    proved = confirmed(gw, told)
+    assert (proved.event["typ"], proved.event["result"]) == ("organisation.admitted", "denied")
+    assert told["refused"] in said(result)
+
+
+def test_without_json_a_person_reads_what_was_done_and_which_event_it_is(gw: Operator) -> None:
+    gw.done("organisation", "admit", "ofmin", *ADMISSION)
+    words = ("system", "register", "ofmin", "desk", "--scope", "cases.read")
+    first, second = gw.done(*words, "--scope", "directory.read").splitlines()
+    assert first == "system.register: client_id ofmin.desk, scopes cases.read directory.read"
+    assert second.startswith("  recorded as event ")
+
+
+# --- Certificates
+
+
+def issue(gw: Operator, csr: bytes = b"", out: str = "certificate.pem") -> Any:
+    file = gw.folder.parent / "request.csr"
+    file.write_bytes(csr or request())
+    paths = ("--csr", file, "--out", gw.folder.parent / out)
+    return gw.admin("certificate", "issue", "ofmin", "desk", *paths)
+
+
+@contextmanager
+def maintained(gw: Operator) -> Iterator[None]:
+    """A gateway with a running `maintain`, as far as its lock and its work go."""
+    stop, begun = threading.Event(), threading.Event()
+
+    def pause() -> bool:
+        begun.set()
+        return stop.wait(0.05)
+
+    thread = threading.Thread(target=lambda: maintenance.run(gw.config, pause, pytest.fail))
+    thread.start()
+    try:
+        assert begun.wait(10)
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_without_maintain_the_certificate_is_made_by_the_operator_s_hand(ofmin: Operator) -> None:
+    result = issue(ofmin)
+    assert result.exit_code == 0, result.output
+    out = ofmin.folder.parent / "certificate.pem"
+    assert f"certificate in {out}" in result.stdout
+    leaf, above = x509.load_pem_x509_certificates(out.read_bytes())
+    leaf.verify_directly_issued_by(above)
+    named = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    uri = "urn:casegate:example:ofmin:desk"
+    assert named.get_values_for_type(x509.UniformResourceIdentifier) == [uri]
+
+
+def test_with_maintain_running_the_certificate_comes_from_it(
+    ofmin: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: Any) -> None:
+        raise AssertionError("the issuing key was opened beside `maintain`")
+
+    with maintained(ofmin):
+        monkeypatch.setattr(admin_module.administration, "serve_signing", forbidden)
+        result = issue(ofmin)
+    assert result.exit_code == 0, result.output
+    assert (ofmin.folder.parent / "certificate.pem").exists()
+
+
+def test_a_maintain_that_does_not_serve_is_not_waited_for_for_ever(
+    ofmin: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_module, "WAIT_SECONDS", 0.2)
+    with maintenance.holding(ofmin.config):
+        assert "maintenance did not serve the request" in said(issue(ofmin))
+    assert not (ofmin.folder.parent / "certificate.pem").exists()
+
+
+def broken_signature() -> bytes:
+    der = bytearray(x509.load_pem_x509_csr(request()).public_bytes(Encoding.DER))
+    der[-1] ^= 1
+    body = base64.encodebytes(bytes(der))
+    return b"-----BEGIN CERTIFICATE REQUEST-----\n" + body + b"-----END CERTIFICATE REQUEST-----\n"
+
+
+@pytest.mark.parametrize(
+    ("csr", "reason"),
+    [
+        (broken_signature, "the certificate request is not signed with its own key"),
+        (
+            lambda: request(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+            "a client's key is on P-256 or Ed25519",
+        ),
+        (lambda: b"not a request", "the certificate request cannot be read"),
+        (lambda: bytes(range(256)), "the certificate request cannot be read"),
+    ],
+)
+def test_a_bad_request_is_refused_in_a_sentence_and_leaves_no_file(
+    ofmin: Operator, csr: Any, reason: str
+) -> None:
+    assert said(issue(ofmin, csr())) == f"the request was refused: {reason}"
+    assert not (ofmin.folder.parent / "certificate.pem").exists()
+
+
+def test_no_file_is_overwritten_and_nothing_recorded_before_it_can_be_written(
+    ofmin: Operator,
+) -> None:
+    out, before = ofmin.folder.parent / "certificate.pem", ofmin.size()
+    out.write_text("mine")
+    assert said(issue(ofmin)) == f"{out} exists and is not overwritten"
+    assert said(issue(ofmin, out="typo/certificate.pem")).endswith("No such file or directory")
+    assert (out.read_text(), ofmin.size()) == ("mine", before)
+
+
+@pytest.mark.parametrize("start", ["-", "-h", "--", "--help"])
+def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: str) -> None:
+    thumbprint = start + "A" * (43 - len(start))
+    with ofmin.opened() as gateway, gateway.ports.begin(Mode.REGISTRY) as work:
+        ends = gateway.ports.now() + timedelta(days=1)
+        work.organisations.add_certificate(Certificate(thumbprint, 1, "ofmin", "desk", ends))
+        work.commit()
+    words = ("certificate", "revoke", "ofmin", thumbprint, "--reason", "lost")
+    assert f"thumbprint {thumbprint}" in ofmin.done(*words, persons=(MARTIN,))
+
+
+# --- What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("organisation", "admit", "Ofmin", *ADMISSION), "organisation not an organisation id"),
+        (
+            ("organisation", "admit", "ofmin2", *ADMISSION, "--country", "France"),
+            "country is missing, or has not the form of this field",
+        ),
+        (("organisation", "admit", "ofmin", *ADMISSION), "ids are never used again"),
+        (
+            ("standing", "grant", "ofmin", *SEAT, "--until", "2020-01-01"),
+            "until ",
+        ),
+        (("standing", "grant", "ocrvp", *SEAT), "admit it first"),
+        (("standing", "end", "ofmin", "--until", "2030-01-01"), "no seat is held on that day"),
+        (("certificate", "revoke", "ofmin", "AAAA", "--reason", "x"), "no such certificate"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence_that_names_the_field(
+    ofmin: Operator, words: tuple[str, ...], sentence: str
+) -> None:
+    before = ofmin.size()
+    assert sentence in said(ofmin.admin(*words))
+    assert ofmin.size() == before
+
+
+def test_a_folder_without_a_gateway_is_said(tmp_path: Path) -> None:
+    result = Operator(tmp_path).admin("organisation", "admit", "ofmin", *ADMISSION)
+    assert "casegate.toml does not exist; `casegate init` makes one" in said(result)
+
+
+def test_a_missing_database_is_said_and_not_made_anew(gw: Operator) -> None:
+    database = gw.config.database_file
+    assert database is not None
+    database.unlink()
+    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION)
+    assert said(result) == f"the database {database} is missing: is [database] url right?"
+    assert not database.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("keys/log/current.pem", "current.pem does not exist"),
+        ("keys/fingerprint.secret", "fingerprint.secret does not exist"),
+    ],
+)
+def test_a_missing_key_is_said(gw: Operator, file: str, sentence: str) -> None:
+    (gw.folder / file).unlink()
+    assert sentence in said(gw.admin("organisation", "admit", "ofmin", *ADMISSION))
+
+
+def test_without_an_issuing_key_the_request_waits_and_the_lack_is_said(ofmin: Operator) -> None:
+    shutil.rmtree(ofmin.config.issuing)
+    assert "holds no issuing authority" in said(issue(ofmin))
+
+
+# --- Help
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+        yield (*path, name), command
+
+
+COMMANDS = dict(commands(admin))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_needs_no_person_and_explains_every_option(path: tuple[str, ...]) -> None:
+    command = COMMANDS[path]
+    result = CliRunner().invoke(main, ["admin", *path, "--help"])
+    assert result.exit_code == 0, result.output
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert "%" not in str(parameter.make_metavar(click.Context(command)))

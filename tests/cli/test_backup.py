@@ -1,0 +1,410 @@
+"""A backup is whole and without secrets; a restored one tells whether the log goes on."""
+
+import json
+import shutil
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import maintenance
+from gateway.actions.ports import Mode
+from gateway.cli.manifest import Manifest, digest
+from gateway.store import copies
+from tests.operating import Operator, operator, said
+from tests.store.samples import fact
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    return operator(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "PATIENCE_SECONDS", 0.05)
+
+
+def backup(gw: Operator, name: str = "backup") -> Path:
+    target = gw.folder.parent / name
+    result = gw.type("backup", "--folder", gw.folder, target)
+    assert result.exit_code == 0, result.output
+    return target
+
+
+def restore(gw: Operator, source: Path, *words: object, **kwargs: str) -> Result:
+    return gw.type("restore", source, "--folder", gw.folder, *words, **kwargs)
+
+
+def grow(gw: Operator) -> None:
+    """A change of the registry, as an administrator makes it: written, signed, marked."""
+    slug = f"member-{gw.size()}"
+    gw.done("organisation", "admit", slug, "--name", "M", "--kind", "hotline", "--country", "FR")
+
+
+def mark(gw: Operator, *words: object) -> Result:
+    return gw.type("mark", *words, "--folder", gw.folder)
+
+
+def tamper(source: Path, statement: str) -> None:
+    """Change the database of a backup, and its digest with it."""
+    with closing(sqlite3.connect(source / "casegate.db")) as connection, connection:
+        connection.execute(statement)
+    redigest(source)
+
+
+def redigest(source: Path) -> None:
+    file = source / "backup.json"
+    values = json.loads(file.read_text())
+    values["files"]["casegate.db"] = digest(source / "casegate.db")
+    file.write_text(json.dumps(values))
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+# --- Backup --------------------------------------------------------------------------------------
+
+
+def test_a_backup_has_the_database_the_settings_and_what_is_published(gw: Operator) -> None:
+    grow(gw)
+    made = backup(gw)
+    published = {f"published/{file.name}" for file in gw.config.published.iterdir()}
+    assert names(made) == {"backup.json", "casegate.db", "casegate.toml", *published}
+    manifest = Manifest.read(made)
+    assert manifest.size == gw.size() == 2
+    assert manifest.origin == gw.config.log_origin
+    assert manifest.files.keys() == names(made) - {"backup.json"}
+
+
+def test_a_backup_has_no_key_and_no_mark(gw: Operator) -> None:
+    made = backup(gw)
+    secrets = [file for file in gw.folder.rglob("*") if file.suffix in {".key", ".secret"}]
+    secrets += list(gw.config.keys.rglob("*.pem"))
+    held = [file.read_bytes() for file in made.rglob("*") if file.is_file()]
+    assert secrets
+    for secret in secrets:
+        assert not any(secret.read_bytes().strip() in one for one in held), secret
+    assert not any(b"PRIVATE KEY" in one for one in held)
+    assert not any("mark" in name for name in names(made))
+
+
+def test_a_backup_is_for_its_owner_alone(gw: Operator) -> None:
+    made = backup(gw)
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    assert stat.S_IMODE((made / "casegate.db").stat().st_mode) == 0o600
+
+
+def test_a_backup_says_what_is_not_in_it(gw: Operator) -> None:
+    result = gw.type("backup", "--folder", gw.folder, gw.folder.parent / "backup")
+    assert "1 entry" in result.stdout
+    assert "keys/, issuing/, people/, offline/" in result.stdout
+    assert "high-water mark" in result.stdout
+
+
+def test_a_backup_of_a_gateway_that_writes_is_of_one_moment(gw: Operator) -> None:
+    with gw.opened() as gateway:
+        stopped = threading.Event()
+
+        def write() -> None:
+            while not stopped.is_set():
+                with gateway.ports.begin(Mode.WRITE) as work:
+                    work.log.record(fact("gateway", id_=gateway.ports.new_id()))
+                    work.commit()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            made = [Manifest.read(backup(gw, f"backup-{number}")).size for number in range(2)]
+        finally:
+            stopped.set()
+            writer.join()
+    assert 1 <= made[0] < made[1]
+
+
+def test_nothing_is_overwritten_by_a_backup(gw: Operator) -> None:
+    made = backup(gw)
+    before = digest(made / "backup.json")
+    assert "is not overwritten" in said(gw.type("backup", "--folder", gw.folder, made))
+    assert digest(made / "backup.json") == before
+
+
+def test_a_damaged_log_gives_no_backup(gw: Operator) -> None:
+    with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
+        connection.execute("UPDATE log_head SET root = zeroblob(32)")
+    target = gw.folder.parent / "backup"
+    assert "the log is damaged" in said(gw.type("backup", "--folder", gw.folder, target))
+    assert [path.name for path in gw.folder.parent.iterdir()] == ["gw"]
+
+
+def test_a_backup_that_was_cut_off_is_named(gw: Operator) -> None:
+    (gw.folder.parent / ".backup.part").mkdir()
+    target = gw.folder.parent / "backup"
+    assert ".backup.part exists" in said(gw.type("backup", "--folder", gw.folder, target))
+
+
+def test_for_postgresql_the_command_to_run_is_told_without_its_password(gw: Operator) -> None:
+    gw.set("database", "url", '"postgresql+psycopg://gw:hunter2@db.example/cases"')
+    result = gw.type("backup", "--folder", gw.folder, gw.folder.parent / "my backup")
+    assert result.exit_code == 1
+    assert "pg_dump --format=custom" in result.stderr
+    assert "postgresql://gw@db.example/cases" in result.stderr
+    assert "hunter2" not in result.output
+    assert "my backup.dump'" in result.stderr
+
+
+# --- Restore -------------------------------------------------------------------------------------
+
+
+def test_a_restored_backup_that_is_the_newest_goes_on(gw: Operator) -> None:
+    grow(gw)
+    made = backup(gw)
+    result = restore(gw, made, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "the log will go on" in result.stdout
+    grow(gw)
+    assert gw.size() == 3
+
+
+def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: Operator) -> None:
+    made = backup(gw)
+    grow(gw)
+    result = restore(gw, made, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "FROZEN: the database has 1 entry of the log, but 2 were signed" in result.stdout
+    assert gw.size() == 1
+    admitted = (
+        "organisation",
+        "admit",
+        "member",
+        "--name",
+        "M",
+        "--kind",
+        "hotline",
+        "--country",
+        "FR",
+    )
+    assert "older copy" in said(gw.admin(*admitted))
+    assert mark(gw, "show").exit_code == 1
+    assert gw.size() == 1
+    (aside,) = gw.folder.glob("casegate.db.before-*Z")
+    shutil.move(aside, gw.folder / "casegate.db")
+    assert mark(gw, "show").exit_code == 0
+    grow(gw)
+    assert gw.size() == 3
+
+
+def test_nothing_is_restored_without_a_yes(gw: Operator) -> None:
+    made = backup(gw)
+    grow(gw)
+    before = names(gw.folder)
+    for answer in ("n\n", ""):
+        result = restore(gw, made, input=answer)
+        assert result.exit_code == 1
+        assert "Put it in place?" in result.stdout
+    assert gw.size() == 2
+    assert names(gw.folder) == before
+    assert restore(gw, made, input="y\n").exit_code == 0
+    assert gw.size() == 1
+
+
+def test_a_restored_database_has_the_owner_and_mode_of_the_one_before(gw: Operator) -> None:
+    made = backup(gw)
+    (gw.folder / "casegate.db").chmod(0o660)
+    assert restore(gw, made, "--yes").exit_code == 0
+    assert stat.S_IMODE((gw.folder / "casegate.db").stat().st_mode) == 0o660
+
+
+def test_a_database_in_use_is_not_replaced(gw: Operator) -> None:
+    made = backup(gw)
+    with gw.opened():
+        assert "stop the gateway first" in said_last(restore(gw, made, "--yes"))
+    assert restore(gw, made, "--yes").exit_code == 0
+
+
+def test_a_gateway_that_is_maintained_is_not_restored(gw: Operator) -> None:
+    made = backup(gw)
+    with maintenance.holding(gw.config):
+        assert "another process maintains" in said(restore(gw, made, "--yes"))
+
+
+def test_a_damaged_database_is_replaced_and_kept(gw: Operator) -> None:
+    made = backup(gw)
+    (gw.folder / "casegate.db").write_text("no database " * 100)
+    result = restore(gw, made, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "is damaged; it is kept" in result.stderr
+    (aside,) = gw.folder.glob("casegate.db.before-*Z")
+    assert aside.read_text().startswith("no database")
+    grow(gw)
+
+
+DAMAGES = {
+    "an entry": "UPDATE log_entry SET entry = zeroblob(33)",
+    "a document": "UPDATE log_document SET doc = 'x'",
+    "a tile": "UPDATE log_tile SET data = zeroblob(32)",
+    "the head": "UPDATE log_head SET root = zeroblob(32)",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_backup_whose_log_is_damaged_replaces_nothing(gw: Operator, damage: str) -> None:
+    made = backup(gw)
+    tamper(made, DAMAGES[damage])
+    before, content = names(gw.folder), digest(gw.folder / "casegate.db")
+    assert "the backup is damaged" in said(restore(gw, made, "--yes"))
+    assert names(gw.folder) == before
+    assert digest(gw.folder / "casegate.db") == content
+
+
+@pytest.mark.parametrize("file", ["casegate.db", "casegate.toml", "published/root.pem"])
+def test_a_file_that_changed_since_the_backup_is_noticed(gw: Operator, file: str) -> None:
+    made = backup(gw)
+    with (made / file).open("ab") as opened:
+        opened.write(b"\n")
+    assert "is not as it was" in said(restore(gw, made, "--yes"))
+
+
+def test_the_backup_of_another_log_is_refused(gw: Operator) -> None:
+    made = backup(gw)
+    gw.set("gateway", "log_origin", '"other.example/log"')
+    assert "the backup is of the log" in said(restore(gw, made, "--yes"))
+
+
+def test_a_backup_of_a_newer_version_is_refused(gw: Operator) -> None:
+    made = backup(gw)
+    tamper(made, "UPDATE alembic_version SET version_num = '9999'")
+    assert "newer version" in said(restore(gw, made, "--yes"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"format": "casegate-backup/1"}', "no JSON"],
+)
+def test_what_is_no_backup_is_not_restored(gw: Operator, tmp_path: Path, content: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "backup.json").write_text(content)
+    assert "no backup made by" in said(restore(gw, tmp_path / "folder", "--yes"))
+    assert "no backup made by" in said(restore(gw, tmp_path / "nothing", "--yes"))
+
+
+def described(**changes: object) -> dict[str, object]:
+    values: dict[str, object] = {
+        "format": "casegate-backup/1",
+        "made_at": "2026-01-02T03:04:05+00:00",
+        "origin": "log.example",
+        "size": 1,
+        "root": "0" * 64,
+        "files": {"casegate.db": "0" * 64},
+    }
+    return values | changes
+
+
+@pytest.mark.parametrize(
+    "name", ["../casegate.db", "/etc/passwd", "keys/token/current.pem", "published/../x", "..", ""]
+)
+def test_a_backup_names_no_file_outside_itself(tmp_path: Path, name: str) -> None:
+    values = described(files={"casegate.db": "0" * 64, name: "0" * 64})
+    (tmp_path / "backup.json").write_text(json.dumps(values))
+    with pytest.raises(Exception, match="no backup made by"):
+        Manifest.read(tmp_path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(described())), JSON)
+def test_no_description_of_a_backup_is_believed_in_part(
+    tmp_path_factory: pytest.TempPathFactory, field: str, value: object
+) -> None:
+    folder = tmp_path_factory.mktemp("manifest")
+    (folder / "backup.json").write_text(json.dumps(described(**{field: value})))
+    try:
+        read = Manifest.read(folder)
+    except Exception as error:
+        assert "no backup made by" in str(error)
+    else:
+        assert read.head.size == read.size
+
+
+# --- A new folder --------------------------------------------------------------------------------
+
+
+def test_a_new_folder_gets_settings_and_says_what_is_missing(gw: Operator, tmp_path: Path) -> None:
+    made = backup(gw)
+    new = Operator(tmp_path / "elsewhere" / "gw")
+    result = restore(new, made, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "high-water mark is missing" in result.stdout
+    assert "Put keys/ and issuing/ back" in result.stdout
+    assert stat.S_IMODE(new.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((new.folder / "casegate.toml").stat().st_mode) == 0o600
+    for name in ("keys", "issuing", "people"):
+        shutil.copytree(gw.folder / name, new.folder / name)
+    assert "mark is missing" in mark(new, "show").stdout
+    assert mark(new, "adopt", "--seen", 1).exit_code == 0
+    grow(new)
+    assert new.size() == 2
+
+
+def test_a_new_folder_that_cannot_be_filled_leaves_nothing(gw: Operator, tmp_path: Path) -> None:
+    made = backup(gw)
+    tamper(made, DAMAGES["an entry"])
+    new = Operator(tmp_path / "new")
+    assert "the backup is damaged" in said(restore(new, made, "--yes"))
+    assert not new.folder.exists()
+
+
+# --- The mark ------------------------------------------------------------------------------------
+
+
+def test_the_mark_is_shown_beside_the_database(gw: Operator) -> None:
+    grow(gw)
+    result = mark(gw, "show")
+    assert (result.exit_code, "They fit." in result.stdout) == (0, True)
+    shown = json.loads(mark(gw, "show", "--json").stdout)
+    assert shown["mark"]["size"] == shown["database"]["size"] == 2
+    assert shown["mark"]["note"].startswith(f"{gw.config.log_origin}\n2\n")
+    assert shown["frozen"] is None
+
+
+def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
+    gw: Operator,
+) -> None:
+    grow(gw)
+    for file in gw.folder.glob("mark.db*"):
+        file.unlink()
+    assert "older copy" in said(mark(gw, "adopt", "--seen", 3))
+    assert json.loads(mark(gw, "show", "--json").stdout)["mark"] is None
+    result = mark(gw, "adopt", "--seen", 2)
+    assert result.exit_code == 0, result.output
+    grow(gw)
+
+
+def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
+    grow(gw)
+    assert "nobody may set it back" in said(mark(gw, "adopt", "--seen", 0))
+
+
+def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
+    for file in gw.folder.glob("mark.db*"):
+        file.unlink()
+    with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
+        connection.execute("UPDATE log_document SET doc = 'x'")
+    assert "the log is damaged" in said(mark(gw, "adopt", "--seen", 1))
+
+
+def said_last(result: Result) -> str:
+    assert result.exit_code == 1, result.output
+    return result.stderr.splitlines()[-1]

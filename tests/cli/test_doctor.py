@@ -1,0 +1,306 @@
+"""The doctor finds what is wrong, says what to do, and changes nothing."""
+
+import json
+import os
+import shutil
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from gateway import wiring
+from gateway.cli import checkup
+from gateway.cli.checkup import CHECKS, Finding, Level, look_over
+from gateway.cli.manifest import digest
+from gateway.keys import Purpose, generate_key, write_key
+from tests.operating import Operator, operator
+from tests.postgresql import new_database
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    return operator(tmp_path)
+
+
+def findings(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
+    return list(look_over(gw.config, wiring.now() + later))
+
+
+def of(found: list[Finding], check: str) -> list[Finding]:
+    return [finding for finding in found if finding.check == check]
+
+
+def the(found: list[Finding], check: str, level: Level) -> str:
+    """The sentences of a check at a level, of which there must be one at least."""
+    sentences = [finding.sentence for finding in of(found, check) if finding.level is level]
+    assert sentences, found
+    return "\n".join(sentences)
+
+
+def test_a_new_gateway_has_no_error(gw: Operator) -> None:
+    result = gw.type("doctor", "--folder", gw.folder)
+    assert result.exit_code == 1, result.output
+    lines = result.stdout.splitlines()
+    assert {line.split()[0] for line in lines} == {"ok", "warning"}
+    warned = [line for line in lines if line.startswith("warning")]
+    assert [line.split()[1] for line in warned] == ["permissions:", "issuing"]
+
+
+def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(gw.config.offline)
+    monkeypatch.setattr(checkup, "_listeners_run_as", lambda: {54321})
+    result = gw.type("doctor", "--folder", gw.folder)
+    assert result.exit_code == 0, result.output
+
+
+def test_every_check_says_something(gw: Operator) -> None:
+    assert {finding.check for finding in findings(gw)} == {check.__name__ for check in CHECKS}
+
+
+def test_machines_get_json_and_the_worst(gw: Operator) -> None:
+    (gw.folder / "mark.db").unlink()
+    result = gw.type("doctor", "--folder", gw.folder, "--json")
+    assert result.exit_code == 2
+    said = json.loads(result.stdout)
+    assert said["worst"] == "error"
+    assert {"check", "level", "sentence"} == said["findings"][0].keys()
+
+
+def test_settings_that_cannot_be_read_are_an_error(gw: Operator) -> None:
+    gw.set("limits", "body_bytes", "1")
+    result = gw.type("doctor", "--folder", gw.folder)
+    assert result.exit_code == 2
+    assert "[limits] body_bytes" in result.stdout
+
+
+def test_nothing_is_changed(gw: Operator) -> None:
+    def content() -> dict[str, str]:
+        files = [path for path in gw.folder.rglob("*") if path.is_file()]
+        kept = [path for path in files if not path.name.endswith(("-wal", "-shm"))]
+        return {str(path): digest(path) for path in kept}
+
+    before = content()
+    findings(gw)
+    assert content() == before
+
+
+def test_a_gateway_may_run_meanwhile(gw: Operator) -> None:
+    with gw.opened():
+        assert not [finding for finding in findings(gw) if finding.level is Level.ERROR]
+
+
+def test_a_simulated_date_is_a_warning(gw: Operator) -> None:
+    gw.set("demo", "legal_date", "2023-10-31")
+    assert "simulated" in the(findings(gw), "settings", Level.WARNING)
+
+
+@pytest.mark.parametrize("folder", ["keys", "issuing", "people", "server", "."])
+def test_a_folder_that_others_can_look_into_is_an_error(gw: Operator, folder: str) -> None:
+    path = gw.folder / folder
+    path.chmod(0o750)
+    assert f"chmod 700 {path}" in the(findings(gw), "permissions", Level.ERROR)
+
+
+def _shared_key(gw: Operator) -> None:
+    (gw.config.keys / "token/current.pem").chmod(0o644)
+
+
+def _lost_key(gw: Operator) -> None:
+    (gw.config.keys / "event/current.pem").unlink()
+
+
+def _wrong_kind(gw: Operator) -> None:
+    shutil.copyfile(gw.config.keys / "log/current.pem", gw.config.keys / "attest/current.pem")
+
+
+def _short_secret(gw: Operator) -> None:
+    (gw.config.keys / wiring.FINGERPRINT_FILE).write_text("short\n")
+
+
+@pytest.mark.parametrize("harm", [_shared_key, _lost_key, _wrong_kind, _short_secret])
+def test_a_key_that_is_not_as_it_must_be_is_an_error(
+    gw: Operator, harm: Callable[[Operator], None]
+) -> None:
+    harm(gw)
+    assert str(gw.config.keys) in the(findings(gw), "signing_keys", Level.ERROR)
+
+
+def test_an_issuing_key_that_others_can_read_is_an_error(gw: Operator) -> None:
+    (key,) = gw.config.issuing.glob("*.key")
+    key.chmod(0o640)
+    assert f"chmod 600 {key}" in the(findings(gw), "issuing_key", Level.ERROR)
+
+
+def test_a_folder_of_listeners_needs_no_issuing_key(gw: Operator) -> None:
+    shutil.rmtree(gw.config.issuing)
+    assert "only maintenance needs it" in the(findings(gw), "issuing_key", Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("users", "level", "words"),
+    [
+        (set(), Level.WARNING, "would run as"),
+        ({os.geteuid()}, Level.WARNING, "listeners run as"),
+        ({0}, Level.WARNING, "listeners run as"),
+        ({54321}, Level.OK, "listeners run as another user"),
+    ],
+)
+def test_who_can_read_the_issuing_key_is_told(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, users: set[int], level: Level, words: str
+) -> None:
+    monkeypatch.setattr(checkup, "_listeners_run_as", lambda: users)
+    assert words in the(findings(gw), "issuing_key", level)
+
+
+@pytest.mark.parametrize(
+    ("later", "level", "words"),
+    [
+        (timedelta(0), Level.OK, "are in force"),
+        (timedelta(hours=30), Level.WARNING, "revocation list"),
+        (timedelta(hours=49), Level.ERROR, "its clients are refused"),
+        (26 * DAY, Level.WARNING, "public.pem ends"),
+        (31 * DAY, Level.ERROR, "partners.pem ended"),
+        (1010 * DAY, Level.WARNING, "prepare its successor"),
+    ],
+)
+def test_what_ends_is_told_in_time(
+    gw: Operator, later: timedelta, level: Level, words: str
+) -> None:
+    assert words in the(findings(gw, later), "certificates", level)
+
+
+def test_a_missing_list_of_authorities_is_an_error(gw: Operator) -> None:
+    (gw.config.published / "ca-chain.pem").unlink()
+    assert "every client is refused" in the(findings(gw), "certificates", Level.ERROR)
+
+
+def test_a_missing_database_is_an_error_and_is_not_made(gw: Operator) -> None:
+    (gw.folder / "casegate.db").unlink()
+    assert "is missing" in the(findings(gw), "database", Level.ERROR)
+    assert not (gw.folder / "casegate.db").exists()
+
+
+def test_a_database_that_everybody_can_read_is_an_error(gw: Operator) -> None:
+    (gw.folder / "casegate.db").chmod(0o644)
+    assert "chmod o=" in the(findings(gw), "database", Level.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"), [("nfs4", Level.ERROR), ("tmpfs", Level.WARNING), ("ext4", Level.OK)]
+)
+def test_where_the_database_is_matters(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, kind: str, level: Level
+) -> None:
+    monkeypatch.setattr(checkup, "_file_system", lambda file: kind)
+    assert kind in the(findings(gw), "database", level)
+
+
+def change(gw: Operator, statement: str) -> None:
+    with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
+        connection.execute(statement)
+
+
+def test_tables_of_a_newer_version_are_a_warning(gw: Operator) -> None:
+    change(gw, "UPDATE alembic_version SET version_num = '9999'")
+    assert "newer version" in the(findings(gw), "schema", Level.WARNING)
+
+
+def test_a_database_without_a_gateway_is_an_error(gw: Operator) -> None:
+    (gw.folder / "casegate.db").unlink()
+    sqlite3.connect(gw.folder / "casegate.db").close()
+    found = findings(gw)
+    assert "holds no gateway" in the(found, "schema", Level.ERROR)
+    assert the(found, "database", Level.ERROR)
+    assert the(found, "log", Level.ERROR)
+
+
+def test_a_clock_behind_the_newest_event_is_an_error(gw: Operator) -> None:
+    assert "behind the newest event" in the(findings(gw, -2 * DAY), "clock", Level.ERROR)
+    assert the(findings(gw), "clock", Level.OK)
+
+
+def test_a_log_that_does_not_continue_what_was_signed_is_an_error(gw: Operator) -> None:
+    before = (gw.folder / "casegate.db").read_bytes()
+    admitted = ("organisation", "admit", "abc", "--name", "M", "--kind", "hotline")
+    gw.done(*admitted, "--country", "FR")
+    assert "(2 of 2)" in the(findings(gw), "log", Level.OK)
+    (gw.folder / "casegate.db").write_bytes(before)
+    assert "FROZEN" in the(findings(gw), "log", Level.ERROR)
+
+
+def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:
+    for file in gw.folder.glob("mark.db*"):
+        file.unlink()
+    assert "mark is missing" in the(findings(gw), "log", Level.ERROR)
+    assert not list(gw.folder.glob("mark.db*"))
+
+
+def test_another_key_than_the_one_that_signed_is_an_error(gw: Operator) -> None:
+    (gw.config.keys / "log/current.pem").unlink()
+    write_key(gw.config.keys / "log/current.pem", generate_key(Purpose.LOG))
+    assert "put that one back" in the(findings(gw), "log", Level.ERROR)
+
+
+def test_a_mark_on_the_disk_of_the_database_is_mentioned(gw: Operator) -> None:
+    assert "goes unnoticed" in the(findings(gw), "log", Level.OK)
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize(
+    ("free", "level"),
+    [(10 * 1024**3, Level.OK), (1024**3, Level.WARNING), (1024**2, Level.ERROR)],
+)
+def test_little_room_is_told(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
+) -> None:
+    usage = SimpleNamespace(disk_usage=lambda folder: Usage(free, 0, free))
+    monkeypatch.setattr(checkup, "shutil", usage)
+    assert "free at" in the(findings(gw), "disk", level)
+
+
+def test_a_rule_that_does_not_hold_is_an_error(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = SimpleNamespace(problems=("R1 has no case",), policies=1, cases=0)
+    monkeypatch.setattr(checkup, "check_policies", lambda folder: broken)
+    assert "R1 has no case" in the(findings(gw), "policies", Level.ERROR)
+
+
+def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(folder: object) -> None:
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr(checkup, "policy_folder", lambda: None)
+    monkeypatch.setattr(checkup, "check_policies", denied)
+    found = findings(gw)
+    assert "/somewhere: Permission denied" in the(found, "policies", Level.ERROR)
+    assert the(found, "log", Level.OK)
+
+
+def test_the_mounts_tell_on_which_file_system_a_file_is(tmp_path: Path) -> None:
+    assert checkup._file_system(tmp_path / "file") not in ("", None)
+
+
+def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
+    from gateway.cli.founding import make  # noqa: PLC0415 - this test alone founds one
+    from tests.operating import PASSPHRASE, PERSONS, settings  # noqa: PLC0415
+
+    gw = Operator(tmp_path / "gw")
+    text = settings(database_url=new_database(), mark_url=new_database())
+    make(gw.folder, text, PERSONS, PASSPHRASE)
+    found = findings(gw)
+    assert not [finding for finding in found if finding.level is Level.ERROR]
+    assert "PostgreSQL" in the(found, "database", Level.OK)
+    assert the(found, "clock", Level.OK)
+    assert "(1 of 1)" in the(found, "log", Level.OK)

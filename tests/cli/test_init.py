@@ -1,0 +1,333 @@
+"""`casegate init`: a gateway whole or not at all, in a folder for its owner alone."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway import config as config_file
+from gateway import wiring
+from gateway.actions.ports import Mode
+from gateway.cli import founding, main
+from gateway.cli.init import init
+from gateway.evidence import event
+from gateway.keys import Purpose, load_key
+from gateway.pki.authority import AuthorityError, load_authority
+from tests.operating import ISSUER, PARTNERS, PASSPHRASE, PERSONS, operator, said, settings
+
+ADMINS = ("--admin", "martin=A. Martin", "--admin", "dubois=B. Dubois")
+
+
+@pytest.fixture
+def passphrase_file(tmp_path: Path) -> Path:
+    file = tmp_path / "passphrase"
+    file.write_bytes(PASSPHRASE + b"\n")
+    return file
+
+
+def typed(folder: Path | str, *more: object, admins: tuple[str, ...] = ADMINS, **kw: Any) -> Result:
+    words = ["init", folder, "--name", "example", "--issuer", ISSUER, "--partners-url", PARTNERS]
+    return CliRunner().invoke(main, [str(word) for word in (*words, *admins, *more)], **kw)
+
+
+def below(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Everything in a folder: modes and contents."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mode,
+            b"" if path.is_dir() else path.read_bytes(),
+        )
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    former = os.umask(0)
+    yield
+    os.umask(former)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_all_of_it_is_for_its_owner_alone_but_what_is_published(
+    tmp_path: Path, passphrase_file: Path
+) -> None:
+    folder = tmp_path / "gw"
+    result = typed(folder, "--root-passphrase-file", passphrase_file)
+    assert result.exit_code == 0, result.output
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    public = {path for path in modes if path.is_relative_to(folder / "published")}
+    assert {path.name for path in public} > {"root.pem", "ca-chain.pem", "crl.pem"}
+    for path, mode in modes.items():
+        expected = (0o755, 0o644) if path in public else (0o700, 0o600)
+        assert mode == expected[path.is_file()], path
+    assert [path.name for path in tmp_path.iterdir() if path != passphrase_file] == ["gw"]
+
+
+def test_it_says_what_to_do_next(tmp_path: Path, passphrase_file: Path) -> None:
+    result = typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
+    folder = tmp_path / "gw"
+    assert f"Move {folder}/offline off this machine" in result.stdout
+    assert f"casegate run --folder {folder}" in result.stdout
+    assert f"casegate admin --folder {folder} --as martin --as dubois organisation" in result.stdout
+
+
+def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path: Path) -> None:
+    made = operator(tmp_path)
+    with made.opened() as gateway, gateway.ports.begin(Mode.READ) as work:
+        ((_, first),) = work.log.stream("gateway", 0, 10)
+        logged = work.log.logged(first)
+        registered = {person.id: person.public_key for person in work.organisations.persons()}
+    assert logged is not None
+    assert event.read(logged.event.document)["typ"] == "gateway.founded"
+    by = [d.value for d in logged.event.disclosures if d.kind == "by"]
+    assert by == [[person for person, _ in PERSONS]]
+    for person, public_key in registered.items():
+        held = load_key(made.config.people / f"{person}.pem", Purpose.PERSON)
+        assert held.kid in public_key
+    assert registered.keys() == {person for person, _ in PERSONS}
+
+
+# --- the settings
+
+
+def test_the_file_explains_every_setting_and_is_the_configuration(
+    tmp_path: Path, passphrase_file: Path
+) -> None:
+    typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
+    file = tmp_path / "gw" / wiring.CONFIG_FILE
+    comments = [line for line in file.read_text().split("\n") if line.startswith("# ")]
+    for setting in config_file.settings():
+        for line in setting.about.split("\n"):
+            assert f"# {line}" in comments
+    config = config_file.load(file)
+    assert (config.name, config.issuer, config.partners_url) == ("example", ISSUER, PARTNERS)
+    assert config.database_file == tmp_path / "gw" / "casegate.db"
+    assert config.legal_date is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        (("--issuer", "http://gateway.example.org"), "[gateway] issuer"),
+        (("--name", "Example"), "[gateway] name"),
+        (("--public-bind", "everywhere"), "[public] bind"),
+        (("--database", "mysql://user:hunter2@db.example/x"), "[database] url"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_a_passphrase_is_asked_for(
+    tmp_path: Path, changes: tuple[str, str], setting: str
+) -> None:
+    result = typed(tmp_path / "gw", *changes)
+    assert said(result).startswith(setting)
+    assert "hunter2" not in result.output
+    assert not (tmp_path / "gw").exists()
+
+
+# --- nothing is overwritten
+
+
+def test_a_second_one_in_the_same_place_says_what_to_do(tmp_path: Path) -> None:
+    made = operator(tmp_path)
+    before = below(tmp_path)
+    sentence = said(typed(made.folder))
+    assert f"start it with `casegate run --folder {made.folder}`" in sentence
+    assert below(tmp_path) == before
+
+
+def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "gw").mkdir()
+    (tmp_path / "gw" / ".hidden").write_text("mine")
+    before = below(tmp_path)
+    assert "is not empty, and nothing is overwritten" in said(typed(tmp_path / "gw"))
+    assert below(tmp_path) == before
+
+
+def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "gw").write_text("mine")
+    assert "is not empty" in said(typed(tmp_path / "gw"))
+    assert (tmp_path / "gw").read_text() == "mine"
+
+
+def test_an_empty_folder_is_used_where_it_is(
+    tmp_path: Path, passphrase_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gw"
+    folder.mkdir(mode=0o755)
+    place = folder.stat().st_ino
+    monkeypatch.chdir(folder)
+    assert typed(".", "--root-passphrase-file", passphrase_file).exit_code == 0
+    assert (folder.stat().st_ino, stat.S_IMODE(folder.stat().st_mode)) == (place, 0o700)
+    assert Path("casegate.toml").exists()
+
+
+def test_a_folder_below_nothing_is_not_made(tmp_path: Path, passphrase_file: Path) -> None:
+    result = typed(tmp_path / "typo" / "gw", "--root-passphrase-file", passphrase_file)
+    assert said(result) == f"{tmp_path}/typo/gw: No such file or directory"
+    assert not (tmp_path / "typo").exists()
+
+
+# --- nothing is left behind
+
+STEPS = [
+    (founding.keys, "write_private"),
+    (founding.keys, "write_key"),
+    (founding.keys, "write_secret"),
+    (founding, "make_root"),
+    (founding, "make_issuing"),
+    (founding, "publish_chain"),
+    (founding, "replace_file"),
+    (founding.migrations, "upgrade"),
+    (founding.wiring, "connect"),
+    (founding.maintenance.Maintenance, "step"),
+    (founding.administration, "found"),
+    (Path, "rename"),
+    (Path, "rmdir"),
+]
+
+
+def failing(after: Callable[..., Any], error: BaseException) -> Callable[..., Any]:
+    """Do a step in full, and fail before anybody hears of it, the first time."""
+    failed = False
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        nonlocal failed
+        done = after(*args, **kwargs)
+        if not failed:
+            failed = True
+            raise error
+        return done
+
+    return step
+
+
+@pytest.mark.parametrize("existed", [True, False])
+@pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
+def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, existed: bool
+) -> None:
+    folder = tmp_path / "gw"
+    if existed:
+        folder.mkdir(mode=0o750)
+    text = settings(
+        database_url=f"sqlite:///{tmp_path}/casegate.db", mark_url=f"sqlite:///{tmp_path}/mark.db"
+    )
+    before = below(tmp_path)
+    error = KeyboardInterrupt() if existed else OSError("no space left")
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, failing(getattr(owner, name), error))
+        with pytest.raises(type(error)):
+            founding.make(folder, text, PERSONS, PASSPHRASE)
+    assert below(tmp_path) == before
+    if name in ("write_private", "found"):
+        founding.make(folder, text, PERSONS, PASSPHRASE)
+        assert (folder / wiring.CONFIG_FILE).exists()
+
+
+def test_a_database_of_another_gateway_is_refused_and_left_alone(
+    tmp_path: Path, passphrase_file: Path
+) -> None:
+    other = operator(tmp_path)
+    size, database = other.size(), other.config.database_file
+    given = ("--database", f"sqlite:///{database}", "--root-passphrase-file", passphrase_file)
+    assert said(typed(tmp_path / "second", *given)) == "the gateway was founded before"
+    moved = ("--issuer", "https://elsewhere.example.org")
+    assert "this is the database of the log" in said(typed(tmp_path / "second", *given, *moved))
+    assert not (tmp_path / "second").exists()
+    assert other.size() == size
+
+
+def test_a_mark_of_another_log_s_beginning_is_refused(
+    tmp_path: Path, passphrase_file: Path
+) -> None:
+    other = operator(tmp_path)
+    given = ("--mark", f"sqlite:///{other.config.mark_file}")
+    result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
+    assert "nobody may set it back" in said(result)
+    assert other.size() == 1
+
+
+# --- persons
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("martin=A. Martin",), "at least two administrators"),
+        (("martin=A. Martin", "martin=B. Martin"), "one id is given twice"),
+        (("martin=A", "dubois=B", "martin=C"), "one id is given twice"),
+        (("martin=A. Martin", "dubois"), "not of the form id=name"),
+        (("martin=A. Martin", "dubois= "), "not of the form id=name"),
+        (("martin=A. Martin", "B Dubois=B"), "not of the form id=name"),
+        (("martin=A. Martin", "../x=B"), "not of the form id=name"),
+        (("martin=A. Martin", "dubois=B\x1b[2J"), "not of the form id=name"),
+    ],
+)
+def test_a_gateway_has_two_administrators_with_an_id_each(
+    tmp_path: Path, given: tuple[str, ...], sentence: str
+) -> None:
+    admins = tuple(word for one in given for word in ("--admin", one))
+    result = typed(tmp_path / "gw", admins=admins)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert "\x1b" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the root's passphrase
+
+
+def test_the_root_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
+    offline = operator(tmp_path).config.offline
+    pems = ((offline / "root.pem").read_bytes(), (offline / "root.key").read_bytes())
+    assert (
+        load_authority(*pems, PASSPHRASE).certificate.issuer.rfc4514_string() == "CN=example root"
+    )
+    for wrong in (None, PASSPHRASE + b"\n"):
+        with pytest.raises(AuthorityError):
+            load_authority(*pems, wrong)
+
+
+def test_no_secret_is_an_argument() -> None:
+    """Everybody on a machine can read the arguments of its processes."""
+    for parameter in init.params:
+        if "passphrase" in str(parameter.name):
+            assert parameter.name == "root_passphrase_file"
+    assert not any("password" in str(parameter.name) for parameter in init.params)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"elevenchars\n", "at least 12 characters"),
+        (b"", "at least 12 characters"),
+        (b"two lines of\nwords\n", "is not one line of text"),
+        (b"\xff" * 20, "is not one line of text"),
+    ],
+)
+def test_a_passphrase_that_is_short_or_more_than_a_line_is_refused(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    file = tmp_path / "passphrase"
+    file.write_bytes(content)
+    assert sentence in said(typed(tmp_path / "gw", "--root-passphrase-file", file))
+    assert not (tmp_path / "gw").exists()
+
+
+def test_a_passphrase_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
+    words = PASSPHRASE.decode()
+    result = typed(tmp_path / "gw", input=f"{words}\n{words}\n")
+    assert result.exit_code == 0, result.output
+    assert words not in result.output
+    pem, key = (tmp_path / "gw/offline" / name for name in ("root.pem", "root.key"))
+    load_authority(pem.read_bytes(), key.read_bytes(), PASSPHRASE)
+
+
+def test_a_short_passphrase_is_refused_when_asked_for_too(tmp_path: Path) -> None:
+    result = typed(tmp_path / "gw", input="short\nshort\n")
+    assert "at least 12 characters" in result.stderr
+    assert not (tmp_path / "gw").exists()

@@ -1,0 +1,144 @@
+"""`casegate run`: what it does before the listeners open, and what it says when it cannot."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gateway import maintenance
+from gateway.pki.publication import CRL_FILE
+from tests.operating import Operator, operator, said
+
+TOP = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    return operator(tmp_path)
+
+
+def command(gw: Operator, *words: str) -> list[str]:
+    return [sys.executable, "-m", "gateway.cli", "run", "--folder", str(gw.folder), *words]
+
+
+def ran(gw: Operator, *words: str) -> subprocess.CompletedProcess[str]:
+    """`casegate run` in a process of its own: it takes over signals and logging."""
+    return subprocess.run(
+        command(gw, *words),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        timeout=60,
+    )
+
+
+def test_once_belongs_to_maintain(gw: Operator) -> None:
+    for words in (("--once",), ("--only", "public", "--once")):
+        result = gw.type("run", "--folder", gw.folder, *words)
+        assert result.exit_code == 2
+        assert "--once goes with --only maintain" in result.stderr
+
+
+def test_a_single_round_of_maintenance_makes_what_a_start_needs(gw: Operator) -> None:
+    for file in (*gw.config.server.glob("*.pem"), gw.config.published / CRL_FILE):
+        file.unlink()
+    done = ran(gw, "--only", "maintain", "--once")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (gw.config.server / "partners.pem").exists()
+    assert (gw.config.published / CRL_FILE).exists()
+
+
+def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw: Operator) -> None:
+    (gw.config.published / "ca-chain.pem").unlink()
+    program = (
+        "import logging, sys\nfrom gateway.cli import main\n"
+        "main(['run', '--folder', sys.argv[1], '--only', 'maintain', '--once'],"
+        " standalone_mode=False)\n"
+        "logging.getLogger('gateway.cedar').error('a decision was not reached')\n"
+        "logging.getLogger('gateway.cedar').info('not shown')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(gw.folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+    )
+    alarm, decision = done.stderr.splitlines()
+    assert " casegate.maintain: " in alarm
+    assert alarm.endswith("cannot be read: every client is refused")
+    assert decision.endswith("gateway.cedar: a decision was not reached")
+
+
+def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
+    made = gw.config.published / CRL_FILE
+    made.unlink()
+    environ = {**os.environ, "PYTHONPATH": str(TOP)}
+    with subprocess.Popen(command(gw, "--only", "maintain"), env=environ) as process:
+        ends = time.monotonic() + 30
+        while not made.exists():
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        with pytest.raises(maintenance.Occupied), maintenance.holding(gw.config):
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    with maintenance.holding(gw.config):
+        pass
+
+
+# --- What keeps it from starting
+
+
+def test_a_second_gateway_on_one_folder_does_not_start(gw: Operator) -> None:
+    with maintenance.holding(gw.config):
+        done = ran(gw)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "Error: another process maintains this gateway",
+        "the gateway cannot start: see above",
+    ]
+
+
+def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw: Operator) -> None:
+    database = gw.config.database_file
+    assert database is not None
+    database.unlink()
+    done = ran(gw)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first.startswith("Error: the database holds no gateway: is [database] url right")
+    assert second == "the gateway cannot start: see above"
+    assert not database.exists()
+
+
+@pytest.mark.parametrize("part", ["public", "maintain"])
+def test_each_process_says_in_a_sentence_which_key_is_missing(gw: Operator, part: str) -> None:
+    (gw.config.keys / "token" / "current.pem").unlink()
+    done = ran(gw, "--only", part)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Error: {gw.config.keys}/token/current.pem does not exist")
+
+
+def test_a_missing_issuing_key_is_said(gw: Operator) -> None:
+    (key,) = gw.config.issuing.glob("*.key")
+    key.unlink()
+    done = ran(gw, "--only", "maintain", "--once")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {key} does not exist")
+
+
+def test_a_wrong_setting_is_said(gw: Operator) -> None:
+    gw.set("listeners", "workers", "0")
+    result = gw.type("run", "--folder", gw.folder)
+    assert said(result) == "[listeners] workers must be a whole number from 1 to 64"
+
+
+def test_a_folder_without_a_gateway_is_said(tmp_path: Path) -> None:
+    assert "`casegate init` makes one" in said(Operator(tmp_path).type("run", "--folder", tmp_path))

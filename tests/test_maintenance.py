@@ -1,0 +1,440 @@
+"""Maintenance: lists each hour and at once, renewals, requests, one at a time, whatever happens."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from sqlalchemy import create_engine, text
+
+from gateway import maintenance, wiring
+from gateway.actions.ports import Head, Mode, SigningRequest
+from gateway.domain.organisation import Certificate, Organisation, Status, System
+from gateway.domain.refusals import Busy
+from gateway.maintenance import Maintenance, Occupied
+from gateway.pki.authority import AuthorityError
+from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.store import migrations
+from gateway.store.database import Unfit
+from gateway.wiring import IssuingAuthority
+from tests.operating import Operator, operator, request
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NOW = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the folder is of today
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    return operator(tmp_path)
+
+
+class Clock:
+    """Moves when told."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@contextmanager
+def maintained(gw: Operator) -> Iterator[tuple[Maintenance, Clock]]:
+    """The upkeep of a gateway on a clock that stands."""
+    clock = Clock()
+    with gw.opened(clock) as gateway:
+        yield Maintenance(gateway, IssuingAuthority(gateway.config)), clock
+
+
+def member(gateway: wiring.Gateway, *certificates: Certificate) -> None:
+    """A member with a system and these certificates."""
+    with gateway.ports.begin(Mode.REGISTRY) as work:
+        none: frozenset[str] = frozenset()
+        work.organisations.add(
+            Organisation("ofmin", "OFMIN", "police_office", True, none, "FR", Status.ACTIVE)
+        )
+        work.organisations.add_system(System("ofmin", "desk", none))
+        for one in certificates:
+            work.organisations.add_certificate(one)
+        work.commit()
+
+
+def revoke(gateway: wiring.Gateway, certificate: Certificate, at: datetime = NOW) -> None:
+    with gateway.ports.begin(Mode.REGISTRY) as work:
+        work.organisations.save_certificate(replace(certificate, revoked_at=at))
+        work.commit()
+
+
+def certificate(serial: int, ends: datetime = NOW + 30 * DAY) -> Certificate:
+    return Certificate(f"thumbprint-{serial}", serial, "ofmin", "desk", ends)
+
+
+def revocations(gw: Operator) -> x509.CertificateRevocationList:
+    return x509.load_pem_x509_crl((gw.config.published / CRL_FILE).read_bytes())
+
+
+def published_at(gw: Operator) -> datetime:
+    ends = revocations(gw).next_update_utc
+    assert ends is not None
+    return ends - timedelta(hours=48)
+
+
+# --- Revocation lists
+
+
+def test_a_list_is_published_at_the_start_and_then_each_hour(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        for minutes, expected in [
+            (0, 0),
+            (1, 0),
+            (59, 0),
+            (60, 60),
+            (61, 60),
+            (119, 60),
+            (120, 120),
+        ]:
+            clock.at = NOW + timedelta(minutes=minutes)
+            upkeep.step()
+            assert published_at(gw) == NOW + timedelta(minutes=expected)
+
+
+def test_a_revocation_is_published_at_once(gw: Operator) -> None:
+    lost, kept = certificate(7), certificate(8)
+    with maintained(gw) as (upkeep, clock):
+        member(upkeep.gateway, lost, kept)
+        upkeep.step()
+        revoke(upkeep.gateway, lost)
+        clock.at += timedelta(seconds=1)
+        upkeep.step()
+    listed = revocations(gw)
+    entry = listed.get_revoked_certificate_by_serial_number(7)
+    assert entry is not None
+    assert entry.revocation_date_utc == NOW
+    assert listed.get_revoked_certificate_by_serial_number(8) is None
+
+
+def test_a_certificate_stays_listed_until_it_would_have_ended(gw: Operator) -> None:
+    lost = certificate(7, ends=NOW + DAY)
+    with maintained(gw) as (upkeep, clock):
+        member(upkeep.gateway, lost)
+        revoke(upkeep.gateway, lost)
+        for offset, listed in [(DAY - HOUR, 1), (DAY + HOUR, 0)]:
+            clock.at = NOW + offset
+            upkeep.step()
+            assert len(list(revocations(gw))) == listed
+
+
+def test_a_list_is_whole_at_every_moment_and_read_by_everybody(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, _):
+        before = (gw.config.published / CRL_FILE).stat()
+        upkeep.step()
+        after = (gw.config.published / CRL_FILE).stat()
+    assert before.st_ino != after.st_ino
+    assert after.st_mode & 0o777 == 0o644
+    assert not list(gw.config.published.glob(".*"))
+
+
+# --- Renewals
+
+
+def served(gw: Operator) -> dict[str, datetime]:
+    """When the listeners' certificates end."""
+    return {
+        file.name: x509.load_pem_x509_certificates(file.read_bytes())[0].not_valid_after_utc
+        for file in gw.config.server.glob("*.pem")
+    }
+
+
+@pytest.mark.parametrize("pause", [31 * DAY, 365 * DAY])
+def test_after_a_long_pause_one_step_makes_everything_fresh(gw: Operator, pause: timedelta) -> None:
+    with maintained(gw) as (upkeep, clock):
+        clock.at = NOW + pause
+        assert any("has ended: its clients are refused" in alarm for alarm in upkeep.alarms())
+        upkeep.step()
+        assert upkeep.alarms() == []
+    assert published_at(gw) == NOW + pause
+    assert served(gw) == {
+        "public.pem": NOW + pause + 30 * DAY,
+        "partners.pem": NOW + pause + 30 * DAY,
+    }
+
+
+def test_certificates_are_renewed_ten_days_before_their_end_and_not_each_hour(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        first = served(gw)
+        clock.at = NOW + 19 * DAY
+        upkeep.step()
+        assert served(gw) == first
+        clock.at = NOW + 20 * DAY
+        upkeep.step()
+        assert set(served(gw).values()) == {NOW + 50 * DAY}
+
+
+def test_a_listener_with_another_name_gets_its_certificate_at_the_next_start(gw: Operator) -> None:
+    gw.set("partners", "url", '"https://other.example.org"')
+    with maintained(gw) as (upkeep, _):
+        upkeep.step()
+    pem = (gw.config.server / "partners.pem").read_bytes()
+    leaf = x509.load_pem_x509_certificates(pem)[0]
+    named = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert named.get_values_for_type(x509.DNSName) == ["other.example.org"]
+
+
+def test_an_authority_near_its_end_raises_the_alarm_and_works_on(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        clock.at = NOW + 1010 * DAY
+        upkeep.step()
+        (alarm,) = upkeep.alarms()
+    assert "prepare its successor" in alarm
+
+
+def test_an_authority_that_has_ended_says_so(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        clock.at = NOW + 1096 * DAY
+        with pytest.raises(AuthorityError, match="has ended; make a new one"):
+            upkeep.step()
+
+
+# --- Certificate requests
+
+
+def asked(gateway: wiring.Gateway, csr: str | None = None) -> SigningRequest:
+    """An approved request that waits."""
+    approved = SigningRequest(wiring.new_id(), "ofmin", "desk", csr or request().decode(), "martin")
+    with gateway.ports.begin(Mode.REGISTRY) as work:
+        work.signing.add(approved)
+        work.commit()
+    return approved
+
+
+def test_requests_are_served_once_and_a_bad_one_holds_up_no_other(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, _):
+        member(upkeep.gateway)
+        bad, good = asked(upkeep.gateway, "no request"), asked(upkeep.gateway)
+        found = {one.id: one for one in upkeep.step()}
+        assert found[bad.id].refusal == "the certificate request cannot be read"
+        assert (found[good.id].certificate or "").count("BEGIN CERTIFICATE") == 2
+        assert upkeep.step() == []
+    assert gw.size() == 3
+
+
+def test_requests_are_served_while_it_runs(gw: Operator) -> None:
+    with gw.opened() as gateway:
+        member(gateway)
+        waiting = asked(gateway)
+        steps = iter([False, True])
+        maintenance.run(gw.config, lambda: next(steps), pytest.fail)
+        with gateway.ports.begin(Mode.READ) as work:
+            found = work.signing.get(waiting.id)
+    assert found is not None
+    assert found.certificate
+
+
+# --- The log
+
+
+def test_a_log_that_is_behind_its_mark_stops_what_is_recorded_but_no_list(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        member(upkeep.gateway)
+        waiting = asked(upkeep.gateway)
+        marked = upkeep.gateway.mark.read()
+        ahead = replace(marked, head=Head(99, b"\1" * 32))  # type: ignore[type-var]
+        assert upkeep.gateway.mark.advance(marked, ahead)
+        clock.at += HOUR
+        assert upkeep.step() == []
+        assert any(alarm.startswith("FROZEN: ") for alarm in upkeep.alarms())
+        with upkeep.gateway.ports.begin(Mode.READ) as work:
+            assert work.signing.get(waiting.id) == waiting
+    assert published_at(gw) == NOW + HOUR
+
+
+# --- One at a time
+
+
+def test_two_maintainers_refuse_each_other(gw: Operator) -> None:
+    with maintenance.holding(gw.config):
+        with pytest.raises(Occupied, match="another process maintains"):
+            maintenance.run(gw.config, lambda: True, pytest.fail)
+        with pytest.raises(Occupied), maintenance.holding(gw.config):
+            pass
+    maintenance.run(gw.config, lambda: True, pytest.fail)
+
+
+def test_a_maintainer_that_was_killed_holds_up_nobody(gw: Operator) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from gateway import maintenance, wiring\n"
+        "with maintenance.holding(wiring.load_config(Path(sys.argv[1]))):\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(gw.folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(Occupied), maintenance.holding(gw.config):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with maintenance.holding(gw.config):
+        pass
+
+
+def test_the_lock_is_nobody_else_s_to_take(gw: Operator) -> None:
+    with maintenance.holding(gw.config):
+        assert (gw.folder / maintenance.LOCK_FILE).stat().st_mode & 0o777 == 0o600
+
+
+# --- Alarms
+
+
+def run_steps(gw: Operator, *between: Callable[[], Any]) -> list[str]:
+    """Maintain one step more than there are events between; what the operator was told."""
+    told: list[str] = []
+    events = iter(between)
+
+    def pause() -> bool:
+        try:
+            next(events)()
+        except StopIteration:
+            return True
+        return False
+
+    maintenance.run(gw.config, pause, told.append)
+    return told
+
+
+def test_an_alarm_is_told_once_and_again_when_it_comes_back(gw: Operator) -> None:
+    chain = gw.config.published / CHAIN_FILE
+    kept = chain.read_bytes()
+    told = run_steps(
+        gw,
+        chain.unlink,
+        lambda: None,
+        lambda: chain.write_bytes(kept),
+        chain.unlink,
+    )
+    assert told == [f"{chain} cannot be read: every client is refused"] * 2
+
+
+def test_a_failing_step_is_told_without_its_words_and_tried_again(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    real = Maintenance.step
+
+    def step(self: Maintenance) -> Any:
+        steps.append("step")
+        if len(steps) in (1, 2):
+            raise ZeroDivisionError("a secret")
+        return real(self)
+
+    monkeypatch.setattr(Maintenance, "step", step)
+    (told,) = run_steps(gw, *[lambda: None] * 3)
+    assert told.startswith("maintenance failed and tries again: ZeroDivisionError in test_")
+    assert "secret" not in told
+    assert len(steps) == 4
+
+
+def test_a_single_step_fails_with_what_failed(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(_: Maintenance) -> Any:
+        raise Busy("the database is locked: retry after a moment")
+
+    monkeypatch.setattr(Maintenance, "step", step)
+    with pytest.raises(Busy):
+        maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
+    with maintenance.holding(gw.config):
+        pass
+
+
+def test_a_single_step_tells_its_alarms_and_does_not_wait(gw: Operator) -> None:
+    (gw.config.published / CHAIN_FILE).unlink()
+    told: list[str] = []
+    maintenance.run(gw.config, pytest.fail, told.append, once=True)
+    assert len(told) == 1
+
+
+# --- The schema
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The product as it will be with one migration more."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrations.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "later.py").write_text(
+        f'revision, down_revision = "later", "{migrations.newest()}"\n'
+        "def upgrade():\n"
+        "    from alembic import op\n"
+        "    op.execute('CREATE TABLE later (id INTEGER)')\n"
+    )
+    monkeypatch.setattr(migrations, "FOLDER", folder)
+    migrations.newest.cache_clear()
+    yield
+    migrations.newest.cache_clear()
+
+
+def tables(gw: Operator) -> set[str]:
+    engine = create_engine(gw.config.database_url)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
+        names = {row.name for row in found}
+    engine.dispose()
+    return names
+
+
+@pytest.mark.usefixtures("next_version")
+def test_an_older_database_is_upgraded_before_anything_else_and_told(gw: Operator) -> None:
+    assert "later" not in tables(gw)
+    told: list[str] = []
+    maintenance.run(gw.config, pytest.fail, told.append, once=True)
+    assert "later" in tables(gw)
+    assert told == ["the database was brought to the tables of this version"]
+    assert not maintenance.upgrade_schema(gw.config)
+    assert gw.size() == 1
+
+
+@pytest.mark.usefixtures("next_version")
+def test_no_schema_is_upgraded_beside_another_maintainer(gw: Operator) -> None:
+    with maintenance.holding(gw.config), pytest.raises(Occupied):
+        maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
+    assert "later" not in tables(gw)
+
+
+def test_a_database_of_a_newer_version_is_left_as_it_is(gw: Operator) -> None:
+    engine = create_engine(gw.config.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
+    engine.dispose()
+    maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
+    assert migrations.current(gw.config.database_url) == "later"
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_no_second_log_is_begun_where_the_database_is_gone(gw: Operator, emptied: bool) -> None:
+    database = gw.config.database_file
+    assert database is not None
+    database.unlink()
+    if emptied:
+        database.touch()
+    with pytest.raises(Unfit, match=r"holds no gateway: is \[database\] url right"):
+        maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
+    assert database.exists() == emptied
+    assert tables(gw) == set() if emptied else True
+
+
+def test_a_file_that_is_no_database_is_said(gw: Operator) -> None:
+    database = gw.config.database_file
+    assert database is not None
+    database.write_bytes(os.urandom(4096))
+    with pytest.raises(Unfit, match="file is not a database"):
+        maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
