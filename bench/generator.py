@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -141,13 +141,13 @@ class Line:
 
 def generate(plan: Plan) -> Run:
     """Open the connections, warm up, measure, and let the last answers come in."""
-    lines = _connect(plan)
     host = f"{plan.host}:{plan.port}"
-    flow: Flow = (
-        Handoffs.of(plan.number, host, _tokens(lines, host))
-        if plan.whole_handoffs
-        else Posts.of(plan.number, host)
-    )
+    flow: Flow
+    if plan.whole_handoffs:
+        flow = Handoffs.of(plan.number, host, _tokens(plan, host))
+    else:
+        flow = Posts.of(plan.number, host)
+    lines = _connect(plan, CONNECTIONS)
     for line in lines:
         line.socket.setblocking(False)
     gc.disable()
@@ -159,10 +159,10 @@ def generate(plan: Plan) -> Run:
             line.socket.close()
 
 
-def _connect(plan: Plan) -> list[Line]:
-    contexts = {role: _context(plan.folder, role) for role in dict.fromkeys(CONNECTIONS)}
+def _connect(plan: Plan, roles: Sequence[str]) -> list[Line]:
+    contexts = {role: _context(plan.folder, role) for role in dict.fromkeys(roles)}
     lines = []
-    for role in CONNECTIONS:
+    for role in roles:
         plain = socket.create_connection((plan.host, plan.port), timeout=10)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines.append(Line(contexts[role].wrap_socket(plain, server_hostname=plan.host), role))
@@ -176,10 +176,17 @@ def _context(folder: Path, role: str) -> ssl.SSLContext:
     return context
 
 
-def _tokens(lines: Iterable[Line], host: str) -> dict[str, str]:
-    """A token for each organisation, asked for on its first connection."""
-    first = {line.role: line for line in reversed(list(lines))}
-    return {role: _token(line, host) for role, line in first.items()}
+def _tokens(plan: Plan, host: str) -> dict[str, str]:
+    """A token for each organisation, on a connection that is closed again.
+
+    One after the other: a connection that has shaken hands and sends nothing holds a thread.
+    """
+    tokens = {}
+    for role in dict.fromkeys(CONNECTIONS):
+        (line,) = _connect(plan, [role])
+        with line.socket:
+            tokens[role] = _token(line, host)
+    return tokens
 
 
 def _token(line: Line, host: str) -> str:

@@ -199,13 +199,19 @@ def elements(verified: Verified, originator: Organisation) -> dict[str, Element]
     }
 
 
-def find(turn: Turn, case: UUID) -> tuple[Case, CaseVersion]:
-    """The caller's own case and its current version; a denial when there is none."""
+def find(turn: Turn, case: UUID, known: CaseVersion | None = None) -> tuple[Case, CaseVersion]:
+    """The caller's own case and its current version; a denial when there is none.
+
+    ``known`` is a version that was read before: it need not be read again while its digest,
+    which names all that stands in it, is that of the case.
+    """
     found = turn.work.cases.get(turn.caller.organisation, case)
-    version = turn.work.cases.version(found.digest) if found else None
-    if found is None or version is None:
+    if found is None:
         missing()
-    return found, version
+    if known is not None and known.digest == found.digest:
+        return found, known
+    version = turn.work.cases.version(found.digest)
+    return missing() if version is None else (found, version)
 
 
 def _attest(ports: Ports, caller: Caller, content: Mapping[str, Any]) -> sd_jwt.SdJwt:

@@ -205,10 +205,9 @@ def _authorize_offer(
 def _offer(
     case: UUID, wanted: Offer, draft: _Draft, signed: sd_jwt.SdJwt, turn: Turn
 ) -> Mapping[str, Any]:
-    found, version = find(turn, case)
+    found, version = find(turn, case, draft.version)
     inputs = _inputs(turn, found, wanted)
-    # The digest names the document: while it is the same, so is all that stands in it.
-    unchanged = version.digest == draft.version.digest
+    unchanged = version is draft.version
     verified = draft.verified if unchanged else sd_jwt.read_unverified(version.document)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if inputs != draft.inputs:

@@ -77,6 +77,8 @@ def _supervise(config: Config) -> int:
         ProcessSpec("maintain", [*command, "maintain"]),
     ]
     click.echo(f"public    {config.issuer}\npartners  {config.partners_url}")
+    if config.legal_date is not None:
+        click.echo(f"for demonstrations only: rights are judged on {config.legal_date}")
     return Supervisor(specs, environ).run()
 
 

@@ -26,8 +26,8 @@ class Sighting:
 class Sightings:
     """Remembers the newest checkpoint: in this process, and in a file when one is given.
 
-    Processes may share the file: each reads it anew. Two that write it at the same moment may
-    leave the older of two checkpoints there, which only remembers less.
+    Clients and processes may share the file: each reads it anew. Two that write it at the same
+    moment may leave the older of two checkpoints there, which only remembers less.
     """
 
     def __init__(self, key: VerificationKey, file: Path | None = None) -> None:
@@ -107,7 +107,8 @@ class Sightings:
 
 def _write(file: Path, text: str) -> None:
     """Replace a file as a whole, so that a crash leaves the old one or the new one."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    # A name for each thread: two clients in one process may share the file as well.
+    part = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as opened:

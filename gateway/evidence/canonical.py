@@ -12,6 +12,9 @@ MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8785 3.2.2.3, I-JSON)."""
 
 
+_LONGEST_INTEGER = len(str(-MAX_INTEGER))
+
+
 def encode(value: Any) -> bytes:
     """Write the RFC 8785 bytes of a value of our subset.
 
@@ -58,6 +61,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
+    if len(digits) > _LONGEST_INTEGER:  # before Python reads thousands of digits
+        raise ValueError("an integer is beyond +-(2^53-1)")
     value = int(digits)
     _check_integer(value)
     return value

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.domain.facts import Result
-from gateway.domain.handoff import Move
+from gateway.domain.handoff import OPEN, Move
 from gateway.evidence import bundle, course, sd_jwt, statement
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
@@ -235,7 +235,11 @@ class Exchange:
         if offered["typ"] != _OFFERED:
             raise Failed(Code.MISMATCH, f"{offered['typ']} is logged before the offer")
         self.course = course.follow([self._moves(fields) for fields in moves])
-        return f"the handoff stands {self._states()}"
+        return f"the handoff stood {self._states()} at entry {self._last()}"
+
+    def _last(self) -> int:
+        """The place in the log of the last event that is shown of the handoff's course."""
+        return self._moving()[-1].index
 
     def _moves(self, fields: Mapping[str, Any]) -> Collection[Move]:
         answer = self.answers.get(fields.get("stmt_sha256", ""))
@@ -263,15 +267,21 @@ class Exchange:
         return (
             f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
-            f"the handoff stands {self._states()}; all of it is in the log {log}."
-            f"{missing}{caveat([self.case, self.offered, *self.signed_answers])}"
-            f"{self._simulated()}"
+            f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
+            f"the log {log}.{missing}{self._later()}"
+            f"{caveat([self.case, self.offered, *self.signed_answers])}{self._simulated()}"
         )
 
     def _missing(self) -> str:
         gaps = count(self.course.gaps, "move") + " that must lie between the events"
         missing = [*self.absent, *([gaps] if self.course.gaps else [])]
         return f" Missing here: {'; '.join(missing)}." if missing else ""
+
+    def _later(self) -> str:
+        """A party may keep back the end of the story, and nothing in the file would miss it."""
+        if self.course.states.isdisjoint(OPEN):
+            return ""
+        return " What came later, a withdrawal too, this file need not show: ask the other party."
 
     def _simulated(self) -> str:
         events = [one.event for one in self.confirmed]

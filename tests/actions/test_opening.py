@@ -2,7 +2,7 @@
 than was offered, accepted and is permitted today."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +106,23 @@ def test_content_closes_on_the_day_of_its_erasure(gateway):
     gateway.clock.advance(timedelta(days=364))
     consulted(gateway, handoff)
     gateway.clock.advance(timedelta(days=1))
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_the_day_of_erasure_begins_at_midnight_in_the_civil_time_zone(gateway):
+    case = submitted(gateway, marking={"erase_on": "2026-07-01"})
+    handoff = accepted(gateway, offered(gateway, case))
+    eve = datetime(2026, 6, 30, 21, 59, tzinfo=UTC)  # 23:59 in Paris
+    gateway.ports = replace(gateway.ports, now=lambda: eve)
+    consulted(gateway, handoff)
+    gateway.ports = replace(gateway.ports, now=lambda: eve + timedelta(minutes=1))
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_a_simulated_date_puts_off_no_erasure(gateway):
+    handoff = accepted(gateway, offered(gateway, submitted(gateway)))
+    gateway.clock.advance(timedelta(days=365))
+    gateway.day = date(2026, 3, 2)
     assert isinstance(refusal(gateway, handoff).refusal, WrongState)
 
 

@@ -17,11 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway import maintenance
+from gateway import maintenance, wiring
 from gateway.actions.ports import Mode
-from gateway.cli import admin as admin_module
 from gateway.cli import main
-from gateway.cli.admin import admin
+from gateway.cli.admin import admin, certificate
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import Confirmed
@@ -201,6 +200,13 @@ def test_without_json_a_person_reads_what_was_done_and_which_event_it_is(gw: Ope
     assert second.startswith("  recorded as event ")
 
 
+def test_a_simulated_date_is_shown(gw: Operator) -> None:
+    assert "simulated" not in gw.done("organisation", "admit", "ofmin", *ADMISSION)
+    gw.set("demo", "legal_date", "2023-10-31")
+    words = ("organisation", "suspend", "ofmin", "--reason", "no answer")
+    assert gw.done(*words).endswith(", judged on the simulated date 2023-10-31\n")
+
+
 # --- Certificates
 
 
@@ -249,7 +255,7 @@ def test_with_maintain_running_the_certificate_comes_from_it(
         raise AssertionError("the issuing key was opened beside `maintain`")
 
     with maintained(ofmin):
-        monkeypatch.setattr(admin_module.administration, "serve_signing", forbidden)
+        monkeypatch.setattr(wiring, "IssuingAuthority", forbidden)
         result = issue(ofmin)
     assert result.exit_code == 0, result.output
     assert (ofmin.folder.parent / "certificate.pem").exists()
@@ -258,7 +264,7 @@ def test_with_maintain_running_the_certificate_comes_from_it(
 def test_a_maintain_that_does_not_serve_is_not_waited_for_for_ever(
     ofmin: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin_module, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(certificate, "WAIT_SECONDS", 0.2)
     with maintenance.holding(ofmin.config):
         assert "maintenance did not serve the request" in said(issue(ofmin))
     assert not (ofmin.folder.parent / "certificate.pem").exists()

@@ -11,7 +11,8 @@ import pytest
 
 from gateway import maintenance
 from gateway.pki.publication import CRL_FILE
-from tests.operating import Operator, operator, said
+from tests.operating import ISSUER, PARTNERS, Operator, operator, said
+from tests.serving.listeners import free_port
 
 TOP = Path(__file__).parents[2]
 
@@ -90,6 +91,26 @@ def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
         assert process.wait(10) == 0
     with maintenance.holding(gw.config):
         pass
+
+
+@pytest.mark.journey
+def test_a_gateway_starts_says_where_it_is_and_ends_when_it_is_told_to(gw: Operator) -> None:
+    public, partners = free_port(), free_port()
+    gw.set("public", "bind", f'"127.0.0.1:{public}"')
+    gw.set("partners", "bind", f'"127.0.0.1:{partners}"')
+    gw.set("listeners", "workers", "1")
+    gw.set("demo", "legal_date", "2023-10-31")
+    for file in gw.config.server.glob("*.pem"):
+        file.unlink()  # as after a long pause: the listeners cannot open before they are renewed
+    environ = {**os.environ, "PYTHONPATH": str(TOP), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command(gw), env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline().split() for _ in range(4)]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert told[:2] == [["public", ISSUER], ["partners", PARTNERS]]
+    assert told[2][-1] == "2023-10-31"
+    assert told[3] == ["ready"]
 
 
 # --- What keeps it from starting

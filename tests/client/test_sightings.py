@@ -1,5 +1,7 @@
 """What the log has shown: a smaller tree or another root is an alarm, with its proof."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,22 @@ def test_processes_that_run_together_share_what_they_see(tmp_path: Path) -> None
     assert size_of(other) == 7
     other.observe(note(8, 8), other.newest())
     assert size_of(one) == 8
+
+
+def test_clients_of_one_process_that_write_at_once_leave_a_whole_file(tmp_path: Path) -> None:
+    file = tmp_path / "newest.checkpoint"
+    size = count(1)
+
+    def write() -> None:
+        sightings = Sightings(KEY, file)
+        for _ in range(20):
+            sightings.observe(note(next(size)), None)
+
+    with ThreadPoolExecutor(4) as clients:
+        for done in [clients.submit(write) for _ in range(4)]:
+            done.result()
+    assert size_of(Sightings(KEY, file)) > 1
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_the_proof_of_a_fork_is_kept_beside_the_state(tmp_path: Path) -> None:

@@ -146,6 +146,12 @@ def test_integers_are_read_exactly_up_to_the_limit(number):
             canonical.decode(str(number).encode())
 
 
+def test_a_number_of_many_digits_is_refused_in_our_own_words():
+    for digits in ("9" * 17, "-" + "9" * 17, "9" * 100_000):
+        with pytest.raises(ValueError, match=r"^an integer is beyond"):
+            canonical.decode(digits.encode())
+
+
 @given(st.binary(max_size=60))
 def test_arbitrary_bytes_are_read_or_refused(data):
     try:

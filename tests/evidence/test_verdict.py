@@ -305,26 +305,41 @@ def test_a_whole_handoff_verifies_for_each_of_its_readers(attested, reader):
     result = verified(story.file(reader))
     assert result.kind == "bundle"
     assert "hotline offered the case to police; after 4 answers shown" in result.sentence
-    assert "the handoff stands closed; all of it is in the log" in result.sentence
+    assert "the handoff stood closed at entry 4; all that is shown is in the log" in result.sentence
+    assert "What came later" not in result.sentence
     assert ("rests on the word of the gateway's operator" in result.sentence) == attested
 
 
-def test_an_offer_without_answers_stands_offered():
-    assert "after 0 answers shown the handoff stands offered" in verified(Story().file()).sentence
+def test_an_offer_without_answers_stood_offered():
+    sentence = verified(Story().file()).sentence
+    assert "after 0 answers shown the handoff stood offered at entry 0" in sentence
+
+
+@pytest.mark.parametrize(
+    "answers", [("withdrawal",), ("acceptance", "withdrawal"), ("acceptance", "closure")]
+)
+def test_a_file_without_the_end_of_the_story_does_not_say_that_it_is_the_end(answers):
+    story = Story().told(*answers)
+    whole = verified(story.file())
+    kept = story.bundle()
+    cut = verified(story.file(answers=kept.answers[:-1], receipts=kept.receipts[:-1]))
+    assert "What came later, a withdrawal too" in cut.sentence
+    assert "stands" not in cut.sentence
+    assert "What came later" not in whole.sentence
 
 
 def test_a_partial_acceptance_is_known_by_its_groups_and_may_be_withheld():
     story = Story()
     document = story.say("acceptance", groups=["items"])
-    assert "stands partly_accepted" in verified(story.file()).sentence
+    assert "stood partly_accepted" in verified(story.file()).sentence
     hidden = story.file(answers=(document.present(()).compact(),))
-    assert "stands accepted or partly_accepted" in verified(hidden).sentence
+    assert "stood accepted or partly_accepted" in verified(hidden).sentence
 
 
 def test_only_the_groups_of_an_acceptance_make_it_partial():
     story = Story().told("acceptance")
     story.say("outcome", groups=["items"])
-    assert "stands accepted or partly_accepted" in verified(story.file()).sentence
+    assert "stood accepted or partly_accepted" in verified(story.file()).sentence
 
 
 def test_a_competence_is_named_with_the_event_that_registered_it():
@@ -342,7 +357,7 @@ def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
     story.record("case.submitted", None, handoff=None, package=None)
     result = verified(story.file())
     assert "not complete" not in result.sentence
-    assert "stands accepted" in result.sentence
+    assert "stood accepted" in result.sentence
 
 
 def test_the_consultation_that_opened_the_presentation_is_named():
@@ -356,7 +371,7 @@ def test_the_consultation_that_opened_the_presentation_is_named():
 def test_a_denied_move_moves_nothing():
     story = Story()
     story.record("handoff.refused", None, result=Result.WRONG_STATE)
-    assert "stands offered" in verified(story.file()).sentence
+    assert "stood offered" in verified(story.file()).sentence
 
 
 def test_withheld_parts_are_counted():
@@ -384,7 +399,7 @@ def test_the_same_event_with_two_checkpoints_is_one_event():
     early = story.log.receipt(0)
     story.told("acceptance")
     both = story.file(receipts=(early, *(story.log.receipt(n) for n in (1, 0))))
-    assert "stands accepted" in verified(both).sentence
+    assert "stood accepted" in verified(both).sentence
 
 
 # --- a bundle from which something was taken ---------------------------------------------------
@@ -396,7 +411,7 @@ def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
     result = verified(story.file(answers=kept))
     assert result.sentence.startswith("Verified, but not complete")
     assert "Missing here: the document behind handoff.refused, entry 2." in result.sentence
-    assert "stands refused" in result.sentence
+    assert "stood refused" in result.sentence
 
 
 def test_a_removed_answer_and_receipt_are_missed_when_the_order_shows_it():

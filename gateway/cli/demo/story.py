@@ -207,7 +207,9 @@ class Story:
             self._wrote(slug, "opens the content, with person and reason", opened.written)
             shown = _groups_of(opened.content)
             self._note(f"    shown: {', '.join(shown)}")
-            self._note(f"    withheld of what was offered: {', '.join(opened.withheld) or 'nothing'}")
+            self._note(
+                f"    withheld of what was offered: {', '.join(opened.withheld) or 'nothing'}"
+            )
             if code:
                 outcome = recipient.outcome(handoff, by, code, evidence_ref="2023/0001")
                 self._wrote(slug, f"reports an outcome: {code}", outcome)

@@ -1,0 +1,15 @@
+"""Days on the command line: a period is half-open, from its first day to the first without it."""
+
+from typing import Any
+
+import click
+
+_DAY: dict[str, Any] = {"type": click.DateTime(["%Y-%m-%d"]), "metavar": "YYYY-MM-DD"}
+from_day = click.option("--from", "start", required=True, help="First day.", **_DAY)
+until_day = click.option("--until", help="First day without it; open by default.", **_DAY)
+end_day = click.option("--until", required=True, help="First day without it.", **_DAY)
+
+
+def day(value: Any) -> str | None:
+    """A day as changes of the registry spell it."""
+    return None if value is None else value.date().isoformat()

@@ -1,0 +1,102 @@
+"""The desk of administrators: who approves with which key, a change, and its receipt."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import keys, wiring
+from gateway.actions import administration
+from gateway.actions.administration import Change
+from gateway.actions.authorization import Refused, Written
+from gateway.actions.ports import Ports
+from gateway.cli.folder import told_plainly
+from gateway.cli.screen import print_json
+from gateway.config import Config
+from gateway.evidence import approval, event, receipt
+from gateway.keys import KeyFileError, Purpose
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where administrators work: the operator's folder, who approves, how to print."""
+
+    folder: Path
+    persons: tuple[str, ...]
+    """Who approves, the proposer first; nobody when only help is asked for."""
+    elsewhere: Mapping[str, Path]
+    """Personal keys that are not in the operator's folder, by person."""
+    as_json: bool
+
+    def key_file(self, config: Config, person: str) -> Path:
+        """Where a person's key is."""
+        return self.elsewhere.get(person) or config.people / f"{person}.pem"
+
+
+@contextmanager
+def opened(desk: Desk) -> Iterator[wiring.Gateway]:
+    """The gateway of the folder; what is expected to go wrong ends as one sentence."""
+    if not desk.persons:
+        raise click.UsageError("say who approves: casegate admin --as PERSON ...")
+    with told_plainly():
+        try:
+            with closing(wiring.connect(wiring.load_config(desk.folder))) as gateway:
+                yield gateway
+        except Refused as refused:
+            if desk.as_json:
+                told = receipt.to_json(refused.receipt)
+                print_json({"refused": refused.refusal.detail, "receipt": told})
+            detail = f"refused, and recorded: {refused.refusal.detail}"
+            raise click.ClickException(detail) from refused
+
+
+def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
+    """Sign a change with a person's key; KeyFileError when the file holds none."""
+    signed = approval.issue(
+        person=person,
+        audience=ports.issuer,
+        action=change.action,
+        organisation=change.organisation,
+        change=change.values,
+        at=ports.now(),
+        jti=ports.new_id(),
+        signer=keys.load_key(key_file, Purpose.PERSON),
+        random=ports.random,
+    )
+    return signed.compact()
+
+
+def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
+    """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
+    files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
+    for person, file in files.items():
+        if not file.exists():
+            raise KeyFileError(f"{file} does not exist: --key {person}=FILE says where the key is")
+    approvals = [approve(gateway.ports, files[p], p, change) for p in desk.persons]
+    return administration.administer(gateway.ports, change, approvals)
+
+
+def change_registry(desk: Desk, action: str, organisation: str, values: dict[str, Any]) -> None:
+    """Make a change and print it; of its values, those that were not given are left out."""
+    change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
+    with opened(desk) as gateway:
+        show(desk, action, make(desk, gateway, change))
+
+
+def show(desk: Desk, action: str, written: Written) -> None:
+    """Print what was done, and which event it is; for machines, with the receipt."""
+    if desk.as_json:
+        print_json({"result": dict(written.result), "receipt": receipt.to_json(written.receipt)})
+        return
+    values = {name: value for name, value in written.result.items() if name != "event"}
+    click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
+    day = event.read(written.receipt.document).get("simulated_date")
+    simulated = f", judged on the simulated date {day}" if day else ""
+    click.echo(f"  recorded as event {written.result['event']}{simulated}")
+
+
+def _words(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
