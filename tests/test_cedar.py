@@ -69,6 +69,10 @@ BY_ADMINISTRATORS = (
     "system.register",
     "certificate.issue",
     "certificate.revoke",
+    "key.register",
+    "key.revoke",
+    "organisation.lock",
+    "organisation.unlock",
 )
 BY_PARTNERS = (
     *ON_LOG,

@@ -112,6 +112,10 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "system.register": ("system.registered", Operation.REGISTRY_CHANGE),
     "certificate.issue": ("certificate.approved", Operation.KEY_EVENT),
     "certificate.revoke": ("certificate.revoked", Operation.KEY_EVENT),
+    "key.register": ("key.registered", Operation.KEY_EVENT),
+    "key.revoke": ("key.revoked", Operation.KEY_EVENT),
+    "organisation.lock": ("organisation.locked", Operation.REGISTRY_CHANGE),
+    "organisation.unlock": ("organisation.unlocked", Operation.REGISTRY_CHANGE),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
 }

@@ -21,6 +21,7 @@ from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import NOTHING, Access, Endpoint, unauthenticated
 from gateway.web.gate import Gate
+from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT
 from gateway.web.partners.shapes import SHAPES, one_of
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
@@ -169,7 +170,11 @@ def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]
     }
     if one.body is not None:
         schema: Any = one.body
-        operation["requestBody"] = _content({"application/json": schema})
+        media = {"application/json": schema}
+        if one.signed is not None:
+            said = f"A document of the type `{one.signed.typ}` that you signed; its jti is the key."
+            media[SIGNED] = {**_TEXT, "description": said}
+        operation["requestBody"] = _content(media)
     elif one.access is Access.CERTIFICATE:
         form = {"$ref": "#/components/schemas/TokenRequest"}
         operation["requestBody"] = _content({"application/x-www-form-urlencoded": form})
@@ -204,7 +209,7 @@ def _parameters(one: Endpoint) -> list[Any]:
     if one.query is not NOTHING:
         found.append({"in": "query", "schema": one.query})
     if one.writes:
-        found.append(_KEY_PARAMETER)
+        found.append(_KEY_PARAMETER | ({"required": False} if one.signed else {}))
     return found
 
 
