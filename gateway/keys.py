@@ -5,8 +5,6 @@ event key among them, so a signature made for one purpose cannot be shown for an
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import secrets
 import stat
@@ -22,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from gateway.evidence import base64url
+from gateway.evidence.signature import jwk_of, thumbprint
 
 ES256 = "ES256"
 ED25519 = "Ed25519"  # RFC 9864; RFC 8037 called it EdDSA
@@ -44,6 +43,7 @@ class Purpose(StrEnum):
     EVENT = "event"  # notices to partners
     LOG = "log"  # checkpoints of the transparency log
     PERSON = "person"  # approvals by a named person
+    DOCUMENT = "document"  # a member's own cases, offers and answers
 
 
 ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
@@ -52,6 +52,7 @@ ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
     Purpose.EVENT: (ES256,),
     Purpose.LOG: (ED25519,),
     Purpose.PERSON: (ED25519, ES256),
+    Purpose.DOCUMENT: (ES256, ED25519),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
 
@@ -84,7 +85,7 @@ class SigningKey:
 
     def public_jwk(self) -> dict[str, str]:
         """The member of a JWK set (RFC 7517): kty, crv, x, y for EC, kid, use, alg."""
-        return {**_jwk(self.public_key), "kid": self.kid, "use": "sig", "alg": self.alg}
+        return {**jwk_of(self.public_key), "kid": self.kid, "use": "sig", "alg": self.alg}
 
     def pem(self, passphrase: bytes | None = None) -> bytes:
         """The private key as PKCS #8 PEM, encrypted when a passphrase is given."""
@@ -122,18 +123,6 @@ def generate_key(purpose: Purpose, alg: str | None = None) -> SigningKey:
 def generate_secret() -> bytes:
     """32 random bytes, for a MAC or a key-encryption key."""
     return secrets.token_bytes(_SECRET_BYTES)
-
-
-def thumbprint(jwk: dict[str, Any]) -> str:
-    """RFC 7638 thumbprint of an EC or OKP public key: SHA-256, unpadded base64url.
-
-    KeyError when a required member is missing, ValueError for another key type.
-    """
-    members = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}.get(jwk["kty"])
-    if members is None:
-        raise ValueError("the thumbprint is defined here for EC and OKP keys only")
-    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
-    return base64url.encode(hashlib.sha256(canonical.encode()).digest())
 
 
 def jwk_set(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
@@ -327,7 +316,7 @@ def _signing_key(purpose: Purpose, private: Any) -> SigningKey:
     alg = _algorithm(private)
     if alg not in ALGORITHMS[purpose]:
         raise ValueError(f"a {purpose} key is {_either(purpose)}, this one is {alg or 'another'}")
-    return SigningKey(purpose, alg, thumbprint(_jwk(private.public_key())), private)
+    return SigningKey(purpose, alg, thumbprint(jwk_of(private.public_key())), private)
 
 
 def _algorithm(private: Any) -> str | None:
@@ -339,12 +328,3 @@ def _algorithm(private: Any) -> str | None:
 
 def _either(purpose: Purpose) -> str:
     return " or ".join(ALGORITHMS[purpose])
-
-
-def _jwk(public: PublicKey) -> dict[str, str]:
-    """The members that define a public key (RFC 7518 6.2.1, RFC 8037 2)."""
-    if isinstance(public, ed25519.Ed25519PublicKey):
-        return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(public.public_bytes_raw())}
-    numbers = public.public_numbers()
-    x, y = (base64url.encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
-    return {"kty": "EC", "crv": "P-256", "x": x, "y": y}

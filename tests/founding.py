@@ -31,7 +31,7 @@ from gateway.cedar import CedarPolicy, policy_folder
 from gateway.domain.case import GROUPS
 from gateway.domain.organisation import SCOPES, Person
 from gateway.domain.refusals import Refusal
-from gateway.evidence import approval, canonical, event, receipt, signature
+from gateway.evidence import approval, canonical, event, receipt, registration, signature
 from gateway.evidence.receipt import Confirmed, Receipt
 from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
 from gateway.ledger import entry, tiles, tree
@@ -66,6 +66,12 @@ def key_of(name: str) -> SigningKey:
     """A key for each role, made once for all tests."""
     purpose = {"attest": Purpose.ATTEST, "log": Purpose.LOG}.get(name, Purpose.PERSON)
     return generate_key(purpose)
+
+
+@cache
+def document_key(name: str) -> SigningKey:
+    """A document key by any name, made once for all tests."""
+    return generate_key(Purpose.DOCUMENT)
 
 
 def note_signer(origin: str = ORIGIN) -> NoteSigner:
@@ -235,6 +241,32 @@ class Founded:
             values["from"] = values.pop("start")
         change = Change(action, organisation, values)
         return self.do(administration.administer, change, self.approve(change))
+
+    def word(self, organisation: str, says: str, about: SigningKey, by: SigningKey) -> str:
+        """What an organisation says with a document key about its keys."""
+        return registration.issue(
+            organisation=f"{ISSUER}/organisations/{organisation}",
+            audience=ISSUER,
+            says=says,
+            kid=about.kid,
+            at=self.clock(),
+            jti=self.new_id(),
+            signer=by,
+            random=self.ports.random,
+        ).compact()
+
+    def register_key(
+        self, organisation: str, key: SigningKey, before: SigningKey | None = None
+    ) -> Written:
+        """Register a document key, countersigned by the one before when there is one."""
+        values: dict[str, Any] = {
+            "jwk": key.public_jwk(),
+            "proof": self.word(organisation, registration.POSSESSION, key, key),
+        }
+        if before is not None:
+            said = self.word(organisation, registration.SUCCESSION, key, before)
+            values["countersignature"] = said
+        return self.administer("key.register", organisation, **values)
 
     def organisation(self, slug: str) -> Any:
         """An organisation as stored."""

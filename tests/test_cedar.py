@@ -70,6 +70,10 @@ BY_ADMINISTRATORS = (
     "system.key",
     "certificate.issue",
     "certificate.revoke",
+    "key.register",
+    "key.revoke",
+    "organisation.lock",
+    "organisation.unlock",
 )
 BY_PARTNERS = (
     *ON_LOG,

@@ -19,6 +19,7 @@ from gateway.actions.authorization import (
 )
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.actions.signed import Opened, assurance, check_signed, kept
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState, Element
 from gateway.domain.decision import CaseView, case_entity
@@ -45,16 +46,18 @@ class Clearance:
 
 @dataclass(frozen=True)
 class Submission:
-    """A case (its validated JSON) as an originator hands it in."""
+    """A case (its validated JSON) as an originator hands it in, in JSON or signed by itself."""
 
     by: str
     content: Mapping[str, Any]
     clearance: Clearance | None = None
+    signed: Opened | None = None
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
         clearance = asdict(self.clearance) if self.clearance else None
-        return {"content": self.content, "clearance": clearance}
+        own = {} if self.signed is None else {"signed": True}
+        return {"content": self.content, "clearance": clearance, **own}
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,15 @@ class Confirmation:
 
 
 def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Written:
-    """Take a first or a further version of a case, attested by the gateway (contracts.md 7).
+    """Take a first or a further version of a case (contracts.md 7).
+
+    The gateway attests it unless its originator signed it.
 
     Raises Invalid, AlreadyExists (id or reference taken), Stale (not the next version, or
     ``prev`` is not the current one's digest), Unconfirmed and SamePerson for its clearance.
     """
-    document = _attest(ports, caller, submission.content)
+    own = submission.signed
+    document = _attest(ports, caller, submission.content) if own is None else kept(own)
     act = partial(_submit, submission, document, sd_jwt.read_own(document))
     request = Request("case.submit", submission.by, key, submission.asked())
     return write(ports, caller, request, act, _submitted_again)
@@ -232,13 +238,14 @@ def _submit(
     submission: Submission, document: sd_jwt.SdJwt, verified: Verified, turn: Turn
 ) -> Mapping[str, Any]:
     content = submission.content
+    check_signed(turn, submission.signed)
     version = CaseVersion(
         originator=turn.caller.organisation,
         case=UUID(content["case"]),
         version=content["version"],
         digest=document.digest,
         document=document.compact(),
-        assurance="attested",
+        assurance=assurance(submission.signed),
         event=turn.event,
     )
     view = view_of(verified, version, CaseState.DRAFT, turn)

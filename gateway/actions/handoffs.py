@@ -23,6 +23,7 @@ from gateway.actions.cases import elements
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.actions.signed import BINDING, Opened, check_signed
 from gateway.domain.case import ROUTING, Element
 from gateway.domain.decision import Entity, Value, handoff_entity
 from gateway.domain.facts import Party
@@ -37,7 +38,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import Organisation, organisation_uri
-from gateway.domain.refusals import ConditionsDiffer, Invalid, Stale, WrongState
+from gateway.domain.refusals import ConditionsDiffer, DocumentRefused, Invalid, Stale, WrongState
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
 
@@ -48,6 +49,7 @@ class Reply:
 
     ``conditions`` repeats the conditions of use that the recipient accepts; ``groups`` the
     parts it takes on when it does not take all; ``to`` whom it would redirect the case to.
+    ``signed`` is the statement itself, where its author signed it.
     """
 
     by: str
@@ -59,6 +61,7 @@ class Reply:
     note: str | None = None
     evidence_ref: str | None = None
     to: str | None = None
+    signed: Opened | None = None
 
     def said(self) -> dict[str, Any]:
         """The statement's disclosures; what is None was not said."""
@@ -127,12 +130,18 @@ class _Kind:
 def _answer(
     ports: Ports, caller: Caller, key: str, *, kind: _Kind, handoff: UUID, reply: Reply
 ) -> Written:
-    """Sign the answer first, from what never changes in a handoff; then decide and store it."""
-    request = Request(kind.action, reply.by, key, {"handoff": str(handoff), "reply": reply.said()})
+    """Sign the answer first, from what never changes in a handoff; then decide and store it.
+
+    What its author signed is held against the same.
+    """
+    asked = {"handoff": str(handoff), "reply": reply.said()}
+    own = {} if reply.signed is None else {"signed": True}
+    request = Request(kind.action, reply.by, key, asked | own)
     offered = prepare(ports, caller, request, lambda turn: _offered(turn, kind, handoff, reply))
     act = None
     if offered is not None:
-        signed = _sign(ports, caller, kind, offered, reply)
+        own_word = reply.signed
+        signed = own_word.document if own_word else _sign(ports, caller, kind, offered, reply)
         act = partial(_store, kind, handoff, reply, signed)
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
@@ -145,6 +154,8 @@ def _answer(
 def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
     """The handoff, once the reply fits what was offered; nothing of that changes any more."""
     found = _party_to(turn, handoff)
+    if reply.signed is not None:
+        _check_binding(kind, found, reply.signed)
     if kind.move not in _ACCEPTANCES:
         return found
     document = _version(turn, found).document
@@ -157,6 +168,19 @@ def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
         if not reply.groups or not set(reply.groups) <= offered:
             raise Invalid((("/groups", "name at least one group, of those that were offered"),))
     return found
+
+
+def _check_binding(kind: _Kind, handoff: Handoff, signed: Opened) -> None:
+    """A signed answer is about this handoff and nothing else."""
+    bound = (
+        str(handoff.id),
+        handoff.case_digest,
+        handoff.offer_digest,
+        handoff.package,
+        kind.statement,
+    )
+    if tuple(signed.verified.claims.get(name) for name in BINDING) != bound:
+        raise DocumentRefused("the answer is bound to another handoff, offer, package or kind")
 
 
 def _sign(ports: Ports, caller: Caller, kind: _Kind, handoff: Handoff, reply: Reply) -> SdJwt:
@@ -181,6 +205,7 @@ def _sign(ports: Ports, caller: Caller, kind: _Kind, handoff: Handoff, reply: Re
 def _store(
     kind: _Kind, handoff: UUID, reply: Reply, signed: SdJwt, turn: Turn
 ) -> Mapping[str, Any]:
+    check_signed(turn, reply.signed)
     found = _authorized(turn, handoff, {"conditions_accepted": reply.conditions is not None})
     if kind.move in _ACCEPTANCES:
         _refuse_expired(turn, found)

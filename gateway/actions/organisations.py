@@ -1,5 +1,6 @@
 """The directory: who takes part, with which standing and competences, on the legal date."""
 
+import json
 from typing import Any
 
 from gateway.actions.authorization import Request, Turn, authorize, missing, read
@@ -75,5 +76,16 @@ def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
             }
             for c in organisation.competences
             if c.period.holds(day)
+        ],
+        "signed_only": organisation.signed_only,
+        "document_keys": [
+            {
+                "kid": key.kid,
+                "jwk": json.loads(key.jwk),
+                "valid_from": key.valid_from.isoformat(),
+                "valid_to": key.valid_to.isoformat() if key.valid_to else None,
+                "registered_by": str(key.registered_by),
+            }
+            for key in organisation.document_keys
         ],
     }

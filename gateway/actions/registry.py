@@ -11,23 +11,28 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.actions.assertion import read_keys
-from gateway.actions.ports import SigningRequest, Work
+from gateway.actions.ports import Retry, SigningRequest, Work
 from gateway.domain.organisation import (
     FUNCTIONS,
     KINDS,
     SCOPES,
     SLUG,
     Competence,
+    DocumentKey,
     Organisation,
     Period,
     Seat,
     Standing,
     Status,
     System,
+    organisation_uri,
 )
-from gateway.domain.refusals import Invalid, NotFound, WrongState
+from gateway.domain.refusals import AlreadyExists, Invalid, NotFound, WrongState
 from gateway.domain.timestamp import parse_day
 from gateway.domain.vocabulary import Matter, Regime
+from gateway.evidence import canonical, registration
+from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.signature import PublicKey, read_document_key
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Desk:
     persons: tuple[str, ...]
     now: datetime
     event: UUID
+    issuer: str
 
 
 Apply = Callable[[Desk, Organisation | None], Mapping[str, Any]]
@@ -266,6 +272,90 @@ def _revoke_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, 
     return {"thumbprint": thumbprint}
 
 
+def _keys(jwks: Collection[DocumentKey]) -> dict[str, PublicKey]:
+    return dict(read_document_key(canonical.decode(key.jwk.encode())) for key in jwks)
+
+
+def _register_key(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = _must(found)
+    kid, key = _read(desk, "jwk", read_document_key)
+    if organisation.document_key(kid) is not None:
+        raise AlreadyExists("the organisation has had this key before: make a new one")
+    _word(desk, "proof", registration.POSSESSION, kid, {kid: key})
+    before = _valid_keys(desk, organisation)
+    if before:
+        _word(desk, "countersignature", registration.SUCCESSION, kid, _keys(before))
+    made = DocumentKey(
+        kid=kid,
+        jwk=canonical.encode(desk.change.values["jwk"]).decode(),
+        valid_from=desk.now,
+        registered_by=desk.event,
+    )
+    _save(desk, replace(organisation, document_keys=(*organisation.document_keys, made)))
+    return {"organisation": organisation.slug, "kid": kid}
+
+
+def _revoke_key(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = _must(found)
+    kid = _read(desk, "kid", _text)
+    key = organisation.document_key(kid)
+    if key is None:
+        raise NotFound("the organisation has no such document key")
+    if not key.holds(desk.now):
+        raise WrongState("the key is revoked already")
+    ended = replace(key, valid_to=desk.now)
+    keys = tuple(ended if one is key else one for one in organisation.document_keys)
+    _save(desk, replace(organisation, document_keys=keys))
+    return {"organisation": organisation.slug, "kid": kid}
+
+
+def _lock(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    return _set_lock(desk, _must(found), registration.LOCK, locked=True)
+
+
+def _unlock(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    return _set_lock(desk, _must(found), registration.UNLOCK, locked=False)
+
+
+def _set_lock(
+    desk: Desk, organisation: Organisation, says: str, *, locked: bool
+) -> Mapping[str, Any]:
+    """Change the lock on the organisation's own signed word, which counts once."""
+    if organisation.signed_only is locked:
+        raise WrongState("the organisation is that already")
+    keys = _keys(_valid_keys(desk, organisation))
+    word = _word(desk, "statement", says, None, keys)
+    used = f"registration/{organisation.slug}/{word.jti}"
+    if desk.work.retries.get(organisation.slug, used) is not None:
+        raise Invalid((("/statement", "was used before: sign anew"),))
+    desk.work.retries.add(Retry(organisation.slug, used, b"", desk.event))
+    _save(desk, replace(organisation, signed_only=locked))
+    return {"organisation": organisation.slug, "signed_only": locked}
+
+
+def _valid_keys(desk: Desk, organisation: Organisation) -> list[DocumentKey]:
+    return [key for key in organisation.document_keys if key.holds(desk.now)]
+
+
+def _word(
+    desk: Desk, name: str, says: str, kid: str | None, keys: Mapping[str, PublicKey]
+) -> registration.Word:
+    """A signed statement among the values of the change; Invalid when it is not as it must be."""
+    text = _read(desk, name, _text)
+    try:
+        return registration.verify(
+            text,
+            organisation=organisation_uri(desk.issuer, desk.change.organisation),
+            audience=desk.issuer,
+            says=says,
+            kid=kid,
+            keys=keys,
+            now=desk.now,
+        )
+    except DocumentError as error:
+        raise Invalid(((f"/{name}", str(error)),)) from None
+
+
 CHANGES: Mapping[str, Apply] = {
     "organisation.admit": _admit,
     "organisation.suspend": _suspend,
@@ -278,5 +368,9 @@ CHANGES: Mapping[str, Apply] = {
     "system.key": _set_keys,
     "certificate.issue": _approve_certificate,
     "certificate.revoke": _revoke_certificate,
+    "key.register": _register_key,
+    "key.revoke": _revoke_key,
+    "organisation.lock": _lock,
+    "organisation.unlock": _unlock,
 }
 """Every change that administrators make, by its action."""

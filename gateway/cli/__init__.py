@@ -35,7 +35,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "admin": Subcommand(
         "gateway.cli.admin:admin",
         OPERATORS,
-        "Change the registry: organisations, standings, competences, systems, certificates.",
+        "Change the registry: organisations, standings, competences, systems, certificates, keys.",
     ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",
@@ -94,6 +94,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "gateway.cli.handoff:handoff",
         PARTNERS,
         "Offer cases, answer offers, open what you accepted.",
+    ),
+    "keys": Subcommand(
+        "gateway.cli.keys:keys",
+        PARTNERS,
+        "Make the keys with which you sign your own documents.",
     ),
     "receipt": Subcommand(
         "gateway.cli.receipt:receipt",

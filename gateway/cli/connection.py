@@ -34,6 +34,7 @@ from gateway.client import (
 )
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
+from gateway.keys import KeyFileError, Purpose, SigningKey, load_key
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
@@ -116,7 +117,15 @@ def new_id() -> UUID:
 def open_gateway(file: Path) -> Gateway:
     """The gateway of a connection file; nothing is sent yet."""
     connection = Connection.read(file)
-    return Gateway(connection, now, new_id, connection.spool)
+    key = None if connection.document_key is None else _document_key(connection.document_key)
+    return Gateway(connection, now, new_id, connection.spool, document_key=key)
+
+
+def _document_key(file: Path) -> SigningKey:
+    try:
+        return load_key(file, Purpose.DOCUMENT)
+    except KeyFileError as error:
+        raise SettingsError(str(error)) from error
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from gateway.domain.facts import EVENTS, Result
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
 from gateway.evidence.receipt import Confirmed, Receipt, ReceiptError
+from gateway.evidence.trust import Signed
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 
@@ -111,6 +112,7 @@ def _check_documents(
         case = documents.check_case(result.get("document"), asked, connection)
         _same(event, case_digest=case.document.digest)
         _same(result, digest=case.document.digest)
+        _check_own(write, case)
     elif write.action in _STEPS:
         _same(event, case_digest=result.get("digest"))
     elif write.action == "handoff.offer":
@@ -133,6 +135,14 @@ def _check_documents(
             package=answer.package,
             handoff=str(answer.handoff),
         )
+        _check_own(write, signed)
+
+
+def _check_own(write: Write, recorded: Signed) -> None:
+    """What we signed is what was recorded."""
+    own = write.document
+    if own is not None:
+        require(own.digest == recorded.document.digest, "another document was recorded than ours")
 
 
 def _same(said: Mapping[str, Any], **expected: Any) -> None:

@@ -39,6 +39,7 @@ _REQUIRED: Mapping[str, str] = {
 }
 _OPTIONAL: Mapping[str, str] = {
     "organisation_keys": "a folder with the members' own document keys, <organisation>.json",
+    "document_key": "the file of the key with which this member signs its own documents (PEM)",
     "state": "the file that remembers the newest checkpoint of the log",
     "spool": "the folder that keeps each write until it is answered; it holds case content",
 }
@@ -48,7 +49,8 @@ _OPTIONAL: Mapping[str, str] = {
 class Connection:
     """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
 
-    ``trust`` holds the pinned keys. ``state`` and ``spool`` are None where not wanted.
+    ``trust`` holds the pinned keys. ``state``, ``spool`` and ``document_key`` (a file, opened by
+    whoever makes the client) are None where not wanted.
     """
 
     partners: str
@@ -60,6 +62,7 @@ class Connection:
     trust: Trust
     state: Path | None = None
     spool: Path | None = None
+    document_key: Path | None = None
 
     @classmethod
     def read(cls, file: Path) -> "Connection":
@@ -85,6 +88,7 @@ class Connection:
             ),
             state=paths.get("state"),
             spool=paths.get("spool"),
+            document_key=paths.get("document_key"),
         )
 
     @property
@@ -123,7 +127,16 @@ class Connection:
 
 
 _PATHS = frozenset(
-    {"certificate", "key", "ca", "attest_keys", "organisation_keys", "state", "spool"}
+    {
+        "certificate",
+        "key",
+        "ca",
+        "attest_keys",
+        "organisation_keys",
+        "document_key",
+        "state",
+        "spool",
+    }
 )
 
 

@@ -17,12 +17,14 @@ from gateway.client.failures import Problem, ReceiptMismatch, Refused, Unavailab
 from gateway.client.line import Message, Reply
 from gateway.client.sightings import Sighting, Sightings
 from gateway.client.spool import Spool, Write
-from gateway.evidence import canonical
+from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt
+from gateway.evidence.sd_jwt import SdJwt
 from gateway.ledger import proof
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+SIGNED = "application/sd-jwt"
 
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
@@ -79,10 +81,21 @@ class Exchange:
             following = next_page(page, following)
 
     def write(
-        self, action: str, path: str, asked: Mapping[str, Any], handoff: str | None = None
+        self,
+        action: str,
+        path: str,
+        asked: Mapping[str, Any] | SdJwt,
+        handoff: str | None = None,
     ) -> Written:
-        """Do a write under a new key; ``handoff`` is the id that its event must name."""
-        write = Write(action, path, str(self._ids()), body_of(asked), handoff)
+        """Do a write under a new key; ``handoff`` is the id that its event must name.
+
+        A signed document is sent as it is; its id is the key.
+        """
+        if isinstance(asked, SdJwt):
+            key, body = str(sd_jwt.read_own(asked).claims["jti"]), asked.compact()
+        else:
+            key, body = str(self._ids()), body_of(asked)
+        write = Write(action, path, key, body, handoff)
         # Content that opens later, with nobody at the screen, would be a false entry in the log.
         if self._spool and action != "case.consult":
             self._spool.keep(write)
@@ -95,7 +108,8 @@ class Exchange:
     def send(self, write: Write) -> Written:
         """Send a write, for the first time or again; Refused when the gateway says no."""
         before = self.newest()
-        headers = {"Content-Type": JSON, "Accept": JSON, "Idempotency-Key": write.key}
+        media = JSON if write.document is None else SIGNED
+        headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}
         reply = self._access.send(Message("POST", write.path, write.body.encode(), headers))
         try:
             members = members_of(self._granted(reply, write.action, before, write))

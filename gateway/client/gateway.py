@@ -4,9 +4,10 @@ Every write has an idempotency key and may be repeated, by the client itself or 
 returns only when the log's receipt for it holds.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +24,14 @@ from gateway.client.documents import Offered, require
 from gateway.client.exchange import Exchange, Written, granted, list_of, members_of, next_page
 from gateway.client.failures import NotCurrent, Refused, UnexpectedAnswer
 from gateway.client.line import Line, Message, clock_difference
+from gateway.client.signing import Author, DocumentKey
 from gateway.client.spool import Spool, Write
 from gateway.domain.case import content_of
 from gateway.domain.organisation import SLUG
 from gateway.evidence import bundle, sd_jwt, statement
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import Confirmed, Receipt
+from gateway.evidence.signature import public_keys
 from gateway.evidence.statement import CASE_TYP
 from gateway.evidence.verdict import verify_bundle
 
@@ -87,14 +90,20 @@ class Gateway:
         *,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
+        document_key: DocumentKey | None = None,
+        random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
 
         ``clock`` gives aware times, ``ids`` UUIDv7s. ``store_before_send`` is a folder that keeps
         each write until it is answered (consultations not: nobody would be there to read).
-        ``transport`` stands in for sockets and TLS in tests.
+        ``transport`` stands in for sockets and TLS in tests. With a ``document_key``, which the
+        gateway must have registered, cases and answers are signed here, with ``random`` salts.
         """
-        self.connection = connection
+        self.connection = connection = _trusting(connection, document_key)
+        self._author = document_key and Author(
+            connection.issuer, connection.organisation, document_key, clock, ids, random
+        )
         self._now, self._ids = clock, ids
         self._line = Line(connection, clock, sleep, transport)
         self._exchange = Exchange(
@@ -158,7 +167,7 @@ class Gateway:
     ) -> Written:
         """Hand in a case (its JSON, version 1); ``clearance`` names who assessed and cleared it."""
         asked = {"by": by, "content": content, "clearance": clearance}
-        return self._write("case.submit", "/cases", asked)
+        return self._hand_in("/cases", asked)
 
     def revise(
         self,
@@ -168,7 +177,7 @@ class Gateway:
     ) -> Written:
         """Hand in the next version of a case, which names the one before it in ``prev``."""
         asked = {"by": by, "content": content, "clearance": clearance}
-        return self._write("case.submit", f"/cases/{_id(content['case'])}/versions", asked)
+        return self._hand_in(f"/cases/{_id(content['case'])}/versions", asked)
 
     def assess(
         self, case: UUID | str, by: str, confirms: Sequence[str] = (), reason: str | None = None
@@ -422,7 +431,15 @@ class Gateway:
     def _answer(
         self, action: str, handoff: UUID | str, noun: str, asked: Mapping[str, Any]
     ) -> Written:
-        return self._write(action, f"/handoffs/{_id(handoff)}/{noun}", asked, _id(handoff))
+        path, name = f"/handoffs/{_id(handoff)}/{noun}", _id(handoff)
+        if self._author is None:
+            return self._write(action, path, asked, name)
+        offered = self._view(handoff)[1]
+        return self._exchange.write(action, path, self._author.answer(action, offered, asked), name)
+
+    def _hand_in(self, path: str, asked: Mapping[str, Any]) -> Written:
+        own = asked if self._author is None else self._author.case(asked)
+        return self._exchange.write("case.submit", path, own)
 
     def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], Offered]:
         view = self._exchange.read("handoff.read", f"/handoffs/{_id(handoff)}")
@@ -519,3 +536,13 @@ def _listed(values: Sequence[str] | None) -> list[str] | None:
 def _id(value: Any) -> str:
     """A UUID in its one spelling; ValueError for anything else."""
     return str(value if isinstance(value, UUID) else UUID(str(value)))
+
+
+def _trusting(connection: Connection, key: DocumentKey | None) -> Connection:
+    """The connection, believing one's own key too."""
+    if key is None:
+        return connection
+    known = connection.trust.organisations
+    own = {**known.get(connection.organisation, {}), **public_keys({"keys": [key.public_jwk()]})}
+    organisations = {**known, connection.organisation: own}
+    return replace(connection, trust=replace(connection.trust, organisations=organisations))

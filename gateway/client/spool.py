@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.client.failures import SettingsError
+from gateway.client.signing import members_of
 from gateway.domain.facts import EVENTS
-from gateway.evidence import canonical
+from gateway.evidence import canonical, sd_jwt
+from gateway.evidence.sd_jwt import SdJwt
 
 MAX_BYTES = 1024 * 1024
 """Four times the longest request body, which the JSON of this file may escape."""
@@ -28,7 +30,7 @@ class Write:
     """A request that changes something: ``action`` is the policy's name for it.
 
     ``handoff`` is the id that its event must name, None where it must name none. ``body`` is the
-    exact text that is sent, now and at every retry.
+    exact text that is sent, now and at every retry: JSON, or a signed document.
     """
 
     action: str
@@ -38,8 +40,15 @@ class Write:
     handoff: str | None = None
 
     @property
+    def document(self) -> SdJwt | None:
+        """The signed document that is sent; None where the body is JSON."""
+        return None if self.body.startswith("{") else sd_jwt.parse(self.body)
+
+    @property
     def asked(self) -> dict[str, Any]:
         """The members of the body."""
+        if self.document is not None:
+            return members_of(self.document)
         members: dict[str, Any] = json.loads(self.body)
         return members
 
@@ -117,6 +126,7 @@ def _write_of(members: Any) -> Write | None:
     if not (handoff is None or isinstance(handoff, str)):
         return None
     write = Write(**members)
-    asked = canonical.decode(write.body.encode(), fractions=True)
+    own = write.document
+    asked = members_of(own) if own else canonical.decode(write.body.encode(), fractions=True)
     known = write.action in EVENTS and write.path.startswith("/") and _KEY.fullmatch(write.key)
     return write if known and isinstance(asked, dict) else None

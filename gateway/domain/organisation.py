@@ -155,11 +155,32 @@ def competence_key(function: str, matter: str, territory: str) -> str:
 
 
 @dataclass(frozen=True)
+class DocumentKey:
+    """A public key with which an organisation signs its own documents.
+
+    ``kid`` is the RFC 7638 thumbprint, ``jwk`` the key as JSON. It counts from ``valid_from``
+    until ``valid_to`` (half-open). ``registered_by`` is the audit event that registered it: the
+    answer to "who says that this is their key?".
+    """
+
+    kid: str
+    jwk: str
+    valid_from: datetime
+    registered_by: UUID
+    valid_to: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the key counts at a moment."""
+        return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+
+
+@dataclass(frozen=True)
 class Organisation:
     """A participant with its seats and competences, past and present.
 
     ``kind`` is from model.md 2.1 (``hotline``, ``police_office``...); ``regimes`` is a subset of
-    ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set.
+    ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
+    tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     """
 
     slug: str
@@ -172,6 +193,8 @@ class Organisation:
     seats: tuple[Seat, ...] = ()
     competences: tuple[Competence, ...] = ()
     version: int = 1
+    document_keys: tuple[DocumentKey, ...] = ()
+    signed_only: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
@@ -184,6 +207,10 @@ class Organisation:
         """The standing held on ``day``, or None when no seat is held."""
         held = [seat.standing for seat in self.seats if seat.period.holds(day)]
         return held[-1] if held else None
+
+    def document_key(self, kid: str) -> DocumentKey | None:
+        """The document key of that id, whether it still counts or not."""
+        return next((key for key in self.document_keys if key.kid == kid), None)
 
     def competences_on(self, day: date) -> frozenset[str]:
         """The keys of the competences in force on ``day``."""

@@ -50,6 +50,10 @@ class Invalid(Refusal):
         self.errors = tuple(errors)
 
 
+class DocumentRefused(Refusal):
+    """A document that a partner signed breaks a rule of its form, or is not theirs."""
+
+
 class NoCompetence(Refusal):
     """No office is competent for the matter and territory on the legal date."""
 

@@ -177,7 +177,7 @@ def issue(
     names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
     if len(set(names)) != len(names):
         raise DocumentError("two claims have one name")
-    _refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
+    refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
     sealed = [seal(name, value, random) for name, value in properties]
     payload = dict(claims)
     payload["_sd"] = sorted(_with_decoys([d.digest for d in sealed], random))
@@ -192,15 +192,15 @@ def issue(
     )
 
 
-def _refuse_reserved(value: Any) -> None:
-    """Content that looks like a digest would be read as one."""
+def refuse_reserved(value: Any) -> None:
+    """Refuse content that would be read as a digest (RFC 9901 4.1); DocumentError."""
     if isinstance(value, dict):
         if not _RESERVED.isdisjoint(value):
             raise DocumentError("a claim has a name that SD-JWT keeps for itself")
         value = value.values()
     for element in value:
         if isinstance(element, dict | list | tuple):
-            _refuse_reserved(element)
+            refuse_reserved(element)
 
 
 def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list[str]:
@@ -321,6 +321,11 @@ def read_own(document: SdJwt) -> Verified:
     """What one's own signature stands for, of a document that was issued here and now."""
     header, payload, _ = _open(document.issuer_signed)
     return _fit(header, payload, document.disclosures)
+
+
+def payload_of(document: SdJwt) -> dict[str, Any]:
+    """The payload as it was signed, its digests included; nothing is verified."""
+    return _open(document.issuer_signed)[1]
 
 
 def read_clear(text: str) -> Mapping[str, Any]:

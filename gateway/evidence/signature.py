@@ -4,6 +4,7 @@ The message never chooses: its ``alg`` must be one that its key is for. ES256 fo
 PS256 for RSA keys of 2048 bits and more, EdDSA or Ed25519 (RFC 8037, RFC 9864) for Ed25519 keys.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAPSSAlgorithm
+
+from gateway.evidence import base64url
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 
@@ -80,3 +83,41 @@ def _public_key(member: Any) -> tuple[str, PublicKey]:
     if not algorithms or member.get("alg", next(iter(algorithms))) not in algorithms:
         raise ValueError(f"the key {member['kid']} is of a kind that is not accepted")
     return member["kid"], key
+
+
+def thumbprint(jwk: Mapping[str, Any]) -> str:
+    """RFC 7638 thumbprint of an EC or OKP public key: SHA-256, unpadded base64url.
+
+    KeyError when a required member is missing, ValueError for another key type.
+    """
+    members = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}.get(jwk["kty"])
+    if members is None:
+        raise ValueError("the thumbprint is defined here for EC and OKP keys only")
+    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
+    return base64url.digest(canonical.encode())
+
+
+def jwk_of(public: EllipticCurvePublicKey | Ed25519PublicKey) -> dict[str, str]:
+    """The members that define a P-256 or Ed25519 key (RFC 7518 6.2.1, RFC 8037 2)."""
+    if isinstance(public, Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(public.public_bytes_raw())}
+    numbers = public.public_numbers()
+    x, y = (base64url.encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+
+
+def read_document_key(jwk: Any) -> tuple[str, PublicKey]:
+    """A member's document key and its id, which is its thumbprint: P-256 or Ed25519.
+
+    Raises ValueError when the JWK is private, of another kind, spelled in another way than
+    ``jwk_of`` spells it, or when its ``kid`` is not its thumbprint (RFC 7638).
+    """
+    kid, key = _public_key(jwk)
+    if isinstance(key, RSAPublicKey):
+        raise ValueError("a document key is a P-256 or an Ed25519 key")
+    members = jwk_of(key)
+    if any(jwk.get(name) != member for name, member in members.items()):
+        raise ValueError("the key is not spelled as RFC 7518 and RFC 8037 spell it")
+    if kid != thumbprint(members):
+        raise ValueError("the kid of a document key is its thumbprint (RFC 7638)")
+    return kid, key

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from gateway.domain.organisation import (
     Certificate,
     Competence,
+    DocumentKey,
     Organisation,
     Period,
     Person,
@@ -276,6 +278,8 @@ def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
         seats=tuple(_seat(*seat) for seat in json.loads(first.seats)),
         competences=tuple(_competence(r, r.slug) for r in rows if r.competence_id is not None),
         version=first.version,
+        document_keys=tuple(_key(*key) for key in json.loads(first.document_keys)),
+        signed_only=first.signed_only,
     )
 
 
@@ -290,7 +294,19 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
         "status": organisation.status.value,
         "seats": write_json([_seat_row(seat) for seat in organisation.seats]),
         "version": organisation.version,
+        "document_keys": write_json([_key_row(key) for key in organisation.document_keys]),
+        "signed_only": organisation.signed_only,
     }
+
+
+def _key(kid: str, jwk: str, start: str, registered_by: str, end: str | None) -> DocumentKey:
+    last = None if end is None else datetime.fromisoformat(end)
+    return DocumentKey(kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last)
+
+
+def _key_row(key: DocumentKey) -> list[str | None]:
+    end = None if key.valid_to is None else key.valid_to.isoformat()
+    return [key.kid, key.jwk, key.valid_from.isoformat(), str(key.registered_by), end]
 
 
 def _seat(standing: str, start: str, end: str | None, decision_ref: str) -> Seat:

@@ -44,6 +44,9 @@ organisation = Table(
     Column("status", TEXT, nullable=False),
     Column("seats", TEXT, nullable=False),  # JSON [[standing, start, end|null, decision_ref]...]
     Column("version", Integer, nullable=False),
+    # JSON [[kid, jwk, valid_from, registered_by, valid_to|null]...]
+    Column("document_keys", TEXT, nullable=False, server_default="[]"),
+    Column("signed_only", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from flask import Flask, g
+from flask import Flask, g, request
 
+from gateway.domain.refusals import NotFound
 from gateway.web import listeners, openapi, problems
 from gateway.web.answers import harden
 from gateway.web.endpoint import register, register_unauthenticated
@@ -34,6 +35,7 @@ def _create(gate: Gate) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = gate.body_bytes
     app.url_map.merge_slashes = False  # one address, one spelling; nothing is redirected
     app.before_request(_name_request(gate))
+    app.before_request(_refuse_other_spellings)
     app.after_request(harden)
     problems.install(app, gate)
     return app
@@ -46,3 +48,9 @@ def _name_request(gate: Gate) -> Callable[[], None]:
         g.request_id = str(gate.ports.new_id())
 
     return name_request
+
+
+def _refuse_other_spellings() -> None:
+    """The framework reads `//whoami` as `/whoami`; a proxy's rules for an address would not."""
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound

@@ -15,10 +15,11 @@ from marshmallow import Schema
 
 from gateway.actions.authorization import Written
 from gateway.actions.ports import Caller, Ports
+from gateway.actions.signed import Form, Opened, open_signed
 from gateway.web.answers import json_response, written
 from gateway.web.caller import identify
 from gateway.web.gate import Gate
-from gateway.web.inputs import read_json, read_key, read_query
+from gateway.web.inputs import is_signed, read_document, read_json, read_key, read_query
 from gateway.web.tokens import Tokens
 
 NOTHING = Schema()
@@ -41,6 +42,7 @@ class Call(NamedTuple):
     key: str
     body: Mapping[str, Any]
     query: Mapping[str, Any]
+    signed: Opened | None = None
 
     def do(self, action: Callable[..., Written], *args: Any) -> Written:
         """Do a write under the call's retry key."""
@@ -61,7 +63,8 @@ class Endpoint:
     ``path`` is a rule of Flask. ``action`` is the policy's, ``scope`` the token's; both are None
     unless ``access`` is TOKEN. ``writes`` says that a retry key is needed and that the answer is
     a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
-    the shape of what is in it, ``form`` that of a body that is a form.
+    the shape of what is in it, ``form`` that of a body that is a form. ``signed`` is the document
+    that may come in the place of a body.
     """
 
     method: str
@@ -77,6 +80,7 @@ class Endpoint:
     media: tuple[str, ...] = ("application/json",)
     gives: str | None = None
     form: str | None = None
+    signed: Form | None = None
 
     @property
     def name(self) -> str:
@@ -100,6 +104,7 @@ def endpoint(
     writes: bool = False,
     status: int = 200,
     media: tuple[str, ...] = ("application/json",),
+    signed: Form | None = None,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
@@ -121,6 +126,7 @@ def endpoint(
             status=status,
             media=media,
             gives=gives,
+            signed=signed,
         )
 
     return declare
@@ -174,14 +180,28 @@ def _add(app: Flask, one: Endpoint, view: Callable[..., Any]) -> None:
 def _serve(one: Endpoint, gate: Gate, tokens: Tokens, **path: Any) -> Response:
     """Authenticate, then read what came, then let the view translate it."""
     caller = identify(gate, tokens, request, one.scope or "")
-    key = read_key(request) if one.writes else ""
+    signed = one.signed if is_signed(request) else None
+    key = read_key(request, optional=signed is not None) if one.writes else ""
     query: Mapping[str, Any] = {}
     if request.query_string or one.query is not NOTHING:
         query = one.query.load(read_query(request))
-    body = one.body.load(read_json(request)) if one.body is not None else {}
-    answer = one.view(Call(gate.ports, caller, key, body, query), **path)
+    call = Call(gate.ports, caller, key, {}, query)
+    if signed is not None and one.body is not None:
+        call = _open(one, signed, call)
+    elif one.body is not None:
+        call = call._replace(body=one.body.load(read_json(request)))
+    answer = one.view(call, **path)
     if isinstance(answer, Response):
         return answer
     if isinstance(answer, Written):
         answer = written(answer)
     return json_response(answer, one.status)
+
+
+def _open(one: Endpoint, form: Form, call: Call) -> Call:
+    """The call that a signed document stands for: verified, then held to the same schema."""
+    text, action = read_document(request), one.action or ""
+    opened = open_signed(call.ports, call.caller, text, typ=form.typ, action=action, key=call.key)
+    said = form.body(opened)
+    body: Mapping[str, Any] = {} if one.body is None else one.body.load(said)
+    return call._replace(key=opened.jti, body=body, signed=opened)

@@ -57,6 +57,22 @@ def read_json(request: Request) -> Any:
         raise Malformed(f"the body is not JSON as we read it: {error}") from None
 
 
+SIGNED = "application/sd-jwt"
+
+
+def is_signed(request: Request) -> bool:
+    """Whether the body says that it is a signed document (RFC 9901, compact)."""
+    return request.headers.get("Content-Type", "").lower() == SIGNED
+
+
+def read_document(request: Request) -> str:
+    """The body as the text of a signed document; Malformed when it is not ASCII."""
+    try:
+        return read_body(request).decode("ascii")
+    except UnicodeError:
+        raise Malformed("a signed document is ASCII") from None
+
+
 def read_pairs(data: bytes) -> dict[str, str]:
     """The fields of a form or a query, each at most once; those without a value are left out.
 
@@ -85,9 +101,14 @@ def read_query(request: Request) -> dict[str, str]:
         raise Malformed("the query cannot be read, or gives a field twice") from None
 
 
-def read_key(request: Request) -> str:
-    """The retry key of a write (header ``Idempotency-Key``); KeyRequired when it has none."""
+def read_key(request: Request, *, optional: bool = False) -> str:
+    """The retry key of a write (header ``Idempotency-Key``); KeyRequired when it has none.
+
+    Empty where it is ``optional`` and not there.
+    """
     key = request.headers.get("Idempotency-Key", "")
+    if not key and optional:
+        return ""
     if not _KEY.fullmatch(key):
         raise KeyRequired("send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~")
     return key

@@ -21,6 +21,7 @@ from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import NOTHING, Access, Endpoint, unauthenticated
 from gateway.web.gate import Gate
+from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT
 from gateway.web.partners.shapes import SHAPES, one_of
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
@@ -215,7 +216,11 @@ def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]
     }
     if one.body is not None:
         schema: Any = one.body
-        operation["requestBody"] = _content({"application/json": schema})
+        media = {"application/json": schema}
+        if one.signed is not None:
+            said = f"A document of the type `{one.signed.typ}` that you signed; its jti is the key."
+            media[SIGNED] = {**_TEXT, "description": said}
+        operation["requestBody"] = _content(media)
     elif one.form is not None:
         operation["requestBody"] = _content({"application/x-www-form-urlencoded": one_of(one.form)})
     if one.action:
@@ -249,7 +254,7 @@ def _parameters(one: Endpoint) -> list[Any]:
     if one.query is not NOTHING:
         found.append({"in": "query", "schema": one.query})
     if one.writes:
-        found.append(_KEY_PARAMETER)
+        found.append(_KEY_PARAMETER | ({"required": False} if one.signed else {}))
     return found
 
 

@@ -189,6 +189,15 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "The key was used before with other content. A key stands for one request for ever.",
         "Choose a new key for a new request; repeat an old request byte for byte.",
     ),
+    refusals.DocumentRefused: Problem(
+        422,
+        "document-refused",
+        "The signed document is not accepted",
+        "Its signature, its key or its form breaks a rule of signed documents.",
+        "Sign with a key of your organisation that is registered and valid, for this gateway, in "
+        "the form of the document's type. `detail` names the rule.",
+        noted=True,
+    ),
     refusals.Invalid: Problem(
         422,
         "invalid-content",

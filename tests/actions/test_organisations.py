@@ -30,6 +30,8 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
                 "registered_by": str(gateway.registered[OFMIN]),
             }
         ],
+        "signed_only": False,
+        "document_keys": [],
     }
 
 

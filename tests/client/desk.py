@@ -124,6 +124,7 @@ class Desk(Gateway):
         *,
         spool: Path | None = None,
         ids: Any = None,
+        document_key: Any = None,
         **changes: Any,
     ) -> None:
         self.wire = Wire(listening, organisation)
@@ -135,4 +136,5 @@ class Desk(Gateway):
             spool,
             sleep=self.pauses.append,
             transport=self.wire,
+            document_key=document_key,
         )

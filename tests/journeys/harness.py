@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.cli.demo.stage import MEMBERS, Stage
-from gateway.config import Config
+from gateway.config import Config, host_and_port
 from gateway.evidence import event as events
 from gateway.formats.profile import read_profile
 from gateway.formats.xarf import import_xarf
@@ -52,9 +52,9 @@ def admit_members(stage: Stage) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Stage]:
+def running(folder: Path, **settings: Any) -> Iterator[Stage]:
     """A gateway with its members, as `casegate run` starts it."""
-    with Stage(folder) as stage:
+    with Stage(folder, **settings) as stage:
         stage.build()
         admit_members(stage)
         stage.start()
@@ -84,10 +84,11 @@ def config_of(stage: Stage) -> Config:
 
 
 def fetch(stage: Stage, path: str) -> bytes:
-    """GET a path of the public listener."""
+    """GET a path of this node's public listener."""
     config = config_of(stage)
     context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
-    with urllib.request.urlopen(config.issuer + path, context=context, timeout=10) as answer:
+    url = f"https://localhost:{host_and_port(config.public_bind)[1]}{path}"
+    with urllib.request.urlopen(url, context=context, timeout=10) as answer:
         body: bytes = answer.read()
     return body
 
@@ -106,13 +107,14 @@ def check_log(stage: Stage) -> Checkpoint:
     """
     key = log_key(stage)
     checkpoint = open_checkpoint(fetch(stage, "/checkpoint").decode(), [key], key.name)
-    entries = _entries(stage, checkpoint.size)
-    assert tree.root([tree.leaf_hash(e) for e in entries]) == checkpoint.root
-    _check_documents(stage, entries)
+    found = entries(stage, checkpoint.size)
+    assert tree.root([tree.leaf_hash(e) for e in found]) == checkpoint.root
+    _check_documents(stage, found)
     return checkpoint
 
 
-def _entries(stage: Stage, size: int) -> list[bytes]:
+def entries(stage: Stage, size: int) -> list[bytes]:
+    """The first ``size`` entries of the log, as the public listener serves them."""
     found: list[bytes] = []
     for n in range((size + 255) // 256):
         width = min(256, size - n * 256)
@@ -121,7 +123,7 @@ def _entries(stage: Stage, size: int) -> list[bytes]:
     return found
 
 
-def _check_documents(stage: Stage, entries: list[bytes]) -> None:
+def _check_documents(stage: Stage, found: list[bytes]) -> None:
     gateway = wiring.connect(config_of(stage))
     try:
         with gateway.ports.begin(Mode.READ) as work:
@@ -133,7 +135,7 @@ def _check_documents(stage: Stage, entries: list[bytes]) -> None:
                     logged = work.log.logged(event)
                     assert logged is not None
                     document, nonce = logged.event.document, logged.event.nonce
-                    assert entry(document, nonce) == entries[logged.index]
+                    assert entry(document, nonce) == found[logged.index]
                     assert UUID(events.read(document)["id"]) == event
     finally:
         gateway.close()

@@ -42,6 +42,7 @@ PAGES = (
     "admins.md",
     "auditors.md",
     "operators.md",
+    "postgresql.md",
     "security-flow.md",
     "protocol/documents.md",
     "protocol/checkpoint.md",

@@ -123,9 +123,20 @@ def test_the_operator_sets_the_limit(line):
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("path", ["//whoami", "/whoami/", "/WHOAMI", "/./whoami", "/whoami%2f"])
+@pytest.mark.parametrize("path", ["/whoami/", "/WHOAMI", "/./whoami", "/whoami%2f"])
 def test_another_spelling_of_an_address_is_another_address(line, path):
     assert line.partner().get(path).status_code == 404
+
+
+def test_slashes_before_an_address_make_another_one(line):
+    hotline = line.partner()
+    told = {"Authorization": f"Bearer {hotline.token()}"}
+    for slashes, status in (("/", 200), ("//", 404), ("///", 404)):
+        # As a listener passes it on; the client of the tests would read a host's name in it.
+        environ = {DER: der(hotline.certificate), "PATH_INFO": f"{slashes}whoami"}
+        client = line.partners.test_client()
+        answer = client.get("/", base_url=PARTNERS, headers=told, environ_overrides=environ)
+        assert answer.status_code == status
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"])

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.admin import certificate, competence, organisation, own_keys, standing, system
+from gateway.cli.admin import (
+    certificate,
+    competence,
+    key,
+    organisation,
+    own_keys,
+    standing,
+    system,
+)
 from gateway.cli.admin.certificate import served
 from gateway.cli.admin.desk import Desk, approve
 from gateway.cli.folder import folder_option
@@ -45,10 +53,10 @@ def admin(
     key_files: Mapping[str, Path],
     as_json: bool,
 ) -> None:
-    """Change the registry: organisations, standings, competences, systems, certificates.
+    """Change the registry: organisations, standings, competences, systems, certificates, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
-    Admitting, standings and competences need two persons (R10).
+    Admitting, standings, competences and document keys need two persons (R10).
 
     As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
@@ -84,3 +92,4 @@ admin.add_command(competence.competence)
 admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)
+admin.add_command(key.key)

@@ -1,4 +1,4 @@
-"""`casegate admin organisation`: admit, suspend, reinstate."""
+"""`casegate admin organisation`: admit, suspend, reinstate; the lock is with the keys."""
 
 import click
 
@@ -9,7 +9,7 @@ from gateway.domain.vocabulary import Regime
 
 @click.group()
 def organisation() -> None:
-    """Admit, suspend and reinstate organisations."""
+    """Admit, suspend, reinstate, lock and unlock organisations."""
 
 
 @organisation.command("admit", short_help="Admit an organisation.")

@@ -6,15 +6,16 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.actions import cases, offers
+from gateway.actions import cases, offers, signed
 from gateway.actions.authorization import Written
 from gateway.actions.cases import Clearance, Confirmation, Submission
 from gateway.actions.offers import Offer
 from gateway.actions.opening import REASON_CODES, Opening
 from gateway.domain.case import GROUPS
-from gateway.domain.refusals import Invalid
+from gateway.domain.refusals import DocumentRefused, Invalid
 from gateway.domain.timestamp import parse_moment
 from gateway.domain.vocabulary import Matter, Purpose
+from gateway.evidence.canonical import encode
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
 from gateway.web.partners.case_document import CASE, CaseInvalid, Part, load_case
@@ -152,14 +153,16 @@ STEP_BODY = StepBody()
     body=SubmissionBody(),
     writes=True,
     status=201,
+    signed=signed.CASE,
 )
 def submit(call: Call) -> Written:
     """Hand in the first version of a case.
 
     The gateway signs it for the caller (`assurance: attested`) and answers with the signed
-    document and the digests of its parts by group.
+    document and the digests of its parts by group. A case that the caller signed itself
+    (`application/sd-jwt`) stays as it is (`assurance: signed`).
     """
-    submission = _submission(call.body)
+    submission = _submission(call)
     if submission.content["version"] != 1:
         raise Invalid((("/content/version", "is 1 here: send others to /cases/{case}/versions"),))
     return call.do(cases.submit, submission)
@@ -173,10 +176,11 @@ def submit(call: Call) -> Written:
     body=SubmissionBody(),
     writes=True,
     status=201,
+    signed=signed.CASE,
 )
 def revise(call: Call, case: UUID) -> Written:
     """Hand in a further version of a case; `prev` is the digest of the version before."""
-    submission = _submission(call.body)
+    submission = _submission(call)
     errors = []
     if submission.content["case"] != str(case):
         errors.append(("/content/case", "is not the case of the path"))
@@ -187,9 +191,13 @@ def revise(call: Call, case: UUID) -> Written:
     return call.do(cases.submit, submission)
 
 
-def _submission(body: Mapping[str, Any]) -> Submission:
-    clearance = body.get("clearance")
-    return Submission(body["by"], body["content"], _clearance(clearance) if clearance else None)
+def _submission(call: Call) -> Submission:
+    body, opened = call.body, call.signed
+    content, clearance = body["content"], body.get("clearance")
+    if opened is not None and encode(content) != encode(signed.CASE.body(opened)["content"]):
+        raise DocumentRefused("the case is not spelled as its profile spells it")
+    persons = _clearance(clearance) if clearance else None
+    return Submission(body["by"], content, persons, opened)
 
 
 def _clearance(body: Mapping[str, Any]) -> Clearance:

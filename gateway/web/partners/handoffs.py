@@ -1,6 +1,5 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from marshmallow import fields
 from gateway.actions import handoffs
 from gateway.actions.authorization import Written
 from gateway.actions.handoffs import Reply
+from gateway.actions.signed import ANSWER
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import OUTCOMES, State
 from gateway.domain.marking import ONWARD, TLP
@@ -79,9 +79,10 @@ class HandoffsQuery(Part):
 REFUSAL_BODY = RefusalBody()
 
 
-def _reply(body: Mapping[str, Any]) -> Reply:
+def _reply(call: Call) -> Reply:
+    body = call.body
     lists = {name: tuple(body[name]) for name in ("groups", "items") if name in body}
-    return Reply(**{**body, **lists})
+    return Reply(**{**body, **lists}, signed=call.signed)
 
 
 @endpoint(
@@ -91,10 +92,11 @@ def _reply(body: Mapping[str, Any]) -> Reply:
     gives="Answered",
     body=AcceptanceBody(),
     writes=True,
+    signed=ANSWER,
 )
 def accept(call: Call, handoff: UUID) -> Written:
     """Take a case on, under the conditions that its handoff shows, repeated unchanged."""
-    return call.do(handoffs.accept, handoff, _reply(call.body))
+    return call.do(handoffs.accept, handoff, _reply(call))
 
 
 @endpoint(
@@ -104,10 +106,11 @@ def accept(call: Call, handoff: UUID) -> Written:
     gives="Answered",
     body=REFUSAL_BODY,
     writes=True,
+    signed=ANSWER,
 )
 def refuse(call: Call, handoff: UUID) -> Written:
     """Decline a case, or give it back, with a reason."""
-    return call.do(handoffs.refuse, handoff, _reply(call.body))
+    return call.do(handoffs.refuse, handoff, _reply(call))
 
 
 @endpoint(
@@ -117,10 +120,11 @@ def refuse(call: Call, handoff: UUID) -> Written:
     gives="Answered",
     body=RedirectionBody(),
     writes=True,
+    signed=ANSWER,
 )
 def redirect(call: Call, handoff: UUID) -> Written:
     """Send the originator to another office; the originator then makes a new offer."""
-    return call.do(handoffs.redirect, handoff, _reply(call.body))
+    return call.do(handoffs.redirect, handoff, _reply(call))
 
 
 @endpoint(
@@ -130,10 +134,11 @@ def redirect(call: Call, handoff: UUID) -> Written:
     gives="Answered",
     body=OutcomeBody(),
     writes=True,
+    signed=ANSWER,
 )
 def outcome(call: Call, handoff: UUID) -> Written:
     """Tell what came of the case; further outcomes may follow."""
-    return call.do(handoffs.outcome, handoff, _reply(call.body))
+    return call.do(handoffs.outcome, handoff, _reply(call))
 
 
 @endpoint(
@@ -143,10 +148,11 @@ def outcome(call: Call, handoff: UUID) -> Written:
     gives="Answered",
     body=REFUSAL_BODY,
     writes=True,
+    signed=ANSWER,
 )
 def withdraw(call: Call, handoff: UUID) -> Written:
     """The originator takes its offer back, with a reason."""
-    return call.do(handoffs.withdraw, handoff, _reply(call.body))
+    return call.do(handoffs.withdraw, handoff, _reply(call))
 
 
 @endpoint(
@@ -156,10 +162,11 @@ def withdraw(call: Call, handoff: UUID) -> Written:
     gives="Answered",
     body=STEP_BODY,
     writes=True,
+    signed=ANSWER,
 )
 def close(call: Call, handoff: UUID) -> Written:
     """The recipient ends its work on the handoff."""
-    return call.do(handoffs.close, handoff, _reply(call.body))
+    return call.do(handoffs.close, handoff, _reply(call))
 
 
 @endpoint(

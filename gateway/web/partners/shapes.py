@@ -144,6 +144,13 @@ SHAPES: Mapping[str, Shape] = {
             "registered_by": UUID,
         }
     ),
+    "DocumentKey": _object(
+        kid=TEXT,
+        jwk={"type": "object", "description": "The public key (RFC 7517)."},
+        valid_from=MOMENT,
+        valid_to=or_null(MOMENT),
+        registered_by=UUID,
+    ),
     "Organisation": _object(
         organisation=TEXT,
         name=TEXT,
@@ -153,6 +160,8 @@ SHAPES: Mapping[str, Shape] = {
         active=FLAG,
         standing=or_null(TEXT),
         competences=several(one_of("Competence")),
+        signed_only=FLAG,
+        document_keys=several(one_of("DocumentKey")),
     ),
     "Organisations": _page("Organisation"),
     "Whoami": _object(

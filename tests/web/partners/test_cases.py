@@ -153,17 +153,6 @@ def test_json_with_a_repeated_key_is_refused_before_anything_reads_it(line, hotl
     assert answer.json["type"].endswith("/problems/malformed-request")
 
 
-def test_a_signed_document_is_not_taken_yet(line, hotline):
-    answer = hotline.call(
-        "POST",
-        "/cases",
-        data="a.b.c~",
-        content_type="application/sd-jwt",
-        headers={"Idempotency-Key": line.key()},
-    )
-    assert answer.status_code == 415
-
-
 # --- retries ---
 
 

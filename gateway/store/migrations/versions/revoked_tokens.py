@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "revoked_tokens"
-down_revision = "0001"
+down_revision = "document_keys"
 
 # As in columns.py when this was written.
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

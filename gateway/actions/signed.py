@@ -1,0 +1,189 @@
+"""Documents that partners sign themselves, opened before the transaction and judged inside it.
+
+What can be told from the bytes alone is checked first, against every key that the caller's
+organisation ever registered. Whether the key still counts is asked inside the transaction, after
+the retry key: a write that was done gets its first result, whatever became of the key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.authorization import Request, Turn, read
+from gateway.actions.ports import Caller, Ports
+from gateway.domain import case as cases
+from gateway.domain.organisation import DocumentKey, organisation_uri
+from gateway.domain.refusals import DocumentRefused, Forbidden
+from gateway.evidence import canonical, registration, sd_jwt, statement
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Verified
+from gateway.evidence.signature import read_document_key
+
+_HEADING = frozenset({"iss", "aud", "iat", "jti"})
+_CASE_CLAIMS = frozenset({"case", "version", "prev", "profile", *cases.CLEAR_MARKING})
+_PERSONS = ("by", "clearance")
+"""Disclosures of a signed case that are for the gateway alone: no reader is given them."""
+
+BINDING = ("handoff", "case_digest", "offer_digest", "package", "kind")
+"""What stands in clear in a signed answer beside its heading."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A document with a good signature of its own organisation: key, id and what it says.
+
+    ``jti`` is the retry key. ``verified`` has the claims and every disclosure in its place.
+    """
+
+    document: SdJwt
+    verified: Verified
+    kid: str
+    jti: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """One type of document that partners sign, and how it reads as the body of a request."""
+
+    typ: str
+    body: Callable[[Opened], dict[str, Any]]
+
+
+def open_signed(
+    ports: Ports, caller: Caller, text: str, *, typ: str, action: str, key: str
+) -> Opened:
+    """Verify a document of the caller's organisation; ``key`` is a retry key sent beside it.
+
+    Raises DocumentRefused: no key of theirs, a bad signature, another type, issuer or audience,
+    words for another organisation (``attested_for``), a form that contracts.md 7 does not allow.
+    """
+    known = read(ports, caller, Request(action), lambda turn: turn.organisation.document_keys)
+    issuer = organisation_uri(ports.issuer, caller.organisation)
+    try:
+        keys = dict(read_document_key(_jwk(one)) for one in known)
+        verified = sd_jwt.verify(text, typ=typ, keys=keys, audience=ports.issuer, issuer=issuer)
+        document = sd_jwt.parse(text)
+        _check_form(document, verified)
+        opened = Opened(document, verified, str(verified.header["kid"]), _jti(verified))
+        _check_claims(ports, verified)
+    except DocumentError as error:
+        raise DocumentRefused(f"the signed document is not accepted: {error}") from None
+    if key not in ("", opened.jti):
+        raise DocumentRefused("an Idempotency-Key beside a signed document repeats its jti")
+    return opened
+
+
+def _jwk(key: DocumentKey) -> Any:
+    return canonical.decode(key.jwk.encode())
+
+
+def _check_form(document: SdJwt, verified: Verified) -> None:
+    """Lists of digests are padded, and stand nowhere but at the top (contracts.md 7)."""
+    payload = sd_jwt.payload_of(document)
+    sd_jwt.refuse_reserved([one.value for one in document.disclosures])
+    for name, value in payload.items():
+        if name == "_sd":
+            sizes = [len(value)]
+        elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+            if not all(isinstance(one, dict) and one.keys() == {"..."} for one in value):
+                raise DocumentError("each element of an array of objects is a disclosure")
+            sizes = [len(value)]
+        else:
+            sizes = []
+            sd_jwt.refuse_reserved([value])
+        if any(size != sd_jwt.padded_size(size) for size in sizes):
+            raise DocumentError("digests are padded with decoys to 4, 8, 16, 32...")
+    if "_sd" not in payload:
+        raise DocumentError("properties are disclosures, padded with decoys")
+    try:
+        canonical.encode(sd_jwt.unfold(verified))
+    except ValueError:
+        raise DocumentError("a value has no single spelling (a number with a fraction?)") from None
+
+
+def _check_claims(ports: Ports, verified: Verified) -> None:
+    claims = verified.claims
+    if "attested_for" in claims:
+        raise DocumentError("only the gateway attests; sign with 'iss' alone")
+    if claims["aud"] != ports.issuer:
+        raise DocumentError("the document is for this gateway and no other audience beside it")
+    at = claims.get("iat")
+    if not isinstance(at, int) or isinstance(at, bool):
+        raise DocumentError("the document does not say when it was signed")
+    if at > ports.now().timestamp() + registration.MAX_SKEW.total_seconds():
+        raise DocumentError("the document is from the future: set your clock")
+
+
+def _jti(verified: Verified) -> str:
+    value = verified.claims.get("jti")
+    try:
+        found = UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or str(found) != value:
+        raise DocumentError("the document's jti is a UUID in lower case")
+    return str(found)
+
+
+def check_signed(turn: Turn, opened: Opened | None) -> None:
+    """What the registry says of this very moment: does the key count, may it be unsigned?
+
+    Raises DocumentRefused and Forbidden (a denial of one that is locked to its signature).
+    """
+    if opened is None:
+        if turn.organisation.signed_only:
+            raise Forbidden(
+                "your organisation is locked to documents that it signs itself: sign this one "
+                "and send it as application/sd-jwt",
+                ("R2.signed_only",),
+            )
+        return
+    key = turn.organisation.document_key(opened.kid)
+    if key is None or not key.holds(turn.now):
+        raise DocumentRefused("the document's key was revoked: sign with a valid one")
+
+
+def assurance(opened: Opened | None) -> str:
+    """How sure a reader can be of whose word a document is."""
+    return "attested" if opened is None else "signed"
+
+
+def _case_body(opened: Opened) -> dict[str, Any]:
+    """The envelope that a signed case stands for: its content, and the persons beside it."""
+    claims = opened.verified.claims
+    _only(claims, _HEADING | _CASE_CLAIMS | frozenset(cases.ARRAYS))
+    if claims.get("profile") != cases.PROFILE:
+        raise DocumentRefused(f"the case is not of the profile {cases.PROFILE}")
+    payload = sd_jwt.payload_of(opened.document)
+    if any(claims.get(name) != [] or not payload[name] for name in cases.ARRAYS):
+        raise DocumentRefused("every array of the case is there, padded, its elements disclosures")
+    for placed in opened.verified.placed:
+        allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *_PERSONS)
+        if placed.name not in allowed:
+            raise DocumentRefused("the case has a disclosure that is not of its profile")
+    said = sd_jwt.unfold(opened.verified)
+    persons = {name: said[name] for name in _PERSONS if name in said}
+    return {**persons, "content": cases.content_of(said)}
+
+
+def kept(opened: Opened) -> SdJwt:
+    """The case as the gateway keeps it: without the persons, who are in the event and the case."""
+    persons = {p.digest for p in opened.verified.placed if p.name in _PERSONS and not p.in_array}
+    return opened.document.present(
+        [one.digest for one in opened.document.disclosures if one.digest not in persons]
+    )
+
+
+def _answer_body(opened: Opened) -> dict[str, Any]:
+    """The body that a signed answer stands for."""
+    _only(opened.verified.claims, _HEADING | frozenset(BINDING))
+    return {placed.name: placed.value for placed in opened.verified.placed}
+
+
+def _only(claims: Mapping[str, Any], allowed: frozenset[str]) -> None:
+    if not claims.keys() <= allowed:
+        raise DocumentRefused("a claim stands in clear that the document's type does not have")
+
+
+CASE = Form(statement.CASE_TYP, _case_body)
+ANSWER = Form(statement.ANSWER_TYP, _answer_body)

@@ -1,0 +1,110 @@
+"""`casegate keys`: the keys with which a member signs its own documents, made on its own host.
+
+The private key never leaves the folder; what the gateway's administrators get are a public key
+and signed statements about it.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.connection import new_id, now
+from gateway.cli.screen import write_new
+from gateway.domain.organisation import SLUG, organisation_uri
+from gateway.evidence import registration
+from gateway.keys import KeyFileError, Purpose, SigningKey, generate_key, load_key, write_key
+
+KEY_FILE, JWK_FILE, PROOF_FILE = "document.pem", "document.jwk", "document.proof"
+COUNTERSIGNATURE_FILE = "document.countersignature"
+
+
+@click.group()
+def keys() -> None:
+    """Make the keys with which you sign your own documents.
+
+    A document that you sign rests on nobody's word but yours. Send the public files to the
+    gateway's administrators; keep document.pem, and a copy of it in a safe place.
+    """
+
+
+def _slug(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not SLUG.fullmatch(value):
+        raise click.BadParameter("an organisation id is [a-z][a-z0-9-]{1,39}")
+    return value
+
+
+def _about(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say whose key it is, and for which gateway."""
+    gateway = click.option("--gateway", required=True, help="Its issuer, as https://....")
+    whose = click.option("--organisation", required=True, callback=_slug, help="Your id there.")
+    return whose(gateway(command))
+
+
+@keys.command("new")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_about
+@click.option(
+    "--previous",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The document.pem that the new key follows: it countersigns.",
+)
+def new(folder: Path, organisation: str, gateway: str, previous: Path | None) -> None:
+    """Make a document key in FOLDER, with its proof of possession for one gateway."""
+    before = None if previous is None else _load(previous)
+    key = generate_key(Purpose.DOCUMENT)
+    try:
+        write_key(folder / KEY_FILE, key)
+    except KeyFileError as error:
+        raise click.ClickException(str(error)) from error
+    said = _sign(key, registration.POSSESSION, key.kid, organisation, gateway)
+    write_new(folder / JWK_FILE, json.dumps(key.public_jwk()).encode())
+    write_new(folder / PROOF_FILE, said.encode())
+    if before is not None:
+        said = _sign(before, registration.SUCCESSION, key.kid, organisation, gateway)
+        write_new(folder / COUNTERSIGNATURE_FILE, said.encode())
+    click.echo(f"document key {key.kid} in {folder}")
+    click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
+    click.echo("  and tell them the key's id on a second way. The proof is good for seven days")
+
+
+@keys.command("lock")
+@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_about
+def lock(key: Path, organisation: str, gateway: str) -> None:
+    """Print the statement that only what KEY (document.pem) or its like signs is your word."""
+    signer = _load(key)
+    click.echo(_sign(signer, registration.LOCK, signer.kid, organisation, gateway))
+
+
+@keys.command("unlock")
+@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_about
+def unlock(key: Path, organisation: str, gateway: str) -> None:
+    """Print the statement that the gateway may attest for you again."""
+    signer = _load(key)
+    click.echo(_sign(signer, registration.UNLOCK, signer.kid, organisation, gateway))
+
+
+def _load(file: Path) -> SigningKey:
+    try:
+        return load_key(file, Purpose.DOCUMENT)
+    except KeyFileError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _sign(key: SigningKey, says: str, kid: str, organisation: str, gateway: str) -> str:
+    issuer = gateway.rstrip("/")
+    return registration.issue(
+        organisation=organisation_uri(issuer, organisation),
+        audience=issuer,
+        says=says,
+        kid=kid,
+        at=now(),
+        jti=new_id(),
+        signer=key,
+        random=secrets.token_bytes,
+    ).compact()

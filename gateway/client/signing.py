@@ -1,0 +1,100 @@
+"""A partner's own documents: signed by its key, kept and sent as the bytes that were signed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from gateway.client.documents import KINDS, Offered
+from gateway.domain import case as cases
+from gateway.domain.organisation import organisation_uri
+from gateway.evidence import sd_jwt, statement
+from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.statement import CASE_TYP
+
+
+class DocumentKey(Protocol):
+    """A document key of one's own, such as `gateway.keys.load_key` reads."""
+
+    @property
+    def kid(self) -> str:
+        """Its id, the RFC 7638 thumbprint."""
+
+    @property
+    def alg(self) -> str:
+        """ES256 or Ed25519."""
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature in JOSE form."""
+
+    def public_jwk(self) -> dict[str, str]:
+        """The public half."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who signs: the organisation at its gateway, its key, its clock, ids and randomness."""
+
+    issuer: str
+    organisation: str
+    key: DocumentKey
+    now: Callable[[], datetime]
+    ids: Callable[[], UUID]
+    random: Callable[[int], bytes]
+
+    def case(self, asked: Mapping[str, Any]) -> SdJwt:
+        """Sign a case with its persons; ValueError when the content is not one of the profile."""
+        content = {name: value for name, value in asked["content"].items() if value != []}
+        persons = {name: asked.get(name) for name in ("by", "clearance")}
+        try:
+            document = sd_jwt.issue(
+                typ=CASE_TYP,
+                claims={
+                    "iss": organisation_uri(self.issuer, self.organisation),
+                    "aud": self.issuer,
+                    "iat": int(self.now().timestamp()),
+                    "jti": str(self.ids()),
+                    **cases.clear_claims(content),
+                },
+                properties=[
+                    *cases.disclosed_properties(content),
+                    *((name, value) for name, value in persons.items() if value is not None),
+                ],
+                arrays=cases.disclosed_arrays(content),
+                signer=self.key,
+                random=self.random,
+            )
+        except (KeyError, TypeError, AttributeError):
+            raise ValueError("the case lacks what stands in clear in a signed document") from None
+        if members_of(document)["content"] != content:
+            raise ValueError("the case has a field that its profile does not have")
+        return document
+
+    def answer(self, action: str, offered: Offered, asked: Mapping[str, Any]) -> SdJwt:
+        """Sign an answer to an offer that was verified."""
+        return statement.issue_answer(
+            issuer=organisation_uri(self.issuer, self.organisation),
+            attested_for=None,
+            audience=self.issuer,
+            at=self.now(),
+            jti=self.ids(),
+            handoff=offered.offer.handoff,
+            case_digest=offered.offer.case_digest,
+            offer_digest=offered.signed.document.digest,
+            package=offered.offer.package,
+            kind=KINDS[action],
+            signer=self.key,
+            random=self.random,
+            **asked,
+        )
+
+
+def members_of(document: SdJwt) -> dict[str, Any]:
+    """What a document of one's own asks, as the members of the JSON body in its place."""
+    verified = sd_jwt.read_own(document)
+    if verified.header.get("typ") != CASE_TYP:
+        return {placed.name: placed.value for placed in verified.placed}
+    said = sd_jwt.unfold(verified)
+    persons = {name: said[name] for name in ("by", "clearance") if name in said}
+    return {**persons, "content": cases.content_of(said)}

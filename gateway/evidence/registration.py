@@ -1,0 +1,105 @@
+"""What an organisation says with a document key about its keys: signed, for one gateway.
+
+A new key proves that its private half is at hand (``possession``); the key before it agrees to
+be followed (``succession``); any valid key locks the organisation to signed documents, and frees
+it again (``lock``, ``unlock``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway.evidence import sd_jwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
+from gateway.evidence.signature import PublicKey
+
+REGISTRATION_TYP = "casegate-key+sd-jwt"
+
+POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
+
+MAX_AGE = timedelta(days=7)
+"""How long a statement may wait for the administrators."""
+
+MAX_SKEW = timedelta(minutes=5)
+"""How far ahead of the gateway's a partner's clock may be."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """What was said: by which key, about which key, under which id."""
+
+    says: str
+    kid: str
+    signed_by: str
+    jti: UUID
+
+
+def issue(
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str,
+    at: datetime,
+    jti: UUID,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign a statement about the key ``kid``; ``organisation`` and ``audience`` are URIs."""
+    claims = {
+        "iss": organisation,
+        "aud": audience,
+        "iat": int(at.timestamp()),
+        "jti": str(jti),
+        "says": says,
+        "kid": kid,
+    }
+    return sd_jwt.issue(
+        typ=REGISTRATION_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
+    )
+
+
+def verify(
+    text: str,
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+    now: datetime,
+) -> Word:
+    """Verify a statement of exactly this kind, about ``kid`` unless that is None.
+
+    Raises DocumentError: another kind, key, organisation or gateway, a bad signature, or a
+    time that is not within MAX_AGE before ``now``.
+    """
+    verified = sd_jwt.verify(
+        text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
+    )
+    claims = verified.claims
+    if claims.get("says") != says:
+        raise DocumentError(f"the statement does not say '{says}'")
+    about = claims.get("kid")
+    if not isinstance(about, str) or (kid is not None and about != kid):
+        raise DocumentError("the statement is about another key")
+    _check_time(claims, now)
+    return Word(says, about, str(verified.header["kid"]), _jti(claims))
+
+
+def _check_time(claims: Mapping[str, Any], now: datetime) -> None:
+    at = claims.get("iat")
+    if not isinstance(at, int) or isinstance(at, bool):
+        raise DocumentError("the statement does not say when it was made")
+    age = now.timestamp() - at
+    if not -MAX_SKEW.total_seconds() <= age <= MAX_AGE.total_seconds():
+        raise DocumentError("the statement is older than seven days, or from the future: sign anew")
+
+
+def _jti(claims: Mapping[str, Any]) -> UUID:
+    try:
+        return UUID(str(claims.get("jti")))
+    except ValueError:
+        raise DocumentError("the statement's id is a UUID") from None

@@ -1,0 +1,69 @@
+"""`casegate keys`: a document key of one's own, and what it says about itself."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from gateway.actions import administration
+from gateway.actions.administration import Change
+from gateway.cli import connection, keys, main
+from tests.founding import HOTLINE, ISSUER, START, founded
+
+WHOSE = ("--organisation", HOTLINE, "--gateway", ISSUER)
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(main, ["keys", *map(str, arguments), *WHOSE])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def values(folder: Path) -> dict[str, object]:
+    said = {"jwk": json.loads((folder / keys.JWK_FILE).read_text())}
+    for name in ("proof", "countersignature"):
+        file = folder / f"document.{name}"
+        if file.exists():
+            said[name] = file.read_text().strip()
+    return said
+
+
+def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(keys, "now", lambda: START)
+    gateway = founded()
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert "keep document.pem" in run("new", first)
+    run("new", second, "--previous", first / keys.KEY_FILE)
+    for folder in (first, second):
+        assert (folder / keys.KEY_FILE).stat().st_mode & 0o777 == 0o600
+        assert b"PRIVATE" not in (folder / keys.JWK_FILE).read_bytes()
+        gateway.administer("key.register", HOTLINE, **values(folder))
+    held = gateway.organisation(HOTLINE).document_keys
+    assert [json.loads(key.jwk) for key in held] == [values(f)["jwk"] for f in (first, second)]
+    lock = run("lock", second / keys.KEY_FILE).strip()
+    gateway.administer("organisation.lock", HOTLINE, statement=lock)
+    unlock = run("unlock", first / keys.KEY_FILE).strip()
+    change = Change("organisation.unlock", HOTLINE, {"statement": unlock})
+    gateway.do(administration.administer, change, gateway.approve(change))
+    assert not gateway.organisation(HOTLINE).signed_only
+
+
+def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
+    run("new", tmp_path / "a")
+    again = CliRunner().invoke(main, ["keys", "new", str(tmp_path / "a"), *WHOSE])
+    assert again.exit_code == 1
+    assert "is not overwritten" in again.output
+
+
+def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
+    asked = ["keys", "new", str(tmp_path / "a"), "--organisation", "A", "--gateway", ISSUER]
+    assert CliRunner().invoke(main, asked).exit_code == 2
+    (tmp_path / "x.pem").write_text("nothing")
+    (tmp_path / "x.pem").chmod(0o600)
+    result = CliRunner().invoke(main, ["keys", "lock", str(tmp_path / "x.pem"), *WHOSE])
+    assert result.exit_code == 1
+    assert "no private key" in result.output
+
+
+def test_the_clock_is_the_systems_own() -> None:
+    assert keys.now is connection.now

@@ -1,0 +1,60 @@
+"""The processes of a running gateway, as the kernel lists them."""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.cli.demo.stage import Stage
+
+
+def workers(*stages: Stage) -> list[int]:
+    """The worker processes of the stages' partners' listeners."""
+    parents = {pid: _parent(pid) for pid in _pids()}
+    operators = {str(stage.operator) for stage in stages}
+    masters = {pid for pid in parents if _is_partners(_command(pid), operators)}
+    return [pid for pid, parent in parents.items() if parent in masters]
+
+
+def kill_node(stage: Stage) -> int:
+    """Kill every process of a node at one stroke, as a power failure does; how many they were."""
+    # Stopped first: a supervisor would start a new child between two kills.
+    found: list[int] = []
+    while new := [pid for pid in _of(stage) if pid not in found]:
+        _send(new, signal.SIGSTOP)
+        found += new
+    _send(found, signal.SIGKILL)
+    return len(found)
+
+
+def _of(stage: Stage) -> list[int]:
+    return [pid for pid in _pids() if str(stage.operator) in _command(pid)]
+
+
+def _send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _is_partners(command: list[str], operators: set[str]) -> bool:
+    return "partners" in command and "--only" in command and bool(operators & set(command))
+
+
+def _pids() -> list[int]:
+    return [int(name.name) for name in Path("/proc").iterdir() if name.name.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[1])
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return []

@@ -1,0 +1,71 @@
+"""Two nodes are one gateway: one log, whoever is asked, and whoever dies."""
+
+import random
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from gateway import wiring
+from gateway.cli.admin import served
+from gateway.cli.demo.stage import Stage
+from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, config_of
+from tests.journeys.load import Load, check_acknowledged, check_repeated
+from tests.journeys.nodes import two_nodes
+from tests.journeys.processes import kill_node
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+SAMPLE = 20
+
+
+def test_members_use_either_node_and_one_that_dies_under_load_is_not_missed(
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(20260102)
+    with two_nodes(tmp_path) as (first, second):
+        _hand_over(first, second)
+        assert check_log(first) == check_log(second)
+        with Load(first, second) as load:
+            load.stopped.wait(5.0)
+            assert kill_node(first) >= 9  # the supervisor, its four, and two workers of each master
+            died = len(load.acknowledged)
+            load.stopped.wait(8.0)
+        after = len(load.acknowledged) - died
+        print(f"{died} acknowledged before the death, {after} after; {load.moved} moved")
+        assert load.moved > 0  # some clients were at the node that died
+        assert after > 10  # the other node went on
+        check_acknowledged(second, load.acknowledged, others=1)
+        check_repeated(second, chance.sample(load.acknowledged[:died], min(died, SAMPLE)))
+        _renew_certificate(second)
+
+
+def _hand_over(first: Stage, second: Stage) -> None:
+    """A case goes from one organisation at the first node to another at the second, and back."""
+    content = case_content()
+    with first.client(HOTLINE) as hotline:
+        hotline.submit(content, "pdc-1", clearance(content))
+        offered = hotline.offer(
+            content["case"],
+            "pdc-2",
+            competence=("csam", "FR"),
+            groups=["items", "classifications"],
+            purpose=["investigate"],
+        )
+    handoff = str(offered.result["handoff"])
+    with second.client(OFMIN) as office:
+        office.accept(office.handoff(handoff), "ofmin-1")
+        assert office.consult(handoff, "ofmin-1", "assessment", "a reading").content["items"]
+    with first.client(HOTLINE) as hotline:
+        assert hotline.handoff(handoff)["state"] == "accepted"
+
+
+def _renew_certificate(node: Stage) -> None:
+    """What maintenance alone can do is done by the maintenance of the node that is left."""
+    csr = (node.folder / HOTLINE / "request.csr").read_text(encoding="ascii")
+    written = node.administer("certificate.issue", HOTLINE, {"system": "desk", "csr": csr})
+    gateway = wiring.connect(config_of(node))
+    try:
+        found = served(gateway, UUID(str(written.result["request"])))
+    finally:
+        gateway.close()
+    assert found.certificate is not None

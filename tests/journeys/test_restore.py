@@ -1,0 +1,144 @@
+"""The restore drill: an older copy of the database signs nothing, and the newer one goes on."""
+
+import json
+import re
+import shutil
+import urllib.error
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gateway import wiring
+from gateway.cli import main
+from gateway.cli.demo.stage import Stage
+from gateway.client import Connection, Gateway, Unavailable
+from gateway.domain.case import GROUPS
+from gateway.ledger import tree
+from gateway.ledger.checkpoint import open_checkpoint
+from tests.journeys.harness import (
+    HOTLINE,
+    OFMIN,
+    case_content,
+    check_log,
+    clearance,
+    config_of,
+    entries,
+    fetch,
+    log_key,
+    running,
+)
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+CONTENT = [group for group in GROUPS if group != "routing"]
+
+
+def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as stage:
+        accepted = _hand_over(stage)
+        _casegate("backup", "--folder", stage.operator, tmp_path / "backup")
+        _hand_over(stage)  # receipts that the backup knows nothing of
+        newest = fetch(stage, "/checkpoint").decode()
+        assert stage.stop() == 0
+        told = _casegate("restore", tmp_path / "backup", "--folder", stage.operator, "--yes")
+        assert "FROZEN" in told
+        stage.start()
+        _check_frozen(stage, accepted, newest)
+        assert stage.stop() == 0
+        assert "FROZEN: the database has" in (tmp_path / "gateway.log").read_text()
+        _bring_back_the_newer(stage)
+        stage.start()
+        _check_going_on(stage, newest)
+
+
+def _hand_over(stage: Stage) -> str:
+    """Submit, offer and accept a case; the handoff."""
+    content = case_content()
+    with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
+        hotline.submit(content, "pdc-1", clearance(content))
+        offered = hotline.offer(
+            content["case"],
+            "pdc-2",
+            competence=("csam", "FR"),
+            groups=CONTENT,
+            purpose=["investigate"],
+        )
+        handoff = str(offered.result["handoff"])
+        office.accept(office.handoff(handoff), "ofmin-1")
+    return handoff
+
+
+def _casegate(*words: object) -> str:
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def _check_frozen(stage: Stage, handoff: str, newest: str) -> None:
+    for _ in range(3):  # several workers
+        assert fetch(stage, "/checkpoint").decode() == newest
+        assert _unready(stage)["reason"] == "frozen"
+    assert b"ok" in fetch(stage, "/healthz")
+    before = _size(stage)
+    content = case_content()
+    with _keeping(stage) as hotline, stage.client(OFMIN) as office:
+        assert handoff in [view["handoff"] for view in office.inbox("accepted")]
+        assert office.handoff(handoff)["state"] == "accepted"
+        assert office.whoami()["organisation"]["organisation"] == OFMIN
+        _refused_as_frozen(lambda: hotline.submit(content, "pdc-1", clearance(content)))
+        _refused_as_frozen(lambda: office.consult(handoff, "ofmin-1", "assessment", "a look"))
+        _refused_as_frozen(lambda: list(office.events()))
+        _refused_as_frozen(lambda: hotline.case("018f0000-0000-7000-8000-000000000000"))
+    assert _size(stage) == before
+    assert fetch(stage, "/checkpoint").decode() == newest
+
+
+def _refused_as_frozen(ask: Any) -> None:
+    with pytest.raises(Unavailable, match="the operator has to bring the newer one back"):
+        ask()
+
+
+def _unready(stage: Stage) -> Any:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        fetch(stage, "/readyz")
+    assert refused.value.code == 503
+    return json.load(refused.value)
+
+
+def _size(stage: Stage) -> int:
+    """The size of the log in the database, as the operator's command tells it."""
+    shown = CliRunner().invoke(main, ["mark", "show", "--json", "--folder", str(stage.operator)])
+    return int(json.loads(shown.stdout)["database"]["size"])
+
+
+def _bring_back_the_newer(stage: Stage) -> None:
+    file = config_of(stage).database_file
+    assert file is not None
+    (aside,) = [f for f in file.parent.iterdir() if re.fullmatch(r".+\.before-[0-9TZ]+", f.name)]
+    shutil.move(aside, file)
+
+
+def _check_going_on(stage: Stage, newest: str) -> None:
+    assert json.loads(fetch(stage, "/readyz")) == {"status": "ready"}
+    assert fetch(stage, "/checkpoint").decode() == newest
+    with _keeping(stage) as hotline:
+        (resent,) = hotline.resume()  # what was asked while the log was frozen
+        assert resent.write.action == "case.submit"
+        assert resent.written is not None
+        assert list(hotline.resume()) == []
+    _hand_over(stage)
+    final = check_log(stage)
+    key = log_key(stage)
+    known = open_checkpoint(newest, [key], key.name)
+    assert final.size > known.size
+    leaves = [tree.leaf_hash(entry) for entry in entries(stage, known.size)]
+    assert tree.root(leaves) == known.root
+
+
+def _keeping(stage: Stage) -> Gateway:
+    """The hotline's client, which keeps its writes until they are answered."""
+    connection = Connection.read(stage.folder / HOTLINE / "connection.toml")
+    return Gateway(connection, wiring.now, wiring.new_id, stage.folder / HOTLINE / "spool")

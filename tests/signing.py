@@ -1,0 +1,72 @@
+"""What a partner signs itself, made as a careful partner makes it, and as a careless one does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.domain import case as cases
+from gateway.evidence import sd_jwt, statement
+from tests.founding import ISSUER, Founded
+
+
+def heading(gateway: Founded, organisation: str) -> dict[str, Any]:
+    """Who says it, to whom, when, and under which retry key."""
+    return {
+        "iss": f"{ISSUER}/organisations/{organisation}",
+        "aud": ISSUER,
+        "iat": int(gateway.clock().timestamp()),
+        "jti": str(gateway.new_id()),
+    }
+
+
+def signed_case(
+    gateway: Founded,
+    organisation: str,
+    key: Any,
+    content: Mapping[str, Any],
+    *,
+    persons: Mapping[str, Any] | None = None,
+    typ: str = statement.CASE_TYP,
+    **claims: Any,
+) -> sd_jwt.SdJwt:
+    """A case signed by its originator; ``claims`` replace what stands in clear, None leaves out."""
+    said = heading(gateway, organisation) | cases.clear_claims(content) | claims
+    by = {"by": "intake-1"} if persons is None else persons
+    return sd_jwt.issue(
+        typ=typ,
+        claims={name: value for name, value in said.items() if value is not None},
+        properties=[*cases.disclosed_properties(content), *by.items()],
+        arrays=cases.disclosed_arrays(content),
+        signer=key,
+        random=gateway.ports.random,
+    )
+
+
+def signed_answer(
+    gateway: Founded,
+    organisation: str,
+    key: Any,
+    view: Mapping[str, Any],
+    kind: str,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    **said: Any,
+) -> sd_jwt.SdJwt:
+    """An answer to a handoff as its view shows it; ``changes`` are to what stands in clear."""
+    offer = sd_jwt.parse(view["answers"][0]["statement"])
+    claims = {
+        **heading(gateway, organisation),
+        "handoff": view["handoff"],
+        "case_digest": view["case_digest"],
+        "offer_digest": offer.digest,
+        "package": statement.package(view["permitted"]),
+        "kind": kind,
+        **(changes or {}),
+    }
+    return sd_jwt.issue(
+        typ=statement.ANSWER_TYP,
+        claims={name: value for name, value in claims.items() if value is not None},
+        properties=list(said.items()),
+        arrays=(),
+        signer=key,
+        random=gateway.ports.random,
+    )

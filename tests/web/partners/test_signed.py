@@ -1,0 +1,512 @@
+"""Cases and answers that partners sign themselves, and every way to be refused with one."""
+
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.domain import case as cases
+from gateway.evidence import base64url, receipt, sd_jwt, signature
+from gateway.evidence.registration import LOCK
+from gateway.evidence.statement import ANSWER_TYP, CASE_TYP
+from gateway.evidence.trust import Trust, open_document
+from gateway.evidence.verdict import Code, verify
+from gateway.keys import jwk_set
+from tests.founding import (
+    HOTLINE,
+    ISSUER,
+    OCRVP,
+    OFMIN,
+    case_content,
+    check_log,
+    document_key,
+    offered,
+)
+from tests.signing import heading, signed_answer, signed_case
+from tests.web.listening import Listening, Partner, listening
+
+HOTLINES, OFFICES, OTHER = (document_key(name) for name in ("hotline", "office", "other"))
+CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARED = {"by": "intake-1", "clearance": CLEARANCE}
+TRUST = Trust((), (), organisations={HOTLINE: signature.public_keys(jwk_set([HOTLINES]))})
+
+
+@pytest.fixture
+def line() -> Listening:
+    made = listening()
+    made.gateway.register_key(HOTLINE, HOTLINES)
+    made.gateway.register_key(OFMIN, OFFICES)
+    return made
+
+
+@pytest.fixture
+def hotline(line: Listening) -> Partner:
+    return line.partner(HOTLINE)
+
+
+@pytest.fixture
+def office(line: Listening) -> Partner:
+    return line.partner(OFMIN)
+
+
+def send(partner: Partner, path: str, document: Any, **headers: str) -> Any:
+    text = document.compact() if isinstance(document, sd_jwt.SdJwt) else document
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return partner.call("POST", path, data=text, content_type="application/sd-jwt", headers=given)
+
+
+def content(line: Listening, **changes: Any) -> dict[str, Any]:
+    return case_content(line.gateway.new_id(), **changes)
+
+
+def case(line: Listening, **changes: Any) -> sd_jwt.SdJwt:
+    key = changes.pop("key", HOTLINES)
+    said = changes.pop("content", None) or content(line)
+    return signed_case(line.gateway, HOTLINE, key, said, **changes)
+
+
+def refused(answer: Any) -> str:
+    assert answer.status_code == 422, answer.text
+    assert answer.json["type"].endswith("/problems/document-refused"), answer.text
+    return answer.json["detail"]
+
+
+def handed_in(hotline: Partner, **changes: Any) -> dict[str, Any]:
+    answer = send(hotline, "/cases", case(hotline.listening, persons=CLEARED, **changes))
+    assert answer.status_code == 201, answer.text
+    return answer.json["result"]
+
+
+# --- cases ---
+
+
+def test_a_signed_case_stays_as_it_was_signed(line, hotline):
+    document = case(line, persons=CLEARED)
+    answer = send(hotline, "/cases", document)
+    assert answer.status_code == 201, answer.text
+    result = answer.json["result"]
+    assert (result["digest"], result["state"]) == (document.digest, "cleared")
+    assert hotline.get(f"/cases/{result['case']}").json["assurance"] == "signed"
+    opened = open_document(sd_jwt.parse(result["document"]), CASE_TYP, TRUST)
+    assert (opened.author, opened.attested) == (HOTLINE, False)
+    line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
+    check_log(line.gateway)
+
+
+def test_the_persons_of_a_signed_case_are_kept_out_of_it(line, hotline):
+    result = handed_in(hotline)
+    names = {one.name for one in sd_jwt.parse(result["document"]).disclosures}
+    assert {"by", "clearance"}.isdisjoint(names)
+    found = line.gateway.case(UUID(result["case"]))
+    assert (found.assessed_by, found.cleared_by) == ("analyst-1", "approver-1")
+
+
+def test_a_further_signed_version_follows_the_one_before(line, hotline):
+    first = handed_in(hotline)
+    path = f"/cases/{first['case']}/versions"
+    second = case_content(first["case"], version=2, prev=first["digest"])
+    answer = send(hotline, path, case(line, content=second))
+    assert answer.status_code == 201, answer.text
+    assert answer.json["result"]["version"] == 2
+    third = case_content(first["case"], version=3, prev=first["digest"])
+    answer = send(hotline, path, case(line, content=third))
+    assert answer.json["type"].endswith("/problems/stale"), answer.text
+
+
+def test_its_jti_is_the_retry_key(line, hotline):
+    document = case(line)
+    first, again = (send(hotline, "/cases", document) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json["result"] == again.json["result"]
+    assert first.json["receipt"]["document"] == again.json["receipt"]["document"]
+    jti = sd_jwt.read_own(document).claims["jti"]
+    assert send(hotline, "/cases", document, Idempotency_Key=jti).status_code == 201
+    assert "jti" in refused(send(hotline, "/cases", document, Idempotency_Key="another1"))
+    other = send(hotline, "/cases", case(line, jti=jti))
+    assert other.json["type"].endswith("/problems/idempotency-key-reused")
+
+
+def test_a_retry_gets_its_first_result_after_the_key_was_revoked(line, hotline):
+    document = case(line)
+    first = send(hotline, "/cases", document)
+    line.gateway.administer("key.revoke", HOTLINE, kid=HOTLINES.kid, reason="replaced")
+    again = send(hotline, "/cases", document)
+    assert again.json["result"] == first.json["result"]
+    assert "revoked" in refused(send(hotline, "/cases", case(line)))
+
+
+def test_the_rules_of_content_are_those_of_json(line, hotline):
+    wrong = content(line, urgency="now")
+    wrong["items"][0]["kind"] = "picture"
+    answer = send(hotline, "/cases", case(line, content=wrong, persons={}))
+    assert answer.status_code == 422
+    pointers = {error["pointer"] for error in answer.json["errors"]}
+    assert {"/by", "/content/urgency", "/content/items/0/kind"} <= pointers
+
+
+def test_elements_and_properties_are_disclosures(line, hotline):
+    said = content(line)
+    claims = heading(line.gateway, HOTLINE) | cases.clear_claims(said)
+    properties, arrays = cases.disclosed_properties(said), cases.disclosed_arrays(said)
+
+    def sent(properties, arrays, **more):
+        made = sd_jwt.issue(
+            typ=CASE_TYP,
+            claims={**claims, "jti": str(line.gateway.new_id()), **more},
+            properties=[*properties, ("by", "intake-1")],
+            arrays=arrays,
+            signer=HOTLINES,
+            random=line.gateway.ports.random,
+        )
+        return send(hotline, "/cases", made)
+
+    refused(sent(properties, arrays[1:], items=said["items"]))
+    refused(sent(properties, arrays[1:]))
+    refused(sent(properties[1:], arrays, matter=said["matter"]))
+    refused(sent([*properties, ("more", 1)], arrays))
+    assert sent(properties, arrays).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": f"{ISSUER}/organisations/{OFMIN}"},
+        {"iss": ISSUER},
+        {"iss": None},
+        {"aud": "https://other.example"},
+        {"aud": [ISSUER, "https://other.example"]},
+        {"aud": None},
+        {"attested_for": f"{ISSUER}/organisations/{HOTLINE}"},
+        {"iss": ISSUER, "attested_for": f"{ISSUER}/organisations/{HOTLINE}"},
+        {"jti": "short"},
+        {"jti": "018F0000-0000-7000-8000-000000000001"},
+        {"jti": None},
+        {"iat": None},
+        {"iat": True},
+        {"iat": 99999999999},
+        {"profile": "casegate-case/9"},
+        {"note": "in clear"},
+        {"version": 1.5},
+    ],
+)
+def test_a_case_with_another_heading_is_refused_and_no_event(line, hotline, claims):
+    before = line.gateway.size()
+    refused(send(hotline, "/cases", case(line, **claims)))
+    assert line.gateway.size() == before
+
+
+def test_another_type_of_document_is_no_case(line, hotline):
+    assert "type" in refused(send(hotline, "/cases", case(line, typ=ANSWER_TYP)))
+
+
+@pytest.mark.parametrize("key", [OTHER, OFFICES])
+def test_a_key_of_nobody_or_of_another_organisation_signs_nothing(line, hotline, key):
+    assert "key" in refused(send(hotline, "/cases", case(line, key=key)))
+
+
+@dataclass
+class Trick:
+    """A signer that names a good key and signs in its own way."""
+
+    alg: str
+    sign: Callable[[bytes], bytes]
+    kid: str = HOTLINES.kid
+
+
+def hs256(message: bytes) -> bytes:
+    pem = HOTLINES.public_key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hmac.digest(pem, message, "sha256")
+
+
+def rs256(message: bytes) -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        Trick("none", lambda _: b""),
+        Trick("HS256", hs256),
+        Trick("RS256", rs256),
+        Trick("RS256", HOTLINES.sign),
+        Trick("ES256", OTHER.sign),
+        Trick("EdDSA", HOTLINES.sign),
+        Trick("ES256", lambda _: bytes(64)),
+    ],
+    ids=lambda trick: trick.alg,
+)
+def test_no_other_algorithm_and_no_other_signature(line, hotline, trick):
+    assert "signature" in refused(send(hotline, "/cases", case(line, key=trick)))
+
+
+def rewritten(document: sd_jwt.SdJwt, change: Callable[[dict[str, Any]], Any]) -> tuple[str, str]:
+    """The signing input of the document after a change to its payload, and its old signature."""
+    head, payload, signed = document.issuer_signed.split(".")
+    claims = json.loads(base64url.decode(payload))
+    change(claims)
+    return f"{head}.{base64url.encode(json.dumps(claims).encode())}", signed
+
+
+def resigned(document: sd_jwt.SdJwt, change: Callable[[dict[str, Any]], Any]) -> sd_jwt.SdJwt:
+    text, _ = rewritten(document, change)
+    signed = base64url.encode(HOTLINES.sign(text.encode()))
+    return replace(document, issuer_signed=f"{text}.{signed}")
+
+
+def test_a_changed_claim_breaks_the_signature(line, hotline):
+    document = case(line)
+    text, signed = rewritten(document, lambda claims: claims.update(tlp="CLEAR"))
+    assert "signature" in refused(
+        send(hotline, "/cases", replace(document, issuer_signed=f"{text}.{signed}"))
+    )
+
+
+def disclosed(document: sd_jwt.SdJwt, *parts: Any) -> str:
+    """The document's text with one more disclosure."""
+    return f"{document.compact()}{base64url.encode(json.dumps(list(parts)).encode())}~"
+
+
+def test_disclosures_belong_to_the_document_once_and_well_salted(line, hotline):
+    document = case(line)
+    salt = base64url.encode(bytes(16))
+    refused(send(hotline, "/cases", disclosed(document, salt, "note", "more")))
+    assert "salt" in refused(send(hotline, "/cases", disclosed(document, "c2FsdA", "a", "b")))
+    refused(send(hotline, "/cases", f"{document.compact()}{document.disclosures[0].encoded}~"))
+    refused(send(hotline, "/cases", document.compact().removesuffix("~")))
+
+
+def _unpadded(claims: dict[str, Any]) -> None:
+    claims["_sd"] = claims["_sd"][:-1]
+
+
+def _repeated(claims: dict[str, Any]) -> None:
+    claims["_sd"][0] = claims["_sd"][1]
+
+
+def _long_array(claims: dict[str, Any]) -> None:
+    claims["references"].append({"...": sd_jwt.decoy(bytes)})
+
+
+def _nested(claims: dict[str, Any]) -> None:
+    claims["purpose"] = {"_sd": [sd_jwt.decoy(bytes)]}
+
+
+def _bare_array(claims: dict[str, Any]) -> None:
+    claims["references"] = []
+
+
+def _without_digests(claims: dict[str, Any]) -> None:
+    del claims["_sd"]
+
+
+def _other_hash(claims: dict[str, Any]) -> None:
+    claims["_sd_alg"] = "sha-1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_unpadded, _repeated, _long_array, _bare_array, _nested, _without_digests, _other_hash],
+)
+def test_lists_of_digests_are_padded_unique_and_at_the_top(line, hotline, change):
+    refused(send(hotline, "/cases", resigned(case(line), change)))
+
+
+def test_a_disclosure_hides_nothing_inside_it(line, hotline):
+    document = case(line)
+    item = {**content(line)["items"][0], "_sd": [sd_jwt.decoy(bytes)]}
+    encoded = base64url.encode(json.dumps([base64url.encode(bytes(16)), item]).encode())
+    digest = base64url.digest(encoded.encode())
+
+    def put(claims: dict[str, Any]) -> None:
+        real = {one.digest for one in document.disclosures}
+        free = next(place for place in claims["items"] if place["..."] not in real)
+        free["..."] = digest
+
+    text = f"{resigned(document, put).compact()}{encoded}~"
+    assert "keeps for itself" in refused(send(hotline, "/cases", text))
+
+
+LINE = listening()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.binary(max_size=80), st.text("abcXYZ.~-_0", max_size=80)))
+def test_no_other_bytes_get_past_the_door(data):
+    assert send(LINE.partner(HOTLINE), "/cases", data).status_code in {400, 422}
+
+
+def test_where_no_document_is_taken_its_type_is_not_either(line, hotline):
+    assert send(hotline, "/handoffs/preview", case(line)).status_code == 415
+
+
+def test_an_organisation_that_is_locked_sends_no_json(line, hotline):
+    said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
+    line.gateway.administer("organisation.lock", HOTLINE, statement=said)
+    answer = hotline.post("/cases", {"by": "intake-1", "content": content(line)})
+    assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
+    assert "application/sd-jwt" in answer.json["detail"]
+    assert send(hotline, "/cases", case(line)).status_code == 201
+    check_log(line.gateway)
+
+
+def test_a_suspended_organisation_hands_nothing_in(line, hotline):
+    document, token = case(line), hotline.token()
+    line.gateway.administer("organisation.suspend", HOTLINE, reason="under review")
+    text = document.compact()
+    answer = hotline.call(
+        "POST", "/cases", token=token, data=text, content_type="application/sd-jwt"
+    )
+    assert answer.status_code in {401, 403}
+
+
+# --- answers ---
+
+
+@dataclass
+class Submitted:
+    """A case that was handed in, as `offered` wants it."""
+
+    result: dict[str, Any]
+
+
+@pytest.fixture
+def handoff(line: Listening, hotline: Partner) -> str:
+    """An offer of everything in a signed case, to the office that is competent."""
+    written: Any = Submitted(handed_in(hotline))
+    return offered(line.gateway, written).result["handoff"]
+
+
+def reply(office: Partner, handoff: str, kind: str = "acceptance", **changes: Any) -> Any:
+    view = office.get(f"/handoffs/{handoff}").json
+    said = {"by": "officer-1"}
+    if kind == "acceptance":
+        said["conditions"] = view["conditions"]
+    key, clear = changes.pop("key", OFFICES), changes.pop("clear", None)
+    said = {name: value for name, value in (said | changes).items() if value is not None}
+    return signed_answer(office.listening.gateway, OFMIN, key, view, kind, changes=clear, **said)
+
+
+def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
+    document = reply(office, handoff)
+    answer = send(office, f"/handoffs/{handoff}/acceptance", document)
+    assert answer.status_code == 200, answer.text
+    assert answer.json["result"]["statement"] == document.compact()
+    assert answer.json["result"]["state"] == "accepted"
+    opening = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
+    opened = office.post(f"/handoffs/{handoff}/consultations", opening).json["result"]
+    verdict = verify(opened["presentation"].encode(), TRUST)
+    assert verdict.code is Code.VERIFIED
+    assert f"signed by {HOTLINE} itself, key {HOTLINES.kid}" in verdict.sentence
+    names = {one.name for one in sd_jwt.parse(opened["presentation"]).disclosures}
+    assert {"by", "clearance"}.isdisjoint(names)
+    check_log(line.gateway)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("refusal", {"reason": "not ours"}),
+        ("redirection", {"reason": "not ours", "to": "another office"}),
+    ],
+)
+def test_other_answers_are_signed_alike(office, handoff, kind, said):
+    answer = send(office, f"/handoffs/{handoff}/{kind}", reply(office, handoff, kind, **said))
+    assert answer.status_code == 200, answer.text
+
+
+def test_outcome_and_closure_follow_a_signed_acceptance(line, office, handoff):
+    path = f"/handoffs/{handoff}"
+    assert send(office, f"{path}/acceptance", reply(office, handoff)).status_code == 200
+    said = reply(office, handoff, "outcome", code="removed")
+    assert send(office, f"{path}/outcomes", said).status_code == 200
+    assert send(office, f"{path}/closure", reply(office, handoff, "closure")).status_code == 200
+    check_log(line.gateway)
+
+
+def test_a_retry_of_a_signed_answer_gets_its_first_result(line, office, handoff):
+    document = reply(office, handoff)
+    first, again = (send(office, f"/handoffs/{handoff}/acceptance", document) for _ in range(2))
+    assert first.json["result"] == again.json["result"]
+
+
+def test_the_originator_signs_its_withdrawal(line, hotline, handoff):
+    view = hotline.get(f"/handoffs/{handoff}").json
+    said = {"by": "liaison-1", "reason": "sent twice"}
+    document = signed_answer(line.gateway, HOTLINE, HOTLINES, view, "withdrawal", **said)
+    answer = send(hotline, f"/handoffs/{handoff}/withdrawal", document)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "clear",
+    [
+        {"handoff": "018f0000-0000-7000-8000-000000000001"},
+        {"case_digest": "A" * 43},
+        {"offer_digest": "A" * 43},
+        {"package": "A" * 43},
+        {"kind": "refusal"},
+        {"kind": None},
+        {"more": 1},
+        {"attested_for": f"{ISSUER}/organisations/{OFMIN}"},
+        {"iss": f"{ISSUER}/organisations/{HOTLINE}"},
+    ],
+)
+def test_an_answer_is_bound_to_its_handoff(line, office, handoff, clear):
+    document = reply(office, handoff, clear=clear)
+    refused(send(office, f"/handoffs/{handoff}/acceptance", document))
+    assert office.get(f"/handoffs/{handoff}").json["state"] == "offered"
+
+
+def test_a_signed_answer_has_the_fields_of_its_kind(line, office, handoff):
+    document = reply(office, handoff, surprise=1, by=None)
+    answer = send(office, f"/handoffs/{handoff}/acceptance", document)
+    assert {e["pointer"] for e in answer.json["errors"]} == {"/by", "/surprise"}
+
+
+def test_conditions_are_repeated_in_a_signed_acceptance(line, office, handoff):
+    shown = office.get(f"/handoffs/{handoff}").json["conditions"]
+    document = reply(office, handoff, conditions={**shown, "tlp": "CLEAR"})
+    answer = send(office, f"/handoffs/{handoff}/acceptance", document)
+    assert answer.json["type"].endswith("/conditions-differ")
+
+
+def test_the_originators_key_gives_no_answer_of_the_recipient(line, office, handoff):
+    document = reply(office, handoff, key=HOTLINES)
+    refused(send(office, f"/handoffs/{handoff}/acceptance", document))
+
+
+def test_an_answer_that_waited_while_its_key_was_revoked_is_refused(line, office, handoff):
+    document = reply(office, handoff)
+    line.gateway.administer("key.revoke", OFMIN, kid=OFFICES.kid, reason="replaced")
+    detail = refused(send(office, f"/handoffs/{handoff}/acceptance", document))
+    assert "revoked" in detail
+
+
+def test_a_third_organisation_learns_nothing_by_a_signed_answer(line, office, handoff):
+    line.gateway.register_key(OCRVP, OTHER)
+    view = office.get(f"/handoffs/{handoff}").json
+    said = {"by": "officer-2", "reason": "curious"}
+    document = signed_answer(line.gateway, OCRVP, OTHER, view, "refusal", **said)
+    answer = send(line.partner(OCRVP), f"/handoffs/{handoff}/refusal", document)
+    assert answer.status_code == 404
+
+
+def test_an_office_that_is_locked_answers_signed_alone(line, office, handoff):
+    said = line.gateway.word(OFMIN, LOCK, OFFICES, OFFICES)
+    line.gateway.administer("organisation.lock", OFMIN, statement=said)
+    body = {"by": "officer-1", "reason": "not ours"}
+    answer = office.post(f"/handoffs/{handoff}/refusal", body)
+    assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
+    document = reply(office, handoff, "refusal", reason="not ours")
+    assert send(office, f"/handoffs/{handoff}/refusal", document).status_code == 200
