@@ -41,6 +41,8 @@ def translated(error: DBAPIError) -> Exception:
         return Busy("the database is locked: retry after a moment")
     if getattr(error.orig, "sqlstate", None) in _POSTGRESQL_BUSY:
         return Busy("another request holds what this one needs: retry after a moment")
+    if error.connection_invalidated:
+        return Busy("the database ended the connection: retry after a moment")
     if isinstance(error, IntegrityError):
         return RuntimeError("a row breaks a rule of its table")
     return error

@@ -316,3 +316,17 @@ def test_whose_turn_it_is_writes_meanwhile(store):
     with store.turn(), store.begin(Mode.REGISTRY) as work:
         work.organisations.add(organisation("during-a-turn"))
         work.commit()
+
+
+@pytest.mark.parametrize("mode", [Mode.READ, Mode.WRITE])
+def test_after_a_restart_of_the_server_one_is_told_to_retry_and_the_next_goes_on(postgresql, mode):
+    store = postgresql.open()
+    with store.begin(mode) as work:
+        work.log.head()
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with postgresql.connected() as connection:
+        connection.execute(text(others + " AND datname = current_database()"))
+    with pytest.raises(Busy), store.begin(mode) as work:
+        work.log.head()
+    with store.begin(mode) as work:
+        assert work.log.head().size == 0
