@@ -23,11 +23,12 @@ class _Batch:
     def __init__(self) -> None:
         self.heads: set[Head] = set()
         self.settled = False
+        self.mark: Marked | None = None
         self._failure: Exception | None = None
 
-    def settle(self, work: Callable[[set[Head]], None]) -> None:
+    def settle(self, work: Callable[[set[Head]], Marked]) -> None:
         try:
-            work(self.heads)
+            self.mark = work(self.heads)
         except Exception as failure:  # each waiting thread raises it, see `require`
             self._failure = failure
         self.settled = True
@@ -48,8 +49,6 @@ class LogNotary:
         self._gathering = _Batch()
         self._gathers = Lock()
         self._turn = Lock()
-        # The last mark that was found in the log of this process's database.
-        self._joined: Head | None = None
 
     def sign(self, head: Head) -> str:
         """See the port. Signing a head twice gives the same bytes."""
@@ -62,47 +61,41 @@ class LogNotary:
                     self._gathering = _Batch()  # who comes from now on waits for the next turn
                 batch.settle(self._pass)
         batch.require()
+        if batch.mark is not None and batch.mark.head == head:
+            return batch.mark.note
         return self._note(head)
 
     def stored(self) -> str:
         """See the port."""
-        marked = self._mark.read()
-        if marked is None:
-            raise Frozen(LOST)
-        return marked.note
+        return self._read().note
 
     def adopt(self, head: Head) -> None:
         """Make a first mark: of a new log, or where the operator answers for a lost one.
 
         Raises AlreadyExists when there is a mark: nobody lowers it.
         """
-        if not self._mark.advance(None, self._marked(head)):
+        if not self._mark.advance(None, Marked(head, self._note(head))):
             raise AlreadyExists("the log has a high-water mark, and nobody may set it back")
 
-    def _pass(self, heads: set[Head]) -> None:
-        """Return once all heads are beginnings of one log with the mark, and none lies beyond."""
+    def _pass(self, heads: set[Head]) -> Marked:
+        """The mark, once all heads are beginnings of one log with it and none lies beyond."""
         largest = max(heads, key=lambda head: head.size)
         while True:
-            seen = self._mark.read()
-            if seen is None:
-                raise Frozen(LOST)
-            self._require_one_log(seen, heads - {seen.head}, largest)
+            seen = self._read()
+            if heads - {seen.head}:
+                self._continuity.require(seen, heads)
             if largest.size <= seen.head.size:
-                return
-            if self._mark.advance(seen, self._marked(largest)):
-                self._joined = largest
-                return
+                return seen
+            moved = Marked(largest, self._note(largest))
+            if self._mark.advance(seen, moved):
+                return moved
             # Another process moved the mark meanwhile, often beyond our heads.
 
-    def _require_one_log(self, seen: Marked, heads: set[Head], largest: Head) -> None:
-        grown = seen.head == self._joined and largest.size > seen.head.size
-        if heads <= ({largest} if grown else set()):
-            return  # the mark itself, or what this database's log became after the mark
-        self._continuity.require(seen, heads)
-        self._joined = seen.head
-
-    def _marked(self, head: Head) -> Marked:
-        return Marked(head, self._note(head))
+    def _read(self) -> Marked:
+        marked = self._mark.read()
+        if marked is None:
+            raise Frozen(LOST)
+        return marked
 
     def _note(self, head: Head) -> str:
         return sign_checkpoint(Checkpoint(self._signer.name, head.size, head.root), self._signer)

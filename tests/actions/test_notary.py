@@ -317,7 +317,7 @@ class Histories(RuleBasedStateMachine):
     def replace(self, which: int, number: int, restarts: bool) -> None:
         copy = self.copies[number].again()
         self.nodes[which].store.state, self.foreign[which] = copy.state, copy.foreign
-        if restarts or copy.foreign:
+        if restarts:
             self.restart(which)
 
     @rule(which=NODES)
