@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,9 @@ class MemoryMark:
         self.reachable = True
         self.before_read: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def read(self) -> Marked | None:
         self.before_read()

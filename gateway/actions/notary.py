@@ -57,9 +57,7 @@ class LogNotary:
             batch.heads.add(head)
         with self._turn:
             if not batch.settled:
-                with self._gathers:
-                    self._gathering = _Batch()  # who comes from now on waits for the next turn
-                batch.settle(self._pass)
+                self._lead(batch)
         batch.require()
         if batch.mark is not None and batch.mark.head == head:
             return batch.mark.note
@@ -77,6 +75,12 @@ class LogNotary:
         if not self._mark.advance(None, Marked(head, self._note(head))):
             raise AlreadyExists("the log has a high-water mark, and nobody may set it back")
 
+    def _lead(self, batch: _Batch) -> None:
+        with self._mark.turn():
+            with self._gathers:
+                self._gathering = _Batch()  # who comes from now on waits for the next turn
+            batch.settle(self._pass)
+
     def _pass(self, heads: set[Head]) -> Marked:
         """The mark, once all heads are beginnings of one log with it and none lies beyond."""
         largest = max(heads, key=lambda head: head.size)
@@ -89,7 +93,7 @@ class LogNotary:
             moved = Marked(largest, self._note(largest))
             if self._mark.advance(seen, moved):
                 return moved
-            # Another process moved the mark meanwhile, often beyond our heads.
+            # Another node moved the mark meanwhile, often beyond our heads.
 
     def _read(self) -> Marked:
         marked = self._mark.read()

@@ -386,8 +386,14 @@ class Policy(Protocol):
 class Mark(Protocol):
     """The log's high-water mark, kept apart from its database and outside its backups.
 
-    One for all processes and nodes of a gateway. Both raise MarkUnreachable.
+    One for all processes and nodes of a gateway. All of it raises MarkUnreachable.
     """
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait until no other process of this host moves the mark, where that can be told.
+
+        Only to spare work: `advance` compares all the same.
+        """
 
     def read(self) -> Marked | None:
         """The mark; None before the first head was signed, or when it was lost."""

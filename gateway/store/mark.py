@@ -1,8 +1,9 @@
 """The log's high-water mark in SQL: one row for each log, in a database of its own."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 
 from sqlalchemy import (
     Column,
@@ -56,7 +57,21 @@ class SqlMark:
         self._engine = engine
         self._origin = origin
         self._lock = lock
-        self._moving = Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """See the port; one thread of a process at a time. PostgreSQL's nodes do without."""
+        if self._lock is None:
+            yield
+            return
+        try:
+            self._lock.acquire()  # SQLite's own waiting starves some (evidence.md L4)
+        except OSError as error:
+            raise MarkUnreachable("the log's high-water mark cannot be raised") from error
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def read(self) -> Marked | None:
         """See the port."""
@@ -80,17 +95,11 @@ class SqlMark:
         self._engine.dispose()
 
     def _move(self, statement: Executable, values: Row) -> bool:
-        with self._moving:
-            try:
-                if self._lock is not None:
-                    self._lock.acquire()  # SQLite's own waiting starves some (evidence.md L4)
-                with self._engine.connect() as connection:
-                    return connection.execute(statement, values).rowcount > 0
-            except (DBAPIError, OSError) as error:
-                raise MarkUnreachable("the log's high-water mark cannot be raised") from error
-            finally:
-                if self._lock is not None:
-                    self._lock.release()
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(statement, values).rowcount > 0
+        except DBAPIError as error:
+            raise MarkUnreachable("the log's high-water mark cannot be raised") from error
 
 
 def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:
