@@ -6,7 +6,8 @@ gateway's back, does not fit it any more. Such a log is read and never written o
 every further signature would show a second history (evidence.md L2).
 
 An older copy is noticed at the next write, wherever it comes from. A longer log that others wrote
-is noticed when a process starts, and within a minute when it is put under a running one.
+is noticed by the first write of a process, within a minute when it is put under a running one, and
+by every signature.
 
 The mark is always read before the head. Other processes move both all the time, the head first:
 read in this order, a mark that lies beyond the head is no race.

@@ -4,7 +4,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -152,25 +151,29 @@ def test_a_longer_fork_is_not_signed_either() -> None:
         other.notary.sign(theirs)
 
 
+def test_a_fork_that_is_put_under_a_running_process_is_not_signed() -> None:
+    one = new_node()
+    other = new_node(one.mark)
+    for _ in range(2):
+        grow(other)  # committed, and not signed before the other one signs
+    one.notary.sign(grow(one))
+    one.store.state = other.store.state
+    theirs = grow(one)
+    with pytest.raises(Frozen):
+        one.notary.sign(theirs)
+    with pytest.raises(Frozen):
+        grow(one)
+
+
 def test_a_head_of_another_log_is_not_signed_beside_a_good_one() -> None:
     node = new_node()
-    node.notary.sign(grow(node))
     first, second = (grow(node) for _ in range(2))
     wrong = Head(second.size, tree.leaf_hash(b"another"))
     last = grow(node)
-    advance, working = node.mark.advance, threading.Event()
-
-    def slowly(seen, to):
-        working.set()
-        ends = time.monotonic() + 5
-        while len(node.notary._gathering.heads) < 2 and time.monotonic() < ends:
-            time.sleep(0.001)  # until the two others wait together
-        return advance(seen, to)
-
-    node.mark.advance = slowly
+    working = hold_until_gathered(node, 2)
     with ThreadPoolExecutor(3) as pool:
         begun = pool.submit(node.notary.sign, first)
-        working.wait(5)
+        assert working.wait(10)
         together = [pool.submit(node.notary.sign, head) for head in (wrong, last)]
     assert begun.exception() is None
     assert isinstance(together[0].exception(), Frozen)
@@ -191,26 +194,34 @@ def test_a_mark_that_moves_meanwhile_is_looked_at_again() -> None:
     assert signed(node.notary.sign(heads[1])) == heads[1] == marked_head(node)
 
 
-def test_threads_that_sign_at_once_share_the_moves_of_the_mark() -> None:
-    node = new_node()
-    heads = [grow(node) for _ in range(40)]
-    advance = node.mark.advance
+def hold_until_gathered(node: Node, number: int) -> threading.Event:
+    """Let the mark move only once so many heads wait for the next turn; set when it would move."""
+    advance, working = node.mark.advance, threading.Event()
 
-    def slowly(seen, to):
-        time.sleep(0.005)  # a durable write
+    def held(seen, to):
+        working.set()
+        ends = time.monotonic() + 10
+        while len(node.notary._gathering.heads) < number and time.monotonic() < ends:
+            time.sleep(0.001)
+        node.mark.advance = advance
         return advance(seen, to)
 
-    node.mark.advance = slowly
-    barrier = threading.Barrier(len(heads))
+    node.mark.advance = held
+    return working
 
-    def sign(head: Head) -> Head:
-        barrier.wait()
-        return signed(node.notary.sign(head))
 
-    with ThreadPoolExecutor(len(heads)) as pool:
-        assert list(pool.map(sign, heads)) == heads
-    assert marked_head(node) == heads[-1]
-    assert node.mark.moves < len(heads) / 2
+def test_threads_that_sign_at_once_share_the_moves_of_the_mark() -> None:
+    node = new_node()
+    first, *others = (grow(node) for _ in range(20))
+    before = node.mark.moves
+    working = hold_until_gathered(node, len(others))
+    with ThreadPoolExecutor(20) as pool:
+        begun = pool.submit(node.notary.sign, first)
+        assert working.wait(10)
+        notes = list(pool.map(node.notary.sign, others))
+    assert [signed(note) for note in (begun.result(), *notes)] == [first, *others]
+    assert marked_head(node) == others[-1]
+    assert node.mark.moves == before + 2
 
 
 def test_a_failure_reaches_every_thread_that_waited_for_it() -> None:
@@ -233,39 +244,23 @@ def test_a_failure_reaches_every_thread_that_waited_for_it() -> None:
         assert set(pool.map(sign, heads)) == {"no"}
 
 
-@dataclass
-class Copy:
-    """A database's state; ``foreign`` when a program that knows no mark has written to it."""
-
-    state: State
-    foreign: bool = False
-
-    def again(self) -> "Copy":
-        return Copy(self.state.copy(), self.foreign)
-
-
 NODES = st.sampled_from([0, 1])
 
 
 class Histories(RuleBasedStateMachine):
-    """Two processes, each on a database, and one mark; copies, restores, restarts, late signers.
-
-    What is assumed is what the gateway assumes: a database that others wrote to is not put under
-    a running process (which would see it within a minute), but found by one that starts.
-    """
+    """Two processes, each on a database, and one mark; copies, restores, restarts, late signers."""
 
     @initialize()
     def begin(self) -> None:
         mark = MemoryMark()
         self.nodes = [new_node(mark), new_node(mark)]
-        self.foreign = [False, False]
         self.copies = [self.copy_of(0)]
         self.heads: list[set[Head]] = [set(), set()]
         self.leaves: dict[Head, list[bytes]] = {}
         self.notes: set[Head] = set()
 
-    def copy_of(self, which: int) -> Copy:
-        return Copy(self.nodes[which].store.state, self.foreign[which]).again()
+    def copy_of(self, which: int) -> State:
+        return self.nodes[which].store.state.copy()
 
     def learn(self, which: int) -> Head:
         """A head that a thread of this process has seen committed; and of which entries it is."""
@@ -315,8 +310,7 @@ class Histories(RuleBasedStateMachine):
         self.replace(which, len(self.copies) - 1, restarts)
 
     def replace(self, which: int, number: int, restarts: bool) -> None:
-        copy = self.copies[number].again()
-        self.nodes[which].store.state, self.foreign[which] = copy.state, copy.foreign
+        self.nodes[which].store.state = self.copies[number].copy()
         if restarts:
             self.restart(which)
 
@@ -326,15 +320,13 @@ class Histories(RuleBasedStateMachine):
         self.heads[which].clear()
 
     @rule(which=NODES, number=st.integers(1, 4))
-    def write_while_it_is_stopped(self, which: int, number: int) -> None:
+    def foreign_write(self, which: int, number: int) -> None:
         """By a program that knows nothing of the mark."""
         node = self.nodes[which]
         for _ in range(number):
             with node.store.begin(Mode.WRITE) as work:
                 work.log.record(fact("hotline"))
                 work.commit()
-        self.foreign[which] = True
-        self.restart(which)
         self.learn(which)
 
     @invariant()
