@@ -199,6 +199,8 @@ def failing(after: Callable[..., Any], error: BaseException) -> Callable[..., An
         done = after(*args, **kwargs)
         if not failed:
             failed = True
+            if isinstance(done, wiring.Gateway):
+                done.close()
             raise error
         return done
 
