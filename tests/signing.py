@@ -70,3 +70,33 @@ def signed_answer(
         signer=key,
         random=gateway.ports.random,
     )
+
+
+def signed_offer(
+    gateway: Founded,
+    organisation: str,
+    key: Any,
+    preview: Mapping[str, Any],
+    *,
+    said: Mapping[str, Any] | None = None,
+    typ: str = statement.OFFER_TYP,
+    **claims: Any,
+) -> sd_jwt.SdJwt:
+    """An offer of what a preview shows; ``claims`` replace what stands in clear."""
+    clear = {
+        **heading(gateway, organisation),
+        "handoff": str(gateway.new_id()),
+        "to": preview["to"],
+        "case_digest": preview["case_digest"],
+        "disclosures": preview["permitted"],
+        "purpose": ["identify_victim"],
+        **claims,
+    }
+    return sd_jwt.issue(
+        typ=typ,
+        claims={name: value for name, value in clear.items() if value is not None},
+        properties=list(({"by": "liaison-1"} if said is None else said).items()),
+        arrays=(),
+        signer=key,
+        random=gateway.ports.random,
+    )

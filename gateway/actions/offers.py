@@ -21,12 +21,20 @@ from gateway.actions.authorization import (
 from gateway.actions.cases import elements, find, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
+from gateway.actions.signed import Opened, check_signed
 from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
 from gateway.domain.organisation import Status, organisation_uri, resolve
-from gateway.domain.refusals import Invalid, NothingToOffer, Stale, TooManyPreviews, WrongState
+from gateway.domain.refusals import (
+    DocumentRefused,
+    Invalid,
+    NothingToOffer,
+    Stale,
+    TooManyPreviews,
+    WrongState,
+)
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import Verified
 
@@ -39,7 +47,8 @@ class Offer:
     """What an originator offers: to an organisation or to a competence, which parts, for what.
 
     ``groups`` and ``digests`` select disclosures and add up. ``until`` ends the offer and the
-    use of what was accepted. ``handoff`` is the id that the originator gave it.
+    use of what was accepted. ``handoff`` is the id that the originator gave it. ``signed`` is
+    the offer itself, where its author signed it; its list is then ``digests``.
     """
 
     handoff: UUID
@@ -51,10 +60,13 @@ class Offer:
     digests: tuple[str, ...] = ()
     until: datetime | None = None
     note: str | None = None
+    signed: Opened | None = None
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
+        own = {} if self.signed is None else {"signed": True}
         return {
+            **own,
             "handoff": str(self.handoff),
             "purpose": list(self.purpose),
             "organisation": self.organisation,
@@ -88,19 +100,23 @@ class _Draft:
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str, Any]:
-    """What an offer would give, and to whom; nothing is kept.
+    """What an offer would give, of which version, and to whom; nothing is kept.
 
-    Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough, previews would map what
-    policy lets through to whom.
+    ``routing`` is the version's own document with nothing of content: who signs an offer takes
+    the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
+    previews would map what policy lets through to whom.
     """
     _count_preview(ports, caller)
     request = Request("handoff.offer", offer.by)
     draft = read(ports, caller, request, lambda turn: _draft(turn, case, offer))
     address = draft.inputs.address
+    routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING)
     return {
         "case": str(case),
         "version": draft.version.version,
+        "case_digest": draft.version.digest,
         "to": _to(address),
+        "routing": sd_jwt.parse(draft.version.document).present(routing).compact(),
         "permitted": list(draft.permitted),
         "withheld": list(draft.withheld),
     }
@@ -118,14 +134,17 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> 
     """Offer a cleared case to one recipient.
 
     Raises Invalid, NoCompetence, SeveralCompetences, WrongState (not cleared, or ``until`` is
-    past), NothingToOffer, AlreadyExists (handoff id), Stale (something changed meanwhile), and
-    the policy's denials.
+    past), NothingToOffer, AlreadyExists (handoff id), Stale (something changed meanwhile),
+    DocumentRefused (a signed offer of something else than policy lets through now), and the
+    policy's denials.
     """
     request = Request("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
     draft = prepare(ports, caller, request, lambda turn: _draft(turn, case, wanted))
     act = None
     if draft is not None:
-        act = partial(_offer, case, wanted, draft, _sign(ports, caller, wanted, draft))
+        own = wanted.signed
+        signed = own.document if own else _sign(ports, caller, wanted, draft)
+        act = partial(_offer, case, wanted, draft, signed)
     return write(ports, caller, request, act, partial(_offered_again, wanted))
 
 
@@ -134,6 +153,8 @@ def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
     verified = sd_jwt.read_unverified(version.document)
     inputs = _inputs(turn, found, wanted)
     _authorize_offer(turn, verified, version, wanted, inputs)
+    if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
+        raise DocumentRefused("the offer is of another version than the case's current one")
     parts = elements(verified, turn.organisation)
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
@@ -143,7 +164,28 @@ def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
     permitted, withheld = permit(turn.ports.policy, asked, inputs.originator, reader)
     if all(parts[digest].name in ROUTING for digest in permitted):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
-    return _Draft(inputs, version, verified, permitted, withheld)
+    draft = _Draft(inputs, version, verified, permitted, withheld)
+    if wanted.signed is not None:
+        _check_named(wanted.signed, draft)
+    return draft
+
+
+def _check_named(signed: Opened, draft: _Draft) -> None:
+    """A signed offer names whom it reaches, and exactly what policy lets through.
+
+    The handoff's list and package are those of the document that its originator signed.
+    """
+    claims = signed.verified.claims
+    if claims["to"] != _to(draft.inputs.address):
+        raise DocumentRefused(
+            "the offer names another office, or another event, than the competence is held by: "
+            "preview it, and sign the 'to' that the preview shows"
+        )
+    if sorted(claims["disclosures"]) != sorted(draft.permitted):
+        raise DocumentRefused(
+            "the offer does not name exactly the parts that policy lets this recipient have, those "
+            "of the routing among them: preview it, and sign the list that the preview shows"
+        )
 
 
 def _selected(parts: Mapping[str, Element], wanted: Offer) -> dict[str, Element]:
@@ -205,6 +247,7 @@ def _authorize_offer(
 def _offer(
     case: UUID, wanted: Offer, draft: _Draft, signed: sd_jwt.SdJwt, turn: Turn
 ) -> Mapping[str, Any]:
+    check_signed(turn, wanted.signed)
     found, version = find(turn, case, draft.version)
     inputs = _inputs(turn, found, wanted)
     unchanged = version is draft.version

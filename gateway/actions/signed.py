@@ -7,22 +7,28 @@ the retry key: a write that was done gets its first result, whatever became of t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from gateway.actions.authorization import Request, Turn, read
 from gateway.actions.ports import Caller, Ports
 from gateway.domain import case as cases
-from gateway.domain.organisation import DocumentKey, organisation_uri
+from gateway.domain.organisation import DocumentKey, organisation_uri, read_competence_key
 from gateway.domain.refusals import DocumentRefused, Forbidden
 from gateway.evidence import canonical, registration, sd_jwt, statement
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Verified
 from gateway.evidence.signature import read_document_key
+from gateway.evidence.statement import StatementError
 
 _HEADING = frozenset({"iss", "aud", "iat", "jti"})
 _CASE_CLAIMS = frozenset({"case", "version", "prev", "profile", *cases.CLEAR_MARKING})
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
+
+_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "until"})
+_BESIDE_OFFERED = frozenset({"by", "note"})
+"""What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
 BINDING = ("handoff", "case_digest", "offer_digest", "package", "kind")
 """What stands in clear in a signed answer beside its heading."""
@@ -180,10 +186,54 @@ def _answer_body(opened: Opened) -> dict[str, Any]:
     return {placed.name: placed.value for placed in opened.verified.placed}
 
 
+def _offer_body(opened: Opened) -> dict[str, Any]:
+    """The body that a signed offer stands for: its list is the digests that are asked for."""
+    claims, placed = opened.verified.claims, opened.verified.placed
+    _only(claims, _HEADING | _OFFERED)
+    if any(one.in_array or one.name not in _BESIDE_OFFERED for one in placed):
+        raise DocumentRefused("an offer has 'by' and 'note' as its disclosures, and no other")
+    try:
+        offer = statement.read_offer(opened.verified)
+    except StatementError as error:
+        raise DocumentRefused(f"the signed document is not accepted: {error}") from None
+    body = {one.name: one.value for one in placed}
+    if "until" in claims:
+        body["until"] = _moment(claims["until"])
+    return {
+        **body,
+        "handoff": claims["handoff"],
+        "to": _addressed(offer),
+        "digests": claims["disclosures"],
+        "purpose": claims.get("purpose"),
+    }
+
+
+def _addressed(offer: statement.Offer) -> dict[str, Any]:
+    if (offer.competence is None) != (offer.resolved_by is None):
+        raise DocumentRefused("an offer to a competence says by which event it was resolved")
+    if offer.competence is None:
+        return {"organisation": offer.recipient}
+    named = read_competence_key(offer.competence)
+    if named is None or named[0] != "receive":
+        raise DocumentRefused("an offer is to a competence to receive, as receive/csam/FR")
+    return {"competence": {"matter": named[1], "territory": named[2]}}
+
+
+def _moment(seconds: Any) -> str:
+    """A NumericDate (RFC 7519 2, whole seconds) as the JSON body spells a time."""
+    try:
+        if isinstance(seconds, bool) or not isinstance(seconds, int):
+            raise ValueError
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise DocumentRefused("'until' is a time in whole seconds since 1970") from None
+
+
 def _only(claims: Mapping[str, Any], allowed: frozenset[str]) -> None:
     if not claims.keys() <= allowed:
         raise DocumentRefused("a claim stands in clear that the document's type does not have")
 
 
 CASE = Form(statement.CASE_TYP, _case_body)
+OFFER = Form(statement.OFFER_TYP, _offer_body)
 ANSWER = Form(statement.ANSWER_TYP, _answer_body)

@@ -1,5 +1,6 @@
 """`casegate handoff`: offering cases, answering offers, opening what was accepted."""
 
+import json
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,6 +25,7 @@ from gateway.cli.connection import (
     tell_written,
 )
 from gateway.cli.screen import (
+    Input,
     cold,
     paint,
     plain,
@@ -35,6 +37,7 @@ from gateway.cli.screen import (
     write_new,
 )
 from gateway.client import Gateway, Written
+from gateway.client.connection import MAX_FILE_BYTES
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import OUTCOMES, State
 from gateway.domain.timestamp import parse_moment
@@ -91,6 +94,15 @@ def _offer_options(command: Any) -> Any:
     return command
 
 
+def _parts(submitted: bytes) -> dict[str, list[str]]:
+    """The digests of a case by group, as its submission told them."""
+    try:
+        groups = json.loads(submitted)["result"]["groups"]
+        return {str(group): [str(digest) for digest in groups[group]] for group in groups}
+    except (ValueError, KeyError, TypeError):
+        raise click.UsageError("--submitted is not what case submit --json printed") from None
+
+
 def _wanted(said: dict[str, Any]) -> dict[str, Any]:
     if (said["organisation"] is None) == (said["competence"] is None):
         raise click.UsageError("give one of --to and --competence")
@@ -127,16 +139,30 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
 @click.argument("case", type=click.UUID)
 @by_option
 @_offer_options
+@click.option(
+    "--submitted",
+    type=Input(MAX_FILE_BYTES),
+    metavar="FILE",
+    help="What case submit --json printed: no part is signed that is not of your groups.",
+)
 @save_receipt_option
 @partner
 def offer(
-    gateway: Gateway, as_json: bool, case: UUID, by: str, save_receipt: Path | None, **said: Any
+    gateway: Gateway,
+    as_json: bool,
+    case: UUID,
+    by: str,
+    submitted: bytes | None,
+    save_receipt: Path | None,
+    **said: Any,
 ) -> None:
     """Offer CASE to one recipient.
 
-    That is an organisation, or whoever is competent for a matter in a territory.
+    That is an organisation, or whoever is competent for a matter in a territory. With a document
+    key in the connection file the offer is signed here, and names what policy lets through.
     """
-    written = gateway.offer(case, by, **_wanted(said))
+    parts = None if submitted is None else _parts(submitted)
+    written = gateway.offer(case, by, **_wanted(said), parts=parts)
     result = written.result
     sentence = (
         f"handoff {result['handoff']} offered to {words(result['to'])}: "

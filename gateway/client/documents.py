@@ -4,7 +4,7 @@ The gateway signs in a partner's name (contracts.md 7): so what it signed is rea
 offer or an answer that says something else than its author asked for is not let through.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -122,6 +122,50 @@ def check_offer(text: Any, asked: Mapping[str, Any], connection: Connection) -> 
     for name in ("purpose", "by", "note"):
         require(said.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """What an offer names beside what was asked: the version, the recipient, the parts."""
+
+    case_digest: str
+    to: Mapping[str, Any]
+    permitted: tuple[str, ...]
+
+
+def check_preview(
+    found: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    parts: Mapping[str, Sequence[str]] | None,
+    connection: Connection,
+) -> Previewed:
+    """A preview that one may sign an offer of: for the case and the recipient that were asked.
+
+    The version is taken from its own document, never from the preview's word. ``parts`` are the
+    digests of the case by group, where they are known: then nothing beyond what was selected is
+    signed. Otherwise which parts the digests stand for rests on the gateway's word.
+    """
+    case = open_ours(found.get("routing"), CASE_TYP, connection)
+    require(case.author == connection.organisation, "the case previewed is not our own")
+    require(case.verified.claims.get("case") == asked["case"], "the preview is of another case")
+    to, permitted = found.get("to"), found.get("permitted")
+    require(isinstance(to, dict) and _is_to(to, asked["to"]), "the preview is to somebody else")
+    listed = isinstance(permitted, list) and all(isinstance(one, str) for one in permitted)
+    require(listed and bool(permitted), "the preview does not list what it would give")
+    if parts is not None:
+        groups = (*(asked.get("groups") or ()), "routing")
+        chosen = {digest for group in groups for digest in parts.get(group, ())}
+        chosen |= set(asked.get("digests") or ())
+        require(set(permitted) <= chosen, "the preview names parts that were not selected")
+    return Previewed(case.document.digest, to, tuple(permitted))
+
+
+def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    if "competence" not in asked:
+        return dict(to) == dict(asked)
+    wanted = asked["competence"]
+    key = competence_key("receive", wanted["matter"], wanted["territory"])
+    return to.keys() == {"organisation", "competence", "resolved_by"} and to["competence"] == key
 
 
 def check_answer(

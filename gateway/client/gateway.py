@@ -98,7 +98,7 @@ class Gateway:
         ``clock`` gives aware times, ``ids`` UUIDv7s. ``store_before_send`` is a folder that keeps
         each write until it is answered (consultations not: nobody would be there to read).
         ``transport`` stands in for sockets and TLS in tests. With a ``document_key``, which the
-        gateway must have registered, cases and answers are signed here, with ``random`` salts.
+        gateway must have registered, all documents are signed here, with ``random`` salts.
         """
         self.connection = connection = _trusting(connection, document_key)
         self._author = document_key and Author(
@@ -255,12 +255,17 @@ class Gateway:
         until: datetime | None = None,
         note: str | None = None,
         handoff: UUID | str | None = None,
+        parts: Mapping[str, Sequence[str]] | None = None,
     ) -> Written:
         """Offer a cleared case to an organisation, or to a competence (matter, territory).
 
         ``groups`` and ``digests`` select its parts and add up; ``until`` (an aware time) ends the
         offer. The handoff's id is made here unless given. ValueError unless there is exactly one
         of organisation and competence.
+
+        With a document key the offer is previewed, then signed: it names what policy lets
+        through. ``parts`` is the ``groups`` that `submit` returned: with it, ReceiptMismatch
+        instead of a signature under parts that were not selected.
         """
         name = _id(handoff or self._ids())
         asked = _offer(
@@ -274,7 +279,13 @@ class Gateway:
             note=note,
         )
         path = f"/cases/{_id(case)}/handoffs"
-        return self._write("handoff.offer", path, {"handoff": name, **asked}, name)
+        if self._author is None:
+            return self._write("handoff.offer", path, {"handoff": name, **asked}, name)
+        asked = {"case": _id(case), **asked}
+        found = self._exchange.read("handoff.offer", "/handoffs/preview", asked)
+        previewed = documents.check_preview(found, asked, parts, self.connection)
+        document = self._author.offer({"handoff": name, **asked}, previewed)
+        return self._exchange.write("handoff.offer", path, document, name)
 
     # --- handoffs ---
 

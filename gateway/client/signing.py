@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from gateway.client.documents import KINDS, Offered
+from gateway.client.documents import KINDS, Offered, Previewed
 from gateway.domain import case as cases
-from gateway.domain.organisation import organisation_uri
+from gateway.domain.organisation import organisation_uri, read_competence_key
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.evidence.statement import CASE_TYP
+from gateway.evidence.statement import CASE_TYP, OFFER_TYP
 
 
 class DocumentKey(Protocol):
@@ -71,6 +71,27 @@ class Author:
             raise ValueError("the case has a field that its profile does not have")
         return document
 
+    def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:
+        """Sign an offer of what was previewed and checked."""
+        until = asked.get("until")
+        return statement.issue_offer(
+            issuer=organisation_uri(self.issuer, self.organisation),
+            attested_for=None,
+            audience=self.issuer,
+            at=self.now(),
+            jti=self.ids(),
+            handoff=asked["handoff"],
+            to=previewed.to,
+            case_digest=previewed.case_digest,
+            disclosures=previewed.permitted,
+            purpose=asked["purpose"],
+            until=None if until is None else datetime.fromisoformat(until),
+            by=asked["by"],
+            note=asked.get("note"),
+            signer=self.key,
+            random=self.random,
+        )
+
     def answer(self, action: str, offered: Offered, asked: Mapping[str, Any]) -> SdJwt:
         """Sign an answer to an offer that was verified."""
         return statement.issue_answer(
@@ -93,8 +114,31 @@ class Author:
 def members_of(document: SdJwt) -> dict[str, Any]:
     """What a document of one's own asks, as the members of the JSON body in its place."""
     verified = sd_jwt.read_own(document)
+    if verified.header.get("typ") == OFFER_TYP:
+        return _offered(verified)
     if verified.header.get("typ") != CASE_TYP:
         return {placed.name: placed.value for placed in verified.placed}
     said = sd_jwt.unfold(verified)
     persons = {name: said[name] for name in ("by", "clearance") if name in said}
     return {**persons, "content": cases.content_of(said)}
+
+
+def _offered(verified: sd_jwt.Verified) -> dict[str, Any]:
+    claims = verified.claims
+    asked = {placed.name: placed.value for placed in verified.placed}
+    if "until" in claims:
+        asked["until"] = datetime.fromtimestamp(claims["until"], UTC).isoformat()
+    return {
+        **asked,
+        "handoff": claims["handoff"],
+        "to": _addressed(claims["to"]),
+        "digests": claims["disclosures"],
+        "purpose": claims["purpose"],
+    }
+
+
+def _addressed(to: Mapping[str, str]) -> dict[str, Any]:
+    named = read_competence_key(to.get("competence", ""))
+    if named is None:
+        return {"organisation": to["organisation"]}
+    return {"competence": {"matter": named[1], "territory": named[2]}}

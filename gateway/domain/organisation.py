@@ -154,6 +154,12 @@ def competence_key(function: str, matter: str, territory: str) -> str:
     return f"{function}/{matter}/{territory}"
 
 
+def read_competence_key(key: str) -> tuple[str, str, str] | None:
+    """The function, matter and territory of a competence's key; None when it is none."""
+    parts = key.split("/")
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
+
+
 @dataclass(frozen=True)
 class DocumentKey:
     """A public key with which an organisation signs its own documents.

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from gateway.cli import handoff as commands
-from gateway.evidence import verdict
-from tests.cli.desks import Desks
+from gateway.evidence import sd_jwt, verdict
+from gateway.keys import SigningKey
+from tests.cli.desks import CLEARED, Desks
 from tests.client.desk import trust_of
-from tests.founding import ABROAD, OCRVP, OFMIN, element_id
+from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, document_key, element_id
 
 BY = ("--by", "officer-1")
 OPENING = (*BY, "--reason-code", "investigation", "--reason", "first look")
@@ -39,6 +40,44 @@ def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
     )  # fmt: skip
     assert f"offered to organisation {OFMIN}, competence receive/csam/FR" in output
     assert "due 2026-03-05T" in output
+
+
+def signing(desks: Desks) -> SigningKey:
+    """The hotline's document key, at its desk and registered."""
+    key = document_key("hotline")
+    desks.stage.gateway.register_key(HOTLINE, key)
+    desks.changes["document_key"] = key
+    return key
+
+
+def test_with_a_document_key_an_offer_is_signed(desks: Desks) -> None:
+    key = signing(desks)
+    told = desks.told("case", "submit", str(desks.case_file()), "--by", "intake-1", *CLEARED)
+    (desks.folder / "submitted.json").write_text(json.dumps(told))
+    offer = desks.told(
+        "handoff", "offer", told["result"]["case"], "--by", "liaison-1", "--group", "items",
+        "--purpose", "identify_victim", "--competence", "csam/FR", "--submitted", "submitted.json",
+    )  # fmt: skip
+    document = sd_jwt.read_unverified(offer["result"]["offer"])
+    assert document.header["kid"] == key.kid
+    assert document.claims["iss"].endswith(f"/organisations/{HOTLINE}")
+
+
+def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: Desks) -> None:
+    signing(desks)
+    told = desks.told("case", "submit", str(desks.case_file()), "--by", "intake-1", *CLEARED)
+    told["result"]["groups"]["items"] = []
+    (desks.folder / "submitted.json").write_text(json.dumps(told))
+    (desks.folder / "other.json").write_text("[]")
+    asked = (
+        "handoff", "offer", told["result"]["case"], "--by", "liaison-1", "--group", "items",
+        "--purpose", "identify_victim", "--competence", "csam/FR", "--submitted",
+    )  # fmt: skip
+    result = desks.run(*asked, "submitted.json")
+    assert result.exit_code == 5
+    assert "EVIDENCE FALSE: the preview names parts that were not selected" in result.stderr
+    assert desks.told("handoff", "list", "--box", "out") == {"items": []}
+    assert "case submit --json" in desks.run(*asked, "other.json").output
 
 
 def test_what_policy_holds_back_is_told(desks: Desks) -> None:

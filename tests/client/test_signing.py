@@ -1,6 +1,8 @@
 """The client signs its own cases and answers, keeps the signed bytes, and believes only those."""
 
+import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,11 +15,12 @@ from gateway.evidence.trust import Trust
 from gateway.evidence.verdict import Code, verify_bundle
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
-from tests.client.desk import Desk, cut, lose_answer, trust_of
+from tests.client.desk import Desk, cut, lose_answer, passing, trust_of
 from tests.founding import CSAM_FR, HOTLINE, OFMIN, case_content, check_log, document_key
 from tests.web.listening import Listening, listening
 
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
+WANTED = {"purpose": ["identify_victim"], "competence": CSAM_FR, "groups": ["items"]}
 CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
 
 
@@ -67,13 +70,7 @@ def test_a_bundle_tells_what_was_signed_from_what_was_attested(stage):
     hotline, office = desk(stage), desk(stage, OFMIN)
     case = content(stage)
     hotline.submit(case, "intake-1", CLEARED)
-    offer = hotline.offer(
-        case["case"],
-        "liaison-1",
-        purpose=["identify_victim"],
-        competence=CSAM_FR,
-        groups=["items"],
-    )
+    offer = Desk(stage, HOTLINE, trust=trust(stage)).offer(case["case"], "liaison-1", **WANTED)
     handoff = offer.result["handoff"]
     office.accept(office.handoff(handoff), "officer-1")
     made = office.export(handoff, "officer-1", "for the file")
@@ -83,6 +80,123 @@ def test_a_bundle_tells_what_was_signed_from_what_was_attested(stage):
     assert f"signed by {HOTLINE} itself, key {KEYS[HOTLINE].kid}" in details
     assert f"attested by the gateway for {HOTLINE}" in details
     assert f"signed by {OFMIN} itself, key {KEYS[OFMIN].kid}" in details
+
+
+def test_a_bundle_of_two_that_sign_all_themselves_needs_no_word_of_the_operator(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    handoff = signed_offer(stage, hotline)
+    office.accept(office.handoff(handoff), "officer-1")
+    verdict = verify_bundle(office.export(handoff, "officer-1", "for the file"), trust(stage))
+    assert verdict.code is Code.VERIFIED
+    assert "attested" not in " ".join([verdict.sentence, *(s.detail for s in verdict.steps)])
+    offer = next(step for step in verdict.steps if step.title.startswith("The offer has"))
+    assert offer.detail == f"signed by {HOTLINE} itself, key {KEYS[HOTLINE].kid}"
+
+
+def signed_offer(stage: Listening, hotline: Desk, **changes) -> str:
+    """An offer, signed, of a new case."""
+    case = content(stage)
+    parts = hotline.submit(case, "intake-1", CLEARED).result["groups"]
+    written = hotline.offer(case["case"], "liaison-1", **{**WANTED, "parts": parts, **changes})
+    return str(written.result["handoff"])
+
+
+def test_an_offer_is_signed_with_its_end_and_its_word(stage):
+    until = stage.gateway.clock().replace(microsecond=0) + timedelta(days=3)
+    hotline = desk(stage)
+    handoff = signed_offer(stage, hotline, until=until, note="soon, please")
+    view = hotline.handoff(handoff)
+    assert view["until"] == until.isoformat()
+    assert sd_jwt.read_unverified(view["answers"][0]["statement"]).content["note"]
+
+
+def test_the_signed_offer_is_kept_and_sent_again_as_it_is(stage, tmp_path: Path):
+    hotline = desk(stage, spool=tmp_path)
+    case = content(stage)
+    hotline.submit(case, "intake-1", CLEARED)
+    hotline.wire.faults = [passing] + [cut] * (len(PAUSES) + 1)
+    with pytest.raises(Unavailable):
+        hotline.offer(case["case"], "liaison-1", **WANTED)
+    (kept,) = tmp_path.glob("*.json")
+    body = json.loads(kept.read_text())["body"]
+    again = desk(stage, spool=tmp_path)
+    (resent,) = again.resume()
+    assert resent.written is not None
+    assert resent.written.result["offer"] == body
+    (sent,) = (r for r in again.wire.requests if r.url.path.endswith("/handoffs"))
+    assert sent.content.decode() == body
+    assert not list(tmp_path.glob("*.json"))
+
+
+def _other_case(stage, members):
+    other = content(stage)
+    result = desk(stage).submit(other, "intake-1", CLEARED).result
+    members["routing"] = sd_jwt.parse(result["document"]).present(()).compact()
+
+
+def _attested_for_another(stage, members):
+    document = founding.submitted(stage.gateway, originator=founding.ABROAD).result["document"]
+    members["routing"] = document
+
+
+def _other_office(stage, members):
+    members["to"]["competence"] = "receive/terror/FR"
+
+
+def _organisation(stage, members):
+    members["to"] = {"organisation": OFMIN}
+
+
+def _nothing(stage, members):
+    members["permitted"] = []
+
+
+def _more(stage, members):
+    members["permitted"] = sorted([*members["permitted"], sd_jwt.decoy(stage.gateway.ports.random)])
+
+
+def _without(stage, members):
+    del members["routing"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _other_case,
+        _attested_for_another,
+        _other_office,
+        _organisation,
+        _nothing,
+        _more,
+        _without,
+    ],
+)
+def test_nothing_but_what_was_asked_is_signed(stage, change):
+    """The preview tells what the signature will name: it is the gateway's word, and checked."""
+    hotline = desk(stage)
+
+    def tamper(request, members):
+        if request.url.path.endswith("/preview"):
+            change(stage, members)
+
+    hotline.wire.tamper = tamper
+    with pytest.raises(ReceiptMismatch):
+        signed_offer(stage, hotline)
+    assert not [path for path in hotline.wire.paths() if path.endswith("/handoffs")]
+
+
+def test_parts_that_were_not_selected_are_not_signed(stage):
+    hotline = desk(stage)
+    case = content(stage)
+    parts = hotline.submit(case, "intake-1", CLEARED).result["groups"]
+
+    def tamper(request, members):
+        if request.url.path.endswith("/preview"):
+            members["permitted"] = sorted([*members["permitted"], *parts["subjects"]])
+
+    hotline.wire.tamper = tamper
+    with pytest.raises(ReceiptMismatch, match="not selected"):
+        hotline.offer(case["case"], "liaison-1", **WANTED, parts=parts)
 
 
 def test_the_bytes_that_were_signed_are_kept_and_sent_again(stage, tmp_path: Path):

@@ -55,7 +55,7 @@ def revoke_key(desk: Desk, slug: str, kid: str, reason: str) -> None:
 @click.option("--statement", required=True, type=_FILE, help="From `casegate keys lock`.")
 @click.pass_obj
 def lock(desk: Desk, slug: str, statement: Path) -> None:
-    """Take from SLUG only cases and answers that it signs, as it asked with a document key."""
+    """Take from SLUG only the documents that it signs, as it asked with a document key."""
     change_registry(desk, "organisation.lock", slug, {"statement": _text(statement)})
 
 

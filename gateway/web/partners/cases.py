@@ -1,6 +1,7 @@
 """What an originator does with its cases: submit, assess, clear, close, read, open, offer."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -292,14 +293,17 @@ def opening(body: Mapping[str, Any]) -> Opening:
     body=OfferBody(),
     writes=True,
     status=201,
+    signed=signed.OFFER,
 )
 def offer(call: Call, case: UUID) -> Written:
     """Offer a cleared case to one recipient.
 
     The selected parts are cut down to what policy lets this recipient have; the list that is left
-    is frozen in the handoff.
+    is frozen in the handoff. An offer that the caller signed itself (`application/sd-jwt`) names
+    exactly that list, which the preview shows.
     """
-    return call.do(offers.offer, case, _offer(call.body, UUID(call.body["handoff"])))
+    wanted = _offer(call.body, UUID(call.body["handoff"]))
+    return call.do(offers.offer, case, replace(wanted, signed=call.signed))
 
 
 @endpoint(

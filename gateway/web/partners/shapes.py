@@ -98,7 +98,13 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "Addressee": _with(_object(organisation=TEXT), {"competence": TEXT, "resolved_by": UUID}),
     "Preview": _object(
-        case=UUID, version=NUMBER, to=one_of("Addressee"), permitted=DIGESTS, withheld=TEXTS
+        case=UUID,
+        version=NUMBER,
+        case_digest=DIGEST,
+        to=one_of("Addressee"),
+        routing=SD_JWT,
+        permitted=DIGESTS,
+        withheld=TEXTS,
     ),
     "Offered": _object(
         handoff=UUID,

@@ -1,15 +1,11 @@
 """Cases and answers that partners sign themselves, and every way to be refused with one."""
 
-import hmac
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,13 +23,29 @@ from tests.founding import (
     OFMIN,
     case_content,
     check_log,
-    document_key,
     offered,
 )
 from tests.signing import heading, signed_answer, signed_case
 from tests.web.listening import Listening, Partner, listening
+from tests.web.partners.tricks import (
+    HOTLINES,
+    OFFICES,
+    OTHER,
+    Trick,
+    disclosed,
+    hs256,
+    nested,
+    other_hash,
+    refused,
+    repeated,
+    resigned,
+    rewritten,
+    rs256,
+    send,
+    unpadded,
+    without_digests,
+)
 
-HOTLINES, OFFICES, OTHER = (document_key(name) for name in ("hotline", "office", "other"))
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
 CLEARED = {"by": "intake-1", "clearance": CLEARANCE}
 TRUST = Trust((), (), organisations={HOTLINE: signature.public_keys(jwk_set([HOTLINES]))})
@@ -57,12 +69,6 @@ def office(line: Listening) -> Partner:
     return line.partner(OFMIN)
 
 
-def send(partner: Partner, path: str, document: Any, **headers: str) -> Any:
-    text = document.compact() if isinstance(document, sd_jwt.SdJwt) else document
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return partner.call("POST", path, data=text, content_type="application/sd-jwt", headers=given)
-
-
 def content(line: Listening, **changes: Any) -> dict[str, Any]:
     return case_content(line.gateway.new_id(), **changes)
 
@@ -71,12 +77,6 @@ def case(line: Listening, **changes: Any) -> sd_jwt.SdJwt:
     key = changes.pop("key", HOTLINES)
     said = changes.pop("content", None) or content(line)
     return signed_case(line.gateway, HOTLINE, key, said, **changes)
-
-
-def refused(answer: Any) -> str:
-    assert answer.status_code == 422, answer.text
-    assert answer.json["type"].endswith("/problems/document-refused"), answer.text
-    return answer.json["detail"]
 
 
 def handed_in(hotline: Partner, **changes: Any) -> dict[str, Any]:
@@ -212,27 +212,6 @@ def test_a_key_of_nobody_or_of_another_organisation_signs_nothing(line, hotline,
     assert "key" in refused(send(hotline, "/cases", case(line, key=key)))
 
 
-@dataclass
-class Trick:
-    """A signer that names a good key and signs in its own way."""
-
-    alg: str
-    sign: Callable[[bytes], bytes]
-    kid: str = HOTLINES.kid
-
-
-def hs256(message: bytes) -> bytes:
-    pem = HOTLINES.public_key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return hmac.digest(pem, message, "sha256")
-
-
-def rs256(message: bytes) -> bytes:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
-
-
 @pytest.mark.parametrize(
     "trick",
     [
@@ -250,31 +229,12 @@ def test_no_other_algorithm_and_no_other_signature(line, hotline, trick):
     assert "signature" in refused(send(hotline, "/cases", case(line, key=trick)))
 
 
-def rewritten(document: sd_jwt.SdJwt, change: Callable[[dict[str, Any]], Any]) -> tuple[str, str]:
-    """The signing input of the document after a change to its payload, and its old signature."""
-    head, payload, signed = document.issuer_signed.split(".")
-    claims = json.loads(base64url.decode(payload))
-    change(claims)
-    return f"{head}.{base64url.encode(json.dumps(claims).encode())}", signed
-
-
-def resigned(document: sd_jwt.SdJwt, change: Callable[[dict[str, Any]], Any]) -> sd_jwt.SdJwt:
-    text, _ = rewritten(document, change)
-    signed = base64url.encode(HOTLINES.sign(text.encode()))
-    return replace(document, issuer_signed=f"{text}.{signed}")
-
-
 def test_a_changed_claim_breaks_the_signature(line, hotline):
     document = case(line)
     text, signed = rewritten(document, lambda claims: claims.update(tlp="CLEAR"))
     assert "signature" in refused(
         send(hotline, "/cases", replace(document, issuer_signed=f"{text}.{signed}"))
     )
-
-
-def disclosed(document: sd_jwt.SdJwt, *parts: Any) -> str:
-    """The document's text with one more disclosure."""
-    return f"{document.compact()}{base64url.encode(json.dumps(list(parts)).encode())}~"
 
 
 def test_disclosures_belong_to_the_document_once_and_well_salted(line, hotline):
@@ -286,37 +246,17 @@ def test_disclosures_belong_to_the_document_once_and_well_salted(line, hotline):
     refused(send(hotline, "/cases", document.compact().removesuffix("~")))
 
 
-def _unpadded(claims: dict[str, Any]) -> None:
-    claims["_sd"] = claims["_sd"][:-1]
-
-
-def _repeated(claims: dict[str, Any]) -> None:
-    claims["_sd"][0] = claims["_sd"][1]
-
-
 def _long_array(claims: dict[str, Any]) -> None:
     claims["references"].append({"...": sd_jwt.decoy(bytes)})
-
-
-def _nested(claims: dict[str, Any]) -> None:
-    claims["purpose"] = {"_sd": [sd_jwt.decoy(bytes)]}
 
 
 def _bare_array(claims: dict[str, Any]) -> None:
     claims["references"] = []
 
 
-def _without_digests(claims: dict[str, Any]) -> None:
-    del claims["_sd"]
-
-
-def _other_hash(claims: dict[str, Any]) -> None:
-    claims["_sd_alg"] = "sha-1"
-
-
 @pytest.mark.parametrize(
     "change",
-    [_unpadded, _repeated, _long_array, _bare_array, _nested, _without_digests, _other_hash],
+    [unpadded, repeated, _long_array, _bare_array, nested, without_digests, other_hash],
 )
 def test_lists_of_digests_are_padded_unique_and_at_the_top(line, hotline, change):
     refused(send(hotline, "/cases", resigned(case(line), change)))
@@ -474,7 +414,7 @@ def test_a_signed_answer_has_the_fields_of_its_kind(line, office, handoff):
     assert {e["pointer"] for e in answer.json["errors"]} == {"/by", "/surprise"}
 
 
-def test_conditions_are_repeated_in_a_signed_acceptance(line, office, handoff):
+def test_conditions_arerepeated_in_a_signed_acceptance(line, office, handoff):
     shown = office.get(f"/handoffs/{handoff}").json["conditions"]
     document = reply(office, handoff, conditions={**shown, "tlp": "CLEAR"})
     answer = send(office, f"/handoffs/{handoff}/acceptance", document)

@@ -1,0 +1,93 @@
+"""Signed documents on their way to the door, and the tricks that are tried with them."""
+
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from gateway.evidence import base64url, sd_jwt
+from tests.founding import document_key
+from tests.web.listening import Partner
+
+HOTLINES, OFFICES, OTHER = (document_key(name) for name in ("hotline", "office", "other"))
+
+
+def send(partner: Partner, path: str, document: Any, **headers: str) -> Any:
+    text = document.compact() if isinstance(document, sd_jwt.SdJwt) else document
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return partner.call("POST", path, data=text, content_type="application/sd-jwt", headers=given)
+
+
+def refused(answer: Any) -> str:
+    assert answer.status_code == 422, answer.text
+    assert answer.json["type"].endswith("/problems/document-refused"), answer.text
+    return answer.json["detail"]
+
+
+@dataclass
+class Trick:
+    """A signer that names a good key and signs in its own way."""
+
+    alg: str
+    sign: Callable[[bytes], bytes]
+    kid: str = HOTLINES.kid
+
+
+def hs256(message: bytes) -> bytes:
+    pem = HOTLINES.public_key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hmac.digest(pem, message, "sha256")
+
+
+def rs256(message: bytes) -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+
+
+def rewritten(document: sd_jwt.SdJwt, change: Callable[[dict[str, Any]], Any]) -> tuple[str, str]:
+    """The signing input of the document after a change to its payload, and its old signature."""
+    head, payload, signed = document.issuer_signed.split(".")
+    claims = json.loads(base64url.decode(payload))
+    change(claims)
+    return f"{head}.{base64url.encode(json.dumps(claims).encode())}", signed
+
+
+def resigned(document: sd_jwt.SdJwt, change: Callable[[dict[str, Any]], Any]) -> sd_jwt.SdJwt:
+    text, _ = rewritten(document, change)
+    signed = base64url.encode(HOTLINES.sign(text.encode()))
+    return replace(document, issuer_signed=f"{text}.{signed}")
+
+
+def disclosed(document: sd_jwt.SdJwt, *parts: Any) -> str:
+    """The document's text with one more disclosure."""
+    return f"{document.compact()}{base64url.encode(json.dumps(list(parts)).encode())}~"
+
+
+def unpadded(claims: dict[str, Any]) -> None:
+    """A list of digests one short of its padding."""
+    claims["_sd"] = claims["_sd"][:-1]
+
+
+def repeated(claims: dict[str, Any]) -> None:
+    """A digest that occurs twice."""
+    claims["_sd"][0] = claims["_sd"][1]
+
+
+def nested(claims: dict[str, Any]) -> None:
+    """Digests below the top."""
+    claims["purpose"] = {"_sd": [sd_jwt.decoy(bytes)]}
+
+
+def without_digests(claims: dict[str, Any]) -> None:
+    """No digests at all."""
+    del claims["_sd"]
+
+
+def other_hash(claims: dict[str, Any]) -> None:
+    """Digests by another hash."""
+    claims["_sd_alg"] = "sha-1"
