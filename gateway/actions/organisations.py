@@ -1,12 +1,15 @@
 """The directory: who takes part, with which standing and competences, on the legal date."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from gateway.actions.authorization import Request, Turn, authorize, missing, read
-from gateway.actions.ports import Caller, Ports
+from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
+from gateway.actions.ports import Caller, Logged, Ports
 from gateway.domain.decision import Entity
 from gateway.domain.organisation import Organisation, Status
+from gateway.evidence import receipt
+from gateway.evidence.origin import SUBJECT
 
 LOG = Entity("Log", "log", {})
 """The resource of reads that concern no single case."""
@@ -54,6 +57,26 @@ def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
         return missing() if found is None else _view(found, turn)
 
     return read(ports, caller, Request("directory.read"), look)
+
+
+def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
+    """Where a member's document key came from: the event that registered it, with its subject.
+
+    Everybody who takes part may check it (gateway.evidence.origin). Who else the event concerned,
+    and which administrators approved it, stays sealed.
+    """
+
+    def look(turn: Turn) -> Logged:
+        authorize(turn, LOG)
+        found = turn.find(slug)
+        key = None if found is None else found.document_key(kid)
+        logged = None if key is None else turn.work.log.logged(key.registered_by)
+        return missing() if logged is None else logged
+
+    logged = read(ports, caller, Request("directory.read"), look)
+    subject = tuple(d.encoded for d in logged.event.disclosures if d.kind == SUBJECT)
+    proved = replace(receipt_for(ports, logged, slug), disclosures=subject)
+    return {"organisation": slug, "kid": kid, "receipt": receipt.to_json(proved)}
 
 
 def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:

@@ -1,24 +1,42 @@
 """`casegate directory`: who takes part, with which seat, and competent for what."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.connection import EPILOG, partner
+from gateway.cli.connection import EPILOG, partner, save_json
 from gateway.cli.screen import plain, print_fields, print_json, print_table
 from gateway.client import Gateway
 from gateway.domain.organisation import SLUG
+from gateway.evidence import receipt as receipts
+from gateway.evidence.origin import Origin, trace
+from gateway.evidence.receipt import Receipt
+from gateway.evidence.signature import jwk_of
+from gateway.evidence.trust import Trust
 
 
 @click.command(epilog=EPILOG)
 @click.argument("organisation", required=False)
+@click.option(
+    "--save-keys",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep its document keys, and where each came from, in a new file for organisation_keys.",
+)
 @partner
-def directory(gateway: Gateway, as_json: bool, organisation: str | None) -> None:
+def directory(
+    gateway: Gateway, as_json: bool, organisation: str | None, save_keys: Path | None
+) -> None:
     """List the organisations that take part, or show one.
 
     With each stand its seat, and the matters that it is competent to receive.
     """
-    if organisation is not None:
+    if save_keys is not None:
+        _save_keys(gateway, organisation, save_keys)
+    elif organisation is not None:
         _show(gateway, organisation, as_json)
         return
     found = list(gateway.organisations())
@@ -28,6 +46,29 @@ def directory(gateway: Gateway, as_json: bool, organisation: str | None) -> None
     print_table(
         ("id", "name", "kind", "country", "seat", "competent for"), [_row(one) for one in found]
     )
+
+
+def _save_keys(gateway: Gateway, organisation: str | None, file: Path) -> None:
+    """A JWK set with a receipt for each key: trust it once you compared the ids with its owner."""
+    if organisation is None or not SLUG.fullmatch(organisation):
+        raise click.UsageError("say whose keys: casegate directory ORGANISATION --save-keys FILE")
+    held = gateway.organisation(organisation)["document_keys"]
+    if not held:
+        raise click.ClickException(f"{organisation} has registered no document key")
+    found = [gateway.registration(organisation, str(one["kid"])) for one in held]
+    origins = _traced(found, organisation, gateway.connection.trust)
+    keys = [{**jwk_of(one.key), "kid": one.kid} for one in origins]
+    save_json(file, {"keys": keys, "registrations": [receipts.to_json(one) for one in found]})
+    for one in origins:
+        click.echo(one.told())
+    click.echo(f"kept in {file}; compare the ids with {organisation} on a second way")
+
+
+def _traced(found: Sequence[Receipt], organisation: str, trust: Trust) -> list[Origin]:
+    """The keys' origins, the word of each checked with those before it."""
+    keys = {one.kid: one.key for one in (trace(receipt, trust) for receipt in found)}
+    known = replace(trust, organisations={organisation: keys})
+    return [trace(receipt, known) for receipt in found]
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:

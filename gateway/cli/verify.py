@@ -16,6 +16,8 @@ from gateway.client.connection import (
     read_file,
     read_keys,
     read_organisation_keys,
+    read_organisation_registrations,
+    read_registrations,
 )
 from gateway.client.failures import SettingsError
 from gateway.domain.organisation import SLUG
@@ -120,6 +122,7 @@ def _trust_at(place: Path) -> Trust:
         *_log_trust(keys),
         gateway_keys=read_keys(gateway) if gateway.exists() else {},
         organisations=read_organisation_keys(place / "organisations"),
+        registrations=read_organisation_registrations(place / "organisations"),
     )
 
 
@@ -132,7 +135,12 @@ def _joined(trusts: Sequence[Trust]) -> Trust:
         for slug, keys in trust.organisations.items():
             _add(organisations.setdefault(slug, {}), keys)
     log_keys = [key for trust in trusts for key in trust.log_keys]
-    return Trust(*_log_trust(log_keys), gateway_keys=gateway, organisations=organisations)
+    return Trust(
+        *_log_trust(log_keys),
+        gateway_keys=gateway,
+        organisations=organisations,
+        registrations=[one for trust in trusts for one in trust.registrations],
+    )
 
 
 def _add(keys: dict[str, PublicKey], more: Any) -> None:
@@ -168,4 +176,7 @@ def _organisation(given: str) -> Trust:
     slug, _, file = given.partition("=")
     if not SLUG.fullmatch(slug) or not file:
         raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
-    return Trust((), (), organisations={slug: read_keys(Path(file))})
+    keys = Path(file)
+    return Trust(
+        (), (), organisations={slug: read_keys(keys)}, registrations=read_registrations(keys)
+    )

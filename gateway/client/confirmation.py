@@ -15,7 +15,9 @@ from gateway.client.spool import Write
 from gateway.domain.facts import EVENTS, Result
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
+from gateway.evidence.origin import Origin, trace
 from gateway.evidence.receipt import Confirmed, Receipt, ReceiptError
+from gateway.evidence.steps import Failed
 from gateway.evidence.trust import Signed
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
@@ -81,6 +83,20 @@ def confirm_event(event: str, receipt: Receipt, connection: Connection) -> Confi
     require(confirmed.event["id"] == event, "the receipt is of another event")
     _check_party(confirmed, connection)
     return confirmed
+
+
+def confirm_key(receipt: Receipt, organisation: str, kid: str, connection: Connection) -> Origin:
+    """The receipt is that of the event that registered this key of this organisation."""
+    confirm(receipt, connection)
+    try:
+        origin = trace(receipt, connection.trust)
+    except (ReceiptError, Failed) as error:
+        raise ReceiptMismatch(f"the registration of a key does not hold: {error}") from None
+    require(
+        (origin.organisation, origin.kid) == (organisation, kid),
+        "the registration is that of another key",
+    )
+    return origin
 
 
 def own_place(confirmed: Confirmed, connection: Connection) -> int | None:

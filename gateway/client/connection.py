@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 from gateway.client.failures import SettingsError
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
+from gateway.evidence import receipt as receipts
+from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.evidence.trust import Trust
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
@@ -85,6 +87,7 @@ class Connection:
                 origins=(log_key.name,),
                 gateway_keys=read_keys(paths["attest_keys"]),
                 organisations=read_organisation_keys(paths.get("organisation_keys")),
+                registrations=read_organisation_registrations(paths.get("organisation_keys")),
             ),
             state=paths.get("state"),
             spool=paths.get("spool"),
@@ -146,6 +149,26 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
         return public_keys(canonical.decode(read_file(file)))
     except ValueError as error:
         raise SettingsError(f"{file} is no JWK set of public keys: {error}") from None
+
+
+def read_registrations(file: Path) -> tuple[Receipt, ...]:
+    """The receipts that a file of an organisation's keys may have beside them; none is usual.
+
+    RFC 7517 5 lets a JWK set have members of its own: ours is ``registrations``.
+    """
+    try:
+        members = canonical.decode(read_file(file))
+        return tuple(receipts.from_json(one) for one in members.get("registrations", ()))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SettingsError(f"{file} has registrations that are no receipts: {error}") from None
+
+
+def read_organisation_registrations(folder: Path | None) -> tuple[Receipt, ...]:
+    """What all files of a folder of organisations' keys say of where the keys came from."""
+    if folder is None or not folder.is_dir():
+        return ()
+    files = [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
+    return tuple(one for file in files for one in read_registrations(file))
 
 
 def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:

@@ -4,6 +4,7 @@ Every write has an idempotency key and may be repeated, by the client itself or 
 returns only when the log's receipt for it holds.
 """
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,10 +30,12 @@ from gateway.client.spool import Spool, Write
 from gateway.domain.case import content_of
 from gateway.domain.organisation import SLUG
 from gateway.evidence import bundle, sd_jwt, statement
+from gateway.evidence.base64url import DIGEST
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import Confirmed, Receipt
 from gateway.evidence.signature import public_keys
 from gateway.evidence.statement import CASE_TYP
+from gateway.evidence.trust import read_bare
 from gateway.evidence.verdict import verify_bundle
 
 Progress = Callable[[int, int], None]
@@ -156,6 +159,22 @@ class Gateway:
         if not SLUG.fullmatch(slug):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
         return self._exchange.read("directory.read", f"/organisations/{slug}")
+
+    def registration(self, organisation: str, kid: str) -> Receipt:
+        """The receipt of the event that registered a member's document key.
+
+        Verified to the end (`gateway.evidence.origin`); ReceiptMismatch when it does not hold.
+        """
+        if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
+            raise ValueError("not an organisation id, or not the id of a document key")
+        before = self._exchange.newest()
+        path = f"/organisations/{organisation}/keys/{kid}"
+        found = confirmation.read_receipt(
+            self._exchange.read("directory.read", path).get("receipt")
+        )
+        confirmation.confirm_key(found, organisation, kid, self.connection)
+        self._exchange.observe(found, before)
+        return found
 
     # --- one's own cases ---
 
@@ -416,7 +435,16 @@ class Gateway:
             if progress:
                 progress(number, len(events))
         offer, *answers = (str(answer["statement"]) for answer in view["answers"])
-        data = bundle.encode(Bundle(case, offer, tuple(answers), (*receipts, *consultations)))
+        documents = (case, offer, *answers)
+        data = bundle.encode(
+            Bundle(
+                case,
+                offer,
+                tuple(answers),
+                (*receipts, *consultations),
+                registrations=tuple(self._registrations(documents)),
+            )
+        )
         verdict = verify_bundle(data, self.connection.trust)
         require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
         return data
@@ -496,6 +524,17 @@ class Gateway:
                 "can be opened: export the handoff without content"
             )
         return self.consult_case(view["case"], by, "export", reason)
+
+    def _registrations(self, texts: Sequence[str]) -> Iterator[Receipt]:
+        """Where the members' own keys came from that signed these documents, each once."""
+        bare = [read_bare(sd_jwt.parse(text)) for text in texts]
+        own = [one for one in bare if "attested_for" not in one.claims]
+        used = {(statement.author(one.claims), str(one.header["kid"])) for one in own}
+        for organisation, kid in sorted(used):
+            # Not shown to this system, or erased: then a key file vouches for the key, and
+            # `casegate verify` says so.
+            with contextlib.suppress(Refused):
+                yield self.registration(organisation, kid)
 
     def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:
         wanted = f"&state={quote(state)}" if state else ""

@@ -16,6 +16,7 @@ FORMAT = "casegate-bundle/1"
 MAX_BYTES = 4 * 1024 * 1024
 """A presentation and an offer of half a megabyte each, and some hundred answers with receipts."""
 
+_REGISTRATIONS = "registrations"
 _FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
 
 
@@ -27,7 +28,8 @@ class BundleError(ValueError):
 class Bundle:
     """A case presentation, the offer and its answers (compact SD-JWTs), and receipts.
 
-    ``keys`` maps an issuer's URI to its JWK set, as claimed.
+    ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts
+    of the events that registered the members' keys in use.
     """
 
     case: str
@@ -35,6 +37,7 @@ class Bundle:
     answers: tuple[str, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict)
+    registrations: tuple[Receipt, ...] = ()
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -47,6 +50,8 @@ def encode(bundle: Bundle) -> bytes:
         "receipts": [receipt.to_json(one) for one in bundle.receipts],
         "keys": dict(bundle.keys),
     }
+    if bundle.registrations:
+        members[_REGISTRATIONS] = [receipt.to_json(one) for one in bundle.registrations]
     return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
 
 
@@ -63,8 +68,8 @@ def parse(data: bytes) -> Bundle:
         raise BundleError(f"the bundle cannot be read: {error}") from None
     if not isinstance(members, dict) or members.get("format") != FORMAT:
         raise BundleError(f"the file is not of the format {FORMAT}")
-    if members.keys() != _FIELDS:
-        raise BundleError("a bundle has case, offer, answers, receipts and keys")
+    if members.keys() - {_REGISTRATIONS} != _FIELDS:
+        raise BundleError("a bundle has case, offer, answers, receipts, keys and registrations")
     documents = [members["case"], members["offer"], *_list(members, "answers")]
     if not all(isinstance(document, str) for document in documents):
         raise BundleError("the documents of a bundle are texts")
@@ -72,7 +77,9 @@ def parse(data: bytes) -> Bundle:
         raise BundleError("the keys of a bundle are by issuer")
     case, offer, *answers = documents
     receipts = tuple(_receipt(one) for one in _list(members, "receipts"))
-    return Bundle(case, offer, tuple(answers), receipts, members["keys"])
+    registered = _list(members, _REGISTRATIONS) if _REGISTRATIONS in members else []
+    registrations = tuple(_receipt(one) for one in registered)
+    return Bundle(case, offer, tuple(answers), receipts, members["keys"], registrations)
 
 
 def _list(members: Mapping[str, Any], name: str) -> list[Any]:

@@ -5,9 +5,10 @@ from typing import Any
 
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
-from gateway.evidence import bundle, course, sd_jwt, statement
+from gateway.evidence import bundle, course, origin, sd_jwt, statement
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
+from gateway.evidence.origin import Origin
 from gateway.evidence.receipt import Confirmed
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.evidence.statement import ANSWER_TYP, CASE_TYP, OFFER_TYP, Answer, Offer
@@ -42,6 +43,7 @@ class Exchange:
     signed_answers: tuple[Signed, ...]
     answers: Mapping[str, Answer]
     """By the digest of the document, in the bundle's order."""
+    origins: Sequence[Origin]
     confirmed: Sequence[Confirmed]
     """In the order of the log, one for each entry."""
     absent: Sequence[str]
@@ -64,6 +66,7 @@ class Exchange:
             ("Every receipt proves that one log holds its event", self.confirm_receipts),
             ("Every receipt belongs to this handoff", self.place_receipts),
             ("The offer and every answer are in the log", self.account_documents),
+            ("It is said where each member's own key came from", self.trace_keys),
             ("The order of events is lawful", self.follow_course),
             ("What is not shown is counted", self.count_withheld),
         ]
@@ -229,6 +232,38 @@ class Exchange:
                 raise Failed(Code.MISMATCH, f"two events record one document as {typ}")
         return count(len(self._recorded_by()), "document")
 
+    def trace_keys(self) -> str:
+        """The registrations of the keys that signed: in one history with the rest, and before it.
+
+        What only a key file vouches for is said, and no failure: whose file it is, its user knows.
+        """
+        receipts = (*self.bundle.registrations, *self._trust.registrations)
+        self.origins = origin.origins(self._documents(), receipts, self._trust)
+        known = {(one.checkpoint.origin, one.checkpoint.size): one for one in self.confirmed}
+        for one in self.origins:
+            registered = one.confirmed
+            checkpoint = registered.checkpoint
+            other = known.get((checkpoint.origin, checkpoint.size))
+            if other is not None and other.checkpoint.root != checkpoint.root:
+                raise Failed(Code.NOT_IN_LOG, "the log has signed two histories; keep this file")
+            same_log = checkpoint.origin == self._log()
+            if same_log and self._first_use(one) <= registered.index:
+                raise Failed(Code.MISMATCH, "a key was registered after it was used")
+        return origin.told(self._documents(), self.origins)
+
+    def _documents(self) -> list[Signed]:
+        return [self.case, self.offered, *self.signed_answers]
+
+    def _log(self) -> str:
+        return self.confirmed[0].checkpoint.origin
+
+    def _first_use(self, one: Origin) -> int:
+        """The first place in the log that names a document which the key signed."""
+        digests = {s.document.digest for s in self._documents() if s.kid == one.kid}
+        named = ("stmt_sha256", "case_digest")
+        used = (c.index for c in self.confirmed if digests.intersection(map(c.event.get, named)))
+        return next(used, one.confirmed.index + 1)
+
     def follow_course(self) -> str:
         """The events can follow each other in the log's order."""
         offered, *moves = (one.event for one in self._moving())
@@ -263,13 +298,14 @@ class Exchange:
     def conclude(self) -> str:
         """What all of it proves, and what is missing."""
         missing = self._missing()
-        log = self.confirmed[0].checkpoint.origin
+        log = self._log()
         return (
             f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
             f"the log {log}.{missing}{self._later()}"
-            f"{caveat([self.case, self.offered, *self.signed_answers])}{self._simulated()}"
+            f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
+            f"{self._simulated()}"
         )
 
     def _missing(self) -> str:

@@ -28,12 +28,13 @@ MAX_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Word:
-    """What was said: by which key, about which key, under which id."""
+    """What was said: by which key, about which key, under which id, at which second (POSIX)."""
 
     says: str
     kid: str
     signed_by: str
     jti: UUID
+    at: int
 
 
 def issue(
@@ -73,8 +74,25 @@ def verify(
 ) -> Word:
     """Verify a statement of exactly this kind, about ``kid`` unless that is None.
 
-    Raises DocumentError: another kind, key, organisation or gateway, a bad signature, or a
-    time that is not within MAX_AGE before ``now``.
+    Raises DocumentError: what `read` refuses, or a time that is not within MAX_AGE before ``now``.
+    """
+    word = read(text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys)
+    _check_time(word.at, now)
+    return word
+
+
+def read(
+    text: str,
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+) -> Word:
+    """Verify a statement whenever it was made.
+
+    Raises DocumentError: another kind, key, organisation or gateway, or a bad signature.
     """
     verified = sd_jwt.verify(
         text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
@@ -85,14 +103,13 @@ def verify(
     about = claims.get("kid")
     if not isinstance(about, str) or (kid is not None and about != kid):
         raise DocumentError("the statement is about another key")
-    _check_time(claims, now)
-    return Word(says, about, str(verified.header["kid"]), _jti(claims))
-
-
-def _check_time(claims: Mapping[str, Any], now: datetime) -> None:
     at = claims.get("iat")
     if not isinstance(at, int) or isinstance(at, bool):
         raise DocumentError("the statement does not say when it was made")
+    return Word(says, about, str(verified.header["kid"]), _jti(claims), at)
+
+
+def _check_time(at: int, now: datetime) -> None:
     age = now.timestamp() - at
     if not -MAX_SKEW.total_seconds() <= age <= MAX_AGE.total_seconds():
         raise DocumentError("the statement is older than seven days, or from the future: sign anew")

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 from gateway.evidence import receipt, sd_jwt
 from gateway.evidence.course import ImpossibleCourse
 
-_LONGEST_DETAIL = 600
+_LONGEST_DETAIL = 1000
 
 
 class Code(IntEnum):

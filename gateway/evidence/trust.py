@@ -17,12 +17,15 @@ class Trust:
 
     ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
     key id; ``organisations`` has the document keys of each organisation id, by key id.
+    ``registrations`` are receipts that tell where such keys came from; they are not believed, but
+    checked against the log.
     """
 
     log_keys: Sequence[VerificationKey]
     origins: Collection[str]
     gateway_keys: Mapping[str, PublicKey] = field(default_factory=dict)
     organisations: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
+    registrations: Sequence[Receipt] = ()
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,16 @@ class Signed:
     author: str
     attested: bool
 
+    @property
+    def kid(self) -> str:
+        """The key that signed."""
+        return str(self.verified.header["kid"])
+
     def signature(self) -> str:
         """Who signed for whom, with which key."""
-        kid = self.verified.header["kid"]
         if self.attested:
-            return f"attested by the gateway for {self.author}, key {kid}"
-        return f"signed by {self.author} itself, key {kid}"
+            return f"attested by the gateway for {self.author}, key {self.kid}"
+        return f"signed by {self.author} itself, key {self.kid}"
 
 
 def read_bare(document: SdJwt) -> Verified:

@@ -15,7 +15,7 @@ No network, no clock: a verdict depends on the file and on the trusted keys alon
 from collections.abc import Callable
 from typing import Any
 
-from gateway.evidence import bundle, canonical, receipt, sd_jwt
+from gateway.evidence import bundle, canonical, origin, receipt, sd_jwt
 from gateway.evidence.event import Opened
 from gateway.evidence.exchange import Exchange
 from gateway.evidence.receipt import (
@@ -100,6 +100,7 @@ def verify_presentation(data: bytes, trust: Trust) -> Verdict:
         ("The file is a signed document of ours", presentation.read),
         ("The signature is good", presentation.check),
         ("What is shown belongs to the document", presentation.show),
+        ("It is said where the key came from", presentation.trace_key),
         ("What is not shown is counted", presentation.count_withheld),
     ]
     return take("presentation", steps, presentation.conclude)
@@ -160,6 +161,7 @@ class _Presentation:
     document: SdJwt
     typ: str
     signed: Signed
+    origins: list[origin.Origin]
 
     def __init__(self, data: bytes, trust: Trust) -> None:
         self._data, self._trust = data, trust
@@ -180,6 +182,10 @@ class _Presentation:
         self.signed = open_document(self.document, self.typ, self._trust)
         return ", ".join(placed.name for placed in self.signed.verified.placed)
 
+    def trace_key(self) -> str:
+        self.origins = origin.origins([self.signed], self._trust.registrations, self._trust)
+        return origin.told([self.signed], self.origins)
+
     def count_withheld(self) -> str:
         withheld = self.signed.verified.withheld
         return f"digests without content here, padding included: {withheld}"
@@ -188,6 +194,7 @@ class _Presentation:
         shown = count(len(self.signed.verified.placed), "part")
         return (
             f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {shown} shown."
-            f"{caveat([self.signed])} Alone it shows neither that it was logged nor to whom "
+            f"{caveat([self.signed])}{origin.unproved([self.signed], self.origins)}"
+            f" Alone it shows neither that it was logged nor to whom "
             "it was offered: that takes the handoff's bundle."
         )

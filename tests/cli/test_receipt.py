@@ -1,9 +1,14 @@
 """`casegate receipt`, `casegate events`, `casegate directory`: what is there, and its proof."""
 
+import json
+
+import pytest
+
+from gateway.client.connection import read_keys, read_registrations
 from gateway.evidence import verdict
-from tests.cli.desks import Desks
+from tests.cli.desks import CLEARED, Desks
 from tests.client.desk import trust_of
-from tests.founding import ABROAD, HOTLINE, OFMIN
+from tests.founding import ABROAD, HOTLINE, OFMIN, document_key
 
 
 def test_ones_own_events_are_listed_with_who_asked(desks: Desks) -> None:
@@ -51,3 +56,54 @@ def test_the_directory_lists_seats_and_mandates(desks: Desks) -> None:
     assert desks.told("directory", OFMIN)["organisation"] == OFMIN
     assert desks.run("directory", "Not An Id").exit_code == 2
     assert desks.run("directory", "nobody").exit_code == 1
+
+
+def test_keys_are_kept_with_where_they_came_from(desks: Desks) -> None:
+    first, second = document_key("office"), document_key("successor")
+    desks.stage.gateway.register_key(OFMIN, first)
+    desks.stage.gateway.register_key(OFMIN, second, before=first)
+    told = desks.done("directory", OFMIN, "--save-keys", "ofmin.json")
+    assert f"key {first.kid} of {OFMIN}: registered on" in told
+    assert f"countersigned with key {first.kid}\n" in told
+    assert "compare the ids" in told
+    file = desks.folder / "ofmin.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert set(read_keys(file)) == {first.kid, second.kid}
+    assert len(read_registrations(file)) == 2
+    assert desks.run("directory", OFMIN, "--save-keys", "ofmin.json").exit_code == 1
+
+
+def test_there_is_nothing_to_keep_where_no_key_is_registered(desks: Desks) -> None:
+    result = desks.run("directory", OFMIN, "--save-keys", "ofmin.json")
+    assert (result.exit_code, "no document key" in result.stderr) == (1, True)
+    assert desks.run("directory", "--save-keys", "ofmin.json").exit_code == 2
+    assert not (desks.folder / "ofmin.json").exists()
+
+
+def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> None:
+    """A key file's receipts are checked against the log; without its key they say nothing."""
+    gateway = desks.stage.gateway
+    gateway.register_key(HOTLINE, document_key("hotline"))
+    desks.changes["document_key"] = document_key("hotline")
+    told = desks.told("case", "submit", str(desks.case_file()), "--by", "intake-1", *CLEARED)
+    (desks.folder / "case.sd-jwt").write_text(told["result"]["document"])
+    desks.done("directory", HOTLINE, "--save-keys", "keys.json")
+    keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
+    proved = desks.done("verify", "case.sd-jwt", *keys, "--log-key", gateway.notary.signer.vkey)
+    assert f"of {HOTLINE}: registered on" in proved
+    assert "key file alone" not in proved
+    alone = desks.done("verify", "case.sd-jwt", *keys)
+    assert "the key file that you gave vouches for it alone" in alone
+    assert f"That the key of {HOTLINE} is theirs, your key file alone says." in alone
+
+
+@pytest.mark.parametrize("members", [{"registrations": 1}, {"registrations": [{}]}])
+def test_a_key_file_with_false_receipts_is_not_taken(desks: Desks, members) -> None:
+    gateway = desks.stage.gateway
+    gateway.register_key(HOTLINE, document_key("hotline"))
+    desks.done("directory", HOTLINE, "--save-keys", "keys.json")
+    file = desks.folder / "keys.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **members}))
+    (desks.folder / "some").write_text("x")
+    result = desks.run("verify", "some", "--organisation-keys", f"{HOTLINE}=keys.json")
+    assert (result.exit_code, "are no receipts" in result.stderr) == (2, True)

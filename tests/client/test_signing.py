@@ -6,11 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 
 from gateway.client import ReceiptMismatch, Unavailable
 from gateway.client.line import PAUSES
+from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt, signature, statement
+from gateway.evidence.origin import trace
+from gateway.evidence.steps import Verdict
 from gateway.evidence.trust import Trust
 from gateway.evidence.verdict import Code, verify_bundle
 from gateway.keys import SigningKey, jwk_set
@@ -91,6 +95,110 @@ def test_a_bundle_of_two_that_sign_all_themselves_needs_no_word_of_the_operator(
     assert "attested" not in " ".join([verdict.sentence, *(s.detail for s in verdict.steps)])
     offer = next(step for step in verdict.steps if step.title.startswith("The offer has"))
     assert offer.detail == f"signed by {HOTLINE} itself, key {KEYS[HOTLINE].kid}"
+
+
+def bundled(stage: Listening) -> tuple[bytes, dict]:
+    """A handoff that both signed, as its file and as the file's members."""
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    handoff = signed_offer(stage, hotline)
+    office.accept(office.handoff(handoff), "officer-1")
+    data = office.export(handoff, "officer-1", "for the file")
+    return data, json.loads(data)
+
+
+def step(verdict: Verdict, words: str) -> str:
+    return next(one.detail for one in verdict.steps if words in one.title)
+
+
+def test_a_bundle_tells_where_each_key_came_from_by_the_log(stage):
+    events = [stage.gateway.organisation(s).document_keys[0].registered_by for s in KEYS]
+    verdict = verify_bundle(bundled(stage)[0], trust(stage))
+    told = step(verdict, "own key came from")
+    for slug, event in zip(KEYS, events, strict=True):
+        assert f"key {KEYS[slug].kid} of {slug}: registered on 2026-03-02 by event {event}" in told
+    assert "with no key to countersign" in told
+    assert "key file" not in verdict.sentence
+
+
+def test_a_key_that_followed_another_names_it(stage):
+    successor = document_key("successor")
+    stage.gateway.register_key(OFMIN, successor, before=KEYS[OFMIN])
+    office = desk(stage, OFMIN, successor)
+    handoff = signed_offer(stage, desk(stage))
+    office.accept(office.handoff(handoff), "officer-1")
+    data = office.export(handoff, "officer-1", "for the file")
+    both = {**KEYS, OFMIN: successor}
+    one = {slug: signature.public_keys(jwk_set([key])) for slug, key in both.items()}
+    told = step(verify_bundle(data, replace(trust(stage), organisations=one)), "own key came")
+    assert f"countersigned with key {KEYS[OFMIN].kid}, which was not given" in told
+    one[OFMIN] |= signature.public_keys(jwk_set([KEYS[OFMIN]]))
+    told = step(verify_bundle(data, replace(trust(stage), organisations=one)), "own key came")
+    assert f"countersigned with key {KEYS[OFMIN].kid};" in f"{told};"
+
+
+def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stage):
+    _, members = bundled(stage)
+    del members["registrations"]
+    verdict = verify_bundle(json.dumps(members).encode(), trust(stage))
+    assert verdict.code is Code.VERIFIED
+    assert "the key file that you gave vouches for it alone" in step(verdict, "own key came from")
+    assert f"the key of {OFMIN} and {HOTLINE} is theirs, your key file alone" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda one: one.update(nonce="A" * 43), Code.NOT_IN_LOG),
+        (lambda one: one.update(disclosures=[]), Code.MISMATCH),
+        (lambda one: one.update(proof="x"), Code.NOT_IN_LOG),
+        (lambda one: one.update(document=one["document"].replace("key.", "kex.")), Code.NOT_IN_LOG),
+    ],
+)
+def test_a_false_registration_fails_the_bundle(stage, change, code):
+    _, members = bundled(stage)
+    change(members["registrations"][0])
+    assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is code
+
+
+def test_another_key_under_a_registered_id_fails_the_bundle(stage):
+    """Whoever is given a false key file learns it from the log."""
+    data, _ = bundled(stage)
+    false = document_key("false")
+    known = {KEYS[OFMIN].kid: false.public_key}
+    trusted = replace(trust(stage), organisations={**trust(stage).organisations, OFMIN: known})
+    assert verify_bundle(data, trusted).code is Code.BAD_SIGNATURE
+
+
+def test_the_registration_of_a_key_is_verified_before_it_is_returned(stage):
+    hotline = desk(stage)
+    found = hotline.registration(OFMIN, KEYS[OFMIN].kid)
+    origin = trace(found, trust(stage))
+    assert (origin.organisation, origin.kid) == (OFMIN, KEYS[OFMIN].kid)
+    kinds = [kind for kind, _ in origin.confirmed.opened.shown]
+    assert kinds == ["subject"]  # neither the administrators nor anybody's counter
+    mine = receipts.to_json(hotline.registration(HOTLINE, KEYS[HOTLINE].kid))
+    hotline.wire.tamper = lambda request, members: members.update(receipt=mine)
+    with pytest.raises(ReceiptMismatch, match="another key"):
+        hotline.registration(OFMIN, KEYS[OFMIN].kid)
+    with pytest.raises(ValueError, match="document key"):
+        hotline.registration(OFMIN, "../receipts")
+
+
+def test_an_export_goes_on_without_a_registration_that_is_not_shown(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    handoff = signed_offer(stage, hotline)
+    office.accept(office.handoff(handoff), "officer-1")
+
+    def refuse(request, response):
+        if response is None and "/keys/" in request.url.path:
+            problem = {"type": "/problems/not-found", "title": "Not found", "status": 404}
+            media = {"Content-Type": "application/problem+json"}
+            return httpx.Response(404, json=problem, headers=media)
+        return None
+
+    office.wire.faults = [refuse] * 40
+    members = json.loads(office.export(handoff, "officer-1", "for the file"))
+    assert "registrations" not in members
 
 
 def signed_offer(stage: Listening, hotline: Desk, **changes) -> str:

@@ -214,7 +214,9 @@ def test_a_redacted_presentation_verifies_as_its_originators_word():
         "Verified: this case version is signed by hotline itself, key hotline-key; 2 parts shown."
     )
     assert result.steps[2].detail == "matter, urgency"
-    assert result.steps[3].detail == "digests without content here, padding included: 10"
+    assert "the key file that you gave vouches for it alone" in result.steps[3].detail
+    assert "your key file alone says" in result.sentence
+    assert result.steps[4].detail == "digests without content here, padding included: 10"
 
 
 def test_an_attested_document_rests_on_the_operators_word_and_says_so():

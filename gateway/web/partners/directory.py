@@ -5,6 +5,7 @@ from typing import Any
 from gateway.actions import organisations
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import NotFound
+from gateway.evidence.base64url import DIGEST
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
 from gateway.web.partners.case_document import Part
@@ -56,4 +57,21 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     return call.ask(organisations.look_up, organisation)
 
 
-ENDPOINTS = (whoami, index, show)
+@endpoint(
+    "GET /organisations/<organisation>/keys/<kid>",
+    action="directory.read",
+    scope="directory.read",
+    gives="KeyRegistration",
+)
+def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
+    """Read the receipt of the event that registered a member's document key.
+
+    Its `subject` has the key, the proof that its private half was at hand, and the word of the
+    key before it. Whoever has the log's key can check all of it.
+    """
+    if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
+        raise NotFound
+    return call.ask(organisations.look_up_key, organisation, kid)
+
+
+ENDPOINTS = (whoami, index, show, show_key)

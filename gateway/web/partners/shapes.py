@@ -170,6 +170,7 @@ SHAPES: Mapping[str, Shape] = {
         document_keys=several(one_of("DocumentKey")),
     ),
     "Organisations": _page("Organisation"),
+    "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),
     "Whoami": _object(
         organisation=one_of("Organisation"),
         system=TEXT,

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS
+from gateway.evidence import origin, receipt
+from tests.client.desk import trust_of
+from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
 from tests.web.listening import Listening, Partner, listening
 
 
@@ -56,4 +58,42 @@ def test_an_unknown_organisation_is_not_found_with_a_receipt(hotline):
 def test_what_is_no_id_is_not_found_and_no_event(line, hotline, slug):
     before = line.gateway.size()
     assert hotline.get(f"/organisations/{slug}").status_code == 404
+    assert line.gateway.size() == before
+
+
+def test_everybody_may_check_where_a_key_came_from(line, hotline):
+    key = document_key("office")
+    written = line.gateway.register_key(OFMIN, key)
+    shown = hotline.get(f"/organisations/{OFMIN}").json["document_keys"]
+    answer = hotline.get(f"/organisations/{OFMIN}/keys/{shown[0]['kid']}")
+    assert (answer.json["organisation"], answer.json["kid"]) == (OFMIN, key.kid)
+    found = origin.trace(receipt.from_json(answer.json["receipt"]), trust_of(line.gateway))
+    assert (found.organisation, found.kid, found.key) == (OFMIN, key.kid, key.public_key)
+    assert found.confirmed.event["id"] == written.result["event"] == shown[0]["registered_by"]
+    check_log(line.gateway)
+
+
+def test_who_approved_a_key_and_whose_counters_it_moved_stays_sealed(line, hotline):
+    key = document_key("office")
+    line.gateway.register_key(OFMIN, key)
+    for reader in (hotline, line.partner(OFMIN)):
+        told = reader.get(f"/organisations/{OFMIN}/keys/{key.kid}").json["receipt"]
+        found = origin.trace(receipt.from_json(told), trust_of(line.gateway))
+        assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject"]
+
+
+def test_a_revoked_key_keeps_its_origin(line, hotline):
+    key = document_key("office")
+    line.gateway.register_key(OFMIN, key)
+    line.gateway.administer("key.revoke", OFMIN, kid=key.kid, reason="replaced")
+    assert hotline.get(f"/organisations/{OFMIN}/keys/{key.kid}").status_code == 200
+
+
+def test_a_key_of_another_organisation_is_not_found_there(line, hotline):
+    key = document_key("office")
+    line.gateway.register_key(OFMIN, key)
+    for path in (f"/organisations/{OCRVP}/keys/{key.kid}", f"/organisations/nobody/keys/{key.kid}"):
+        assert hotline.get(path).status_code == 404
+    before = line.gateway.size()
+    assert hotline.get(f"/organisations/{OFMIN}/keys/short").status_code == 404
     assert line.gateway.size() == before
