@@ -126,11 +126,15 @@ def check_offer(text: Any, asked: Mapping[str, Any], connection: Connection) -> 
 
 @dataclass(frozen=True)
 class Previewed:
-    """What an offer names beside what was asked: the version, the recipient, the parts."""
+    """What an offer names beside what was asked: the version, the recipient, the parts.
+
+    ``withheld`` are the groups of which policy holds something back.
+    """
 
     case_digest: str
     to: Mapping[str, Any]
     permitted: tuple[str, ...]
+    withheld: tuple[str, ...]
 
 
 def check_preview(
@@ -157,7 +161,8 @@ def check_preview(
         chosen = {digest for group in groups for digest in parts.get(group, ())}
         chosen |= set(asked.get("digests") or ())
         require(set(permitted) <= chosen, "the preview names parts that were not selected")
-    return Previewed(case.document.digest, to, tuple(permitted))
+    withheld = tuple(str(group) for group in found.get("withheld") or ())
+    return Previewed(case.document.digest, to, tuple(permitted), withheld)
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:

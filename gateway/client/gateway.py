@@ -304,7 +304,9 @@ class Gateway:
         found = self._exchange.read("handoff.offer", "/handoffs/preview", asked)
         previewed = documents.check_preview(found, asked, parts, self.connection)
         document = self._author.offer({"handoff": name, **asked}, previewed)
-        return self._exchange.write("handoff.offer", path, document, name)
+        written = self._exchange.write("handoff.offer", path, document, name)
+        # What was held back was not asked for any more: the preview said it.
+        return replace(written, result={**written.result, "withheld": list(previewed.withheld)})
 
     # --- handoffs ---
 

@@ -40,6 +40,13 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
         check=False,
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    for told in (played.stdout, played.stdout.partition("Timeline")[2]):
+        assert "accepts it under its conditions (signed by ofmin's own key)" in told
+        assert "accepts it under its conditions (attested by the gateway)" in told
+    for slug in ("ofmin", "point-de-contact"):
+        assert f"signed by {slug} itself" in verified.stdout
+        assert f"of {slug}: registered on " in verified.stdout
+    assert "key file" not in verified.stdout
 
 
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None:

@@ -124,4 +124,5 @@ def _print(timeline: Sequence[Line]) -> None:
     for line in timeline:
         day = line.event.get("simulated_date", "-")
         place = proof.parse(line.receipt.proof).index
-        click.echo(f"  {place:3}  {day:10}  {line.who} {line.what}")
+        word = f" ({line.word})" if line.word else ""
+        click.echo(f"  {place:3}  {day:10}  {line.who} {line.what}{word}")

@@ -23,6 +23,7 @@ from gateway.actions.administration import Change
 from gateway.actions.authorization import Written
 from gateway.cli.admin import approve, served
 from gateway.cli.founding import make
+from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE
 from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client
 from gateway.config import Config
@@ -126,6 +127,32 @@ class Stage:
             raise RuntimeError("the certificate was not issued")
         return found.certificate
 
+    def register_key(self, slug: str) -> Written:
+        """Have a member make a document key, register it, and let all members know it.
+
+        From then on the member's own client signs.
+        """
+        home = self.folder / slug
+        with self._opened() as gateway:
+            issuer = gateway.config.issuer
+        command = [sys.executable, "-m", "gateway.cli", "keys", "new", str(home / "keys")]
+        command += ["--organisation", slug, "--gateway", issuer]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+        jwk = json.loads((home / "keys" / JWK_FILE).read_text(encoding="ascii"))
+        proof = (home / "keys" / PROOF_FILE).read_text(encoding="ascii")
+        written = self.administer("key.register", slug, {"jwk": jwk, "proof": proof})
+        _set(home / "connection.toml", "document_key", f"keys/{KEY_FILE}")
+        for member in MEMBERS:
+            self._pin(member.slug, slug, jwk)
+        return written
+
+    def _pin(self, reader: str, author: str, jwk: Mapping[str, str]) -> None:
+        """Give a member another's key, as it would have compared it on a second way."""
+        pinned = self.folder / reader / "organisations"
+        pinned.mkdir(exist_ok=True)
+        (pinned / f"{author}.json").write_text(json.dumps({"keys": [jwk]}), encoding="utf-8")
+        _set(self.folder / reader / "connection.toml", "organisation_keys", "organisations")
+
     @contextlib.contextmanager
     def _opened(self) -> Iterator[wiring.Gateway]:
         """The gateway's parts in this process, as its operator's hand."""
@@ -138,7 +165,9 @@ class Stage:
     def client(self, slug: str) -> Client:
         """A member's own client, over mutual TLS."""
         connection = Connection.read(self.folder / slug / "connection.toml")
-        return Client(connection, wiring.now, wiring.new_id)
+        file = connection.document_key
+        key = None if file is None else keys.load_key(file, keys.Purpose.DOCUMENT)
+        return Client(connection, wiring.now, wiring.new_id, document_key=key)
 
     def __enter__(self) -> Self:
         """Begin with nothing running."""
@@ -174,6 +203,15 @@ class Stage:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         return process.returncode
+
+
+def _set(file: Path, name: str, value: str) -> None:
+    """Give a connection file an optional setting, in the place where it stands without value."""
+    text = file.read_text(encoding="utf-8")
+    empty, filled = f'# {name} = ""', f'{name} = "{value}"'
+    if empty not in text and filled not in text:
+        raise RuntimeError(f"the connection file has no place for {name}")
+    file.write_text(text.replace(empty, filled), encoding="utf-8")
 
 
 def _environ() -> dict[str, str]:

@@ -15,6 +15,7 @@ from gateway.client.exchange import Written
 from gateway.client.failures import Refused
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.evidence import event as events
+from gateway.evidence import sd_jwt
 from gateway.evidence.receipt import Receipt
 from gateway.formats.profile import ImportProfile, read_profile
 from gateway.formats.report_file import ImportRefused
@@ -30,16 +31,30 @@ HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
 
 @dataclass
 class Line:
-    """One entry of the timeline: who did what, how it ended, and the evidence of it."""
+    """One entry of the timeline: who did what, how it ended, and the evidence of it.
+
+    ``document`` is what it signed, or had signed, where the entry records one.
+    """
 
     who: str
     what: str
     receipt: Receipt
 
+    document: str | None = None
+
     @property
     def event(self) -> dict[str, Any]:
         """The log document of the entry."""
         return events.read(self.receipt.document)
+
+    @property
+    def word(self) -> str:
+        """Whose signature is under the document that the entry records; empty without one."""
+        if self.document is None:
+            return ""
+        claims = sd_jwt.read_unverified(self.document).claims
+        attested = "attested_for" in claims
+        return "attested by the gateway" if attested else f"signed by {self.who}'s own key"
 
 
 @dataclass
@@ -67,12 +82,15 @@ class Story:
     def _note(self, text: str) -> None:
         click.echo(f"  {text}")
 
-    def _done(self, who: str, what: str, receipt: Receipt) -> None:
-        self.timeline.append(Line(who, what, receipt))
-        click.echo(f"  {click.style('+', fg='green')} {who} {what}")
+    def _done(self, who: str, what: str, receipt: Receipt, document: str | None = None) -> None:
+        line = Line(who, what, receipt, document)
+        self.timeline.append(line)
+        word = click.style(f" ({line.word})", dim=True) if line.word else ""
+        click.echo(f"  {click.style('+', fg='green')} {who} {what}{word}")
 
     def _wrote(self, who: str, what: str, written: Written) -> Written:
-        self._done(who, what, written.receipt)
+        texts = (written.result.get(name) for name in ("document", "offer", "statement"))
+        self._done(who, what, written.receipt, next(filter(None, texts), None))
         return written
 
     def _refused(self, who: str, what: str, refused: Refused) -> None:
@@ -234,6 +252,9 @@ class Story:
             "decision_ref": "Board decision of 31 October 2023",
         }
         self._change("standing.grant", OFMIN, seat, f"gave {OFMIN} an observer's seat")
+        for slug in (HOTLINE, OFMIN):
+            registered = self.stage.register_key(slug)
+            self._done("the administrators", f"registered {slug}'s own key", registered.receipt)
 
     def _second_act(self) -> None:
         self._act(f"{AFTER:%d %B %Y}: OFMIN holds the mandate")

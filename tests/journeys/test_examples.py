@@ -1,0 +1,129 @@
+"""The example programs of partners do what the page says, against a gateway that runs.
+
+They know nothing of our code: what they sign and check, they sign and check by the documents.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.demo.stage import Stage
+from gateway.client.connection import Connection
+from gateway.evidence import verdict
+from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, running
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("examples")]
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+@pytest.fixture(scope="module")
+def signing(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A gateway at which both members sign, and the hotline's folder as the examples want it."""
+    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
+
+    enable_socket()
+    with running(tmp_path_factory.mktemp("examples")) as stage:
+        stage.register_key(HOTLINE)
+        stage.register_key(OFMIN)
+        connection = Connection.read(stage.folder / HOTLINE / "connection.toml")
+        home = tmp_path_factory.mktemp("partner")
+        for name in ("certificate.pem", "key.pem", "ca.pem", "keys/document.pem"):
+            shutil.copy(stage.folder / HOTLINE / name, home)
+        settings = {
+            "issuer": connection.issuer,
+            "partners": connection.partners,
+            "client_id": connection.client_id,
+            "log_key": str(connection.log_key),
+        }
+        (home / "gateway.json").write_text(json.dumps(settings))
+        yield stage, home
+
+
+def run(command: Sequence[object], home: Path, content: dict[str, Any], where: Path) -> Any:
+    """What the program tells when it comes to a good end."""
+    file = home / f"{content['case']}.json"
+    file.write_text(json.dumps(content))
+    done = subprocess.run(
+        [*map(str, command), str(home), str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=where,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def check(stage: Stage, content: dict[str, Any], told: dict[str, Any]) -> None:
+    """The recipient opens what the program offered, and its file verifies to the keys' origin."""
+    assert (told["case"], told["to"], told["verified"]) == (content["case"], OFMIN, True)
+    with stage.client(OFMIN) as office:
+        view = office.handoff(told["handoff"])
+        assert (view["assurance"], view["case_digest"]) == ("signed", told["case_digest"])
+        office.accept(view, "ofmin-1")
+        opened = office.consult(told["handoff"], "ofmin-1", "assessment", "first reading")
+        assert opened.assurance == "signed"
+        assert opened.content["items"] == content["items"]
+        bundle = office.export(told["handoff"], "ofmin-1", "for the file")
+    trust = Connection.read(stage.folder / OFMIN / "connection.toml").trust
+    found = verdict.verify(bundle, trust)
+    assert found.code == 0, found.sentence
+    assert "attested" not in found.sentence
+    told_keys = next(s.detail for s in found.steps if "own key came from" in s.title)
+    assert f"key {told['kid']} of {HOTLINE}: registered on" in told_keys
+    check_log(stage)
+
+
+def test_a_partner_in_python_signs_offers_and_verifies(signing: Any) -> None:
+    stage, home = signing
+    content = case_content()
+    program = EXAMPLES / "python" / "partner.py"
+    assert "from gateway" not in program.read_text()
+    check(stage, content, run([sys.executable, "-I", program], home, content, home))
+
+
+@pytest.fixture(scope="module")
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program with what it needs from npm, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("javascript")
+    for name in ("package.json", "partner.mjs"):
+        shutil.copy(EXAMPLES / "javascript" / name, folder)
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        _lacking("node and npm are not on this machine")
+    install = [str(npm), "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
+    done = subprocess.run(
+        install, capture_output=True, text=True, timeout=180, check=False, cwd=folder
+    )
+    if done.returncode != 0:
+        _lacking(f"npm does not install what the program needs: {done.stderr[-500:]}")
+    return folder
+
+
+def _lacking(what: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{what}: the example in JavaScript was not run")
+    pytest.skip(f"NOT RUN: the example in JavaScript, for {what}")
+
+
+def test_a_partner_in_javascript_signs_offers_and_verifies(signing: Any, javascript: Path) -> None:
+    stage, home = signing
+    content = case_content()
+    told = run(["node", javascript / "partner.mjs"], home, content, javascript)
+    check(stage, content, told)
+
+
+def test_the_javascript_example_pins_what_it_installs() -> None:
+    package = json.loads((EXAMPLES / "javascript" / "package.json").read_text())
+    for version in package["dependencies"].values():
+        assert version.replace(".", "").isdigit()
+    assert not list((EXAMPLES / "javascript").glob("*lock*"))
