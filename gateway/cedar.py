@@ -11,7 +11,7 @@ import importlib.resources
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,11 @@ import cedarpy
 from gateway.domain.decision import Decision, Entity, Question, Value
 
 SCHEMA_FILE = "schema.cedarschema"
+OPTIONAL = "optional"
+"""Below it each folder has policies that an operator may add to the others."""
+
+SIGNED = ("signed",)
+"""The optional policies by which only what its author signed counts."""
 
 LINE_WIDTH = 100
 INDENT = 2
@@ -148,9 +153,14 @@ class CedarPolicy:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> "CedarPolicy":
-        """Parse and validate the policies of a folder; PolicyBroken unless all of it is sound."""
+    def load(cls, folder: Path, optional: Sequence[str] = ()) -> "CedarPolicy":
+        """Parse and validate the policies of a folder, and those of the ``optional`` ones in it.
+
+        PolicyBroken unless all of it is sound.
+        """
         files = _read(folder)
+        for name in optional:
+            files |= _read_optional(folder, name)
         texts = _decode(files)
         schema = _parse_schema(texts.pop(SCHEMA_FILE))
         policies, rules = _parse_policies(texts)
@@ -272,6 +282,18 @@ def _read(folder: Path) -> dict[str, bytes]:
         raise PolicyBroken([f"{error.filename}: {error.strerror}"]) from error
 
 
+def _read_optional(folder: Path, name: str) -> dict[str, bytes]:
+    """The policies of an optional folder by their paths; PolicyBroken when there are none."""
+    place = folder / OPTIONAL / name
+    try:
+        found = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(place.glob("*.cedar"))}
+    except OSError as error:
+        raise PolicyBroken([f"{error.filename}: {error.strerror}"]) from error
+    if not found:
+        raise PolicyBroken([f"{place}: there are no policies to add"])
+    return found
+
+
 def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
     try:
         return {name: content.decode() for name, content in files.items()}
@@ -376,7 +398,38 @@ def check(folder: Path) -> Report:
 
     Every permit must decide an ALLOW case and every forbid a DENY case; every action must have a
     DENY case in which no policy speaks, so that what is forgotten is known to stay closed.
+    Optional policies prove themselves by their own cases, each set added to the folder's.
     """
+    report = _check_own(folder)
+    if not report.policies:
+        return report  # nothing that one could add to
+    for place in sorted((folder / OPTIONAL).glob("*/")):
+        more = _check_optional(folder, place)
+        report = Report(
+            (*report.problems, *more.problems),
+            report.policies + more.policies,
+            report.cases + more.cases,
+            report.actions,
+        )
+    return report
+
+
+def _check_optional(folder: Path, place: Path) -> Report:
+    """Each optional policy decides a case, and each case is decided as it says."""
+    try:
+        own = CedarPolicy.load(folder)
+        policy = CedarPolicy.load(folder, (place.name,))
+        cases = read_cases(folder, place)
+    except PolicyBroken as broken:
+        return Report(broken.problems, 0, 0, 0)
+    added = [rule for name, rule in policy.rules.items() if name not in own.rules]
+    decided = [(case, policy.decide(case.question)) for case in cases]
+    wrong = [one for case, decision in decided for one in _wrong(case, decision)]
+    problems = (*_unformatted(place), *wrong, *_undecided(added, decided))
+    return Report(tuple(f"{place.name}: {one}" for one in problems), len(added), len(cases), 0)
+
+
+def _check_own(folder: Path) -> Report:
     try:
         policy = CedarPolicy.load(folder)
         cases = read_cases(folder)
@@ -411,23 +464,29 @@ def _wrong(case: PolicyCase, decision: Decision) -> Iterator[str]:
 
 
 def _unproven(policy: CedarPolicy, decided: Sequence[tuple[PolicyCase, Decision]]) -> Iterator[str]:
-    seen = {(decision.allowed, rule) for _, decision in decided for rule in decision.rules}
-    for rule in policy.rules.values():
-        if (rule.permits, rule.id) not in seen:
-            yield f"{rule.id}: decides no {'ALLOW' if rule.permits else 'DENY'} case"
+    yield from _undecided(policy.rules.values(), decided)
     closed = {case.question.action for case, decision in decided if decision == NO_POLICY_SPOKE}
     for action in sorted(policy.actions - closed):
         yield f"{action}: has no DENY case in which no policy speaks"
 
 
-def read_cases(folder: Path) -> tuple[PolicyCase, ...]:
-    """The cases under ``tests``, by name; PolicyBroken when one cannot be read.
+def _undecided(
+    rules: Iterable[Rule], decided: Sequence[tuple[PolicyCase, Decision]]
+) -> Iterator[str]:
+    seen = {(decision.allowed, rule) for _, decision in decided for rule in decision.rules}
+    for rule in rules:
+        if (rule.permits, rule.id) not in seen:
+            yield f"{rule.id}: decides no {'ALLOW' if rule.permits else 'DENY'} case"
+
+
+def read_cases(folder: Path, place: Path | None = None) -> tuple[PolicyCase, ...]:
+    """The cases under ``tests``, or those of the optional ``place``; PolicyBroken for a bad one.
 
     ``entities.json`` is in Cedar's own form, each case in that of a Cedar request, with the
     ``rules`` it expects; its own ``entities`` replace those of the same name.
     """
-    tests = folder / "tests"
-    paths = sorted(path for side in ("ALLOW", "DENY") for path in (tests / side).glob("*"))
+    tests, own = folder / "tests", (place or folder) / "tests"
+    paths = sorted(path for side in ("ALLOW", "DENY") for path in (own / side).glob("*"))
     cases: list[PolicyCase] = []
     problems: list[str] = []
     try:

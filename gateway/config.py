@@ -105,6 +105,12 @@ def _seconds(low: float, high: float) -> Callable[[Any], float]:
     return check
 
 
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false, without quotes")
+    return value
+
+
 def _time_zone(value: Any) -> ZoneInfo:
     try:
         return ZoneInfo(_text(value))
@@ -283,6 +289,17 @@ class Config:
             _whole(1, 100_000),
             "Denials a minute that one organisation may have recorded as events; beyond: 429.",
             60,
+        ),
+    ]
+    require_signed: Annotated[
+        bool,
+        Setting(
+            "policy",
+            "require_signed",
+            _yes_or_no,
+            "Whether cases, offers and answers count only when their author signed them: adds the\n"
+            "policies of policies/optional/signed. Every member then needs a document key.",
+            False,
         ),
     ]
     legal_date: Annotated[

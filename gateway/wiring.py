@@ -17,7 +17,7 @@ from gateway import keys
 from gateway.actions.continuity import Continuity
 from gateway.actions.notary import LogNotary
 from gateway.actions.ports import LegalDay, Ports
-from gateway.cedar import CedarPolicy, policy_folder
+from gateway.cedar import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
@@ -109,7 +109,7 @@ def connect(config: Config) -> Gateway:
     if file is not None and not file.exists():
         raise Unfit(f"the database {file} is missing: is [database] url right?")
     signing = load_keys(config)
-    policy = CedarPolicy.load(policy_folder())
+    policy = CedarPolicy.load(policy_folder(), SIGNED if config.require_signed else ())
     store = open_store(
         config.database_url,
         lock_path=config.database_lock,

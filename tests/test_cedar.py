@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from gateway import cedar
 from gateway.cedar import (
     NO_POLICY_SPOKE,
+    SIGNED,
     UNDECIDED,
     CedarPolicy,
     PolicyBroken,
@@ -86,6 +87,8 @@ BY_PARTNERS = (
 )
 
 POLICY = CedarPolicy.load(policy_folder())
+EVERY = CedarPolicy.load(policy_folder(), SIGNED)
+OPTIONAL = policy_folder() / "optional"
 TODAY = date(2023, 11, 2)
 SINCE = Period(date(2023, 9, 1))
 CSAM = "receive/csam/FR"
@@ -694,9 +697,41 @@ def copy(tmp_path: Path) -> Path:
 def test_the_products_policies_pass_their_check() -> None:
     report = check(policy_folder())
     assert report.problems == ()
-    assert report.policies == len(POLICY.rules)
+    assert report.policies == len(EVERY.rules)
     assert report.actions == len(POLICY.actions)
-    assert report.cases == len(read_cases(policy_folder()))
+    own, added = read_cases(policy_folder()), read_cases(policy_folder(), OPTIONAL / "signed")
+    assert report.cases == len(own) + len(added)
+
+
+def test_optional_policies_are_not_in_force_unless_they_are_named() -> None:
+    assert {name for name in EVERY.rules if name not in POLICY.rules} == {
+        "R2.signed.case",
+        "R2.signed.offer",
+        "R2.signed.answer",
+    }
+    assert EVERY.revision != POLICY.revision
+
+
+def test_optional_policies_that_are_not_there_stop_the_start(copy: Path) -> None:
+    with pytest.raises(PolicyBroken, match="no policies to add"):
+        CedarPolicy.load(copy, ("singed",))
+
+
+def test_an_optional_policy_proves_itself_too(copy: Path) -> None:
+    tests = copy / "optional/signed/tests/DENY"
+    for path in tests.glob("*.json"):
+        if "R2.signed.offer" in path.read_text():
+            path.unlink()
+    assert check(copy).problems == ("signed: R2.signed.offer: decides no DENY case",)
+    (tests / "a-b-c.json").write_text("{}")
+    (problem,) = check(copy).problems
+    assert "must be a sentence" in problem
+
+
+def test_an_optional_policy_that_lets_through_what_it_must_not_is_a_problem(copy: Path) -> None:
+    path = copy / "optional/signed/signed.cedar"
+    path.write_text(path.read_text().replace('resource.assurance != "signed"', "false"))
+    assert any("the case expects R2.signed.case" in one for one in check(copy).problems)
 
 
 @pytest.mark.parametrize("rule", sorted(POLICY.rules))
@@ -706,7 +741,7 @@ def test_without_any_one_of_its_policies_the_check_fails(copy: Path, rule: str) 
         kept = [text for text in policies if f'@id("{rule}")' not in text]
         path.write_text("\n\n".join(kept).rstrip("\n") + "\n")
     report = check(copy)
-    assert report.policies == len(POLICY.rules) - 1
+    assert report.policies == len(EVERY.rules) - 1
     assert any("the case expects" in problem for problem in report.problems)
 
 

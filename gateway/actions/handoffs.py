@@ -23,7 +23,7 @@ from gateway.actions.cases import elements
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
-from gateway.actions.signed import BINDING, Opened, check_signed
+from gateway.actions.signed import BINDING, Opened, assurance, check_signed
 from gateway.domain.case import ROUTING, Element
 from gateway.domain.decision import Entity, Value, handoff_entity
 from gateway.domain.facts import Party
@@ -206,7 +206,10 @@ def _store(
     kind: _Kind, handoff: UUID, reply: Reply, signed: SdJwt, turn: Turn
 ) -> Mapping[str, Any]:
     check_signed(turn, reply.signed)
-    found = _authorized(turn, handoff, {"conditions_accepted": reply.conditions is not None})
+    context: dict[str, Value] = {"assurance": assurance(reply.signed)}
+    if kind.action == "handoff.accept":
+        context["conditions_accepted"] = reply.conditions is not None
+    found = _authorized(turn, handoff, context)
     if kind.move in _ACCEPTANCES:
         _refuse_expired(turn, found)
     groups = frozenset(reply.groups) if reply.groups is not None else None
@@ -370,8 +373,7 @@ def _authorized(turn: Turn, handoff: UUID, context: Mapping[str, Value] | None =
 
 
 def _authorize(turn: Turn, handoff: Handoff, context: Mapping[str, Value] | None = None) -> None:
-    wanted = context if turn.request.action == "handoff.accept" else None
-    authorize(turn, _entity(turn, handoff), wanted)
+    authorize(turn, _entity(turn, handoff), context)
 
 
 def _entity(turn: Turn, handoff: Handoff) -> Entity:

@@ -21,7 +21,7 @@ from gateway.actions.authorization import (
 from gateway.actions.cases import elements, find, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
-from gateway.actions.signed import Opened, check_signed
+from gateway.actions.signed import Opened, assurance, check_signed
 from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
@@ -40,6 +40,9 @@ from gateway.evidence.sd_jwt import Verified
 
 PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
+
+PREVIEWED = "signed"
+"""A preview is what one signs an offer of, so it is decided as if it were that offer."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class _Inputs:
     originator: Entity
     recipient: Entity
     address: Address
+    assurance: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str,
     """
     _count_preview(ports, caller)
     request = Request("handoff.offer", offer.by)
-    draft = read(ports, caller, request, lambda turn: _draft(turn, case, offer))
+    draft = read(ports, caller, request, lambda turn: _draft(turn, case, offer, PREVIEWED))
     address = draft.inputs.address
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING)
     return {
@@ -139,7 +143,8 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> 
     policy's denials.
     """
     request = Request("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
-    draft = prepare(ports, caller, request, lambda turn: _draft(turn, case, wanted))
+    word = assurance(wanted.signed)
+    draft = prepare(ports, caller, request, lambda turn: _draft(turn, case, wanted, word))
     act = None
     if draft is not None:
         own = wanted.signed
@@ -148,10 +153,10 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> 
     return write(ports, caller, request, act, partial(_offered_again, wanted))
 
 
-def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
+def _draft(turn: Turn, case: UUID, wanted: Offer, word: str) -> _Draft:
     found, version = find(turn, case)
     verified = sd_jwt.read_unverified(version.document)
-    inputs = _inputs(turn, found, wanted)
+    inputs = _inputs(turn, found, wanted, word)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
         raise DocumentRefused("the offer is of another version than the case's current one")
@@ -197,7 +202,7 @@ def _selected(parts: Mapping[str, Element], wanted: Offer) -> dict[str, Element]
     }
 
 
-def _inputs(turn: Turn, case: Case, wanted: Offer) -> _Inputs:
+def _inputs(turn: Turn, case: Case, wanted: Offer, word: str) -> _Inputs:
     address = _resolve(turn, wanted)
     recipient = turn.find(address.organisation)
     if recipient is None:
@@ -206,7 +211,7 @@ def _inputs(turn: Turn, case: Case, wanted: Offer) -> _Inputs:
         raise WrongState("the recipient is not active in this gateway at present")
     if recipient.slug == turn.caller.organisation:
         raise Invalid((("/to", "a case is offered to another organisation than its own"),))
-    return _Inputs(case, turn.entity(), turn.entity(recipient), address)
+    return _Inputs(case, turn.entity(), turn.entity(recipient), address, word)
 
 
 def _resolve(turn: Turn, wanted: Offer) -> Address:
@@ -220,7 +225,11 @@ def _resolve(turn: Turn, wanted: Offer) -> Address:
 
 
 def _authorize_offer(
-    turn: Turn, verified: Verified, version: CaseVersion, wanted: Offer, inputs: _Inputs
+    turn: Turn,
+    verified: Verified,
+    version: CaseVersion,
+    wanted: Offer,
+    inputs: _Inputs,
 ) -> None:
     case = inputs.case
     view = view_of(verified, version, case.state, turn)
@@ -233,6 +242,7 @@ def _authorize_offer(
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
             "released": not listed or inputs.address.organisation in listed,
+            "assurance": inputs.assurance,
         },
     )
     turn.about = About(case_digest=version.digest)
@@ -249,7 +259,7 @@ def _offer(
 ) -> Mapping[str, Any]:
     check_signed(turn, wanted.signed)
     found, version = find(turn, case, draft.version)
-    inputs = _inputs(turn, found, wanted)
+    inputs = _inputs(turn, found, wanted, assurance(wanted.signed))
     unchanged = version is draft.version
     verified = draft.verified if unchanged else sd_jwt.read_unverified(version.document)
     _authorize_offer(turn, verified, version, wanted, inputs)

@@ -38,6 +38,7 @@ EXAMPLES = DOCS / "protocol/examples"
 PAGES = (
     "README.md",
     "partners.md",
+    "signing.md",
     "case.md",
     "admins.md",
     "auditors.md",
