@@ -107,12 +107,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Logged:
-    """An event in the log: what it says, where it stands, and why that is so at ``head``."""
+    """An event in the log: what it says, where it stands, and why that is so at ``head``.
+
+    ``base`` is the head to which the transaction that made ``head`` added; None when it was read.
+    """
 
     event: Event
     index: int
     proof: tuple[bytes, ...]
     head: Head
+    base: Head | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -414,9 +418,10 @@ class Mark(Protocol):
 class Notary(Protocol):
     """Signs the log's heads, and only heads that are committed (evidence.md L1)."""
 
-    def sign(self, head: Head) -> str:
+    def sign(self, head: Head, base: Head | None = None) -> str:
         """The checkpoint of ``head`` as a signed note.
 
+        ``base`` is a head of which the caller knows that the log went from it to ``head``.
         Raises Frozen when the log would show two histories, MarkUnreachable when nobody can tell.
         """
 

@@ -7,18 +7,18 @@ commits for all. Nobody leaves before that; if it fails, nothing of it happened,
 (contracts.md 6, ADR 0012).
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Logged, Mode
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy
-from gateway.store.database import PATIENCE_SECONDS, Database
+from gateway.store.database import PATIENCE_SECONDS, Database, driver_of
 from gateway.store.log import Appended, Letterhead, SqlLog
 from gateway.store.transaction import Transaction
 
@@ -57,10 +57,11 @@ class Round:
         """Run statements about the present writer's part; one that fails breaks the round."""
         if not self.shared:
             return  # the whole transaction is its part
+        driver = driver_of(self.connection)
         try:
             for statement in statements:
-                self.connection.exec_driver_sql(statement)
-        except DBAPIError:
+                driver.execute(statement)
+        except sqlite3.Error:
             self.broken = True
 
     def takes_more(self) -> bool:

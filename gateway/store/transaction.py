@@ -122,14 +122,17 @@ class Transaction:
             # After some failures SQLite rolls back by itself, and COMMIT would say nothing.
             raise Busy("the database gave the transaction up: retry after a moment")
         try:
-            self._connection.commit()
+            self._commit_now()
         except BaseException as error:
             # What became of the transaction is unknown, and a pooled connection must not carry it
             # into the next Work: closing it leaves the database to decide.
             self._connection.invalidate()
-            if isinstance(error, DBAPIError):
+            if isinstance(error, DBAPIError | sqlite3.Error):
                 raise translated(error) from error
             raise
+
+    def _commit_now(self) -> None:
+        (self._driver or self._connection).commit()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""
