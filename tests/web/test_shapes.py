@@ -8,7 +8,7 @@ import pytest
 
 from gateway.web import listeners
 from gateway.web.openapi import document
-from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, element_id
+from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, document_key, element_id
 from tests.web.listening import Listening, Partner, listening
 
 DESCRIBED = document()
@@ -152,6 +152,10 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     for slug in (HOTLINE, OFMIN):
         story.get(slug, "/whoami")
         story.get(HOTLINE, "/organisations/{organisation}", organisation=slug)
+    key = document_key("office")
+    story.line.gateway.register_key(OFMIN, key)
+    path = "/organisations/{organisation}/keys/{kid}"
+    story.get(HOTLINE, path, organisation=OFMIN, kid=key.kid)
     story.get(HOTLINE, "/organisations", "?limit=2")
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
