@@ -237,11 +237,13 @@ def _print_conditions(conditions: Mapping[str, Any]) -> None:
 def _history(answer: Mapping[str, Any]) -> str:
     """One line on an answer; who exactly gave it stays with its organisation."""
     said = sd_jwt.read_unverified(answer["statement"]).content
+    word = "attested" if "attested_for" in said else "signed"
     shown = [name for name in _TOLD if said.get(name) and not isinstance(said[name], dict)]
     told = [f"{name}: {cold(words(said[name]))}" for name in shown]
     if "code" in answer and "code" not in said:
         told.insert(0, f"code: {answer['code']}")
-    line = f"{answer['at']}  {answer['kind']} by {answer['author']}, event {answer['event']}"
+    by = f"{answer['kind']} by {answer['author']} ({word})"
+    line = f"{answer['at']}  {by}, event {answer['event']}"
     return f"{line}; {'; '.join(told)}" if told else line
 
 

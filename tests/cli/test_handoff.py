@@ -1,6 +1,7 @@
 """`casegate handoff`: offer, answer, open, prove; conditions are agreed to by a person."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,14 @@ def test_with_a_document_key_an_offer_is_signed(desks: Desks) -> None:
     )  # fmt: skip
     document = sd_jwt.read_unverified(offer["result"]["offer"])
     assert document.header["kid"] == key.kid
+    handoff = offer["result"]["handoff"]
+    assert f"offer by {HOTLINE} (signed), event" in desks.done("handoff", "show", handoff)
+    del desks.changes["document_key"]
+    desks.changes["trust"] = replace(
+        trust_of(desks.stage.gateway), organisations={HOTLINE: {key.kid: key.public_key}}
+    )
+    desks.done("handoff", "withdraw", handoff, "--by", "liaison-1", "--reason", "twice")
+    assert f"withdraw by {HOTLINE} (attested), event" in desks.done("handoff", "show", handoff)
     assert document.claims["iss"].endswith(f"/organisations/{HOTLINE}")
 
 
