@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.registration import LOCK
@@ -269,6 +271,36 @@ def test_no_element_of_a_list_is_hidden_in_it(line, hotline, case):
         random=line.gateway.ports.random,
     )
     assert "disclosures" in refused(make(hotline, case, document))
+
+
+LINE = listening()
+LINE.gateway.register_key(HOTLINE, HOTLINES)
+CASE = str(submitted(LINE.gateway).result["case"])
+SHOWN = preview(LINE.partner(HOTLINE), CASE)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("items"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["handoff", "to", "case_digest", "disclosures", "purpose", "until", "jti"]),
+    ANYTHING,
+)
+def test_whatever_a_claim_is_the_offer_is_read_or_refused(name, value):
+    document = offer(LINE.partner(HOTLINE), CASE, shown=SHOWN, **{name: value})
+    answer = make(LINE.partner(HOTLINE), CASE, document)
+    assert answer.status_code == (201 if (name, value) == ("until", None) else 422), answer.text
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=6), ANYTHING)
+def test_whatever_an_addressee_has_beside_is_read_or_refused(name, value):
+    to = {**SHOWN["to"], name: value}
+    document = offer(LINE.partner(HOTLINE), CASE, shown=SHOWN, to=to)
+    assert make(LINE.partner(HOTLINE), CASE, document).status_code == 422
 
 
 # --- tricks ---
