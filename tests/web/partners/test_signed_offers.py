@@ -292,7 +292,9 @@ ANYTHING = st.recursive(
 def test_whatever_a_claim_is_the_offer_is_read_or_refused(name, value):
     document = offer(LINE.partner(HOTLINE), CASE, shown=SHOWN, **{name: value})
     answer = make(LINE.partner(HOTLINE), CASE, document)
-    assert answer.status_code == (201 if (name, value) == ("until", None) else 422), answer.text
+    # An end may be left out, lie ahead, or lie behind: all else that a claim may be is refused.
+    possible = {201, 409, 422} if name == "until" else {422}
+    assert answer.status_code in possible, answer.text
 
 
 @settings(max_examples=30, deadline=None)
