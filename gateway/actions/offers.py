@@ -18,7 +18,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.cases import elements, find, view_of
+from gateway.actions.cases import elements, find, sealed_of, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
 from gateway.domain.case import ROUTING, Case, CaseState, Element
@@ -85,6 +85,7 @@ class _Draft:
     verified: Verified
     permitted: tuple[str, ...]
     withheld: tuple[str, ...]
+    reseal: Sequence[Mapping[str, str]]
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str,
         "to": _to(address),
         "permitted": list(draft.permitted),
         "withheld": list(draft.withheld),
+        "reseal": draft.reseal,
     }
 
 
@@ -143,7 +145,16 @@ def _draft(turn: Turn, case: UUID, wanted: Offer) -> _Draft:
     permitted, withheld = permit(turn.ports.policy, asked, inputs.originator, reader)
     if all(parts[digest].name in ROUTING for digest in permitted):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
-    return _Draft(inputs, version, verified, permitted, withheld)
+    reseal = _to_reseal(verified, asked, inputs.recipient.id)
+    return _Draft(inputs, version, verified, permitted, withheld, reseal)
+
+
+def _to_reseal(
+    verified: Verified, asked: Mapping[str, Element], recipient: str
+) -> list[dict[str, str]]:
+    """What was asked for and cannot be given: sealed to another than this recipient (R17)."""
+    sealed = sealed_of(verified, asked.keys())
+    return [part for part in sealed if part["sealed_to"] != recipient]
 
 
 def _selected(parts: Mapping[str, Element], wanted: Offer) -> dict[str, Element]:
@@ -239,7 +250,7 @@ def _offer(
     )
     turn.work.handoffs.add(handoff, answer)
     _record(turn, handoff, signed)
-    return _offered(handoff, answer, draft.withheld)
+    return _offered(handoff, answer, draft.withheld, draft.reseal)
 
 
 def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, Any]:
@@ -248,10 +259,11 @@ def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, An
     version = handoff and turn.work.cases.version(handoff.case_digest)
     if not answer or not handoff or not version:
         missing()
-    parts = elements(sd_jwt.read_unverified(version.document), turn.organisation)
-    kept_back = _selected(parts, wanted).items()
-    withheld = {part.group for digest, part in kept_back if digest not in handoff.permitted}
-    return _offered(handoff, answer, tuple(withheld))
+    verified = sd_jwt.read_unverified(version.document)
+    asked = _selected(elements(verified, turn.organisation), wanted)
+    withheld = {part.group for digest, part in asked.items() if digest not in handoff.permitted}
+    reseal = _to_reseal(verified, asked, handoff.recipient)
+    return _offered(handoff, answer, tuple(withheld), reseal)
 
 
 def _record(turn: Turn, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
@@ -295,7 +307,12 @@ def _to(address: Address) -> dict[str, str]:
     }
 
 
-def _offered(handoff: Handoff, answer: Answer, withheld: Sequence[str]) -> dict[str, Any]:
+def _offered(
+    handoff: Handoff,
+    answer: Answer,
+    withheld: Sequence[str],
+    reseal: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
     return {
         "handoff": str(handoff.id),
         "state": str(answer.state),
@@ -306,4 +323,5 @@ def _offered(handoff: Handoff, answer: Answer, withheld: Sequence[str]) -> dict[
         "offer": answer.statement,
         "permitted": sorted(handoff.permitted),
         "withheld": sorted(withheld),
+        "reseal": list(reseal),
     }

@@ -2,7 +2,9 @@
 
 A new key proves that its private half is at hand (``possession``); the key before it agrees to
 be followed (``succession``); any valid key locks the organisation to signed documents, and frees
-it again (``lock``, ``unlock``).
+it again (``lock``, ``unlock``). Of an encryption key both it and a document key say that it is
+one (``encryption``): the only signature that an encryption key ever makes (NIST SP 800-56A rev. 3
+5.6.3.2 allows the proof of its possession, and nothing else).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +20,7 @@ from gateway.evidence.signature import PublicKey
 REGISTRATION_TYP = "casegate-key+sd-jwt"
 
 POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
+ENCRYPTION = "encryption"
 
 MAX_AGE = timedelta(days=7)
 """How long a statement may wait for the administrators."""

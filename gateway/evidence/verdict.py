@@ -15,7 +15,7 @@ No network, no clock: a verdict depends on the file and on the trusted keys alon
 from collections.abc import Callable
 from typing import Any
 
-from gateway.evidence import bundle, canonical, receipt, sd_jwt
+from gateway.evidence import bundle, canonical, receipt, sd_jwt, seal
 from gateway.evidence.event import Opened
 from gateway.evidence.exchange import Exchange
 from gateway.evidence.receipt import (
@@ -178,16 +178,21 @@ class _Presentation:
 
     def show(self) -> str:
         self.signed = open_document(self.document, self.typ, self._trust)
-        return ", ".join(placed.name for placed in self.signed.verified.placed)
+        names = ", ".join(placed.name for placed in self.signed.verified.placed)
+        return f"{names}; {self._sealed()}" if self._sealed() else names
+
+    def _sealed(self) -> str:
+        return seal.told(seal.shown(self.signed.verified)) if self.typ == CASE_TYP else ""
 
     def count_withheld(self) -> str:
         withheld = self.signed.verified.withheld
         return f"digests without content here, padding included: {withheld}"
 
     def conclude(self) -> str:
-        shown = count(len(self.signed.verified.placed), "part")
+        shown = count(len(self.signed.verified.placed), "part") + " shown"
+        told = f"{shown}; {self._sealed()}" if self._sealed() else shown
         return (
-            f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {shown} shown."
+            f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {told}."
             f"{caveat([self.signed])} Alone it shows neither that it was logged nor to whom "
             "it was offered: that takes the handoff's bundle."
         )

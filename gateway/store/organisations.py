@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
@@ -12,6 +12,8 @@ from gateway.domain.organisation import (
     Certificate,
     Competence,
     DocumentKey,
+    EncryptionKey,
+    MemberKey,
     Organisation,
     Period,
     Person,
@@ -278,7 +280,10 @@ def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
         seats=tuple(_seat(*seat) for seat in json.loads(first.seats)),
         competences=tuple(_competence(r, r.slug) for r in rows if r.competence_id is not None),
         version=first.version,
-        document_keys=tuple(_key(*key) for key in json.loads(first.document_keys)),
+        document_keys=tuple(_key(DocumentKey, key) for key in json.loads(first.document_keys)),
+        encryption_keys=tuple(
+            _key(EncryptionKey, key) for key in json.loads(first.encryption_keys)
+        ),
         signed_only=first.signed_only,
     )
 
@@ -295,16 +300,21 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
         "seats": write_json([_seat_row(seat) for seat in organisation.seats]),
         "version": organisation.version,
         "document_keys": write_json([_key_row(key) for key in organisation.document_keys]),
+        "encryption_keys": write_json([_key_row(key) for key in organisation.encryption_keys]),
         "signed_only": organisation.signed_only,
     }
 
 
-def _key(kid: str, jwk: str, start: str, registered_by: str, end: str | None) -> DocumentKey:
+_Key = TypeVar("_Key", bound=MemberKey)
+
+
+def _key(of: type[_Key], row: Sequence[Any]) -> _Key:
+    kid, jwk, start, registered_by, end = row
     last = None if end is None else datetime.fromisoformat(end)
-    return DocumentKey(kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last)
+    return of(kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last)
 
 
-def _key_row(key: DocumentKey) -> list[str | None]:
+def _key_row(key: MemberKey) -> list[str | None]:
     end = None if key.valid_to is None else key.valid_to.isoformat()
     return [key.kid, key.jwk, key.valid_from.isoformat(), str(key.registered_by), end]
 

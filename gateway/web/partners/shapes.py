@@ -97,8 +97,14 @@ SHAPES: Mapping[str, Shape] = {
         withheld=TEXTS,
     ),
     "Addressee": _with(_object(organisation=TEXT), {"competence": TEXT, "resolved_by": UUID}),
+    "Sealed": _object(id=UUID, group=TEXT, sealed_to=TEXT),
     "Preview": _object(
-        case=UUID, version=NUMBER, to=one_of("Addressee"), permitted=DIGESTS, withheld=TEXTS
+        case=UUID,
+        version=NUMBER,
+        to=one_of("Addressee"),
+        permitted=DIGESTS,
+        withheld=TEXTS,
+        reseal=several(one_of("Sealed")),
     ),
     "Offered": _object(
         handoff=UUID,
@@ -110,6 +116,7 @@ SHAPES: Mapping[str, Shape] = {
         offer=SD_JWT,
         permitted=DIGESTS,
         withheld=TEXTS,
+        reseal=several(one_of("Sealed")),
     ),
     "Answered": _object(handoff=UUID, state=TEXT, sequence=NUMBER, at=MOMENT, statement=SD_JWT),
     "HandoffSummary": _object(**_HANDOFF),
@@ -126,14 +133,17 @@ SHAPES: Mapping[str, Shape] = {
         ),
         {"code": TEXT},
     ),
-    "Handoff": _object(
-        **_HANDOFF,
-        assurance=TEXT,
-        conditions=one_of("Conditions"),
-        routing=SD_JWT,
-        permitted=DIGESTS,
-        accepted_groups=or_null(TEXTS),
-        answers=several(one_of("HandoffStatement")),
+    "Handoff": _with(
+        _object(
+            **_HANDOFF,
+            assurance=TEXT,
+            conditions=one_of("Conditions"),
+            routing=SD_JWT,
+            permitted=DIGESTS,
+            accepted_groups=or_null(TEXTS),
+            answers=several(one_of("HandoffStatement")),
+        ),
+        {"reseal": several(one_of("Sealed"))},
     ),
     "Competence": _object(
         **{
@@ -144,7 +154,7 @@ SHAPES: Mapping[str, Shape] = {
             "registered_by": UUID,
         }
     ),
-    "DocumentKey": _object(
+    "MemberKey": _object(
         kid=TEXT,
         jwk={"type": "object", "description": "The public key (RFC 7517)."},
         valid_from=MOMENT,
@@ -161,7 +171,8 @@ SHAPES: Mapping[str, Shape] = {
         standing=or_null(TEXT),
         competences=several(one_of("Competence")),
         signed_only=FLAG,
-        document_keys=several(one_of("DocumentKey")),
+        document_keys=several(one_of("MemberKey")),
+        encryption_keys=several(one_of("MemberKey")),
     ),
     "Organisations": _page("Organisation"),
     "Whoami": _object(
