@@ -42,7 +42,7 @@ _REQUIRED: Mapping[str, str] = {
 _OPTIONAL: Mapping[str, str] = {
     "organisation_keys": "a folder with the members' own public keys, <organisation>.json",
     "document_key": "the file of the key with which this member signs its own documents (PEM)",
-    "encryption_keys": "a folder with the private keys (PEM) that open what others seal to this member",
+    "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
     "state": "the file that remembers the newest checkpoint of the log",
     "spool": "the folder that keeps each write until it is answered; it holds case content",
 }

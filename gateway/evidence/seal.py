@@ -91,11 +91,12 @@ def key_id(text: Any) -> str:
         key, nonce, content, tag = (base64url.decode(part) for part in parts[1:])
     except ValueError as error:
         raise SealError(f"the seal cannot be read: {error}") from None
+    kid = _kid(header)
     if (len(key), len(nonce), len(tag)) != (_KEY_BYTES, _IV_BYTES, _TAG_BYTES):
         raise SealError("a part of the seal has not the length that its algorithm gives it")
     if len(content) not in SIZES:
         raise SealError(f"sealed content is filled to {', '.join(map(str, SIZES))} bytes")
-    return _kid(header)
+    return kid
 
 
 def _kid(header: Any) -> str:

@@ -114,7 +114,12 @@ def test_what_is_sealed_is_told_from_what_is_sealed_to_the_reader(reader, addres
     sealed = replace(ELEMENT, category="sealed", sealed_to="police-a")
     seen = disclosure_entity(sealed, ORIGINATOR, reader)
     assert (seen.attributes["sealed"], seen.attributes["addressed"]) == (True, addressed)
-    assert seen.id != disclosure_entity(sealed, ORIGINATOR, "police-c").id or not addressed
+
+
+def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
+    sealed = replace(ELEMENT, category="sealed", sealed_to="police-a")
+    own, other = (disclosure_entity(sealed, ORIGINATOR, r) for r in ("police-a", "police-b"))
+    assert own.id != other.id
 
 
 @pytest.mark.parametrize(
