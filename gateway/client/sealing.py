@@ -98,15 +98,16 @@ def _contents(
 ) -> Contents | None:
     if not isinstance(said, Mapping) or said.keys() != {"type", "value"}:
         return None
-    if said["type"] not in TYPES or not isinstance(said["value"], Mapping):
+    kind, value = said["type"], said["value"]
+    if not isinstance(kind, str) or kind not in TYPES or not isinstance(value, Mapping):
         return None
     return Contents(
         originator=organisation_uri(connection.issuer, connection.organisation),
         addressee=organisation_uri(connection.issuer, to),
         case=str(content["case"]),
         element=element,
-        type=said["type"],
-        value=said["value"],
+        type=kind,
+        value=value,
     )
 
 
