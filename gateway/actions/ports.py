@@ -343,7 +343,9 @@ class Work(Protocol):
     """One transaction: state and audit events together or not at all.
 
     Leaving the ``with`` block without ``commit`` rolls back. Busy is raised on entering when too
-    many writers wait.
+    many writers wait. A store may let writers share a transaction, one after the other: each still
+    has its own part, and none leaves before all of it is durable. ``first`` is False for one that
+    goes on in a transaction that another began.
     """
 
     organisations: Organisations
@@ -355,6 +357,7 @@ class Work(Protocol):
     revoked_tokens: RevokedTokens
     replay: Replay
     signing: Signing
+    first: bool
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -365,7 +368,10 @@ class Work(Protocol):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Roll back unless committed; release the connection."""
+        """Roll back unless committed; release the connection.
+
+        Raises Busy when what this Work may have seen of others could not be kept.
+        """
 
     def commit(self) -> Sequence[Logged]:
         """Append the recorded facts to the log, commit durably, and return where they stand.

@@ -66,11 +66,23 @@ class Database(Protocol):
 
     locks_rows: bool
 
+    def enter(self) -> None:
+        """Wait in the line of this process's writers. Raises Busy."""
+
     def begin(self, mode: Mode) -> Connection:
-        """A connection with a transaction begun and the mode's locks taken. Raises Busy."""
+        """A connection with a transaction begun and the mode's locks taken. Raises Busy.
+
+        Who writes has entered.
+        """
 
     def end(self, connection: Connection, mode: Mode) -> None:
         """Roll back what was not committed and give the connection and its locks back."""
+
+    def leave(self) -> None:
+        """Let the next in line enter."""
+
+    def hand_over(self) -> bool:
+        """Leave, and let the next in line go on in the same transaction; False when none waits."""
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
@@ -127,12 +139,11 @@ class Sqlite:
         """See Database. A snapshot starts at the first read after BEGIN."""
         if mode is Mode.READ:
             return _begun(self._readers, "BEGIN")
-        self._turnstile.enter()
+        self._lock.acquire()
         try:
-            self._lock.acquire()
             return _begun(self._writers, BEGIN_WRITING)
         except BaseException:
-            self._leave()
+            self._lock.release()
             raise
 
     def end(self, connection: Connection, mode: Mode) -> None:
@@ -141,7 +152,19 @@ class Sqlite:
             connection.close()
         finally:
             if mode is not Mode.READ:
-                self._leave()
+                self._lock.release()
+
+    def enter(self) -> None:
+        """See Database."""
+        self._turnstile.enter()
+
+    def leave(self) -> None:
+        """See Database."""
+        self._turnstile.leave()
+
+    def hand_over(self) -> bool:
+        """See Database."""
+        return self._turnstile.hand_over()
 
     def turn(self) -> AbstractContextManager[None]:
         """See Database. A file belongs to one host, where maintenance has a lock file."""
@@ -156,11 +179,6 @@ class Sqlite:
         # Each connection checks itself when it is made.
         self._writers.connect().close()
         self._readers.connect().close()
-
-    def _leave(self) -> None:
-        # The other processes first: the next thread of this one may take a while to wake up.
-        self._lock.release()
-        self._turnstile.leave()
 
 
 class Postgresql:
@@ -182,20 +200,23 @@ class Postgresql:
         if mode is Mode.READ:
             # The driver begins by itself, before the first statement.
             return _begun(self._readers, "")
-        self._turnstile.enter()
-        try:
-            return _begun(self._writers, _REGISTRY_LOCKS[mode])
-        except BaseException:
-            self._turnstile.leave()
-            raise
+        return _begun(self._writers, _REGISTRY_LOCKS[mode])
 
     def end(self, connection: Connection, mode: Mode) -> None:
         """See Database."""
-        try:
-            connection.close()
-        finally:
-            if mode is not Mode.READ:
-                self._turnstile.leave()
+        connection.close()
+
+    def enter(self) -> None:
+        """See Database."""
+        self._turnstile.enter()
+
+    def leave(self) -> None:
+        """See Database."""
+        self._turnstile.leave()
+
+    def hand_over(self) -> bool:
+        """See Database. Writers work side by side here: nobody waits for another's commit."""
+        return False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
