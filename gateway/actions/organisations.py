@@ -79,7 +79,10 @@ def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
         ],
         "signed_only": organisation.signed_only,
         "document_keys": [_key(key) for key in organisation.document_keys],
-        "encryption_keys": [_key(key) for key in organisation.encryption_keys],
+        "encryption_keys": [
+            {**_key(key), "countersignature": key.countersignature}
+            for key in organisation.encryption_keys
+        ],
     }
 
 

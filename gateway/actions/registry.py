@@ -301,10 +301,11 @@ def _register_encryption_key(desk: Desk, organisation: Organisation) -> Mapping[
     kid, key = _read(desk, "jwk", read_encryption_key)
     _refuse_known(organisation, kid)
     _word(desk, "proof", registration.ENCRYPTION, kid, {kid: key})
-    signers = _valid_keys(desk, organisation)
+    signers, vouched = _valid_keys(desk, organisation), None
     if signers:
         _word(desk, "countersignature", registration.ENCRYPTION, kid, _keys(signers))
-    made = EncryptionKey(kid, _kept_jwk(desk), desk.now, desk.event)
+        vouched = str(desk.change.values["countersignature"])
+    made = EncryptionKey(kid, _kept_jwk(desk), desk.now, desk.event, countersignature=vouched)
     _save(desk, replace(organisation, encryption_keys=(*organisation.encryption_keys, made)))
     return {"organisation": organisation.slug, "kid": kid}
 

@@ -1,7 +1,8 @@
 """Sealing single elements of a case to one organisation, and opening what was sealed to us.
 
 The keys to seal to are those that this member keeps of the other one, compared with it on a second
-way: a key that only the gateway's directory tells of may be its operator's.
+way, and those for which a document key that it keeps vouches: a key that only the gateway's
+directory tells of may be its operator's.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,8 +16,9 @@ from gateway.client.failures import NotSealed
 from gateway.domain.case import SealedPart, sealed_parts
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import TYPES, Contents
-from gateway.evidence import seal
+from gateway.evidence import registration, seal
 from gateway.evidence.seal import OpeningKey, SealError
+from gateway.evidence.signature import read_encryption_key
 
 Plain = Mapping[str, Mapping[str, Any]]
 """What is to be sealed, by the id of its element: ``type`` (one of `domain.sealed.TYPES`) and
@@ -39,23 +41,45 @@ class Unsealed:
 def key_for(
     organisation: Mapping[str, Any], connection: Connection
 ) -> tuple[str, EllipticCurvePublicKey]:
-    """The newest key of an organisation (as the directory shows it) that counts and that we keep.
+    """The newest key of an organisation (as the directory shows it) that counts and is theirs.
 
-    Raises NotSealed when there is none.
+    It is theirs when the connection keeps it, or when a document key of theirs that the
+    connection keeps says so. Raises NotSealed when there is none.
     """
     slug = str(organisation.get("organisation"))
     listed = [key for key in organisation.get("encryption_keys", ()) if key["valid_to"] is None]
     if not listed:
         raise NotSealed(f"{slug} has no encryption key: ask it to have one registered")
-    kept = connection.seal_to.get(slug, {})
     for key in reversed(listed):
-        if key["kid"] in kept:
-            return str(key["kid"]), kept[key["kid"]]
+        kept = connection.seal_to.get(slug, {}).get(key["kid"]) or _vouched(key, slug, connection)
+        if kept is not None:
+            return str(key["kid"]), kept
     raise NotSealed(
-        f"none of the keys that you keep for {slug} counts any more, or you keep none: compare "
-        f"{listed[-1]['kid']} with {slug} on a second way, then put it into the folder of "
-        f"organisation_keys, in {slug}.json"
+        f"only the gateway says that {listed[-1]['kid']} is a key of {slug}: compare it with "
+        f"{slug} on a second way, then put it, or the document key that vouches for it, into the "
+        f"folder of organisation_keys, in {slug}.json"
     )
+
+
+def _vouched(
+    key: Mapping[str, Any], slug: str, connection: Connection
+) -> EllipticCurvePublicKey | None:
+    """A key of the directory that a document key which we keep has countersigned."""
+    said, signers = key.get("countersignature"), connection.trust.organisations.get(slug)
+    if not isinstance(said, str) or not signers:
+        return None
+    try:
+        kid, public = read_encryption_key(key.get("jwk"))
+    except ValueError:
+        return None
+    vouched = kid == key["kid"] and registration.vouches(
+        said,
+        organisation=organisation_uri(connection.issuer, slug),
+        audience=connection.issuer,
+        kid=kid,
+        keys=signers,
+    )
+    return public if vouched else None
 
 
 def seal_elements(

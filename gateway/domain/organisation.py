@@ -178,8 +178,15 @@ class DocumentKey(MemberKey):
     """A key with which an organisation signs its own documents."""
 
 
+@dataclass(frozen=True)
 class EncryptionKey(MemberKey):
-    """A key to which others seal what only this organisation shall read."""
+    """A key to which others seal what only this organisation shall read.
+
+    ``countersignature`` is what one of its document keys said of it: who knows that one need not
+    believe the directory. None when there was none.
+    """
+
+    countersignature: str | None = None
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,38 @@ def verify(
     Raises DocumentError: another kind, key, organisation or gateway, a bad signature, or a
     time that is not within MAX_AGE before ``now``.
     """
+    word, claims = _read(
+        text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys
+    )
+    _check_time(claims, now)
+    return word
+
+
+def vouches(
+    text: str, *, organisation: str, audience: str, kid: str, keys: Mapping[str, PublicKey]
+) -> bool:
+    """Whether one of an organisation's document ``keys`` said that ``kid`` is to seal to.
+
+    It stands as long as the registry lists the key, so its time is not looked at.
+    """
+    try:
+        _read(
+            text, organisation=organisation, audience=audience, says=ENCRYPTION, kid=kid, keys=keys
+        )
+    except DocumentError:
+        return False
+    return True
+
+
+def _read(
+    text: str,
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+) -> tuple[Word, Mapping[str, Any]]:
     verified = sd_jwt.verify(
         text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
     )
@@ -88,8 +120,7 @@ def verify(
     about = claims.get("kid")
     if not isinstance(about, str) or (kid is not None and about != kid):
         raise DocumentError("the statement is about another key")
-    _check_time(claims, now)
-    return Word(says, about, str(verified.header["kid"]), _jti(claims))
+    return Word(says, about, str(verified.header["kid"]), _jti(claims)), claims
 
 
 def _check_time(claims: Mapping[str, Any], now: datetime) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
@@ -280,10 +280,8 @@ def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
         seats=tuple(_seat(*seat) for seat in json.loads(first.seats)),
         competences=tuple(_competence(r, r.slug) for r in rows if r.competence_id is not None),
         version=first.version,
-        document_keys=tuple(_key(DocumentKey, key) for key in json.loads(first.document_keys)),
-        encryption_keys=tuple(
-            _key(EncryptionKey, key) for key in json.loads(first.encryption_keys)
-        ),
+        document_keys=tuple(DocumentKey(*_key(*key)) for key in json.loads(first.document_keys)),
+        encryption_keys=tuple(_sealed_to(*key) for key in json.loads(first.encryption_keys)),
         signed_only=first.signed_only,
     )
 
@@ -300,18 +298,22 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
         "seats": write_json([_seat_row(seat) for seat in organisation.seats]),
         "version": organisation.version,
         "document_keys": write_json([_key_row(key) for key in organisation.document_keys]),
-        "encryption_keys": write_json([_key_row(key) for key in organisation.encryption_keys]),
+        "encryption_keys": write_json(
+            [[key.countersignature, *_key_row(key)] for key in organisation.encryption_keys]
+        ),
         "signed_only": organisation.signed_only,
     }
 
 
-_Key = TypeVar("_Key", bound=MemberKey)
+def _sealed_to(countersignature: str | None, *key: str) -> EncryptionKey:
+    return EncryptionKey(*_key(*key), countersignature)
 
 
-def _key(of: type[_Key], row: Sequence[Any]) -> _Key:
-    kid, jwk, start, registered_by, end = row
+def _key(
+    kid: str, jwk: str, start: str, registered_by: str, end: str | None = None
+) -> tuple[str, str, datetime, UUID, datetime | None]:
     last = None if end is None else datetime.fromisoformat(end)
-    return of(kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last)
+    return kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last
 
 
 def _key_row(key: MemberKey) -> list[str | None]:

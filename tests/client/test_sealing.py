@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from gateway.client import NotSealed, Refused, SettingsError
+from gateway.client.sealing import key_for
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import Contents
-from gateway.evidence import sd_jwt, seal, signature
+from gateway.evidence import registration, sd_jwt, seal, signature
 from gateway.evidence.verdict import Code, verify_bundle, verify_presentation
-from gateway.keys import EncryptionKey
-from tests.client.desk import Desk, trust_of
+from gateway.keys import EncryptionKey, jwk_set
+from tests.client.desk import Desk, connection_of, trust_of
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -175,6 +176,41 @@ def test_a_sealed_element_takes_the_place_of_the_open_one_of_its_id(stage, hotli
 def test_a_key_that_only_the_gateway_tells_of_is_not_sealed_to(stage):
     with pytest.raises(NotSealed, match=KEYS[OFMIN].kid):
         Desk(stage).seal(content(stage), PLAIN, OFMIN)
+
+
+def test_a_key_that_a_kept_document_key_vouches_for_is_sealed_to(stage):
+    signer, stranger, new = document_key("ofmin"), document_key("x"), encryption_key("new")
+    stage.gateway.register_key(OFMIN, signer)
+    stage.gateway.register_encryption_key(OFMIN, new, signer)
+    case = content(stage)
+    for known, trusted in ((signer, True), (stranger, False)):
+        theirs = {OFMIN: signature.public_keys(jwk_set([known]))}
+        hotline = Desk(stage, trust=replace(trust_of(stage.gateway), organisations=theirs))
+        if trusted:
+            sealed = hotline.seal(case, PLAIN, OFMIN)
+            assert seal.key_id(sealed["subjects"][-1]["sealed"]) == new.kid
+            hotline.submit(sealed, "intake-1", CLEARED)
+        else:
+            with pytest.raises(NotSealed, match="only the gateway says"):
+                hotline.seal(case, PLAIN, OFMIN)
+
+
+@pytest.mark.parametrize(
+    "says", [registration.POSSESSION, registration.SUCCESSION, registration.LOCK]
+)
+def test_what_a_document_key_says_of_other_things_vouches_for_no_key(stage, says):
+    signer, new = document_key("ofmin"), encryption_key("new")
+    said = stage.gateway.word(OFMIN, says, new, signer)
+    other = stage.gateway.word(OFMIN, registration.ENCRYPTION, encryption_key("old"), signer)
+    foreign = stage.gateway.word(OCRVP, registration.ENCRYPTION, new, signer)
+    theirs = {OFMIN: signature.public_keys(jwk_set([signer]))}
+    connection = replace(
+        connection_of(stage), trust=replace(trust_of(stage.gateway), organisations=theirs)
+    )
+    for text in (said, other, foreign, "", None):
+        key = {"kid": new.kid, "jwk": new.public_jwk(), "valid_to": None, "countersignature": text}
+        with pytest.raises(NotSealed):
+            key_for({"organisation": OFMIN, "encryption_keys": [key]}, connection)
 
 
 def test_a_key_that_was_revoked_is_not_sealed_to(stage, hotline):

@@ -45,7 +45,7 @@ def test_keys_to_sign_with_and_to_seal_to_come_back_each_as_what_they_are(store)
     made = organisation(
         document_keys=(DocumentKey("a", "{}", NOON, new_id()),),
         encryption_keys=(
-            EncryptionKey("b", "{}", NOON, new_id(), NOON + timedelta(days=1)),
+            EncryptionKey("b", "{}", NOON, new_id(), NOON + timedelta(days=1), "word"),
             EncryptionKey("c", "{}", NOON, new_id()),
         ),
     )

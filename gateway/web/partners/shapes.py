@@ -61,6 +61,13 @@ _HANDOFF = {
     "due_at": MOMENT,
     "until": or_null(MOMENT),
 }
+_KEY = {
+    "kid": TEXT,
+    "jwk": {"type": "object", "description": "The public key (RFC 7517)."},
+    "valid_from": MOMENT,
+    "valid_to": or_null(MOMENT),
+    "registered_by": UUID,
+}
 
 SHAPES: Mapping[str, Shape] = {
     "Conditions": _object(
@@ -154,13 +161,8 @@ SHAPES: Mapping[str, Shape] = {
             "registered_by": UUID,
         }
     ),
-    "MemberKey": _object(
-        kid=TEXT,
-        jwk={"type": "object", "description": "The public key (RFC 7517)."},
-        valid_from=MOMENT,
-        valid_to=or_null(MOMENT),
-        registered_by=UUID,
-    ),
+    "DocumentKey": _object(**_KEY),
+    "EncryptionKey": _object(**_KEY, countersignature=or_null(SD_JWT)),
     "Organisation": _object(
         organisation=TEXT,
         name=TEXT,
@@ -171,8 +173,8 @@ SHAPES: Mapping[str, Shape] = {
         standing=or_null(TEXT),
         competences=several(one_of("Competence")),
         signed_only=FLAG,
-        document_keys=several(one_of("MemberKey")),
-        encryption_keys=several(one_of("MemberKey")),
+        document_keys=several(one_of("DocumentKey")),
+        encryption_keys=several(one_of("EncryptionKey")),
     ),
     "Organisations": _page("Organisation"),
     "Whoami": _object(
