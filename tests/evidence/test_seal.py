@@ -1,6 +1,7 @@
 """A seal opens for its addressee alone, and only in the one form that we make."""
 
 import json
+import secrets
 from dataclasses import replace
 from functools import cache
 
@@ -13,9 +14,17 @@ from jwcrypto import jwe as other_jwe
 from jwcrypto import jwk as other_jwk
 
 from gateway.domain.sealed import MAX_BYTES, Contents
-from gateway.evidence import base64url, canonical, seal, signature
+from gateway.evidence import base64url, canonical, sd_jwt, seal, signature, statement
 from gateway.evidence.seal import ALG, ENC, MAX_TEXT, SEAL_TYP, SIZES, NotAddressed, SealError
-from gateway.keys import EncryptionKey, generate_encryption_key
+from gateway.evidence.trust import Trust
+from gateway.evidence.verdict import Code, verify_presentation
+from gateway.keys import (
+    EncryptionKey,
+    Purpose,
+    generate_encryption_key,
+    generate_key,
+    jwk_set,
+)
 
 CONTENTS = Contents(
     originator="https://gateway.example/organisations/hotline-a",
@@ -287,6 +296,50 @@ def test_content_that_breaks_a_rule_is_not_shown_to_its_addressee_either(changes
 def test_what_is_not_our_json_is_not_shown(plain):
     with pytest.raises(SealError):
         opened(made(plain))
+
+
+# --- what a verifier says of them ---
+
+
+def presentation(*elements) -> tuple[str, Trust]:
+    """A case version, as far as a verifier looks, by an organisation that signs what it likes."""
+    signer = generate_key(Purpose.DOCUMENT)
+    document = sd_jwt.issue(
+        typ=statement.CASE_TYP,
+        claims={"iss": CONTENTS.originator},
+        properties=(),
+        arrays=[("subjects", elements)],
+        signer=signer,
+        random=secrets.token_bytes,
+    )
+    keys = signature.public_keys(jwk_set([signer]))
+    return document.compact(), Trust((), (), organisations={"hotline-a": keys})
+
+
+def element(**changes):
+    return {"id": "x", "sealed_to": "police-a", "sealed": closed(), **changes}
+
+
+def test_a_verifier_counts_seals_and_names_their_addressees():
+    text, trust = presentation(element(), element(sealed_to="police-b"))
+    verdict = verify_presentation(text.encode(), trust)
+    assert "2 of them are sealed to police-a and police-b" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sealed": "text"},
+        {"sealed": with_header(closed(), alg="dir")},
+        {"sealed": 7},
+        {"sealed_to": None},
+        {"id": 7},
+        {"value": {"name": "in clear"}},
+    ],
+)
+def test_a_verifier_does_not_call_sealed_what_is_not(changes):
+    text, trust = presentation(element(**changes))
+    assert verify_presentation(text.encode(), trust).code == Code.NOT_OURS
 
 
 # --- keys ---
