@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
+from gateway.actions.authentication import require_caller
 from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
 from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
@@ -262,6 +263,7 @@ def prepare(ports: Ports, caller: Caller, request: Request, look: Callable[[Turn
 
 def _turn(ports: Ports, work: Work, caller: Caller, request: Request) -> Turn:
     """The turn of an organisation that takes part now; all others are refused whatever they ask."""
+    require_caller(ports, work, caller)
     organisation = work.organisations.get(caller.organisation)
     if organisation is None:
         missing()
@@ -358,7 +360,7 @@ def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
 
     Call it with no transaction open: it signs a checkpoint, and only of what is committed.
     """
-    note = ports.notary.sign(logged.head)
+    note = ports.notary.sign(logged.head, logged.base)
     text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
     shown = tuple(d.encoded for d in logged.event.disclosures if organisation in d.readers)
     return receipt.Receipt(logged.event.document, logged.event.nonce, shown, text)

@@ -29,12 +29,26 @@ from gateway.evidence.sd_jwt import Signer
 
 
 @dataclass(frozen=True)
+class Credentials:
+    """What a system showed on its connection: a certificate's thumbprint and names, and the `jti`
+    of its access token, if one was shown."""
+
+    thumbprint: str
+    uris: tuple[str, ...]
+    token: str | None = None
+
+
+@dataclass(frozen=True)
 class Caller:
-    """A partner's system, authenticated on this connection by certificate and bound token."""
+    """A partner's system, authenticated on this connection by certificate and bound token.
+
+    ``credentials`` are judged again in each transaction; None where no connection stands behind.
+    """
 
     organisation: str
     system: str
     scopes: frozenset[str]
+    credentials: Credentials | None = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +121,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Logged:
-    """An event in the log: what it says, where it stands, and why that is so at ``head``."""
+    """An event in the log: what it says, where it stands, and why that is so at ``head``.
+
+    ``base`` is the head to which the transaction that made ``head`` added; None when it was read.
+    """
 
     event: Event
     index: int
     proof: tuple[bytes, ...]
     head: Head
+    base: Head | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -414,9 +432,10 @@ class Mark(Protocol):
 class Notary(Protocol):
     """Signs the log's heads, and only heads that are committed (evidence.md L1)."""
 
-    def sign(self, head: Head) -> str:
+    def sign(self, head: Head, base: Head | None = None) -> str:
         """The checkpoint of ``head`` as a signed note.
 
+        ``base`` is a head of which the caller knows that the log went from it to ``head``.
         Raises Frozen when the log would show two histories, MarkUnreachable when nobody can tell.
         """
 

@@ -115,7 +115,7 @@ def _check(value: Any) -> None:
 
 def _checked(members: Iterable[Any]) -> list[Any]:
     """The containers among some values; the most frequent kinds come first."""
-    containers = []
+    containers: list[Any] = []
     for value in members:
         if isinstance(value, str):
             if not value.isascii():

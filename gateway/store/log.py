@@ -87,14 +87,15 @@ class Appended:
     """What a transaction added to the log, with every tile that its proofs need."""
 
     events: Sequence[Event]
-    start: int
+    base: Head
     head: Head
     tiles: Mapping[tuple[int, int], bytes]
 
     @classmethod
     def nothing(cls) -> "Appended":
         """What a transaction without events added."""
-        return cls((), 0, Head(0, tree.EMPTY_ROOT), {})
+        empty = Head(0, tree.EMPTY_ROOT)
+        return cls((), empty, empty, {})
 
     def prove(self, first: int, count: int) -> tuple[Logged, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head.
@@ -106,11 +107,13 @@ class Appended:
         def read(level: int, n: int) -> bytes:
             return self.tiles.get((level, n), b"")
 
-        size = self.head.size
-        return tuple(
-            Logged(event, index, tuple(tiles.inclusion_proof(read, index, size)), self.head)
-            for index, event in enumerate(self.events[first : first + count], self.start + first)
-        )
+        def logged(event: Event, index: int) -> Logged:
+            proof = tuple(tiles.inclusion_proof(read, index, self.head.size))
+            return Logged(event, index, proof, self.head, self.base)
+
+        events = self.events[first : first + count]
+        numbered = enumerate(events, self.base.size + first)
+        return tuple(logged(event, index) for index, event in numbered)
 
 
 class SqlLog:
@@ -233,7 +236,7 @@ class SqlLog:
             self._write_tile(level, n, data, known=bool(edge.get((level, n))))
         moved = Head(head.size + len(leaves), root)
         self._transaction.execute(_MOVE_HEAD, {**vars(moved), "origin": self._letterhead.origin})
-        return Appended(events, head.size, moved, edge | grown)
+        return Appended(events, head, moved, edge | grown)
 
     def _write_tile(self, level: int, n: int, data: bytes, *, known: bool) -> None:
         if known:

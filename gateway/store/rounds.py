@@ -7,18 +7,18 @@ commits for all. Nobody leaves before that; if it fails, nothing of it happened,
 (contracts.md 6, ADR 0012).
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Logged, Mode
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy
-from gateway.store.database import PATIENCE_SECONDS, Database
+from gateway.store.database import PATIENCE_SECONDS, Database, driver_of
 from gateway.store.log import Appended, Letterhead, SqlLog
 from gateway.store.transaction import Transaction
 
@@ -34,7 +34,9 @@ class Round:
     """One open transaction, the facts of those who are done in it, and what became of it.
 
     ``begun`` is a time of the monotonic clock; ``writers`` counts all who came in. ``kept`` says
-    that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted.
+    that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted,
+    ``last`` that nobody else may come in: what a change of the registry says is remembered by its
+    version, and that must be durable before anybody reads it.
     """
 
     connection: Connection
@@ -43,6 +45,7 @@ class Round:
     writers: int = 1
     kept: bool = False
     broken: bool = False
+    last: bool = False
     facts: list[Fact] = field(default_factory=list)
     appended: Appended | None = None
     failure: BaseException | None = None
@@ -57,16 +60,18 @@ class Round:
         """Run statements about the present writer's part; one that fails breaks the round."""
         if not self.shared:
             return  # the whole transaction is its part
+        driver = driver_of(self.connection)
         try:
             for statement in statements:
-                self.connection.exec_driver_sql(statement)
-        except DBAPIError:
+                driver.execute(statement)
+        except sqlite3.Error:
             self.broken = True
 
     def takes_more(self) -> bool:
         """Whether another writer may come in."""
         in_time = time.monotonic() < self.begun + ROUND_SECONDS
-        return self.kept and not self.broken and in_time and self.writers < ROUND_WRITERS
+        fit = self.kept and not self.broken and not self.last
+        return fit and in_time and self.writers < ROUND_WRITERS
 
 
 class Rounds:
@@ -88,6 +93,7 @@ class Rounds:
         if found is None:
             return self._begin(mode)
         found.writers += 1
+        found.last = mode is Mode.REGISTRY
         found.run("SAVEPOINT part")
         if found.broken:
             self.undo(found)
@@ -119,7 +125,8 @@ class Rounds:
 
     def _begin(self, mode: Mode) -> Round:
         try:
-            return Round(self._database.begin(mode), mode, time.monotonic())
+            begun = self._database.begin(mode)
+            return Round(begun, mode, time.monotonic(), last=mode is Mode.REGISTRY)
         except BaseException:
             self._database.leave()
             raise

@@ -61,7 +61,7 @@ class Transaction:
     def __init__(self, connection: Connection, mode: Mode, *, locks_rows: bool) -> None:
         """Take a connection on which a transaction has begun."""
         self._connection = connection
-        self._mode = mode
+        self.mode = mode
         self._open = True
         self.failed = False  # by the database: what is left of the transaction is for it to say
         driver = connection.connection.driver_connection
@@ -108,12 +108,12 @@ class Transaction:
     def require_writing(self) -> None:
         """Raise RuntimeError in a Work that may only read, or that is over."""
         self._require_open()
-        if self._mode is Mode.READ:
+        if self.mode is Mode.READ:
             raise RuntimeError("a reading Work cannot write")
 
     def require_registry(self) -> None:
         """Raise RuntimeError in a Work that may not change the registry."""
-        if self._mode is not Mode.REGISTRY:
+        if self.mode is not Mode.REGISTRY:
             raise RuntimeError("the registry is changed in a Work of mode REGISTRY only")
 
     def commit(self) -> None:
@@ -122,14 +122,17 @@ class Transaction:
             # After some failures SQLite rolls back by itself, and COMMIT would say nothing.
             raise Busy("the database gave the transaction up: retry after a moment")
         try:
-            self._connection.commit()
+            self._commit_now()
         except BaseException as error:
             # What became of the transaction is unknown, and a pooled connection must not carry it
             # into the next Work: closing it leaves the database to decide.
             self._connection.invalidate()
-            if isinstance(error, DBAPIError):
+            if isinstance(error, DBAPIError | sqlite3.Error):
                 raise translated(error) from error
             raise
+
+    def _commit_now(self) -> None:
+        (self._driver or self._connection).commit()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""

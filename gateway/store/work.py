@@ -18,6 +18,7 @@ from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.log import Letterhead, SqlLog
 from gateway.store.organisations import SqlOrganisations
+from gateway.store.remembered import RegistryMemory
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.rounds import Round, Rounds
 from gateway.store.signing import SqlSigning
@@ -41,11 +42,17 @@ class SqlWork:
     first: bool
 
     def __init__(
-        self, database: Database, rounds: Rounds, mode: Mode, letterhead: Letterhead
+        self,
+        database: Database,
+        rounds: Rounds,
+        memory: RegistryMemory,
+        mode: Mode,
+        letterhead: Letterhead,
     ) -> None:
         """Nothing happens before the ``with`` block is entered."""
         self._database = database
         self._rounds = rounds
+        self._memory = memory
         self._mode = mode
         self._letterhead = letterhead
         self._round: Round | None = None
@@ -61,7 +68,7 @@ class SqlWork:
         self.first = self._round is None or not self._round.shared
         transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
         self._transaction = transaction
-        self.organisations = SqlOrganisations(transaction)
+        self.organisations = SqlOrganisations(transaction, self._memory)
         self.cases = SqlCases(transaction)
         self.handoffs = SqlHandoffs(transaction)
         others = () if self._round is None else tuple(self._round.facts)
@@ -94,6 +101,8 @@ class SqlWork:
         The locks go at once: proofs are made from what is in hand.
         """
         self._transaction.require_writing()
+        if self._mode is Mode.REGISTRY and not self._transaction.failed:
+            self.organisations.raise_version()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")
@@ -116,6 +125,7 @@ class Store:
         self._database = database
         self._letterhead = letterhead
         self._rounds = Rounds(database, letterhead)
+        self._memory = RegistryMemory()
         self._process = os.getpid()
         try:
             self._require_own_log()
@@ -131,7 +141,7 @@ class Store:
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
-        return SqlWork(self._database, self._rounds, mode, self._letterhead)
+        return SqlWork(self._database, self._rounds, self._memory, mode, self._letterhead)
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, one process of all nodes at a time.

@@ -27,6 +27,7 @@ from gateway.actions.authentication import (
     authenticate_client,
     revoke_token,
 )
+from gateway.actions.ports import Credentials
 from gateway.domain.organisation import System
 from gateway.web.answers import json_response
 from gateway.web.caller import peer_of
@@ -204,9 +205,8 @@ class TokenServer(AuthorizationServer):
         if token is None or token.client_id != client.get_client_id():
             return {"active": False}
         try:
-            system = authenticate(
-                self._gate.ports, token.client_id, token.thumbprint, peer.san_uris, token.jti
-            )
+            shown = Credentials(token.thumbprint, peer.san_uris, token.jti)
+            system = authenticate(self._gate.ports, token.client_id, shown)
         except NotAuthenticated:
             return {"active": False}
         return {
@@ -251,9 +251,11 @@ class TokenServer(AuthorizationServer):
         assertion = asked.payload.data.get("client_assertion")
         if (method == ASSERTION) is not (assertion is not None):
             return None
-        names = (asked.payload.client_id, peer.thumbprint, peer.san_uris)
+        shown = Credentials(peer.thumbprint, peer.san_uris)
         try:
-            system = authenticate_client(self._gate.ports, *names, assertion)
+            system = authenticate_client(
+                self._gate.ports, asked.payload.client_id, shown, assertion
+            )
         except NotAuthenticated as refused:
             raise ClientRefused(refused.detail) from refused
         return Client(system, peer.thumbprint, method)
