@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "encryption_keys"
-down_revision = "client_keys"
+down_revision = "registry_version"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
