@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.actions import organisations
 from gateway.actions.authentication import (
     REMEMBERED,
     NotAuthenticated,
@@ -13,7 +14,7 @@ from gateway.actions.authentication import (
     prune_tokens,
     revoke_token,
 )
-from gateway.actions.ports import Credentials, Mode
+from gateway.actions.ports import Caller, Credentials, Mode
 from gateway.domain.organisation import Certificate, System, system_uri
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 
@@ -129,3 +130,16 @@ def test_a_revoked_token_is_forgotten_only_when_it_has_long_ended(issued):
     issued.clock.advance(timedelta(minutes=1))
     prune_tokens(issued.ports)
     authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,), "token-1"))
+
+
+def test_a_request_under_way_ends_with_what_it_was_authenticated_by(issued):
+    """Between the check at the door and the transaction, a certificate was revoked, or a scope."""
+    shown = Credentials("thumb-1", (URI,), "token-1")
+    caller = Caller(HOTLINE, "desk", frozenset({"directory.read"}), shown)
+    assert organisations.whoami(issued.ports, caller)["organisation"]["organisation"] == HOTLINE
+    more = replace(caller, scopes=caller.scopes | {"admin"})
+    with pytest.raises(NotAuthenticated, match="scopes"):
+        organisations.whoami(issued.ports, more)
+    revoke_token(issued.ports, "token-1", issued.clock())
+    with pytest.raises(NotAuthenticated, match="revoked"):
+        organisations.whoami(issued.ports, caller)
