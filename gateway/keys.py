@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from gateway.evidence import base64url
+from gateway.evidence import base64url, seal
 from gateway.evidence.signature import jwk_of, thumbprint
 
 ES256 = "ES256"
@@ -44,6 +44,7 @@ class Purpose(StrEnum):
     LOG = "log"  # checkpoints of the transparency log
     PERSON = "person"  # approvals by a named person
     DOCUMENT = "document"  # a member's own cases, offers and answers
+    ENCRYPTION = "encryption"  # the one proof that an encryption key is at hand; see EncryptionKey
 
 
 ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
@@ -53,6 +54,7 @@ ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
     Purpose.LOG: (ED25519,),
     Purpose.PERSON: (ED25519, ES256),
     Purpose.DOCUMENT: (ES256, ED25519),
+    Purpose.ENCRYPTION: (ES256,),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
 
@@ -98,6 +100,36 @@ class SigningKey:
 
 
 @dataclass(frozen=True)
+class EncryptionKey:
+    """A private key that opens what others sealed to its public half; it signs nothing.
+
+    ``prover`` alone signs, once: that the key is at hand when it is registered (NIST SP 800-56A
+    rev. 3 5.6.3.2).
+    """
+
+    prover: SigningKey
+    _private: ec.EllipticCurvePrivateKey = field(repr=False, compare=False)
+
+    @property
+    def kid(self) -> str:
+        """RFC 7638 thumbprint of the public key, unpadded base64url."""
+        return self.prover.kid
+
+    def decrypt(self, text: str) -> bytes:
+        """What stands under a seal to this key, its filling included; seal.SealError."""
+        return seal.decrypt(text, self.kid, self._private)
+
+    def public_jwk(self) -> dict[str, str]:
+        """The member of a JWK set (RFC 7517), with the ``use`` "enc"."""
+        jwk = jwk_of(self._private.public_key())
+        return {**jwk, "kid": self.kid, "use": "enc", "alg": seal.ALG}
+
+    def pem(self) -> bytes:
+        """The private key as PKCS #8 PEM."""
+        return self.prover.pem()
+
+
+@dataclass(frozen=True)
 class KeySet:
     """The keys of one purpose: one signs, its neighbours in time are published with it."""
 
@@ -120,6 +152,11 @@ def generate_key(purpose: Purpose, alg: str | None = None) -> SigningKey:
     return _signing_key(purpose, ec.generate_private_key(ec.SECP256R1()))
 
 
+def generate_encryption_key() -> EncryptionKey:
+    """Make a key that others seal to."""
+    return _encryption_key(ec.generate_private_key(ec.SECP256R1()))
+
+
 def generate_secret() -> bytes:
     """32 random bytes, for a MAC or a key-encryption key."""
     return secrets.token_bytes(_SECRET_BYTES)
@@ -137,9 +174,32 @@ def write_key(path: Path, key: SigningKey, passphrase: bytes | None = None) -> N
 
 def load_key(path: Path, purpose: Purpose, passphrase: bytes | None = None) -> SigningKey:
     """Read a private key; KeyFileError for a readable-by-others file or a key of another type."""
+    private = _load_private(path, passphrase)
+    try:
+        return _signing_key(purpose, private)
+    except ValueError as error:
+        raise KeyFileError(f"{path}: {error}; put the right key there") from error
+
+
+def load_encryption_key(path: Path) -> EncryptionKey:
+    """Read a private encryption key; KeyFileError as for ``load_key``."""
+    private = _load_private(path, None)
+    try:
+        return _encryption_key(private)
+    except ValueError as error:
+        raise KeyFileError(f"{path}: {error}; put the right key there") from error
+
+
+def load_encryption_keys(folder: Path) -> dict[str, EncryptionKey]:
+    """Read every `*.pem` of a folder by key id: those that are used, and those before them."""
+    keys = [load_encryption_key(path) for path in sorted(folder.glob("*.pem"))]
+    return {key.kid: key for key in keys}
+
+
+def _load_private(path: Path, passphrase: bytes | None) -> Any:
     pem = read_private(path)
     try:
-        private = serialization.load_pem_private_key(pem, passphrase)
+        return serialization.load_pem_private_key(pem, passphrase)
     except TypeError as error:  # a passphrase too few or too many
         expected = "needs its passphrase" if passphrase is None else "has no passphrase"
         raise KeyFileError(f"{path} {expected}") from error
@@ -148,10 +208,6 @@ def load_key(path: Path, purpose: Purpose, passphrase: bytes | None = None) -> S
             f"{path} holds no private key in PEM, or the passphrase is wrong; restore it from "
             "its backup"
         ) from error
-    try:
-        return _signing_key(purpose, private)
-    except ValueError as error:
-        raise KeyFileError(f"{path}: {error}; put the right key there") from error
 
 
 def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
@@ -317,6 +373,10 @@ def _signing_key(purpose: Purpose, private: Any) -> SigningKey:
     if alg not in ALGORITHMS[purpose]:
         raise ValueError(f"a {purpose} key is {_either(purpose)}, this one is {alg or 'another'}")
     return SigningKey(purpose, alg, thumbprint(jwk_of(private.public_key())), private)
+
+
+def _encryption_key(private: Any) -> EncryptionKey:
+    return EncryptionKey(_signing_key(Purpose.ENCRYPTION, private), private)
 
 
 def _algorithm(private: Any) -> str | None:

@@ -33,7 +33,14 @@ from gateway.domain.organisation import SCOPES, Person
 from gateway.domain.refusals import Refusal
 from gateway.evidence import approval, canonical, event, receipt, registration, signature
 from gateway.evidence.receipt import Confirmed, Receipt
-from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
+from gateway.keys import (
+    EncryptionKey,
+    Purpose,
+    SigningKey,
+    generate_encryption_key,
+    generate_key,
+    jwk_set,
+)
 from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
@@ -72,6 +79,12 @@ def key_of(name: str) -> SigningKey:
 def document_key(name: str) -> SigningKey:
     """A document key by any name, made once for all tests."""
     return generate_key(Purpose.DOCUMENT)
+
+
+@cache
+def encryption_key(name: str) -> EncryptionKey:
+    """An encryption key by any name, made once for all tests."""
+    return generate_encryption_key()
 
 
 def note_signer(origin: str = ORIGIN) -> NoteSigner:
@@ -242,7 +255,9 @@ class Founded:
         change = Change(action, organisation, values)
         return self.do(administration.administer, change, self.approve(change))
 
-    def word(self, organisation: str, says: str, about: SigningKey, by: SigningKey) -> str:
+    def word(
+        self, organisation: str, says: str, about: SigningKey | EncryptionKey, by: SigningKey
+    ) -> str:
         """What an organisation says with a document key about its keys."""
         return registration.issue(
             organisation=f"{ISSUER}/organisations/{organisation}",
@@ -265,6 +280,19 @@ class Founded:
         }
         if before is not None:
             said = self.word(organisation, registration.SUCCESSION, key, before)
+            values["countersignature"] = said
+        return self.administer("key.register", organisation, **values)
+
+    def register_encryption_key(
+        self, organisation: str, key: EncryptionKey, signer: SigningKey | None = None
+    ) -> Written:
+        """Register an encryption key; a document key says whose it is, where there is one."""
+        values: dict[str, Any] = {
+            "jwk": key.public_jwk(),
+            "proof": self.word(organisation, registration.ENCRYPTION, key, key.prover),
+        }
+        if signer is not None:
+            said = self.word(organisation, registration.ENCRYPTION, key, signer)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 

@@ -170,10 +170,11 @@ def disclosure(
     category: str,
     handling: frozenset[str] = frozenset(),
     originator: Entity | None = None,
+    sealed_to: str | None = None,
 ) -> Entity:
-    """One kind of element of a case, by default of the hotline's."""
-    element = Element(group, group, category, Marking("AMBER", handling))
-    return disclosure_entity(element, originator or organisation())
+    """One kind of element of a case, by default of the hotline's; the office would be given it."""
+    element = Element(group, group, category, Marking("AMBER", handling), sealed_to)
+    return disclosure_entity(element, originator or organisation(), OFFICE.id)
 
 
 LOG = Entity("Log", "log", {})
@@ -518,6 +519,12 @@ FITTING = [
     ),
     ("case.disclose", ABROAD, disclosure("items", "url"), GIVE),
     ("case.disclose", OFFICE, disclosure("subjects", "suspect"), {**GIVE, "competence": CSAM}),
+    (
+        "case.disclose",
+        OFFICE,
+        disclosure("subjects", "sealed", sealed_to=OFFICE.id),
+        {**GIVE, "competence": CSAM},
+    ),
     *((a, Entity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
       for a in BY_ADMINISTRATORS),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """What an originator does with its own cases: submit, revise, assess, clear, close, consult."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,14 +21,14 @@ from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
 from gateway.actions.signed import Opened, assurance, check_signed, kept
 from gateway.domain import case as cases
-from gateway.domain.case import Case, CaseState, Element
+from gateway.domain.case import Case, CaseState, Element, SealedPart
 from gateway.domain.decision import CaseView, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
 from gateway.domain.organisation import Organisation, organisation_uri
 from gateway.domain.refusals import Forbidden, Invalid, OpenHandoffs, Stale
 from gateway.domain.vocabulary import needs_led_regime
-from gateway.evidence import event, sd_jwt, statement
+from gateway.evidence import event, sd_jwt, seal, statement
 from gateway.evidence.sd_jwt import Verified
 
 
@@ -203,6 +203,15 @@ def elements(verified: Verified, originator: Organisation) -> dict[str, Element]
     }
 
 
+def sealed_of(verified: Verified, digests: Collection[str]) -> list[dict[str, str]]:
+    """Which of some disclosures are sealed: id, group and addressee of each, in their order."""
+    return [
+        {"id": p.value["id"], "group": p.name, "sealed_to": p.value["sealed_to"]}
+        for p in verified.placed
+        if p.digest in digests and p.in_array and cases.is_sealed(p.value)
+    ]
+
+
 def find(turn: Turn, case: UUID, known: CaseVersion | None = None) -> tuple[Case, CaseVersion]:
     """The caller's own case and its current version; a denial when there is none.
 
@@ -257,6 +266,7 @@ def _submit(
     view = view_of(verified, version, CaseState.DRAFT, turn)
     authorize(turn, case_entity(view, turn.entity()))
     _check_qualifications(turn.organisation, content)
+    _check_seals(turn, content)
     turn.about = About(case_digest=document.digest)
     earlier = turn.work.cases.get(version.originator, version.case)
     if content["version"] == 1:
@@ -312,12 +322,33 @@ def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]
     """Only an organisation under the led regime says that a person is a suspect (R12)."""
     if "led" in organisation.regimes:
         return
-    if any(needs_led_regime(s["category"]) for s in content.get("subjects", ())):
+    clear = (s for s in content.get("subjects", ()) if not cases.is_sealed(s))
+    if any(needs_led_regime(s["category"]) for s in clear):
         raise Forbidden(
             "only a police or judicial office qualifies a person as suspect or convicted: "
             "send the person as unqualified or victim",
             ("R12.qualification",),
         )
+
+
+def _check_seals(turn: Turn, content: Mapping[str, Any]) -> None:
+    """Each seal is for a valid encryption key of the organisation that its element names."""
+    errors = [error for part in cases.sealed_parts(content) for error in _seal_errors(turn, part)]
+    if errors:
+        raise Invalid(tuple(errors))
+
+
+def _seal_errors(turn: Turn, part: SealedPart) -> Iterator[tuple[str, str]]:
+    pointer = f"/content/{part.group}/{part.place}"
+    addressee = turn.find(part.sealed_to)
+    if addressee is None:
+        yield f"{pointer}/sealed_to", "no organisation of this gateway has that id"
+        return
+    key = addressee.encryption_key(seal.key_id(part.text))
+    if key is None:
+        yield f"{pointer}/sealed", "is not sealed to a key of the organisation in sealed_to"
+    elif not key.holds(turn.now):
+        yield f"{pointer}/sealed", "is sealed to a key that was revoked: seal it anew"
 
 
 def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -35,14 +35,13 @@ def permit(
         "purpose": frozenset(reader.purpose),
         "competence": reader.competence or "",
     }
-    answers: dict[tuple[str, str, Marking], bool] = {}
+    answers: dict[tuple[str, str, Marking, str | None], bool] = {}
     permitted, withheld = [], set()
     for digest, part in parts.items():
-        kind = (part.group, part.category, part.marking)
+        kind = (part.group, part.category, part.marking, part.sealed_to)
         if kind not in answers:
-            question = Question(
-                reader.organisation, "case.disclose", disclosure_entity(part, originator), context
-            )
+            resource = disclosure_entity(part, originator, reader.organisation.id)
+            question = Question(reader.organisation, "case.disclose", resource, context)
             answers[kind] = policy.decide(question).allowed
         if answers[kind]:
             permitted.append(digest)

@@ -19,7 +19,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.cases import elements
+from gateway.actions.cases import elements, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
@@ -443,7 +443,15 @@ def _detail(turn: Turn, handoff: Handoff) -> dict[str, Any]:
             _shown_answer(turn, handoff, answer)
             for answer in turn.work.handoffs.answers(handoff.id)
         ],
+        **_reseal(turn, handoff, verified),
     }
+
+
+def _reseal(turn: Turn, handoff: Handoff, verified: Verified) -> dict[str, Any]:
+    """What the originator of a redirected handoff has to seal anew, to whom it offers it next."""
+    if turn.caller.organisation != handoff.originator or handoff.state is not State.REDIRECTED:
+        return {}
+    return {"reseal": sealed_of(verified, handoff.permitted)}
 
 
 def _shown_answer(turn: Turn, handoff: Handoff, answer: Answer) -> dict[str, Any]:

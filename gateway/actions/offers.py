@@ -18,7 +18,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.cases import elements, find, view_of
+from gateway.actions.cases import elements, find, sealed_of, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
 from gateway.actions.signed import Opened, assurance, check_signed
@@ -101,6 +101,7 @@ class _Draft:
     verified: Verified
     permitted: tuple[str, ...]
     withheld: tuple[str, ...]
+    reseal: Sequence[Mapping[str, str]]
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str, Any]:
@@ -123,6 +124,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str,
         "routing": sd_jwt.parse(draft.version.document).present(routing).compact(),
         "permitted": list(draft.permitted),
         "withheld": list(draft.withheld),
+        "reseal": draft.reseal,
     }
 
 
@@ -169,10 +171,19 @@ def _draft(turn: Turn, case: UUID, wanted: Offer, word: str) -> _Draft:
     permitted, withheld = permit(turn.ports.policy, asked, inputs.originator, reader)
     if all(parts[digest].name in ROUTING for digest in permitted):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
-    draft = _Draft(inputs, version, verified, permitted, withheld)
+    reseal = _to_reseal(verified, asked, inputs.recipient.id)
+    draft = _Draft(inputs, version, verified, permitted, withheld, reseal)
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
+
+
+def _to_reseal(
+    verified: Verified, asked: Mapping[str, Element], recipient: str
+) -> list[dict[str, str]]:
+    """What was asked for and cannot be given: sealed to another than this recipient (R17)."""
+    sealed = sealed_of(verified, asked.keys())
+    return [part for part in sealed if part["sealed_to"] != recipient]
 
 
 def _check_named(signed: Opened, draft: _Draft) -> None:
@@ -292,7 +303,7 @@ def _offer(
     )
     turn.work.handoffs.add(handoff, answer)
     _record(turn, handoff, signed)
-    return _offered(handoff, answer, draft.withheld)
+    return _offered(handoff, answer, draft.withheld, draft.reseal)
 
 
 def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, Any]:
@@ -301,10 +312,11 @@ def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, An
     version = handoff and turn.work.cases.version(handoff.case_digest)
     if not answer or not handoff or not version:
         missing()
-    parts = elements(sd_jwt.read_unverified(version.document), turn.organisation)
-    kept_back = _selected(parts, wanted).items()
-    withheld = {part.group for digest, part in kept_back if digest not in handoff.permitted}
-    return _offered(handoff, answer, tuple(withheld))
+    verified = sd_jwt.read_unverified(version.document)
+    asked = _selected(elements(verified, turn.organisation), wanted)
+    withheld = {part.group for digest, part in asked.items() if digest not in handoff.permitted}
+    reseal = _to_reseal(verified, asked, handoff.recipient)
+    return _offered(handoff, answer, tuple(withheld), reseal)
 
 
 def _record(turn: Turn, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
@@ -348,7 +360,12 @@ def _to(address: Address) -> dict[str, str]:
     }
 
 
-def _offered(handoff: Handoff, answer: Answer, withheld: Sequence[str]) -> dict[str, Any]:
+def _offered(
+    handoff: Handoff,
+    answer: Answer,
+    withheld: Sequence[str],
+    reseal: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
     return {
         "handoff": str(handoff.id),
         "state": str(answer.state),
@@ -359,4 +376,5 @@ def _offered(handoff: Handoff, answer: Answer, withheld: Sequence[str]) -> dict[
         "offer": answer.statement,
         "permitted": sorted(handoff.permitted),
         "withheld": sorted(withheld),
+        "reseal": list(reseal),
     }

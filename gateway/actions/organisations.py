@@ -7,7 +7,7 @@ from typing import Any
 from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
 from gateway.actions.ports import Caller, Logged, Ports
 from gateway.domain.decision import Entity
-from gateway.domain.organisation import Organisation, Status
+from gateway.domain.organisation import MemberKey, Organisation, Status
 from gateway.evidence import receipt
 from gateway.evidence.origin import SUBJECT
 
@@ -101,14 +101,19 @@ def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
             if c.period.holds(day)
         ],
         "signed_only": organisation.signed_only,
-        "document_keys": [
-            {
-                "kid": key.kid,
-                "jwk": json.loads(key.jwk),
-                "valid_from": key.valid_from.isoformat(),
-                "valid_to": key.valid_to.isoformat() if key.valid_to else None,
-                "registered_by": str(key.registered_by),
-            }
-            for key in organisation.document_keys
+        "document_keys": [_key(key) for key in organisation.document_keys],
+        "encryption_keys": [
+            {**_key(key), "countersignature": key.countersignature}
+            for key in organisation.encryption_keys
         ],
+    }
+
+
+def _key(key: MemberKey) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "jwk": json.loads(key.jwk),
+        "valid_from": key.valid_from.isoformat(),
+        "valid_to": key.valid_to.isoformat() if key.valid_to else None,
+        "registered_by": str(key.registered_by),
     }

@@ -19,6 +19,8 @@ from gateway.domain.organisation import (
     SLUG,
     Competence,
     DocumentKey,
+    EncryptionKey,
+    MemberKey,
     Organisation,
     Period,
     Seat,
@@ -32,7 +34,7 @@ from gateway.domain.timestamp import parse_day
 from gateway.domain.vocabulary import Matter, Regime
 from gateway.evidence import canonical, registration
 from gateway.evidence.sd_jwt import DocumentError
-from gateway.evidence.signature import PublicKey, read_document_key
+from gateway.evidence.signature import PublicKey, read_document_key, read_encryption_key
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ Apply = Callable[[Desk, Organisation | None], Mapping[str, Any]]
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 T = TypeVar("T")
+K = TypeVar("K", bound=MemberKey)
 
 
 def _must(found: Organisation | None) -> Organisation:
@@ -277,36 +280,67 @@ def _keys(jwks: Collection[DocumentKey]) -> dict[str, PublicKey]:
 
 
 def _register_key(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    """Take on a document key, or an encryption key: the key's own ``use`` tells which."""
+    jwk = desk.change.values.get("jwk")
+    if isinstance(jwk, Mapping) and jwk.get("use") == "enc":
+        return _register_encryption_key(desk, _must(found))
     organisation = _must(found)
     kid, key = _read(desk, "jwk", read_document_key)
-    if organisation.document_key(kid) is not None:
-        raise AlreadyExists("the organisation has had this key before: make a new one")
+    _refuse_known(organisation, kid)
     _word(desk, "proof", registration.POSSESSION, kid, {kid: key})
     before = _valid_keys(desk, organisation)
     if before:
         _word(desk, "countersignature", registration.SUCCESSION, kid, _keys(before))
-    made = DocumentKey(
-        kid=kid,
-        jwk=canonical.encode(desk.change.values["jwk"]).decode(),
-        valid_from=desk.now,
-        registered_by=desk.event,
-    )
+    made = DocumentKey(kid, _kept_jwk(desk), desk.now, desk.event)
     _save(desk, replace(organisation, document_keys=(*organisation.document_keys, made)))
     return {"organisation": organisation.slug, "kid": kid}
+
+
+def _register_encryption_key(desk: Desk, organisation: Organisation) -> Mapping[str, Any]:
+    """An encryption key proves that it is at hand, and a document key says whose it is."""
+    kid, key = _read(desk, "jwk", read_encryption_key)
+    _refuse_known(organisation, kid)
+    _word(desk, "proof", registration.ENCRYPTION, kid, {kid: key})
+    signers, vouched = _valid_keys(desk, organisation), None
+    if signers:
+        _word(desk, "countersignature", registration.ENCRYPTION, kid, _keys(signers))
+        vouched = str(desk.change.values["countersignature"])
+    made = EncryptionKey(kid, _kept_jwk(desk), desk.now, desk.event, countersignature=vouched)
+    _save(desk, replace(organisation, encryption_keys=(*organisation.encryption_keys, made)))
+    return {"organisation": organisation.slug, "kid": kid}
+
+
+def _kept_jwk(desk: Desk) -> str:
+    return canonical.encode(desk.change.values["jwk"]).decode()
+
+
+def _refuse_known(organisation: Organisation, kid: str) -> None:
+    """A key is registered once, for one use: the thumbprint is the same in both."""
+    if organisation.document_key(kid) or organisation.encryption_key(kid):
+        raise AlreadyExists("the organisation has had this key before: make a new one")
 
 
 def _revoke_key(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = _must(found)
     kid = _read(desk, "kid", _text)
-    key = organisation.document_key(kid)
+    key = organisation.document_key(kid) or organisation.encryption_key(kid)
     if key is None:
-        raise NotFound("the organisation has no such document key")
+        raise NotFound("the organisation has no such key")
     if not key.holds(desk.now):
         raise WrongState("the key is revoked already")
-    ended = replace(key, valid_to=desk.now)
-    keys = tuple(ended if one is key else one for one in organisation.document_keys)
-    _save(desk, replace(organisation, document_keys=keys))
+    _save(
+        desk,
+        replace(
+            organisation,
+            document_keys=_ended_key(organisation.document_keys, kid, desk.now),
+            encryption_keys=_ended_key(organisation.encryption_keys, kid, desk.now),
+        ),
+    )
     return {"organisation": organisation.slug, "kid": kid}
+
+
+def _ended_key(keys: tuple[K, ...], kid: str, now: datetime) -> tuple[K, ...]:
+    return tuple(replace(key, valid_to=now) if key.kid == kid else key for key in keys)
 
 
 def _lock(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:

@@ -98,7 +98,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "keys": Subcommand(
         "gateway.cli.keys:keys",
         PARTNERS,
-        "Make the keys with which you sign your own documents.",
+        "Make the keys with which you sign your own documents, and open what is sealed to you.",
     ),
     "receipt": Subcommand(
         "gateway.cli.receipt:receipt",

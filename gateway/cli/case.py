@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,8 +20,16 @@ from gateway.cli.connection import (
     tell_written,
 )
 from gateway.cli.content import print_content
-from gateway.cli.screen import Input, plain, print_fields, print_json, print_table, write_new
-from gateway.client import Gateway, Opened, Written
+from gateway.cli.screen import (
+    Input,
+    paint,
+    plain,
+    print_fields,
+    print_json,
+    print_table,
+    write_new,
+)
+from gateway.client import Gateway, Opened, Unsealed, Written
 from gateway.evidence import canonical
 from gateway.formats.profile import ProfileInvalid, read_profile
 from gateway.formats.report_file import ImportRefused
@@ -45,6 +54,9 @@ opening_reason_option = click.option(
     "--reason", required=True, help="Why, in up to 200 characters; it stands in your log."
 )
 full_option = click.option("--full", is_flag=True, help="Show the text of statements too.")
+unseal_option = click.option(
+    "--unseal", is_flag=True, help="Open what is sealed to you, with the keys of encryption_keys."
+)
 save_option = click.option(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -67,6 +79,34 @@ def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) 
 
 content_argument = click.argument(
     "content", metavar="FILE", type=Input(MAX_CASE_BYTES + 1), callback=_content
+)
+
+
+def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
+    try:
+        contents = canonical.decode(data)
+    except ValueError as error:
+        raise click.BadParameter(f"the file is not JSON: {error}") from None
+    if not isinstance(contents, dict) or not contents:
+        raise click.BadParameter('the file has {"<id of the element>": {"type", "value"}}')
+    return contents
+
+
+plain_option = click.option(
+    "--plain",
+    "contents",
+    required=True,
+    metavar="FILE",
+    type=Input(MAX_CASE_BYTES + 1),
+    callback=_contents,
+    help="JSON: what is sealed, by the id of its element.",
+)
+out_option = click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The new file.",
 )
 
 
@@ -215,6 +255,7 @@ def close(
 @reason_code_option
 @opening_reason_option
 @full_option
+@unseal_option
 @save_option
 @save_receipt_option
 @partner
@@ -225,19 +266,96 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
     JSON has everything as it was written: addresses in it are live.
     """
     opened = gateway.consult_case(case, said["by"], said["reason_code"], said["reason"])
-    show_opened(opened, as_json, full=said["full"], save=said["save"], receipt=said["save_receipt"])
+    show_opened(gateway, opened, as_json, said)
 
 
-def show_opened(
-    opened: Opened, as_json: bool, *, full: bool, save: Path | None, receipt: Path | None
-) -> None:
+def show_opened(gateway: Gateway, opened: Opened, as_json: bool, said: Mapping[str, Any]) -> None:
     """Show what a consultation opened, and keep what was asked for."""
-    if save is not None:
-        write_new(save, opened.presentation.encode("ascii") + b"\n")
+    if said["save"] is not None:
+        write_new(said["save"], opened.presentation.encode("ascii") + b"\n")
+    unsealed = gateway.unseal(opened) if said["unseal"] else ()
     if not as_json:
-        print_content(opened, full=full)
+        print_content(opened, full=said["full"], unsealed=unsealed)
         click.echo()
-    tell_written(opened.written, "content opened", as_json=as_json, save=receipt)
+    more = {"unsealed": [_told(one) for one in unsealed]} if said["unseal"] else None
+    tell_written(
+        opened.written, "content opened", as_json=as_json, save=said["save_receipt"], more=more
+    )
+
+
+def _told(one: Unsealed) -> dict[str, Any]:
+    told = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
+    if one.contents is None:
+        return {**told, "fault": one.fault}
+    contents = one.contents
+    return {
+        **told,
+        "type": contents.type,
+        "category": contents.category,
+        "value": dict(contents.value),
+    }
+
+
+@case.command(epilog=EPILOG)
+@content_argument
+@plain_option
+@click.option("--to", required=True, metavar="ORGANISATION", help="Who alone can open it.")
+@out_option
+@partner
+def seal(
+    gateway: Gateway,
+    as_json: bool,
+    content: dict[str, Any],
+    contents: dict[str, Any],
+    to: str,
+    out: Path,
+) -> None:
+    """Seal elements of a case to one organisation, before it is handed in.
+
+    FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
+    with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
+    one that you keep in organisation_keys.
+    """
+    sealed = gateway.seal(content, contents, to)
+    write_new(out, (json.dumps(sealed, ensure_ascii=False, indent=2) + "\n").encode())
+    if as_json:
+        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(contents)})
+    else:
+        click.echo(
+            f"{paint('Done', 'green')}: {len(contents)} sealed to {to}; the case is in {out}"
+        )
+
+
+@case.command(epilog=EPILOG)
+@click.argument("case", type=click.UUID)
+@by_option
+@plain_option
+@click.option("--from", "before", required=True, metavar="ORGANISATION", help="It opens them now.")
+@click.option("--to", required=True, metavar="ORGANISATION", help="Who alone shall open them.")
+@reason_code_option
+@opening_reason_option
+@_cleared_options
+@save_receipt_option
+@partner
+def reseal(
+    gateway: Gateway,
+    as_json: bool,
+    case: UUID,
+    contents: dict[str, Any],
+    assessed_by: str | None,
+    cleared_by: str | None,
+    confirm: tuple[str, ...],
+    save_receipt: Path | None,
+    **said: Any,
+) -> None:
+    """Seal elements of CASE to another organisation, in a new version.
+
+    This follows a redirection: `handoff show` names the elements. Give their content again, for
+    nobody but the one before can open them. Your case is opened for it, which is an event.
+    """
+    clearance = _clearance(assessed_by, cleared_by, confirm)
+    written = gateway.reseal(case, plain=contents, clearance=clearance, **said)
+    _tell(written, as_json, save_receipt)
 
 
 @case.command("list", epilog=EPILOG)

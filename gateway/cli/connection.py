@@ -6,7 +6,7 @@ again; 4 the connection cannot be used (settings, certificate, token); 5 the evi
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from gateway.client import (
     Gateway,
     LogForked,
     NotCurrent,
+    NotSealed,
     NotTrusted,
     ReceiptMismatch,
     Refused,
@@ -34,13 +35,14 @@ from gateway.client import (
 )
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
-from gateway.keys import KeyFileError, Purpose, SigningKey, load_key
+from gateway.keys import KeyFileError, Purpose, load_encryption_keys, load_key
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
 _CODES: dict[type[ClientError], int] = {
     Refused: REFUSED,
     NotCurrent: REFUSED,
+    NotSealed: REFUSED,
     Unavailable: NO_ANSWER,
     UnexpectedAnswer: NO_ANSWER,
     SettingsError: NO_CONNECTION,
@@ -117,15 +119,15 @@ def new_id() -> UUID:
 def open_gateway(file: Path) -> Gateway:
     """The gateway of a connection file; nothing is sent yet."""
     connection = Connection.read(file)
-    key = None if connection.document_key is None else _document_key(connection.document_key)
-    return Gateway(connection, now, new_id, connection.spool, document_key=key)
-
-
-def _document_key(file: Path) -> SigningKey:
+    signing, opening = connection.document_key, connection.encryption_keys
     try:
-        return load_key(file, Purpose.DOCUMENT)
+        key = None if signing is None else load_key(signing, Purpose.DOCUMENT)
+        openers = None if opening is None else load_encryption_keys(opening)
     except KeyFileError as error:
         raise SettingsError(str(error)) from error
+    return Gateway(
+        connection, now, new_id, connection.spool, document_key=key, encryption_keys=openers
+    )
 
 
 @contextmanager
@@ -181,13 +183,23 @@ def event_of(receipt: receipts.Receipt) -> str:
     return str(events.read(receipt.document)["id"])
 
 
-def tell_written(written: Written, sentence: str, *, as_json: bool, save: Path | None) -> None:
-    """Tell that a write was done and where the log has it; keep its receipt where asked."""
+def tell_written(
+    written: Written,
+    sentence: str,
+    *,
+    as_json: bool,
+    save: Path | None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Tell that a write was done and where the log has it; keep its receipt where asked.
+
+    ``more`` are further members of the JSON.
+    """
     receipt = receipts.to_json(written.receipt)
     if save is not None:
         save_json(save, receipt)
     if as_json:
-        print_json({"result": written.result, "receipt": receipt})
+        print_json({"result": written.result, "receipt": receipt, **(more or {})})
         return
     event = written.confirmed.event
     click.echo(f"{paint('Done', 'green')}: {plain(sentence)}")

@@ -10,15 +10,19 @@ from typing import Any
 import click
 
 from gateway.cli.screen import cold, paint, plain, words
-from gateway.client import Opened
+from gateway.client import Opened, Unsealed
+from gateway.domain.case import is_sealed, sealed_parts
 from gateway.domain.item_value import defang
 from gateway.domain.vocabulary import ItemKind
 
 Part = Mapping[str, Any]
 
 
-def print_content(opened: Opened, *, full: bool) -> None:
-    """Print what a consultation opened; ``full`` unfolds the statements."""
+def print_content(opened: Opened, *, full: bool, unsealed: Sequence[Unsealed] = ()) -> None:
+    """Print what a consultation opened; ``full`` unfolds the statements.
+
+    ``unsealed`` is what its seals hold; without it they are only named.
+    """
     content = opened.content
     click.echo(
         f"Case {plain(content['case'])}, version {content['version']}, by {plain(opened.author)} "
@@ -30,8 +34,29 @@ def print_content(opened: Opened, *, full: bool) -> None:
             click.echo(paint(heading, "cyan"))
             for line in lines:
                 click.echo(f"  {plain(line)}")
+    _print_seals(content, unsealed)
     if opened.withheld:
         click.echo(f"Withheld, in whole or in part: {plain(', '.join(opened.withheld))}")
+
+
+def _print_seals(content: Part, unsealed: Sequence[Unsealed]) -> None:
+    closed = [Unsealed(part, None, "closed: --unseal opens it") for part in sealed_parts(content)]
+    for one in unsealed or closed:
+        part = one.part
+        click.echo(paint(plain(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"))
+        for line in _unsealed(one):
+            click.echo(f"  {plain(line)}")
+
+
+def _unsealed(one: Unsealed) -> Iterator[str]:
+    if one.contents is None:
+        yield one.fault
+        return
+    yield f"{one.contents.type} ({one.contents.category})"
+    for name, value in one.contents.value.items():
+        item = one.contents.type == "item" and name == "value"
+        shown = defang(str(value), one.contents.category) if item else cold(str(value))
+        yield from (f"  {name}: {line}" for line in shown.split("\n"))
 
 
 def _handling(marking: Part) -> str:
@@ -44,8 +69,7 @@ def _handling(marking: Part) -> str:
 
 def _sections(content: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:
     def parts(name: str) -> Sequence[Part]:
-        found: Sequence[Part] = content.get(name, ())
-        return found
+        return [one for one in content.get(name, ()) if not is_sealed(one)]
 
     superseded = {c.get("supersedes") for c in parts("classifications")}
     yield "Codes", [_code(one, superseded) for one in parts("classifications")]

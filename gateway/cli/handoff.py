@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from gateway.cli.case import (
     reason_code_option,
     save_option,
     show_opened,
+    unseal_option,
 )
 from gateway.cli.connection import (
     EPILOG,
@@ -131,6 +132,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
             "to": found["to"],
             "would give": f"{len(found['permitted'])} parts",
             "would withhold part of": found["withheld"],
+            "sealed to others": _sealed(found["reseal"]),
         }
     )
 
@@ -170,7 +172,13 @@ def offer(
     )
     if result["withheld"]:
         sentence += f"; policy withholds part of {words(result['withheld'])}"
+    if result["reseal"]:
+        sentence += f"; sealed to others, so not offered: {words(_sealed(result['reseal']))}"
     tell_written(written, sentence, as_json=as_json, save=save_receipt)
+
+
+def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
+    return [f"{one['group']} {one['id']} (for {one['sealed_to']})" for one in parts]
 
 
 # --- Looking -------------------------------------------------------------------------------------
@@ -221,6 +229,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "until": view["until"],
             "parts offered": len(view["permitted"]),
             "groups accepted": view["accepted_groups"],
+            "to be sealed anew": _sealed(view.get("reseal", ())),
         }
     )
     _print_conditions(view["conditions"])
@@ -419,6 +428,7 @@ def close(
 @reason_code_option
 @opening_reason_option
 @full_option
+@unseal_option
 @save_option
 @save_receipt_option
 @partner
@@ -426,11 +436,11 @@ def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None
     """Open the content of HANDOFF.
 
     It is an event in the log, with person and reason. Shown is what the offer names and policy
-    allows today. Statements stay folded without --full. The JSON has everything as it was
-    written: addresses in it are live.
+    allows today. Statements stay folded without --full. What is sealed to you stays closed without
+    --unseal. The JSON has everything as it was written: addresses in it are live.
     """
     opened = gateway.consult(handoff, said["by"], said["reason_code"], said["reason"])
-    show_opened(opened, as_json, full=said["full"], save=said["save"], receipt=said["save_receipt"])
+    show_opened(gateway, opened, as_json, said)
 
 
 @handoff.command(epilog=EPILOG)

@@ -1,4 +1,4 @@
-"""`casegate keys`: the keys with which a member signs its own documents, made on its own host.
+"""`casegate keys`: a member's keys, made on its own host: to sign with, and for others to seal to.
 
 The private key never leaves the folder; what the gateway's administrators get are a public key
 and signed statements about it.
@@ -16,18 +16,30 @@ from gateway.cli.connection import new_id, now
 from gateway.cli.screen import write_new
 from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.evidence import registration
-from gateway.keys import KeyFileError, Purpose, SigningKey, generate_key, load_key, write_key
+from gateway.keys import (
+    KeyFileError,
+    Purpose,
+    SigningKey,
+    generate_encryption_key,
+    generate_key,
+    load_key,
+    write_key,
+    write_private,
+)
 
 KEY_FILE, JWK_FILE, PROOF_FILE = "document.pem", "document.jwk", "document.proof"
 COUNTERSIGNATURE_FILE = "document.countersignature"
+ENCRYPTION = "encryption"
+"""The name of an encryption key's files; they end as those of a document key."""
 
 
 @click.group()
 def keys() -> None:
-    """Make the keys with which you sign your own documents.
+    """Make the keys with which you sign your own documents, and open what is sealed to you.
 
-    A document that you sign rests on nobody's word but yours. Send the public files to the
-    gateway's administrators; keep document.pem, and a copy of it in a safe place.
+    A document that you sign rests on nobody's word but yours; what is sealed to you, nobody else
+    can read. Send the public files to the gateway's administrators; keep document.pem and
+    encryption.pem, and a copy of each in a safe place.
     """
 
 
@@ -69,6 +81,37 @@ def new(folder: Path, organisation: str, gateway: str, previous: Path | None) ->
     click.echo(f"document key {key.kid} in {folder}")
     click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
     click.echo("  and tell them the key's id on a second way. The proof is good for seven days")
+
+
+@keys.command("encryption")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_about
+@click.option(
+    "--document-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Your document.pem: it says that the new key is yours.",
+)
+def encryption(folder: Path, organisation: str, gateway: str, document_key: Path | None) -> None:
+    """Make an encryption key in FOLDER, with its proof of possession for one gateway.
+
+    Others seal to it what only you shall read. Keep the keys before it as long as you may have to
+    open what was sealed to them; no copy of a lost one can be made.
+    """
+    signer = None if document_key is None else _load(document_key)
+    key = generate_encryption_key()
+    try:
+        write_private(folder / f"{ENCRYPTION}.pem", key.pem())
+    except KeyFileError as error:
+        raise click.ClickException(str(error)) from error
+    said = _sign(key.prover, registration.ENCRYPTION, key.kid, organisation, gateway)
+    write_new(folder / f"{ENCRYPTION}.jwk", json.dumps(key.public_jwk()).encode())
+    write_new(folder / f"{ENCRYPTION}.proof", said.encode())
+    if signer is not None:
+        said = _sign(signer, registration.ENCRYPTION, key.kid, organisation, gateway)
+        write_new(folder / f"{ENCRYPTION}.countersignature", said.encode())
+    click.echo(f"encryption key {key.kid} in {folder}")
+    click.echo(f"  keep {ENCRYPTION}.pem to yourself; send the other files to the administrators,")
+    click.echo("  and tell the key's id to whoever seals to you. The proof is good for seven days")
 
 
 @keys.command("lock")

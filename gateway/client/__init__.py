@@ -11,6 +11,7 @@ from gateway.client.failures import (
     ClientError,
     LogForked,
     NotCurrent,
+    NotSealed,
     NotTrusted,
     Problem,
     ReceiptMismatch,
@@ -21,6 +22,7 @@ from gateway.client.failures import (
     UnexpectedAnswer,
 )
 from gateway.client.gateway import Entry, Gateway, Opened, Resent
+from gateway.client.sealing import Unsealed
 
 __all__ = [
     "ClientError",
@@ -29,6 +31,7 @@ __all__ = [
     "Gateway",
     "LogForked",
     "NotCurrent",
+    "NotSealed",
     "NotTrusted",
     "Opened",
     "Problem",
@@ -39,5 +42,6 @@ __all__ = [
     "TokenRefused",
     "Unavailable",
     "UnexpectedAnswer",
+    "Unsealed",
     "Written",
 ]

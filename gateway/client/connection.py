@@ -9,16 +9,18 @@ import ssl
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway.client.failures import SettingsError
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.signature import PublicKey, public_keys
+from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
 from gateway.evidence.trust import Trust
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
 
@@ -40,8 +42,9 @@ _REQUIRED: Mapping[str, str] = {
     "attest_keys": "the file of the gateway's attestation keys (JWK set)",
 }
 _OPTIONAL: Mapping[str, str] = {
-    "organisation_keys": "a folder with the members' own document keys, <organisation>.json",
+    "organisation_keys": "a folder with the members' own public keys, <organisation>.json",
     "document_key": "the file of the key with which this member signs its own documents (PEM)",
+    "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
     "state": "the file that remembers the newest checkpoint of the log",
     "spool": "the folder that keeps each write until it is answered; it holds case content",
 }
@@ -51,8 +54,9 @@ _OPTIONAL: Mapping[str, str] = {
 class Connection:
     """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
 
-    ``trust`` holds the pinned keys. ``state``, ``spool`` and ``document_key`` (a file, opened by
-    whoever makes the client) are None where not wanted.
+    ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
+    id. ``state``, ``spool``, ``document_key`` and ``encryption_keys`` (opened by whoever makes the
+    client) are None where not wanted.
     """
 
     partners: str
@@ -65,6 +69,8 @@ class Connection:
     state: Path | None = None
     spool: Path | None = None
     document_key: Path | None = None
+    encryption_keys: Path | None = None
+    seal_to: Mapping[str, Mapping[str, EllipticCurvePublicKey]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, file: Path) -> "Connection":
@@ -92,6 +98,8 @@ class Connection:
             state=paths.get("state"),
             spool=paths.get("spool"),
             document_key=paths.get("document_key"),
+            encryption_keys=paths.get("encryption_keys"),
+            seal_to=read_encryption_keys(paths.get("organisation_keys")),
         )
 
     @property
@@ -137,6 +145,7 @@ _PATHS = frozenset(
         "attest_keys",
         "organisation_keys",
         "document_key",
+        "encryption_keys",
         "state",
         "spool",
     }
@@ -177,6 +186,23 @@ def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, Public
         return {}
     files = sorted(folder.glob("*.json"))
     return {file.stem: read_keys(file) for file in files if SLUG.fullmatch(file.stem)}
+
+
+def read_encryption_keys(
+    folder: Path | None,
+) -> dict[str, Mapping[str, EllipticCurvePublicKey]]:
+    """The keys with the ``use`` "enc" in `<organisation>.json` of each; none without a folder."""
+    if folder is None or not folder.is_dir():
+        return {}
+    files = [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
+    return {file.stem: _encryption_keys(file) for file in files}
+
+
+def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:
+    try:
+        return encryption_keys(canonical.decode(read_file(file)))
+    except ValueError as error:
+        raise SettingsError(f"{file} is no JWK set of public keys: {error}") from None
 
 
 def read_file(file: Path) -> bytes:

@@ -47,6 +47,10 @@ class NotCurrent(ClientError):
     """What was asked is about a version of a case that is not the newest any more."""
 
 
+class NotSealed(ClientError):
+    """An element cannot be sealed, by its content or for want of a key; nothing was sent."""
+
+
 class ReceiptMismatch(ClientError):
     """The gateway answered, but its evidence does not confirm what was asked.
 

@@ -18,13 +18,14 @@ from uuid import UUID
 
 import httpx
 
-from gateway.client import confirmation, documents
+from gateway.client import confirmation, documents, sealing
 from gateway.client.access import Access
 from gateway.client.connection import Connection
 from gateway.client.documents import Offered, require
 from gateway.client.exchange import Exchange, Written, granted, list_of, members_of, next_page
-from gateway.client.failures import NotCurrent, Refused, UnexpectedAnswer
+from gateway.client.failures import NotCurrent, Refused, SettingsError, UnexpectedAnswer
 from gateway.client.line import Line, Message, clock_difference
+from gateway.client.sealing import Plain, Unsealed
 from gateway.client.signing import Author, DocumentKey
 from gateway.client.spool import Spool, Write
 from gateway.domain.case import content_of
@@ -33,6 +34,7 @@ from gateway.evidence import bundle, sd_jwt, statement
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import Confirmed, Receipt
+from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 from gateway.evidence.statement import CASE_TYP
 from gateway.evidence.trust import read_bare
@@ -94,6 +96,7 @@ class Gateway:
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
         document_key: DocumentKey | None = None,
+        encryption_keys: Mapping[str, OpeningKey] | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
@@ -102,7 +105,11 @@ class Gateway:
         each write until it is answered (consultations not: nobody would be there to read).
         ``transport`` stands in for sockets and TLS in tests. With a ``document_key``, which the
         gateway must have registered, all documents are signed here, with ``random`` salts.
+        ``encryption_keys`` open what others sealed to this member, by key id.
         """
+        self._opening = dict(encryption_keys or {})
+        if document_key is not None and document_key.kid in self._opening:
+            raise SettingsError("one key signs documents or opens seals, never both: make two")
         self.connection = connection = _trusting(connection, document_key)
         self._author = document_key and Author(
             connection.issuer, connection.organisation, document_key, clock, ids, random
@@ -231,6 +238,49 @@ class Gateway:
         require(opened.content.get("case") == _id(case), "the case opened is another one")
         require(opened.author == self.connection.organisation, "the case opened is not our own")
         return opened
+
+    # --- sealing ---
+
+    def seal(self, content: Mapping[str, Any], plain: Plain, to: str) -> dict[str, Any]:
+        """A case (JSON) in which elements are sealed to the organisation ``to``; nothing is sent.
+
+        ``plain`` has, by the id of each element, its ``type`` and ``value`` (`domain.sealed`). A
+        sealed element takes the place of the one of its id, or stands last in its array. Raises
+        NotSealed: no key of ``to`` that counts and that the connection keeps, or content that its
+        type, R1 or its length forbids.
+        """
+        key = sealing.key_for(self.organisation(to), self.connection)
+        return sealing.seal_elements(content, plain, to, key, self.connection)
+
+    def reseal(
+        self,
+        case: UUID | str,
+        by: str,
+        plain: Plain,
+        *,
+        before: str,
+        to: str,
+        reason_code: str,
+        reason: str,
+        clearance: Mapping[str, Any] | None = None,
+    ) -> Written:
+        """Seal to ``to`` what was sealed to ``before``, in a new version of one's own case.
+
+        This is what a redirection asks of the originator. ``plain`` has the content of exactly
+        those elements again (NotSealed names them when it does not): their seals open for
+        ``before`` alone. The case is opened for it, a consultation with person and reason.
+        """
+        key = sealing.key_for(self.organisation(to), self.connection)
+        opened = self.consult_case(case, by, reason_code, reason)
+        sealing.to_reseal(opened.content, before, plain)
+        sealed = sealing.seal_elements(opened.content, plain, to, key, self.connection)
+        prev = sd_jwt.parse(opened.presentation).digest
+        following = {**sealed, "version": sealed["version"] + 1, "prev": prev}
+        return self.revise(following, by, clearance)
+
+    def unseal(self, opened: Opened) -> tuple[Unsealed, ...]:
+        """Open what is sealed in the content that a consultation opened: that is its record."""
+        return sealing.unseal(opened.content, opened.author, self._opening, self.connection)
 
     # --- offering ---
 

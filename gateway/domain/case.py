@@ -53,6 +53,10 @@ MARKING_PROPERTIES = (
 ARRAYS = ("items", "statements", "subjects", "classifications", "references")
 """Each array whose elements are disclosed one by one; the array's name is the group's."""
 
+SEALABLE = ("items", "statements", "subjects")
+"""The arrays of which an element can be sealed to one organisation: its id, whom it is for, and
+the text that nobody else can open."""
+
 GROUPS = ("routing", "basis", "marking", "intake", *ARRAYS)
 ROUTING = ("matter", "urgency")
 
@@ -200,12 +204,16 @@ def content_of(claims: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Element:
-    """One thing that is disclosed or withheld as a whole, as policy sees it."""
+    """One thing that is disclosed or withheld as a whole, as policy sees it.
+
+    ``sealed_to`` is the organisation that alone can open it, None when it is not sealed.
+    """
 
     group: str
     name: str
     category: str
     marking: Marking
+    sealed_to: str | None = None
 
 
 def element(
@@ -217,11 +225,42 @@ def element(
     """
     if not in_array:
         return Element(PROPERTIES[name], name, name, case_marking)
+    if is_sealed(value):
+        # What nobody can look into is the strictest of all (contracts.md 7): of no category that
+        # a rule knows, for the eyes of named recipients only.
+        strict = strictest([case_marking, Marking("RED", frozenset())])
+        return Element(name, name, "sealed", strict, value["sealed_to"])
     return Element(
         group=name,
         name=name,
         category=_category(name, value, police=police),
         marking=strictest([case_marking, *_own_markings(name, value, case_marking)]),
+    )
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether an element of an array is sealed to an organisation."""
+    return isinstance(value, Mapping) and "sealed" in value
+
+
+@dataclass(frozen=True)
+class SealedPart:
+    """A sealed element of a case: its array and place, its id, for whom it is, the seal itself."""
+
+    group: str
+    place: int
+    id: str
+    sealed_to: str
+    text: str
+
+
+def sealed_parts(content: Mapping[str, Any]) -> tuple[SealedPart, ...]:
+    """The sealed elements in a case JSON, or in the unfolded claims of a case document."""
+    return tuple(
+        SealedPart(name, place, value["id"], value["sealed_to"], value["sealed"])
+        for name in SEALABLE
+        for place, value in enumerate(content.get(name, ()))
+        if is_sealed(value)
     )
 
 

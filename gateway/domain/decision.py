@@ -115,9 +115,14 @@ def handoff_entity(handoff: Handoff, originator: Entity, recipient: Entity) -> E
     )
 
 
-def disclosure_entity(element: Element, originator: Entity) -> Entity:
-    """A disclosure as a resource: one for each distinct set of attributes, not each element."""
+def disclosure_entity(element: Element, originator: Entity, reader: str) -> Entity:
+    """A disclosure as a resource: one for each distinct set of attributes, not each element.
+
+    ``reader`` is the organisation that would be given it: ``addressed`` tells whether nothing is
+    sealed against it.
+    """
     marking = element.marking
+    addressed = element.sealed_to in (None, reader)
     return Entity(
         "Disclosure",
         "/".join(
@@ -126,6 +131,7 @@ def disclosure_entity(element: Element, originator: Entity) -> Entity:
                 element.category,
                 element.marking.tlp,
                 *sorted(element.marking.handling),
+                *([] if addressed else ["for-another"]),
             )
         ),
         {
@@ -134,6 +140,7 @@ def disclosure_entity(element: Element, originator: Entity) -> Entity:
             "category": element.category,
             "tlp_rank": marking.rank,
             "handling": marking.handling,
-            "sealed": False,
+            "sealed": element.sealed_to is not None,
+            "addressed": addressed,
         },
     )

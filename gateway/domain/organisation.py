@@ -161,8 +161,8 @@ def read_competence_key(key: str) -> tuple[str, str, str] | None:
 
 
 @dataclass(frozen=True)
-class DocumentKey:
-    """A public key with which an organisation signs its own documents.
+class MemberKey:
+    """A public key of an organisation, in one of the two uses below.
 
     ``kid`` is the RFC 7638 thumbprint, ``jwk`` the key as JSON. It counts from ``valid_from``
     until ``valid_to`` (half-open). ``registered_by`` is the audit event that registered it: the
@@ -178,6 +178,21 @@ class DocumentKey:
     def holds(self, at: datetime) -> bool:
         """Whether the key counts at a moment."""
         return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+
+
+class DocumentKey(MemberKey):
+    """A key with which an organisation signs its own documents."""
+
+
+@dataclass(frozen=True)
+class EncryptionKey(MemberKey):
+    """A key to which others seal what only this organisation shall read.
+
+    ``countersignature`` is what one of its document keys said of it: who knows that one need not
+    believe the directory. None when there was none.
+    """
+
+    countersignature: str | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +215,7 @@ class Organisation:
     competences: tuple[Competence, ...] = ()
     version: int = 1
     document_keys: tuple[DocumentKey, ...] = ()
+    encryption_keys: tuple[EncryptionKey, ...] = ()
     signed_only: bool = False
 
     def __post_init__(self) -> None:
@@ -217,6 +233,10 @@ class Organisation:
     def document_key(self, kid: str) -> DocumentKey | None:
         """The document key of that id, whether it still counts or not."""
         return next((key for key in self.document_keys if key.kid == kid), None)
+
+    def encryption_key(self, kid: str) -> EncryptionKey | None:
+        """The encryption key of that id, whether it still counts or not."""
+        return next((key for key in self.encryption_keys if key.kid == kid), None)
 
     def competences_on(self, day: date) -> frozenset[str]:
         """The keys of the competences in force on ``day``."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
-from gateway.evidence import bundle, course, origin, sd_jwt, statement
+from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
 from gateway.evidence.origin import Origin
@@ -118,7 +118,9 @@ class Exchange:
         beyond = [p.name for p in shown if p.digest not in self.offer.disclosures]
         if beyond:
             raise Failed(Code.MISMATCH, f"shown, but not named by the offer: {', '.join(beyond)}")
-        return f"{len(shown)} of {count(len(self.offer.disclosures), 'part')} shown"
+        sealed = seal.told(seal.shown(self.case.verified))
+        told = f"{len(shown)} of {count(len(self.offer.disclosures), 'part')} shown"
+        return f"{told}; {sealed}" if sealed else told
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
@@ -303,7 +305,7 @@ class Exchange:
             f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
-            f"the log {log}.{missing}{self._later()}"
+            f"the log {log}.{missing}{self._sealed()}{self._later()}"
             f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
             f"{self._simulated()}"
         )
@@ -312,6 +314,10 @@ class Exchange:
         gaps = count(self.course.gaps, "move") + " that must lie between the events"
         missing = [*self.absent, *([gaps] if self.course.gaps else [])]
         return f" Missing here: {'; '.join(missing)}." if missing else ""
+
+    def _sealed(self) -> str:
+        told = seal.told(seal.shown(self.case.verified))
+        return f" Of the parts of the case, {told}." if told else ""
 
     def _later(self) -> str:
         """A party may keep back the end of the story, and nothing in the file would miss it."""

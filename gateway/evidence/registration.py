@@ -2,7 +2,9 @@
 
 A new key proves that its private half is at hand (``possession``); the key before it agrees to
 be followed (``succession``); any valid key locks the organisation to signed documents, and frees
-it again (``lock``, ``unlock``).
+it again (``lock``, ``unlock``). Of an encryption key both it and a document key say that it is
+one (``encryption``): the only signature that an encryption key ever makes (NIST SP 800-56A rev. 3
+5.6.3.2 allows the proof of its possession, and nothing else).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +20,7 @@ from gateway.evidence.signature import PublicKey
 REGISTRATION_TYP = "casegate-key+sd-jwt"
 
 POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
+ENCRYPTION = "encryption"
 
 MAX_AGE = timedelta(days=7)
 """How long a statement may wait for the administrators."""
@@ -107,6 +110,22 @@ def read(
     if not isinstance(at, int) or isinstance(at, bool):
         raise DocumentError("the statement does not say when it was made")
     return Word(says, about, str(verified.header["kid"]), _jti(claims), at)
+
+
+def vouches(
+    text: str, *, organisation: str, audience: str, kid: str, keys: Mapping[str, PublicKey]
+) -> bool:
+    """Whether one of an organisation's document ``keys`` said that ``kid`` is to seal to.
+
+    It stands as long as the registry lists the key, so its time is not looked at.
+    """
+    try:
+        read(
+            text, organisation=organisation, audience=audience, says=ENCRYPTION, kid=kid, keys=keys
+        )
+    except DocumentError:
+        return False
+    return True
 
 
 def _check_time(at: int, now: datetime) -> None:

@@ -74,6 +74,8 @@ def _public_key(member: Any) -> tuple[str, PublicKey]:
         raise ValueError("each key of a JWK set is an object with a kid")
     if _PRIVATE_MEMBERS & member.keys():
         raise ValueError("a set of public keys holds a private or shared key")
+    if member.get("use", "sig") != "sig":
+        raise ValueError(f"the key {member['kid']} is not for signatures")
     try:
         # Without "alg": the library does not know Ed25519 by its newer name (RFC 9864).
         key = jwt.PyJWK({name: part for name, part in member.items() if name != "alg"}).key
@@ -121,3 +123,34 @@ def read_document_key(jwk: Any) -> tuple[str, PublicKey]:
     if kid != thumbprint(members):
         raise ValueError("the kid of a document key is its thumbprint (RFC 7638)")
     return kid, key
+
+
+ENCRYPTION_ALG = "ECDH-ES+A256KW"
+
+
+def read_encryption_key(jwk: Any) -> tuple[str, EllipticCurvePublicKey]:
+    """The key to which others seal, and its id, which is its thumbprint: P-256, ``use`` "enc".
+
+    Raises ValueError when the JWK is private, of another kind, use or algorithm, spelled in
+    another way than ``jwk_of`` spells it, or when its ``kid`` is not its thumbprint (RFC 7638).
+    """
+    if not isinstance(jwk, Mapping) or jwk.get("use") != "enc":
+        raise ValueError("an encryption key has the use 'enc'")
+    if jwk.get("alg", ENCRYPTION_ALG) != ENCRYPTION_ALG:
+        raise ValueError(f"an encryption key is for {ENCRYPTION_ALG}")
+    named = {name: part for name, part in jwk.items() if name not in ("use", "alg")}
+    kid, key = read_document_key(named)
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise ValueError("an encryption key is a P-256 key")
+    return kid, key
+
+
+def encryption_keys(key_set: Any) -> dict[str, EllipticCurvePublicKey]:
+    """The keys of a JWK set (RFC 7517) with the ``use`` "enc", by their ``kid``; no others.
+
+    Raises ValueError as ``read_encryption_key`` does, and for what is no JWK set.
+    """
+    if not isinstance(key_set, Mapping) or not isinstance(key_set.get("keys"), list):
+        raise ValueError("not a JWK set: an object with a list of keys is expected")
+    members = [one for one in key_set["keys"] if isinstance(one, Mapping)]
+    return dict(read_encryption_key(one) for one in members if one.get("use") == "enc")

@@ -15,7 +15,7 @@ No network, no clock: a verdict depends on the file and on the trusted keys alon
 from collections.abc import Callable
 from typing import Any
 
-from gateway.evidence import bundle, canonical, origin, receipt, sd_jwt
+from gateway.evidence import bundle, canonical, origin, receipt, sd_jwt, seal
 from gateway.evidence.event import Opened
 from gateway.evidence.exchange import Exchange
 from gateway.evidence.receipt import (
@@ -180,7 +180,11 @@ class _Presentation:
 
     def show(self) -> str:
         self.signed = open_document(self.document, self.typ, self._trust)
-        return ", ".join(placed.name for placed in self.signed.verified.placed)
+        names = ", ".join(placed.name for placed in self.signed.verified.placed)
+        return f"{names}; {self._sealed()}" if self._sealed() else names
+
+    def _sealed(self) -> str:
+        return seal.told(seal.shown(self.signed.verified)) if self.typ == CASE_TYP else ""
 
     def trace_key(self) -> str:
         self.origins = origin.origins([self.signed], self._trust.registrations, self._trust)
@@ -191,9 +195,10 @@ class _Presentation:
         return f"digests without content here, padding included: {withheld}"
 
     def conclude(self) -> str:
-        shown = count(len(self.signed.verified.placed), "part")
+        shown = count(len(self.signed.verified.placed), "part") + " shown"
+        told = f"{shown}; {self._sealed()}" if self._sealed() else shown
         return (
-            f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {shown} shown."
+            f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {told}."
             f"{caveat([self.signed])}{origin.unproved([self.signed], self.origins)}"
             f" Alone it shows neither that it was logged nor to whom "
             "it was offered: that takes the handoff's bundle."

@@ -13,6 +13,8 @@ from gateway.domain.organisation import (
     Certificate,
     Competence,
     DocumentKey,
+    EncryptionKey,
+    MemberKey,
     Organisation,
     Period,
     Person,
@@ -324,7 +326,8 @@ def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
         seats=tuple(_seat(*seat) for seat in json.loads(first.seats)),
         competences=tuple(_competence(r, r.slug) for r in rows if r.competence_id is not None),
         version=first.version,
-        document_keys=tuple(_key(*key) for key in json.loads(first.document_keys)),
+        document_keys=tuple(DocumentKey(*_key(*key)) for key in json.loads(first.document_keys)),
+        encryption_keys=tuple(_sealed_to(*key) for key in json.loads(first.encryption_keys)),
         signed_only=first.signed_only,
     )
 
@@ -341,16 +344,25 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
         "seats": write_json([_seat_row(seat) for seat in organisation.seats]),
         "version": organisation.version,
         "document_keys": write_json([_key_row(key) for key in organisation.document_keys]),
+        "encryption_keys": write_json(
+            [[key.countersignature, *_key_row(key)] for key in organisation.encryption_keys]
+        ),
         "signed_only": organisation.signed_only,
     }
 
 
-def _key(kid: str, jwk: str, start: str, registered_by: str, end: str | None) -> DocumentKey:
+def _sealed_to(countersignature: str | None, *key: str) -> EncryptionKey:
+    return EncryptionKey(*_key(*key), countersignature)
+
+
+def _key(
+    kid: str, jwk: str, start: str, registered_by: str, end: str | None = None
+) -> tuple[str, str, datetime, UUID, datetime | None]:
     last = None if end is None else datetime.fromisoformat(end)
-    return DocumentKey(kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last)
+    return kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last
 
 
-def _key_row(key: DocumentKey) -> list[str | None]:
+def _key_row(key: MemberKey) -> list[str | None]:
     end = None if key.valid_to is None else key.valid_to.isoformat()
     return [key.kid, key.jwk, key.valid_from.isoformat(), str(key.registered_by), end]
 

@@ -55,6 +55,8 @@ organisation = Table(
     # JSON [[kid, jwk, valid_from, registered_by, valid_to|null]...]
     Column("document_keys", TEXT, nullable=False, server_default="[]"),
     Column("signed_only", Boolean, nullable=False, server_default=false()),
+    # JSON [[countersignature|null, kid, jwk, valid_from, registered_by, valid_to|null]...]
+    Column("encryption_keys", TEXT, nullable=False, server_default="[]"),
     sqlite_with_rowid=False,
 )
 

@@ -23,6 +23,7 @@ from gateway.web.endpoint import NOTHING, Access, Endpoint, unauthenticated
 from gateway.web.gate import Gate
 from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT
+from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.shapes import SHAPES, one_of
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 
@@ -167,6 +168,7 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         info={"description": _DESCRIPTION},
         plugins=[plugin],
     )
+    _describe_seals(plugin.converter)
     answers = {**_SCHEMAS, **SHAPES}
     for name, schema in answers.items():
         spec.components.schema(name, dict(schema))
@@ -179,6 +181,17 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         # What is sent to us has the fields named there and no others; answers may grow.
         written["components"]["schemas"][name]["additionalProperties"] = False
     return written
+
+
+def _describe_seals(converter: Any) -> None:
+    """An element that can be sealed is of its own schema, or of that of seals."""
+
+    def either(_converter: Any, field: Any, ret: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if not isinstance(field, Sealable):
+            return {}
+        return {"anyOf": [{"$ref": ret.pop("$ref")}, converter.resolve_nested_schema(SEALED)]}
+
+    converter.add_attribute_function(either)
 
 
 def _served(partners: str, issuer: str) -> dict[Endpoint, list[dict[str, str]]]:

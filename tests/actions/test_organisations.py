@@ -32,6 +32,7 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
         ],
         "signed_only": False,
         "document_keys": [],
+        "encryption_keys": [],
     }
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.client import Connection, SettingsError
 from gateway.client import connection as connections
 from gateway.client.connection import read_organisation_keys, render
-from gateway.keys import Purpose, generate_key, jwk_set
+from gateway.keys import Purpose, generate_encryption_key, generate_key, jwk_set
 from gateway.ledger import note
 from tests.founding import ORIGIN, key_of, note_signer
 
@@ -136,6 +136,20 @@ def test_members_own_keys_are_read_by_organisation(tmp_path: Path) -> None:
         "ofmin": {key.kid}
     }
     assert read_organisation_keys(None) == {}
+
+
+def test_keys_to_seal_to_stand_among_a_members_keys_and_never_verify(tmp_path: Path) -> None:
+    signing, sealing = generate_key(Purpose.DOCUMENT), generate_encryption_key()
+    (tmp_path / "keys").mkdir()
+    members = {"keys": [signing.public_jwk(), sealing.public_jwk()]}
+    (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(members))
+    read = Connection.read(written(tmp_path, organisation_keys="keys"))
+    assert set(read.trust.organisations["ofmin"]) == {signing.kid}
+    assert set(read.seal_to["ofmin"]) == {sealing.kid}
+    members["keys"][1]["alg"] = "RSA-OAEP"
+    (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(members))
+    with pytest.raises(SettingsError, match="no JWK set"):
+        Connection.read(written(tmp_path, organisation_keys="keys"))
 
 
 def _pem(passphrase: bytes | None = None) -> bytes:

@@ -97,7 +97,7 @@ ELEMENT = Element("subjects", "subjects", "victim", Marking("RED", frozenset({"H
 
 
 def test_a_disclosure_is_told_by_kind_and_marking():
-    seen = disclosure_entity(ELEMENT, ORIGINATOR)
+    seen = disclosure_entity(ELEMENT, ORIGINATOR, "police-a")
     assert seen.attributes == {
         "originator": ORIGINATOR,
         "group": "subjects",
@@ -105,7 +105,21 @@ def test_a_disclosure_is_told_by_kind_and_marking():
         "tlp_rank": 4,
         "handling": {"H1", "H2"},
         "sealed": False,
+        "addressed": True,
     }
+
+
+@pytest.mark.parametrize(("reader", "addressed"), [("police-a", True), ("police-b", False)])
+def test_what_is_sealed_is_told_from_what_is_sealed_to_the_reader(reader, addressed):
+    sealed = replace(ELEMENT, category="sealed", sealed_to="police-a")
+    seen = disclosure_entity(sealed, ORIGINATOR, reader)
+    assert (seen.attributes["sealed"], seen.attributes["addressed"]) == (True, addressed)
+
+
+def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
+    sealed = replace(ELEMENT, category="sealed", sealed_to="police-a")
+    own, other = (disclosure_entity(sealed, ORIGINATOR, r) for r in ("police-a", "police-b"))
+    assert own.id != other.id
 
 
 @pytest.mark.parametrize(
@@ -119,5 +133,6 @@ def test_a_disclosure_is_told_by_kind_and_marking():
     ids=["group", "category", "codes", "tlp"],
 )
 def test_disclosures_that_differ_are_not_named_alike(change):
-    one, other = (disclosure_entity(e, ORIGINATOR) for e in (ELEMENT, replace(ELEMENT, **change)))
+    both = (ELEMENT, replace(ELEMENT, **change))
+    one, other = (disclosure_entity(element, ORIGINATOR, "police-a") for element in both)
     assert one.id != other.id

@@ -53,6 +53,24 @@ def test_evidence_is_verified(bare: Path, tmp_path: Path) -> None:
     assert json.loads(told)["code"] == 0
 
 
+def test_what_is_sealed_is_opened(bare: Path) -> None:
+    whose = ("--organisation", "ofmin", "--gateway", "https://gateway.example.org")
+    _casegate(bare, "keys", "encryption", str(bare / "sealed-to-us"), *whose)
+    program = (
+        "import json, pathlib\n"
+        "from gateway.domain.sealed import Contents\n"
+        "from gateway.evidence import seal, signature\n"
+        "from gateway.keys import load_encryption_keys\n"
+        f"folder = pathlib.Path({str(bare / 'sealed-to-us')!r})\n"
+        "jwk = json.loads((folder / 'encryption.jwk').read_text())\n"
+        "made = Contents('a', 'b', 'c', 'd', 'reporter', {'name': 'N. N.'})\n"
+        "text = seal.close(made, *signature.read_encryption_key(jwk))\n"
+        "print(seal.open_seal(text, load_encryption_keys(folder)).value['name'])\n"
+    )
+    told = _run(str(bare / "venv" / "bin" / "python"), "-c", program)
+    assert told.strip() == "N. N."
+
+
 def test_a_report_is_imported(bare: Path, tmp_path: Path) -> None:
     data = ROOT / "gateway/cli/demo"
     out = tmp_path / "case.json"

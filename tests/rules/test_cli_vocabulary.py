@@ -14,6 +14,8 @@ READS = {"list", "show"}
 MORE = {
     "case": {
         "revise": "case.submit: the next version, told apart because it names the one before",
+        "seal": "none: it makes the file that case.submit takes, with a key of the directory's",
+        "reseal": "case.consult and case.submit: the next version, sealed to another",
         "import": "none: it makes the file that case.submit takes, offline",
     },
     "handoff": {

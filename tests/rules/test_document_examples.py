@@ -21,8 +21,10 @@ from gateway.cli import main
 from gateway.client import Connection
 from gateway.client.line import Line
 from gateway.domain import vocabulary
+from gateway.domain.case import SEALABLE
+from gateway.domain.sealed import FORMAT, TYPES
 from gateway.domain.vocabulary import CODES
-from gateway.evidence import base64url, canonical, sd_jwt, statement
+from gateway.evidence import base64url, canonical, sd_jwt, seal, statement
 from gateway.evidence import receipt as receipts
 from gateway.evidence.verdict import Code
 from gateway.ledger import entry, proof, tree
@@ -40,6 +42,7 @@ PAGES = (
     "partners.md",
     "signing.md",
     "case.md",
+    "sealing.md",
     "admins.md",
     "auditors.md",
     "operators.md",
@@ -417,6 +420,22 @@ def test_every_word_list_of_the_schema_is_in_the_list_of_words_and_no_other() ->
             if words is not None:
                 expected[(prefix, name) if prefix else (name,)] = words
     assert listed == expected
+
+
+def test_what_may_be_sealed_is_listed_as_the_code_has_it() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text_of("sealing.md"), re.MULTILINE)
+    listed = {kind: (group, re.findall(r"`(\w+\??)`", fields)) for kind, group, fields in rows}
+    assert listed == {
+        name: (one.group, [*one.required, *(f"{field}?" for field in one.optional)])
+        for name, one in TYPES.items()
+    }
+
+
+def test_the_form_of_a_seal_is_the_one_that_the_page_tells() -> None:
+    form = text_of("sealing.md").split("## 6. The form")[1]
+    told = (seal.ALG, seal.ENC, seal.SEAL_TYP, FORMAT, *seal._HEADER, *seal._MEMBERS, *SEALABLE)
+    assert not [word for word in told if f"`{word}`" not in form]
+    assert ", ".join(map(str, seal.SIZES[:-1])) + f" or {seal.SIZES[-1]}" in form
 
 
 def test_the_lists_of_words_are_those_of_the_vocabulary() -> None:

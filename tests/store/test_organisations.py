@@ -6,12 +6,13 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.actions.ports import Mode
-from gateway.domain.organisation import Period, Status
+from gateway.domain.organisation import DocumentKey, EncryptionKey, Period, Status
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.store.samples import (
     NOON,
     certificate,
     competence,
+    new_id,
     organisation,
     person,
     system,
@@ -38,6 +39,19 @@ def test_an_organisation_comes_back_as_it_was_stored(store):
         assert work.organisations.get("abroad").seats == ()
         assert work.organisations.get("abroad").competences == ()
         assert work.organisations.get("nobody") is None
+
+
+def test_keys_to_sign_with_and_to_seal_to_come_back_each_as_what_they_are(store):
+    made = organisation(
+        document_keys=(DocumentKey("a", "{}", NOON, new_id()),),
+        encryption_keys=(
+            EncryptionKey("b", "{}", NOON, new_id(), NOON + timedelta(days=1), "word"),
+            EncryptionKey("c", "{}", NOON, new_id()),
+        ),
+    )
+    saved(store, made)
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.get("hotline") == made
 
 
 def test_a_taken_organisation_id_is_refused_and_the_work_goes_on(store):

@@ -1,4 +1,4 @@
-"""`casegate admin key`: document keys of members, registered and revoked; the lock to them."""
+"""`casegate admin key`: keys of members, registered and revoked; the lock to signed documents."""
 
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,21 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def key() -> None:
-    """Register and revoke the keys with which members sign their own documents."""
+    """Register and revoke members' keys: for their documents, and for what is sealed to them."""
 
 
-@key.command("register", short_help="Register a member's document key.")
+@key.command("register", short_help="Register a member's document or encryption key.")
 @click.argument("slug")
-@click.option("--jwk", required=True, type=_FILE, help="The public key, `document.jwk`.")
+@click.option(
+    "--jwk", required=True, type=_FILE, help="The public key, `document.jwk` or `encryption.jwk`."
+)
 @click.option("--proof", required=True, type=_FILE, help="Its proof of possession.")
-@click.option("--countersignature", type=_FILE, help="By a key before it, when there is one.")
+@click.option("--countersignature", type=_FILE, help="By a document key, when there is one.")
 @click.pass_obj
 def register_key(
     desk: Desk, slug: str, jwk: Path, proof: Path, countersignature: Path | None
 ) -> None:
-    """Register a document key of SLUG, made by `casegate keys new`."""
+    """Register a key of SLUG, made by `casegate keys new` or `casegate keys encryption`."""
     values = {
         "jwk": _jwk(jwk),
         "proof": _text(proof),
@@ -37,7 +39,7 @@ def register_key(
 
 @key.command(
     "revoke",
-    short_help="End a member's document key.",
+    short_help="End a member's document or encryption key.",
     # A thumbprint may begin with "-", or with "-h": it is no option then.
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
@@ -46,7 +48,7 @@ def register_key(
 @click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def revoke_key(desk: Desk, slug: str, kid: str, reason: str) -> None:
-    """End the document key KID of SLUG: nothing new that it signs is taken."""
+    """End the key KID of SLUG: nothing new that it signs, or that is sealed to it, is taken."""
     change_registry(desk, "key.revoke", slug, {"kid": kid, "reason": reason})
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from gateway.domain.case import PERCEPTUAL
+from gateway.domain.case import PERCEPTUAL, is_sealed
 from gateway.domain.item_value import (
     FAULTS,
     LONGEST_ADDRESS,
@@ -66,6 +66,7 @@ from gateway.domain.vocabulary import (
     is_locked,
     needs_led_regime,
 )
+from gateway.evidence import seal
 from gateway.evidence.base64url import DIGEST
 
 MAX_DEPTH = 12
@@ -374,6 +375,42 @@ class SourceLegalBasis(Part):
     dated = Text(_day)
 
 
+def _seal(value: str) -> str | None:
+    try:
+        seal.key_id(value)
+    except seal.SealError as error:
+        return f"is no seal that this profile takes: {error}"
+    return None
+
+
+class SealedElement(Part):
+    """An element that only one organisation can open (R17): what can be told from outside."""
+
+    id = Text(_id)
+    sealed_to = Text(_slug)
+    sealed = Text(_seal)
+
+
+SEALED = SealedElement()
+
+
+class Sealable(fields.Nested):
+    """An element as its schema has it, or sealed to one organisation."""
+
+    def __init__(self, schema: type[Part]) -> None:
+        """``schema`` is that of the element when it is not sealed."""
+        super().__init__(schema(), required=True, error_messages=_MESSAGES)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if is_sealed(value):
+            return SEALED.load(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def _sealable(schema: type[Part]) -> Array:
+    return Array(Sealable(schema), required=False)
+
+
 class LegalBasis(Part):
     """A ground on which the originator shares (model.md 2.7)."""
 
@@ -570,9 +607,9 @@ class CaseDocument(Part):
     reporter = _part(Reporter)
     matter = _words(Matter, least=1)
     urgency = _word(Urgency)
-    items = _parts(Item)
-    statements = _parts(Statement)
-    subjects = _parts(Subject)
+    items = _sealable(Item)
+    statements = _sealable(Statement)
+    subjects = _sealable(Subject)
     classifications = _parts(Classification)
     marking = _part(CaseMarking)
     legal_basis = _parts(LegalBasis, least=1, required=True)

@@ -61,6 +61,13 @@ _HANDOFF = {
     "due_at": MOMENT,
     "until": or_null(MOMENT),
 }
+_KEY = {
+    "kid": TEXT,
+    "jwk": {"type": "object", "description": "The public key (RFC 7517)."},
+    "valid_from": MOMENT,
+    "valid_to": or_null(MOMENT),
+    "registered_by": UUID,
+}
 
 SHAPES: Mapping[str, Shape] = {
     "Conditions": _object(
@@ -97,6 +104,7 @@ SHAPES: Mapping[str, Shape] = {
         withheld=TEXTS,
     ),
     "Addressee": _with(_object(organisation=TEXT), {"competence": TEXT, "resolved_by": UUID}),
+    "Sealed": _object(id=UUID, group=TEXT, sealed_to=TEXT),
     "Preview": _object(
         case=UUID,
         version=NUMBER,
@@ -105,6 +113,7 @@ SHAPES: Mapping[str, Shape] = {
         routing=SD_JWT,
         permitted=DIGESTS,
         withheld=TEXTS,
+        reseal=several(one_of("Sealed")),
     ),
     "Offered": _object(
         handoff=UUID,
@@ -116,6 +125,7 @@ SHAPES: Mapping[str, Shape] = {
         offer=SD_JWT,
         permitted=DIGESTS,
         withheld=TEXTS,
+        reseal=several(one_of("Sealed")),
     ),
     "Answered": _object(handoff=UUID, state=TEXT, sequence=NUMBER, at=MOMENT, statement=SD_JWT),
     "HandoffSummary": _object(**_HANDOFF),
@@ -132,14 +142,17 @@ SHAPES: Mapping[str, Shape] = {
         ),
         {"code": TEXT},
     ),
-    "Handoff": _object(
-        **_HANDOFF,
-        assurance=TEXT,
-        conditions=one_of("Conditions"),
-        routing=SD_JWT,
-        permitted=DIGESTS,
-        accepted_groups=or_null(TEXTS),
-        answers=several(one_of("HandoffStatement")),
+    "Handoff": _with(
+        _object(
+            **_HANDOFF,
+            assurance=TEXT,
+            conditions=one_of("Conditions"),
+            routing=SD_JWT,
+            permitted=DIGESTS,
+            accepted_groups=or_null(TEXTS),
+            answers=several(one_of("HandoffStatement")),
+        ),
+        {"reseal": several(one_of("Sealed"))},
     ),
     "Competence": _object(
         **{
@@ -150,13 +163,8 @@ SHAPES: Mapping[str, Shape] = {
             "registered_by": UUID,
         }
     ),
-    "DocumentKey": _object(
-        kid=TEXT,
-        jwk={"type": "object", "description": "The public key (RFC 7517)."},
-        valid_from=MOMENT,
-        valid_to=or_null(MOMENT),
-        registered_by=UUID,
-    ),
+    "DocumentKey": _object(**_KEY),
+    "EncryptionKey": _object(**_KEY, countersignature=or_null(SD_JWT)),
     "Organisation": _object(
         organisation=TEXT,
         name=TEXT,
@@ -168,6 +176,7 @@ SHAPES: Mapping[str, Shape] = {
         competences=several(one_of("Competence")),
         signed_only=FLAG,
         document_keys=several(one_of("DocumentKey")),
+        encryption_keys=several(one_of("EncryptionKey")),
     ),
     "Organisations": _page("Organisation"),
     "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),

@@ -8,15 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.case import ARRAYS, PROPERTIES, disclosed_arrays, disclosed_properties
+from gateway.domain.case import (
+    ARRAYS,
+    PROPERTIES,
+    SEALABLE,
+    disclosed_arrays,
+    disclosed_properties,
+)
 from gateway.domain.media import find_media
-from gateway.evidence import canonical
+from gateway.domain.sealed import Contents
+from gateway.evidence import canonical, seal
+from gateway.evidence.signature import read_encryption_key
 from gateway.web.partners.case_document import (
     CASE,
     MAX_ERRORS,
     CaseInvalid,
     load_case,
 )
+from tests.founding import encryption_key
 from tests.web.partners.case_example import (
     ASSESSMENT,
     CASE_ID,
@@ -82,6 +91,63 @@ OBJECTS = [pointer for pointer, value in leaves(full_case()) if isinstance(value
 
 
 # --- what is taken ---
+
+
+def sealed(**changes):
+    """An element sealed to a key, as far as anybody but the addressee can tell."""
+    key = encryption_key("police-a")
+    contents = Contents("a", "b", CASE_ID, UUID, "reporter", {"name": "N. N."})
+    text = seal.close(contents, *read_encryption_key(key.public_jwk()))
+    return {"id": UUID, "sealed_to": "police-a", "sealed": text, **changes}
+
+
+@pytest.mark.parametrize("name", SEALABLE)
+def test_a_sealed_element_stands_in_the_place_of_an_open_one(name):
+    case = full_case()
+    case[name].append(sealed())
+    assert load_case(case) == case
+
+
+@pytest.mark.parametrize("name", sorted({*ARRAYS} - {*SEALABLE}))
+def test_other_elements_are_not_sealed(name):
+    case = full_case()
+    case[name].append(sealed())
+    assert f"/{name}/{len(case[name]) - 1}/sealed" in pointers_of(case)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"kind": "fact"}, "kind"),
+        ({"marking": {"tlp": "GREEN"}}, "marking"),
+        ({"category": "victim"}, "category"),
+        ({"sealed_to": "Police A"}, "sealed_to"),
+        ({"sealed_to": None}, "sealed_to"),
+        ({"id": "x"}, "id"),
+        ({"sealed": "text"}, "sealed"),
+        ({"sealed": None}, "sealed"),
+        ({"sealed": {"payload": "x"}}, "sealed"),
+        ({"sealed": "A" * 5000}, "sealed"),
+    ],
+)
+def test_a_sealed_element_has_no_label_and_nothing_but_a_seal(changes, place):
+    case = full_case()
+    case["subjects"].append(sealed(**changes))
+    assert pointers_of(case) == [f"/subjects/{len(case['subjects']) - 1}/{place}"]
+
+
+def test_the_id_of_a_sealed_element_is_used_once_and_may_be_named_by_others():
+    case = full_case()
+    case["statements"].append(sealed())
+    case["subjects"][0]["basis_statement"] = [UUID]
+    assert load_case(case)
+    case["statements"].append(sealed())
+    assert f"/statements/{len(case['statements']) - 1}/id" in pointers_of(case)
+
+
+def test_a_case_may_have_nothing_but_sealed_content():
+    case = small_case()
+    assert load_case({**case, "items": [sealed()]})
 
 
 def test_a_case_with_every_field_is_taken_as_it_is():

@@ -1,0 +1,204 @@
+"""Sealing single elements of a case to one organisation, and opening what was sealed to us.
+
+The keys to seal to are those that this member keeps of the other one, compared with it on a second
+way, and those for which a document key that it keeps vouches: a key that only the gateway's
+directory tells of may be its operator's.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+from gateway.client.connection import Connection
+from gateway.client.failures import NotSealed
+from gateway.domain.case import SealedPart, sealed_parts
+from gateway.domain.organisation import organisation_uri
+from gateway.domain.sealed import TYPES, Contents
+from gateway.evidence import registration, seal
+from gateway.evidence.seal import OpeningKey, SealError
+from gateway.evidence.signature import read_encryption_key
+
+Plain = Mapping[str, Mapping[str, Any]]
+"""What is to be sealed, by the id of its element: ``type`` (one of `domain.sealed.TYPES`) and
+``value``."""
+
+
+@dataclass(frozen=True)
+class Unsealed:
+    """A sealed element of opened content: what stood in it, or why it is not shown.
+
+    ``contents`` is None when it is for another organisation or key, when it was damaged or moved
+    here from elsewhere, or when its content breaks the rules of its type; ``fault`` says which.
+    """
+
+    part: SealedPart
+    contents: Contents | None
+    fault: str = ""
+
+
+def key_for(
+    organisation: Mapping[str, Any], connection: Connection
+) -> tuple[str, EllipticCurvePublicKey]:
+    """The newest key of an organisation (as the directory shows it) that counts and is theirs.
+
+    It is theirs when the connection keeps it, or when a document key of theirs that the
+    connection keeps says so. Raises NotSealed when there is none.
+    """
+    slug = str(organisation.get("organisation"))
+    listed = [key for key in organisation.get("encryption_keys", ()) if key["valid_to"] is None]
+    if not listed:
+        raise NotSealed(f"{slug} has no encryption key: ask it to have one registered")
+    for key in reversed(listed):
+        kept = connection.seal_to.get(slug, {}).get(key["kid"]) or _vouched(key, slug, connection)
+        if kept is not None:
+            return str(key["kid"]), kept
+    raise NotSealed(
+        f"only the gateway says that {listed[-1]['kid']} is a key of {slug}: compare it with "
+        f"{slug} on a second way, then put it, or the document key that vouches for it, into the "
+        f"folder of organisation_keys, in {slug}.json"
+    )
+
+
+def _vouched(
+    key: Mapping[str, Any], slug: str, connection: Connection
+) -> EllipticCurvePublicKey | None:
+    """A key of the directory that a document key which we keep has countersigned."""
+    said, signers = key.get("countersignature"), connection.trust.organisations.get(slug)
+    if not isinstance(said, str) or not signers:
+        return None
+    try:
+        kid, public = read_encryption_key(key.get("jwk"))
+    except ValueError:
+        return None
+    vouched = kid == key["kid"] and registration.vouches(
+        said,
+        organisation=organisation_uri(connection.issuer, slug),
+        audience=connection.issuer,
+        kid=kid,
+        keys=signers,
+    )
+    return public if vouched else None
+
+
+def seal_elements(
+    content: Mapping[str, Any],
+    plain: Plain,
+    to: str,
+    key: tuple[str, EllipticCurvePublicKey],
+    connection: Connection,
+) -> dict[str, Any]:
+    """A case (JSON) with elements sealed to the organisation ``to``.
+
+    Each takes the place of the element of its id, or stands last in its array. Raises NotSealed,
+    with every fault, when something may not be sealed: nothing is then.
+    """
+    sealed = dict(content)
+    faults = []
+    for element, said in plain.items():
+        contents = _contents(content, element, said, to, connection)
+        if contents is None:
+            faults.append(f"{element}: /type must be one of: {', '.join(TYPES)}")
+            continue
+        try:
+            text = seal.close(contents, *key)
+        except ValueError as error:
+            faults.append(f"{element}: {error}")
+            continue
+        made = {"id": element, "sealed_to": to, "sealed": text}
+        sealed[contents.group] = _with(sealed.get(contents.group, ()), made)
+    if faults:
+        raise NotSealed("nothing was sealed; " + "; ".join(faults))
+    return sealed
+
+
+def _contents(
+    content: Mapping[str, Any],
+    element: str,
+    said: Mapping[str, Any],
+    to: str,
+    connection: Connection,
+) -> Contents | None:
+    if not isinstance(said, Mapping) or said.keys() != {"type", "value"}:
+        return None
+    kind, value = said["type"], said["value"]
+    if not isinstance(kind, str) or kind not in TYPES or not isinstance(value, Mapping):
+        return None
+    return Contents(
+        originator=organisation_uri(connection.issuer, connection.organisation),
+        addressee=organisation_uri(connection.issuer, to),
+        case=str(content["case"]),
+        element=element,
+        type=kind,
+        value=value,
+    )
+
+
+def _with(elements: Sequence[Any], made: Mapping[str, Any]) -> list[Any]:
+    known = [one for one in elements if one.get("id") == made["id"]]
+    if not known:
+        return [*elements, made]
+    return [made if one in known else one for one in elements]
+
+
+def to_reseal(content: Mapping[str, Any], before: str, plain: Collection[str]) -> list[str]:
+    """The ids of what is sealed to ``before``; NotSealed unless ``plain`` has exactly these.
+
+    The plain text is the originator's to keep: nobody but the addressee can open a seal.
+    """
+    wanted = [part.id for part in sealed_parts(content) if part.sealed_to == before]
+    if not wanted:
+        raise NotSealed(f"nothing in the case is sealed to {before}")
+    missing = sorted(set(wanted) - set(plain))
+    beyond = sorted(set(plain) - set(wanted))
+    if missing or beyond:
+        told = [f"give the content of {', '.join(missing)} again"] if missing else []
+        told += [f"{', '.join(beyond)} is not sealed to {before}"] if beyond else []
+        raise NotSealed("; ".join(told))
+    return wanted
+
+
+def unseal(
+    content: Mapping[str, Any],
+    author: str,
+    keys: Mapping[str, OpeningKey],
+    connection: Connection,
+) -> tuple[Unsealed, ...]:
+    """Open each sealed element of a case that ``author`` is the originator of."""
+    return tuple(
+        _unsealed(part, str(content["case"]), author, keys, connection)
+        for part in sealed_parts(content)
+    )
+
+
+def _unsealed(
+    part: SealedPart,
+    case: str,
+    author: str,
+    keys: Mapping[str, OpeningKey],
+    connection: Connection,
+) -> Unsealed:
+    if part.sealed_to != connection.organisation:
+        return Unsealed(part, None, f"it is sealed to {part.sealed_to}")
+    try:
+        contents = seal.open_seal(part.text, keys)
+    except SealError as error:
+        return Unsealed(part, None, str(error))
+    place = (
+        organisation_uri(connection.issuer, author),
+        organisation_uri(connection.issuer, part.sealed_to),
+        case,
+        part.id,
+        part.group,
+    )
+    stated = (
+        contents.originator,
+        contents.addressee,
+        contents.case,
+        contents.element,
+        contents.group,
+    )
+    if stated != place:
+        return Unsealed(part, None, "it was sealed for another place, and is not shown")
+    return Unsealed(part, contents)
