@@ -44,6 +44,7 @@ class Purpose(StrEnum):
     LOG = "log"  # checkpoints of the transparency log
     PERSON = "person"  # approvals by a named person
     DOCUMENT = "document"  # a member's own cases, offers and answers
+    CLIENT = "client"  # assertions by which a member's system authenticates
 
 
 ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
@@ -53,6 +54,7 @@ ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
     Purpose.LOG: (ED25519,),
     Purpose.PERSON: (ED25519, ES256),
     Purpose.DOCUMENT: (ES256, ED25519),
+    Purpose.CLIENT: (ES256, ED25519),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from gateway.actions import assertion as assertions
 from gateway.actions.assertion import AssertionRefused
@@ -20,16 +21,24 @@ class NotAuthenticated(Refusal):
     """
 
 
+class Shown(NamedTuple):
+    """An access token that was shown: its `jti`, and its `iat` in whole seconds since 1970."""
+
+    jti: str
+    issued: int
+
+
 def authenticate(
     ports: Ports,
     client_id: str,
     thumbprint: str,
     uris: tuple[str, ...],
-    token: str | None = None,
+    token: Shown | None = None,
 ) -> System:
     """The registered system behind a client id on a connection; NotAuthenticated otherwise.
 
-    ``token`` is the `jti` of the access token that was shown, if one was.
+    ``token`` is the access token that was shown, if one was. One that was issued in the second in
+    which a key was withdrawn counts as one of before.
 
     RFC 8705 2.1: the chain was validated by the listener; here exactly the registered name must
     match, so that a certificate of one member never stands for another. Read anew for each
@@ -45,7 +54,7 @@ def authenticate(
         certificate = work.organisations.certificate(thumbprint)
         registered = work.organisations.system(organisation, system)
         member = work.organisations.get(organisation)
-        token_revoked = token is not None and work.revoked_tokens.has(token)
+        token_revoked = token is not None and work.revoked_tokens.has(token.jti)
     if certificate is None or certificate.revoked_at is not None:
         raise NotAuthenticated("the certificate is unknown here, or revoked")
     if (certificate.organisation, certificate.system) != names:
@@ -58,7 +67,13 @@ def authenticate(
         raise NotAuthenticated("the organisation is not active")
     if token_revoked:
         raise NotAuthenticated("the token was revoked")
+    if token is not None and _is_of_before(token, registered):
+        raise NotAuthenticated("the token is of before a key of its client was withdrawn")
     return registered
+
+
+def _is_of_before(token: Shown, system: System) -> bool:
+    return system.tokens_from is not None and token.issued <= int(system.tokens_from.timestamp())
 
 
 def authenticate_client(

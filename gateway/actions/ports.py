@@ -168,6 +168,9 @@ class Organisations(Protocol):
     def add_system(self, system: System) -> None:
         """Register a system; AlreadyExists when the name is taken."""
 
+    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
+        """Let a registered system's access tokens of before ``at`` hold no more."""
+
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         """The public keys (JWK as JSON) with which a system must authenticate; none for most."""
 

@@ -117,13 +117,21 @@ def new_id() -> UUID:
 def open_gateway(file: Path) -> Gateway:
     """The gateway of a connection file; nothing is sent yet."""
     connection = Connection.read(file)
-    key = None if connection.document_key is None else _document_key(connection.document_key)
-    return Gateway(connection, now, new_id, connection.spool, document_key=key)
+    return Gateway(
+        connection,
+        now,
+        new_id,
+        connection.spool,
+        document_key=_key(connection.document_key, Purpose.DOCUMENT),
+        client_key=_key(connection.client_key, Purpose.CLIENT),
+    )
 
 
-def _document_key(file: Path) -> SigningKey:
+def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
+    if file is None:
+        return None
     try:
-        return load_key(file, Purpose.DOCUMENT)
+        return load_key(file, purpose)
     except KeyFileError as error:
         raise SettingsError(str(error)) from error
 

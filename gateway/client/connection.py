@@ -40,6 +40,7 @@ _REQUIRED: Mapping[str, str] = {
 _OPTIONAL: Mapping[str, str] = {
     "organisation_keys": "a folder with the members' own document keys, <organisation>.json",
     "document_key": "the file of the key with which this member signs its own documents (PEM)",
+    "client_key": "the file of the key by which this system authenticates, if registered (PEM)",
     "state": "the file that remembers the newest checkpoint of the log",
     "spool": "the folder that keeps each write until it is answered; it holds case content",
 }
@@ -49,8 +50,8 @@ _OPTIONAL: Mapping[str, str] = {
 class Connection:
     """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
 
-    ``trust`` holds the pinned keys. ``state``, ``spool`` and ``document_key`` (a file, opened by
-    whoever makes the client) are None where not wanted.
+    ``trust`` holds the pinned keys. ``state``, ``spool``, ``document_key`` and ``client_key``
+    (files, opened by whoever makes the client) are None where not wanted.
     """
 
     partners: str
@@ -63,6 +64,7 @@ class Connection:
     state: Path | None = None
     spool: Path | None = None
     document_key: Path | None = None
+    client_key: Path | None = None
 
     @classmethod
     def read(cls, file: Path) -> "Connection":
@@ -89,6 +91,7 @@ class Connection:
             state=paths.get("state"),
             spool=paths.get("spool"),
             document_key=paths.get("document_key"),
+            client_key=paths.get("client_key"),
         )
 
     @property
@@ -134,6 +137,7 @@ _PATHS = frozenset(
         "attest_keys",
         "organisation_keys",
         "document_key",
+        "client_key",
         "state",
         "spool",
     }

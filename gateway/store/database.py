@@ -238,7 +238,10 @@ _REGISTRY_LOCKS = {
 
 def _begun(engine: Engine, first: str) -> Connection:
     """A connection in a transaction, after its first statement."""
-    connection = engine.connect()
+    try:
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise translated(error) from error
     try:
         connection.begin()
         if first:

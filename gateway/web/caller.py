@@ -8,7 +8,7 @@ import re
 
 from flask import Request, g
 
-from gateway.actions.authentication import authenticate
+from gateway.actions.authentication import Shown, authenticate
 from gateway.actions.ports import Caller
 from gateway.web.gate import Gate, Peer
 from gateway.web.inputs import Malformed, read_pairs
@@ -57,7 +57,8 @@ def identify(gate: Gate, tokens: Tokens, request: Request, scope: str) -> Caller
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
         raise TokenRefused("the token is bound to another certificate than the connection's")
     names = (token.client_id, peer.thumbprint, peer.san_uris)
-    system = authenticate(gate.ports, *names, token.jti)  # RS1: not revoked; RS5
+    shown = Shown(token.jti, token.issued)
+    system = authenticate(gate.ports, *names, shown)  # RS1: not revoked; RS5
     scopes = token.scopes & system.scopes
     if scope != ANY_SCOPE and scope not in scopes:
         raise InsufficientScope(scope)

@@ -23,11 +23,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from gateway.actions.assertion import claimed_client
 from gateway.actions.authentication import (
     NotAuthenticated,
+    Shown,
     authenticate,
     authenticate_client,
     revoke_token,
 )
 from gateway.domain.organisation import System
+from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable, Refusal
 from gateway.web.answers import json_response
 from gateway.web.caller import peer_of
 from gateway.web.endpoint import Access, unauthenticated
@@ -47,6 +49,14 @@ FORM_BYTES = 8 * 1024
 _FORM = re.compile(r"application/x-www-form-urlencoded(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.I)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+_UNREADY: Mapping[str, type[Refusal]] = {
+    "frozen": Frozen,
+    "mark": MarkUnreachable,
+    "database": DatabaseUnreachable,
+}
+"""What keeps tokens back, of the reasons for which a gateway is not ready."""
 
 
 def _bad_request(description: str) -> OAuth2Error:
@@ -159,7 +169,11 @@ class TokenServer(AuthorizationServer):
         self.register_token_generator("default", generator)
 
     def answer(self, sent: Request) -> Response:
-        """The answer to a token request; refusals are those of RFC 6749 section 5.2."""
+        """The answer to a token request; refusals are those of RFC 6749 section 5.2.
+
+        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        """
+        self._require_current()
         try:
             asked = self._asked(sent, "grant_type")
         except OAuth2Error as error:
@@ -182,12 +196,25 @@ class TokenServer(AuthorizationServer):
         return json_response({})
 
     def introspect(self, sent: Request) -> Response:
-        """What a token is worth to the caller who holds it (RFC 7662 2.2; M2)."""
+        """What a token is worth to the caller who holds it (RFC 7662 2.2; M2).
+
+        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        """
+        self._require_current()
         try:
             token, client, peer = self._about_token(sent)
         except OAuth2Error as error:
             return self._refuse("token-not-introspected", error)
         return json_response(self._worth(token, client, peer))
+
+    def _require_current(self) -> None:
+        """Grant nothing by a registry that may be an older one: it forgot what was revoked since.
+
+        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        """
+        unready = self._gate.unready()
+        if unready is not None and unready.reason in _UNREADY:
+            raise _UNREADY[unready.reason](unready.detail)
 
     def _about_token(self, sent: Request) -> tuple[AccessToken | None, Client, Peer]:
         """The token of the form, None when it is none of ours or has ended, and who asks."""
@@ -203,10 +230,9 @@ class TokenServer(AuthorizationServer):
         """Judged as a request with the token would be, on the connection it is bound to."""
         if token is None or token.client_id != client.get_client_id():
             return {"active": False}
+        names = (token.client_id, token.thumbprint, peer.san_uris)
         try:
-            system = authenticate(
-                self._gate.ports, token.client_id, token.thumbprint, peer.san_uris, token.jti
-            )
+            system = authenticate(self._gate.ports, *names, Shown(token.jti, token.issued))
         except NotAuthenticated:
             return {"active": False}
         return {
@@ -260,7 +286,8 @@ class TokenServer(AuthorizationServer):
 
     def _issue(self, client: Client, grant_type: str, user: None, scope: str) -> str:
         client_id = client.get_client_id()
-        token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint)
+        ended = client.system.tokens_from
+        token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint, ended)
         self._note("token-issued", client, jti)
         return token
 

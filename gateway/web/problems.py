@@ -295,6 +295,16 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=1,
         noted=True,
     ),
+    refusals.DatabaseUnreachable: Problem(
+        503,
+        "database-unreachable",
+        "The gateway cannot reach its database",
+        "The database does not answer at present: it restarts, or its disk or its server is away. "
+        "Nothing was done, or it is told when you ask again.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
+        retry_after=5,
+        noted=True,
+    ),
     refusals.Unrecorded: Problem(
         503,
         "unrecorded",

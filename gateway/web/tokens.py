@@ -9,6 +9,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -53,16 +54,27 @@ class Tokens:
         self._seen: OrderedDict[bytes, tuple[AccessToken, float]] = OrderedDict()
         self._lock = Lock()
 
-    def issue(self, client_id: str, scopes: Iterable[str], thumbprint: str) -> tuple[str, str]:
-        """Write a token for a client on a certificate; the token, and its ``jti``."""
+    def issue(
+        self,
+        client_id: str,
+        scopes: Iterable[str],
+        thumbprint: str,
+        ended: datetime | None = None,
+    ) -> tuple[str, str]:
+        """Write a token for a client on a certificate; the token, and its ``jti``.
+
+        ``ended`` is when the client's tokens ended last (`System.tokens_from`): a new one says a
+        later second, for seconds are all that tokens tell.
+        """
         now = int(self._gate.ports.now().timestamp())
+        issued = now if ended is None else max(now, int(ended.timestamp()) + 1)
         jti = str(self._gate.ports.new_id())
         claims = {
             "iss": self._gate.issuer,
             "sub": client_id,
             "client_id": client_id,
             "aud": self._gate.partners_url,
-            "iat": now,
+            "iat": issued,
             "exp": now + self._gate.token_seconds,
             "jti": jti,
             "scope": " ".join(scopes),

@@ -9,6 +9,7 @@ import pytest
 from gateway.actions.authentication import (
     REMEMBERED,
     NotAuthenticated,
+    Shown,
     authenticate,
     prune_tokens,
     revoke_token,
@@ -19,6 +20,7 @@ from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 
 CLIENT = f"{HOTLINE}.desk"
 URI = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:desk"
+TOKEN = Shown("token-1", 0)
 
 
 @pytest.fixture
@@ -112,10 +114,10 @@ def test_a_suspended_member_is_refused_until_it_is_reinstated(issued):
 
 
 def test_a_revoked_token_is_refused_from_then_on(issued):
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), "token-1")
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), TOKEN)
     revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
-    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), "token-2")
+    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), TOKEN)
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), Shown("token-2", 0))
     authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
 
 
@@ -123,7 +125,7 @@ def test_a_revoked_token_is_forgotten_only_when_it_has_long_ended(issued):
     revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
     issued.clock.advance(timedelta(minutes=4) + REMEMBERED)
     prune_tokens(issued.ports)
-    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
+    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), TOKEN)
     issued.clock.advance(timedelta(minutes=1))
     prune_tokens(issued.ports)
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), "token-1")
+    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), TOKEN)

@@ -125,6 +125,7 @@ class Desk(Gateway):
         spool: Path | None = None,
         ids: Any = None,
         document_key: Any = None,
+        client_key: Any = None,
         **changes: Any,
     ) -> None:
         self.wire = Wire(listening, organisation)
@@ -137,4 +138,5 @@ class Desk(Gateway):
             sleep=self.pauses.append,
             transport=self.wire,
             document_key=document_key,
+            client_key=client_key,
         )
