@@ -321,8 +321,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "The log is frozen",
         "The gateway's database does not continue the log that the gateway has signed: it is an "
         "older copy, or was changed from outside. To go on would make a second history, so nothing "
-        "is written and nothing is signed. What needs no receipt can still be read, and the "
-        "newest checkpoint that was signed is still served.",
+        "is written and nothing is signed, and no access tokens are given. What needs no receipt "
+        "can be read with a token of before, and the newest checkpoint that was signed is still "
+        "served.",
         "Keep your receipts, and this request with its Idempotency-Key: send it again unchanged "
         "when the operator says that the log goes on. If the log cannot go on, the operator tells "
         "you its new name.",

@@ -131,7 +131,7 @@ def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back
             ):
                 work.log.head()
         server.start()
-        made, version = case()
+        made, _ = case()
         with store.begin(Mode.WRITE) as work:
             assert work.cases.get("hotline", made.id) is None
         place.close()
