@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -24,6 +25,13 @@ from gateway.store.tables import log_head
 from gateway.store.tokens import SqlReplay, SqlRevokedTokens
 from gateway.store.transaction import Transaction
 
+Took = Callable[[str, float], None]
+"""Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
+
+
+def _ignore(_step: str, _seconds: float) -> None:
+    """What nobody measures."""
+
 
 class SqlWork:
     """A Work in SQL; the contract is that of `gateway.actions.ports.Work`."""
@@ -38,8 +46,9 @@ class SqlWork:
     replay: SqlReplay
     signing: SqlSigning
 
-    def __init__(self, database: Database, mode: Mode, letterhead: Letterhead) -> None:
+    def __init__(self, database: Database, mode: Mode, letterhead: Letterhead, took: Took) -> None:
         """Nothing happens before the ``with`` block is entered."""
+        self._took = took
         self._database = database
         self._mode = mode
         self._letterhead = letterhead
@@ -47,7 +56,10 @@ class SqlWork:
 
     def __enter__(self) -> Self:
         """See the port."""
+        began = perf_counter()
         self._connection = self._database.begin(self._mode)
+        if self._mode is not Mode.READ:
+            self._took("wait", perf_counter() - began)
         transaction = Transaction(
             self._connection, self._mode, locks_rows=self._database.locks_rows
         )
@@ -78,7 +90,9 @@ class SqlWork:
         self._transaction.require_writing()
         try:
             appended = self.log.append()
+            began = perf_counter()
             self._transaction.commit()
+            self._took("commit", perf_counter() - began)
         finally:
             self._transaction.end()
         # The locks go at once: proofs are made from what is in hand.
@@ -98,8 +112,9 @@ class SqlWork:
 class Store:
     """The database as one process holds it: made after the fork, closed before the exit."""
 
-    def __init__(self, database: Database, letterhead: Letterhead) -> None:
+    def __init__(self, database: Database, letterhead: Letterhead, took: Took = _ignore) -> None:
         """Check that the database was set up, and for this log. Raises Unfit."""
+        self._took = took
         self._database = database
         self._letterhead = letterhead
         self._process = os.getpid()
@@ -117,7 +132,7 @@ class Store:
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
-        return SqlWork(self._database, mode, self._letterhead)
+        return SqlWork(self._database, mode, self._letterhead, self._took)
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, one process of all nodes at a time.
@@ -162,16 +177,18 @@ def open_store(
     now: Callable[[], datetime],
     random: Callable[[int], bytes],
     waiters: int,
+    took: Took = _ignore,
 ) -> Store:
     """Open the database of a gateway in the process that uses it.
 
     ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
     with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
     ``random(n)`` gives n unpredictable bytes; at most ``waiters`` writers of this process wait,
-    the next is told Busy. Raises Unfit when the database cannot hold evidence or was not set up.
+    the next is told Busy; ``took`` hears how long they wait and commit. Raises Unfit when the
+    database cannot hold evidence or was not set up.
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
-    return Store(database, Letterhead(origin, policy_revision, now, random))
+    return Store(database, Letterhead(origin, policy_revision, now, random), took)
 
 
 @contextmanager

@@ -311,6 +311,7 @@ class TokenServer(AuthorizationServer):
         return self._refuse("token-not-issued", error)
 
     def _refuse(self, kind: str, error: OAuth2Error) -> Response:
+        self._gate.told(f"oauth:{error.error}")
         self._gate.log.refuse(
             kind,
             request=g.request_id,

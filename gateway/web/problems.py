@@ -504,7 +504,7 @@ def _note(gate: Gate, problem: Problem, refusal: Refusal | None = None) -> None:
 
 
 def _http(gate: Gate, error: HTTPException) -> Response:
-    problem = HTTP_PROBLEMS.get(error.code or 0, _REFUSED)
+    problem = of_status(error.code or 0)
     if problem.noted:
         _note(gate, problem)
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
@@ -534,6 +534,23 @@ def _challenge(gate: Gate, code: str, refusal: Refusal) -> str:
     return "Bearer " + ", ".join([*parts, f'resource_metadata="{metadata}"'])
 
 
+def document(
+    issuer: str, problem: Problem, request_id: str, status: int | None = None
+) -> dict[str, Any]:
+    """The one shape of every error body."""
+    return {
+        "type": f"{issuer}/problems/{problem.slug}",
+        "title": problem.title,
+        "status": status or problem.status,
+        "instance": f"urn:uuid:{request_id}",
+    }
+
+
+def of_status(status: int) -> Problem:
+    """The problem of what server or framework refuse by themselves."""
+    return _FAILED if status == 500 else HTTP_PROBLEMS.get(status, _REFUSED)
+
+
 def _answer(
     gate: Gate,
     problem: Problem,
@@ -541,12 +558,7 @@ def _answer(
     headers: Mapping[str, str],
     status: int | None = None,
 ) -> Response:
-    """The one shape of every error body."""
-    body = {
-        "type": f"{gate.issuer}/problems/{problem.slug}",
-        "title": problem.title,
-        "status": status or problem.status,
-        "instance": f"urn:uuid:{g.request_id}",
-        **members,
-    }
+    """The answer to a request that a problem came of."""
+    gate.told(problem.slug)
+    body = document(gate.issuer, problem, g.request_id, status) | members
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)
