@@ -99,6 +99,8 @@ class MemoryStore:
 class MemoryWork:
     """A Work; see `gateway.actions.ports.Work`."""
 
+    first = True
+
     def __init__(self, store: MemoryStore, mode: Mode) -> None:
         self._store = store
         self._mode = mode

@@ -26,7 +26,7 @@ def _older_copy(gateway: wiring.Gateway) -> None:
 
 
 def _mark_breaks(gateway: wiring.Gateway) -> None:
-    with gateway.mark._engine.connect() as connection:
+    with gateway.mark._connections.engine.connect() as connection:
         connection.exec_driver_sql("DROP TABLE mark")
 
 
@@ -43,7 +43,7 @@ def _database_breaks(gateway: wiring.Gateway) -> None:
 
 
 def _change(gateway: wiring.Gateway, statement: str) -> None:
-    with gateway.store._database._writers.connect() as connection:
+    with gateway.store._database._writers.engine.connect() as connection:
         connection.exec_driver_sql(statement)
 
 

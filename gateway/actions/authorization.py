@@ -358,7 +358,7 @@ def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
 
     Call it with no transaction open: it signs a checkpoint, and only of what is committed.
     """
-    note = ports.notary.sign(logged.head)
+    note = ports.notary.sign(logged.head, logged.base)
     text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
     shown = tuple(d.encoded for d in logged.event.disclosures if organisation in d.readers)
     return receipt.Receipt(logged.event.document, logged.event.nonce, shown, text)

@@ -82,8 +82,12 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     ``prev`` is not the current one's digest), Unconfirmed and SamePerson for its clearance.
     """
     own = submission.signed
-    document = _attest(ports, caller, submission.content) if own is None else kept(own)
-    act = partial(_submit, submission, document, sd_jwt.read_own(document))
+    if own is None:
+        document, verified = _attest(ports, caller, submission.content)
+    else:
+        document = kept(own)
+        verified = sd_jwt.read_own(document)
+    act = partial(_submit, submission, document, verified)
     request = Request("case.submit", submission.by, key, submission.asked())
     return write(ports, caller, request, act, _submitted_again)
 
@@ -214,7 +218,9 @@ def find(turn: Turn, case: UUID, known: CaseVersion | None = None) -> tuple[Case
     return missing() if version is None else (found, version)
 
 
-def _attest(ports: Ports, caller: Caller, content: Mapping[str, Any]) -> sd_jwt.SdJwt:
+def _attest(
+    ports: Ports, caller: Caller, content: Mapping[str, Any]
+) -> tuple[sd_jwt.SdJwt, Verified]:
     """Sign plain JSON for its originator: outside the transaction, salts drawn here."""
     claims = {
         "iss": ports.issuer,
@@ -224,7 +230,7 @@ def _attest(ports: Ports, caller: Caller, content: Mapping[str, Any]) -> sd_jwt.
         "attested_for": organisation_uri(ports.issuer, caller.organisation),
         **cases.clear_claims(content),
     }
-    return sd_jwt.issue(
+    return sd_jwt.issue_read(
         typ=statement.CASE_TYP,
         claims=claims,
         properties=cases.disclosed_properties(content),

@@ -63,9 +63,9 @@ class Continuity:
 
     @contextmanager
     def _begin_writing(self, mode: Mode) -> Iterator[Work]:
-        seen = self._mark.read()
         with self._begin(mode) as work:
-            self._require_current(work, seen)
+            if work.first:  # who goes on in a transaction goes on from the same head
+                self._require_current(work, self._mark.read())
             yield work
 
     def _require_current(self, work: Work, seen: Marked | None) -> None:

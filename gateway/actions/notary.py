@@ -22,16 +22,25 @@ class _Batch:
 
     def __init__(self) -> None:
         self.heads: set[Head] = set()
+        self.steps: set[tuple[Head, Head]] = set()
         self.settled = False
         self.mark: Marked | None = None
         self._failure: Exception | None = None
 
-    def settle(self, work: Callable[[set[Head]], Marked]) -> None:
+    def settle(self, work: Callable[["_Batch"], Marked]) -> None:
         try:
-            self.mark = work(self.heads)
+            self.mark = work(self)
         except Exception as failure:  # each waiting thread raises it, see `require`
             self._failure = failure
         self.settled = True
+
+    def follows(self, seen: Head) -> bool:
+        """Whether the log went from what was signed to each of the heads, step by step."""
+        reached = {seen}
+        for base, head in sorted(self.steps, key=lambda step: step[1].size):
+            if base in reached:
+                reached.add(head)
+        return self.heads <= reached
 
     def require(self) -> None:
         if self._failure is not None:
@@ -49,17 +58,24 @@ class LogNotary:
         self._gathering = _Batch()
         self._gathers = Lock()
         self._turn = Lock()
+        self._signed: Marked | None = None
 
-    def sign(self, head: Head) -> str:
+    def sign(self, head: Head, base: Head | None = None) -> str:
         """See the port. Signing a head twice gives the same bytes."""
+        signed = self._signed
+        if base is not None and signed is not None and signed.head == head:
+            return signed.note  # of a commit that several share, held against the mark as one
         with self._gathers:
             batch = self._gathering
             batch.heads.add(head)
+            if base is not None:
+                batch.steps.add((base, head))
         with self._turn:
             if not batch.settled:
                 self._lead(batch)
         batch.require()
         if batch.mark is not None and batch.mark.head == head:
+            self._signed = batch.mark
             return batch.mark.note
         return self._note(head)
 
@@ -81,13 +97,13 @@ class LogNotary:
                 self._gathering = _Batch()  # who comes from now on waits for the next turn
             batch.settle(self._pass)
 
-    def _pass(self, heads: set[Head]) -> Marked:
+    def _pass(self, batch: _Batch) -> Marked:
         """The mark, once all heads are beginnings of one log with it and none lies beyond."""
-        largest = max(heads, key=lambda head: head.size)
+        largest = max(batch.heads, key=lambda head: head.size)
         while True:
             seen = self._read()
-            if heads - {seen.head}:
-                self._continuity.require(seen, heads)
+            if not batch.follows(seen.head):
+                self._continuity.require(seen, batch.heads)
             if largest.size <= seen.head.size:
                 return seen
             moved = Marked(largest, self._note(largest))

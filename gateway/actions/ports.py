@@ -107,12 +107,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Logged:
-    """An event in the log: what it says, where it stands, and why that is so at ``head``."""
+    """An event in the log: what it says, where it stands, and why that is so at ``head``.
+
+    ``base`` is the head to which the transaction that made ``head`` added; None when it was read.
+    """
 
     event: Event
     index: int
     proof: tuple[bytes, ...]
     head: Head
+    base: Head | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -346,7 +350,9 @@ class Work(Protocol):
     """One transaction: state and audit events together or not at all.
 
     Leaving the ``with`` block without ``commit`` rolls back. Busy is raised on entering when too
-    many writers wait.
+    many writers wait. A store may let writers share a transaction, one after the other: each still
+    has its own part, and none leaves before all of it is durable. ``first`` is False for one that
+    goes on in a transaction that another began.
     """
 
     organisations: Organisations
@@ -358,6 +364,7 @@ class Work(Protocol):
     revoked_tokens: RevokedTokens
     replay: Replay
     signing: Signing
+    first: bool
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -368,7 +375,10 @@ class Work(Protocol):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Roll back unless committed; release the connection."""
+        """Roll back unless committed; release the connection.
+
+        Raises Busy when what this Work may have seen of others could not be kept.
+        """
 
     def commit(self) -> Sequence[Logged]:
         """Append the recorded facts to the log, commit durably, and return where they stand.
@@ -411,9 +421,10 @@ class Mark(Protocol):
 class Notary(Protocol):
     """Signs the log's heads, and only heads that are committed (evidence.md L1)."""
 
-    def sign(self, head: Head) -> str:
+    def sign(self, head: Head, base: Head | None = None) -> str:
         """The checkpoint of ``head`` as a signed note.
 
+        ``base`` is a head of which the caller knows that the log went from it to ``head``.
         Raises Frozen when the log would show two histories, MarkUnreachable when nobody can tell.
         """
 

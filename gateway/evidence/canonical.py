@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 MAX_DEPTH = 12
@@ -22,7 +22,7 @@ def encode(value: Any) -> bytes:
     ASCII keys. Raises ValueError for anything else (floats, lone surrogates, deeper nesting
     than MAX_DEPTH): within the subset all canonical encoders agree byte for byte.
     """
-    _check(value, depth=0)
+    _check(value)
     return _write(value).encode("utf-8")
 
 
@@ -46,10 +46,12 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
         value = (_read_with_fractions if fractions else _read)(text)
     except RecursionError:
         raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels") from None
-    # Numbers and keys were looked at while reading. Half a character can come from an escape
-    # alone, and nothing is nested deeper than there are brackets.
-    if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_shape(value, depth=0)
+    # Numbers and keys were looked at while reading. Nothing is nested deeper than there are
+    # brackets, and half a character, which has no UTF-8 form, can come from an escape alone.
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_nesting(value)
+    if "\\u" in text:
+        _write(value).encode("utf-8")
     return value
 
 
@@ -92,40 +94,46 @@ _read = _reader(_refuse_number)
 _read_with_fractions = _reader(_finite)
 
 
-def _check_shape(value: Any, depth: int) -> None:
-    """Check the texts and the nesting of a value that was read from JSON."""
-    if isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, list | dict):
-        _check_depth(depth)
-        if isinstance(value, dict):
+def _check_nesting(value: Any) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [m for c in level for m in _members(c) if type(m) is dict or type(m) is list]
+    _check_ended(level)
+
+
+def _members(container: Any) -> Any:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _check(value: Any) -> None:
+    """Check that a value is of the subset, level by level: a call for each text would cost more."""
+    level = _checked([value])
+    for _ in range(MAX_DEPTH):
+        level = [inner for container in level for inner in _checked(_members(container))]
+    _check_ended(level)
+
+
+def _checked(members: Iterable[Any]) -> list[Any]:
+    """The containers among some values; the most frequent kinds come first."""
+    containers: list[Any] = []
+    for value in members:
+        if isinstance(value, str):
+            if not value.isascii():
+                value.encode("utf-8")  # a lone surrogate has no UTF-8 form
+        elif isinstance(value, dict):
             for key in value:
-                _check_text(key)
-            value = value.values()
-        for member in value:
-            _check_shape(member, depth + 1)
-
-
-def _check(value: Any, depth: int) -> None:
-    """Check that a value is of the subset; the most frequent kinds come first."""
-    if isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, dict):
-        _check_depth(depth)
-        for key, member in value.items():
-            if not isinstance(key, str) or not key.isascii():
-                raise ValueError("a key is not ASCII text")
-            _check(member, depth + 1)
-    elif isinstance(value, list | tuple):
-        _check_depth(depth)
-        for element in value:
-            _check(element, depth + 1)
-    elif isinstance(value, float):
-        raise ValueError("numbers are integers here")
-    elif isinstance(value, int):  # bool is one
-        _check_integer(value)
-    elif value is not None:
-        raise ValueError(f"{type(value).__name__} is not a JSON value")
+                if not isinstance(key, str) or not key.isascii():
+                    raise ValueError("a key is not ASCII text")
+            containers.append(value)
+        elif isinstance(value, list | tuple):
+            containers.append(value)
+        elif isinstance(value, float):
+            raise ValueError("numbers are integers here")
+        elif isinstance(value, int):  # bool is one
+            _check_integer(value)
+        elif value is not None:
+            raise ValueError(f"{type(value).__name__} is not a JSON value")
+    return containers
 
 
 def _check_integer(value: int) -> None:
@@ -133,12 +141,6 @@ def _check_integer(value: int) -> None:
         raise ValueError("an integer is beyond +-(2^53-1)")
 
 
-def _check_depth(depth: int) -> None:
-    if depth >= MAX_DEPTH:
+def _check_ended(level: Sequence[Any]) -> None:
+    if level:
         raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")
-
-
-def _check_text(text: str) -> None:
-    # A lone surrogate has no UTF-8 form: readers would replace it, each in its own way.
-    if not text.isascii():
-        text.encode("utf-8")

@@ -174,22 +174,43 @@ def issue(
 
     Raises DocumentError when a name occurs twice or is SD-JWT's own.
     """
+    return issue_read(
+        typ=typ, claims=claims, properties=properties, arrays=arrays, signer=signer, random=random
+    )[0]
+
+
+def issue_read(
+    *,
+    typ: str,
+    claims: Mapping[str, Any],
+    properties: Sequence[tuple[str, Any]],
+    arrays: Sequence[tuple[str, Sequence[Any]]],
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> tuple[SdJwt, Verified]:
+    """Sign a document as `issue` does, and give what its readers will find in it, too."""
     names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
     if len(set(names)) != len(names):
         raise DocumentError("two claims have one name")
     refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
+    header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
     sealed = [seal(name, value, random) for name, value in properties]
+    placed = [Placed(d.digest, str(d.name), False, d.value) for d in sealed]
     payload = dict(claims)
     payload["_sd"] = sorted(_with_decoys([d.digest for d in sealed], random))
+    size = len(payload["_sd"])
     payload["_sd_alg"] = "sha-256"
     for name, values in arrays:
         elements = [seal(None, value, random) for value in values]
         digests = _with_decoys([d.digest for d in elements], random)
         payload[name] = [{"...": digest} for digest in digests]
+        size += len(digests)
+        placed += [Placed(d.digest, name, True, d.value) for d in elements]
         sealed += elements
-    return SdJwt(
-        _sign({"alg": signer.alg, "kid": signer.kid, "typ": typ}, payload, signer), (*sealed,)
-    )
+    clear = {**claims, **{name: [] for name, _ in arrays}}
+    content = {**claims, **dict(properties), **{name: list(values) for name, values in arrays}}
+    verified = Verified(header, clear, (*placed,), size - len(sealed), content)
+    return SdJwt(_sign(header, payload, signer), (*sealed,)), verified
 
 
 def refuse_reserved(value: Any) -> None:

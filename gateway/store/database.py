@@ -1,8 +1,9 @@
 """Connections to SQLite or PostgreSQL: how each is opened, checked, queued for, and begun."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,11 +67,23 @@ class Database(Protocol):
 
     locks_rows: bool
 
+    def enter(self) -> None:
+        """Wait in the line of this process's writers. Raises Busy."""
+
     def begin(self, mode: Mode) -> Connection:
-        """A connection with a transaction begun and the mode's locks taken. Raises Busy."""
+        """A connection with a transaction begun and the mode's locks taken. Raises Busy.
+
+        Who writes has entered.
+        """
 
     def end(self, connection: Connection, mode: Mode) -> None:
         """Roll back what was not committed and give the connection and its locks back."""
+
+    def leave(self) -> None:
+        """Let the next in line enter."""
+
+    def hand_over(self) -> bool:
+        """Leave, and let the next in line go on in the same transaction; False when none waits."""
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
@@ -110,6 +123,54 @@ def _is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
+class Connections:
+    """Connections of an engine that are at hand: SQLite's stay out of the engine between uses.
+
+    The engine's way from the pool and back costs more than a transaction's own statements.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """None is open yet."""
+        self.engine = engine
+        self._keeps = engine.dialect.name == "sqlite"
+        self._idle: deque[Connection] = deque()
+
+    def take(self) -> Connection:
+        """A connection that nobody uses."""
+        with suppress(IndexError):
+            return self._idle.pop()
+        return self.engine.connect()
+
+    def give_back(self, connection: Connection) -> None:
+        """Roll back what is open on a connection, and have it at hand again."""
+        driver = driver_of(connection)
+        if not self._keeps or driver is None:
+            connection.close()
+            return
+        try:
+            connection.rollback()  # what the engine began, and what we did
+            driver.rollback()
+        except (DBAPIError, sqlite3.Error):
+            connection.invalidate()
+            connection.close()
+            return
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+        self.engine.dispose()
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection | None:
+    """SQLite's own connection under the engine's; None with another database, or once invalid."""
+    if connection.invalidated:
+        return None
+    driver = connection.connection.driver_connection
+    return driver if isinstance(driver, sqlite3.Connection) else None
+
+
 class Sqlite:
     """One file: one writer at a time among all processes, readers each on their own snapshot."""
 
@@ -119,29 +180,42 @@ class Sqlite:
         """Open and check one connection of each kind."""
         self._turnstile = Turnstile(places=1, waiters=waiters, patience=PATIENCE_SECONDS)
         self._lock = FileLock(lock_path)
-        self._writers = writing_engine(url)
-        self._readers = reading_engine(url)
+        self._writers = Connections(writing_engine(url))
+        self._readers = Connections(reading_engine(url))
         _require_fit(self, self._check)
 
     def begin(self, mode: Mode) -> Connection:
         """See Database. A snapshot starts at the first read after BEGIN."""
         if mode is Mode.READ:
             return _begun(self._readers, "BEGIN")
-        self._turnstile.enter()
+        self._lock.acquire()
         try:
-            self._lock.acquire()
             return _begun(self._writers, BEGIN_WRITING)
         except BaseException:
-            self._leave()
+            self._lock.release()
             raise
 
     def end(self, connection: Connection, mode: Mode) -> None:
         """See Database."""
+        if mode is Mode.READ:
+            self._readers.give_back(connection)
+            return
         try:
-            connection.close()
+            self._writers.give_back(connection)
         finally:
-            if mode is not Mode.READ:
-                self._leave()
+            self._lock.release()
+
+    def enter(self) -> None:
+        """See Database."""
+        self._turnstile.enter()
+
+    def leave(self) -> None:
+        """See Database."""
+        self._turnstile.leave()
+
+    def hand_over(self) -> bool:
+        """See Database."""
+        return self._turnstile.hand_over()
 
     def turn(self) -> AbstractContextManager[None]:
         """See Database. A file belongs to one host, where maintenance has a lock file."""
@@ -149,18 +223,13 @@ class Sqlite:
 
     def close(self) -> None:
         """See Database."""
-        self._writers.dispose()
-        self._readers.dispose()
+        self._writers.close()
+        self._readers.close()
 
     def _check(self) -> None:
         # Each connection checks itself when it is made.
-        self._writers.connect().close()
-        self._readers.connect().close()
-
-    def _leave(self) -> None:
-        # The other processes first: the next thread of this one may take a while to wake up.
-        self._lock.release()
-        self._turnstile.leave()
+        for connections in (self._writers, self._readers):
+            connections.give_back(connections.take())
 
 
 class Postgresql:
@@ -173,8 +242,8 @@ class Postgresql:
         self._turnstile = Turnstile(
             places=POSTGRESQL_WRITERS, waiters=waiters, patience=PATIENCE_SECONDS
         )
-        self._writers = writing_engine(url)
-        self._readers = reading_engine(url)
+        self._writers = Connections(writing_engine(url))
+        self._readers = Connections(reading_engine(url))
         _require_fit(self, self._check)
 
     def begin(self, mode: Mode) -> Connection:
@@ -182,20 +251,23 @@ class Postgresql:
         if mode is Mode.READ:
             # The driver begins by itself, before the first statement.
             return _begun(self._readers, "")
-        self._turnstile.enter()
-        try:
-            return _begun(self._writers, _REGISTRY_LOCKS[mode])
-        except BaseException:
-            self._turnstile.leave()
-            raise
+        return _begun(self._writers, _REGISTRY_LOCKS[mode])
 
     def end(self, connection: Connection, mode: Mode) -> None:
         """See Database."""
-        try:
-            connection.close()
-        finally:
-            if mode is not Mode.READ:
-                self._turnstile.leave()
+        (self._readers if mode is Mode.READ else self._writers).give_back(connection)
+
+    def enter(self) -> None:
+        """See Database."""
+        self._turnstile.enter()
+
+    def leave(self) -> None:
+        """See Database."""
+        self._turnstile.leave()
+
+    def hand_over(self) -> bool:
+        """See Database. Writers work side by side here: nobody waits for another's commit."""
+        return False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -204,15 +276,15 @@ class Postgresql:
         try:
             yield
         finally:
-            connection.close()
+            self._writers.give_back(connection)
 
     def close(self) -> None:
         """See Database."""
-        self._writers.dispose()
-        self._readers.dispose()
+        self._writers.close()
+        self._readers.close()
 
     def _check(self) -> None:
-        with self._writers.connect() as connection:
+        with self._writers.engine.connect() as connection:
             require_durable(connection)
 
 
@@ -236,19 +308,21 @@ _REGISTRY_LOCKS = {
 }
 
 
-def _begun(engine: Engine, first: str) -> Connection:
+def _begun(connections: Connections, first: str) -> Connection:
     """A connection in a transaction, after its first statement."""
     try:
-        connection = engine.connect()
-    except DBAPIError as error:
+        connection = connections.take()
+    except (DBAPIError, sqlite3.Error) as error:
         raise translated(error) from error
     try:
-        connection.begin()
-        if first:
+        driver = driver_of(connection)
+        if driver is not None:
+            driver.execute(first)
+        elif first:
             connection.exec_driver_sql(first)
     except BaseException as error:
-        connection.close()
-        if isinstance(error, DBAPIError):
+        connections.give_back(connection)
+        if isinstance(error, DBAPIError | sqlite3.Error):
             raise translated(error) from error
         raise
     return connection

@@ -49,6 +49,15 @@ class Turnstile:
             else:
                 self._free += 1
 
+    def hand_over(self) -> bool:
+        """Leave, if somebody waits to go in; False, and nothing changed, when nobody does."""
+        with self._guard:
+            if not self._line:
+                return False
+            self._inside.discard(threading.get_ident())
+            self._line.popleft().release()
+            return True
+
     def _take_or_queue(self) -> "threading.Lock | None":  # a function before Python 3.13
         with self._guard:
             if self._free:

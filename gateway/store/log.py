@@ -15,7 +15,7 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from gateway.actions.ports import Head, Logged
 from gateway.domain.facts import Fact
-from gateway.domain.refusals import AlreadyExists
+from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.evidence.event import Event, EventDisclosure, compose
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.ledger import tiles, tree
@@ -87,47 +87,59 @@ class Appended:
     """What a transaction added to the log, with every tile that its proofs need."""
 
     events: Sequence[Event]
-    start: int
+    base: Head
     head: Head
     tiles: Mapping[tuple[int, int], bytes]
 
-    def prove(self) -> tuple[Logged, ...]:
-        """The events with their proofs at the new head; no database is asked.
+    @classmethod
+    def nothing(cls) -> "Appended":
+        """What a transaction without events added."""
+        empty = Head(0, tree.EMPTY_ROOT)
+        return cls((), empty, empty, {})
 
-        New leaves are on the right edge of the tree, and the root is made from all of that edge.
+    def prove(self, first: int, count: int) -> tuple[Logged, ...]:
+        """``count`` of the events from ``first`` on, with proofs at the new head.
+
+        No database is asked: new leaves are on the right edge of the tree, and the root is made
+        from all of that edge.
         """
 
         def read(level: int, n: int) -> bytes:
             return self.tiles.get((level, n), b"")
 
-        size = self.head.size
-        return tuple(
-            Logged(event, index, tuple(tiles.inclusion_proof(read, index, size)), self.head)
-            for index, event in enumerate(self.events, self.start)
-        )
+        def logged(event: Event, index: int) -> Logged:
+            proof = tuple(tiles.inclusion_proof(read, index, self.head.size))
+            return Logged(event, index, proof, self.head, self.base)
+
+        events = self.events[first : first + count]
+        numbered = enumerate(events, self.base.size + first)
+        return tuple(logged(event, index) for index, event in numbered)
 
 
 class SqlLog:
     """The log in SQL; the contract is that of `gateway.actions.ports.Log`."""
 
-    def __init__(self, transaction: Transaction, letterhead: Letterhead) -> None:
-        """Work in this transaction."""
+    def __init__(
+        self, transaction: Transaction, letterhead: Letterhead, others: Sequence[Fact] = ()
+    ) -> None:
+        """Work in this transaction, in which ``others`` are yet to be appended."""
         self._transaction = transaction
         self._letterhead = letterhead
-        self._facts: list[Fact] = []
+        self._others = others
+        self.facts: list[Fact] = []
 
     def record(self, fact: Fact) -> None:
         """See the port."""
         self._transaction.require_writing()
-        self._facts.append(fact)
+        self.facts.append(fact)
 
     def append(self) -> Appended:
         """Write the recorded facts to the log: the last statements before COMMIT.
 
         Raises AlreadyExists when the log has an event of this id; the Work is then of no use.
         """
-        if not self._facts:
-            return Appended((), 0, Head(0, tree.EMPTY_ROOT), {})
+        if not self.facts:
+            return Appended.nothing()
         head = _head(self._transaction.execute(_HEAD_LOCKED).one())
         # Whatever is read from here on is read after the lock: the latest that was committed.
         events, parties = self._compose()
@@ -137,7 +149,12 @@ class SqlLog:
         return self._grow(head, entries, events)
 
     def logged(self, event: UUID) -> Logged | None:
-        """See the port; None, too, when its document was erased."""
+        """See the port; None, too, when its document was erased.
+
+        Raises Busy for an event of this very moment, which is not in the log yet.
+        """
+        if any(event == fact.id for fact in self._others):
+            raise Busy("the first of these requests is being stored: repeat this one")
         row = self._transaction.execute(_DOCUMENT, {"event": event}).first()
         if row is None or row.doc is None or row.nonce is None:
             return None
@@ -176,7 +193,7 @@ class SqlLog:
         at, policy = self._letterhead.now(), self._letterhead.policy_revision()
         counters: dict[str, int] = {}
         events, parties = [], []
-        for fact in self._facts:
+        for fact in self.facts:
             for name in (p.organisation for p in fact.parties):
                 if name not in counters:
                     counters[name] = self.counter(name)
@@ -219,7 +236,7 @@ class SqlLog:
             self._write_tile(level, n, data, known=bool(edge.get((level, n))))
         moved = Head(head.size + len(leaves), root)
         self._transaction.execute(_MOVE_HEAD, {**vars(moved), "origin": self._letterhead.origin})
-        return Appended(events, head.size, moved, edge | grown)
+        return Appended(events, head, moved, edge | grown)
 
     def _write_tile(self, level: int, n: int, data: bytes, *, known: bool) -> None:
         if known:

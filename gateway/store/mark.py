@@ -1,12 +1,15 @@
 """The log's high-water mark in SQL: one row for each log, in a database of its own."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     Column,
+    CursorResult,
     Engine,
     Executable,
     LargeBinary,
@@ -19,12 +22,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from gateway.actions.ports import Head, Marked
-from gateway.domain.refusals import MarkUnreachable
+from gateway.actions.ports import Head, Marked, Mode
+from gateway.domain.refusals import Busy, MarkUnreachable
 from gateway.store.columns import NUMBER, TEXT
-from gateway.store.database import Unfit, require_durable, writing_engine
+from gateway.store.database import Connections, Unfit, require_durable, writing_engine
 from gateway.store.lock import FileLock
-from gateway.store.transaction import Row, counted
+from gateway.store.prepared import Rows
+from gateway.store.transaction import Row, Transaction, counted
 
 _metadata = MetaData()
 mark = Table(
@@ -48,13 +52,15 @@ _NEXT = (
     .execution_options(preserve_rowcount=True)
 )
 
+_UNREACHABLE = (DBAPIError, sqlite3.Error, Busy)
+
 
 class SqlMark:
     """The Mark port. Each statement is a transaction of its own."""
 
     def __init__(self, engine: Engine, origin: str, lock: FileLock | None) -> None:
         """``lock`` is the file before which processes queue that move a mark in SQLite."""
-        self._engine = engine
+        self._connections = Connections(engine)
         self._origin = origin
         self._lock = lock
 
@@ -76,9 +82,9 @@ class SqlMark:
     def read(self) -> Marked | None:
         """See the port."""
         try:
-            with self._engine.connect() as connection:
-                row = connection.execute(_READ, {"origin": self._origin}).first()
-        except DBAPIError as error:
+            with self._run(_READ, {"origin": self._origin}) as found:
+                row = found.first()
+        except _UNREACHABLE as error:
             raise MarkUnreachable("the log's high-water mark cannot be read") from error
         return row and Marked(Head(row.size, row.root), row.note)
 
@@ -92,14 +98,22 @@ class SqlMark:
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self._connections.close()
 
     def _move(self, statement: Executable, values: Row) -> bool:
         try:
-            with self._engine.connect() as connection:
-                return connection.execute(statement, values).rowcount > 0
-        except DBAPIError as error:
+            with self._run(statement, values) as done:
+                return done.rowcount > 0
+        except _UNREACHABLE as error:
             raise MarkUnreachable("the log's high-water mark cannot be raised") from error
+
+    @contextmanager
+    def _run(self, statement: Executable, values: Row) -> Iterator[CursorResult[Any] | Rows]:
+        connection = self._connections.take()
+        try:
+            yield Transaction(connection, Mode.WRITE, locks_rows=False).execute(statement, values)
+        finally:
+            self._connections.give_back(connection)
 
 
 def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:

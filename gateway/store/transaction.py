@@ -4,6 +4,7 @@ A refused insert leaves the transaction usable: uniqueness is asked for with ON 
 NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy, DatabaseUnreachable
+from gateway.store.prepared import Rows, prepare
 
 Row = Mapping[str, Any]
 
@@ -36,26 +38,30 @@ def counted(statement: Insert) -> Insert:
     return statement.execution_options(preserve_rowcount=True)
 
 
-def _is_no_answer(error: DBAPIError) -> bool:
+def _is_no_answer(error: DBAPIError | sqlite3.Error) -> bool:
     """PostgreSQL is away: the driver has no code then, or one of classes 08, 53300 and 57P."""
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, DBAPIError):
         return False
+    if error.connection_invalidated:
+        return True
     state = getattr(error.orig, "sqlstate", "")
-    return state is None or state[:2] == "08" or state[:3] in ("57P", "533")
+    gone = state is None or state[:2] == "08" or state[:3] in ("57P", "533")
+    return isinstance(error, OperationalError) and gone
 
 
-def translated(error: DBAPIError) -> Exception:
+def translated(error: DBAPIError | sqlite3.Error) -> Exception:
     """What a failure of the database means to the caller; unexpected ones stay as they are."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _SQLITE_BUSY:
         return Busy("the database is locked: retry after a moment")
     if code is not None and code & 0xFF in _SQLITE_AWAY:
         return DatabaseUnreachable("the database does not answer: retry after a moment")
-    if getattr(error.orig, "sqlstate", None) in _POSTGRESQL_BUSY:
+    if getattr(cause, "sqlstate", None) in _POSTGRESQL_BUSY:
         return Busy("another request holds what this one needs: retry after a moment")
-    if error.connection_invalidated or _is_no_answer(error):
+    if _is_no_answer(error):
         return DatabaseUnreachable("the database does not answer: retry after a moment")
-    if isinstance(error, IntegrityError):
+    if isinstance(error, IntegrityError | sqlite3.IntegrityError):
         return RuntimeError("a row breaks a rule of its table")
     return error
 
@@ -72,6 +78,9 @@ class Transaction:
         self._connection = connection
         self._mode = mode
         self._open = True
+        self.failed = False  # by the database: what is left of the transaction is for it to say
+        driver = connection.connection.driver_connection
+        self._driver = driver if isinstance(driver, sqlite3.Connection) else None
         self.locks_rows = locks_rows and mode is not Mode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
         # would make two readers of one case wait for each other.
@@ -79,7 +88,7 @@ class Transaction:
 
     def execute(
         self, statement: Executable, values: Row | Sequence[Row] | None = None
-    ) -> CursorResult[Any]:
+    ) -> CursorResult[Any] | Rows:
         """Run one statement; with a sequence of values, once for each.
 
         Raises Busy for locks and timeouts, RuntimeError for a broken rule of a table or when the
@@ -87,9 +96,25 @@ class Transaction:
         """
         self._require_open()
         try:
-            return self._connection.execute(statement, values)
-        except DBAPIError as error:
+            done = self._run_prepared(statement, values)
+            return self._connection.execute(statement, values) if done is None else done
+        except (DBAPIError, sqlite3.Error) as error:
+            self.failed = True
             raise translated(error) from error
+
+    def _run_prepared(
+        self, statement: Executable, values: Row | Sequence[Row] | None
+    ) -> Rows | None:
+        """Run a statement by SQLite's own driver; None where the engine has to."""
+        if self._driver is None:
+            return None
+        one = values if isinstance(values, Mapping) else values[0] if values else {}
+        prepared = prepare(statement, tuple(one), self._connection.dialect)
+        if prepared is None:
+            return None
+        if values is None or isinstance(values, Mapping):
+            return prepared.run(self._driver, one)
+        return prepared.run_each(self._driver, values)
 
     def changed(self, statement: Executable, values: Row) -> bool:
         """Run an insert, update or delete; whether it touched a row."""
@@ -108,15 +133,21 @@ class Transaction:
 
     def commit(self) -> None:
         """Make everything durable. Raises Busy; then nothing is."""
+        if self._driver is not None and not self._driver.in_transaction:
+            # After some failures SQLite rolls back by itself, and COMMIT would say nothing.
+            raise Busy("the database gave the transaction up: retry after a moment")
         try:
-            self._connection.commit()
+            self._commit_now()
         except BaseException as error:
             # What became of the transaction is unknown, and a pooled connection must not carry it
             # into the next Work: closing it leaves the database to decide.
             self._connection.invalidate()
-            if isinstance(error, DBAPIError):
+            if isinstance(error, DBAPIError | sqlite3.Error):
                 raise translated(error) from error
             raise
+
+    def _commit_now(self) -> None:
+        (self._driver or self._connection).commit()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""

@@ -20,17 +20,11 @@ from gateway.store.handoffs import SqlHandoffs
 from gateway.store.log import Letterhead, SqlLog
 from gateway.store.organisations import SqlOrganisations
 from gateway.store.retries import SqlBudgets, SqlRetries
+from gateway.store.rounds import Round, Rounds, Took, ignore
 from gateway.store.signing import SqlSigning
 from gateway.store.tables import log_head
 from gateway.store.tokens import SqlReplay, SqlRevokedTokens
 from gateway.store.transaction import Transaction
-
-Took = Callable[[str, float], None]
-"""Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
-
-
-def _ignore(_step: str, _seconds: float) -> None:
-    """What nobody measures."""
 
 
 class SqlWork:
@@ -45,29 +39,42 @@ class SqlWork:
     revoked_tokens: SqlRevokedTokens
     replay: SqlReplay
     signing: SqlSigning
+    first: bool
 
-    def __init__(self, database: Database, mode: Mode, letterhead: Letterhead, took: Took) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rounds: Rounds,
+        mode: Mode,
+        letterhead: Letterhead,
+        took: Took = ignore,
+    ) -> None:
         """Nothing happens before the ``with`` block is entered."""
         self._took = took
         self._database = database
+        self._rounds = rounds
         self._mode = mode
         self._letterhead = letterhead
-        self._connection: Connection | None = None
+        self._round: Round | None = None
+        self._reading: Connection | None = None
 
     def __enter__(self) -> Self:
         """See the port."""
-        began = perf_counter()
-        self._connection = self._database.begin(self._mode)
-        if self._mode is not Mode.READ:
+        if self._mode is Mode.READ:
+            self._reading = connection = self._database.begin(self._mode)
+        else:
+            began = perf_counter()
+            self._round = self._rounds.enter(self._mode)
             self._took("wait", perf_counter() - began)
-        transaction = Transaction(
-            self._connection, self._mode, locks_rows=self._database.locks_rows
-        )
+            connection = self._round.connection
+        self.first = self._round is None or not self._round.shared
+        transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
         self._transaction = transaction
         self.organisations = SqlOrganisations(transaction)
         self.cases = SqlCases(transaction)
         self.handoffs = SqlHandoffs(transaction)
-        self.log = SqlLog(transaction, self._letterhead)
+        others = () if self._round is None else tuple(self._round.facts)
+        self.log = SqlLog(transaction, self._letterhead, others)
         self.retries = SqlRetries(transaction)
         self.budgets = SqlBudgets(transaction)
         self.revoked_tokens = SqlRevokedTokens(transaction)
@@ -83,40 +90,42 @@ class SqlWork:
     ) -> None:
         """See the port."""
         self._transaction.end()
-        self._release()
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            self._database.end(reading, self._mode)
+        if self._round is not None:
+            abandoned, self._round = self._round, None
+            self._rounds.undo(abandoned, broken=self._transaction.failed)
 
     def commit(self) -> Sequence[Logged]:
-        """See the port. A crash before COMMIT leaves nothing, one after it everything."""
+        """See the port. A crash before COMMIT leaves nothing, one after it everything.
+
+        The locks go at once: proofs are made from what is in hand.
+        """
         self._transaction.require_writing()
-        try:
-            appended = self.log.append()
-            began = perf_counter()
-            self._transaction.commit()
-            self._took("commit", perf_counter() - began)
-        finally:
-            self._transaction.end()
-        # The locks go at once: proofs are made from what is in hand.
-        self._release()
-        return appended.prove()
+        self._transaction.end()
+        if self._round is None:
+            raise RuntimeError("the Work is over")
+        kept, self._round = self._round, None
+        if self._transaction.failed:
+            self._rounds.undo(kept, broken=True)
+            raise RuntimeError("a statement of this Work failed: it cannot be committed")
+        return self._rounds.keep(kept, self.log.facts)
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.execute(statement, values).all()
 
-    def _release(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._database.end(connection, self._mode)
-
 
 class Store:
     """The database as one process holds it: made after the fork, closed before the exit."""
 
-    def __init__(self, database: Database, letterhead: Letterhead, took: Took = _ignore) -> None:
+    def __init__(self, database: Database, letterhead: Letterhead, took: Took = ignore) -> None:
         """Check that the database was set up, and for this log. Raises Unfit."""
         self._took = took
         self._database = database
         self._letterhead = letterhead
+        self._rounds = Rounds(database, letterhead, took)
         self._process = os.getpid()
         try:
             self._require_own_log()
@@ -132,7 +141,7 @@ class Store:
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
-        return SqlWork(self._database, mode, self._letterhead, self._took)
+        return SqlWork(self._database, self._rounds, mode, self._letterhead, self._took)
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, one process of all nodes at a time.
@@ -177,7 +186,7 @@ def open_store(
     now: Callable[[], datetime],
     random: Callable[[int], bytes],
     waiters: int,
-    took: Took = _ignore,
+    took: Took = ignore,
 ) -> Store:
     """Open the database of a gateway in the process that uses it.
 

@@ -554,6 +554,32 @@ def test_a_document_just_issued_is_read_as_its_text_is():
     assert sd_jwt.read_own(document) == sd_jwt.read_unverified(document.compact())
 
 
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from("klm"), JSON_VALUES),
+    st.dictionaries(st.sampled_from("pqr"), JSON_VALUES),
+    st.dictionaries(st.sampled_from("xyz"), st.lists(JSON_VALUES, max_size=6)),
+)
+def test_what_is_issued_is_what_its_readers_will_find(claims, properties, arrays):
+    document, verified = sd_jwt.issue_read(
+        typ=TYP,
+        claims=CLAIMS | claims,
+        properties=[*properties.items()],
+        arrays=[*arrays.items()],
+        signer=SIGNER,
+        random=chance(),
+    )
+    assert verified == check(document.compact())
+
+
 def test_claims_in_clear_are_read_without_the_disclosures():
     document = made()
     clear = sd_jwt.read_unverified(document.compact()).claims

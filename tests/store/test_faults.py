@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine.default import DefaultDialect
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import DatabaseUnreachable
 from gateway.store.migrations import upgrade
+from gateway.store.transaction import Transaction
 from tests.postgresql import own_server
 from tests.store.places import Place, check_log
 from tests.store.samples import case, fact, retry
@@ -41,16 +41,16 @@ def found(store, made, event):
 def broken(monkeypatch, database):
     """A store whose next COMMIT fails: before it is done, or after, with the answer lost."""
     store = database.open()
-    commit = DefaultDialect.do_commit
+    commit = Transaction._commit_now
 
     def break_next(*, after):
-        def do_commit(dialect, connection):
+        def commit_now(transaction):
             monkeypatch.undo()
             if after:
-                commit(dialect, connection)
+                commit(transaction)
             raise Lost
 
-        monkeypatch.setattr(DefaultDialect, "do_commit", do_commit)
+        monkeypatch.setattr(Transaction, "_commit_now", commit_now)
         return store
 
     return break_next

@@ -131,7 +131,7 @@ def test_the_file_of_a_mark_is_for_its_owner_and_is_written_durably(tmp_path) ->
     mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
     mark.advance(None, at(1))
     assert file.stat().st_mode & 0o777 == 0o600
-    with mark._engine.connect() as connection:
+    with mark._connections.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     mark.close()
@@ -165,7 +165,7 @@ def test_a_place_that_cannot_be_opened_is_unfit(tmp_path) -> None:
 def test_a_place_that_fails_later_is_unreachable(tmp_path) -> None:
     file = tmp_path / "mark.db"
     mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
-    with mark._engine.connect() as connection:
+    with mark._connections.engine.connect() as connection:
         connection.exec_driver_sql("DROP TABLE mark")
     with pytest.raises(MarkUnreachable):
         mark.read()
