@@ -358,6 +358,16 @@ def test_rs4_the_resource_says_how_it_is_protected(stage: Stage, hotline: Wire) 
     assert "cases.write" in told["scopes_supported"]
 
 
+@pytest.mark.parametrize(
+    ("path", "told"), [("/healthz", {"status": "ok"}), ("/readyz", {"status": "ready"})]
+)
+def test_both_listeners_tell_how_they_are(
+    stage: Stage, hotline: Wire, path: str, told: dict[str, str]
+) -> None:
+    assert hotline.ask("GET", path).json == told
+    assert json.loads(fetch(stage, path)) == told
+
+
 def test_rs5_a_live_token_of_a_suspended_member_is_dead_and_lives_again(
     stage: Stage, abroad: Wire
 ) -> None:
