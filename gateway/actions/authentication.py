@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from gateway.actions import assertion as assertions
 from gateway.actions.assertion import AssertionRefused
-from gateway.actions.ports import Mode, Ports
+from gateway.actions.ports import Caller, Credentials, Mode, Ports, Work
 from gateway.domain.organisation import Status, System, system_of, system_uri
 from gateway.domain.refusals import Refusal
 
@@ -21,66 +20,68 @@ class NotAuthenticated(Refusal):
     """
 
 
-class Shown(NamedTuple):
-    """An access token that was shown: its `jti`, and its `iat` in whole seconds since 1970."""
+def authenticate(ports: Ports, client_id: str, shown: Credentials) -> System:
+    """The registered system behind a client id on a connection; NotAuthenticated otherwise."""
+    with ports.begin(Mode.READ) as work:
+        return require_standing(ports, work, client_id, shown)
 
-    jti: str
-    issued: int
 
-
-def authenticate(
-    ports: Ports,
-    client_id: str,
-    thumbprint: str,
-    uris: tuple[str, ...],
-    token: Shown | None = None,
-) -> System:
-    """The registered system behind a client id on a connection; NotAuthenticated otherwise.
-
-    ``token`` is the access token that was shown, if one was. One that was issued in the second in
-    which a key was withdrawn counts as one of before.
+def require_standing(ports: Ports, work: Work, client_id: str, shown: Credentials) -> System:
+    """The system for which credentials stand as of this transaction; NotAuthenticated otherwise.
 
     RFC 8705 2.1: the chain was validated by the listener; here exactly the registered name must
-    match, so that a certificate of one member never stands for another. Read anew for each
-    request: a suspension is effective for the next one in every worker (RS5).
+    match, so that a certificate of one member never stands for another. Asked anew for each
+    request, and again in the transaction of what is done: a suspension is effective for the next
+    one in every worker (RS5).
     """
     names = system_of(client_id)
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
     organisation, system = names
-    if uris != (system_uri(ports.gateway, organisation, system),):
+    if shown.uris != (system_uri(ports.gateway, organisation, system),):
         raise NotAuthenticated("the certificate names another system than the client id")
-    with ports.begin(Mode.READ) as work:
-        certificate = work.organisations.certificate(thumbprint)
-        registered = work.organisations.system(organisation, system)
-        member = work.organisations.get(organisation)
-        token_revoked = token is not None and work.revoked_tokens.has(token.jti)
+    certificate = work.organisations.certificate(shown.thumbprint)
     if certificate is None or certificate.revoked_at is not None:
         raise NotAuthenticated("the certificate is unknown here, or revoked")
     if (certificate.organisation, certificate.system) != names:
         raise NotAuthenticated("the certificate was issued to another system")
     if certificate.not_after <= ports.now():
         raise NotAuthenticated("the certificate has expired")
+    registered = work.organisations.system(organisation, system)
     if registered is None or not registered.enabled:
         raise NotAuthenticated("the system is not registered, or disabled")
+    member = work.organisations.get(organisation)
     if member is None or member.status is not Status.ACTIVE:
         raise NotAuthenticated("the organisation is not active")
-    if token_revoked:
+    if shown.token is not None and work.revoked_tokens.has(shown.token):
         raise NotAuthenticated("the token was revoked")
-    if token is not None and _is_of_before(token, registered):
+    if shown.token is not None and _is_of_before(shown.issued, registered):
         raise NotAuthenticated("the token is of before a key of its client was withdrawn")
     return registered
 
 
-def _is_of_before(token: Shown, system: System) -> bool:
-    return system.tokens_from is not None and token.issued <= int(system.tokens_from.timestamp())
+def _is_of_before(issued: int, system: System) -> bool:
+    """Seconds are all that a token tells: one of the second of the withdrawal is of before."""
+    return system.tokens_from is not None and issued <= int(system.tokens_from.timestamp())
+
+
+def require_caller(ports: Ports, work: Work, caller: Caller) -> None:
+    """Require that a caller still is who they were, and may still what their token says.
+
+    Raises NotAuthenticated.
+    """
+    if caller.credentials is None:
+        return
+    client_id = f"{caller.organisation}.{caller.system}"
+    system = require_standing(ports, work, client_id, caller.credentials)
+    if not caller.scopes <= system.scopes:
+        raise NotAuthenticated("the system's scopes have changed")
 
 
 def authenticate_client(
     ports: Ports,
     client_id: str,
-    thumbprint: str,
-    uris: tuple[str, ...],
+    shown: Credentials,
     assertion: str | None,
 ) -> System:
     """The registered system that asks for a token or about one; NotAuthenticated otherwise.
@@ -89,7 +90,7 @@ def authenticate_client(
     tokens are bound to (C5); every other one with the certificate alone (C1: the registered
     method is the only one).
     """
-    system = authenticate(ports, client_id, thumbprint, uris)
+    system = authenticate(ports, client_id, shown)
     with ports.begin(Mode.READ) as work:
         keys = work.organisations.client_keys(system.organisation, system.name)
     if (assertion is not None) is not bool(keys):

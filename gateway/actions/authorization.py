@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
+from gateway.actions.authentication import require_caller
 from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
 from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
@@ -262,6 +263,7 @@ def prepare(ports: Ports, caller: Caller, request: Request, look: Callable[[Turn
 
 def _turn(ports: Ports, work: Work, caller: Caller, request: Request) -> Turn:
     """The turn of an organisation that takes part now; all others are refused whatever they ask."""
+    require_caller(ports, work, caller)
     organisation = work.organisations.get(caller.organisation)
     if organisation is None:
         missing()

@@ -29,12 +29,27 @@ from gateway.evidence.sd_jwt import Signer
 
 
 @dataclass(frozen=True)
+class Credentials:
+    """What a system showed on its connection: a certificate's thumbprint and names, and the `jti`
+    of its access token, if one was shown, with its `iat` in whole seconds since 1970."""
+
+    thumbprint: str
+    uris: tuple[str, ...]
+    token: str | None = None
+    issued: int = 0
+
+
+@dataclass(frozen=True)
 class Caller:
-    """A partner's system, authenticated on this connection by certificate and bound token."""
+    """A partner's system, authenticated on this connection by certificate and bound token.
+
+    ``credentials`` are judged again in each transaction; None where no connection stands behind.
+    """
 
     organisation: str
     system: str
     scopes: frozenset[str]
+    credentials: Credentials | None = None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """The registry: organisations with seats and competences, their systems, certificates, people."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
+from gateway.actions.ports import Mode
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -22,12 +23,14 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.columns import write_json
+from gateway.store.remembered import MOST, Entries, RegistryMemory
 from gateway.store.tables import (
     certificate,
     client_key,
     competence,
     organisation,
     person,
+    registry,
     system,
 )
 from gateway.store.transaction import Transaction, insert_new
@@ -139,18 +142,34 @@ _PERSON = select(person).where(person.c.id == bindparam("person"))
 _PERSONS = select(person).order_by(person.c.id)
 _ADD_PERSON = insert_new(person)
 
+_VERSION = select(registry.c.version)
+_RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
+
+T = TypeVar("T")
+
 
 class SqlOrganisations:
     """The registry in SQL; the contract is that of `gateway.actions.ports.Organisations`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
+    def __init__(self, transaction: Transaction, memory: RegistryMemory) -> None:
+        """Work in this transaction, with what the process remembers."""
         self._transaction = transaction
+        self._memory = memory
+        self._entries: Entries | None = None
+
+    def raise_version(self) -> None:
+        """End the time of what every process remembers: the last statement before a commit."""
+        self._transaction.require_registry()
+        self._transaction.execute(_RAISE_VERSION)
 
     def get(self, slug: str) -> Organisation | None:
         """See the port."""
-        found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
-        return found[0] if found else None
+
+        def look() -> Organisation | None:
+            found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
+            return found[0] if found else None
+
+        return self._remembered(("organisation", slug), look)
 
     def page(self, after: str, limit: int) -> Sequence[Organisation]:
         """See the port."""
@@ -158,8 +177,13 @@ class SqlOrganisations:
 
     def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
         """See the port."""
-        rows = self._transaction.execute(_RECEIVERS, {"matter": matter, "territory": territory})
-        return [_competence(row, row.organisation) for row in rows]
+
+        def look() -> tuple[Competence, ...]:
+            values = {"matter": matter, "territory": territory}
+            rows = self._transaction.execute(_RECEIVERS, values)
+            return tuple(_competence(row, row.organisation) for row in rows)
+
+        return self._remembered(("receivers", matter, territory), look)
 
     def add(self, organisation: Organisation) -> None:
         """See the port."""
@@ -180,9 +204,13 @@ class SqlOrganisations:
 
     def system(self, organisation: str, name: str) -> System | None:
         """See the port."""
-        values = {"organisation": organisation, "name": name}
-        row = self._transaction.execute(_SYSTEM, values).first()
-        return row and _system(row)
+
+        def look() -> System | None:
+            values = {"organisation": organisation, "name": name}
+            row = self._transaction.execute(_SYSTEM, values).first()
+            return row and _system(row)
+
+        return self._remembered(("system", organisation, name), look)
 
     def systems(self, organisation: str) -> Sequence[System]:
         """See the port."""
@@ -220,8 +248,12 @@ class SqlOrganisations:
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         """See the port."""
-        row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
-        return row and _certificate(row)
+
+        def look() -> Certificate | None:
+            row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
+            return row and _certificate(row)
+
+        return self._remembered(("certificate", thumbprint), look)
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
         """See the port; the newest is the one recorded last."""
@@ -264,6 +296,20 @@ class SqlOrganisations:
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_PERSON, vars(person)):
             raise AlreadyExists("there is a person with this id")
+
+    def _remembered(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
+        """What was found before at this version; who changes the registry always looks."""
+        if self._transaction.mode is Mode.REGISTRY:
+            return look()
+        if self._entries is None:
+            version = self._transaction.execute(_VERSION).scalar_one()
+            self._entries = self._memory.at(version)
+        found: T | None = self._entries.get(key)
+        if found is None:
+            found = look()
+            if found and len(self._entries) < MOST:
+                self._entries[key] = found
+        return found
 
     def _add_competences(self, organisation: Organisation) -> None:
         rows = [_competence_row(c, n) for n, c in enumerate(organisation.competences)]

@@ -41,7 +41,9 @@ class Round:
     """One open transaction, the facts of those who are done in it, and what became of it.
 
     ``begun`` is a time of the monotonic clock; ``writers`` counts all who came in. ``kept`` says
-    that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted.
+    that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted,
+    ``last`` that nobody else may come in: what a change of the registry says is remembered by its
+    version, and that must be durable before anybody reads it.
     """
 
     connection: Connection
@@ -50,6 +52,7 @@ class Round:
     writers: int = 1
     kept: bool = False
     broken: bool = False
+    last: bool = False
     facts: list[Fact] = field(default_factory=list)
     appended: Appended | None = None
     failure: BaseException | None = None
@@ -74,7 +77,8 @@ class Round:
     def takes_more(self) -> bool:
         """Whether another writer may come in."""
         in_time = time.monotonic() < self.begun + ROUND_SECONDS
-        return self.kept and not self.broken and in_time and self.writers < ROUND_WRITERS
+        fit = self.kept and not self.broken and not self.last
+        return fit and in_time and self.writers < ROUND_WRITERS
 
 
 class Rounds:
@@ -97,6 +101,7 @@ class Rounds:
         if found is None:
             return self._begin(mode)
         found.writers += 1
+        found.last = mode is Mode.REGISTRY
         found.run("SAVEPOINT part")
         if found.broken:
             self.undo(found)
@@ -128,7 +133,8 @@ class Rounds:
 
     def _begin(self, mode: Mode) -> Round:
         try:
-            return Round(self._database.begin(mode), mode, time.monotonic())
+            begun = self._database.begin(mode)
+            return Round(begun, mode, time.monotonic(), last=mode is Mode.REGISTRY)
         except BaseException:
             self._database.leave()
             raise

@@ -32,6 +32,14 @@ metadata = MetaData()
 
 # --- The registry: owned by the operator, changed only in REGISTRY Works -------------------------
 
+registry = Table(
+    "registry",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row
+    Column("version", NUMBER, nullable=False),  # raised by every REGISTRY Work that commits
+    CheckConstraint("id = 1", name="registry_is_one_row"),
+)
+
 organisation = Table(
     "organisation",
     metadata,

@@ -76,7 +76,7 @@ class Transaction:
     def __init__(self, connection: Connection, mode: Mode, *, locks_rows: bool) -> None:
         """Take a connection on which a transaction has begun."""
         self._connection = connection
-        self._mode = mode
+        self.mode = mode
         self._open = True
         self.failed = False  # by the database: what is left of the transaction is for it to say
         driver = connection.connection.driver_connection
@@ -123,12 +123,12 @@ class Transaction:
     def require_writing(self) -> None:
         """Raise RuntimeError in a Work that may only read, or that is over."""
         self._require_open()
-        if self._mode is Mode.READ:
+        if self.mode is Mode.READ:
             raise RuntimeError("a reading Work cannot write")
 
     def require_registry(self) -> None:
         """Raise RuntimeError in a Work that may not change the registry."""
-        if self._mode is not Mode.REGISTRY:
+        if self.mode is not Mode.REGISTRY:
             raise RuntimeError("the registry is changed in a Work of mode REGISTRY only")
 
     def commit(self) -> None:

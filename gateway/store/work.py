@@ -19,6 +19,7 @@ from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.log import Letterhead, SqlLog
 from gateway.store.organisations import SqlOrganisations
+from gateway.store.remembered import RegistryMemory
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.rounds import Round, Rounds, Took, ignore
 from gateway.store.signing import SqlSigning
@@ -45,6 +46,7 @@ class SqlWork:
         self,
         database: Database,
         rounds: Rounds,
+        memory: RegistryMemory,
         mode: Mode,
         letterhead: Letterhead,
         took: Took = ignore,
@@ -53,6 +55,7 @@ class SqlWork:
         self._took = took
         self._database = database
         self._rounds = rounds
+        self._memory = memory
         self._mode = mode
         self._letterhead = letterhead
         self._round: Round | None = None
@@ -70,7 +73,7 @@ class SqlWork:
         self.first = self._round is None or not self._round.shared
         transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
         self._transaction = transaction
-        self.organisations = SqlOrganisations(transaction)
+        self.organisations = SqlOrganisations(transaction, self._memory)
         self.cases = SqlCases(transaction)
         self.handoffs = SqlHandoffs(transaction)
         others = () if self._round is None else tuple(self._round.facts)
@@ -103,6 +106,8 @@ class SqlWork:
         The locks go at once: proofs are made from what is in hand.
         """
         self._transaction.require_writing()
+        if self._mode is Mode.REGISTRY and not self._transaction.failed:
+            self.organisations.raise_version()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")
@@ -126,6 +131,7 @@ class Store:
         self._database = database
         self._letterhead = letterhead
         self._rounds = Rounds(database, letterhead, took)
+        self._memory = RegistryMemory()
         self._process = os.getpid()
         try:
             self._require_own_log()
@@ -141,7 +147,9 @@ class Store:
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
-        return SqlWork(self._database, self._rounds, mode, self._letterhead, self._took)
+        return SqlWork(
+            self._database, self._rounds, self._memory, mode, self._letterhead, self._took
+        )
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, one process of all nodes at a time.

@@ -8,8 +8,8 @@ import re
 
 from flask import Request, g
 
-from gateway.actions.authentication import Shown, authenticate
-from gateway.actions.ports import Caller
+from gateway.actions.authentication import authenticate
+from gateway.actions.ports import Caller, Credentials
 from gateway.web.gate import Gate, Peer
 from gateway.web.inputs import Malformed, read_pairs
 from gateway.web.problems import (
@@ -56,13 +56,12 @@ def identify(gate: Gate, tokens: Tokens, request: Request, scope: str) -> Caller
     token = tokens.read(_bearer(request))
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
         raise TokenRefused("the token is bound to another certificate than the connection's")
-    names = (token.client_id, peer.thumbprint, peer.san_uris)
-    shown = Shown(token.jti, token.issued)
-    system = authenticate(gate.ports, *names, shown)  # RS1: not revoked; RS5
+    shown = Credentials(peer.thumbprint, peer.san_uris, token.jti, token.issued)
+    system = authenticate(gate.ports, token.client_id, shown)  # RS1: not revoked; RS5
     scopes = token.scopes & system.scopes
     if scope != ANY_SCOPE and scope not in scopes:
         raise InsufficientScope(scope)
-    return Caller(system.organisation, system.name, scopes)
+    return Caller(system.organisation, system.name, scopes, shown)
 
 
 def _bearer(request: Request) -> str:

@@ -23,11 +23,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from gateway.actions.assertion import claimed_client
 from gateway.actions.authentication import (
     NotAuthenticated,
-    Shown,
     authenticate,
     authenticate_client,
     revoke_token,
 )
+from gateway.actions.ports import Credentials
 from gateway.domain.organisation import System
 from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable, Refusal
 from gateway.web.answers import json_response
@@ -230,9 +230,9 @@ class TokenServer(AuthorizationServer):
         """Judged as a request with the token would be, on the connection it is bound to."""
         if token is None or token.client_id != client.get_client_id():
             return {"active": False}
-        names = (token.client_id, token.thumbprint, peer.san_uris)
         try:
-            system = authenticate(self._gate.ports, *names, Shown(token.jti, token.issued))
+            shown = Credentials(token.thumbprint, peer.san_uris, token.jti, token.issued)
+            system = authenticate(self._gate.ports, token.client_id, shown)
         except NotAuthenticated:
             return {"active": False}
         return {
@@ -277,9 +277,11 @@ class TokenServer(AuthorizationServer):
         assertion = asked.payload.data.get("client_assertion")
         if (method == ASSERTION) is not (assertion is not None):
             return None
-        names = (asked.payload.client_id, peer.thumbprint, peer.san_uris)
+        shown = Credentials(peer.thumbprint, peer.san_uris)
         try:
-            system = authenticate_client(self._gate.ports, *names, assertion)
+            system = authenticate_client(
+                self._gate.ports, asked.payload.client_id, shown, assertion
+            )
         except NotAuthenticated as refused:
             raise ClientRefused(refused.detail) from refused
         return Client(system, peer.thumbprint, method)

@@ -16,7 +16,7 @@ from gateway.actions import administration, organisations, receipts
 from gateway.actions.administration import Change
 from gateway.actions.authentication import authenticate
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.ports import Mode, SigningRequest
+from gateway.actions.ports import Credentials, Mode, SigningRequest
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -358,7 +358,7 @@ def test_a_certificate_is_approved_then_made_by_who_holds_the_key_then_known(gat
     assert "by" not in shown(told)
     assert shown(last_event(gateway, GATEWAY))["by"] == ALICE
     uri = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:{DESK}"
-    found = authenticate(gateway.ports, f"{HOTLINE}.{DESK}", thumbprint, (uri,))
+    found = authenticate(gateway.ports, f"{HOTLINE}.{DESK}", Credentials(thumbprint, (uri,)))
     assert found.organisation == HOTLINE
     me = organisations.whoami(gateway.ports, caller(HOTLINE))
     assert [one["thumbprint"] for one in me["certificates"]] == [thumbprint]

@@ -6,21 +6,20 @@ from typing import Any
 
 import pytest
 
+from gateway.actions import organisations
 from gateway.actions.authentication import (
     REMEMBERED,
     NotAuthenticated,
-    Shown,
     authenticate,
     prune_tokens,
     revoke_token,
 )
-from gateway.actions.ports import Mode
+from gateway.actions.ports import Caller, Credentials, Mode
 from gateway.domain.organisation import Certificate, System, system_uri
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 
 CLIENT = f"{HOTLINE}.desk"
 URI = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:desk"
-TOKEN = Shown("token-1", 0)
 
 
 @pytest.fixture
@@ -36,14 +35,14 @@ def issued(gateway: Founded) -> Founded:
     return gateway
 
 
-def why_not(gateway: Founded, *asked: Any) -> str:
+def why_not(gateway: Founded, client_id: str, *shown: Any) -> str:
     with pytest.raises(NotAuthenticated) as refused:
-        authenticate(gateway.ports, *asked)
+        authenticate(gateway.ports, client_id, Credentials(*shown))
     return refused.value.detail
 
 
 def test_a_registered_system_is_known_by_its_certificate(issued):
-    found = authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
+    found = authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,)))
     assert (found.organisation, found.name) == (HOTLINE, "desk")
     assert system_uri(SHORT_NAME, HOTLINE, "desk") == URI
 
@@ -80,7 +79,7 @@ def test_a_certificate_of_another_member_does_not_stand_for_this_one(issued):
 
 
 def test_a_revoked_certificate_is_refused_at_once(issued):
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
+    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,)))
     issued.administer("certificate.revoke", HOTLINE, thumbprint="thumb-1")
     assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,))
 
@@ -110,22 +109,37 @@ def test_a_suspended_member_is_refused_until_it_is_reinstated(issued):
     issued.administer("organisation.suspend", HOTLINE, reason="under review")
     assert "not active" in why_not(issued, CLIENT, "thumb-1", (URI,))
     issued.administer("organisation.reinstate", HOTLINE, reason="cleared up")
-    assert authenticate(issued.ports, CLIENT, "thumb-1", (URI,)).organisation == HOTLINE
+    assert (
+        authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,))).organisation == HOTLINE
+    )
 
 
 def test_a_revoked_token_is_refused_from_then_on(issued):
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), TOKEN)
+    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,), "token-1"))
     revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
-    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), TOKEN)
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), Shown("token-2", 0))
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,))
+    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
+    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,), "token-2"))
+    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,)))
 
 
 def test_a_revoked_token_is_forgotten_only_when_it_has_long_ended(issued):
     revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
     issued.clock.advance(timedelta(minutes=4) + REMEMBERED)
     prune_tokens(issued.ports)
-    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), TOKEN)
+    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
     issued.clock.advance(timedelta(minutes=1))
     prune_tokens(issued.ports)
-    authenticate(issued.ports, CLIENT, "thumb-1", (URI,), TOKEN)
+    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,), "token-1"))
+
+
+def test_a_request_under_way_ends_with_what_it_was_authenticated_by(issued):
+    """Between the check at the door and the transaction, a certificate was revoked, or a scope."""
+    shown = Credentials("thumb-1", (URI,), "token-1")
+    caller = Caller(HOTLINE, "desk", frozenset({"directory.read"}), shown)
+    assert organisations.whoami(issued.ports, caller)["organisation"]["organisation"] == HOTLINE
+    more = replace(caller, scopes=caller.scopes | {"admin"})
+    with pytest.raises(NotAuthenticated, match="scopes"):
+        organisations.whoami(issued.ports, more)
+    revoke_token(issued.ports, "token-1", issued.clock())
+    with pytest.raises(NotAuthenticated, match="revoked"):
+        organisations.whoami(issued.ports, caller)

@@ -88,7 +88,7 @@ def postgresql() -> Place:
     engine = create_engine(url)
     with engine.begin() as connection:
         for table in reversed(tables.metadata.sorted_tables):
-            if table is not tables.log_head:
+            if table not in (tables.log_head, tables.registry):
                 connection.execute(table.delete())
         empty = {"size": 0, "root": tree.EMPTY_ROOT, "origin": None}
         connection.execute(tables.log_head.update(), empty)

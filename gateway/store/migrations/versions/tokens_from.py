@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "tokens_from"
-down_revision = "client_keys"
+down_revision = "registry_version"
 
 
 def upgrade() -> None:
