@@ -49,6 +49,7 @@ class SqlWork:
         memory: RegistryMemory,
         mode: Mode,
         letterhead: Letterhead,
+        *,
         took: Took = ignore,
     ) -> None:
         """Nothing happens before the ``with`` block is entered."""
@@ -148,7 +149,7 @@ class Store:
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
         return SqlWork(
-            self._database, self._rounds, self._memory, mode, self._letterhead, self._took
+            self._database, self._rounds, self._memory, mode, self._letterhead, took=self._took
         )
 
     def turn(self) -> AbstractContextManager[None]:
