@@ -4,7 +4,7 @@ In SQLite one transaction writes at a time. What each costs beyond its own state
 BEGIN, the right edge of the log's tree and the wait for the disk, is paid once for all that stand
 in line together: who is done hands the open transaction to the next in line, and the last one
 commits for all. Nobody leaves before that; if it fails, nothing of it happened, for nobody
-(contracts.md 6, ADR 0012).
+(contracts.md 6, ADR 0019).
 """
 
 import sqlite3
