@@ -5,11 +5,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DB ?= sqlite
+SECONDS ?= 30
+TARGETS ?= access_token case_json checkpoint client_cert note proof sd_jwt statement
 DEMO ?= $(if $(filter sqlite,$(DB)),demo,demo-postgresql)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo run test test-slow check format bench openapi requirements clean
+.PHONY: help demo run test test-slow fuzz check format bench openapi requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show the tasks
@@ -42,6 +44,18 @@ test: $(VENV)/dev.stamp ## All tests of the default run
 test-slow: $(VENV)/dev.stamp ## The slow suites: crashes under load, other implementations
 	@$(BIN)/python -m pytest -m slow
 
+$(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+fuzz: $(VENV)/fuzz.stamp ## Each parser of outside bytes under a fuzzer, SECONDS=30 each (Linux)
+	@for target in $(TARGETS); do \
+		echo "== $$target"; \
+		$(BIN)/python -m tests.fuzz $$target $(SECONDS) >$(VENV)/fuzz-$$target.log 2>&1 \
+			|| { tail -n 40 $(VENV)/fuzz-$$target.log; exit 1; }; \
+		grep "^Done" $(VENV)/fuzz-$$target.log; \
+	done
+
 check: $(VENV)/dev.stamp ## Lint, types, layers, policies, generated documents
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -65,6 +79,9 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/run.txt
 	uv pip compile pyproject.toml --extra server --group build --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/dev.txt
+
+	uv pip compile --group fuzz --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/fuzz.txt
 
 clean: ## Remove what was made here: environment, caches, demonstration
 	rm -rf $(VENV) $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

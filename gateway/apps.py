@@ -1,9 +1,10 @@
 """The two apps of a gateway, each with its listener: what `casegate run` and wsgi.py serve."""
 
+import json
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
+from typing import Protocol
 
 from flask import Flask
 
@@ -15,6 +16,9 @@ from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.source import HeaderRefused, PeerSource
 from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
+from gateway.serving.unreadable import Answer
+from gateway.web import problems
+from gateway.web.answers import ALWAYS
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.gate import Gate, Unready
 from gateway.web.security_log import SecurityLog
@@ -25,6 +29,19 @@ class Part(StrEnum):
 
     PUBLIC = "public"
     PARTNERS = "partners"
+
+
+class Hooks(Protocol):
+    """What is done in each worker of a listener (`serving.listener.Listener`)."""
+
+    def on_fork(self, place: int) -> None:
+        """First of all."""
+
+    def on_worker_exit(self) -> None:
+        """Last of all."""
+
+    def met(self, trouble: str) -> None:
+        """A connection came to no answer of the application."""
 
 
 def make_app(part: Part, gateway: wiring.Gateway) -> Flask:
@@ -38,6 +55,7 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
     config, keys = gateway.config, gateway.keys
     bind = config.public_bind if part is Part.PUBLIC else config.partners_bind
     clients = ClientGate(config.published / CHAIN_FILE)
+    counts = gateway.counts
     return Gate(
         ports=gateway.ports,
         partners_url=config.partners_url,
@@ -55,6 +73,7 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         log=SecurityLog(sys.stderr, wiring.now),
         token_seconds=config.token_seconds,
         body_bytes=config.body_bytes,
+        **({} if counts is None else {"answered": counts.answered, "told": counts.told}),
     )
 
 
@@ -72,8 +91,8 @@ def _unready(gateway: wiring.Gateway) -> Unready | None:
     return None
 
 
-def listener(part: Part, config: Config, on_worker_exit: Callable[[], None]) -> Listener:
-    """The listener of an app: its address, TLS files and limits."""
+def listener(part: Part, config: Config, hooks: Hooks) -> Listener:
+    """The listener of an app: its address, TLS files, limits, and words for what is no request."""
     bind = config.public_bind if part is Part.PUBLIC else config.partners_bind
     return Listener(
         name=part,
@@ -82,8 +101,19 @@ def listener(part: Part, config: Config, on_worker_exit: Callable[[], None]) -> 
         workers=config.workers,
         threads=config.threads,
         deadline=config.request_deadline,
-        on_worker_exit=on_worker_exit,
+        on_fork=hooks.on_fork,
+        on_worker_exit=hooks.on_worker_exit,
+        met=hooks.met,
+        describe=partial(_describe, config),
     )
+
+
+def _describe(config: Config, status: int) -> Answer:
+    body = problems.document(
+        config.issuer, problems.of_status(status), str(wiring.new_id()), status
+    )
+    headers = {**ALWAYS, "Content-Type": problems.MEDIA_TYPE, "Cache-Control": "no-store"}
+    return Answer(json.dumps(body).encode("utf-8"), headers)
 
 
 def _tls_files(part: Part, config: Config) -> TlsFiles:

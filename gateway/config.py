@@ -86,6 +86,15 @@ def _address_or_socket(value: Any) -> str:
     return _address(value)
 
 
+def _local(value: Any) -> str:
+    """Numbers of the operator's are for whoever is on the host already."""
+    if not _address_or_socket(value).startswith("unix:"):
+        host, _ = host_and_port(value)
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("must be a loopback address, or unix:/path of a socket")
+    return str(value)
+
+
 def _whole(low: int, high: int) -> Callable[[Any], int]:
     def check(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -265,6 +274,27 @@ class Config:
             f"{_SQLITE}mark.db",
         ),
     ] = dataclasses.field(repr=False)
+    metrics_bind: Annotated[
+        str | None,
+        Setting(
+            "metrics",
+            "bind",
+            _local,
+            "Where `GET /metrics` answers, for Prometheus: a loopback address, or unix:/path of a\n"
+            "socket. Left out, nothing is counted.",
+            None,
+        ),
+    ]
+    metrics_path: Annotated[
+        str,
+        Setting(
+            "metrics",
+            "folder",
+            _text,
+            "The folder that the processes share for it, best in memory (/run, /dev/shm).",
+            "metrics",
+        ),
+    ]
     token_seconds: Annotated[
         int,
         Setting(
@@ -343,6 +373,11 @@ class Config:
     def published(self) -> Path:
         """What the public listener serves: authorities' certificates and revocation lists."""
         return self.folder / "published"
+
+    @property
+    def metrics_folder(self) -> Path:
+        """The folder in which the processes count together, absolute."""
+        return self.folder / self.metrics_path
 
     @property
     def database_file(self) -> Path | None:

@@ -45,6 +45,7 @@ class Purpose(StrEnum):
     PERSON = "person"  # approvals by a named person
     DOCUMENT = "document"  # a member's own cases, offers and answers
     ENCRYPTION = "encryption"  # the one proof that an encryption key is at hand; see EncryptionKey
+    CLIENT = "client"  # assertions by which a member's system authenticates
 
 
 ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
@@ -55,6 +56,7 @@ ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
     Purpose.PERSON: (ED25519, ES256),
     Purpose.DOCUMENT: (ES256, ED25519),
     Purpose.ENCRYPTION: (ES256,),
+    Purpose.CLIENT: (ES256, ED25519),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
 

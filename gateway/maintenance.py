@@ -15,14 +15,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+
 from gateway.actions.administration import serve_signing
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.metrics import Counts, Health
 from gateway.pki.authority import CertificateAuthority
 from gateway.pki.leaf import renew_server
-from gateway.pki.publication import alarms, publish_crls
+from gateway.pki.publication import alarms, ends, publish_crls
 from gateway.pki.revocation import Revoked, make_crl
 from gateway.store import migrations
 from gateway.store.database import Unfit
@@ -34,6 +37,8 @@ PARTNERS_CERTIFICATE = "partners.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 CHECK_EVERY = timedelta(minutes=1)
 PRUNE_EVERY = timedelta(hours=1)
+LOOK_EVERY = timedelta(seconds=5)
+MOST_WAITING = 1000  # certificate requests that are counted
 
 
 class Occupied(Exception):
@@ -83,6 +88,8 @@ class Maintenance:
     _checked: datetime | None = None
     _pruned: datetime | None = None
     _trouble: str | None = None
+    _looked: datetime | None = None
+    _signed: tuple[int, datetime] | None = None
 
     def step(self) -> list[SigningRequest]:
         """Do what is due now; returns the certificate requests that were served.
@@ -105,6 +112,40 @@ class Maintenance:
         """What the operator has to act on."""
         found = alarms(self.gateway.config.published, self.gateway.ports.now())
         return found if self._trouble is None else [*found, self._trouble]
+
+    def look(self) -> Health | None:
+        """How the gateway is, every few seconds; None in between. Reads alone."""
+        now = self.gateway.ports.now()
+        if self._looked is not None and now < self._looked + LOOK_EVERY:
+            return None
+        self._looked = now
+        entries, waiting = self._counted()
+        signed, answers = self._marked()
+        if signed is not None and (self._signed is None or self._signed[0] != signed):
+            self._signed = signed, now
+        return Health(
+            entries=entries,
+            signed=signed,
+            signed_since=self._signed and self._signed[1],
+            frozen=(self._trouble or "").startswith("FROZEN"),
+            mark_answers=answers,
+            waiting=waiting,
+            ends={**_server_ends(self.gateway.config), **ends(self.gateway.config.published)},
+        )
+
+    def _counted(self) -> tuple[int | None, int | None]:
+        try:
+            with self.gateway.ports.begin(Mode.READ) as work:
+                return work.log.head().size, len(work.signing.pending(MOST_WAITING))
+        except Exception:  # a look never stops the upkeep, which says what is wrong
+            return None, None
+
+    def _marked(self) -> tuple[int | None, bool]:
+        try:
+            marked = self.gateway.mark.read()
+        except MarkUnreachable:
+            return None, False
+        return (None if marked is None else marked.head.size), True
 
     def _check(self, now: datetime) -> None:
         """Hold the database against the mark each minute; each step while they do not fit."""
@@ -136,6 +177,18 @@ class Maintenance:
         self._published, self._listed = now, listed
 
 
+def _server_ends(config: Config) -> dict[str, datetime]:
+    """When the listeners' own certificates end; one that cannot be read is left out."""
+    found = {}
+    for name, file in (("public", PUBLIC_CERTIFICATE), ("partners", PARTNERS_CERTIFICATE)):
+        try:
+            leaf, *_ = x509.load_pem_x509_certificates((config.server / file).read_bytes())
+        except (OSError, ValueError):
+            continue
+        found[f"{name} listener"] = leaf.not_valid_after_utc
+    return found
+
+
 def upgrade_schema(config: Config) -> bool:
     """Bring the database to the tables of this version; True when there was something to do.
 
@@ -160,25 +213,31 @@ def run(
     alarm: Callable[[str], None],
     *,
     once: bool = False,
+    show: Callable[[Health, datetime], None] | None = None,
+    counts: Counts | None = None,
 ) -> None:
     """Maintain until `pause` says that it is time to stop; `alarm` hears each new sentence.
 
-    With `once`, a single step: what a start needs before the listeners open their files.
+    `show` hears every few seconds how the gateway is; `counts` what it does. With `once`, a
+    single step: what a start needs before the listeners open their files.
     """
     with holding(config):
         if upgrade_schema(config):
             alarm("the database was brought to the tables of this version")
-        with closing(connect(config)) as gateway:
+        with closing(connect(config, counts)) as gateway:
             maintenance = Maintenance(gateway, IssuingAuthority(config))
             if once:
                 maintenance.step()
                 _tell(maintenance.alarms(), set(), alarm)
             else:
-                _repeat(maintenance, pause, alarm)
+                _repeat(maintenance, pause, alarm, show)
 
 
 def _repeat(
-    maintenance: Maintenance, pause: Callable[[], bool], alarm: Callable[[str], None]
+    maintenance: Maintenance,
+    pause: Callable[[], bool],
+    alarm: Callable[[str], None],
+    show: Callable[[Health, datetime], None] | None,
 ) -> None:
     """Go on whatever happens: without a fresh revocation list every client is refused."""
     told: set[str] = set()
@@ -186,6 +245,9 @@ def _repeat(
         try:
             maintenance.step()
             sentences = maintenance.alarms()
+            health = maintenance.look() if show is not None else None
+            if show is not None and health is not None:
+                show(health, maintenance.gateway.ports.now())
         except Exception as error:  # a database that restarts, a disk that is full, a defect
             sentences = [f"maintenance failed and tries again: {_place(error)}"]
         told = _tell(sentences, told, alarm)

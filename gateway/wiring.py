@@ -23,6 +23,7 @@ from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.keys import KeySet, Purpose
 from gateway.ledger.note import NoteSigner
+from gateway.metrics import CountedPolicy, Counts
 from gateway.pki.authority import load_issuing
 from gateway.pki.leaf import CsrRefused, issue_client
 from gateway.store.database import Unfit
@@ -93,6 +94,7 @@ class Gateway:
     continuity: Continuity
     notary: LogNotary
     ports: Ports
+    counts: Counts | None = None
 
     def close(self) -> None:
         """Let go of the databases."""
@@ -100,10 +102,11 @@ class Gateway:
         self.mark.close()
 
 
-def connect(config: Config) -> Gateway:
+def connect(config: Config, counts: Counts | None = None) -> Gateway:
     """Open a gateway in this process; its database was set up, and is never made here.
 
-    A log that is frozen is no error here: it is read. Raises KeyFileError, PolicyBroken, Unfit.
+    With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
+    read. Raises KeyFileError, PolicyBroken, Unfit.
     """
     file = config.database_file
     if file is not None and not file.exists():
@@ -118,6 +121,7 @@ def connect(config: Config) -> Gateway:
         now=now,
         random=secrets.token_bytes,
         waiters=config.waiters,
+        **({} if counts is None else {"took": counts.took}),
     )
     try:
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
@@ -130,7 +134,7 @@ def connect(config: Config) -> Gateway:
         issuer=config.issuer,
         gateway=config.name,
         begin=continuity.begin,
-        policy=policy,
+        policy=policy if counts is None else CountedPolicy(policy, counts),
         attester=signing.attest.current,
         notary=notary,
         now=now,
@@ -140,7 +144,7 @@ def connect(config: Config) -> Gateway:
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
     )
-    return Gateway(config, signing, store, mark, continuity, notary, ports)
+    return Gateway(config, signing, store, mark, continuity, notary, ports, counts)
 
 
 class IssuingAuthority:

@@ -236,6 +236,11 @@ class MemoryOrganisations(Collection):
         _require_sound(system.organisation in state.organisations)
         state.systems[system.organisation, system.name] = system
 
+    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
+        state = self._desk.change_registry()
+        found = state.systems[organisation, system]
+        state.systems[organisation, system] = replace(found, tokens_from=at)
+
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         return list(self._desk.read().client_keys.get((organisation, system), ()))
 

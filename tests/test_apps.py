@@ -1,13 +1,18 @@
 """Why a gateway is not ready, as its own parts tell it."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway import wiring
-from gateway.apps import Part, gate
-from tests.operating import Operator, operator
+from gateway.apps import Part, gate, listener, make_app
+from gateway.cli.founding import make
+from gateway.web.app import create_partner_app
+from tests.operating import PASSPHRASE, PERSONS, Operator, operator, settings
+from tests.postgresql import own_server
 
 
 @pytest.fixture
@@ -68,3 +73,59 @@ def test_an_older_version_is_ready_on_the_tables_of_a_newer_one(gw: Operator) ->
     with gw.opened() as gateway:
         _newer_tables(gateway)
         assert gate(Part.PARTNERS, gateway).unready() is None
+
+
+def test_what_the_server_refuses_by_itself_is_worded_as_by_the_apps(gw: Operator) -> None:
+    class Hooks:
+        def on_fork(self, place: int) -> None: ...
+
+        def on_worker_exit(self) -> None: ...
+
+        def met(self, trouble: str) -> None: ...
+
+    for part in Part:
+        describe = listener(part, gw.config, Hooks()).describe
+        for status, slug in ((400, "malformed-request"), (431, "request-refused")):
+            answer = describe(status)
+            told = json.loads(answer.body)
+            assert told["type"] == f"{gw.config.issuer}/problems/{slug}"
+            assert told["status"] == status
+            assert told["instance"].startswith("urn:uuid:")
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert json.loads(describe(500).body)["type"].endswith("/problems/server-error")
+
+
+class _Peer:
+    thumbprint, san_uris = "a" * 43, ("urn:casegate:example:point-de-contact:desk",)
+
+
+def test_a_database_server_that_is_down_is_a_503_of_its_own_and_both_listeners_live(
+    tmp_path: Path,
+) -> None:
+    with own_server() as server:
+        make(tmp_path / "gw", settings(database_url=server.url), PERSONS, PASSPHRASE)
+        with Operator(tmp_path / "gw").opened() as gateway:
+            seen = {"peer_der": lambda _: b"", "check_peer": lambda _der, _at: _Peer()}
+            partners = create_partner_app(replace(gate(Part.PARTNERS, gateway), **seen))
+            apps = (partners.test_client(), make_app(Part.PUBLIC, gateway).test_client())
+            server.stop()
+            form = {"client_id": "point-de-contact.desk", "token": "x"}
+            asked = [
+                apps[0].post("/oauth/token", data=form | {"grant_type": "client_credentials"}),
+                apps[0].post("/oauth/introspect", data=form),
+                apps[0].post("/oauth/revoke", data=form),
+                apps[1].get("/tile/0/000.p/1"),
+            ]
+            for answer in asked:
+                slug = answer.json["type"].rpartition("/")[2]
+                assert (answer.status_code, slug) == (503, "database-unreachable")
+                assert answer.headers["Retry-After"] == "5"
+            for app in apps:
+                assert app.get("/healthz").status_code == 503
+                unready = app.get("/readyz")
+                assert (unready.status_code, unready.json["reason"]) == (503, "database")
+            server.start()
+            for app in apps:
+                assert app.get("/healthz").json == {"status": "ok"}
+                assert app.get("/readyz").json == {"status": "ready"}

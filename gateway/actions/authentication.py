@@ -55,7 +55,14 @@ def require_standing(ports: Ports, work: Work, client_id: str, shown: Credential
         raise NotAuthenticated("the organisation is not active")
     if shown.token is not None and work.revoked_tokens.has(shown.token):
         raise NotAuthenticated("the token was revoked")
+    if shown.token is not None and _is_of_before(shown.issued, registered):
+        raise NotAuthenticated("the token is of before a key of its client was withdrawn")
     return registered
+
+
+def _is_of_before(issued: int, system: System) -> bool:
+    """Seconds are all that a token tells: one of the second of the withdrawal is of before."""
+    return system.tokens_from is not None and issued <= int(system.tokens_from.timestamp())
 
 
 def require_caller(ports: Ports, work: Work, caller: Caller) -> None:

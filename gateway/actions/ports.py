@@ -31,11 +31,12 @@ from gateway.evidence.sd_jwt import Signer
 @dataclass(frozen=True)
 class Credentials:
     """What a system showed on its connection: a certificate's thumbprint and names, and the `jti`
-    of its access token, if one was shown."""
+    of its access token, if one was shown, with its `iat` in whole seconds since 1970."""
 
     thumbprint: str
     uris: tuple[str, ...]
     token: str | None = None
+    issued: int = 0
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,9 @@ class Organisations(Protocol):
 
     def add_system(self, system: System) -> None:
         """Register a system; AlreadyExists when the name is taken."""
+
+    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
+        """Let a registered system's access tokens of before ``at`` hold no more."""
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         """The public keys (JWK as JSON) with which a system must authenticate; none for most."""

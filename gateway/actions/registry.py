@@ -4,7 +4,7 @@ They run in the transaction of administration.administer, after approvals and po
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -248,8 +248,15 @@ def _set_keys(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     name, keys = _read(desk, "system", _slug), _read(desk, "keys", read_keys)
     if desk.work.organisations.system(organisation.slug, name) is None:
         raise NotFound("the organisation has no system of that name: register it first")
+    _end_tokens_of_withdrawn(desk, organisation.slug, name, keys)
     desk.work.organisations.set_client_keys(organisation.slug, name, keys)
     return {"client_id": f"{organisation.slug}.{name}", "keys": len(keys)}
+
+
+def _end_tokens_of_withdrawn(desk: Desk, slug: str, system: str, keys: Sequence[str]) -> None:
+    """A key that is withdrawn may be in other hands: what was had by it ends with it."""
+    if not set(desk.work.organisations.client_keys(slug, system)) <= set(keys):
+        desk.work.organisations.end_tokens(slug, system, desk.now)
 
 
 def _approve_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:

@@ -119,15 +119,29 @@ def new_id() -> UUID:
 def open_gateway(file: Path) -> Gateway:
     """The gateway of a connection file; nothing is sent yet."""
     connection = Connection.read(file)
-    signing, opening = connection.document_key, connection.encryption_keys
+    opening = connection.encryption_keys
     try:
-        key = None if signing is None else load_key(signing, Purpose.DOCUMENT)
         openers = None if opening is None else load_encryption_keys(opening)
     except KeyFileError as error:
         raise SettingsError(str(error)) from error
     return Gateway(
-        connection, now, new_id, connection.spool, document_key=key, encryption_keys=openers
+        connection,
+        now,
+        new_id,
+        connection.spool,
+        document_key=_key(connection.document_key, Purpose.DOCUMENT),
+        client_key=_key(connection.client_key, Purpose.CLIENT),
+        encryption_keys=openers,
     )
+
+
+def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
+    if file is None:
+        return None
+    try:
+        return load_key(file, purpose)
+    except KeyFileError as error:
+        raise SettingsError(str(error)) from error
 
 
 @contextmanager

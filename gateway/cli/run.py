@@ -13,15 +13,16 @@ from typing import Any, NoReturn
 
 import click
 
-from gateway import maintenance, wiring
+from gateway import maintenance, metrics, wiring
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.config import Config, host_and_port
 from gateway.serving.knock import listener_answers
 from gateway.serving.listener import serve
 from gateway.serving.openssl import listener_environ
+from gateway.serving.scrape import exposing
 from gateway.serving.supervisor import ProcessSpec, Supervisor, end_with_supervisor
 
-PARTS = ("public", "partners", "deliver", "maintain")
+PARTS = ("public", "partners", "deliver", "maintain", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
 
 
@@ -30,7 +31,7 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 @click.option(
     "--only",
     type=click.Choice(PARTS),
-    help="Run one of the four processes, for other supervisors.",
+    help="Run one of the processes, for other supervisors.",
 )
 @click.option(
     "--once",
@@ -41,7 +42,8 @@ def run(folder: Path, only: str | None, once: bool) -> None:
     """Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.
 
     Four processes: the public listener, the partners' listener (client certificate required),
-    delivery, and maintenance, which alone opens the issuing key. Before the listeners open, the
+    delivery, and maintenance, which alone opens the issuing key; and one that shows the operator's
+    numbers where [metrics] bind is set. Before the listeners open, the
     database is brought to the tables of this version, and what expired while the gateway was off
     is renewed.
     """
@@ -50,6 +52,8 @@ def run(folder: Path, only: str | None, once: bool) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     with told_plainly():
         config = wiring.load_config(folder.absolute())
+        if only is not None and not once:
+            metrics.forget(config.metrics_folder, only)
         match only:
             case None:
                 sys.exit(_supervise(config))
@@ -57,7 +61,10 @@ def run(folder: Path, only: str | None, once: bool) -> None:
                 wiring.connect(config).close()  # what fails in a worker is told as a traceback
                 _listen(config, only)
             case "deliver":
+                _counting(config, "deliver")
                 _until_stopped(_deliver)
+            case "metrics":
+                _show_numbers(config)
             case _:
                 _maintain(config, once=once)
 
@@ -76,6 +83,8 @@ def _supervise(config: Config) -> int:
         ProcessSpec("deliver", [*command, "deliver"]),
         ProcessSpec("maintain", [*command, "maintain"]),
     ]
+    if config.metrics_bind is not None:
+        specs.append(ProcessSpec("metrics", [*command, "metrics"]))
     click.echo(f"public    {config.issuer}\npartners  {config.partners_url}")
     if config.legal_date is not None:
         click.echo(f"for demonstrations only: rights are judged on {config.legal_date}")
@@ -96,29 +105,79 @@ def _answers(config: Config, part: str) -> bool:
 def _listen(config: Config, part: str) -> NoReturn:
     from gateway import apps  # noqa: PLC0415 - the other parts work without a web framework
 
-    opened: list[wiring.Gateway] = []
+    worker = _Worker(config, part)
 
     def make() -> Any:
-        # In each worker: connections and locks do not survive a fork (evidence.md L31).
-        opened.append(wiring.connect(config))
-        return apps.make_app(apps.Part(part), opened[0])
+        return apps.make_app(apps.Part(part), worker.open())
 
-    def let_go() -> None:
-        for gateway in opened:
-            gateway.close()
+    serve(make, apps.listener(apps.Part(part), config, worker))
 
-    serve(make, apps.listener(apps.Part(part), config, let_go))
+
+class _Worker:
+    """What belongs to one worker: connections and locks do not survive a fork (evidence.md L31)."""
+
+    def __init__(self, config: Config, part: str) -> None:
+        self._config, self._part = config, part
+        self._counts: metrics.Counts | None = None
+        self._gateway: wiring.Gateway | None = None
+
+    def on_fork(self, place: int) -> None:
+        self._counts = _counting(self._config, self._part, place)
+
+    def open(self) -> wiring.Gateway:
+        self._gateway = wiring.connect(self._config, self._counts)
+        return self._gateway
+
+    def met(self, trouble: str) -> None:
+        if self._counts is not None:
+            self._counts.met(trouble)
+
+    def on_worker_exit(self) -> None:
+        if self._gateway is not None:
+            self._gateway.close()
 
 
 def _maintain(config: Config, *, once: bool) -> None:
     alarm = logging.getLogger("casegate.maintain").warning
+    counts = None if once else _counting(config, "maintain")
+    show = None if counts is None else metrics.Gauges().show
     _until_stopped(
-        lambda pause: maintenance.run(config, lambda: pause(MAINTAIN_EVERY), alarm, once=once)
+        lambda pause: maintenance.run(
+            config, lambda: pause(MAINTAIN_EVERY), alarm, once=once, show=show, counts=counts
+        )
     )
 
 
+def _counting(config: Config, part: str, place: int = 0) -> metrics.Counts | None:
+    """Count from here on what this process does; None where nothing is counted."""
+    if config.metrics_bind is None:
+        return None
+    metrics.make_folder(config.metrics_folder)
+    metrics.begin(config.metrics_folder, part, place)
+    counts = metrics.Counts(part)
+    counts.began()
+    return counts
+
+
+def _show_numbers(config: Config) -> None:
+    """Add up what the other processes count; no key and no database is opened here."""
+    bind = config.metrics_bind
+    if bind is None:
+        raise click.UsageError("nothing is counted: set [metrics] bind")
+    metrics.make_folder(config.metrics_folder)
+    unix = bind.startswith("unix:")
+    address = Path(bind.removeprefix("unix:")) if unix else host_and_port(bind)
+    with exposing(address, lambda: metrics.render(config.metrics_folder)):
+        _until_stopped(_wait)
+
+
 def _deliver(pause: Callable[[float], bool]) -> None:
-    """Nothing is delivered before notices exist (docs/adr/0009): wait for the stop."""
+    """Nothing is delivered before notices exist (docs/adr/0009)."""
+    _wait(pause)
+
+
+def _wait(pause: Callable[[float], bool]) -> None:
+    """Wait for the stop."""
     while not pause(60.0):
         pass
 

@@ -1,5 +1,6 @@
 """`casegate system`: this system's own key and certificate request, and the state of its access."""
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,26 @@ def _csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> bytes
     )
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@system.command("key")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def make_key(folder: Path) -> None:
+    """Make a key in FOLDER by which this system authenticates beside its certificate.
+
+    For `private_key_jwt`: client.pem stays, client.jwk goes to the gateway's administrators. To
+    change the key make the next one in another folder: both hold until the first is withdrawn.
+    """
+    key = keys.generate_key(keys.Purpose.CLIENT)
+    try:
+        keys.write_key(folder / "client.pem", key)
+    except keys.KeyFileError as error:
+        raise click.ClickException(str(error)) from error
+    write_new(folder / "client.jwk", json.dumps(key.public_jwk()).encode())
+    click.echo(f"client key {key.kid} in {folder}")
+    click.echo("  1. Send client.jwk to the gateway's administrators, never client.pem.")
+    click.echo('  2. Once they have registered it set client_key = ".../client.pem" in the')
+    click.echo("     connection file; then casegate system check.")
 
 
 @system.command(epilog=EPILOG)

@@ -1,7 +1,8 @@
 """The access token of this system: asked for over mTLS, bound to its certificate, renewed in time.
 
 Client credentials with `tls_client_auth` (RFC 8705 2.1): the certificate of the connection is the
-credential. The token lives in memory alone.
+credential. A system with a registered key sends an assertion as well (`private_key_jwt`). The
+token lives in memory alone.
 """
 
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
+from gateway.client.assertion import Assertions
 from gateway.client.failures import TokenRefused, Unavailable, UnexpectedAnswer
 from gateway.client.line import Line, Message, Reply
 from gateway.evidence import canonical
@@ -32,9 +34,16 @@ class _Token:
 class Access:
     """Adds the token to messages; threads may share it."""
 
-    def __init__(self, line: Line, client_id: str, now: Callable[[], datetime]) -> None:
-        """Nothing is asked before the first message."""
+    def __init__(
+        self,
+        line: Line,
+        client_id: str,
+        now: Callable[[], datetime],
+        assertions: Assertions | None = None,
+    ) -> None:
+        """Nothing is asked before the first message; ``assertions`` of a system with a key."""
         self._line, self._client_id, self._now = line, client_id, now
+        self._assertions = assertions
         self._token: _Token | None = None
         self._lock = threading.Lock()
 
@@ -56,14 +65,12 @@ class Access:
 
     def _ask(self) -> _Token:
         asked_at = self._now()
-        form = {"grant_type": "client_credentials", "client_id": self._client_id}
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        reply = self._line.send(
-            Message("POST", "/oauth/token", urlencode(form).encode("ascii"), headers)
-        )
+        reply = self._line.send_anew(self._question)
         members = _members(reply)
         if reply.status >= 500:
-            raise Unavailable("the gateway gives no access tokens at present: ask again later")
+            said = members.get("detail")
+            reason = said if isinstance(said, str) else "ask again later"
+            raise Unavailable(f"the gateway gives no access tokens at present: {reason}")
         if reply.status != 200:
             error = members.get("error")
             known = isinstance(error, str) and _ERROR.fullmatch(error)
@@ -76,6 +83,13 @@ class Access:
         ends = asked_at + timedelta(seconds=life)
         # A token with a very short life is used for the first half of it.
         return _Token(text, max(ends - RENEW_BEFORE, asked_at + timedelta(seconds=life) / 2))
+
+    def _question(self) -> Message:
+        form = {"grant_type": "client_credentials", "client_id": self._client_id}
+        if self._assertions is not None:
+            form |= self._assertions.members()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return Message("POST", "/oauth/token", urlencode(form).encode("ascii"), headers)
 
 
 def _bearing(message: Message, token: str) -> Message:

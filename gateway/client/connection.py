@@ -45,6 +45,7 @@ _OPTIONAL: Mapping[str, str] = {
     "organisation_keys": "a folder with the members' own public keys, <organisation>.json",
     "document_key": "the file of the key with which this member signs its own documents (PEM)",
     "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
+    "client_key": "the file of the key by which this system authenticates, if registered (PEM)",
     "state": "the file that remembers the newest checkpoint of the log",
     "spool": "the folder that keeps each write until it is answered; it holds case content",
 }
@@ -55,8 +56,8 @@ class Connection:
     """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
 
     ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
-    id. ``state``, ``spool``, ``document_key`` and ``encryption_keys`` (opened by whoever makes the
-    client) are None where not wanted.
+    id. ``state``, ``spool``, ``document_key``, ``encryption_keys`` and ``client_key`` (files and
+    folders, opened by whoever makes the client) are None where not wanted.
     """
 
     partners: str
@@ -71,6 +72,7 @@ class Connection:
     document_key: Path | None = None
     encryption_keys: Path | None = None
     seal_to: Mapping[str, Mapping[str, EllipticCurvePublicKey]] = field(default_factory=dict)
+    client_key: Path | None = None
 
     @classmethod
     def read(cls, file: Path) -> "Connection":
@@ -100,6 +102,7 @@ class Connection:
             document_key=paths.get("document_key"),
             encryption_keys=paths.get("encryption_keys"),
             seal_to=read_encryption_keys(paths.get("organisation_keys")),
+            client_key=paths.get("client_key"),
         )
 
     @property
@@ -146,6 +149,7 @@ _PATHS = frozenset(
         "organisation_keys",
         "document_key",
         "encryption_keys",
+        "client_key",
         "state",
         "spool",
     }

@@ -20,6 +20,7 @@ import httpx
 
 from gateway.client import confirmation, documents, sealing
 from gateway.client.access import Access
+from gateway.client.assertion import Assertions, ClientKey
 from gateway.client.connection import Connection
 from gateway.client.documents import Offered, require
 from gateway.client.exchange import Exchange, Written, granted, list_of, members_of, next_page
@@ -97,6 +98,7 @@ class Gateway:
         transport: httpx.BaseTransport | None = None,
         document_key: DocumentKey | None = None,
         encryption_keys: Mapping[str, OpeningKey] | None = None,
+        client_key: ClientKey | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
@@ -105,7 +107,9 @@ class Gateway:
         each write until it is answered (consultations not: nobody would be there to read).
         ``transport`` stands in for sockets and TLS in tests. With a ``document_key``, which the
         gateway must have registered, all documents are signed here, with ``random`` salts.
-        ``encryption_keys`` open what others sealed to this member, by key id.
+        ``encryption_keys`` open what others sealed to this member, by key id. With a
+        ``client_key``, registered too, the system authenticates by an assertion beside its
+        certificate (RFC 7523).
         """
         self._opening = dict(encryption_keys or {})
         if document_key is not None and document_key.kid in self._opening:
@@ -118,7 +122,13 @@ class Gateway:
         self._line = Line(connection, clock, sleep, transport)
         self._exchange = Exchange(
             connection,
-            Access(self._line, connection.client_id, clock),
+            Access(
+                self._line,
+                connection.client_id,
+                clock,
+                client_key
+                and Assertions(connection.issuer, connection.client_id, client_key, clock, ids),
+            ),
             ids,
             Spool(store_before_send) if store_before_send else None,
         )

@@ -2,7 +2,7 @@
 
 Bounded: no redirection is followed, no proxy or file of the environment is asked, an answer has a
 size and a time. Patient: a lost connection, 502, 503, 504 and a short Retry-After are tried again,
-the same bytes each time.
+the same bytes each time unless they are good once only.
 """
 
 import re
@@ -90,9 +90,13 @@ class Line:
 
         Raises NotTrusted at once, and Unavailable when no attempt got an answer.
         """
+        return self.send_anew(lambda: message)
+
+    def send_anew(self, make: Callable[[], Message]) -> Reply:
+        """As `send`, with a message made for each attempt: of what is good once only."""
         for pause in (*PAUSES, None):
             try:
-                reply = self._attempt(message)
+                reply = self._attempt(make())
             except httpx.TransportError as error:
                 _refuse_untrusted(error)
                 if pause is None:

@@ -245,12 +245,16 @@ class Organisation:
 
 @dataclass(frozen=True)
 class System:
-    """A machine of an organisation that may ask for tokens, and the scopes it may ask for."""
+    """A machine of an organisation that may ask for tokens, and the scopes it may ask for.
+
+    Access tokens of before ``tokens_from`` hold no more: a key of the system was withdrawn then.
+    """
 
     organisation: str
     name: str
     scopes: frozenset[str]
     enabled: bool = True
+    tokens_from: datetime | None = None
 
     @property
     def client_id(self) -> str:

@@ -98,6 +98,10 @@ class Busy(Refusal):
     """Too many writers wait: retry after a moment."""
 
 
+class DatabaseUnreachable(Busy):
+    """The database does not answer: nothing was done, as far as anybody can tell."""
+
+
 class Unrecorded(Refusal):
     """The refusal could not be written to the log, so no answer may be given (fail closed)."""
 

@@ -75,8 +75,10 @@ def _check(
     try:  # 3
         verifier = PolicyBuilder().store(Store(list(roots))).time(now).build_client_verifier()
         chain = verifier.verify(leaf, list(issuing)).chain
-    except (VerificationError, ValueError) as error:
+    except VerificationError as error:
         raise CertificateRefused("no chain leads from the certificate to our root") from error
+    except Exception as error:  # names are read only now, and in as many ways
+        raise CertificateRefused("the certificate cannot be read") from error
     if list(usage) != [ExtendedKeyUsageOID.CLIENT_AUTH]:  # 4
         raise CertificateRefused("the certificate is not for client authentication alone")
     names = list(named)  # 5

@@ -37,6 +37,31 @@ def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationLis
     replace_file(folder / CRL_FILE, b"".join(pems))
 
 
+def ends(folder: Path) -> dict[str, datetime]:
+    """When the published authorities and their revocation lists end, by a short name of each.
+
+    What cannot be read is left out: `alarms` tells it.
+    """
+    found = {}
+    try:
+        certificates = x509.load_pem_x509_certificates((folder / CHAIN_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    for certificate in certificates:
+        if certificate.issuer == certificate.subject:
+            found["root"] = certificate.not_valid_after_utc
+            continue
+        name = authority_id(certificate)
+        found[f"issuing {name}"] = certificate.not_valid_after_utc
+        try:
+            crl = x509.load_der_x509_crl((folder / f"{name}.crl").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if crl.next_update_utc is not None:
+            found[f"revocation list {name}"] = crl.next_update_utc
+    return found
+
+
 def alarms(folder: Path, now: datetime) -> list[str]:
     """What the operator must act on in the published folder, one sentence each.
 

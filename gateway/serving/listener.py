@@ -13,6 +13,7 @@ from gateway.serving.contexts import TlsContexts, TlsFiles
 from gateway.serving.junk import JunkFilter
 from gateway.serving.sockets import DeadlineStream
 from gateway.serving.supervisor import end_with_supervisor
+from gateway.serving.unreadable import Describe, describe_plainly
 from gateway.serving.worker import DeadlineWorker
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
@@ -25,6 +26,10 @@ WsgiApp = Callable[..., Iterable[bytes]]
 
 def _nothing() -> None:
     """The hook of a listener that has nothing to set up or to drain."""
+
+
+def _ignore(_: Any) -> None:
+    """The hook of a listener that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,17 @@ class Listener:
     """Seconds for a client to send, and again to take the answer."""
     drain: float = 15.0
     """Seconds that requests in progress have to end when the listener stops."""
+    on_fork: Callable[[int], None] = _ignore
+    """Called first in each worker, with its place: a number that no other living worker has, and
+    that the next one gets when this one has ended."""
     on_worker_start: Callable[[], None] = _nothing
     """Called in each worker after the application was made there and before it serves."""
     on_worker_exit: Callable[[], None] = _nothing
     """Called in each worker after its last request: dispose of the engine here."""
+    met: Callable[[str], None] = _ignore
+    """Hears of each connection that came to no answer of the application: why."""
+    describe: Describe = describe_plainly
+    """Words what the server refuses before the application sees it."""
     log_level: str = "warning"
 
     def __post_init__(self) -> None:
@@ -69,6 +81,8 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
             {
                 "deadline": listener.deadline,
                 "stream_class": type("Stream", (DeadlineStream,), {"seconds": listener.deadline}),
+                "describe": staticmethod(listener.describe),
+                "met": staticmethod(listener.met),
             },
         ),
         "worker_connections": max(listener.threads + 1, min(1000, open_files - _SPARE_FILES)),
@@ -98,7 +112,34 @@ def _tls_settings(listener: Listener) -> dict[str, Any]:
     }
 
 
+class _Places:
+    """Who works where: the lowest free number for each new worker. Used in the master alone."""
+
+    def __init__(self) -> None:
+        self._taken: dict[int, int] = {}  # by the worker's age, which no two workers share
+
+    def give(self, age: int) -> None:
+        self._taken[age] = min(set(range(len(self._taken) + 1)) - set(self._taken.values()))
+
+    def of(self, age: int) -> int:
+        return self._taken[age]
+
+    def free(self, age: int) -> None:
+        self._taken.pop(age, None)
+
+
 def _hooks(listener: Listener) -> dict[str, Any]:
+    places = _Places()
+
+    def pre_fork(_server: Any, worker: Any) -> None:
+        places.give(worker.age)
+
+    def post_fork(_server: Any, worker: Any) -> None:
+        listener.on_fork(places.of(worker.age))
+
+    def child_exit(_server: Any, worker: Any) -> None:
+        places.free(worker.age)
+
     def post_worker_init(worker: Any) -> None:
         logging.getLogger("gunicorn.error").addFilter(JunkFilter())
         if worker.cfg.is_ssl:
@@ -108,7 +149,13 @@ def _hooks(listener: Listener) -> dict[str, Any]:
     def worker_exit(_server: Any, _worker: Any) -> None:
         listener.on_worker_exit()
 
-    return {"post_worker_init": post_worker_init, "worker_exit": worker_exit}
+    return {
+        "pre_fork": pre_fork,
+        "post_fork": post_fork,
+        "child_exit": child_exit,
+        "post_worker_init": post_worker_init,
+        "worker_exit": worker_exit,
+    }
 
 
 class _Gunicorn(BaseApplication):

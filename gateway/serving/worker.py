@@ -1,17 +1,27 @@
 """gunicorn's thread worker, with deadlines: no client holds up the others."""
 
+import contextlib
 import errno
 import functools
 import selectors
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from gateway.serving.sockets import DeadlineStream
+from gateway.serving.unreadable import (
+    Describe,
+    handshake_reason,
+    http_answer,
+    place_of,
+    status_of,
+)
 
 LINGER = 1.0  # seconds for a client to close after the last answer (RFC 9112 section 9.6)
 
@@ -69,6 +79,9 @@ class DeadlineWorker(ThreadWorker):
 
     deadline: ClassVar[float]
     stream_class: ClassVar[type[DeadlineStream]]
+    describe: ClassVar[Describe]
+    met: ClassVar[Callable[[str], None]]
+    """Hears of each connection that came to no answer of the application: why."""
 
     def load_wsgi(self) -> None:
         """Load the application, which may end a connection."""
@@ -111,6 +124,23 @@ class DeadlineWorker(ThreadWorker):
         if kept and not conn.cut:
             return kept
         if conn.cut:
-            self.log.warning("Connection of ip=%s cut at its deadline", (conn.client or [""])[0])
+            self.met("cut")
+            self.log.warning("A connection was cut at its deadline")
         conn.linger()
         return False
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer what is no request as every problem is told; log its kind, and no address."""
+        if isinstance(exc, ssl.SSLError):
+            self.met("handshake")
+            self.log.warning("A handshake was refused: %s", handshake_reason(exc))
+            return
+        status = status_of(exc)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.met("failure")
+            self.log.error("A request failed outside of the application: %s", place_of(exc))
+        else:
+            self.met("unreadable")
+            self.log.warning("A request could not be read: %s, %d", type(exc).__name__, status)
+        with contextlib.suppress(OSError):
+            client.sendall(http_answer(status, self.describe(status)))

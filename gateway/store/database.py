@@ -310,7 +310,10 @@ _REGISTRY_LOCKS = {
 
 def _begun(connections: Connections, first: str) -> Connection:
     """A connection in a transaction, after its first statement."""
-    connection = connections.take()
+    try:
+        connection = connections.take()
+    except (DBAPIError, sqlite3.Error) as error:
+        raise translated(error) from error
     try:
         driver = driver_of(connection)
         if driver is not None:

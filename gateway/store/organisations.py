@@ -85,6 +85,14 @@ _SYSTEM = select(system).where(
     system.c.organisation == bindparam("organisation"), system.c.name == bindparam("name")
 )
 _ADD_SYSTEM = insert_new(system)
+_END_TOKENS = (
+    update(system)
+    .where(
+        system.c.organisation == bindparam("of_organisation"),
+        system.c.name == bindparam("of_name"),
+    )
+    .values(tokens_from=bindparam("at"))
+)
 
 _KEYS = (
     select(client_key.c.jwk)
@@ -216,6 +224,12 @@ class SqlOrganisations:
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_SYSTEM, vars(system)):
             raise AlreadyExists("the organisation has a system of this name")
+
+    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        named = {"of_organisation": organisation, "of_name": system, "at": at}
+        self._transaction.execute(_END_TOKENS, named)
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         """See the port."""
@@ -411,7 +425,7 @@ def _competence_row(competence: Competence, position: int) -> dict[str, Any]:
 
 
 def _system(row: Row[Any]) -> System:
-    return System(row.organisation, row.name, row.scopes, row.enabled)
+    return System(row.organisation, row.name, row.scopes, row.enabled, row.tokens_from)
 
 
 def _certificate(row: Row[Any]) -> Certificate:

@@ -10,7 +10,7 @@ commits for all. Nobody leaves before that; if it fails, nothing of it happened,
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -27,6 +27,13 @@ ROUND_WRITERS = 32
 
 ROUND_SECONDS = 0.05
 """How long a round takes on further writers: other processes wait for its end."""
+
+Took = Callable[[str, float], None]
+"""Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
+
+
+def ignore(_step: str, _seconds: float) -> None:
+    """What nobody measures."""
 
 
 @dataclass
@@ -77,8 +84,9 @@ class Round:
 class Rounds:
     """The writers of one process, in line for the database."""
 
-    def __init__(self, database: Database, letterhead: Letterhead) -> None:
-        """``letterhead`` heads the events of every round."""
+    def __init__(self, database: Database, letterhead: Letterhead, took: Took = ignore) -> None:
+        """``letterhead`` heads the events of every round; ``took`` hears of each commit."""
+        self._took = took
         self._database = database
         self._letterhead = letterhead
         self._handed: Round | None = None  # to the next in line, who alone may touch it
@@ -161,7 +169,9 @@ class Rounds:
             for fact in round_.facts:
                 log.record(fact)
             appended = log.append()
+            began = time.perf_counter()
             transaction.commit()
+            self._took("commit", time.perf_counter() - began)
         finally:
             transaction.end()
         return appended

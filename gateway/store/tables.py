@@ -85,6 +85,7 @@ system = Table(
     Column("name", TEXT, nullable=False),
     Column("scopes", TextSet, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    Column("tokens_from", Instant),
     PrimaryKeyConstraint("organisation", "name"),
     sqlite_with_rowid=False,
 )

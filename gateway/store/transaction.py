@@ -11,16 +11,18 @@ from uuid import UUID
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects.postgresql import Insert, insert
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from gateway.actions.ports import Mode
-from gateway.domain.refusals import Busy
+from gateway.domain.refusals import Busy, DatabaseUnreachable
 from gateway.store.prepared import Rows, prepare
 
 Row = Mapping[str, Any]
 
 # SQLite's primary result codes BUSY and LOCKED (https://sqlite.org/rescode.html).
 _SQLITE_BUSY = frozenset({5, 6})
+# IOERR, FULL and CANTOPEN: the file or its disk is away.
+_SQLITE_AWAY = frozenset({10, 13, 14})
 # PostgreSQL's serialization_failure, deadlock_detected, lock_not_available and query_canceled
 # (a timeout): another try may well succeed.
 _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
@@ -36,16 +38,29 @@ def counted(statement: Insert) -> Insert:
     return statement.execution_options(preserve_rowcount=True)
 
 
+def _is_no_answer(error: DBAPIError | sqlite3.Error) -> bool:
+    """PostgreSQL is away: the driver has no code then, or one of classes 08, 53300 and 57P."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", "")
+    gone = state is None or state[:2] == "08" or state[:3] in ("57P", "533")
+    return isinstance(error, OperationalError) and gone
+
+
 def translated(error: DBAPIError | sqlite3.Error) -> Exception:
     """What a failure of the database means to the caller; unexpected ones stay as they are."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _SQLITE_BUSY:
         return Busy("the database is locked: retry after a moment")
+    if code is not None and code & 0xFF in _SQLITE_AWAY:
+        return DatabaseUnreachable("the database does not answer: retry after a moment")
     if getattr(cause, "sqlstate", None) in _POSTGRESQL_BUSY:
         return Busy("another request holds what this one needs: retry after a moment")
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return Busy("the database ended the connection: retry after a moment")
+    if _is_no_answer(error):
+        return DatabaseUnreachable("the database does not answer: retry after a moment")
     if isinstance(error, IntegrityError | sqlite3.IntegrityError):
         return RuntimeError("a row breaks a rule of its table")
     return error

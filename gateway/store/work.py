@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -20,7 +21,7 @@ from gateway.store.log import Letterhead, SqlLog
 from gateway.store.organisations import SqlOrganisations
 from gateway.store.remembered import RegistryMemory
 from gateway.store.retries import SqlBudgets, SqlRetries
-from gateway.store.rounds import Round, Rounds
+from gateway.store.rounds import Round, Rounds, Took, ignore
 from gateway.store.signing import SqlSigning
 from gateway.store.tables import log_head
 from gateway.store.tokens import SqlReplay, SqlRevokedTokens
@@ -48,8 +49,11 @@ class SqlWork:
         memory: RegistryMemory,
         mode: Mode,
         letterhead: Letterhead,
+        *,
+        took: Took = ignore,
     ) -> None:
         """Nothing happens before the ``with`` block is entered."""
+        self._took = took
         self._database = database
         self._rounds = rounds
         self._memory = memory
@@ -63,7 +67,9 @@ class SqlWork:
         if self._mode is Mode.READ:
             self._reading = connection = self._database.begin(self._mode)
         else:
+            began = perf_counter()
             self._round = self._rounds.enter(self._mode)
+            self._took("wait", perf_counter() - began)
             connection = self._round.connection
         self.first = self._round is None or not self._round.shared
         transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
@@ -120,11 +126,12 @@ class SqlWork:
 class Store:
     """The database as one process holds it: made after the fork, closed before the exit."""
 
-    def __init__(self, database: Database, letterhead: Letterhead) -> None:
+    def __init__(self, database: Database, letterhead: Letterhead, took: Took = ignore) -> None:
         """Check that the database was set up, and for this log. Raises Unfit."""
+        self._took = took
         self._database = database
         self._letterhead = letterhead
-        self._rounds = Rounds(database, letterhead)
+        self._rounds = Rounds(database, letterhead, took)
         self._memory = RegistryMemory()
         self._process = os.getpid()
         try:
@@ -141,7 +148,9 @@ class Store:
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
-        return SqlWork(self._database, self._rounds, self._memory, mode, self._letterhead)
+        return SqlWork(
+            self._database, self._rounds, self._memory, mode, self._letterhead, took=self._took
+        )
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, one process of all nodes at a time.
@@ -186,16 +195,18 @@ def open_store(
     now: Callable[[], datetime],
     random: Callable[[int], bytes],
     waiters: int,
+    took: Took = ignore,
 ) -> Store:
     """Open the database of a gateway in the process that uses it.
 
     ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
     with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
     ``random(n)`` gives n unpredictable bytes; at most ``waiters`` writers of this process wait,
-    the next is told Busy. Raises Unfit when the database cannot hold evidence or was not set up.
+    the next is told Busy; ``took`` hears how long they wait and commit. Raises Unfit when the
+    database cannot hold evidence or was not set up.
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
-    return Store(database, Letterhead(origin, policy_revision, now, random))
+    return Store(database, Letterhead(origin, policy_revision, now, random), took)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The two apps, each for its listener: partners with a certificate, and anybody."""
 
 from collections.abc import Callable
+from time import perf_counter
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 
 from gateway.domain.refusals import NotFound
 from gateway.web import listeners, openapi, problems
@@ -37,6 +38,7 @@ def _create(gate: Gate) -> Flask:
     app.before_request(_name_request(gate))
     app.before_request(_refuse_other_spellings)
     app.after_request(harden)
+    app.after_request(_count(gate))
     problems.install(app, gate)
     return app
 
@@ -46,8 +48,21 @@ def _name_request(gate: Gate) -> Callable[[], None]:
 
     def name_request() -> None:
         g.request_id = str(gate.ports.new_id())
+        g.began = perf_counter()
 
     return name_request
+
+
+def _count(gate: Gate) -> Callable[[Response], Response]:
+    """Tell of each answer; what matches no route has none to name, whatever its path says."""
+
+    def count(response: Response) -> Response:
+        rule = request.url_rule
+        route, method = (rule.rule, request.method) if rule is not None else ("none", "any")
+        gate.answered(route, method, response.status_code, perf_counter() - g.began)
+        return response
+
+    return count
 
 
 def _refuse_other_spellings() -> None:

@@ -56,7 +56,7 @@ def identify(gate: Gate, tokens: Tokens, request: Request, scope: str) -> Caller
     token = tokens.read(_bearer(request))
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
         raise TokenRefused("the token is bound to another certificate than the connection's")
-    shown = Credentials(peer.thumbprint, peer.san_uris, token.jti)
+    shown = Credentials(peer.thumbprint, peer.san_uris, token.jti, token.issued)
     system = authenticate(gate.ports, token.client_id, shown)  # RS1: not revoked; RS5
     scopes = token.scopes & system.scopes
     if scope != ANY_SCOPE and scope not in scopes:

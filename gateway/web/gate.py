@@ -10,6 +10,11 @@ from gateway.actions.ports import Ports
 from gateway.evidence.sd_jwt import Signer
 from gateway.web.security_log import SecurityLog
 
+
+def _ignore(*_: object) -> None:
+    """What nobody counts."""
+
+
 TOKEN_SECONDS = 300
 BODY_BYTES = 256 * 1024
 
@@ -46,6 +51,8 @@ class Gate:
     the DER and the time, and raises ``certificate_refused``. ``published`` is the folder with
     the authorities' certificates and revocation lists, read when asked for: others renew it.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
+    ``answered`` hears of each answer: its route's template, method, status and seconds; ``told``
+    of each problem: the last part of its type.
     """
 
     ports: Ports
@@ -64,6 +71,8 @@ class Gate:
     log: SecurityLog
     token_seconds: int = TOKEN_SECONDS
     body_bytes: int = BODY_BYTES
+    answered: Callable[[str, str, int, float], None] = _ignore
+    told: Callable[[str], None] = _ignore
 
     @property
     def issuer(self) -> str:

@@ -29,6 +29,7 @@ from gateway.actions.authentication import (
 )
 from gateway.actions.ports import Credentials
 from gateway.domain.organisation import System
+from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable, Refusal
 from gateway.web.answers import json_response
 from gateway.web.caller import peer_of
 from gateway.web.endpoint import Access, unauthenticated
@@ -48,6 +49,14 @@ FORM_BYTES = 8 * 1024
 _FORM = re.compile(r"application/x-www-form-urlencoded(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.I)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+_UNREADY: Mapping[str, type[Refusal]] = {
+    "frozen": Frozen,
+    "mark": MarkUnreachable,
+    "database": DatabaseUnreachable,
+}
+"""What keeps tokens back, of the reasons for which a gateway is not ready."""
 
 
 def _bad_request(description: str) -> OAuth2Error:
@@ -160,7 +169,11 @@ class TokenServer(AuthorizationServer):
         self.register_token_generator("default", generator)
 
     def answer(self, sent: Request) -> Response:
-        """The answer to a token request; refusals are those of RFC 6749 section 5.2."""
+        """The answer to a token request; refusals are those of RFC 6749 section 5.2.
+
+        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        """
+        self._require_current()
         try:
             asked = self._asked(sent, "grant_type")
         except OAuth2Error as error:
@@ -183,12 +196,25 @@ class TokenServer(AuthorizationServer):
         return json_response({})
 
     def introspect(self, sent: Request) -> Response:
-        """What a token is worth to the caller who holds it (RFC 7662 2.2; M2)."""
+        """What a token is worth to the caller who holds it (RFC 7662 2.2; M2).
+
+        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        """
+        self._require_current()
         try:
             token, client, peer = self._about_token(sent)
         except OAuth2Error as error:
             return self._refuse("token-not-introspected", error)
         return json_response(self._worth(token, client, peer))
+
+    def _require_current(self) -> None:
+        """Grant nothing by a registry that may be an older one: it forgot what was revoked since.
+
+        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        """
+        unready = self._gate.unready()
+        if unready is not None and unready.reason in _UNREADY:
+            raise _UNREADY[unready.reason](unready.detail)
 
     def _about_token(self, sent: Request) -> tuple[AccessToken | None, Client, Peer]:
         """The token of the form, None when it is none of ours or has ended, and who asks."""
@@ -205,7 +231,7 @@ class TokenServer(AuthorizationServer):
         if token is None or token.client_id != client.get_client_id():
             return {"active": False}
         try:
-            shown = Credentials(token.thumbprint, peer.san_uris, token.jti)
+            shown = Credentials(token.thumbprint, peer.san_uris, token.jti, token.issued)
             system = authenticate(self._gate.ports, token.client_id, shown)
         except NotAuthenticated:
             return {"active": False}
@@ -262,7 +288,8 @@ class TokenServer(AuthorizationServer):
 
     def _issue(self, client: Client, grant_type: str, user: None, scope: str) -> str:
         client_id = client.get_client_id()
-        token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint)
+        ended = client.system.tokens_from
+        token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint, ended)
         self._note("token-issued", client, jti)
         return token
 
@@ -286,6 +313,7 @@ class TokenServer(AuthorizationServer):
         return self._refuse("token-not-issued", error)
 
     def _refuse(self, kind: str, error: OAuth2Error) -> Response:
+        self._gate.told(f"oauth:{error.error}")
         self._gate.log.refuse(
             kind,
             request=g.request_id,

@@ -295,6 +295,16 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=1,
         noted=True,
     ),
+    refusals.DatabaseUnreachable: Problem(
+        503,
+        "database-unreachable",
+        "The gateway cannot reach its database",
+        "The database does not answer at present: it restarts, or its disk or its server is away. "
+        "Nothing was done, or it is told when you ask again.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
+        retry_after=5,
+        noted=True,
+    ),
     refusals.Unrecorded: Problem(
         503,
         "unrecorded",
@@ -311,8 +321,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "The log is frozen",
         "The gateway's database does not continue the log that the gateway has signed: it is an "
         "older copy, or was changed from outside. To go on would make a second history, so nothing "
-        "is written and nothing is signed. What needs no receipt can still be read, and the "
-        "newest checkpoint that was signed is still served.",
+        "is written and nothing is signed, and no access tokens are given. What needs no receipt "
+        "can be read with a token of before, and the newest checkpoint that was signed is still "
+        "served.",
         "Keep your receipts, and this request with its Idempotency-Key: send it again unchanged "
         "when the operator says that the log goes on. If the log cannot go on, the operator tells "
         "you its new name.",
@@ -493,7 +504,7 @@ def _note(gate: Gate, problem: Problem, refusal: Refusal | None = None) -> None:
 
 
 def _http(gate: Gate, error: HTTPException) -> Response:
-    problem = HTTP_PROBLEMS.get(error.code or 0, _REFUSED)
+    problem = of_status(error.code or 0)
     if problem.noted:
         _note(gate, problem)
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
@@ -523,6 +534,23 @@ def _challenge(gate: Gate, code: str, refusal: Refusal) -> str:
     return "Bearer " + ", ".join([*parts, f'resource_metadata="{metadata}"'])
 
 
+def document(
+    issuer: str, problem: Problem, request_id: str, status: int | None = None
+) -> dict[str, Any]:
+    """The one shape of every error body."""
+    return {
+        "type": f"{issuer}/problems/{problem.slug}",
+        "title": problem.title,
+        "status": status or problem.status,
+        "instance": f"urn:uuid:{request_id}",
+    }
+
+
+def of_status(status: int) -> Problem:
+    """The problem of what server or framework refuse by themselves."""
+    return _FAILED if status == 500 else HTTP_PROBLEMS.get(status, _REFUSED)
+
+
 def _answer(
     gate: Gate,
     problem: Problem,
@@ -530,12 +558,7 @@ def _answer(
     headers: Mapping[str, str],
     status: int | None = None,
 ) -> Response:
-    """The one shape of every error body."""
-    body = {
-        "type": f"{gate.issuer}/problems/{problem.slug}",
-        "title": problem.title,
-        "status": status or problem.status,
-        "instance": f"urn:uuid:{g.request_id}",
-        **members,
-    }
+    """The answer to a request that a problem came of."""
+    gate.told(problem.slug)
+    body = document(gate.issuer, problem, g.request_id, status) | members
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

@@ -9,6 +9,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -53,16 +54,27 @@ class Tokens:
         self._seen: OrderedDict[bytes, tuple[AccessToken, float]] = OrderedDict()
         self._lock = Lock()
 
-    def issue(self, client_id: str, scopes: Iterable[str], thumbprint: str) -> tuple[str, str]:
-        """Write a token for a client on a certificate; the token, and its ``jti``."""
+    def issue(
+        self,
+        client_id: str,
+        scopes: Iterable[str],
+        thumbprint: str,
+        ended: datetime | None = None,
+    ) -> tuple[str, str]:
+        """Write a token for a client on a certificate; the token, and its ``jti``.
+
+        ``ended`` is when the client's tokens ended last (`System.tokens_from`): a new one says a
+        later second, for seconds are all that tokens tell.
+        """
         now = int(self._gate.ports.now().timestamp())
+        issued = now if ended is None else max(now, int(ended.timestamp()) + 1)
         jti = str(self._gate.ports.new_id())
         claims = {
             "iss": self._gate.issuer,
             "sub": client_id,
             "client_id": client_id,
             "aud": self._gate.partners_url,
-            "iat": now,
+            "iat": issued,
             "exp": now + self._gate.token_seconds,
             "jti": jti,
             "scope": " ".join(scopes),
@@ -78,9 +90,11 @@ class Tokens:
 
         The binding to the connection is not looked at here: that is checked for each request.
         """
+        if len(token) > MAX_CHARACTERS or not token.isascii():
+            raise TokenRefused("the token is too long, or holds what no token does")
         now = self._gate.ports.now().timestamp()
         # The whole token is the key: of two that differ in the signature alone, one is bad.
-        key = hashlib.sha256(token.encode("utf-8")).digest()
+        key = hashlib.sha256(token.encode("ascii")).digest()
         found = self._seen.get(key)
         if found is not None and now < found[1]:
             return found[0]
@@ -92,8 +106,6 @@ class Tokens:
         return verified
 
     def _verify(self, token: str, now: float) -> AccessToken:
-        if len(token) > MAX_CHARACTERS:
-            raise TokenRefused("the token is too long")
         try:
             header = jwt.get_unverified_header(token)
             key = self._keys.get(header.get("kid", ""))

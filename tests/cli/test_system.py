@@ -10,9 +10,11 @@ from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from gateway.actions.assertion import read_keys
 from gateway.cli import main, system
 from gateway.client import Unavailable
 from gateway.client.line import PAUSES
+from gateway.keys import Purpose, load_key
 from gateway.pki.leaf import issue_client
 from tests.cli.desks import Desks
 from tests.client.conftest import authorities, real_now
@@ -42,6 +44,21 @@ def test_a_request_has_a_key_of_its_own_that_stays(tmp_path: Path) -> None:
     asked = x509.load_pem_x509_csr(csr)
     assert asked.public_key() == private.public_key()
     assert asked.is_signature_valid
+
+
+def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(
+    tmp_path: Path,
+) -> None:
+    result = CliRunner().invoke(main, ["system", "key", str(tmp_path / "next")])
+    assert result.exit_code == 0, result.output
+    private, public = tmp_path / "next" / "client.pem", tmp_path / "next" / "client.jwk"
+    assert private.stat().st_mode & 0o777 == 0o600
+    (kept,) = read_keys([json.loads(public.read_text())])
+    assert '"d"' not in kept
+    assert load_key(private, Purpose.CLIENT).kid == json.loads(kept)["kid"]
+    again = CliRunner().invoke(main, ["system", "key", str(tmp_path / "next")])
+    assert again.exit_code == 1
+    assert "not overwritten" in again.stderr
 
 
 def test_the_operator_can_issue_a_certificate_for_the_request(tmp_path: Path) -> None:

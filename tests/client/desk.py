@@ -126,6 +126,7 @@ class Desk(Gateway):
         ids: Any = None,
         document_key: Any = None,
         encryption_keys: Any = None,
+        client_key: Any = None,
         **changes: Any,
     ) -> None:
         self.wire = Wire(listening, organisation)
@@ -139,4 +140,5 @@ class Desk(Gateway):
             transport=self.wire,
             document_key=document_key,
             encryption_keys=encryption_keys,
+            client_key=client_key,
         )

@@ -9,16 +9,19 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import jwt
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from gateway.cli import main
 from gateway.cli.demo.stage import Stage
 from tests.journeys.harness import ABROAD, HOTLINE, config_of, fetch
 
@@ -168,6 +171,37 @@ def test_c4_a_system_with_a_registered_key_needs_it_beside_its_certificate(
     wire = Wire(stage, ABROAD)
     assert wire.token().status == 200
     wire.line.close()
+
+
+def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
+    stage: Stage,
+) -> None:
+    former, following = (stage.folder / ABROAD / name for name in ("former", "following"))
+    public = []
+    for folder in (former, following):
+        made = CliRunner().invoke(main, ["system", "key", str(folder)])
+        assert made.exit_code == 0, made.output
+        public.append(json.loads((folder / "client.jwk").read_text()))
+
+    def register(*keys: dict[str, str]) -> None:
+        stage.administer("system.key", ABROAD, {"system": "desk", "keys": list(keys)})
+
+    def check(key: Path) -> int:
+        settings = (stage.folder / ABROAD / "connection.toml").read_text(encoding="utf-8")
+        file = stage.folder / ABROAD / f"{key.name}.toml"
+        named = f'\nclient_key = "{key.name}/client.pem"\n'
+        file.write_text(settings + named, encoding="utf-8")
+        return CliRunner().invoke(main, ["system", "check", "-c", str(file)]).exit_code
+
+    try:
+        register(public[0])
+        assert [check(former), check(following)] == [0, 4]
+        register(*public)
+        assert [check(former), check(following)] == [0, 0]
+        register(public[1])
+        assert [check(former), check(following)] == [4, 0]
+    finally:
+        register()
 
 
 def _assertion(key: ec.EllipticCurvePrivateKey, client: str, audience: str) -> str:
@@ -322,6 +356,16 @@ def test_rs4_the_resource_says_how_it_is_protected(stage: Stage, hotline: Wire) 
     assert told["bearer_methods_supported"] == ["header"]
     assert told["tls_client_certificate_bound_access_tokens"] is True
     assert "cases.write" in told["scopes_supported"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("/healthz", {"status": "ok"}), ("/readyz", {"status": "ready"})]
+)
+def test_both_listeners_tell_how_they_are(
+    stage: Stage, hotline: Wire, path: str, told: dict[str, str]
+) -> None:
+    assert hotline.ask("GET", path).json == told
+    assert json.loads(fetch(stage, path)) == told
 
 
 def test_rs5_a_live_token_of_a_suspended_member_is_dead_and_lives_again(

@@ -85,9 +85,7 @@ def _check_frozen(stage: Stage, handoff: str, newest: str) -> None:
     before = _size(stage)
     content = case_content()
     with _keeping(stage) as hotline, stage.client(OFMIN) as office:
-        assert handoff in [view["handoff"] for view in office.inbox("accepted")]
-        assert office.handoff(handoff)["state"] == "accepted"
-        assert office.whoami()["organisation"]["organisation"] == OFMIN
+        _refused_as_frozen(lambda: office.handoff(handoff))  # no tokens by an older registry
         _refused_as_frozen(lambda: hotline.submit(content, "pdc-1", clearance(content)))
         _refused_as_frozen(lambda: office.consult(handoff, "ofmin-1", "assessment", "a look"))
         _refused_as_frozen(lambda: list(office.events()))

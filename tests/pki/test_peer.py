@@ -148,6 +148,19 @@ def test_a_certificate_without_exactly_one_uri_is_refused(names: list[x509.Gener
         check(leaf(names=names))
 
 
+def test_a_name_in_an_encoding_that_no_name_has_is_refused() -> None:
+    """Found by the fuzz target: the verifier reads the name to word another refusal, and fails."""
+    common_name = bytes.fromhex("0603550403") + b"\x0c"  # its OID, then the tag of UTF8String
+    before, found, after = der(client()).rpartition(common_name)
+    assert found
+    bits = before + common_name[:-1] + b"\x03" + after  # BIT STRING
+    client_auth = bytes.fromhex("2b06010505070302")
+    assert client_auth in bits
+    bits = bits.replace(client_auth, client_auth[:-1] + b"\x0c")  # another use than clientAuth
+    with pytest.raises(CertificateRefused, match="cannot be read"):
+        check_client(bits, NOW, [ISSUING.certificate], [ROOT.certificate])
+
+
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_certificate_are_refused(data: bytes) -> None:
     with pytest.raises(CertificateRefused, match="cannot be read"):

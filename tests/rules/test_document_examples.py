@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from cryptography.exceptions import InvalidSignature
 from marshmallow import fields
 
+from gateway import metrics
 from gateway.cli import main
 from gateway.client import Connection
 from gateway.client.line import Line
@@ -537,7 +538,7 @@ def test_the_listeners_never_get_what_only_maintenance_may_read(tmp_path: Path) 
     assert {p.stat().st_mode & 0o777 for p in given} == {0o600}
 
 
-@pytest.mark.parametrize("unit", ["public", "partners", "deliver"])
+@pytest.mark.parametrize("unit", ["public", "partners", "deliver", "metrics"])
 def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     text = (CODE / f"deploy/systemd/casegate-{unit}.service").read_text(encoding="ascii")
     lines = text.split("\n")
@@ -545,6 +546,21 @@ def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     assert "InaccessiblePaths=/srv/casegate" in lines
     assert "NoNewPrivileges=yes" in lines
     assert f"--folder /srv/casegate-listeners --only {unit}" in text
+
+
+def test_the_page_of_numbers_lists_what_is_counted_and_nothing_else() -> None:
+    rows = re.findall(
+        r"^\| `casegate_(\w+)` \| ([`a-z ]*)\|", between("metrics.md", "metrics"), re.M
+    )
+    counted = {name: make() for name, make in metrics._MADE.items()}
+    listed = {
+        name.removesuffix("_total"): set(re.findall(r"`(\w+)`", labels)) for name, labels in rows
+    }
+    assert listed == {
+        **{name: set(one._labelnames) - {"process"} for name, one in counted.items()},
+        **{name: set() for name in metrics._GAUGES},
+        "end_timestamp_seconds": {"what"},
+    }
 
 
 def test_the_unit_s_tls_groups_are_those_of_the_gateway() -> None:

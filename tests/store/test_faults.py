@@ -1,10 +1,15 @@
 """Each way of failing around COMMIT leaves everything or nothing, and the store usable."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.actions.ports import Mode
+from gateway.domain.refusals import DatabaseUnreachable
+from gateway.store.migrations import upgrade
 from gateway.store.transaction import Transaction
-from tests.store.places import check_log
+from tests.postgresql import own_server
+from tests.store.places import Place, check_log
 from tests.store.samples import case, fact, retry
 
 
@@ -96,3 +101,37 @@ def test_a_fault_in_the_middle_of_the_append_leaves_nothing(database, monkeypatc
 
 def _fail(*args):
     raise Lost
+
+
+def test_a_file_that_is_away_is_a_database_that_does_not_answer(sqlite):
+    store = sqlite.open()
+    store.close()  # no connection is left that has the file open
+    file = Path(sqlite.url.removeprefix("sqlite:///"))
+    aside = file.rename(file.with_name("aside"))
+    file.mkdir()  # SQLite can open no folder
+    for mode in Mode:
+        with pytest.raises(DatabaseUnreachable, match="does not answer"), store.begin(mode):
+            pass
+    file.rmdir()
+    aside.rename(file)
+    assert submit(store)
+
+
+def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back():
+    with own_server() as server:
+        place = Place(server.url)
+        upgrade(place.url)
+        store = place.open()
+        submit(store)
+        server.stop()
+        for mode in (*Mode, *Mode):  # on a connection that was open, then on new ones
+            with (
+                pytest.raises(DatabaseUnreachable, match="does not answer"),
+                store.begin(mode) as work,
+            ):
+                work.log.head()
+        server.start()
+        made, _ = case()
+        with store.begin(Mode.WRITE) as work:
+            assert work.cases.get("hotline", made.id) is None
+        place.close()

@@ -1,14 +1,18 @@
 """What partners and anybody see of a log that is frozen, and of a mark that does not answer."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from werkzeug.test import TestResponse
 
+from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable
 from gateway.ledger.checkpoint import open_checkpoint
+from gateway.web.app import create_partner_app
 from gateway.web.gate import Unready
 from tests.founding import HOTLINE, OFMIN, ORIGIN, case_content, offered, submitted
 from tests.marks import Marking, marked_gateway
-from tests.web.listening import Listening, listening
+from tests.web.listening import Listening, Partner, listening
 
 
 @pytest.fixture
@@ -18,10 +22,72 @@ def marking() -> Marking:
 
 @pytest.fixture
 def line(marking: Marking) -> Listening:
-    made = listening(marking.gateway)
+    made = listening(marking.gateway, unready=lambda: unready(marking))
     for organisation in (HOTLINE, OFMIN):
         made.partner(organisation)  # certificates are registered while that can be written
     return made
+
+
+def unready(marking: Marking) -> Unready | None:
+    """As `gateway.apps` looks."""
+    try:
+        marking.node.continuity.check()
+    except Frozen as frozen:
+        return Unready("frozen", frozen.detail)
+    except MarkUnreachable as unreachable:
+        return Unready("mark", unreachable.detail)
+    return None
+
+
+def before(line: Listening, organisation: str) -> Partner:
+    """A desk with a token of the time before the trouble."""
+    partner = line.partner(organisation)
+    partner.held = partner.token()
+    return partner
+
+
+def ask_about(partner: Partner, what: str, token: str) -> TestResponse:
+    form = {"client_id": partner.client_id, "token": token}
+    return partner.send("POST", f"/oauth/{what}", data=form)
+
+
+def refuses_all_about_tokens(partner: Partner, token: str, problem: str) -> None:
+    """No token is given, none is told to be active, and none is revoked in silence."""
+    asked = (partner.ask_token(), *(ask_about(partner, w, token) for w in ("introspect", "revoke")))
+    for answer in asked:
+        assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (503, problem)
+        assert "access_token" not in answer.text
+        assert "active" not in answer.json
+
+
+def test_no_token_is_given_or_called_active_or_revoked_while_the_log_is_frozen(
+    line, marking
+) -> None:
+    """An older registry has forgotten what was revoked since."""
+    partner = before(line, HOTLINE)
+    marking.freeze()
+    refuses_all_about_tokens(partner, partner.held, "frozen")
+
+
+def test_no_token_is_given_or_called_active_or_revoked_without_the_mark(line, marking) -> None:
+    partner = before(line, HOTLINE)
+    marking.mark.reachable = False
+    refuses_all_about_tokens(partner, partner.held, "mark-unreachable")
+    marking.mark.reachable = True
+    assert ask_about(partner, "revoke", partner.held).status_code == 200
+    assert ask_about(partner, "introspect", partner.held).json == {"active": False}
+
+
+def test_no_token_is_given_or_called_active_or_revoked_without_the_database(line) -> None:
+    partner = before(line, HOTLINE)
+
+    def away(_mode):
+        raise DatabaseUnreachable("the database does not answer")
+
+    without = replace(line.gate, ports=replace(line.gate.ports, begin=away))
+    lost = replace(partner, listening=replace(line, partners=create_partner_app(without)))
+    refuses_all_about_tokens(lost, partner.held, "database-unreachable")
+    assert lost.get("/whoami").status_code == 503
 
 
 def submission(marking: Marking) -> dict[str, object]:
@@ -29,22 +95,25 @@ def submission(marking: Marking) -> dict[str, object]:
 
 
 def test_a_write_is_answered_with_the_problem_and_leaves_nothing(line, marking) -> None:
+    partner = before(line, HOTLINE)
     marking.freeze()
-    before = marking.node.head()
-    answer = line.partner(HOTLINE).post("/cases", submission(marking))
+    head = marking.node.head()
+    answer = partner.post("/cases", submission(marking))
     assert answer.status_code == 503
     assert answer.json["type"].endswith("/problems/frozen")
     assert "the operator has to bring the newer one back" in answer.json["detail"]
     assert answer.headers["Retry-After"] == "300"
     assert "receipt" not in answer.json
-    assert marking.node.head() == before
+    assert marking.node.head() == head
     assert line.lines()[-1]["event"] == "frozen"
 
 
-def test_reads_without_receipts_go_on_and_content_stays_closed(line, marking) -> None:
+def test_reads_without_receipts_go_on_for_who_has_a_token_and_content_stays_closed(
+    line, marking
+) -> None:
     handoff = offered(marking.gateway).result["handoff"]
+    police = before(line, OFMIN)
     marking.freeze()
-    police = line.partner(OFMIN)
     assert police.get("/whoami").status_code == 200
     assert [one["handoff"] for one in police.get("/handoffs").json["items"]] == [handoff]
     assert police.get(f"/handoffs/{handoff}").status_code == 200
@@ -55,25 +124,27 @@ def test_reads_without_receipts_go_on_and_content_stays_closed(line, marking) ->
 
 def test_receipts_are_answered_with_the_problem(line, marking) -> None:
     event = UUID(marking.gateway.confirm(submitted(marking.gateway).receipt).event["id"])
+    partner = before(line, HOTLINE)
     marking.freeze()
     for path in ("/events", f"/receipts/{event}"):
-        answer = line.partner(HOTLINE).get(path)
+        answer = partner.get(path)
         assert (answer.status_code, answer.json["type"][-6:]) == (503, "frozen")
 
 
 def test_a_refusal_is_not_told_before_it_can_be_recorded(line, marking) -> None:
+    partner = before(line, OFMIN)
     marking.freeze()
-    answer = line.partner(OFMIN).get(f"/cases/{marking.gateway.new_id()}")
+    answer = partner.get(f"/cases/{marking.gateway.new_id()}")
     assert (answer.status_code, answer.json["type"][-6:]) == (503, "frozen")
 
 
 def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
     note = line.anybody().get("/checkpoint").text
-    before = marking.gateway.store.state.copy()
+    older = marking.gateway.store.state.copy()
     submitted(marking.gateway)
     newest = line.anybody().get("/checkpoint").text
     assert newest != note
-    marking.gateway.store.state = before
+    marking.gateway.store.state = older
     served = line.anybody().get("/checkpoint")
     assert (served.status_code, served.text) == (200, newest)
     key = marking.gateway.notary.signer.key
@@ -93,7 +164,7 @@ def test_the_listener_lives_while_the_log_is_frozen(line, marking) -> None:
 
 
 def test_a_mark_that_does_not_answer_is_a_problem_of_its_own(line, marking) -> None:
-    partner = line.partner(HOTLINE)
+    partner = before(line, HOTLINE)
     marking.mark.reachable = False
     answer = partner.post("/cases", submission(marking), key="key-00001")
     assert answer.status_code == 503
@@ -105,8 +176,7 @@ def test_a_mark_that_does_not_answer_is_a_problem_of_its_own(line, marking) -> N
 
 def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -> None:
     """The mark fails after the commit: the same request gets its receipt later."""
-    partner, body = line.partner(HOTLINE), submission(marking)
-    partner.token()
+    partner, body = before(line, HOTLINE), submission(marking)
     advance = marking.mark.advance
 
     def fails(seen, to):
@@ -114,13 +184,13 @@ def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -
         return advance(seen, to)
 
     marking.mark.advance = fails
-    before = marking.node.head()
+    head = marking.node.head()
     assert partner.post("/cases", body, key="key-00001").status_code == 503
     marking.mark.advance, marking.mark.reachable = advance, True
-    assert marking.node.head().size == before.size + 1
+    assert marking.node.head().size == head.size + 1
     answer = partner.post("/cases", body, key="key-00001")
     assert answer.status_code == 201, answer.text
-    assert marking.node.head().size == before.size + 1
+    assert marking.node.head().size == head.size + 1
 
 
 @pytest.mark.parametrize("reason", ["frozen", "mark", "schema", "database"])

@@ -24,6 +24,13 @@ CLIENT = "point-de-contact.desk"
 BOUND = base64url.digest(b"a certificate")
 
 
+@pytest.mark.parametrize("text", ["\udcf4", "a.b.\udcff", "é.é.é", "a" * 5000])
+def test_a_text_that_no_token_can_be_is_refused(tokens, text):
+    """Half characters: found by the fuzz target."""
+    with pytest.raises(TokenRefused):
+        tokens.read(text)
+
+
 @pytest.fixture
 def line():
     return listening()

@@ -1,0 +1,239 @@
+"""What the gateway counts and measures for its operator; its processes share files for it.
+
+Each process writes its own file (prometheus_client's multi-process mode) and one process adds
+them up. A file belongs to a place of work, as `partners-0`, not to a process id: who takes over
+the place of a dead worker goes on with its numbers, so nothing is left behind or counted twice.
+
+Labels are of closed sets: our routes, statuses by class, our problems, the policy's actions.
+Nothing in them comes from a caller, and nothing says which organisation or person did what.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from gateway.actions.ports import Policy
+from gateway.domain.decision import Decision, Question
+
+_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where the library looks
+
+_KINDS = ("counter", "histogram", "gauge_mostrecent")  # the first words of its files' names
+_FILE_BYTES = 64 * 1024  # zeros are an empty file of the library's, which makes it longer itself
+
+ANSWER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+WRITE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the shared folder, for owner and group, where there is none."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o770)
+
+
+def forget(folder: Path, process: str) -> None:
+    """Remove what earlier runs of a process left; its counters begin at nought again."""
+    for file in folder.glob(f"*_{process}-*.db"):
+        file.unlink(missing_ok=True)
+
+
+def begin(folder: Path, process: str, place: int = 0) -> None:
+    """Write from here on, in this process, to the files of one place of a process.
+
+    Before the first `Counts` or `Gauges` of the process are made, and after the last fork.
+    """
+    os.environ[_FOLDER_VARIABLE] = str(folder)
+    name = f"{process}-{place}"
+    for kind in _KINDS:
+        _make_file(folder / f"{kind}_{name}.db")
+    values.ValueClass = values.MultiProcessValue(lambda: name)
+
+
+def _make_file(file: Path) -> None:
+    """Make one of the library's files, whole at once: a scrape in between reads none of no size.
+
+    For owner and group, whatever the umask: with separate services another user adds them up.
+    """
+    if file.exists():
+        return
+    new = file.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o660)
+    try:
+        os.fchmod(descriptor, 0o660)
+        os.ftruncate(descriptor, _FILE_BYTES)
+    finally:
+        os.close(descriptor)
+    new.replace(file)
+
+
+def render(folder: Path) -> bytes:
+    """All numbers of all processes, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))
+    return bytes(generate_latest(registry))
+
+
+class Counts:
+    """What happens in one process, counted. Threads share it; `begin` was called before."""
+
+    def __init__(self, process: str) -> None:
+        """``process`` is one of the names of `casegate run --only`."""
+        self._process = process
+        self._children: dict[tuple[str, ...], Any] = {}
+        self._metrics = {name: make() for name, make in _MADE.items()}
+
+    def began(self) -> None:
+        """A worker of the process has started."""
+        self._child("worker_starts").inc()
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered; ``route`` is the template, never the path."""
+        self._child("requests", route, method, f"{status // 100}xx").inc()
+        self._child("request_seconds", route, method).observe(seconds)
+
+    def told(self, problem: str) -> None:
+        """A problem, or an error of OAuth, was told."""
+        self._child("problems", problem).inc()
+
+    def met(self, trouble: str) -> None:
+        """A connection came to no answer: its handshake was refused, it was cut, it is no HTTP."""
+        self._child("connection_troubles", trouble).inc()
+
+    def took(self, step: str, seconds: float) -> None:
+        """A step of a writing transaction took so long: the wait for its turn, its commit."""
+        self._child("write_seconds", step).observe(seconds)
+
+    def decided(self, action: str, allowed: bool) -> None:
+        """The policy answered a question."""
+        self._child("policy_decisions", action, "allowed" if allowed else "denied").inc()
+
+    def _child(self, name: str, *labels: str) -> Any:
+        # The library's own look-up takes a lock; a child is made twice at worst.
+        key = (name, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._metrics[name].labels(self._process, *labels)
+        return child
+
+
+_MADE: Mapping[str, Callable[[], Any]] = {
+    "worker_starts": lambda: Counter(
+        "casegate_worker_starts", "Workers started; more than at the start are restarts.",
+        ["process"], registry=None,
+    ),
+    "requests": lambda: Counter(
+        "casegate_requests", "Requests answered.",
+        ["process", "route", "method", "status"], registry=None,
+    ),
+    "request_seconds": lambda: Histogram(
+        "casegate_request_seconds", "Seconds from the request's head to the answer.",
+        ["process", "route", "method"], registry=None, buckets=ANSWER_SECONDS,
+    ),
+    "problems": lambda: Counter(
+        "casegate_problems", "Problems told, by the last part of their type; OAuth's as oauth:.",
+        ["process", "problem"], registry=None,
+    ),
+    "connection_troubles": lambda: Counter(
+        "casegate_connection_troubles", "Connections that came to no answer of the application.",
+        ["process", "trouble"], registry=None,
+    ),
+    "write_seconds": lambda: Histogram(
+        "casegate_write_seconds", "Seconds of a writing transaction: wait for the turn, commit.",
+        ["process", "step"], registry=None, buckets=WRITE_SECONDS,
+    ),
+    "policy_decisions": lambda: Counter(
+        "casegate_policy_decisions", "Answers of the policy.",
+        ["process", "action", "result"], registry=None,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CountedPolicy:
+    """The Policy port, counted."""
+
+    policy: Policy
+    counts: Counts
+
+    @property
+    def revision(self) -> str:
+        """See the port."""
+        return self.policy.revision
+
+    def decide(self, question: Question) -> Decision:
+        """See the port."""
+        decision = self.policy.decide(question)
+        self.counts.decided(question.action, decision.allowed)
+        return decision
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the gateway is, as maintenance sees it; None where that could not be found out.
+
+    ``entries`` is the size of the log, ``signed`` that of its newest signed checkpoint, which was
+    first seen at ``signed_since``. ``ends`` are ends of certificates and lists, by their name.
+    """
+
+    entries: int | None
+    signed: int | None
+    signed_since: datetime | None
+    frozen: bool
+    mark_answers: bool
+    waiting: int | None
+    ends: Mapping[str, datetime]
+
+
+class Gauges:
+    """How things stand, told by one process for all; the last word counts."""
+
+    def __init__(self) -> None:
+        """`begin` was called before."""
+        self._plain = {name: _gauge(f"casegate_{name}", text) for name, text in _GAUGES.items()}
+        self._ends = _gauge("casegate_end_timestamp_seconds", _ENDS, ["what"])
+
+    def show(self, health: Health, now: datetime) -> None:
+        """Tell how things stand."""
+        lag = (
+            None
+            if health.entries is None or health.signed is None
+            else health.entries - health.signed
+        )
+        told = {
+            "log_entries": health.entries,
+            "log_signed_entries": health.signed,
+            "log_unsigned_entries": lag,
+            "log_signed_timestamp_seconds": health.signed_since and health.signed_since.timestamp(),
+            "log_frozen": int(health.frozen),
+            "mark_answers": int(health.mark_answers),
+            "certificate_requests_waiting": health.waiting,
+            "maintenance_timestamp_seconds": now.timestamp(),
+        }
+        for name, value in told.items():
+            if value is not None:
+                self._plain[name].set(value)
+        for what, ends in health.ends.items():
+            self._ends.labels(what).set(ends.timestamp())
+
+
+_ENDS = "When a certificate or a revocation list ends, in seconds since 1970."
+_GAUGES: Mapping[str, str] = {
+    "log_entries": "Entries of the log.",
+    "log_signed_entries": "Entries of the log that a checkpoint was signed for: the mark.",
+    "log_unsigned_entries": "Entries beyond the newest signed checkpoint; below nought: FROZEN.",
+    "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
+    "log_frozen": "1 when the log is FROZEN.",
+    "mark_answers": "1 when the log's high-water mark answers.",
+    "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
+    "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",
+}
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...] | list[str] = ()) -> Gauge:
+    return Gauge(name, text, labels, registry=None, multiprocess_mode="mostrecent")

@@ -1,0 +1,76 @@
+"""What reached a listener and is no request: how it is answered, and what of it is logged.
+
+Nothing that a client sent is repeated, neither to it nor in the log, and no address is written
+down: a header may hold a token, and an address leads to a person.
+"""
+
+import traceback
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from ssl import SSLCertVerificationError, SSLError
+from typing import NamedTuple
+
+from gunicorn.http import errors
+
+
+class Answer(NamedTuple):
+    """A body, with the headers that say what it is."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+Describe = Callable[[int], Answer]
+"""Words a refusal by its status."""
+
+_STATUSES: Mapping[type[Exception], HTTPStatus] = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    errors.ForbiddenProxyRequest: HTTPStatus.FORBIDDEN,
+    errors.ConfigurationProblem: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.ParseException: HTTPStatus.BAD_REQUEST,
+}
+
+
+def status_of(error: BaseException) -> HTTPStatus:
+    """The status of what the server could not read; 500 for anything that is not the client's."""
+    for kind in type(error).__mro__:
+        if kind in _STATUSES:
+            return _STATUSES[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def describe_plainly(status: int) -> Answer:
+    """A problem that has no page: title and status say all (RFC 9457 section 4.2.1)."""
+    body = f'{{"title":"{HTTPStatus(status).phrase}","status":{status}}}'.encode("ascii")
+    return Answer(body, {"Content-Type": "application/problem+json", "Cache-Control": "no-store"})
+
+
+def http_answer(status: HTTPStatus, answer: Answer) -> bytes:
+    """The last answer of a connection, byte for byte."""
+    headers = {
+        **answer.headers,
+        "Content-Length": str(len(answer.body)),
+        "Connection": "close",
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body
+
+
+def handshake_reason(error: SSLError) -> str:
+    """Why a handshake failed, in OpenSSL's own words."""
+    words = error.reason or "UNKNOWN"
+    if isinstance(error, SSLCertVerificationError):
+        words += f" ({error.verify_message})"
+    return words
+
+
+def place_of(error: BaseException) -> str:
+    """The kind of a failure and where it happened; its message may repeat what was sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    return f"{type(error).__name__} in {where}"
