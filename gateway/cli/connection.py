@@ -35,7 +35,7 @@ from gateway.client import (
 )
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
-from gateway.keys import KeyFileError, Purpose, load_encryption_keys, load_key
+from gateway.keys import KeyFileError, Purpose, SigningKey, load_encryption_keys, load_key
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
