@@ -107,7 +107,7 @@ def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
     (folder / keys.JWK_FILE).write_text("no JSON")
     assert "is no JWK" in said(gw.admin("key", "register", "ofmin", *files(folder)))
     unknown = ("key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
-    assert "no such document key" in said(gw.admin(*unknown))
+    assert "no such key" in said(gw.admin(*unknown))
 
 
 def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> None:

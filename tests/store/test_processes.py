@@ -70,12 +70,12 @@ def test_two_processes_make_one_tree_and_share_it_fairly(database):
     assert check_log(store) == len(lines)
     shares = sorted(len(report) for report in reports)
     # Starvation is the defect (evidence.md L4): some got one commit in seconds. A fifth of the
-    # other's share leaves room for a machine that is busy with other things.
+    # other's share leaves room for a machine that is busy with other things; a tenth for threads.
     assert shares[0] > shares[1] / 5
     for report in reports:
         threads = Counter(thread for thread, _, _ in report)
         assert len(threads) == 3
-        assert min(threads.values()) > max(threads.values()) / 5
+        assert min(threads.values()) > max(threads.values()) / 10
 
 
 @pytest.mark.parametrize("delay", [0.1, 0.23])
