@@ -23,7 +23,8 @@ from gateway.actions.ports import (
     SigningRequest,
     Work,
 )
-from gateway.actions.registry import CHANGES, Change, Desk
+from gateway.actions.registry import CHANGES
+from gateway.actions.registry.desk import Change, Desk
 from gateway.domain.decision import Entity, Question, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.organisation import SLUG, Certificate, Organisation, Person, Status

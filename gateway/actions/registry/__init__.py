@@ -1,0 +1,18 @@
+"""The changes of the registry, one function each: values in, the organisation's entry changed.
+
+They run in the transaction of administration.administer, after approvals and policy.
+"""
+
+from collections.abc import Mapping
+
+from gateway.actions.registry import competences, keys, organisations, standings, systems
+from gateway.actions.registry.desk import Apply
+
+CHANGES: Mapping[str, Apply] = {
+    **organisations.CHANGES,
+    **standings.CHANGES,
+    **competences.CHANGES,
+    **systems.CHANGES,
+    **keys.CHANGES,
+}
+"""Every change that administrators make, by its action."""

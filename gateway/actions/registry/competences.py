@@ -1,0 +1,61 @@
+"""Legal mandates are given and ended."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from gateway.actions.registry.desk import (
+    Apply,
+    Desk,
+    among,
+    country,
+    cut,
+    must,
+    text,
+)
+from gateway.domain.organisation import (
+    FUNCTIONS,
+    Competence,
+    Organisation,
+)
+from gateway.domain.refusals import WrongState
+from gateway.domain.timestamp import parse_day
+from gateway.domain.vocabulary import Matter
+
+
+def _grant_competence(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    competence = Competence(
+        id=desk.event,
+        organisation=organisation.slug,
+        function=desk.read("function", among(FUNCTIONS)),
+        matter=str(desk.read("matter", Matter)),
+        territory=desk.read("territory", country),
+        legal_act=desk.read("legal_act", text),
+        period=desk.period(),
+        registered_by=desk.event,
+    )
+    held = [c.period for c in organisation.competences if c.key == competence.key]
+    if any(competence.period.overlaps(period) for period in held):
+        raise WrongState("the organisation holds that competence in that period already")
+    desk.save(replace(organisation, competences=(*organisation.competences, competence)))
+    return {"organisation": organisation.slug, "competence": competence.key}
+
+
+def _end_competence(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    key, end = desk.read("competence", text), desk.read("until", parse_day)
+    ended = [
+        replace(c, period=cut(c.period, end)) if c.key == key and c.period.holds(end) else c
+        for c in organisation.competences
+    ]
+    if tuple(ended) == organisation.competences:
+        raise WrongState("the organisation does not hold that competence on that day")
+    desk.save(replace(organisation, competences=tuple(ended)))
+    return {"organisation": organisation.slug, "competence": key}
+
+
+CHANGES: Mapping[str, Apply] = {
+    "competence.grant": _grant_competence,
+    "competence.end": _end_competence,
+}

@@ -1,0 +1,70 @@
+"""Members' machines: their scopes, client keys and certificates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gateway.actions.assertion import read_keys
+from gateway.actions.ports import SigningRequest
+from gateway.actions.registry.desk import Apply, Desk, must, set_of, slug, text
+from gateway.domain.organisation import (
+    SCOPES,
+    Organisation,
+    System,
+)
+from gateway.domain.refusals import NotFound, WrongState
+
+
+def _register_system(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    name = desk.read("system", slug)
+    system = System(organisation.slug, name, desk.read("scopes", set_of(SCOPES)))
+    desk.work.organisations.add_system(system)
+    return {"client_id": system.client_id, "scopes": sorted(system.scopes)}
+
+
+def _set_keys(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    name, keys = desk.read("system", slug), desk.read("keys", read_keys)
+    if desk.work.organisations.system(organisation.slug, name) is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    _end_tokens_of_withdrawn(desk, organisation.slug, name, keys)
+    desk.work.organisations.set_client_keys(organisation.slug, name, keys)
+    return {"client_id": f"{organisation.slug}.{name}", "keys": len(keys)}
+
+
+def _end_tokens_of_withdrawn(desk: Desk, slug: str, system: str, keys: Sequence[str]) -> None:
+    """A key that is withdrawn may be in other hands: what was had by it ends with it."""
+    if not set(desk.work.organisations.client_keys(slug, system)) <= set(keys):
+        desk.work.organisations.end_tokens(slug, system, desk.now)
+
+
+def _approve_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    system = desk.read("system", slug)
+    if desk.work.organisations.system(organisation.slug, system) is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    csr = desk.read("csr", text)
+    request = SigningRequest(desk.event, organisation.slug, system, csr, desk.persons[0])
+    desk.work.signing.add(request)
+    return {"request": str(request.id)}
+
+
+def _revoke_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    thumbprint = desk.read("thumbprint", text)
+    certificate = desk.work.organisations.certificate(thumbprint)
+    if certificate is None or certificate.organisation != organisation.slug:
+        raise NotFound("the organisation has no such certificate")
+    if certificate.revoked_at is not None:
+        raise WrongState("the certificate is revoked already")
+    desk.work.organisations.save_certificate(replace(certificate, revoked_at=desk.now))
+    return {"thumbprint": thumbprint}
+
+
+CHANGES: Mapping[str, Apply] = {
+    "system.register": _register_system,
+    "system.key": _set_keys,
+    "certificate.issue": _approve_certificate,
+    "certificate.revoke": _revoke_certificate,
+}
