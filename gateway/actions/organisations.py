@@ -7,6 +7,7 @@ from typing import Any
 from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
 from gateway.actions.ports import Caller, Logged, Ports
 from gateway.domain.decision import Entity
+from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import MemberKey, Organisation, Status
 from gateway.evidence import receipt
 from gateway.evidence.origin import SUBJECT
@@ -42,8 +43,7 @@ def page(ports: Ports, caller: Caller, after: str, limit: int) -> list[dict[str,
 
     def look(turn: Turn) -> list[dict[str, Any]]:
         authorize(turn, LOG)
-        found = turn.work.organisations.page(after, limit)
-        return [_view(organisation, turn) for organisation in found]
+        return [_view(organisation, turn) for organisation in _seen(turn, after, limit)]
 
     return read(ports, caller, Request("directory.read"), look)
 
@@ -54,7 +54,7 @@ def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     def look(turn: Turn) -> dict[str, Any]:
         authorize(turn, LOG)
         found = turn.find(slug)
-        return missing() if found is None else _view(found, turn)
+        return missing() if found is None or found.status in UNSEEN else _view(found, turn)
 
     return read(ports, caller, Request("directory.read"), look)
 
@@ -77,6 +77,18 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
     subject = tuple(d.encoded for d in logged.event.disclosures if d.kind == SUBJECT)
     proved = replace(receipt_for(ports, logged, slug), disclosures=subject)
     return {"organisation": slug, "kid": kid, "receipt": receipt.to_json(proved)}
+
+
+def _seen(turn: Turn, after: str, limit: int) -> list[Organisation]:
+    """The next organisations that took part at least once: who only applied is not listed."""
+    seen: list[Organisation] = []
+    while len(seen) < limit:
+        found = turn.work.organisations.page(after, limit)
+        seen += [organisation for organisation in found if organisation.status not in UNSEEN]
+        if len(found) < limit:
+            break
+        after = found[-1].slug
+    return seen[:limit]
 
 
 def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
