@@ -740,6 +740,17 @@ def refused_without_event(
     raise AssertionError(f"{action.__name__} was not refused")
 
 
+def refused_on_record(
+    gateway: Founded, kind: type[Refusal], action: Callable[..., Any], *args: Any
+) -> Refusal:
+    """The refusal of an action that must leave one event in the log, and nothing else."""
+    before = gateway.size()
+    refused = gateway.refusal(action, *args)
+    assert isinstance(refused.refusal, kind), refused.refusal
+    assert gateway.size() == before + 1
+    return refused.refusal
+
+
 def canonical_text(value: Any) -> str:
     """A value in its one spelling, to compare whole results."""
     return canonical.encode(value).decode()

@@ -238,6 +238,14 @@ class MemoryOrganisations(Collection):
         _require_sound(system.organisation in state.organisations)
         state.systems[system.organisation, system.name] = system
 
+    def save_system(self, system: System) -> None:
+        state = self._desk.change_registry()
+        stored = state.systems.get((system.organisation, system.name))
+        _require_fresh(stored is not None)
+        state.systems[system.organisation, system.name] = replace(
+            stored, scopes=system.scopes, enabled=system.enabled
+        )
+
     def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
         state = self._desk.change_registry()
         found = state.systems[organisation, system]
@@ -299,6 +307,12 @@ class MemoryOrganisations(Collection):
         state = self._desk.change_registry()
         _require_new(person.id not in state.persons)
         state.persons[person.id] = person
+
+    def save_person(self, person: Person) -> None:
+        state = self._desk.change_registry()
+        stored = state.persons.get(person.id)
+        _require_fresh(stored is not None)
+        state.persons[person.id] = replace(stored, enabled=person.enabled)
 
 
 class MemoryCases(Collection):

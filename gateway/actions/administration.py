@@ -4,51 +4,87 @@ Every change is a policy decision and an event, and is undone only by another ev
 binds the exact change by its digest; two approvals count as two only from two persons (R10).
 """
 
-import hmac
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from itertools import combinations
-from uuid import UUID
 
+from gateway.actions.approvals import spend
 from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
+from gateway.actions.persons import key_of
 from gateway.actions.ports import (
     Authority,
     LegalDay,
     Mode,
     Policy,
     Ports,
-    Retry,
     SigningRequest,
-    Work,
 )
-from gateway.actions.registry import CHANGES
-from gateway.actions.registry.desk import Change, Desk
+from gateway.actions.registry import CHANGES, ON_GATEWAY
+from gateway.actions.registry.desk import Apply, Change, Desk
 from gateway.domain.decision import Entity, Question, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.organisation import SLUG, Certificate, Organisation, Person, Status
-from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, WrongState
-from gateway.evidence import approval, canonical
-from gateway.evidence.sd_jwt import DocumentError
-from gateway.evidence.signature import PublicKey, public_keys
+from gateway.domain.refusals import (
+    AlreadyExists,
+    ApprovalRefused,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refusal,
+    Stale,
+    TooManyDenials,
+    WrongState,
+)
+from gateway.evidence import canonical
+
+GATEWAYS_OWN = Entity("Log", "log", {})
+"""The resource of changes that concern no organisation: who administers the gateway."""
+
+RECORDED = (ApprovalRefused, Invalid, NotFound, WrongState, AlreadyExists, Forbidden)
+"""Refusals of a change that are events: who tried what, and why it was not done."""
+
+_RESULTS: Mapping[type[Refusal], Result] = {
+    NotFound: Result.NOT_FOUND,
+    WrongState: Result.WRONG_STATE,
+    AlreadyExists: Result.WRONG_STATE,
+}
 
 
 def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
     """Make an approved change; the first approval is the proposer's.
 
-    ``approvals`` are compact documents of evidence/approval. Raises ApprovalRefused, Invalid,
-    NotFound, WrongState, AlreadyExists, Stale; Refused (with its receipt) when policy says no.
+    ``approvals`` are compact documents of evidence/approval. Raises Refused with its receipt when
+    policy, an approval or the registry says no; Invalid for what is no change; Stale, Busy.
     """
+    apply = require_change(change)
+    heard: list[str] = []
+    try:
+        return _make(ports, change, approvals, apply, heard)
+    except RECORDED as refusal:
+        refused = record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard)))
+        raise refused from refusal
+
+
+def require_change(change: Change) -> Apply:
+    """What makes a change; Invalid for what is none, which leaves no event."""
     apply = CHANGES.get(change.action)
     if apply is None:
         raise Invalid((("/action", "there is no such change of the registry"),))
-    if not SLUG.fullmatch(change.organisation) or change.organisation == GATEWAY:
+    own = change.organisation == GATEWAY
+    if own is not (change.action in ON_GATEWAY) or not SLUG.fullmatch(change.organisation):
         raise Invalid((("/organisation", "not an organisation id, or the gateway's own"),))
+    return apply
+
+
+def _make(
+    ports: Ports, change: Change, approvals: Sequence[str], apply: Apply, heard: list[str]
+) -> Written:
     now, event = ports.now(), ports.new_id()
     today = ports.legal_day(now)
     with ports.begin(Mode.REGISTRY) as work:
-        persons = _approved(ports, work, change, approvals, event)
+        persons = spend(ports, work, change, approvals, event=event, heard=heard)
         desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
         found = work.organisations.get(change.organisation)
         denied = _denial(ports.policy, desk, found, today)
@@ -61,55 +97,41 @@ def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Writte
     return Written({"event": str(desk.event), **result}, receipt)
 
 
-def _approved(
-    ports: Ports, work: Work, change: Change, approvals: Sequence[str], event: UUID
-) -> tuple[str, ...]:
-    """The distinct persons who approved exactly this change; an approval counts once, ever."""
+def record_refusal(
+    ports: Ports, change: Change, refusal: Refusal, persons: tuple[str, ...]
+) -> Refused:
+    """Record that a change was refused, for the gateway alone; only then may it be told."""
+    typ, operation = EVENTS[change.action]
+    now = ports.now()
+    gateway = frozenset({GATEWAY})
+    fact = Fact(
+        id=ports.new_id(),
+        typ=typ,
+        operation=operation,
+        result=_RESULTS.get(type(refusal), Result.DENIED),
+        parties=(Party(GATEWAY, "gateway"),),
+        details=(
+            Detail("by", persons, gateway),
+            Detail("reason", refusal.detail, gateway),
+            *_subject(change, gateway),
+        ),
+        simulated_date=_simulated(ports.legal_day(now)),
+    )
+    with ports.begin(Mode.WRITE) as work:
+        window = f"denials/{now:%Y%m%dT%H%M}"
+        if not work.budgets.spend(GATEWAY, window, ports.denials_per_minute):
+            raise TooManyDenials("too many refused changes in this minute: wait, then mend")
+        work.log.record(fact)
+        (logged,) = work.commit()
+    return Refused(refusal, receipt_for(ports, logged, GATEWAY))
+
+
+def _subject(change: Change, readers: frozenset[str]) -> tuple[Detail, ...]:
+    """The change in words; nothing when it cannot be spelled."""
     try:
-        wanted = approval.digest_of(change.action, change.organisation, change.values)
-    except ValueError as error:
-        raise Invalid((("", f"the change cannot be signed: {error}"),)) from None
-    fingerprint = hmac.digest(ports.fingerprint_key, wanted.encode(), "sha256")
-    persons: list[str] = []
-    for text in approvals:
-        given = _verified(ports, work, text)
-        if given.change != wanted:
-            raise ApprovalRefused("an approval is for another change: sign this one")
-        if given.person in persons:
-            raise ApprovalRefused("two approvals of one person count once: ask another person")
-        key = f"approval/{given.person}/{given.jti}"
-        if work.retries.get(GATEWAY, key) is not None:
-            raise ApprovalRefused("an approval was used before: sign anew")
-        work.retries.add(Retry(GATEWAY, key, fingerprint, event))
-        persons.append(given.person)
-    if not persons:
-        raise ApprovalRefused("a change of the registry needs an administrator's approval")
-    return tuple(persons)
-
-
-def _verified(ports: Ports, work: Work, text: str) -> approval.Approval:
-    try:
-        name = approval.person_of(text, ports.issuer)
-        person = work.organisations.person(name)
-        if person is None or not person.enabled:
-            raise ApprovalRefused("an approval is from nobody who administers this gateway")
-        keys = _keys_of(person)
-        return approval.verify(text, person=name, audience=ports.issuer, keys=keys)
-    except DocumentError as error:
-        raise ApprovalRefused(f"an approval does not verify: {error}") from None
-
-
-def _keys_of(person: Person) -> dict[str, PublicKey]:
-    """The person's key, by its id; ValueError when it is none."""
-    return public_keys({"keys": [canonical.decode(person.public_key.encode())]})
-
-
-def _key_of(person: Person) -> PublicKey:
-    try:
-        (key,) = _keys_of(person).values()
+        return (Detail("subject", _told(change), readers),)
     except ValueError:
-        raise ApprovalRefused("a founder's key is the public JWK of a signing key") from None
-    return key
+        return ()
 
 
 def _denial(
@@ -117,7 +139,9 @@ def _denial(
 ) -> Forbidden | None:
     """What policy has against the change; None when it allows it."""
     principal = Entity("Person", desk.persons[0], {"enabled": True})
-    resource = organisation_entity(found or _applicant(desk.change), today.day)
+    resource = GATEWAYS_OWN
+    if desk.change.action not in ON_GATEWAY:
+        resource = organisation_entity(found or _applicant(desk.change), today.day)
     context = {"approvals": len(desk.persons)}
     decision = policy.decide(Question(principal, desk.change.action, resource, context))
     if decision.allowed:
@@ -129,7 +153,7 @@ def _denial(
 def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
     """Record the change for the gateway and whom it concerns; a denial for the gateway alone."""
     typ, operation = EVENTS[desk.change.action]
-    parties = (Party(GATEWAY, "gateway"), Party(desk.change.organisation, "concerned"))
+    parties = _parties(desk.change)
     gateway = frozenset({GATEWAY})
     readers = gateway if denied else gateway | {desk.change.organisation}
     rules = (Detail("rules", denied.rules, gateway),) if denied else ()
@@ -148,6 +172,13 @@ def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
             simulated_date=_simulated(today),
         )
     )
+
+
+def _parties(change: Change) -> tuple[Party, ...]:
+    gateway = (Party(GATEWAY, "gateway"),)
+    if change.organisation == GATEWAY:
+        return gateway
+    return (*gateway, Party(change.organisation, "concerned"))
 
 
 def _simulated(today: LegalDay) -> date | None:
@@ -177,7 +208,7 @@ def found(ports: Ports, persons: Sequence[Person]) -> Written:
 
     The one change that nobody approves, for there is nobody yet. WrongState ever after.
     """
-    keys = [_key_of(person) for person in persons]
+    keys = [key_of(person) for person in persons]
     shared = any(one == other for one, other in combinations(keys, 2))
     if len(persons) < 2 or shared or len({p.id for p in persons}) < len(persons):
         raise ApprovalRefused("a gateway is founded by two persons or more, with a key each")
@@ -207,14 +238,21 @@ def rekey(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> 
     """Record that a key of the gateway's own takes its next step, approved by a person (M4).
 
     ``values`` say the purpose, the step and the key's id. The step itself is taken by who holds
-    the key files, after this. Raises ApprovalRefused, Invalid.
+    the key files, after this. Raises Refused.
     """
-    typ, operation = EVENTS["gateway.rekey"]
-    change = Change("gateway.rekey", GATEWAY, values)
+    change, heard = Change("gateway.rekey", GATEWAY, values), list[str]()
+    try:
+        return _rekey(ports, change, approvals, heard)
+    except RECORDED as refusal:
+        raise record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard))) from refusal
+
+
+def _rekey(ports: Ports, change: Change, approvals: Sequence[str], heard: list[str]) -> Written:
+    typ, operation = EVENTS[change.action]
     event, today = ports.new_id(), ports.legal_day(ports.now())
     gateway = frozenset({GATEWAY})
     with ports.begin(Mode.REGISTRY) as work:
-        persons = _approved(ports, work, change, approvals, event)
+        persons = spend(ports, work, change, approvals, event=event, heard=heard)
         work.log.record(
             Fact(
                 id=event,
@@ -230,7 +268,7 @@ def rekey(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> 
             )
         )
         (logged,) = work.commit()
-    return Written({"event": str(event), **values}, receipt_for(ports, logged, GATEWAY))
+    return Written({"event": str(event), **change.values}, receipt_for(ports, logged, GATEWAY))
 
 
 def serve_signing(ports: Ports, authority: Authority) -> list[SigningRequest]:

@@ -188,6 +188,9 @@ class Organisations(Protocol):
     def add_system(self, system: System) -> None:
         """Register a system; AlreadyExists when the name is taken."""
 
+    def save_system(self, system: System) -> None:
+        """Change whether a registered system is enabled, and its scopes."""
+
     def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
         """Let a registered system's access tokens of before ``at`` hold no more."""
 
@@ -226,6 +229,9 @@ class Organisations(Protocol):
 
     def add_person(self, person: Person) -> None:
         """Enrol an administrator; AlreadyExists when the id was ever used."""
+
+    def save_person(self, person: Person) -> None:
+        """Change whether an administrator is enabled."""
 
 
 class Cases(Protocol):

@@ -52,6 +52,8 @@ SCOPES = (
 )
 """What a system may ask a token for."""
 
+OPERATOR_SCOPES = ("admin",)
+"""What only a system of the operator's may ask a token for: two persons entrust it (R10)."""
 
 _ORGANISATION_URI = re.compile(
     r"(?P<issuer>https://[^\s?#]+)/organisations/(?P<slug>[^/\s?#]+)", re.ASCII

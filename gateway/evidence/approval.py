@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +15,13 @@ APPROVAL_TYP = "casegate-approval+sd-jwt"
 
 @dataclass(frozen=True)
 class Approval:
-    """What a person approved: ``change`` is the digest of the change; ``jti`` makes it single."""
+    """What a person approved, and when: ``change`` is the digest of the change; ``jti`` makes it
+    single."""
 
     person: str
     change: str
     jti: UUID
+    at: datetime
 
 
 def digest_of(action: str, organisation: str, change: Mapping[str, Any]) -> str:
@@ -68,10 +70,13 @@ def verify(text: str, *, person: str, audience: str, keys: Mapping[str, PublicKe
     verified = sd_jwt.verify(
         text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=f"{audience}/people/{person}"
     )
-    change, jti = verified.claims.get("change"), verified.claims.get("jti")
+    said = verified.claims
+    change, jti, iat = said.get("change"), said.get("jti"), said.get("iat")
     if not isinstance(change, str) or not isinstance(jti, str):
         raise DocumentError("an approval has a change and an id")
+    if not isinstance(iat, int) or isinstance(iat, bool):
+        raise DocumentError("an approval says when it was signed")
     try:
-        return Approval(person, change, UUID(jti))
-    except ValueError:
-        raise DocumentError("an approval's id is a UUID") from None
+        return Approval(person, change, UUID(jti), datetime.fromtimestamp(iat, UTC))
+    except (ValueError, OverflowError, OSError):
+        raise DocumentError("an approval's id is a UUID, and its time one of these times") from None

@@ -88,6 +88,14 @@ _SYSTEM = select(system).where(
     system.c.organisation == bindparam("organisation"), system.c.name == bindparam("name")
 )
 _ADD_SYSTEM = insert_new(system)
+_SAVE_SYSTEM = (
+    update(system)
+    .where(
+        system.c.organisation == bindparam("of_organisation"),
+        system.c.name == bindparam("of_name"),
+    )
+    .values(scopes=bindparam("scopes"), enabled=bindparam("enabled"))
+)
 _END_TOKENS = (
     update(system)
     .where(
@@ -156,6 +164,9 @@ _ADD_CONTACT = insert(contact)
 _PERSON = select(person).where(person.c.id == bindparam("person"))
 _PERSONS = select(person).order_by(person.c.id)
 _ADD_PERSON = insert_new(person)
+_SAVE_PERSON = (
+    update(person).where(person.c.id == bindparam("of_id")).values(enabled=bindparam("enabled"))
+)
 
 _VERSION = select(registry.c.version)
 _RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
@@ -237,6 +248,18 @@ class SqlOrganisations:
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_SYSTEM, vars(system)):
             raise AlreadyExists("the organisation has a system of this name")
+
+    def save_system(self, system: System) -> None:
+        """See the port; Stale when it is not registered."""
+        self._transaction.require_registry()
+        values = {
+            "of_organisation": system.organisation,
+            "of_name": system.name,
+            "scopes": system.scopes,
+            "enabled": system.enabled,
+        }
+        if not self._transaction.changed(_SAVE_SYSTEM, values):
+            raise Stale("this system is not registered")
 
     def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
         """See the port."""
@@ -326,6 +349,13 @@ class SqlOrganisations:
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_PERSON, vars(person)):
             raise AlreadyExists("there is a person with this id")
+
+    def save_person(self, person: Person) -> None:
+        """See the port; Stale when there is none of that id."""
+        self._transaction.require_registry()
+        values = {"of_id": person.id, "enabled": person.enabled}
+        if not self._transaction.changed(_SAVE_PERSON, values):
+            raise Stale("there is no person with this id")
 
     def _remembered(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
         """What was found before at this version; who changes the registry always looks."""

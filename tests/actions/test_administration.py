@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from gateway.actions import administration, organisations, receipts
 from gateway.actions.administration import Change
 from gateway.actions.authentication import authenticate
-from gateway.actions.authorization import GATEWAY
+from gateway.actions.authorization import GATEWAY, Refused
 from gateway.actions.ports import Credentials, Mode, SigningRequest
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import (
@@ -24,6 +24,7 @@ from gateway.domain.refusals import (
     Forbidden,
     Invalid,
     NotFound,
+    TooManyDenials,
     WrongState,
 )
 from gateway.evidence import approval, base64url, event
@@ -46,6 +47,7 @@ from tests.founding import (
     fields_of,
     founded,
     key_of,
+    refused_on_record,
     refused_without_event,
     shown,
 )
@@ -126,11 +128,11 @@ def test_one_person_suffices_to_stop_an_organisation(gateway):
 
 def test_two_approvals_of_one_person_count_once(gateway):
     twice = gateway.approve(ADMISSION, ALICE, ALICE)
-    refused_without_event(gateway, ApprovalRefused, administration.administer, ADMISSION, twice)
+    refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, twice)
 
 
 def test_no_approval_is_no_change(gateway):
-    refused_without_event(gateway, ApprovalRefused, administration.administer, SUSPENSION, [])
+    refused_on_record(gateway, ApprovalRefused, administration.administer, SUSPENSION, [])
 
 
 Forge = Callable[[Founded], str]
@@ -170,8 +172,8 @@ def tampered(text: str) -> str:
 def test_an_approval_that_is_not_this_persons_word_on_this_change_is_refused(gateway, forge):
     approvals = [signed(gateway, ADMISSION, ALICE), forge(gateway)]
     arguments = (administration.administer, ADMISSION, approvals)
-    refused_without_event(gateway, ApprovalRefused, *arguments)
-    refused_without_event(
+    refused_on_record(gateway, ApprovalRefused, *arguments)
+    refused_on_record(
         gateway, ApprovalRefused, administration.administer, ADMISSION, approvals[::-1]
     )
     assert gateway.organisation("hotline-new") is None
@@ -181,10 +183,10 @@ def test_an_approval_is_used_once(gateway):
     first = gateway.approve(SUSPENSION, ALICE)
     gateway.do(administration.administer, SUSPENSION, first)
     gateway.administer("organisation.reinstate", HOTLINE, reason="cleared up")
-    refused_without_event(gateway, ApprovalRefused, administration.administer, SUSPENSION, first)
+    refused_on_record(gateway, ApprovalRefused, administration.administer, SUSPENSION, first)
     second = gateway.approve(SUSPENSION, BENOIT)
     mixed = [*second, *first]
-    refused_without_event(gateway, ApprovalRefused, administration.administer, SUSPENSION, mixed)
+    refused_on_record(gateway, ApprovalRefused, administration.administer, SUSPENSION, mixed)
     gateway.do(administration.administer, SUSPENSION, second)
 
 
@@ -192,22 +194,70 @@ def test_an_approval_of_a_denied_change_is_used_up_too(gateway):
     one = gateway.approve(ADMISSION, ALICE)
     gateway.refusal(administration.administer, ADMISSION, one)
     both = [*one, *gateway.approve(ADMISSION, BENOIT)]
-    refused_without_event(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
+    refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
 
 
 def test_an_approval_of_a_change_that_could_not_be_made_can_be_used_again(gateway):
     change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
     approvals = gateway.approve(change, ALICE)
-    refused_without_event(gateway, WrongState, administration.administer, change, approvals)
+    refused_on_record(gateway, WrongState, administration.administer, change, approvals)
     gateway.do(administration.administer, SUSPENSION, gateway.approve(SUSPENSION, ALICE))
     gateway.do(administration.administer, change, approvals)
+
+
+@pytest.mark.parametrize("hours", [-1, 73])
+def test_an_approval_counts_for_72_hours_and_not_before_it_was_signed(gateway, hours):
+    signed_at = gateway.clock() - timedelta(hours=hours)
+    text = signed(gateway, SUSPENSION, ALICE, at=signed_at)
+    arguments = (administration.administer, SUSPENSION, [text])
+    refusal = refused_on_record(gateway, ApprovalRefused, *arguments)
+    assert "older than 72 hours" in refusal.detail
+    gateway.do(
+        administration.administer,
+        SUSPENSION,
+        [signed(gateway, SUSPENSION, ALICE, at=gateway.clock() - timedelta(hours=71))],
+    )
+
+
+def test_a_refused_approval_is_an_event_that_names_whose_signature_was_good(gateway):
+    forged = signed(gateway, ADMISSION, BENOIT, signer=key_of(ALICE))
+    for approvals, heard in (
+        (gateway.approve(ADMISSION, ALICE, ALICE), [ALICE]),
+        ([*gateway.approve(ADMISSION, ALICE), forged], [ALICE]),
+        ([forged], []),
+    ):
+        refused = gateway.refusal(administration.administer, ADMISSION, approvals)
+        told = shown(refused.receipt)
+        assert told["by"] == heard
+        assert told["reason"] == refused.refusal.detail
+        assert fields_of(refused.receipt)["result"] == "denied"
+        assert [p["organisation"] for p in told["party"]] == [GATEWAY]
+
+
+def test_a_change_that_the_registry_refuses_is_an_event_of_the_gateways_alone(gateway):
+    with gateway.ports.begin(Mode.READ) as work:
+        before = work.log.counter(HOTLINE)
+    change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
+    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    assert fields_of(refused.receipt)["result"] == "wrong_state"
+    with gateway.ports.begin(Mode.READ) as work:
+        assert work.log.counter(HOTLINE) == before
+
+
+def test_refused_changes_have_a_budget(gateway):
+    change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
+    limited = replace(gateway.ports, denials_per_minute=1)
+    with pytest.raises(Refused):
+        administration.administer(limited, change, gateway.approve(change))
+    with pytest.raises(TooManyDenials):
+        administration.administer(limited, change, gateway.approve(change))
 
 
 def test_a_disabled_person_approves_nothing(gateway):
     state = gateway.store.state
     state.persons[BENOIT] = replace(state.persons[BENOIT], enabled=False)
     both = gateway.approve(ADMISSION)
-    refused_without_event(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
+    refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
 
 
 def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
@@ -408,7 +458,7 @@ def test_a_bad_request_is_refused_on_record_and_keeps_none_waiting(gateway, auth
 def test_a_certificate_is_for_a_registered_system_only(gateway):
     change = Change("certificate.issue", HOTLINE, {"system": "unknown", "csr": csr()})
     arguments = (administration.administer, change, gateway.approve(change))
-    refused_without_event(gateway, NotFound, *arguments)
+    refused_on_record(gateway, NotFound, *arguments)
 
 
 def test_a_certificate_is_revoked_once_and_by_its_own_organisation(gateway, authority):
@@ -422,16 +472,16 @@ def test_a_certificate_is_revoked_once_and_by_its_own_organisation(gateway, auth
             gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
         else:
             arguments = (administration.administer, change, gateway.approve(change, ALICE))
-            refused_without_event(gateway, kind, *arguments)
+            refused_on_record(gateway, kind, *arguments)
     gateway.administer("certificate.revoke", HOTLINE, thumbprint=thumbprint)
     with gateway.ports.begin(Mode.READ) as work:
         assert [c.thumbprint for c in work.organisations.revoked(gateway.clock())] == [thumbprint]
     change = Change("certificate.revoke", HOTLINE, {"thumbprint": thumbprint})
     arguments = (administration.administer, change, gateway.approve(change, ALICE))
-    refused_without_event(gateway, WrongState, *arguments)
+    refused_on_record(gateway, WrongState, *arguments)
 
 
 def test_an_id_is_never_used_again(gateway):
     gateway.do(administration.administer, ADMISSION, gateway.approve(ADMISSION))
     arguments = (administration.administer, ADMISSION, gateway.approve(ADMISSION))
-    refused_without_event(gateway, AlreadyExists, *arguments)
+    refused_on_record(gateway, AlreadyExists, *arguments)

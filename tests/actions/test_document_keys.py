@@ -19,7 +19,7 @@ from tests.founding import (
     check_log,
     document_key,
     fields_of,
-    refused_without_event,
+    refused_on_record,
     shown,
 )
 
@@ -29,7 +29,7 @@ FIRST, SECOND, OTHER = (document_key(name) for name in ("first", "second", "othe
 def refused(gateway, kind, action, organisation=HOTLINE, **values):
     change = Change(action, organisation, values)
     arguments = (administration.administer, change, gateway.approve(change))
-    return refused_without_event(gateway, kind, *arguments)
+    return refused_on_record(gateway, kind, *arguments)
 
 
 def pointer(error):

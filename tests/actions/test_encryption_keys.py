@@ -20,7 +20,7 @@ from tests.founding import (
     document_key,
     encryption_key,
     fields_of,
-    refused_without_event,
+    refused_on_record,
     shown,
 )
 
@@ -31,7 +31,7 @@ SIGNER = document_key("signer")
 def refused(gateway, kind, action="key.register", organisation=OFMIN, **values):
     change = Change(action, organisation, values)
     arguments = (administration.administer, change, gateway.approve(change))
-    return refused_without_event(gateway, kind, *arguments)
+    return refused_on_record(gateway, kind, *arguments)
 
 
 def pointer(error):

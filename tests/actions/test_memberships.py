@@ -19,7 +19,7 @@ from tests.founding import (
     Founded,
     caller,
     founded,
-    refused_without_event,
+    refused_on_record,
     shown,
 )
 
@@ -44,7 +44,7 @@ DECISION = {"decision_ref": "board 12", "decided_on": "2026-03-01", "document_sh
 
 def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: Any) -> Any:
     change = Change(action, slug, values)
-    return refused_without_event(
+    return refused_on_record(
         gateway, kind, administration.administer, change, gateway.approve(change)
     )
 

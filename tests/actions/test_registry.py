@@ -17,6 +17,7 @@ from tests.founding import (
     OCRVP,
     OFMIN,
     Founded,
+    refused_on_record,
     refused_without_event,
 )
 
@@ -43,7 +44,7 @@ def refused(
 ) -> Any:
     change = Change(action, organisation, values)
     arguments = (administration.administer, change, gateway.approve(change))
-    return refused_without_event(gateway, kind, *arguments)
+    return refused_on_record(gateway, kind, *arguments)
 
 
 MALFORMED = [
@@ -105,12 +106,14 @@ def test_a_missing_value_is_named(gateway, action, organisation, values):
 
 def test_a_change_that_cannot_be_spelled_cannot_be_approved(gateway):
     change = Change("organisation.suspend", HOTLINE, {"reason": 0.5})
-    refused_without_event(gateway, Invalid, administration.administer, change, ["anything"])
+    refused_on_record(gateway, Invalid, administration.administer, change, ["anything"])
 
 
 @pytest.mark.parametrize("slug", [GATEWAY, "", "A", "a b", "office/new", "office-new\n"])
 def test_an_organisation_has_an_id_of_its_own(gateway, slug):
-    error = refused(gateway, Invalid, "organisation.admit", slug, ADMIT)
+    change = Change("organisation.admit", slug, ADMIT)
+    arguments = (administration.administer, change, gateway.approve(change))
+    error = refused_without_event(gateway, Invalid, *arguments)
     assert error.errors[0][0] == "/organisation"
 
 
@@ -133,7 +136,7 @@ def test_an_admitted_organisation_is_active_and_has_no_seat(gateway):
 def test_nobody_changes_an_organisation_that_was_never_admitted(gateway, action, values):
     change = Change(action, "nobody-here", values)
     arguments = (administration.administer, change, gateway.approve(change))
-    refused_without_event(gateway, NotFound, *arguments)
+    refused_on_record(gateway, NotFound, *arguments)
 
 
 @pytest.mark.parametrize("action", ["organisation.suspend", "organisation.reinstate"])

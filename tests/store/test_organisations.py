@@ -77,6 +77,27 @@ def test_a_contact_is_kept_for_each_role_and_replaced_by_the_next(store):
         assert work.organisations.contacts("nobody") == []
 
 
+def test_a_system_and_a_person_are_switched_and_nothing_else_of_them_changes(store):
+    saved(store, organisation())
+    made, who = system(), person()
+    with store.begin(Mode.REGISTRY) as work:
+        work.organisations.add_system(made)
+        work.organisations.add_person(who)
+        off = replace(made, enabled=False, scopes=frozenset({"admin"}))
+        work.organisations.save_system(replace(off, tokens_from=NOON))
+        work.organisations.save_person(replace(who, enabled=False, name="Another"))
+        for save, unknown in (
+            (work.organisations.save_system, replace(made, name="other")),
+            (work.organisations.save_person, person("other")),
+        ):
+            with pytest.raises(Stale):
+                save(unknown)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.system("hotline", made.name) == off
+        assert work.organisations.person(who.id) == replace(who, enabled=False)
+
+
 def test_a_contact_is_of_an_organisation(store):
     with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.organisations.set_contact(contact("nobody"))

@@ -6,8 +6,11 @@ They run in the transaction of administration.administer, after approvals and po
 from collections.abc import Mapping
 
 from gateway.actions.registry import (
+    admins,
+    agreements,
     competences,
     contacts,
+    interests,
     keys,
     memberships,
     organisations,
@@ -20,9 +23,15 @@ CHANGES: Mapping[str, Apply] = {
     **memberships.CHANGES,
     **organisations.CHANGES,
     **contacts.CHANGES,
+    **interests.CHANGES,
+    **agreements.CHANGES,
+    **admins.CHANGES,
     **standings.CHANGES,
     **competences.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
 }
 """Every change that administrators make, by its action."""
+
+ON_GATEWAY = frozenset(admins.CHANGES)
+"""The changes whose organisation is the gateway itself."""

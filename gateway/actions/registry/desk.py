@@ -102,13 +102,24 @@ def among(words: Collection[str]) -> Callable[[Any], str]:
     return read
 
 
-def set_of(words: Collection[str]) -> Callable[[Any], frozenset[str]]:
-    """A reader of a list of some of the words."""
+def any_of(words: Collection[str]) -> Callable[[Any], frozenset[str]]:
+    """A reader of a list of some of the words, or of none."""
 
     def read(value: Any) -> frozenset[str]:
-        if not isinstance(value, list) or not value or not set(value) <= set(words):
+        if not isinstance(value, list) or not set(value) <= set(words):
             raise ValueError
         return frozenset(value)
+
+    return read
+
+
+def set_of(words: Collection[str]) -> Callable[[Any], frozenset[str]]:
+    """A reader of a list of some of the words, of one at least."""
+
+    def read(value: Any) -> frozenset[str]:
+        if not value:
+            raise ValueError
+        return any_of(words)(value)
 
     return read
 
@@ -132,6 +143,14 @@ def digest(value: Any) -> str:
     if not DIGEST.fullmatch(value):
         raise ValueError
     return str(value)
+
+
+def uuid(value: Any) -> UUID:
+    """An id, in the one spelling that answers give it."""
+    read = UUID(value)
+    if str(read) != value:
+        raise ValueError
+    return read
 
 
 def slug(value: Any) -> str:

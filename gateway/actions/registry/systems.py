@@ -6,8 +6,18 @@ from typing import Any
 
 from gateway.actions.assertion import read_keys
 from gateway.actions.ports import SigningRequest
-from gateway.actions.registry.desk import Apply, Desk, must, set_of, slug, text
+from gateway.actions.registry.desk import (
+    Apply,
+    Desk,
+    any_of,
+    must,
+    prose,
+    set_of,
+    slug,
+    text,
+)
 from gateway.domain.organisation import (
+    OPERATOR_SCOPES,
     SCOPES,
     Organisation,
     System,
@@ -39,6 +49,41 @@ def _end_tokens_of_withdrawn(desk: Desk, slug: str, system: str, keys: Sequence[
         desk.work.organisations.end_tokens(slug, system, desk.now)
 
 
+def _disable(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    return _switch(desk, must(found), on=False)
+
+
+def _enable(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    return _switch(desk, must(found), on=True)
+
+
+def _switch(desk: Desk, organisation: Organisation, *, on: bool) -> Mapping[str, Any]:
+    """Stop a system at its next request, or let it work again with tokens of from then on."""
+    desk.read("reason", prose)
+    system = _system(desk, organisation)
+    if system.enabled is on:
+        raise WrongState("the system is that already")
+    desk.work.organisations.save_system(replace(system, enabled=on))
+    desk.work.organisations.end_tokens(system.organisation, system.name, desk.now)
+    return {"client_id": system.client_id, "enabled": on}
+
+
+def _entrust(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    """Give a system the scopes of the operator, or take them away with an empty list."""
+    system = _system(desk, must(found))
+    given = desk.read("scopes", any_of(OPERATOR_SCOPES))
+    scopes = system.scopes - frozenset(OPERATOR_SCOPES) | given
+    desk.work.organisations.save_system(replace(system, scopes=scopes))
+    return {"client_id": system.client_id, "scopes": sorted(scopes)}
+
+
+def _system(desk: Desk, organisation: Organisation) -> System:
+    system = desk.work.organisations.system(organisation.slug, desk.read("system", slug))
+    if system is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    return system
+
+
 def _approve_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
     system = desk.read("system", slug)
@@ -65,6 +110,9 @@ def _revoke_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, 
 CHANGES: Mapping[str, Apply] = {
     "system.register": _register_system,
     "system.key": _set_keys,
+    "system.disable": _disable,
+    "system.enable": _enable,
+    "system.entrust": _entrust,
     "certificate.issue": _approve_certificate,
     "certificate.revoke": _revoke_certificate,
 }

@@ -1,0 +1,40 @@
+"""What members agreed to, with its legal reference, for a time."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from gateway.actions.registry.desk import Apply, Desk, among, cut, must, prose, uuid
+from gateway.domain.organisation import AGREEMENT_KINDS, Agreement, Organisation
+from gateway.domain.refusals import NotFound, WrongState
+from gateway.domain.timestamp import parse_day
+
+
+def _record(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    made = Agreement(
+        id=desk.event,
+        kind=desk.read("kind", among(AGREEMENT_KINDS)),
+        about=desk.read("about", prose),
+        reference=desk.read("reference", prose),
+        period=desk.period(),
+    )
+    desk.save(replace(organisation, agreements=(*organisation.agreements, made)))
+    return {"organisation": organisation.slug, "agreement": str(made.id)}
+
+
+def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    named, end = desk.read("agreement", uuid), desk.read("until", parse_day)
+    ended = {one.id: one for one in organisation.agreements}.get(named)
+    if ended is None:
+        raise NotFound("the organisation has no such agreement")
+    if not ended.period.holds(end):
+        raise WrongState("the agreement is not valid on that day")
+    cut_short = replace(ended, period=cut(ended.period, end))
+    kept = tuple(cut_short if one.id == named else one for one in organisation.agreements)
+    desk.save(replace(organisation, agreements=kept))
+    return {"organisation": organisation.slug, "agreement": str(named)}
+
+
+CHANGES: Mapping[str, Apply] = {"agreement.record": _record, "agreement.end": _end}
