@@ -89,6 +89,7 @@ BY_ADMINISTRATORS = (
     "organisation.lock",
     "organisation.unlock",
 )
+ON_GATEWAY = ("admin.add", "admin.disable")
 BY_PARTNERS = (
     *ON_LOG,
     *ON_CASE,
@@ -509,7 +510,7 @@ def test_threads_share_a_policy_and_get_their_own_answers() -> None:
 
 
 def test_the_schema_knows_the_actions_of_the_common_vocabulary_and_no_others() -> None:
-    assert POLICY.actions == {*BY_PARTNERS, *BY_ADMINISTRATORS}
+    assert POLICY.actions == {*BY_PARTNERS, *BY_ADMINISTRATORS, *ON_GATEWAY}
 
 
 ABROAD = organisation("abroad")

@@ -73,3 +73,52 @@ def test_a_file_that_is_no_json_object_is_told_so(gw, tmp_path, words, content):
     file.write_text(content)
     more = ("--received", "2026-01-02") if "apply" in words else ()
     assert "is no JSON" in said(gw.admin(*words, str(file), *more))
+
+
+def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    since = ("--from", "2026-01-01")
+    about = ("--scope", "provider", "--subject", "provider.example", "--kind", "funder")
+    told = json.loads(gw.done("--json", "interest", "declare", "abc", *about, *since))
+    named = told["result"]["interest"]
+    gw.done("interest", "end", "abc", named, "--until", "2026-02-01", persons=(DUBOIS,))
+    said_ = ("--kind", "transfer", "--about", "all", "--reference", "Art. 46(2)(c)")
+    told = json.loads(gw.done("--json", "agreement", "record", "abc", *said_, *since))
+    gw.done("agreement", "end", "abc", told["result"]["agreement"], "--until", "2026-02-01")
+    with gw.opened() as gateway, gateway.ports.begin("read") as work:
+        found = work.organisations.get("abc")
+    assert [str(one.period.end) for one in (*found.interests, *found.agreements)] == [
+        "2026-02-01",
+        "2026-02-01",
+    ]
+    wrong = ("--scope", "provider", "--subject", "Provider", "--kind", "funder")
+    refused = said(gw.admin("interest", "declare", "abc", *wrong, *since))
+    assert refused.startswith("refused, and recorded: subject is missing, or has not the form")
+
+
+def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tmp_path):
+    own = tmp_path / "own"
+    assert "hand over key.jwk" in gw.done("admin", "key", own)
+    assert (own / "key.pem").stat().st_mode & 0o777 == 0o600
+    added = ("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", own / "key.jwk")
+    assert "two" in said(gw.admin(*added, persons=(DUBOIS,)))
+    gw.done(*added)
+    elsewhere = ("--key", f"bernard={own / 'key.pem'}")
+    admit = ("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    gw.done(*elsewhere, *admit, persons=("bernard", DUBOIS))
+    gw.done("admin", "disable", "bernard", "--reason", "left", persons=("martin", DUBOIS))
+    stop = (*elsewhere, "organisation", "suspend", "abc", "--reason", "x")
+    assert "administers nothing any more" in said(gw.admin(*stop, persons=("bernard",)))
+    own.joinpath("key.jwk").write_text("{")
+    assert "is no JWK" in said(gw.admin(*added))
+
+
+def test_a_system_is_disabled_enabled_and_entrusted(gw):
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    gw.done("system", "register", "abc", "desk")
+    one = {"persons": (DUBOIS,)}
+    assert "enabled False" in gw.done("system", "disable", "abc", "desk", "--reason", "x", **one)
+    assert "enabled True" in gw.done("system", "enable", "abc", "desk", "--reason", "x", **one)
+    words = ("system", "entrust", "abc", "desk", "--scope", "admin")
+    assert "two different persons" in said(gw.admin(*words, **one))
+    assert "scopes admin" in gw.done(*words)

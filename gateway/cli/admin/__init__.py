@@ -10,9 +10,12 @@ from pathlib import Path
 import click
 
 from gateway.cli.admin import (
+    admins,
+    agreement,
     certificate,
     competence,
     contact,
+    interest,
     key,
     organisation,
     own_keys,
@@ -89,6 +92,9 @@ def _key_files(given: tuple[str, ...]) -> Mapping[str, Path]:
 
 admin.add_command(organisation.organisation)
 admin.add_command(contact.contact)
+admin.add_command(interest.interest)
+admin.add_command(agreement.agreement)
+admin.add_command(admins.admins)
 admin.add_command(standing.standing)
 admin.add_command(competence.competence)
 admin.add_command(own_keys.own_keys)

@@ -16,6 +16,7 @@ from gateway.actions.ports import Ports
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
+from gateway.domain.refusals import Invalid, Refusal
 from gateway.evidence import approval, event, receipt
 from gateway.keys import KeyFileError, Purpose
 
@@ -49,8 +50,14 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
             if desk.as_json:
                 told = receipt.to_json(refused.receipt)
                 print_json({"refused": refused.refusal.detail, "receipt": told})
-            detail = f"refused, and recorded: {refused.refusal.detail}"
+            detail = f"refused, and recorded: {_why(refused.refusal)}"
             raise click.ClickException(detail) from refused
+
+
+def _why(refusal: Refusal) -> str:
+    if isinstance(refusal, Invalid):
+        return "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in refusal.errors)
+    return refusal.detail
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.admin.desk import Desk, change_registry
-from gateway.domain.organisation import SCOPES
+from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
 from gateway.evidence import canonical
 
 
@@ -49,6 +49,43 @@ def set_keys(
         raise click.UsageError("Give --key once or twice, or --certificate-alone.")
     values = {"system": name, "keys": [_jwk(file) for file in files]}
     change_registry(desk, "system.key", slug, values)
+
+
+@system.command("entrust", short_help="Let a system of the operator's bring changes.")
+@click.argument("slug")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(OPERATOR_SCOPES),
+    help="None: take them away.",
+)
+@click.pass_obj
+def entrust(desk: Desk, slug: str, name: str, scopes: tuple[str, ...]) -> None:
+    """Give the system NAME of SLUG these scopes of the operator's, and no others of them."""
+    values = {"system": name, "scopes": sorted(set(scopes))}
+    change_registry(desk, "system.entrust", slug, values)
+
+
+@system.command("disable", short_help="Stop a system at its next request.")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--reason", required=True, help="Why; it stands in the event.")
+@click.pass_obj
+def disable(desk: Desk, slug: str, name: str, reason: str) -> None:
+    """Stop the system NAME of SLUG, on open connections too, and end its tokens."""
+    change_registry(desk, "system.disable", slug, {"system": name, "reason": reason})
+
+
+@system.command("enable")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--reason", required=True, help="Why; it stands in the event.")
+@click.pass_obj
+def enable(desk: Desk, slug: str, name: str, reason: str) -> None:
+    """Let the system NAME of SLUG work again, with new tokens."""
+    change_registry(desk, "system.enable", slug, {"system": name, "reason": reason})
 
 
 def _jwk(file: Path) -> Any:

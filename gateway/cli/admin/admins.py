@@ -1,0 +1,55 @@
+"""`casegate admin admin`: the named administrators themselves."""
+
+import json
+from pathlib import Path
+
+import click
+
+from gateway import keys
+from gateway.actions.authorization import GATEWAY
+from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.folder import told_plainly
+from gateway.evidence import canonical
+from gateway.keys import Purpose
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("admin")
+def admins() -> None:
+    """Add administrators, and disable those who leave."""
+
+
+@admins.command("key", short_help="Make a personal key, at the new administrator's own desk.")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def key(folder: Path) -> None:
+    """Make key.pem, which its person keeps, and key.jwk, which `add` takes, in a new FOLDER."""
+    with told_plainly():
+        folder.mkdir(mode=0o700)
+        made = keys.generate_key(Purpose.PERSON)
+        keys.write_key(folder / "key.pem", made)
+        (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
+    click.echo(f"key {made.kid} in {folder}: hand over key.jwk, and read out the key's id")
+
+
+@admins.command("add")
+@click.argument("person")
+@click.option("--name", required=True, help="Their name.")
+@click.option("--jwk", required=True, type=_FILE, help="Their public key, `key.jwk`.")
+@click.pass_obj
+def add(desk: Desk, person: str, name: str, jwk: Path) -> None:
+    """Let PERSON approve changes: an id that is theirs for ever."""
+    try:
+        public = canonical.decode(jwk.read_bytes())
+    except ValueError as error:
+        raise click.ClickException(f"{jwk} is no JWK: {error}") from error
+    change_registry(desk, "admin.add", GATEWAY, {"person": person, "name": name, "jwk": public})
+
+
+@admins.command("disable")
+@click.argument("person")
+@click.option("--reason", required=True, help="Why; it stands in the event.")
+@click.pass_obj
+def disable(desk: Desk, person: str, reason: str) -> None:
+    """Let no approval of PERSON count any more, whenever it was signed."""
+    change_registry(desk, "admin.disable", GATEWAY, {"person": person, "reason": reason})
