@@ -19,6 +19,7 @@ from gateway.actions.ports import (
     Head,
     Logged,
     Mode,
+    Proposal,
     Retry,
     SigningRequest,
 )
@@ -50,6 +51,7 @@ class State:
     systems: dict[tuple[str, str], System] = field(default_factory=dict)
     certificates: dict[str, Certificate] = field(default_factory=dict)
     persons: dict[str, Person] = field(default_factory=dict)
+    proposals: dict[UUID, Proposal] = field(default_factory=dict)
     contacts: dict[tuple[str, str], Contact] = field(default_factory=dict)
     cases: dict[tuple[str, UUID], Case] = field(default_factory=dict)
     versions: dict[str, CaseVersion] = field(default_factory=dict)
@@ -115,6 +117,7 @@ class MemoryWork:
             state = self._store.state.copy()
         self._desk = desk = Desk(state, self._mode)
         self.organisations = MemoryOrganisations(desk)
+        self.proposals = MemoryProposals(desk)
         self.cases = MemoryCases(desk)
         self.handoffs = MemoryHandoffs(desk)
         self.log = MemoryLog(desk, self._store)
@@ -313,6 +316,32 @@ class MemoryOrganisations(Collection):
         stored = state.persons.get(person.id)
         _require_fresh(stored is not None)
         state.persons[person.id] = replace(stored, enabled=person.enabled)
+
+
+class MemoryProposals(Collection):
+    """See `gateway.actions.ports.Proposals`."""
+
+    def get(self, proposal: UUID) -> Proposal | None:
+        return self._desk.read().proposals.get(proposal)
+
+    def page(self, after: UUID | None, limit: int) -> Sequence[Proposal]:
+        return _page(self._desk.read().proposals.values(), after, limit)
+
+    def add(self, proposal: Proposal) -> None:
+        state = self._desk.change_registry()
+        _require_new(proposal.id not in state.proposals)
+        state.proposals[proposal.id] = proposal
+
+    def close(self, proposal: UUID, event: UUID) -> None:
+        state = self._desk.change_registry()
+        stored = state.proposals.get(proposal)
+        _require_fresh(stored is not None and stored.made_by is None)
+        state.proposals[proposal] = replace(stored, made_by=event)
+
+    def prune(self, until: datetime) -> None:
+        state = self._desk.change_registry()
+        kept = state.proposals.items()
+        state.proposals = {key: one for key, one in kept if one.expires_at >= until}
 
 
 class MemoryCases(Collection):

@@ -89,7 +89,8 @@ BY_ADMINISTRATORS = (
     "organisation.lock",
     "organisation.unlock",
 )
-ON_GATEWAY = ("admin.add", "admin.disable")
+ON_GATEWAY = ("admin.add", "admin.disable", "proposal.make")
+BY_ENTRUSTED = ("registry.read", "registry.consult")
 BY_PARTNERS = (
     *ON_LOG,
     *ON_CASE,
@@ -510,7 +511,7 @@ def test_threads_share_a_policy_and_get_their_own_answers() -> None:
 
 
 def test_the_schema_knows_the_actions_of_the_common_vocabulary_and_no_others() -> None:
-    assert POLICY.actions == {*BY_PARTNERS, *BY_ADMINISTRATORS, *ON_GATEWAY}
+    assert POLICY.actions == {*BY_PARTNERS, *BY_ADMINISTRATORS, *ON_GATEWAY, *BY_ENTRUSTED}
 
 
 ABROAD = organisation("abroad")

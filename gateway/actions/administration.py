@@ -9,9 +9,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from itertools import combinations
+from typing import Any
+from uuid import UUID
 
 from gateway.actions.approvals import spend
 from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
+from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.persons import key_of
 from gateway.actions.ports import (
     Authority,
@@ -20,6 +23,7 @@ from gateway.actions.ports import (
     Policy,
     Ports,
     SigningRequest,
+    Work,
 )
 from gateway.actions.registry import CHANGES, ON_GATEWAY
 from gateway.actions.registry.desk import Apply, Change, Desk
@@ -52,16 +56,24 @@ _RESULTS: Mapping[type[Refusal], Result] = {
 }
 
 
-def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
+def administer(
+    ports: Ports,
+    change: Change,
+    approvals: Sequence[str],
+    errand: Errand | None = None,
+    *,
+    proposal: UUID | None = None,
+) -> Written:
     """Make an approved change; the first approval is the proposer's.
 
-    ``approvals`` are compact documents of evidence/approval. Raises Refused with its receipt when
+    ``approvals`` are compact documents of evidence/approval. ``errand`` is None on the gateway's
+    own host; ``proposal`` names the one that is made by it. Raises Refused with its receipt when
     policy, an approval or the registry says no; Invalid for what is no change; Stale, Busy.
     """
-    apply = require_change(change)
+    require_change(change)
     heard: list[str] = []
     try:
-        return _make(ports, change, approvals, apply, heard)
+        return _make(ports, change, approvals, errand, heard=heard, proposal=proposal)
     except RECORDED as refusal:
         refused = record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard)))
         raise refused from refusal
@@ -79,22 +91,61 @@ def require_change(change: Change) -> Apply:
 
 
 def _make(
-    ports: Ports, change: Change, approvals: Sequence[str], apply: Apply, heard: list[str]
+    ports: Ports,
+    change: Change,
+    approvals: Sequence[str],
+    errand: Errand | None,
+    *,
+    heard: list[str],
+    proposal: UUID | None,
 ) -> Written:
-    now, event = ports.now(), ports.new_id()
-    today = ports.legal_day(now)
+    denied: Forbidden | None = None
+    result: Mapping[str, Any] = {}
     with ports.begin(Mode.REGISTRY) as work:
-        persons = spend(ports, work, change, approvals, event=event, heard=heard)
-        desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
-        found = work.organisations.get(change.organisation)
-        denied = _denial(ports.policy, desk, found, today)
-        result = {} if denied else apply(desk, found)
-        _record(desk, denied, today)
-        (logged,) = work.commit()
+        logged = earlier(ports, work, change, errand)
+        if logged is None:
+            _require_open(work, proposal)
+            desk = _desk(ports, work, change, approvals, heard)
+            denied, result = _decide(ports, desk)
+            if not denied:
+                remember(ports, work, change, errand, desk.event)
+                _close(work, proposal, desk.event)
+            (logged,) = work.commit()
     receipt = receipt_for(ports, logged, GATEWAY)
     if denied:
         raise Refused(denied, receipt)
-    return Written({"event": str(desk.event), **result}, receipt)
+    return Written({"event": str(logged.event.id), **result}, receipt)
+
+
+def _desk(
+    ports: Ports, work: Work, change: Change, approvals: Sequence[str], heard: list[str]
+) -> Desk:
+    now, event = ports.now(), ports.new_id()
+    persons = spend(ports, work, change, approvals, event=event, heard=heard)
+    return Desk(work, change, persons, now, ports.legal_day(now).day, event, ports.issuer)
+
+
+def _decide(ports: Ports, desk: Desk) -> tuple[Forbidden | None, Mapping[str, Any]]:
+    """Ask policy, then change the registry; what policy has against it is recorded as well."""
+    today = ports.legal_day(desk.now)
+    found = desk.work.organisations.get(desk.change.organisation)
+    denied = _denial(ports.policy, desk, found, today)
+    result = {} if denied else CHANGES[desk.change.action](desk, found)
+    _record(desk, denied, today)
+    return denied, result
+
+
+def _require_open(work: Work, proposal: UUID | None) -> None:
+    if proposal is None:
+        return
+    found = work.proposals.get(proposal)
+    if found is None or found.made_by is not None:
+        raise WrongState("the proposal was made before")
+
+
+def _close(work: Work, proposal: UUID | None, event: UUID) -> None:
+    if proposal is not None:
+        work.proposals.close(proposal, event)
 
 
 def record_refusal(
@@ -129,7 +180,7 @@ def record_refusal(
 def _subject(change: Change, readers: frozenset[str]) -> tuple[Detail, ...]:
     """The change in words; nothing when it cannot be spelled."""
     try:
-        return (Detail("subject", _told(change), readers),)
+        return (Detail("subject", told(change), readers),)
     except ValueError:
         return ()
 
@@ -166,7 +217,7 @@ def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
             parties=parties[:1] if denied else parties,
             details=(
                 Detail("by", desk.persons, gateway),
-                Detail("subject", _told(desk.change), readers),
+                Detail("subject", told(desk.change), readers),
                 *rules,
             ),
             simulated_date=_simulated(today),
@@ -185,8 +236,8 @@ def _simulated(today: LegalDay) -> date | None:
     return today.day if today.simulated else None
 
 
-def _told(change: Change) -> str:
-    """The change in words of its own values; a CSR is named by its request, not repeated."""
+def told(change: Change) -> str:
+    """The change as its event has it; a CSR is named by its request, not repeated."""
     values = {name: value for name, value in change.values.items() if name != "csr"}
     return canonical.encode({"organisation": change.organisation, **values}).decode()
 
@@ -262,7 +313,7 @@ def _rekey(ports: Ports, change: Change, approvals: Sequence[str], heard: list[s
                 parties=(Party(GATEWAY, "gateway"),),
                 details=(
                     Detail("by", persons, gateway),
-                    Detail("subject", _told(change), gateway),
+                    Detail("subject", told(change), gateway),
                 ),
                 simulated_date=_simulated(today),
             )

@@ -160,6 +160,24 @@ class SigningRequest:
     refusal: str | None = None
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A change that one person proposed, with their approval, until another one approves it.
+
+    ``id`` is the event that recorded it; ``values`` are those of the change, as JSON; ``made_by``
+    is the event by which it was made.
+    """
+
+    id: UUID
+    action: str
+    organisation: str
+    values: str
+    proposer: str
+    approval: str
+    expires_at: datetime
+    made_by: UUID | None = None
+
+
 class Organisations(Protocol):
     """The registry. Changes need a Work in REGISTRY mode."""
 
@@ -232,6 +250,25 @@ class Organisations(Protocol):
 
     def save_person(self, person: Person) -> None:
         """Change whether an administrator is enabled."""
+
+
+class Proposals(Protocol):
+    """Changes of the registry that wait for another person. Changes need a REGISTRY Work."""
+
+    def get(self, proposal: UUID) -> Proposal | None:
+        """One proposal, made or not."""
+
+    def page(self, after: UUID | None, limit: int) -> Sequence[Proposal]:
+        """Proposals with an id greater than ``after``, in order of id."""
+
+    def add(self, proposal: Proposal) -> None:
+        """Keep a proposal; AlreadyExists when its id is taken."""
+
+    def close(self, proposal: UUID, event: UUID) -> None:
+        """Remember by which event it was made; Stale when it was made before, or is not there."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the proposals that ended before ``until``."""
 
 
 class Cases(Protocol):
@@ -384,6 +421,7 @@ class Work(Protocol):
     """
 
     organisations: Organisations
+    proposals: Proposals
     cases: Cases
     handoffs: Handoffs
     log: Log

@@ -152,6 +152,21 @@ person = Table(
     sqlite_with_rowid=False,
 )
 
+# A change that one person signed and another one may; its values can be personal data.
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("action", TEXT, nullable=False),
+    Column("organisation", TEXT, nullable=False),
+    Column("values", TEXT, nullable=False),
+    Column("proposer", TEXT, nullable=False),
+    Column("approval", TEXT, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("made_by", Uuid),
+    Index("proposal_by_end", "expires_at"),
+)
+
 # The request is the registry's; certificate or refusal are written by who holds the issuing key.
 signing_request = Table(
     "signing_request",

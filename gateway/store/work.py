@@ -19,6 +19,7 @@ from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.log import Letterhead, SqlLog
 from gateway.store.organisations import SqlOrganisations
+from gateway.store.proposals import SqlProposals
 from gateway.store.remembered import RegistryMemory
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.rounds import Round, Rounds, Took, ignore
@@ -32,6 +33,7 @@ class SqlWork:
     """A Work in SQL; the contract is that of `gateway.actions.ports.Work`."""
 
     organisations: SqlOrganisations
+    proposals: SqlProposals
     cases: SqlCases
     handoffs: SqlHandoffs
     log: SqlLog
@@ -75,6 +77,7 @@ class SqlWork:
         transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
         self._transaction = transaction
         self.organisations = SqlOrganisations(transaction, self._memory)
+        self.proposals = SqlProposals(transaction)
         self.cases = SqlCases(transaction)
         self.handoffs = SqlHandoffs(transaction)
         others = () if self._round is None else tuple(self._round.facts)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from gateway.actions.assertion import ALGORITHMS
-from gateway.domain.organisation import SCOPES
+from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
 from gateway.web.answers import json_response
 from gateway.web.endpoint import unauthenticated
 from gateway.web.gate import Gate
@@ -37,7 +37,7 @@ def server_document(gate: Gate) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": list(METHODS),
         "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": True,
-        "scopes_supported": list(SCOPES),
+        "scopes_supported": [*SCOPES, *OPERATOR_SCOPES],
         "protected_resources": [gate.partners_url],
     }
 
@@ -47,7 +47,7 @@ def resource_document(gate: Gate) -> dict[str, Any]:
     return {
         "resource": gate.partners_url,
         "authorization_servers": [gate.issuer],
-        "scopes_supported": list(SCOPES),
+        "scopes_supported": [*SCOPES, *OPERATOR_SCOPES],
         "bearer_methods_supported": ["header"],
         "tls_client_certificate_bound_access_tokens": True,
     }

@@ -15,7 +15,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
-from gateway.domain.organisation import SCOPES
+from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
 from gateway.web import listeners
 from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
@@ -212,7 +212,10 @@ _DESCRIPTION = (
 
 
 def _oauth(partners: str) -> dict[str, Any]:
-    flow = {"tokenUrl": f"{partners}/oauth/token", "scopes": dict.fromkeys(SCOPES, "")}
+    flow = {
+        "tokenUrl": f"{partners}/oauth/token",
+        "scopes": dict.fromkeys((*SCOPES, *OPERATOR_SCOPES), ""),
+    }
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
 

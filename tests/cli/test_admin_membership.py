@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.actions.administration import Change, administer
 from gateway.evidence import base64url
 from tests.operating import DUBOIS, Operator, operator, said
 
@@ -122,3 +123,37 @@ def test_a_system_is_disabled_enabled_and_entrusted(gw):
     words = ("system", "entrust", "abc", "desk", "--scope", "admin")
     assert "two different persons" in said(gw.admin(*words, **one))
     assert "scopes admin" in gw.done(*words)
+
+
+def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    seat = ("standing", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
+    words = ("--propose", *seat, "--decision", "board")
+    assert "give --as once" in gw.admin(*words).stderr
+    assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
+    told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))
+    named = told["result"]["proposal"]
+    assert "standing.grant" in gw.done("proposal", "list", persons=("martin",))
+    assert "board" in gw.done("proposal", "show", named, persons=("martin",))
+    shown_ = json.loads(gw.done("--json", "proposal", "show", named, persons=("martin",)))
+    assert shown_["values"]["standing"] == "full"
+    own = gw.admin("proposal", "approve", named, persons=(DUBOIS,))
+    assert "two approvals of one person" in said(own)
+    assert "standing full" in gw.done("proposal", "approve", named, persons=("martin",))
+    assert "made before" in said(gw.admin("proposal", "approve", named, persons=("martin",)))
+    listed = json.loads(gw.done("--json", "proposal", "list", persons=("martin",)))["items"]
+    assert [one["made_by"] is None for one in listed] == [True, False]
+    unknown = "018f0000-0000-7000-8000-000000000000"
+    assert "no such proposal" in said(gw.admin("proposal", "show", unknown, persons=(DUBOIS,)))
+
+
+def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    change = {"action": "organisation.suspend", "organisation": "abc", "values": {"reason": "x"}}
+    key = gw.config.people / "martin.pem"
+    words = ("--person", "martin", "--key", key, "--issuer", gw.config.issuer)
+    signed = gw.done("admin", "sign", file_of(tmp_path, change), *words, persons=()).strip()
+    with gw.opened() as gateway:
+        meant = Change(change["action"], change["organisation"], change["values"])
+        administer(gateway.ports, meant, [signed])
+    assert "is no change" in said(gw.admin("admin", "sign", file_of(tmp_path, []), *words))

@@ -2,8 +2,9 @@
 
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
 from gateway.actions import administration, authentication  # noqa: F401
+from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
-from gateway.domain.organisation import SCOPES
+from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
 from gateway.domain.refusals import Refusal
 from gateway.web import listeners, openapi
 from gateway.web.caller import ANY_SCOPE
@@ -43,6 +44,21 @@ API = {
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
     ("GET", "/events"): ("events.read", ANY_SCOPE),
     ("GET", "/receipts/{event}"): ("receipt.read", ANY_SCOPE),
+    ("GET", "/admin/organisations"): ("registry.read", "admin"),
+    ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
+    ("POST", "/admin/organisations/{organisation}/contacts/consultations"): (
+        "registry.consult",
+        "admin",
+    ),
+    ("GET", "/admin/admins"): ("registry.read", "admin"),
+    ("POST", "/admin/proposals"): ("proposal.make", "admin"),
+    ("GET", "/admin/proposals"): ("registry.read", "admin"),
+    ("GET", "/admin/proposals/{proposal}"): ("registry.read", "admin"),
+    ("POST", "/admin/proposals/{proposal}/approvals"): ("proposal.make", "admin"),
+    **{
+        ("POST", f"/admin/organisations/{{organisation}}/{action}"): (action, "admin")
+        for action in CHANGES
+    },
 }
 """The interface as it was agreed: method and address, action, scope."""
 
@@ -161,7 +177,7 @@ def test_every_action_of_partners_can_be_asked_for():
 
 
 def test_every_scope_is_used():
-    assert {one.scope for one in listeners.PARTNERS} == {*SCOPES, ANY_SCOPE}
+    assert {one.scope for one in listeners.PARTNERS} == {*SCOPES, *OPERATOR_SCOPES, ANY_SCOPE}
 
 
 def test_every_endpoint_says_what_it_does():

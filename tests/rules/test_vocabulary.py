@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from gateway.actions import cases, handoffs, offers, organisations, receipts
+from gateway.actions import cases, entries, handoffs, offers, organisations, proposals, receipts
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
@@ -23,12 +23,15 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "directory": (organisations,),
     "receipt": (receipts,),
     "events": (receipts,),
+    "registry": (entries,),
+    "proposal": (proposals,),
 }
 READS = {
     "case.read": "look_up",
     "handoff.read": "look_up",
     "directory.read": "look_up",
     "receipt.read": "look_up",
+    "registry.read": "look_up",
     "events.read": "stream",
 }
 

@@ -19,6 +19,7 @@ from gateway.cli.admin import (
     key,
     organisation,
     own_keys,
+    proposal,
     standing,
     system,
 )
@@ -48,6 +49,7 @@ __all__ = ["admin", "approve", "served"]
     callback=lambda _context, _parameter, given: _key_files(given),
     help="Where that person's key is, when it is not in the folder's people/.",
 )
+@click.option("--propose", is_flag=True, help="Keep the change for another person to approve.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
 @click.pass_context
 def admin(
@@ -55,6 +57,7 @@ def admin(
     folder: Path,
     persons: tuple[str, ...],
     key_files: Mapping[str, Path],
+    propose: bool,
     as_json: bool,
 ) -> None:
     """Change the registry: organisations, standings, competences, systems, certificates, keys.
@@ -68,7 +71,7 @@ def admin(
     for person in key_files:
         if person not in persons:
             raise click.UsageError(f"--key is for who approves: --as {person} is missing")
-    context.obj = Desk(folder.absolute(), persons, key_files, as_json)
+    context.obj = Desk(folder.absolute(), persons, key_files, as_json, propose)
 
 
 def _persons(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -95,6 +98,7 @@ admin.add_command(contact.contact)
 admin.add_command(interest.interest)
 admin.add_command(agreement.agreement)
 admin.add_command(admins.admins)
+admin.add_command(proposal.proposal)
 admin.add_command(standing.standing)
 admin.add_command(competence.competence)
 admin.add_command(own_keys.own_keys)

@@ -1,15 +1,17 @@
 """`casegate admin admin`: the named administrators themselves."""
 
 import json
+import secrets
 from pathlib import Path
 
 import click
 
-from gateway import keys
+from gateway import keys, wiring
+from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import Desk, change_registry
 from gateway.cli.folder import told_plainly
-from gateway.evidence import canonical
+from gateway.evidence import approval, canonical
 from gateway.keys import Purpose
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -30,6 +32,33 @@ def key(folder: Path) -> None:
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
     click.echo(f"key {made.kid} in {folder}: hand over key.jwk, and read out the key's id")
+
+
+@admins.command("sign", short_help="Sign a change at one's own desk, for the network.")
+@click.argument("file", type=_FILE)
+@click.option("--person", required=True, help="Who signs.")
+@click.option("--key", "key_file", required=True, type=_FILE, help="Their key.pem.")
+@click.option("--issuer", required=True, help="The gateway's public address.")
+def sign(file: Path, person: str, key_file: Path, issuer: str) -> None:
+    """Print PERSON's approval of the change in FILE, a JSON of action, organisation, values."""
+    with told_plainly():
+        try:
+            said = canonical.decode(file.read_bytes())
+            change = Change(said["action"], said["organisation"], said["values"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise click.ClickException(f"{file} is no change: {error}") from error
+        signed = approval.issue(
+            person=person,
+            audience=issuer,
+            action=change.action,
+            organisation=change.organisation,
+            change=change.values,
+            at=wiring.now(),
+            jti=wiring.new_id(),
+            signer=keys.load_key(key_file, Purpose.PERSON),
+            random=secrets.token_bytes,
+        )
+    click.echo(signed.compact())
 
 
 @admins.command("add")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway import keys, wiring
-from gateway.actions import administration
+from gateway.actions import administration, proposals
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
@@ -31,6 +31,8 @@ class Desk:
     elsewhere: Mapping[str, Path]
     """Personal keys that are not in the operator's folder, by person."""
     as_json: bool
+    proposes: bool = False
+    """Keep the change for another person to approve, instead of making it."""
 
     def key_file(self, config: Config, person: str) -> Path:
         """Where a person's key is."""
@@ -89,6 +91,8 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 
 def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
     """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
+    if desk.proposes:
+        raise click.UsageError("this change cannot be proposed: it needs what is at hand here")
     return administration.administer(gateway.ports, change, approvals(desk, gateway, change))
 
 
@@ -105,7 +109,23 @@ def change_registry(desk: Desk, action: str, organisation: str, values: dict[str
     """Make a change and print it; of its values, those that were not given are left out."""
     change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
     with opened(desk) as gateway:
-        show(desk, action, make(desk, gateway, change))
+        if desk.proposes:
+            _propose(desk, gateway, change)
+        else:
+            show(desk, action, make(desk, gateway, change))
+
+
+def _propose(desk: Desk, gateway: wiring.Gateway, change: Change) -> None:
+    if len(desk.persons) != 1:
+        raise click.UsageError("one person proposes: give --as once")
+    (approval,) = approvals(desk, gateway, change)
+    written = proposals.make(gateway.ports, change, approval)
+    if desk.as_json:
+        print_json({"result": dict(written.result), "receipt": receipt.to_json(written.receipt)})
+        return
+    named = written.result["proposal"]
+    click.echo(f"{change.action}: proposed, until {written.result['expires_at']}")
+    click.echo(f"  another person: casegate admin --as PERSON proposal approve {named}")
 
 
 def show(desk: Desk, action: str, written: Written) -> None:

@@ -23,6 +23,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
 )
+_COMPACT = re.compile(r"[A-Za-z0-9._~-]{1,6000}", re.ASCII)
 _TERRITORY = re.compile(r"[A-Z]{2}", re.ASCII)
 _COMPETENCE = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -66,6 +67,11 @@ def slug(*, required: bool = True) -> Text:
 def digest(*, required: bool = True) -> Text:
     """A SHA-256 digest as it names disclosures."""
     return _like(DIGEST, "must be a SHA-256 digest in base64url", required=required)
+
+
+def compact(*, required: bool = True) -> Text:
+    """A signed document in its compact form, as a member of a body."""
+    return _like(_COMPACT, "must be a signed document in its compact form", required=required)
 
 
 def territory(*, required: bool = True) -> Text:

@@ -69,6 +69,16 @@ _KEY = {
     "registered_by": UUID,
 }
 
+_PROPOSAL = {
+    "proposal": UUID,
+    "action": TEXT,
+    "organisation": TEXT,
+    "proposer": TEXT,
+    "expires_at": MOMENT,
+    "made_by": or_null(UUID),
+}
+_DAYS = {"from": DAY, "until": or_null(DAY)}
+
 SHAPES: Mapping[str, Shape] = {
     "Conditions": _object(
         tlp=TEXT,
@@ -193,6 +203,49 @@ SHAPES: Mapping[str, Shape] = {
         legal_date=DAY,
         legal_date_simulated=FLAG,
     ),
+    "Changed": _object(event=UUID),
+    "Proposal": _object(**_PROPOSAL),
+    "ProposalInFull": _object(**_PROPOSAL, values={"type": "object"}),
+    "Proposals": _page("Proposal"),
+    "EntrySummary": _object(organisation=TEXT, name=TEXT, kind=TEXT, status=TEXT),
+    "Entries": _page("EntrySummary"),
+    "Entry": _object(
+        organisation=TEXT,
+        name=TEXT,
+        kind=TEXT,
+        country=TEXT,
+        public_authority=FLAG,
+        regimes=TEXTS,
+        signed_only=FLAG,
+        at=or_null(DAY),
+        status=or_null(TEXT),
+        history=several(_object(status=TEXT, since=DAY, event=UUID)),
+        application=or_null({"type": "object"}),
+        standings=several(_object(standing=TEXT, decision_ref=TEXT, **_DAYS)),
+        competences=several(one_of("Competence")),
+        interests=several(_object(interest=UUID, scope=TEXT, subject=TEXT, kind=TEXT, **_DAYS)),
+        agreements=several(_object(agreement=UUID, kind=TEXT, about=TEXT, reference=TEXT, **_DAYS)),
+        keys=several(
+            _object(
+                use=TEXT, kid=TEXT, valid_from=MOMENT, valid_to=or_null(MOMENT), registered_by=UUID
+            )
+        ),
+        systems=several(
+            _object(
+                system=TEXT,
+                enabled=FLAG,
+                scopes=TEXTS,
+                keys=NUMBER,
+                certificates=several(
+                    _object(thumbprint=DIGEST, not_after=MOMENT, revoked_at=or_null(MOMENT))
+                ),
+            )
+        ),
+    ),
+    "Contacts": _object(
+        organisation=TEXT, contacts=several(_object(role=TEXT, name=TEXT, address=TEXT))
+    ),
+    "Admins": _object(items=several(_object(person=TEXT, name=TEXT, enabled=FLAG))),
     "Events": _object(
         head=NUMBER,
         events=several(_object(pseq=NUMBER, event=UUID, receipt=one_of("Receipt"))),

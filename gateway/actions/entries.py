@@ -1,0 +1,228 @@
+"""What the operator's systems read of the registry: entries as of any day, contacts on record."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from gateway.actions.authorization import (
+    GATEWAY,
+    Request,
+    Turn,
+    Written,
+    missing,
+    read,
+    write,
+)
+from gateway.actions.ports import Caller, Logged, Ports
+from gateway.actions.proposals import require_entrusted
+from gateway.domain.facts import Detail, Party
+from gateway.domain.organisation import (
+    Agreement,
+    Application,
+    Competence,
+    Interest,
+    MemberKey,
+    Organisation,
+    Period,
+    Seat,
+    Status,
+)
+
+
+def page(
+    ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
+) -> list[dict[str, Any]]:
+    """Organisations of any status, or of one, by id; applicants are here and nowhere else."""
+
+    def look(turn: Turn) -> list[dict[str, Any]]:
+        require_entrusted(turn)
+        return [_line(one) for one in _found(turn, after, limit, status)]
+
+    return read(ports, caller, Request("registry.read"), look)
+
+
+def _found(turn: Turn, after: str, limit: int, status: Status | None) -> list[Organisation]:
+    found: list[Organisation] = []
+    while len(found) < limit:
+        some = turn.work.organisations.page(after, limit)
+        found += [one for one in some if status in (None, one.status)]
+        if len(some) < limit:
+            break
+        after = some[-1].slug
+    return found[:limit]
+
+
+def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> dict[str, Any]:
+    """All of an organisation's entry; with ``day``, what held on that day."""
+
+    def look(turn: Turn) -> dict[str, Any]:
+        require_entrusted(turn)
+        found = turn.work.organisations.get(slug)
+        if found is None:
+            missing()
+        systems = [_system(turn, one.name, slug) for one in turn.work.organisations.systems(slug)]
+        return {**_entry(found, day), "systems": systems}
+
+    return read(ports, caller, Request("registry.read"), look)
+
+
+def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
+    """Who approves, and who did."""
+
+    def look(turn: Turn) -> list[dict[str, Any]]:
+        require_entrusted(turn)
+        return [
+            {"person": one.id, "name": one.name, "enabled": one.enabled}
+            for one in turn.work.organisations.persons()
+        ]
+
+    return read(ports, caller, Request("registry.read"), look)
+
+
+def consult(ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[str, str]) -> Written:
+    """Open an organisation's contacts, which is an event: for personal data has readers.
+
+    ``asked`` says ``by`` whom, and the ``reason``.
+    """
+    by, reason = asked["by"], asked["reason"]
+    content = {"organisation": slug, "reason": reason}
+    request = Request("registry.consult", by, key, content)
+
+    def act(turn: Turn) -> dict[str, Any]:
+        require_entrusted(turn)
+        if turn.work.organisations.get(slug) is None:
+            missing()
+        parties = {GATEWAY: "gateway", slug: "concerned", caller.organisation: "actor"}
+        own = frozenset({GATEWAY, caller.organisation})
+        turn.record(
+            tuple(Party(name, role) for name, role in parties.items()),
+            Detail("reason", reason, own),
+            Detail("subject", slug, own | {slug}),
+        )
+        return _contacts(turn, slug)
+
+    def again(turn: Turn, _logged: Logged) -> dict[str, Any]:
+        require_entrusted(turn)
+        return _contacts(turn, slug)
+
+    return write(ports, caller, request, act, again)
+
+
+def _contacts(turn: Turn, slug: str) -> dict[str, Any]:
+    return {
+        "organisation": slug,
+        "contacts": [
+            {"role": one.role, "name": one.name, "address": one.address}
+            for one in turn.work.organisations.contacts(slug)
+        ],
+    }
+
+
+def _line(one: Organisation) -> dict[str, Any]:
+    return {"organisation": one.slug, "name": one.name, "kind": one.kind, "status": one.status}
+
+
+def _entry(one: Organisation, day: date | None) -> dict[str, Any]:
+    def holds(period: Period) -> bool:
+        return day is None or period.holds(day)
+
+    status = one.status if day is None else one.status_on(day)
+    return {
+        "organisation": one.slug,
+        "name": one.name,
+        "kind": one.kind,
+        "country": one.country,
+        "public_authority": one.public_authority,
+        "regimes": sorted(one.regimes),
+        "signed_only": one.signed_only,
+        "at": None if day is None else day.isoformat(),
+        "status": None if status is None else str(status),
+        "history": [
+            {"status": str(s.status), "since": s.since.isoformat(), "event": str(s.event)}
+            for s in one.history
+            if day is None or s.since <= day
+        ],
+        "application": _application(one.application),
+        "standings": [_seat(seat) for seat in one.seats if holds(seat.period)],
+        "competences": [_competence(c) for c in one.competences if holds(c.period)],
+        "interests": [_interest(i) for i in one.interests if holds(i.period)],
+        "agreements": [_agreement(a) for a in one.agreements if holds(a.period)],
+        "keys": [
+            *({"use": "sig", **_key(key)} for key in one.document_keys),
+            *({"use": "enc", **_key(key)} for key in one.encryption_keys),
+        ],
+    }
+
+
+def _days(period: Period) -> dict[str, Any]:
+    end = period.end
+    return {"from": period.start.isoformat(), "until": None if end is None else end.isoformat()}
+
+
+def _application(one: Application | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    decided = one.resolution
+    return {
+        "standing": str(one.standing),
+        "purposes": sorted(one.purposes),
+        "about": one.about,
+        "received_on": one.received_on.isoformat(),
+        "event": str(one.event),
+        "decision": None
+        if decided is None
+        else {
+            "decision_ref": decided.reference,
+            "decided_on": decided.decided_on.isoformat(),
+            "document_sha256": decided.document_sha256,
+            "event": str(decided.event),
+        },
+    }
+
+
+def _seat(one: Seat) -> dict[str, Any]:
+    return {"standing": str(one.standing), "decision_ref": one.decision_ref, **_days(one.period)}
+
+
+def _competence(one: Competence) -> dict[str, Any]:
+    said = {"competence": one.key, "legal_act": one.legal_act}
+    return {**said, "registered_by": str(one.registered_by), **_days(one.period)}
+
+
+def _interest(one: Interest) -> dict[str, Any]:
+    said = {"interest": str(one.id), "scope": one.scope, "subject": one.subject, "kind": one.kind}
+    return {**said, **_days(one.period)}
+
+
+def _agreement(one: Agreement) -> dict[str, Any]:
+    said = {"agreement": str(one.id), "kind": one.kind, "about": one.about}
+    return {**said, "reference": one.reference, **_days(one.period)}
+
+
+def _key(key: MemberKey) -> dict[str, Any]:
+    ends = key.valid_to
+    return {
+        "kid": key.kid,
+        "valid_from": key.valid_from.isoformat(),
+        "valid_to": None if ends is None else ends.isoformat(),
+        "registered_by": str(key.registered_by),
+    }
+
+
+def _system(turn: Turn, name: str, slug: str) -> dict[str, Any]:
+    registry = turn.work.organisations
+    system = registry.system(slug, name)
+    return {
+        "system": name,
+        "enabled": system is not None and system.enabled,
+        "scopes": sorted(system.scopes) if system else [],
+        "keys": len(registry.client_keys(slug, name)),
+        "certificates": [
+            {
+                "thumbprint": one.thumbprint,
+                "not_after": one.not_after.isoformat(),
+                "revoked_at": None if one.revoked_at is None else one.revoked_at.isoformat(),
+            }
+            for one in registry.certificates(slug, name)
+        ],
+    }

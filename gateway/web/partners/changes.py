@@ -1,0 +1,334 @@
+"""Changes of the registry by the operator's systems: one address for each action of policy.
+
+A change is the JSON in ``values``; each approval signs exactly it. ``values`` are described here
+for those that read the description; what they mean is judged where changes are made.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields
+
+from gateway.actions import proposals
+from gateway.actions.administration import administer
+from gateway.actions.authorization import Written
+from gateway.actions.errand import Errand
+from gateway.actions.registry import CHANGES
+from gateway.actions.registry.desk import Change
+from gateway.domain.organisation import (
+    AGREEMENT_KINDS,
+    CONTACT_ROLES,
+    FUNCTIONS,
+    INTEREST_KINDS,
+    INTEREST_SCOPES,
+    KINDS,
+    OPERATOR_SCOPES,
+    SCOPES,
+    SLUG,
+    Standing,
+)
+from gateway.domain.refusals import NotFound
+from gateway.domain.vocabulary import Matter, Purpose, Regime
+from gateway.web.endpoint import Call, Endpoint, endpoint
+from gateway.web.partners import fields as field
+from gateway.web.partners.kinds import Flag, Part
+from gateway.web.partners.pages import page
+
+SCOPE = "admin"
+
+
+class ReasonValues(Part):
+    """Why."""
+
+    reason = field.free(2000)
+
+
+class ContactValues(Part):
+    """Whom to reach, in a role."""
+
+    role = field.word(CONTACT_ROLES)
+    name = field.free(2000)
+    address = field.free(2000)
+
+
+class EntryValues(Part):
+    """Who an organisation is."""
+
+    name = field.free(2000)
+    kind = field.word(KINDS)
+    public_authority = Flag(required=True)
+    regimes = field.several(field.word(Regime), least=1)
+    country = field.territory()
+
+
+class ApplicationValues(EntryValues):
+    """What an organisation asks for."""
+
+    standing = field.word(Standing)
+    purposes = field.several(field.word(Purpose), least=1)
+    about = field.free(2000)
+    received_on = field.day()
+    contacts = fields.List(fields.Nested(ContactValues()), required=True)
+
+
+class ResolutionValues(Part):
+    """What the governing body decided."""
+
+    decision_ref = field.free(2000)
+    decided_on = field.day()
+    document_sha256 = field.digest()
+
+
+class SeatValues(Part):
+    """A seat, for a time."""
+
+    standing = field.word(Standing)
+    decision_ref = field.free(2000)
+
+
+class CompetenceValues(Part):
+    """A legal mandate, for a time."""
+
+    function = field.word(FUNCTIONS)
+    matter = field.word(Matter)
+    territory = field.territory()
+    legal_act = field.free(2000)
+
+
+class CompetenceEndValues(Part):
+    """The end of a mandate."""
+
+    competence = field.free(200)
+    until = field.day()
+
+
+class InterestValues(Part):
+    """What the organisation is bound to."""
+
+    scope = field.word(INTEREST_SCOPES)
+    subject = field.free(300)
+    kind = field.word(INTEREST_KINDS)
+
+
+class InterestEndValues(Part):
+    """The end of an interest."""
+
+    interest = field.uuid()
+    until = field.day()
+
+
+class AgreementValues(Part):
+    """What was agreed."""
+
+    kind = field.word(AGREEMENT_KINDS)
+    about = field.free(2000)
+    reference = field.free(2000)
+
+
+class AgreementEndValues(Part):
+    """The end of an agreement."""
+
+    agreement = field.uuid()
+    until = field.day()
+
+
+class UntilValues(Part):
+    """The first day without it."""
+
+    until = field.day()
+
+
+class SystemValues(Part):
+    """A system and its scopes."""
+
+    system = field.slug()
+    scopes = field.several(field.word(SCOPES), least=1)
+
+
+class EntrustValues(Part):
+    """A system and the operator's scopes that it gets, or none."""
+
+    system = field.slug()
+    scopes = field.several(field.word(OPERATOR_SCOPES))
+
+
+class SystemReasonValues(ReasonValues):
+    """A system, and why."""
+
+    system = field.slug()
+
+
+class AdminValues(Part):
+    """A named administrator and the public key that approves in their name."""
+
+    person = field.slug()
+    name = field.free(2000)
+    jwk = fields.Dict(required=True)
+
+
+class AdminReasonValues(ReasonValues):
+    """An administrator, and why."""
+
+    person = field.slug()
+
+
+def _lasting(values: type[Part]) -> type[Part]:
+    """The same values with the days of a period; ``from`` is no name in Python."""
+    days = {"from": field.day(), "until": field.day(required=False)}
+    return type(values.__name__.replace("Values", "PeriodValues"), (values,), days)
+
+
+VALUES: Mapping[str, type[Part]] = {
+    "organisation.apply": ApplicationValues,
+    "organisation.approve": ResolutionValues,
+    "organisation.decline": ResolutionValues,
+    "organisation.admit": EntryValues,
+    "organisation.activate": ReasonValues,
+    "organisation.suspend": ReasonValues,
+    "organisation.reinstate": ReasonValues,
+    "organisation.leave": ReasonValues,
+    "contact.set": ContactValues,
+    "standing.grant": _lasting(SeatValues),
+    "standing.end": UntilValues,
+    "competence.grant": _lasting(CompetenceValues),
+    "competence.end": CompetenceEndValues,
+    "interest.declare": _lasting(InterestValues),
+    "interest.end": InterestEndValues,
+    "agreement.record": _lasting(AgreementValues),
+    "agreement.end": AgreementEndValues,
+    "system.register": SystemValues,
+    "system.disable": SystemReasonValues,
+    "system.enable": SystemReasonValues,
+    "system.entrust": EntrustValues,
+    "admin.add": AdminValues,
+    "admin.disable": AdminReasonValues,
+}
+"""What the values of a change look like; those of any other change are an object, judged later."""
+
+
+class ApprovalBody(Part):
+    """An approval, signed by a person's own key."""
+
+    approval = field.compact()
+
+
+class ProposalBody(ApprovalBody):
+    """A change, and the approval of its proposer."""
+
+    action = field.word(CHANGES)
+    organisation = field.slug()
+    values = fields.Dict(required=True)
+
+
+class ProposalsQuery(Part):
+    """A page of proposals, oldest first."""
+
+    after = field.uuid(required=False)
+    limit = field.limit()
+
+
+def _body(action: str) -> Schema:
+    """The body of a change: its values, and the approvals that it has."""
+    values = VALUES.get(action)
+    nested: Any = (
+        fields.Dict(required=True) if values is None else fields.Nested(values(), required=True)
+    )
+    approvals = field.several(field.compact(), least=1)
+    name = "".join(part.title() for part in action.split(".")) + "Change"
+    made: type[Part] = type(name, (Part,), {"values": nested, "approvals": approvals})
+    return made()
+
+
+def _change(action: str, organisation: str, body: Mapping[str, Any]) -> Change:
+    if not SLUG.fullmatch(organisation):
+        raise NotFound
+    return Change(action, organisation, body["values"])
+
+
+def _address(action: str) -> Endpoint:
+    """Where a change is made, with all the approvals that it needs."""
+
+    def view(call: Call, organisation: str) -> Written:
+        change = _change(action, organisation, call.body)
+        errand = Errand(call.caller, call.key)
+        return administer(call.ports, change, call.body["approvals"], errand)
+
+    view.__name__ = action.replace(".", "_")
+    view.__doc__ = f"Make the change `{action}`, signed by as many persons as policy asks for."
+    return endpoint(
+        f"POST /admin/organisations/<organisation>/{action}",
+        action=action,
+        scope=SCOPE,
+        gives="Changed",
+        writes=True,
+        body=_body(action),
+    )(view)
+
+
+@endpoint(
+    "POST /admin/proposals",
+    action="proposal.make",
+    scope=SCOPE,
+    gives="Proposal",
+    writes=True,
+    body=ProposalBody(),
+)
+def propose(call: Call) -> Written:
+    """Propose a change: another person than the proposer approves it within 72 hours.
+
+    `values` are those of the address at which the change is made at once.
+    """
+    body = call.body
+    change = _change(body["action"], body["organisation"], body)
+    errand = Errand(call.caller, call.key, "propose")
+    return proposals.make(call.ports, change, body["approval"], errand)
+
+
+@endpoint(
+    "POST /admin/proposals/<uuid:proposal>/approvals",
+    action="proposal.make",
+    scope=SCOPE,
+    gives="Changed",
+    writes=True,
+    body=ApprovalBody(),
+)
+def approve(call: Call, proposal: UUID) -> Written:
+    """Approve a proposed change as another person than its proposer, which makes it."""
+    errand = Errand(call.caller, call.key, f"approve/{proposal}")
+    return proposals.approve(call.ports, proposal, call.body["approval"], errand)
+
+
+@endpoint(
+    "GET /admin/proposals",
+    action="registry.read",
+    scope=SCOPE,
+    gives="Proposals",
+    query=ProposalsQuery(),
+)
+def index(call: Call) -> dict[str, Any]:
+    """List proposals, made, waiting, or over."""
+    asked = call.query
+    after = UUID(asked["after"]) if "after" in asked else None
+    found = call.ask(proposals.page, after, asked["limit"] + 1)
+    return page("/admin/proposals", found, "proposal", asked)
+
+
+@endpoint(
+    "GET /admin/proposals/<uuid:proposal>",
+    action="registry.read",
+    scope=SCOPE,
+    gives="ProposalInFull",
+)
+def show(call: Call, proposal: UUID) -> dict[str, Any]:
+    """Read a proposal with its values: what the second person signs."""
+    return call.ask(proposals.look_up, proposal)
+
+
+ENDPOINTS = (
+    *(_address(action) for action in CHANGES),
+    propose,
+    approve,
+    index,
+    show,
+)

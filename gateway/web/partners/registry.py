@@ -1,0 +1,97 @@
+"""The registry in full, for the operator's systems: entries as of any day, contacts on record."""
+
+from typing import Any
+
+from gateway.actions import entries
+from gateway.actions.authorization import Written
+from gateway.domain.organisation import SLUG, Status
+from gateway.domain.refusals import NotFound
+from gateway.domain.timestamp import parse_day
+from gateway.web.endpoint import Call, endpoint
+from gateway.web.partners import fields as field
+from gateway.web.partners.kinds import Part
+from gateway.web.partners.pages import page
+
+SCOPE = "admin"
+
+
+class EntriesQuery(Part):
+    """A page of organisations, by id."""
+
+    status = field.word(Status, required=False)
+    after = field.slug(required=False)
+    limit = field.limit()
+
+
+class EntryQuery(Part):
+    """The day as of which an entry is read."""
+
+    at = field.day(required=False)
+
+
+class ContactsBody(Part):
+    """Who opens the contacts, and why."""
+
+    by = field.staff()
+    reason = field.free(300)
+
+
+@endpoint(
+    "GET /admin/organisations",
+    action="registry.read",
+    scope=SCOPE,
+    gives="Entries",
+    query=EntriesQuery(),
+)
+def index(call: Call) -> dict[str, Any]:
+    """List organisations of any status, or of one: those `applied` are the open applications."""
+    asked = call.query
+    status = Status(asked["status"]) if "status" in asked else None
+    found = call.ask(entries.page, asked.get("after", ""), asked["limit"] + 1, status)
+    return page("/admin/organisations", found, "organisation", asked)
+
+
+@endpoint(
+    "GET /admin/organisations/<organisation>",
+    action="registry.read",
+    scope=SCOPE,
+    gives="Entry",
+    query=EntryQuery(),
+)
+def show(call: Call, organisation: str) -> dict[str, Any]:
+    """Read all of an organisation's entry, or what of it held at the end of a day.
+
+    Standings, competences, interests and agreements are those of the day; systems, certificates
+    and keys have moments of their own, and are all there.
+    """
+    _require_slug(organisation)
+    at = parse_day(call.query["at"]) if "at" in call.query else None
+    return call.ask(entries.look_up, organisation, at)
+
+
+@endpoint(
+    "POST /admin/organisations/<organisation>/contacts/consultations",
+    action="registry.consult",
+    scope=SCOPE,
+    gives="Contacts",
+    body=ContactsBody(),
+    writes=True,
+)
+def consult(call: Call, organisation: str) -> Written:
+    """Open an organisation's contacts: the organisation finds in its events that it was done."""
+    _require_slug(organisation)
+    return call.do(entries.consult, organisation, call.body)
+
+
+@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, gives="Admins")
+def admins(call: Call) -> dict[str, Any]:
+    """List the administrators whose approvals count, and those whose did."""
+    return {"items": call.ask(entries.admins)}
+
+
+def _require_slug(organisation: str) -> None:
+    if not SLUG.fullmatch(organisation):
+        raise NotFound
+
+
+ENDPOINTS = (index, show, consult, admins)

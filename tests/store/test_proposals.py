@@ -1,0 +1,81 @@
+"""Proposals are kept until they are made, once, or over."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.actions.ports import Mode, Proposal
+from gateway.domain.refusals import AlreadyExists, Stale
+from tests.store.samples import NOON, new_id
+
+
+def proposal(**changes):
+    made = Proposal(
+        id=new_id(),
+        action="standing.end",
+        organisation="hotline",
+        values='{"until":"2026-04-01"}',
+        proposer="first-admin",
+        approval="header.payload.signature~",
+        expires_at=NOON,
+    )
+    return replace(made, **changes)
+
+
+def kept(store, *made):
+    with store.begin(Mode.REGISTRY) as work:
+        for one in made:
+            work.proposals.add(one)
+        work.commit()
+
+
+def test_a_proposal_comes_back_as_it_was_kept(store):
+    made = proposal()
+    kept(store, made)
+    with store.begin(Mode.READ) as work:
+        assert work.proposals.get(made.id) == made
+        assert work.proposals.get(new_id()) is None
+
+
+def test_a_proposal_is_kept_under_an_id_once(store):
+    made = proposal()
+    kept(store, made)
+    with store.begin(Mode.REGISTRY) as work, pytest.raises(AlreadyExists):
+        work.proposals.add(replace(made, action="standing.grant"))
+
+
+def test_a_proposal_is_made_once(store):
+    made, event = proposal(), new_id()
+    kept(store, made)
+    with store.begin(Mode.REGISTRY) as work:
+        work.proposals.close(made.id, event)
+        for other in (made.id, new_id()):
+            with pytest.raises(Stale):
+                work.proposals.close(other, new_id())
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.proposals.get(made.id) == replace(made, made_by=event)
+
+
+def test_proposals_come_in_pages_in_the_order_in_which_they_were_made(store):
+    made = [proposal() for _ in range(5)]
+    kept(store, *reversed(made))
+    with store.begin(Mode.READ) as work:
+        assert work.proposals.page(None, 2) == made[:2]
+        assert work.proposals.page(made[1].id, 10) == made[2:]
+
+
+def test_proposals_that_ended_long_ago_are_forgotten(store):
+    old, new = proposal(expires_at=NOON - timedelta(days=1)), proposal()
+    kept(store, old, new)
+    with store.begin(Mode.REGISTRY) as work:
+        work.proposals.prune(NOON)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.proposals.page(None, 10) == [new]
+
+
+def test_proposals_are_changed_in_a_registry_work_only(store):
+    with store.begin(Mode.WRITE) as work, pytest.raises(RuntimeError):
+        work.proposals.add(proposal())

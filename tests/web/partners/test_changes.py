@@ -1,0 +1,300 @@
+"""The admin API: changes brought by an entrusted system, signed by persons, in one step or two."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.actions.administration import Change
+from gateway.actions.authorization import GATEWAY
+from gateway.actions.registry import CHANGES
+from gateway.evidence import receipt
+from gateway.web.partners.changes import VALUES
+from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, key_of, shown
+from tests.web.listening import Listening, Partner, listening
+
+SUSPENSION = {"reason": "under review"}
+SEAT = {"standing": "associate", "from": "2030-01-01", "decision_ref": "board"}
+
+
+@pytest.fixture
+def line() -> Listening:
+    made = listening()
+    made.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
+    return made
+
+
+@pytest.fixture
+def operator(line: Listening) -> Partner:
+    """The operator's own system, here a desk of the hotline's."""
+    return line.partner(HOTLINE)
+
+
+def sign(line: Listening, action: str, slug: str, values: dict[str, Any], *who: str) -> list[str]:
+    return line.gateway.approve(Change(action, slug, values), *who)
+
+
+def change(
+    operator: Partner, action: str, slug: str, values: dict[str, Any], *who: str, **kw: Any
+) -> Any:
+    body = {"values": values, "approvals": sign(operator.listening, action, slug, values, *who)}
+    return operator.post(f"/admin/organisations/{slug}/{action}", body, **kw)
+
+
+def propose(operator: Partner, slug: str, values: dict[str, Any], who: str) -> Any:
+    action = "standing.end"
+    (approval,) = sign(operator.listening, action, slug, values, who)
+    body = {"action": action, "organisation": slug, "values": values, "approval": approval}
+    return operator.post("/admin/proposals", body)
+
+
+def proposal(line: Listening, values: dict[str, Any]) -> dict[str, Any]:
+    """The body of a proposal to end a seat."""
+    (approval,) = sign(line, "standing.end", ABROAD, values, ALICE)
+    said = {"action": "standing.end", "organisation": ABROAD}
+    return {**said, "values": values, "approval": approval}
+
+
+def size(line: Listening) -> int:
+    return line.gateway.size()
+
+
+# --- in one step ---------------------------------------------------------------------------------
+
+
+def test_a_change_with_its_approvals_is_made_and_answered_with_the_gateways_receipt(line, operator):
+    answer = change(operator, "organisation.suspend", ABROAD, SUSPENSION, ALICE)
+    assert answer.status_code == 200, answer.text
+    assert answer.json["result"]["status"] == "suspended"
+    told = shown(receipt.from_json(answer.json["receipt"]))
+    assert told["by"] == [ALICE]
+    assert line.gateway.organisation(ABROAD).status == "suspended"
+
+
+def test_a_repeated_request_is_done_once_and_answered_with_the_same_event(line, operator):
+    approvals = sign(line, "organisation.suspend", ABROAD, SUSPENSION, ALICE)
+    body = {"values": SUSPENSION, "approvals": approvals}
+    path = f"/admin/organisations/{ABROAD}/organisation.suspend"
+    first = operator.post(path, body, key="the-same-key")
+    before = size(line)
+    again = operator.post(path, body, key="the-same-key")
+    assert again.status_code == 200
+    assert again.json["result"]["event"] == first.json["result"]["event"]
+    assert size(line) == before
+    other = {"values": {"reason": "other"}, "approvals": approvals}
+    assert operator.post(path, other, key="the-same-key").json["type"].endswith("key-reused")
+
+
+def test_what_takes_two_persons_is_refused_to_one_with_its_rule_and_receipt(line, operator):
+    answer = change(operator, "standing.end", ABROAD, {"until": "2026-04-01"}, ALICE)
+    assert answer.status_code == 403
+    assert answer.json["rules"] == ["R10.two_persons"]
+    assert shown(receipt.from_json(answer.json["receipt"]))["by"] == [ALICE]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (("standing.end", ABROAD, {"until": "1990-01-01"}), 409),
+        (("standing.grant", ABROAD, {**SEAT, "until": "2029-01-01"}), 422),
+        (("standing.grant", "nobody-here", SEAT), 404),
+        (("organisation.reinstate", ABROAD, SUSPENSION), 409),
+    ],
+)
+def test_what_the_registry_refuses_is_a_clear_problem_and_an_event(line, operator, asked, status):
+    before = size(line)
+    answer = change(operator, *asked)
+    assert answer.status_code == status, answer.text
+    assert "receipt" in answer.json
+    assert size(line) == before + 1
+
+
+def test_a_field_that_is_not_of_the_change_is_told_by_its_place(line, operator):
+    values = {**SEAT, "colour": "red"}
+    answer = change(operator, "standing.grant", ABROAD, values)
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json["errors"]] == ["/values/colour"]
+
+
+def test_a_system_that_nobody_entrusted_brings_no_change_and_reads_nothing(line):
+    other = line.partner(OFMIN)
+    assert change(other, "organisation.suspend", ABROAD, SUSPENSION, ALICE).status_code == 403
+    for path in ("/admin/organisations", "/admin/admins", "/admin/proposals"):
+        answer = other.get(path)
+        assert answer.status_code == 403
+        assert answer.json["type"].endswith("insufficient-scope")
+
+
+def test_a_system_that_is_no_longer_entrusted_is_refused_with_the_token_of_before(line, operator):
+    operator.token()
+    assert operator.get("/admin/admins").status_code == 200
+    line.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=[])
+    assert operator.get("/admin/admins").status_code == 403
+
+
+def test_an_administrator_is_added_over_the_network(line, operator):
+    values = {"person": "c-bernard", "name": "C. B.", "jwk": key_of("c-bernard").public_jwk()}
+    answer = change(operator, "admin.add", GATEWAY, values)
+    assert answer.status_code == 200, answer.text
+    listed = operator.get("/admin/admins").json["items"]
+    assert [(one["person"], one["enabled"]) for one in listed] == [
+        (ALICE, True),
+        (BENOIT, True),
+        ("c-bernard", True),
+    ]
+
+
+def test_the_values_that_are_described_are_of_changes_that_there_are():
+    assert VALUES.keys() <= CHANGES.keys()
+
+
+# --- in two steps --------------------------------------------------------------------------------
+
+
+def test_a_proposal_is_made_by_another_persons_approval(line, operator):
+    end = {"until": "2026-04-01"}
+    made = propose(operator, ABROAD, end, ALICE)
+    assert made.status_code == 200, made.text
+    named = made.json["result"]["proposal"]
+    assert made.json["result"]["made_by"] is None
+    assert line.gateway.organisation(ABROAD).seats[0].period.end is None
+    read = operator.get(f"/admin/proposals/{named}").json
+    assert (read["action"], read["values"], read["proposer"]) == ("standing.end", end, ALICE)
+    (second,) = sign(line, read["action"], read["organisation"], read["values"], BENOIT)
+    done = operator.post(f"/admin/proposals/{named}/approvals", {"approval": second})
+    assert done.status_code == 200, done.text
+    assert shown(receipt.from_json(done.json["receipt"]))["by"] == [ALICE, BENOIT]
+    assert str(line.gateway.organisation(ABROAD).seats[0].period.end) == "2026-04-01"
+    (listed,) = operator.get("/admin/proposals").json["items"]
+    assert listed["made_by"] == done.json["result"]["event"]
+
+
+def test_nobody_approves_their_own_proposal_and_the_attempt_is_an_event(line, operator):
+    made = propose(operator, ABROAD, {"until": "2026-04-01"}, ALICE)
+    named = made.json["result"]["proposal"]
+    (own,) = sign(line, "standing.end", ABROAD, {"until": "2026-04-01"}, ALICE)
+    for approval in (own, "nonsense"):
+        before = size(line)
+        answer = operator.post(f"/admin/proposals/{named}/approvals", {"approval": approval})
+        assert answer.status_code == 403
+        assert answer.json["type"].endswith("approval-refused")
+        assert size(line) == before + 1
+    assert operator.get(f"/admin/proposals/{named}").json["made_by"] is None
+
+
+def test_a_proposal_is_made_once(line, operator):
+    values = {"until": "2026-04-01"}
+    named = propose(operator, ABROAD, values, ALICE).json["result"]["proposal"]
+    path = f"/admin/proposals/{named}/approvals"
+    (second,) = sign(line, "standing.end", ABROAD, values, BENOIT)
+    first = operator.post(path, {"approval": second}, key="approve-once")
+    again = operator.post(path, {"approval": second}, key="approve-once")
+    assert again.json["result"]["event"] == first.json["result"]["event"]
+    (third,) = sign(line, "standing.end", ABROAD, values, BENOIT)
+    late = operator.post(path, {"approval": third})
+    assert late.status_code == 409
+    assert "made before" in late.json["detail"]
+
+
+def test_a_proposal_is_over_after_72_hours(line, operator):
+    values = {"until": "2026-04-01"}
+    named = propose(operator, ABROAD, values, ALICE).json["result"]["proposal"]
+    line.gateway.clock.advance(timedelta(hours=73))
+    operator.held = None
+    (second,) = sign(line, "standing.end", ABROAD, values, BENOIT)
+    answer = operator.post(f"/admin/proposals/{named}/approvals", {"approval": second})
+    assert answer.status_code == 403
+    assert "72 hours" in answer.json["detail"]
+
+
+def test_what_a_disabled_person_proposed_is_dead_at_once(line, operator):
+    person = {"person": "c-bernard", "name": "C. B.", "jwk": key_of("c-bernard").public_jwk()}
+    line.gateway.administer("admin.add", GATEWAY, **person)
+    values = {"until": "2026-04-01"}
+    made = propose(operator, ABROAD, values, "c-bernard")
+    line.gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left")
+    named = made.json["result"]["proposal"]
+    (second,) = sign(line, "standing.end", ABROAD, values, BENOIT)
+    answer = operator.post(f"/admin/proposals/{named}/approvals", {"approval": second})
+    assert answer.status_code == 403
+    assert "administers nothing any more" in answer.json["detail"]
+
+
+def test_a_repeated_proposal_is_kept_once(line, operator):
+    values = {"until": "2026-04-01"}
+    body = proposal(line, values)
+    first = operator.post("/admin/proposals", body, key="propose-once")
+    again = operator.post("/admin/proposals", body, key="propose-once")
+    assert first.json["result"] == again.json["result"]
+    assert len(operator.get("/admin/proposals").json["items"]) == 1
+    path = f"/admin/organisations/{ABROAD}/standing.end"
+    used = operator.post(
+        path, {"values": values, "approvals": [body["approval"]]}, key="propose-once"
+    )
+    assert used.json["type"].endswith("key-reused")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"action": "case.submit"}, 422), ({"organisation": GATEWAY}, 422), ({"approval": "x"}, 403)],
+)
+def test_what_is_no_change_or_no_approval_is_no_proposal(line, operator, changes, status):
+    values = {"until": "2026-04-01"}
+    body = proposal(line, values)
+    assert operator.post("/admin/proposals", body | changes).status_code == status
+    assert operator.get("/admin/proposals").json["items"] == []
+
+
+def test_there_is_no_proposal_of_an_unknown_id(operator):
+    unknown = "018f0000-0000-7000-8000-000000000000"
+    assert operator.get(f"/admin/proposals/{unknown}").status_code == 404
+    answer = operator.post(f"/admin/proposals/{unknown}/approvals", {"approval": "x"})
+    assert answer.status_code == 404
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def test_an_entry_is_read_as_of_any_day(line, operator):
+    line.gateway.administer("standing.end", ABROAD, until="2026-02-01")
+    line.gateway.administer("organisation.suspend", ABROAD, reason="test")
+    now = operator.get(f"/admin/organisations/{ABROAD}").json
+    assert (now["status"], len(now["standings"]), now["at"]) == ("suspended", 1, None)
+    assert [step["status"] for step in now["history"]] == ["active", "suspended"]
+    assert now["systems"][0]["system"] == DESK
+    before = operator.get(f"/admin/organisations/{ABROAD}?at=2026-01-31").json
+    assert (before["status"], len(before["standings"])) == (None, 1)
+    after = operator.get(f"/admin/organisations/{ABROAD}?at=2026-02-01").json
+    assert after["standings"] == []
+    office = operator.get(f"/admin/organisations/{OFMIN}?at=2023-08-30").json
+    assert office["competences"] == []
+    assert operator.get("/admin/organisations/nobody-here").status_code == 404
+    assert operator.get(f"/admin/organisations/{ABROAD}?at=someday").status_code == 422
+
+
+def test_organisations_are_listed_by_status_in_pages(operator):
+    first = operator.get("/admin/organisations?limit=3").json
+    second = operator.get(first["next"]).json
+    assert len(first["items"]) == 3
+    assert len(second["items"]) == 1
+    assert second["next"] is None
+    assert operator.get("/admin/organisations?status=applied").json["items"] == []
+
+
+def test_contacts_are_opened_on_record_and_the_organisation_finds_it_in_its_events(line, operator):
+    contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
+    line.gateway.administer("contact.set", ABROAD, **contact)
+    path = f"/admin/organisations/{ABROAD}/contacts/consultations"
+    body = {"by": "staff-1", "reason": "an urgent case"}
+    with_key = {"key": "contacts-once"}
+    answer = operator.post(path, body, **with_key)
+    assert answer.status_code == 200, answer.text
+    (one,) = answer.json["result"]["contacts"]
+    assert one == contact
+    assert operator.post(path, body, **with_key).json["result"] == answer.json["result"]
+    (*_, newest) = line.partner(ABROAD).get("/events").json["events"]
+    told = shown(receipt.from_json(newest["receipt"]))
+    assert told["subject"] == ABROAD
+    assert "reason" not in told
+    path = "/admin/organisations/nobody-here/contacts/consultations"
+    assert operator.post(path, body).status_code == 404
