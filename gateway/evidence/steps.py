@@ -50,8 +50,8 @@ class Step:
 class Verdict:
     """All steps, one plain sentence, and the exit code.
 
-    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``stream``, ``log``, or ``unknown`` for
-    anything else.
+    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, ``stream``, ``log``, or
+    ``unknown`` for others.
     """
 
     kind: str
