@@ -40,7 +40,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "audit": Subcommand(
         "gateway.cli.audit:audit",
         ANYONE,
-        "Prove a stream of events complete.",
+        "Prove a stream of events complete; copy a log and check the copy.",
     ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",

@@ -1,13 +1,20 @@
-"""`casegate events --save` and `casegate audit complete`: a kept stream is proved offline."""
+"""`casegate events --save` and `casegate audit`: streams and copies of the log, proved offline."""
 
 import json
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
 
+from gateway.client.public import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
-from tests.founding import HOTLINE, OFMIN, key_of
+from tests.founding import HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
+
+# The module; the package has the command under the same name.
+MIRROR = import_module("gateway.cli.audit.mirror")
 
 
 @pytest.fixture
@@ -94,3 +101,68 @@ def test_a_folder_without_a_statement_is_not_complete(desks: Desks, keys: tuple[
     (desks.folder / "empty").mkdir()
     result = desks.run("audit", "complete", "empty", *keys)
     assert (result.exit_code, "no statement" in result.output) == (15, True)
+
+
+@pytest.fixture
+def public(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The founded gateway's public listener without sockets, and the option that trusts its log."""
+
+    def open_log(url: str, ca: Path | None) -> PublicLog:
+        transport = httpx.WSGITransport(app=desks.stage.public)
+        clock = desks.stage.gateway.clock
+        return PublicLog(url, ca, clock, sleep=lambda _: None, transport=transport)
+
+    monkeypatch.setattr(MIRROR, "open_log", open_log)
+    return ("--log-key", desks.stage.gateway.notary.signer.vkey)
+
+
+def test_the_public_log_is_copied_and_the_copy_is_whole(
+    desks: Desks, public: tuple[str, ...]
+) -> None:
+    desks.submitted()
+    size = desks.stage.gateway.size()
+    told = desks.done("audit", "mirror", ISSUER, "copy", *public)
+    assert f"copy has {size} entries of {ORIGIN}, 0 before: one history" in told
+    assert f"Whole: this copy has all {size} entries" in desks.done(
+        "audit", "fsck", "copy", *public
+    )
+    desks.submitted()
+    again = desks.told("audit", "mirror", ISSUER, "copy", *public)
+    assert (again["before"], again["size"]) == (size, desks.stage.gateway.size())
+    assert "has all" in desks.done("audit", "mirror", ISSUER, "copy", *public)
+    assert json.loads(desks.done("audit", "fsck", "copy", *public, "--json"))["kind"] == "log"
+
+
+def test_a_tampered_copy_is_not_whole(desks: Desks, public: tuple[str, ...]) -> None:
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    (bundle,) = (desks.folder / "copy" / "tile" / "entries").rglob("[0-9]*.p/*")
+    data = bytearray(bundle.read_bytes())
+    data[-1] ^= 1
+    bundle.write_bytes(data)
+    result = desks.run("audit", "fsck", "copy", *public)
+    index = desks.stage.gateway.size() - 1
+    assert (result.exit_code, f"the first bad index is {index}" in result.output) == (13, True)
+
+
+def test_a_mirror_without_the_logs_key_is_refused(desks: Desks, public: tuple[str, ...]) -> None:
+    other = note_signer("other.example.org/log").vkey
+    result = desks.run("audit", "mirror", ISSUER, "copy", "--log-key", other)
+    assert (result.exit_code, "EVIDENCE FALSE" in result.stderr) == (5, True)
+    assert desks.run("audit", "mirror", "ftp://x", "copy", *public).exit_code == 4
+    assert desks.run("audit", "mirror", ISSUER, "copy").exit_code == 2
+
+
+def test_following_goes_on_until_it_is_stopped(
+    desks: Desks, public: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        desks.submitted()
+
+    monkeypatch.setattr(MIRROR, "time", SimpleNamespace(sleep=sleep))
+    result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30")
+    assert (waits, result.stdout.count("one history")) == ([30, 30], 2)

@@ -3,11 +3,14 @@
 import click
 
 from gateway.cli.audit.complete import complete
+from gateway.cli.audit.fsck import fsck
+from gateway.cli.audit.mirror import mirror
 
 
 @click.group()
 def audit() -> None:
-    """Prove a stream of events complete."""
+    """Prove a stream of events complete; copy a log and check the copy."""
 
 
-audit.add_command(complete)
+for command in (complete, fsck, mirror):
+    audit.add_command(command)
