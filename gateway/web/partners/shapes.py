@@ -248,6 +248,7 @@ SHAPES: Mapping[str, Shape] = {
     "Admins": _object(items=several(_object(person=TEXT, name=TEXT, enabled=FLAG))),
     "Events": _object(
         head=NUMBER,
+        statement=SD_JWT,
         events=several(_object(pseq=NUMBER, event=UUID, receipt=one_of("Receipt"))),
         next=or_null(TEXT),
     ),
