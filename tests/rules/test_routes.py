@@ -11,7 +11,7 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Access, declared
 from gateway.web.openapi import document
 from gateway.web.problems import PROBLEMS, all_problems, problem_of
-from tests.founding import policy
+from tests.founding import DESK, HOTLINE, policy
 from tests.web.listening import listening
 
 LINE = listening()
@@ -155,6 +155,7 @@ def test_every_route_with_a_scope_refuses_a_token_without_it():
 
 
 def test_every_write_asks_for_a_retry_key():
+    LINE.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=[*OPERATOR_SCOPES])
     hotline = LINE.partner()
     for one in listeners.PARTNERS:
         assert one.writes == (one.method == "POST" and one.path != "/handoffs/preview")

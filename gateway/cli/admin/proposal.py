@@ -43,7 +43,7 @@ def show_(desk: Desk, proposal_id: UUID) -> None:
         if desk.as_json:
             print_json(_fields(one))
             return
-        print_fields([(name, str(value)) for name, value in _fields(one).items()])
+        print_fields({**_fields(one), "values": one.values})
 
 
 @proposal.command("approve")
