@@ -197,9 +197,9 @@ def authorize(
     raise _Denied(NotFound(), Result.NOT_FOUND, decision.rules)
 
 
-def allows(turn: Turn, resource: Entity) -> bool:
+def allows(turn: Turn, resource: Entity, context: Mapping[str, Value] | None = None) -> bool:
     """Whether the turn's action is allowed on one resource of a list; the others are left out."""
-    question = Question(turn.entity(), turn.request.action, resource, {})
+    question = Question(turn.entity(), turn.request.action, resource, context or {})
     return turn.ports.policy.decide(question).allowed
 
 

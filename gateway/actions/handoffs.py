@@ -19,6 +19,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
+from gateway.actions.barriers import before_recipient
 from gateway.actions.cases import elements, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.opening import Opening, open_content, presented
@@ -352,9 +353,13 @@ def page(
     def look(turn: Turn) -> list[dict[str, Any]]:
         wanted = None if state is None else str(state)
         found = turn.work.handoffs.page(caller.organisation, box, wanted, after, limit)
-        return [_summary(handoff) for handoff in found if allows(turn, _entity(turn, handoff))]
+        return [_summary(handoff) for handoff in found if _shows(turn, handoff)]
 
     return read(ports, caller, Request("handoff.read"), look)
+
+
+def _shows(turn: Turn, handoff: Handoff) -> bool:
+    return allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
 
 
 def _party_to(turn: Turn, handoff: UUID) -> Handoff:
@@ -373,7 +378,16 @@ def _authorized(turn: Turn, handoff: UUID, context: Mapping[str, Value] | None =
 
 
 def _authorize(turn: Turn, handoff: Handoff, context: Mapping[str, Value] | None = None) -> None:
-    authorize(turn, _entity(turn, handoff), context)
+    asked = {**(context or {}), **_barriers(turn, handoff)}
+    authorize(turn, _entity(turn, handoff), asked)
+
+
+_BARRED = frozenset({"handoff.read", "handoff.accept", "case.consult"})
+"""What a recipient may not do where something keeps the case from it; it can still refuse."""
+
+
+def _barriers(turn: Turn, handoff: Handoff) -> Mapping[str, Value]:
+    return before_recipient(turn, handoff) if turn.request.action in _BARRED else {}
 
 
 def _entity(turn: Turn, handoff: Handoff) -> Entity:

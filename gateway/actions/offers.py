@@ -18,6 +18,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
+from gateway.actions.barriers import before_offer
 from gateway.actions.cases import elements, find, sealed_of, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
@@ -26,7 +27,7 @@ from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
-from gateway.domain.organisation import Status, organisation_uri, resolve
+from gateway.domain.organisation import Organisation, Status, organisation_uri, resolve
 from gateway.domain.refusals import (
     DocumentRefused,
     Invalid,
@@ -254,6 +255,7 @@ def _authorize_offer(
             "purpose": frozenset(wanted.purpose),
             "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
+            **before_offer(turn, _reader(turn, inputs), case.id, verified),
         },
     )
     turn.about = About(case_digest=version.digest)
@@ -263,6 +265,11 @@ def _authorize_offer(
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     if wanted.until is not None and wanted.until <= turn.now:
         raise WrongState("the offer would end before it begins: give a later 'until'")
+
+
+def _reader(turn: Turn, inputs: _Inputs) -> Organisation:
+    found = turn.find(inputs.address.organisation)
+    return missing() if found is None else found
 
 
 def _offer(

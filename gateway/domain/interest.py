@@ -1,9 +1,13 @@
 """Interests of a member in a provider or a case, and whether one of them meets a case (R9)."""
 
 import re
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
+from urllib.parse import urlsplit
 
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import SLUG, Interest, Organisation
+from gateway.domain.vocabulary import ItemKind
 
 # A name of the domain name system in its ASCII form, two labels at least.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -19,3 +23,47 @@ def read_subject(scope: str, value: Any) -> str:
     if scope == "case" and SLUG.fullmatch(originator) and _UUID.fullmatch(case):
         return str(value)
     raise ValueError("not a domain name in lower case, or an originator and its case's id")
+
+
+def conflicts(organisation: Organisation, day: date, case: str, content: Mapping[str, Any]) -> bool:
+    """Whether an interest of the organisation on ``day`` meets a case.
+
+    ``case`` is ``<originator>/<case id>``; ``content`` is all that the gateway can read of it. An
+    interest in a provider meets a case that names it, or a name below it, as a host, in an
+    address, or as where an account is. What is sealed nobody but its addressee can look into.
+    """
+    held = [one for one in organisation.interests if one.period.holds(day)]
+    if not held:
+        return False
+    names = named_hosts(content.get("items", ()))
+    return any(_meets(one, case, names) for one in held)
+
+
+def _meets(interest: Interest, case: str, names: Iterable[str]) -> bool:
+    if interest.scope == "case":
+        return interest.subject == case
+    return any(name == interest.subject or name.endswith(f".{interest.subject}") for name in names)
+
+
+def named_hosts(items: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The host names that items name, in lower case."""
+    found = (_host(item[name]) for item in items for name in _NAMING if _names(item, name))
+    return frozenset(host for host in found if host)
+
+
+_NAMING = ("value", "referrer")
+_KINDS = frozenset({ItemKind.URL, ItemKind.HOST, ItemKind.ACCOUNT, ItemKind.ONION})
+
+
+def _names(item: Mapping[str, Any], name: str) -> bool:
+    return name in item and (name != "value" or item.get("kind") in _KINDS)
+
+
+def _host(value: str) -> str:
+    """The host of an address, of a mailbox or handle, or the value itself."""
+    if "://" in value:
+        try:
+            return (urlsplit(value).hostname or "").rstrip(".").lower()
+        except ValueError:
+            return ""
+    return value.rpartition("@")[2].partition("/")[0].rstrip(".").lower()

@@ -1,0 +1,39 @@
+"""Who is in a third country, and when a transfer tool opens the way there."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.organisation import Agreement, Organisation, Period, Status
+from gateway.domain.transfer import INSIDE, barred
+
+DAY = date(2026, 3, 2)
+
+
+def organisation(country: str, *agreements: Agreement) -> Organisation:
+    made = Organisation("far", "F", "hotline", False, frozenset({"gdpr"}), country, Status.ACTIVE)
+    return replace(made, agreements=agreements)
+
+
+def agreement(kind: str, period: Period) -> Agreement:
+    return Agreement(UUID(int=1), kind, "all", "Art. 46", period)
+
+
+def test_thirty_countries_are_inside():
+    assert len(INSIDE) == 30
+    assert not any(barred(organisation(country), DAY) for country in INSIDE)
+
+
+@pytest.mark.parametrize("country", ["GB", "CH", "US", "JP", "XX"])
+def test_all_others_are_outside_until_a_tool_is_recorded(country):
+    assert barred(organisation(country), DAY)
+    assert barred(organisation(country, agreement("membership", Period(DAY))), DAY)
+    assert not barred(organisation(country, agreement("transfer", Period(DAY))), DAY)
+
+
+def test_a_tool_opens_the_way_on_its_days_alone():
+    tool = agreement("transfer", Period(DAY, DAY + timedelta(days=1)))
+    days = (DAY - timedelta(days=1), DAY, DAY + timedelta(days=1))
+    assert [barred(organisation("US", tool), day) for day in days] == [True, False, True]
