@@ -5,13 +5,21 @@ They run in the transaction of administration.administer, after approvals and po
 
 from collections.abc import Mapping
 
-from gateway.actions.registry import competences, keys, organisations, standings, systems
+from gateway.actions.registry import (
+    competences,
+    keys,
+    organisations,
+    standings,
+    successions,
+    systems,
+)
 from gateway.actions.registry.desk import Apply
 
 CHANGES: Mapping[str, Apply] = {
     **organisations.CHANGES,
     **standings.CHANGES,
     **competences.CHANGES,
+    **successions.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
 }

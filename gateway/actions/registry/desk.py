@@ -30,7 +30,10 @@ class Change:
 
 @dataclass
 class Desk:
-    """One change in one transaction."""
+    """One change in one transaction.
+
+    ``concerned`` are other organisations whose entries it changes, and who read its event.
+    """
 
     work: Work
     change: Change
@@ -38,6 +41,7 @@ class Desk:
     now: datetime
     event: UUID
     issuer: str
+    concerned: tuple[str, ...] = ()
 
     def read(self, name: str, read: Callable[[Any], T]) -> T:
         """A value of the change, as ``read`` understands it; Invalid when it does not."""
