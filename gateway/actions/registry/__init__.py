@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 from gateway.actions.registry import (
     competences,
+    contacts,
     keys,
+    memberships,
     organisations,
     standings,
     successions,
@@ -16,7 +18,9 @@ from gateway.actions.registry import (
 from gateway.actions.registry.desk import Apply
 
 CHANGES: Mapping[str, Apply] = {
+    **memberships.CHANGES,
     **organisations.CHANGES,
+    **contacts.CHANGES,
     **standings.CHANGES,
     **competences.CHANGES,
     **successions.CHANGES,

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "successions"
-down_revision = "tokens_from"
+down_revision = "memberships"
 
 # As in columns.py when this was written.
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
