@@ -204,9 +204,10 @@ def _denial(
 def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
     """Record the change for the gateway and whom it concerns; a denial for the gateway alone."""
     typ, operation = EVENTS[desk.change.action]
-    parties = _parties(desk.change)
+    parties = _parties(desk)
+    concerned = (desk.change.organisation, *desk.concerned)
     gateway = frozenset({GATEWAY})
-    readers = gateway if denied else gateway | {desk.change.organisation}
+    readers = gateway if denied else gateway.union(concerned)
     rules = (Detail("rules", denied.rules, gateway),) if denied else ()
     desk.work.log.record(
         Fact(
@@ -225,11 +226,12 @@ def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
     )
 
 
-def _parties(change: Change) -> tuple[Party, ...]:
+def _parties(desk: Desk) -> tuple[Party, ...]:
     gateway = (Party(GATEWAY, "gateway"),)
-    if change.organisation == GATEWAY:
+    if desk.change.organisation == GATEWAY:
         return gateway
-    return (*gateway, Party(change.organisation, "concerned"))
+    concerned = (desk.change.organisation, *desk.concerned)
+    return (*gateway, *(Party(one, "concerned") for one in concerned))
 
 
 def _simulated(today: LegalDay) -> date | None:

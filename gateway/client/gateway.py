@@ -462,6 +462,22 @@ class Gateway:
         """
         return self._consult(handoff, self._view(handoff)[1], by, reason_code, reason)
 
+    # --- successions ---
+
+    def successions(self) -> list[dict[str, Any]]:
+        """The successions in which this office gives or takes a mandate, oldest first."""
+        found = self._exchange.read("succession.read", "/successions")
+        return [one for one in list_of(found, "items") if isinstance(one, dict)]
+
+    def succession(self, succession: UUID | str) -> dict[str, Any]:
+        """One of them: which mandate, from whom to whom, when, and whose approval it waits for."""
+        return self._exchange.read("succession.read", f"/successions/{_id(succession)}")
+
+    def approve_succession(self, succession: UUID | str, by: str) -> Written:
+        """Approve it for one's own office; nothing is re-issued before both have."""
+        path = f"/successions/{_id(succession)}/approval"
+        return self._write("succession.approve", path, {"by": by})
+
     # --- evidence ---
 
     def events(self, after: int = 0, told_end: ToldEnd | None = None) -> Iterator[Entry]:
@@ -527,7 +543,8 @@ class Gateway:
             if progress:
                 progress(number, len(events))
         offer, *answers = (str(answer["statement"]) for answer in view["answers"])
-        documents = (case, offer, *answers)
+        before = view.get("succeeds", {}).get("offer")
+        documents = [case, offer, *answers, *([before] if before else [])]
         data = bundle.encode(
             Bundle(
                 case,
@@ -535,6 +552,7 @@ class Gateway:
                 tuple(answers),
                 (*receipts, *consultations),
                 registrations=tuple(self._registrations(documents)),
+                succeeded_offer=before,
             )
         )
         verdict = verify_bundle(data, self.connection.trust)

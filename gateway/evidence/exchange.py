@@ -24,6 +24,8 @@ _EVENT_OF_ANSWER = {
     "outcome": "handoff.outcome",
     "withdrawal": "handoff.withdrawn",
     "closure": "handoff.closed",
+    "succession": "handoff.succeeded",
+    "lapse": "handoff.lapsed",
 }
 _ORIGINATORS_ANSWERS = frozenset({"withdrawal"})
 _MOVING = frozenset({_OFFERED, *course.MOVES_OF_EVENTS})
@@ -40,6 +42,8 @@ class Exchange:
     case: Signed
     offered: Signed
     offer: Offer
+    before: Signed | None
+    """The offer that this one follows, where a succession re-issued it and the file has it."""
     signed_answers: tuple[Signed, ...]
     answers: Mapping[str, Answer]
     """By the digest of the document, in the bundle's order."""
@@ -102,7 +106,48 @@ class Exchange:
             raise Failed(Code.MISMATCH, "the offer is for another case version")
         if self.offer.author != self.case.author:
             raise Failed(Code.MISMATCH, "the offer is not by the originator of the case")
-        return f"offered by {self.offer.author} to {self._recipient()}"
+        self.before = self._open_before()
+        told = f"offered by {self.offer.author} to {self._recipient()}"
+        return f"{told}; {self._succession()}" if self.offer.succeeds else told
+
+    def _open_before(self) -> Signed | None:
+        """The offer to the predecessor; it has to say the same, to the mandate that moved."""
+        text, succeeds = self.bundle.succeeded_offer, self.offer.succeeds
+        if text is None:
+            return None
+        if succeeds is None:
+            raise Failed(Code.MISMATCH, "an earlier offer is shown, and the offer follows none")
+        signed = open_document(sd_jwt.parse(text), OFFER_TYP, self._trust)
+        before = statement.read_offer(signed.verified)
+        bonds = (
+            ("offer", signed.document.digest, succeeds.offer),
+            ("handoff", before.handoff, succeeds.handoff),
+            ("office", before.recipient, succeeds.predecessor),
+            ("competence", before.competence, self.offer.competence),
+            ("originator", before.author, self.offer.author),
+            ("case version", before.case_digest, self.offer.case_digest),
+            ("set of parts", before.disclosures, self.offer.disclosures),
+        )
+        for name, found, expected in bonds:
+            if found != expected:
+                raise Failed(Code.MISMATCH, f"the earlier offer is of another {name}")
+        return signed
+
+    def _succession(self) -> str:
+        """How the handoff came to its recipient, in words; empty without a succession."""
+        succeeds = self.offer.succeeds
+        if succeeds is None:
+            return ""
+        proof = (
+            f"the offer before it, {self.before.signature()}, says the same"
+            if self.before is not None
+            else "the offer before it is not in this file"
+        )
+        return (
+            f"it came by succession: the mandate moved from {succeeds.predecessor} to "
+            f"{self.offer.recipient} by registration event {self.offer.resolved_by}, planned by "
+            f"event {succeeds.event}, and the gateway re-issued handoff {succeeds.handoff}; {proof}"
+        )
 
     def _recipient(self) -> str:
         if self.offer.competence is None:
@@ -254,7 +299,8 @@ class Exchange:
         return origin.told(self._documents(), self.origins)
 
     def _documents(self) -> list[Signed]:
-        return [self.case, self.offered, *self.signed_answers]
+        before = [] if self.before is None else [self.before]
+        return [self.case, self.offered, *self.signed_answers, *before]
 
     def _log(self) -> str:
         return self.confirmed[0].checkpoint.origin
@@ -305,10 +351,14 @@ class Exchange:
             f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
-            f"the log {log}.{missing}{self._sealed()}{self._later()}"
+            f"the log {log}.{self._came()}{missing}{self._sealed()}{self._later()}"
             f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
             f"{self._simulated()}"
         )
+
+    def _came(self) -> str:
+        told = self._succession()
+        return f" {told[0].upper()}{told[1:]}." if told else ""
 
     def _missing(self) -> str:
         gaps = count(self.course.gaps, "move") + " that must lie between the events"

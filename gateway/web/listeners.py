@@ -2,13 +2,22 @@
 
 from gateway.web import metadata, oauth
 from gateway.web.endpoint import Endpoint
-from gateway.web.partners import cases, changes, directory, events, handoffs, registry
+from gateway.web.partners import (
+    cases,
+    changes,
+    directory,
+    events,
+    handoffs,
+    registry,
+    successions,
+)
 from gateway.web.public import certificates, keys, log, pages
 
 PARTNERS: tuple[Endpoint, ...] = (
     *directory.ENDPOINTS,
     *cases.ENDPOINTS,
     *handoffs.ENDPOINTS,
+    *successions.ENDPOINTS,
     *events.ENDPOINTS,
     *registry.ENDPOINTS,
     *changes.ENDPOINTS,

@@ -15,6 +15,7 @@ from gateway.actions.registry import (
     memberships,
     organisations,
     standings,
+    successions,
     systems,
 )
 from gateway.actions.registry.desk import Apply
@@ -28,6 +29,7 @@ CHANGES: Mapping[str, Apply] = {
     **admins.CHANGES,
     **standings.CHANGES,
     **competences.CHANGES,
+    **successions.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
 }

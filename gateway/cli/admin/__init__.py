@@ -21,6 +21,7 @@ from gateway.cli.admin import (
     own_keys,
     proposal,
     standing,
+    succession,
     system,
 )
 from gateway.cli.admin.certificate import served
@@ -101,6 +102,7 @@ admin.add_command(admins.admins)
 admin.add_command(proposal.proposal)
 admin.add_command(standing.standing)
 admin.add_command(competence.competence)
+admin.add_command(succession.succession)
 admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)

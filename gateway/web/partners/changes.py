@@ -207,13 +207,13 @@ VALUES: Mapping[str, type[Part]] = {
 """What the values of a change look like; those of any other change are an object, judged later."""
 
 
-class ApprovalBody(Part):
+class ChangeApprovalBody(Part):
     """An approval, signed by a person's own key."""
 
     approval = field.compact()
 
 
-class ProposalBody(ApprovalBody):
+class ProposalBody(ChangeApprovalBody):
     """A change, and the approval of its proposer."""
 
     action = field.word(CHANGES)
@@ -291,7 +291,7 @@ def propose(call: Call) -> Written:
     scope=SCOPE,
     gives="Changed",
     writes=True,
-    body=ApprovalBody(),
+    body=ChangeApprovalBody(),
 )
 def approve(call: Call, proposal: UUID) -> Written:
     """Approve a proposed change as another person than its proposer, which makes it."""
