@@ -119,8 +119,10 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "organisation.unlock": ("organisation.unlocked", Operation.REGISTRY_CHANGE),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
+    "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content). The last three are the gateway's
-own: its founding, a step of its keys, the certificate that the holder of the issuing key made."""
+when they are refused (a read that is allowed opens no content). The last four are the gateway's
+own: its founding, a step of its keys or of its issuing authority, the certificate that the holder
+of the issuing key made."""
