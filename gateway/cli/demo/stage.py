@@ -65,15 +65,15 @@ class Stage:
     def build(self) -> None:
         """Make the operator's folder on free ports of the loopback interface."""
         public, partners = free_ports()
-        settings = config_file.render(
-            name="demo",
-            issuer=f"https://localhost:{public}",
-            partners_url=f"https://localhost:{partners}",
-            public_bind=f"127.0.0.1:{public}",
-            partners_bind=f"127.0.0.1:{partners}",
-            log_origin="casegate.example/demo",
-            **self.settings,
-        )
+        values = {
+            "name": "demo",
+            "issuer": f"https://localhost:{public}",
+            "partners_url": f"https://localhost:{partners}",
+            "public_bind": f"127.0.0.1:{public}",
+            "partners_bind": f"127.0.0.1:{partners}",
+            "log_origin": "casegate.example/demo",
+        }
+        settings = config_file.render(**{**values, **self.settings})
         passphrase = secrets.token_urlsafe(24)
         make(self.operator, settings, ADMINS, passphrase.encode())
         keys.write_private(self.operator / "offline" / "passphrase", passphrase.encode())
