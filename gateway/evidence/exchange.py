@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
-from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement
+from gateway.evidence import bundle, canonical, course, origin, sd_jwt, seal, statement
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
 from gateway.evidence.origin import Origin
@@ -16,6 +16,7 @@ from gateway.evidence.steps import Code, Failed, count
 from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document, read_bare
 
 _OFFERED = "handoff.offered"
+_PLANNED = "succession.planned"
 _CONSULTED = "case.consulted"
 _EVENT_OF_ANSWER = {
     "acceptance": "handoff.accepted",
@@ -48,6 +49,8 @@ class Exchange:
     answers: Mapping[str, Answer]
     """By the digest of the document, in the bundle's order."""
     origins: Sequence[Origin]
+    plan: Confirmed | None = None
+    """The event that planned the succession, where the file has it."""
     confirmed: Sequence[Confirmed]
     """In the order of the log, one for each entry."""
     absent: Sequence[str]
@@ -146,7 +149,8 @@ class Exchange:
         return (
             f"it came by succession: the mandate moved from {succeeds.predecessor} to "
             f"{self.offer.recipient} by registration event {self.offer.resolved_by}, planned by "
-            f"event {succeeds.event}, and the gateway re-issued handoff {succeeds.handoff}; {proof}"
+            f"event {succeeds.event}{self._planned()}, and the gateway re-issued handoff "
+            f"{succeeds.handoff}; {proof}"
         )
 
     def _recipient(self) -> str:
@@ -166,6 +170,13 @@ class Exchange:
         sealed = seal.told(seal.shown(self.case.verified))
         told = f"{len(shown)} of {count(len(self.offer.disclosures), 'part')} shown"
         return f"{told}; {sealed}" if sealed else told
+
+    def _planned(self) -> str:
+        """Where the log has the plan, and what the legal act is called, once that is confirmed."""
+        if self.plan is None:
+            return ""
+        act = _subject(self.plan).get("legal_act")
+        return f" ({act}; entry {self.plan.index} of the log {self.plan.checkpoint.origin})"
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
@@ -199,9 +210,13 @@ class Exchange:
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log, and of one history of it."""
         found = [confirm(one, self._trust) for one in self.bundle.receipts]
-        if len({one.checkpoint.origin for one in found}) > 1:
+        self.plan = self._confirm_plan()
+        origins = {one.checkpoint.origin for one in found}
+        if len(origins) > 1:
             raise Failed(Code.MISMATCH, "the receipts are of several logs")
         roots: dict[int, bytes] = {}
+        if self.plan is not None and self.plan.checkpoint.origin in origins:
+            roots[self.plan.checkpoint.size] = self.plan.checkpoint.root
         entries: dict[int, Confirmed] = {}
         for one in found:
             root = roots.setdefault(one.checkpoint.size, one.checkpoint.root)
@@ -213,6 +228,27 @@ class Exchange:
                 )
         self.confirmed = [entries[index] for index in sorted(entries)]
         return "; ".join(f"{one.event['typ']} is entry {one.index}" for one in self.confirmed)
+
+    def _confirm_plan(self) -> Confirmed | None:
+        """The event that planned the succession; it has to be the one that the offer names."""
+        if self.bundle.succession is None:
+            return None
+        succeeds = self.offer.succeeds
+        if succeeds is None:
+            raise Failed(Code.MISMATCH, "a plan is shown, and the offer came by no succession")
+        plan = confirm(self.bundle.succession, self._trust)
+        event, said = plan.event, _subject(plan)
+        bonds = (
+            ("event", event["id"], str(succeeds.event)),
+            ("kind", (event["typ"], event["result"]), (_PLANNED, Result.ALLOWED)),
+            ("predecessor", said.get("organisation"), succeeds.predecessor),
+            ("successor", said.get("successor"), self.offer.recipient),
+            ("competence", said.get("competence"), self.offer.competence),
+        )
+        for name, found, expected in bonds:
+            if found != expected:
+                raise Failed(Code.MISMATCH, f"the plan of the succession is of another {name}")
+        return plan
 
     def place_receipts(self) -> str:
         """Each event is of this handoff or case, and says the same as the document it records.
@@ -381,3 +417,10 @@ class Exchange:
         if not dates:
             return ""
         return f" The legal date was set for a demonstration: {', '.join(sorted(dates))}."
+
+
+def _subject(plan: Confirmed) -> Mapping[str, Any]:
+    """What the plan of a succession says of itself; nothing where that is not shown."""
+    texts = [value for kind, value in plan.opened.shown if kind == "subject"]
+    said = canonical.decode(texts[0].encode()) if texts and isinstance(texts[0], str) else {}
+    return said if isinstance(said, dict) else {}
