@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
-from gateway.evidence import bundle, canonical, course, origin, sd_jwt, seal, statement
+from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement, succession
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
 from gateway.evidence.origin import Origin
@@ -16,7 +16,6 @@ from gateway.evidence.steps import Code, Failed, count
 from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document, read_bare
 
 _OFFERED = "handoff.offered"
-_PLANNED = "succession.planned"
 _CONSULTED = "case.consulted"
 _EVENT_OF_ANSWER = {
     "acceptance": "handoff.accepted",
@@ -109,49 +108,9 @@ class Exchange:
             raise Failed(Code.MISMATCH, "the offer is for another case version")
         if self.offer.author != self.case.author:
             raise Failed(Code.MISMATCH, "the offer is not by the originator of the case")
-        self.before = self._open_before()
+        self.before = succession.earlier(self.bundle, self.offer, self._trust)
         told = f"offered by {self.offer.author} to {self._recipient()}"
-        return f"{told}; {self._succession()}" if self.offer.succeeds else told
-
-    def _open_before(self) -> Signed | None:
-        """The offer to the predecessor; it has to say the same, to the mandate that moved."""
-        text, succeeds = self.bundle.succeeded_offer, self.offer.succeeds
-        if text is None:
-            return None
-        if succeeds is None:
-            raise Failed(Code.MISMATCH, "an earlier offer is shown, and the offer follows none")
-        signed = open_document(sd_jwt.parse(text), OFFER_TYP, self._trust)
-        before = statement.read_offer(signed.verified)
-        bonds = (
-            ("offer", signed.document.digest, succeeds.offer),
-            ("handoff", before.handoff, succeeds.handoff),
-            ("office", before.recipient, succeeds.predecessor),
-            ("competence", before.competence, self.offer.competence),
-            ("originator", before.author, self.offer.author),
-            ("case version", before.case_digest, self.offer.case_digest),
-            ("set of parts", before.disclosures, self.offer.disclosures),
-        )
-        for name, found, expected in bonds:
-            if found != expected:
-                raise Failed(Code.MISMATCH, f"the earlier offer is of another {name}")
-        return signed
-
-    def _succession(self) -> str:
-        """How the handoff came to its recipient, in words; empty without a succession."""
-        succeeds = self.offer.succeeds
-        if succeeds is None:
-            return ""
-        proof = (
-            f"the offer before it, {self.before.signature()}, says the same"
-            if self.before is not None
-            else "the offer before it is not in this file"
-        )
-        return (
-            f"it came by succession: the mandate moved from {succeeds.predecessor} to "
-            f"{self.offer.recipient} by registration event {self.offer.resolved_by}, planned by "
-            f"event {succeeds.event}{self._planned()}, and the gateway re-issued handoff "
-            f"{succeeds.handoff}; {proof}"
-        )
+        return f"{told}; {self._came()}" if self.offer.succeeds else told
 
     def _recipient(self) -> str:
         if self.offer.competence is None:
@@ -170,13 +129,6 @@ class Exchange:
         sealed = seal.told(seal.shown(self.case.verified))
         told = f"{len(shown)} of {count(len(self.offer.disclosures), 'part')} shown"
         return f"{told}; {sealed}" if sealed else told
-
-    def _planned(self) -> str:
-        """Where the log has the plan, and what the legal act is called, once that is confirmed."""
-        if self.plan is None:
-            return ""
-        act = _subject(self.plan).get("legal_act")
-        return f" ({act}; entry {self.plan.index} of the log {self.plan.checkpoint.origin})"
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
@@ -210,7 +162,7 @@ class Exchange:
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log, and of one history of it."""
         found = [confirm(one, self._trust) for one in self.bundle.receipts]
-        self.plan = self._confirm_plan()
+        self.plan = succession.plan(self.bundle, self.offer, self._trust)
         origins = {one.checkpoint.origin for one in found}
         if len(origins) > 1:
             raise Failed(Code.MISMATCH, "the receipts are of several logs")
@@ -228,27 +180,6 @@ class Exchange:
                 )
         self.confirmed = [entries[index] for index in sorted(entries)]
         return "; ".join(f"{one.event['typ']} is entry {one.index}" for one in self.confirmed)
-
-    def _confirm_plan(self) -> Confirmed | None:
-        """The event that planned the succession; it has to be the one that the offer names."""
-        if self.bundle.succession is None:
-            return None
-        succeeds = self.offer.succeeds
-        if succeeds is None:
-            raise Failed(Code.MISMATCH, "a plan is shown, and the offer came by no succession")
-        plan = confirm(self.bundle.succession, self._trust)
-        event, said = plan.event, _subject(plan)
-        bonds = (
-            ("event", event["id"], str(succeeds.event)),
-            ("kind", (event["typ"], event["result"]), (_PLANNED, Result.ALLOWED)),
-            ("predecessor", said.get("organisation"), succeeds.predecessor),
-            ("successor", said.get("successor"), self.offer.recipient),
-            ("competence", said.get("competence"), self.offer.competence),
-        )
-        for name, found, expected in bonds:
-            if found != expected:
-                raise Failed(Code.MISMATCH, f"the plan of the succession is of another {name}")
-        return plan
 
     def place_receipts(self) -> str:
         """Each event is of this handoff or case, and says the same as the document it records.
@@ -387,13 +318,16 @@ class Exchange:
             f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
-            f"the log {log}.{self._came()}{missing}{self._sealed()}{self._later()}"
+            f"the log {log}.{self._came_sentence()}{missing}{self._sealed()}{self._later()}"
             f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
             f"{self._simulated()}"
         )
 
     def _came(self) -> str:
-        told = self._succession()
+        return succession.told(self.offer, self.before, self.plan)
+
+    def _came_sentence(self) -> str:
+        told = self._came()
         return f" {told[0].upper()}{told[1:]}." if told else ""
 
     def _missing(self) -> str:
@@ -417,10 +351,3 @@ class Exchange:
         if not dates:
             return ""
         return f" The legal date was set for a demonstration: {', '.join(sorted(dates))}."
-
-
-def _subject(plan: Confirmed) -> Mapping[str, Any]:
-    """What the plan of a succession says of itself; nothing where that is not shown."""
-    texts = [value for kind, value in plan.opened.shown if kind == "subject"]
-    said = canonical.decode(texts[0].encode()) if texts and isinstance(texts[0], str) else {}
-    return said if isinstance(said, dict) else {}
