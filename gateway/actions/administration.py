@@ -293,19 +293,39 @@ def rekey(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> 
     ``values`` say the purpose, the step and the key's id. The step itself is taken by who holds
     the key files, after this. Raises Refused.
     """
-    change, heard = Change("gateway.rekey", GATEWAY, values), list[str]()
+    return _record_own(ports, "gateway.rekey", values, approvals, least=1)
+
+
+def rotate(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> Written:
+    """Record that the issuing authority takes its next step, approved by two persons (R10).
+
+    ``values`` say the step, the authority's id, and whether it waited for its time. The step
+    itself is taken by who holds the issuing keys, after this. Raises Refused.
+    """
+    return _record_own(ports, "ca.rotate", values, approvals, least=2)
+
+
+def _record_own(
+    ports: Ports, action: str, values: Mapping[str, str], approvals: Sequence[str], *, least: int
+) -> Written:
+    """Record a step of the gateway's own keys, approved by so many different persons at least."""
+    change, heard = Change(action, GATEWAY, values), list[str]()
     try:
-        return _rekey(ports, change, approvals, heard)
+        return _take_step(ports, change, approvals, heard, least)
     except RECORDED as refusal:
         raise record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard))) from refusal
 
 
-def _rekey(ports: Ports, change: Change, approvals: Sequence[str], heard: list[str]) -> Written:
+def _take_step(
+    ports: Ports, change: Change, approvals: Sequence[str], heard: list[str], least: int
+) -> Written:
     typ, operation = EVENTS[change.action]
     event, today = ports.new_id(), ports.legal_day(ports.now())
     gateway = frozenset({GATEWAY})
     with ports.begin(Mode.REGISTRY) as work:
         persons = spend(ports, work, change, approvals, event=event, heard=heard)
+        if len(persons) < least:
+            raise ApprovalRefused(f"this takes the approvals of {least} different persons")
         work.log.record(
             Fact(
                 id=event,

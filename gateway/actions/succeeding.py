@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +62,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a succession is: handoffs moved by this call, and those that wait for something."""
+    """How far a succession is: handoffs moved by this call, and those that it saw waiting."""
 
     moved: int
     waiting: int
@@ -87,18 +86,43 @@ def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
         found = _must(work, succession)
         if not found.may_apply(today.day):
             return Progress(0, 0, done=found.applied is not None)
-        fates = [fate for fate in _fates(ports, work, found, today.day) if fate.way in _MOVING]
+        batch = _batch(_fates(ports, work, found, today.day), limit)
     moved = 0
-    for fate in islice((fate for fate in fates if fate.way is not Way.WAIT), limit):
+    for fate in batch.moving:
         with suppress(Stale):  # somebody was faster, or something changed: the next call sees
             _carry_out(ports, found, fate)
             moved += 1
-    waiting = sum(fate.way is Way.WAIT for fate in fates)
-    done = moved == len(fates) and _end(ports, found)
-    return Progress(moved, waiting, done)
+    left = batch.more or batch.waiting or moved < len(batch.moving)
+    done = False
+    if not left:
+        with suppress(Stale):  # another one ended it at this very moment
+            done = _end(ports, found)
+    return Progress(moved, batch.waiting, done=done)
 
 
-_MOVING = frozenset({Way.REISSUE, Way.ASK_ANEW, Way.WAIT})
+_TO_MOVE = frozenset({Way.REISSUE, Way.ASK_ANEW})
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one call moves, how many wait among those it looked at, and whether there are more."""
+
+    moving: tuple[Fate, ...]
+    waiting: int
+    more: bool
+
+
+def _batch(fates: Iterator[Fate], limit: int) -> _Batch:
+    """The first ``limit`` to be moved; no more are held in memory."""
+    moving: list[Fate] = []
+    waiting = 0
+    for fate in fates:
+        waiting += fate.way is Way.WAIT
+        if fate.way in _TO_MOVE:
+            if len(moving) == limit:
+                return _Batch((*moving,), waiting, more=True)
+            moving.append(fate)
+    return _Batch((*moving,), waiting, more=False)
 
 
 def report(ports: Ports, succession: UUID) -> dict[str, Any]:
@@ -463,7 +487,7 @@ def _end(ports: Ports, succession: Succession) -> bool:
     with ports.begin(Mode.WRITE) as work:
         current = _must(work, succession.id)
         fates = _fates(ports, work, current, today.day)
-        if not current.may_apply(today.day) or any(fate.way in _MOVING for fate in fates):
+        if not current.may_apply(today.day) or any(fate.way is not Way.STAY for fate in fates):
             return False
         work.successions.save(current.end(event))
         readers = frozenset({GATEWAY, *current.offices})

@@ -1,6 +1,7 @@
 """What the two offices of a succession do: read it, and approve it, each for its part."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -35,11 +36,11 @@ def approve(ports: Ports, caller: Caller, key: str, succession: UUID, by: str) -
         check_signed(turn, None)
         approved = found.approve(caller.organisation, Approved(by, turn.event))
         turn.work.successions.save(approved)
-        record(turn, approved)
+        _record(turn, approved)
         return told(approved)
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
-        return told(_authorized(turn, succession))
+        return told(_as_of(_authorized(turn, succession), logged.event.id))
 
     return write(ports, caller, request, act, again)
 
@@ -79,7 +80,21 @@ def _entity(turn: Turn, succession: Succession) -> Entity:
     return succession_entity(succession, predecessor, successor)
 
 
-def record(turn: Turn, succession: Succession) -> None:
+def _as_of(succession: Succession, event: UUID) -> Succession:
+    """The succession as it was right after an approval: ids of events follow each other in time."""
+
+    def then(approved: Approved | None) -> Approved | None:
+        return approved if approved is not None and approved.event <= event else None
+
+    return replace(
+        succession,
+        by_predecessor=then(succession.by_predecessor),
+        by_successor=then(succession.by_successor),
+        applied=None,
+    )
+
+
+def _record(turn: Turn, succession: Succession) -> None:
     """Record an approval for the gateway and both offices."""
     turn.record(
         parties_of(succession),

@@ -553,6 +553,7 @@ class Gateway:
                 (*receipts, *consultations),
                 registrations=tuple(self._registrations(documents)),
                 succeeded_offer=before,
+                succession=self._plan(view),
             )
         )
         verdict = verify_bundle(data, self.connection.trust)
@@ -645,6 +646,13 @@ class Gateway:
             # `casegate verify` says so.
             with contextlib.suppress(Refused):
                 yield self.registration(organisation, kid)
+
+    def _plan(self, view: Mapping[str, Any]) -> Receipt | None:
+        """The receipt of the succession's plan, where this office took part in it."""
+        if "succeeds" in view:
+            with contextlib.suppress(Refused):
+                return self.receipt(view["succeeds"]["succession"]).receipt
+        return None
 
     def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:
         wanted = f"&state={quote(state)}" if state else ""

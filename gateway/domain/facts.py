@@ -140,12 +140,13 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "succession.read": ("succession.read", Operation.CONSULTATION),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
+    "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
     "handoff.succeed": ("handoff.succeeded", Operation.ALTERATION),
     "handoff.lapse": ("handoff.lapsed", Operation.ALTERATION),
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content). The last six are the gateway's
-own: its founding, a step of its keys, the certificate that the holder of the issuing key made, and
-the steps of a succession that was approved."""
+when they are refused (a read that is allowed opens no content). The last seven are the gateway's
+own: its founding, a step of its keys or of its issuing authority, the certificate that the holder
+of the issuing key made, and the steps of a succession that was approved."""

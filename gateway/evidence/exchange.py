@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
-from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement
+from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement, succession
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
 from gateway.evidence.origin import Origin
@@ -48,6 +48,8 @@ class Exchange:
     answers: Mapping[str, Answer]
     """By the digest of the document, in the bundle's order."""
     origins: Sequence[Origin]
+    plan: Confirmed | None = None
+    """The event that planned the succession, where the file has it."""
     confirmed: Sequence[Confirmed]
     """In the order of the log, one for each entry."""
     absent: Sequence[str]
@@ -106,48 +108,9 @@ class Exchange:
             raise Failed(Code.MISMATCH, "the offer is for another case version")
         if self.offer.author != self.case.author:
             raise Failed(Code.MISMATCH, "the offer is not by the originator of the case")
-        self.before = self._open_before()
+        self.before = succession.earlier(self.bundle, self.offer, self._trust)
         told = f"offered by {self.offer.author} to {self._recipient()}"
-        return f"{told}; {self._succession()}" if self.offer.succeeds else told
-
-    def _open_before(self) -> Signed | None:
-        """The offer to the predecessor; it has to say the same, to the mandate that moved."""
-        text, succeeds = self.bundle.succeeded_offer, self.offer.succeeds
-        if text is None:
-            return None
-        if succeeds is None:
-            raise Failed(Code.MISMATCH, "an earlier offer is shown, and the offer follows none")
-        signed = open_document(sd_jwt.parse(text), OFFER_TYP, self._trust)
-        before = statement.read_offer(signed.verified)
-        bonds = (
-            ("offer", signed.document.digest, succeeds.offer),
-            ("handoff", before.handoff, succeeds.handoff),
-            ("office", before.recipient, succeeds.predecessor),
-            ("competence", before.competence, self.offer.competence),
-            ("originator", before.author, self.offer.author),
-            ("case version", before.case_digest, self.offer.case_digest),
-            ("set of parts", before.disclosures, self.offer.disclosures),
-        )
-        for name, found, expected in bonds:
-            if found != expected:
-                raise Failed(Code.MISMATCH, f"the earlier offer is of another {name}")
-        return signed
-
-    def _succession(self) -> str:
-        """How the handoff came to its recipient, in words; empty without a succession."""
-        succeeds = self.offer.succeeds
-        if succeeds is None:
-            return ""
-        proof = (
-            f"the offer before it, {self.before.signature()}, says the same"
-            if self.before is not None
-            else "the offer before it is not in this file"
-        )
-        return (
-            f"it came by succession: the mandate moved from {succeeds.predecessor} to "
-            f"{self.offer.recipient} by registration event {self.offer.resolved_by}, planned by "
-            f"event {succeeds.event}, and the gateway re-issued handoff {succeeds.handoff}; {proof}"
-        )
+        return f"{told}; {self._came()}" if self.offer.succeeds else told
 
     def _recipient(self) -> str:
         if self.offer.competence is None:
@@ -199,9 +162,13 @@ class Exchange:
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log, and of one history of it."""
         found = [confirm(one, self._trust) for one in self.bundle.receipts]
-        if len({one.checkpoint.origin for one in found}) > 1:
+        self.plan = succession.plan(self.bundle, self.offer, self._trust)
+        origins = {one.checkpoint.origin for one in found}
+        if len(origins) > 1:
             raise Failed(Code.MISMATCH, "the receipts are of several logs")
         roots: dict[int, bytes] = {}
+        if self.plan is not None and self.plan.checkpoint.origin in origins:
+            roots[self.plan.checkpoint.size] = self.plan.checkpoint.root
         entries: dict[int, Confirmed] = {}
         for one in found:
             root = roots.setdefault(one.checkpoint.size, one.checkpoint.root)
@@ -351,13 +318,16 @@ class Exchange:
             f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
-            f"the log {log}.{self._came()}{missing}{self._sealed()}{self._later()}"
+            f"the log {log}.{self._came_sentence()}{missing}{self._sealed()}{self._later()}"
             f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
             f"{self._simulated()}"
         )
 
     def _came(self) -> str:
-        told = self._succession()
+        return succession.told(self.offer, self.before, self.plan)
+
+    def _came_sentence(self) -> str:
+        told = self._came()
         return f" {told[0].upper()}{told[1:]}." if told else ""
 
     def _missing(self) -> str:

@@ -13,6 +13,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
+from gateway.cedar import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
@@ -205,8 +206,12 @@ def test_who_approved_is_known_to_its_own_office_alone(gateway):
 def test_an_office_approves_once_and_a_retry_is_the_same(gateway):
     succession = planned(gateway)
     arguments = (successions.approve, caller(OFMIN), "key-of-it", succession, "officer-1")
-    first, again = gateway.do(*arguments), gateway.do(*arguments)
+    first = gateway.do(*arguments)
+    approve(gateway, succession, OCRVP)
+    again = gateway.do(*arguments)
     assert first.receipt.document == again.receipt.document
+    assert first.result == again.result
+    assert again.result["waits_for"] == [OCRVP]
     refused = gateway.refusal(
         successions.approve, caller(OFMIN), gateway.key(), succession, "officer-1"
     )
@@ -533,6 +538,17 @@ def test_for_who_is_bound_by_its_own_signature_nothing_is_re_issued(gateway):
     )
     said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["statement"]).content
     assert "bound by what it signs itself" in said["reason"]
+
+
+def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    strict = replace(gateway.ports, policy=CedarPolicy.load(policy_folder(), SIGNED))
+    (row,) = succeeding.report(strict, succession)["open"]
+    assert row["way"] == "ask_anew"
+    assert succeeding.apply(strict, succession).done
+    assert view(gateway, HOTLINE, handoff)["succeeded_by"]["handoff"] is None
 
 
 def test_an_offer_that_has_ended_is_not_re_issued(gateway):

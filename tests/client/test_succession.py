@@ -57,6 +57,7 @@ def test_a_bundle_of_the_new_handoff_says_that_it_came_by_succession(stage: List
                 party.accept(party.handoff(new), "officer-7")
             data = party.export(new)
         told = verify_bundle(data, trust_of(stage.gateway)).sentence
+        assert ("(Decree 2026-1; entry " in told) is (slug == OCRVP)
         assert f"It came by succession: the mandate moved from {OFMIN} to {OCRVP}" in told
         assert "the offer before it, attested by the gateway for point-de-contact" in told
 

@@ -1,11 +1,13 @@
 """The bundle of a handoff that came by succession: what it proves, and says in words."""
 
+import json
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from gateway.domain.facts import Detail, Result
 from gateway.evidence import bundle, sd_jwt, statement, verdict
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.statement import StatementError, Succeeded
@@ -161,3 +163,61 @@ def test_a_bundle_keeps_the_earlier_offer_and_refuses_what_is_no_text():
     assert bundle.parse(data).succeeded_offer == before.compact()
     with pytest.raises(bundle.BundleError):
         bundle.parse(data.replace(f'"{before.compact()}"'.encode(), b"5"))
+
+
+SUBJECT = {
+    "organisation": "old-police",
+    "successor": "police",
+    "competence": "receive/csam/FR",
+    "legal_act": "Decree 1",
+}
+
+
+def with_plan(**changes: Any) -> verdict.Verdict:
+    """The re-issued handoff with the receipt of its plan; ``changes`` are to the plan's fact."""
+    story, before = succeeded()
+    subject = changes.pop("subject", SUBJECT)
+    fact: dict[str, Any] = {
+        "id": PLANNED,
+        "handoff": None,
+        "case_digest": None,
+        "package": None,
+        "details": (Detail("subject", json.dumps(subject), frozenset({"police"})),),
+        **changes,
+    }
+    index = story.record(fact.pop("typ", "succession.planned"), None, **fact)
+    story.indexes.remove(index)
+    plan = story.log.receipt(index)
+    return verdict.verify(story.file(succeeded_offer=before.compact(), succession=plan), TRUST)
+
+
+def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
+    told = with_plan()
+    assert told.code == Code.VERIFIED, told.sentence
+    assert f"planned by event {PLANNED} (Decree 1; entry 2 of the log " in told.sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"id": UUID(int=9)}, "event"),
+        ({"typ": "competence.granted"}, "kind"),
+        ({"result": Result.DENIED}, "kind"),
+        ({"subject": {**SUBJECT, "organisation": "another"}}, "predecessor"),
+        ({"subject": {**SUBJECT, "successor": "another"}}, "successor"),
+        ({"subject": {**SUBJECT, "competence": "receive/csam/BE"}}, "competence"),
+        ({"subject": []}, "predecessor"),
+        ({"details": ()}, "predecessor"),
+    ],
+    ids=str,
+)
+def test_the_plan_of_another_succession_is_a_mismatch(changes, what):
+    told = with_plan(**changes)
+    assert told.code == Code.MISMATCH
+    assert f"is of another {what}" in told.sentence
+
+
+def test_a_plan_where_nothing_moved_is_a_mismatch():
+    story = Story().told("acceptance")
+    told = verdict.verify(story.file(succession=story.log.receipt(0)), TRUST)
+    assert told.code == Code.MISMATCH

@@ -23,6 +23,7 @@ from tests.founding import policy
 GATEWAYS_OWN = {
     "gateway.found",
     "gateway.rekey",
+    "ca.rotate",
     "certificate.serve",
     "handoff.succeed",
     "handoff.lapse",
