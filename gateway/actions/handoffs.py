@@ -278,7 +278,7 @@ def _readable(turn: Turn, handoff: UUID) -> _Content:
     is_open = found.state in READABLE or reads_on
     if turn.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    authorize(turn, _entity(turn, found, reads_on=reads_on))
+    authorize(turn, _entity(turn, found, reads_on=reads_on), _barriers(turn, found))
     _refuse_expired(turn, found)
     content = _content(turn, found, reads_on=reads_on)
     erase_on = min(v.claims["erase_on"] for v in (content.offered, content.current))

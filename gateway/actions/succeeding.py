@@ -31,9 +31,11 @@ from gateway.domain.handoff import (
     move,
     was_taken_on,
 )
+from gateway.domain.interest import conflicts
 from gateway.domain.organisation import Organisation, Status, organisation_uri
 from gateway.domain.refusals import NotFound, Stale
 from gateway.domain.succession import Moved, Succession, Way
+from gateway.domain.transfer import barred
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
 
@@ -243,6 +245,10 @@ def _question(
             "purpose": frozenset(handoff.purpose),
             "released": not released or succession.successor in released,
             "assurance": "attested",
+            "conflict": conflicts(
+                successor, day, f"{handoff.originator}/{handoff.case}", fate.case.content
+            ),
+            "third_country": barred(successor, day),
         },
     )
 

@@ -31,7 +31,7 @@ from tests.founding import (
     conditions_of,
     document_key,
     offered,
-    refused_without_event,
+    refused_on_record,
     submitted,
 )
 
@@ -130,14 +130,14 @@ def test_a_plan_takes_two_persons(gateway):
 def test_a_plan_that_cannot_be_carried_out_changes_nothing(gateway, changes, kind):
     change = Change("succession.plan", OFMIN, {**PLAN, **changes})
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    refused_without_event(gateway, kind, administration.administer, change, gateway.approve(change))
+    refused_on_record(gateway, kind, administration.administer, change, gateway.approve(change))
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
 
 
 def test_a_mandate_is_planned_to_move_once(gateway):
     planned(gateway)
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_without_event(
+    refused_on_record(
         gateway, WrongState, administration.administer, change, gateway.approve(change)
     )
 
@@ -145,7 +145,7 @@ def test_a_mandate_is_planned_to_move_once(gateway):
 def test_a_suspended_office_is_no_successor(gateway):
     gateway.administer("organisation.suspend", OCRVP, reason="under review")
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_without_event(
+    refused_on_record(
         gateway, WrongState, administration.administer, change, gateway.approve(change)
     )
 
@@ -527,6 +527,15 @@ def test_what_a_release_list_keeps_from_the_successor_is_asked_anew(gateway):
     said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
     assert "offer it anew: policy does not let it be offered" in said["reason"]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+
+
+def test_what_an_interest_of_the_successor_meets_is_asked_anew(gateway):
+    interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
+    gateway.administer("interest.declare", OCRVP, **interest, start="2020-01-01")
+    handoff = UUID(offered(gateway).result["handoff"])
+    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["statement"]).content
+    assert "offer it anew" in said["reason"]
+    assert "interest" not in said["reason"]
 
 
 def test_for_who_is_bound_by_its_own_signature_nothing_is_re_issued(gateway):
