@@ -49,7 +49,7 @@ def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Writte
     today = ports.legal_day(now)
     with ports.begin(Mode.REGISTRY) as work:
         persons = _approved(ports, work, change, approvals, event)
-        desk = Desk(work, change, persons, now, event, ports.issuer)
+        desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
         found = work.organisations.get(change.organisation)
         denied = _denial(ports.policy, desk, found, today)
         result = {} if denied else apply(desk, found)
