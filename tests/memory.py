@@ -25,6 +25,7 @@ from gateway.actions.ports import (
 from gateway.domain.case import Case
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import OPEN, Answer, Handoff
+from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -60,6 +61,7 @@ class State:
     revoked_tokens: dict[str, datetime] = field(default_factory=dict)
     spent_assertions: dict[tuple[str, str], datetime] = field(default_factory=dict)
     signing: dict[UUID, SigningRequest] = field(default_factory=dict)
+    invitations: dict[UUID, Invitation] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
     events: dict[UUID, tuple[int, Event]] = field(default_factory=dict)
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -121,6 +123,7 @@ class MemoryWork:
         self.revoked_tokens = MemoryRevokedTokens(desk)
         self.replay = MemoryReplay(desk)
         self.signing = MemorySigning(desk)
+        self.invitations = MemoryInvitations(desk)
         return self
 
     def __exit__(
@@ -267,8 +270,19 @@ class MemoryOrganisations(Collection):
         stored = state.certificates.get(certificate.thumbprint)
         _require_fresh(stored is not None)
         state.certificates[certificate.thumbprint] = replace(
-            stored, not_after=certificate.not_after, revoked_at=certificate.revoked_at
+            stored,
+            not_after=certificate.not_after,
+            revoked_at=certificate.revoked_at,
+            reminded=certificate.reminded,
         )
+
+    def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
+        found = [
+            c
+            for c in self._desk.read().certificates.values()
+            if c.revoked_at is None and after < c.not_after <= until
+        ]
+        return sorted(found, key=lambda c: (c.not_after, c.thumbprint))
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         found = [
@@ -528,6 +542,36 @@ class MemorySigning(Collection):
         _require_fresh(stored is not None)
         state.signing[request.id] = replace(
             stored, certificate=request.certificate, refusal=request.refusal
+        )
+
+
+class MemoryInvitations(Collection):
+    """See `gateway.actions.ports.Invitations`."""
+
+    def add(self, invitation: Invitation) -> None:
+        state = self._desk.change_registry()
+        _require_new(invitation.id not in state.invitations)
+        tokens = {one.token_sha256 for one in state.invitations.values()}
+        _require_new(invitation.token_sha256 not in tokens)
+        _require_sound((invitation.organisation, invitation.system) in state.systems)
+        state.invitations[invitation.id] = invitation
+
+    def get(self, invitation: UUID) -> Invitation | None:
+        return self._desk.read().invitations.get(invitation)
+
+    def of(self, organisation: str) -> Sequence[Invitation]:
+        found = sorted(self._desk.read().invitations.items())
+        return [one for _, one in found if one.organisation == organisation]
+
+    def save(self, invitation: Invitation) -> None:
+        state = self._desk.change_registry()
+        stored = state.invitations.get(invitation.id)
+        _require_fresh(stored is not None)
+        state.invitations[invitation.id] = replace(
+            stored,
+            key=invitation.key,
+            request=invitation.request,
+            withdrawn_at=invitation.withdrawn_at,
         )
 
 

@@ -268,6 +268,7 @@ def _finish(
         work.signing.save(request)
         if certificate is not None:
             work.organisations.add_certificate(certificate)
+            _enrol(ports, work, request)
         subject = certificate.thumbprint if certificate else "refused"
         work.log.record(
             Fact(
@@ -285,3 +286,29 @@ def _finish(
         )
         work.commit()
     return request
+
+
+def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
+    """With its first certificate an organisation that was approved is enrolled."""
+    member = work.organisations.get(request.organisation)
+    if member is None or member.status is not Status.APPROVED:
+        return
+    enrolled = replace(member, status=Status.ENROLLED, version=member.version + 1)
+    work.organisations.save(enrolled)
+    typ, operation = EVENTS["organisation.enrol"]
+    told = {"organisation": member.slug, "system": request.system, "status": enrolled.status}
+    both = frozenset({GATEWAY, member.slug})
+    work.log.record(
+        Fact(
+            id=ports.new_id(),
+            typ=typ,
+            operation=operation,
+            result=Result.ALLOWED,
+            parties=(Party(GATEWAY, "gateway"), Party(member.slug, "concerned")),
+            details=(
+                Detail("by", request.approved_by, frozenset({GATEWAY})),
+                Detail("subject", canonical.encode(told).decode(), both),
+            ),
+            simulated_date=_simulated(ports.legal_day(ports.now())),
+        )
+    )

@@ -17,6 +17,7 @@ from gateway.domain.case import Case
 from gateway.domain.decision import Decision, Question
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import Answer, Handoff
+from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -159,6 +160,18 @@ class SigningRequest:
     refusal: str | None = None
 
 
+@dataclass(frozen=True)
+class CertificateRequest:
+    """A certificate request (PKCS #10) whose proof of possession holds.
+
+    ``pem`` is the request, ``key`` the SHA-256 over its SubjectPublicKeyInfo, base64url: of what
+    it asks for nothing else counts.
+    """
+
+    pem: str
+    key: str
+
+
 class Organisations(Protocol):
     """The registry. Changes need a Work in REGISTRY mode."""
 
@@ -207,6 +220,9 @@ class Organisations(Protocol):
 
     def save_certificate(self, certificate: Certificate) -> None:
         """Replace the stored one (revocation)."""
+
+    def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
+        """Certificates not revoked that end after ``after`` and not after ``until``."""
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         """Revoked certificates that would still be valid after ``after``: the CRL."""
@@ -361,6 +377,22 @@ class Signing(Protocol):
         """Store the certificate or the refusal."""
 
 
+class Invitations(Protocol):
+    """Invitations to enrol a system. Changes need a Work in REGISTRY mode."""
+
+    def add(self, invitation: Invitation) -> None:
+        """Store a new one; AlreadyExists when its id or its token is taken."""
+
+    def get(self, invitation: UUID) -> Invitation | None:
+        """One invitation, whatever became of it."""
+
+    def of(self, organisation: str) -> Sequence[Invitation]:
+        """All invitations of an organisation, oldest first."""
+
+    def save(self, invitation: Invitation) -> None:
+        """Store what became of it; Stale when there is none with its id."""
+
+
 class Work(Protocol):
     """One transaction: state and audit events together or not at all.
 
@@ -379,6 +411,7 @@ class Work(Protocol):
     revoked_tokens: RevokedTokens
     replay: Replay
     signing: Signing
+    invitations: Invitations
     first: bool
 
     def __enter__(self) -> Self:

@@ -117,10 +117,17 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "key.revoke": ("key.revoked", Operation.KEY_EVENT),
     "organisation.lock": ("organisation.locked", Operation.REGISTRY_CHANGE),
     "organisation.unlock": ("organisation.unlocked", Operation.REGISTRY_CHANGE),
+    "invitation.make": ("invitation.made", Operation.KEY_EVENT),
+    "invitation.withdraw": ("invitation.withdrawn", Operation.KEY_EVENT),
+    "invitation.use": ("invitation.used", Operation.KEY_EVENT),
+    "certificate.renew": ("certificate.requested", Operation.KEY_EVENT),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
+    "certificate.remind": ("certificate.expiring", Operation.KEY_EVENT),
+    "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content). The last three are the gateway's
-own: its founding, a step of its keys, the certificate that the holder of the issuing key made."""
+when they are refused (a read that is allowed opens no content). The last five are the gateway's
+own: its founding, a step of its keys, the certificate that the holder of the issuing key made, a
+certificate's end that comes near, the status that goes with a first certificate."""

@@ -113,10 +113,12 @@ certificate = Table(
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
     Column("not_after", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("reminded", Integer),  # days before the end at which its organisation was told last
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     UniqueConstraint("organisation", "system", "ordinal"),
     sqlite_with_rowid=False,
 )
+Index("certificate_by_end", certificate.c.not_after)
 Index(
     "certificate_revoked",
     certificate.c.not_after,
@@ -152,6 +154,24 @@ Index(
     signing_request.c.id,
     sqlite_where=signing_request.c.served == false(),
     postgresql_where=signing_request.c.served == false(),
+)
+
+# The token is not here: only its SHA-256. What became of it is written once.
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("token_sha256", TEXT, nullable=False, unique=True),
+    Column("approved_by", TextList, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("key", TEXT),
+    Column("request", Uuid),
+    Column("withdrawn_at", Instant),
+    ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
+    Index("invitation_of", "organisation", "id"),
+    sqlite_with_rowid=False,
 )
 
 # --- Cases: each owned by its originator ---------------------------------------------------------

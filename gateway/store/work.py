@@ -17,6 +17,7 @@ from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
+from gateway.store.invitations import SqlInvitations
 from gateway.store.log import Letterhead, SqlLog
 from gateway.store.organisations import SqlOrganisations
 from gateway.store.remembered import RegistryMemory
@@ -40,6 +41,7 @@ class SqlWork:
     revoked_tokens: SqlRevokedTokens
     replay: SqlReplay
     signing: SqlSigning
+    invitations: SqlInvitations
     first: bool
 
     def __init__(
@@ -84,6 +86,7 @@ class SqlWork:
         self.revoked_tokens = SqlRevokedTokens(transaction)
         self.replay = SqlReplay(transaction)
         self.signing = SqlSigning(transaction)
+        self.invitations = SqlInvitations(transaction)
         return self
 
     def __exit__(
