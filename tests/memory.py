@@ -559,9 +559,9 @@ class MemoryInvitations(Collection):
     def get(self, invitation: UUID) -> Invitation | None:
         return self._desk.read().invitations.get(invitation)
 
-    def of(self, organisation: str) -> Sequence[Invitation]:
-        found = sorted(self._desk.read().invitations.items())
-        return [one for _, one in found if one.organisation == organisation]
+    def by_token(self, token_sha256: str) -> Invitation | None:
+        found = self._desk.read().invitations.values()
+        return next((one for one in found if one.token_sha256 == token_sha256), None)
 
     def save(self, invitation: Invitation) -> None:
         state = self._desk.change_registry()

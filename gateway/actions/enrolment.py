@@ -7,8 +7,6 @@ The certificate itself is made by whoever holds the issuing key, from a row (con
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -75,40 +73,43 @@ def use(
     """Ask for a system's certificate by an invitation; the result names the request.
 
     ``name`` is a client id, or an organisation's. Repeated with the same key it gives the same
-    request, so that who was interrupted goes on. Raises NotInvited, TooManyAttempts, Invalid, and
-    Refused for what is an event: an invitation used before for another key, expired, withdrawn.
+    request, so that who was interrupted goes on. Raises NotInvited, TooManyAttempts, Invalid,
+    AlreadyExists, and Refused for what is an event: an invitation of another system, used before
+    for another key, expired or withdrawn, or a policy's no.
     """
     invitation = _invited(ports, name, token)
     try:
+        if name not in (invitation.organisation, f"{invitation.organisation}.{invitation.system}"):
+            raise InvitationRefused("the invitation is for another system than the one named")
         return _use(ports, invitation, asked, first_key)
     except (InvitationRefused, Forbidden, NotFound) as refusal:
         _refuse(ports, invitation, refusal)
 
 
 def _invited(ports: Ports, name: str, token: str) -> Invitation:
-    """The invitation with this token, among those of the name alone."""
-    organisation, system = system_of(name) or (name, None)
-    digest = base64url.encode(sha256(token.encode()).digest())
+    """The invitation with this token. It is looked up by a digest that nobody can steer."""
+    digest = base64url.digest(token.encode())
+    named, _ = system_of(name) or (name, "")
     with ports.begin(Mode.READ) as work:
-        known = SLUG.fullmatch(organisation) and work.organisations.get(organisation) is not None
-        found = [
-            one
-            for one in (work.invitations.of(organisation) if known else ())
-            if hmac.compare_digest(one.token_sha256, digest) and system in (None, one.system)
-        ]
-    if not found:
-        _count(ports, organisation if known else GATEWAY)
+        found = work.invitations.by_token(digest)
+        known = SLUG.fullmatch(named) and work.organisations.get(named) is not None
+    if found is None or not hmac.compare_digest(found.token_sha256, digest):
+        _count(ports, named if known else GATEWAY)
         raise NotInvited("no invitation has this name and token")
-    return found[0]
+    return found
 
 
 def _count(ports: Ports, organisation: str) -> None:
     """Count an attempt that came to nothing; TooManyAttempts beyond the budget."""
-    window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
     with ports.begin(Mode.WRITE) as work:
-        if not work.budgets.spend(organisation, window, ATTEMPTS_PER_MINUTE):
-            raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
+        _spend(ports, work, organisation)
         work.commit()
+
+
+def _spend(ports: Ports, work: Work, organisation: str) -> None:
+    window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
+    if not work.budgets.spend(organisation, window, ATTEMPTS_PER_MINUTE):
+        raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
 
 
 def _use(
@@ -122,12 +123,12 @@ def _use(
             raise NotInvited("no invitation has this name and token")
         used = invitation.use(asked.key, event, now)
         _permit(ports, work, member, invitation.system)
-        if used is invitation and invitation.request is not None:
-            logged = work.log.logged(invitation.request)
-            if logged is None:
-                raise NotInvited("what came of the invitation is gone")
+        if used is invitation:
+            logged = _taken_before(work, used)
         else:
-            logged = _take(ports, work, used, asked, first_key, now)
+            if first_key is not None:
+                _register(ports, work, used, member, first_key)
+            logged = _take(ports, work, used, asked)
     result = {"request": str(used.request), "client_id": f"{used.organisation}.{used.system}"}
     return Written(result, receipt_for(ports, logged, used.organisation))
 
@@ -143,37 +144,36 @@ def _permit(ports: Ports, work: Work, member: Organisation, system: str) -> None
         raise Forbidden(reason, decision.rules)
 
 
-def _take(
-    ports: Ports,
-    work: Work,
-    used: Invitation,
-    asked: CertificateRequest,
-    first_key: FirstKey | None,
-    now: datetime,
-) -> Logged:
-    """Keep the request, and the first document key, with an event each."""
+def _request_of(used: Invitation) -> UUID:
     if used.request is None:
-        raise NotInvited("an invitation that is used has its request")
-    told = {"invitation": str(used.id), "system": used.system, "key": asked.key}
-    work.log.record(_fact(ports, used.request, "invitation.use", used, told))
-    if first_key is not None:
-        _register(ports, work, used, first_key, now)
-    work.invitations.save(used)
-    work.signing.add(
-        SigningRequest(
-            used.request, used.organisation, used.system, asked.pem, used.approved_by[0]
-        )
-    )
-    logged, *_ = work.commit()
+        raise NotFound("what came of the invitation is gone")
+    return used.request
+
+
+def _taken_before(work: Work, used: Invitation) -> Logged:
+    logged = work.log.logged(_request_of(used))
+    if logged is None:
+        raise NotFound("what came of the invitation is gone")
     return logged
 
 
+def _take(ports: Ports, work: Work, used: Invitation, asked: CertificateRequest) -> Logged:
+    """Keep the request and what became of the invitation; the event of it."""
+    request = _request_of(used)
+    told = {"invitation": str(used.id), "system": used.system, "key": asked.key}
+    work.log.record(_fact(ports, request, "invitation.use", used, told))
+    work.invitations.save(used)
+    work.signing.add(
+        SigningRequest(request, used.organisation, used.system, asked.pem, used.approved_by[0])
+    )
+    return next(one for one in work.commit() if one.event.id == request)
+
+
 def _register(
-    ports: Ports, work: Work, used: Invitation, first_key: FirstKey, now: datetime
+    ports: Ports, work: Work, used: Invitation, member: Organisation, first_key: FirstKey
 ) -> None:
     """Register the first document key on the word of those who approved the invitation."""
-    member = work.organisations.get(used.organisation)
-    if member is not None and member.document_keys:
+    if member.document_keys:
         raise AlreadyExists(
             "your organisation has had a document key: enrol without one, and have the next one "
             "registered by the administrators"
@@ -181,7 +181,7 @@ def _register(
     values = {"jwk": first_key.jwk, "proof": first_key.proof}
     change = Change("key.register", used.organisation, values)
     event = ports.new_id()
-    desk = Desk(work, change, used.approved_by, now, event, ports.issuer)
+    desk = Desk(work, change, used.approved_by, ports.now(), event, ports.issuer)
     keys.register_document_key(desk, member)
     told = {"organisation": used.organisation, **values}
     work.log.record(_fact(ports, event, "key.register", used, told))
@@ -193,12 +193,13 @@ def _fact(
     action: str,
     invitation: Invitation,
     told: Mapping[str, Any],
+    *,
     denied: Refusal | None = None,
 ) -> Fact:
+    """An event of the gateway's and the member's own; those who invited stay with the gateway."""
     typ, operation = EVENTS[action]
     today = ports.legal_day(ports.now())
     gateway = frozenset({GATEWAY})
-    both = gateway | {invitation.organisation}
     rules = denied.rules if isinstance(denied, Forbidden) else ()
     return Fact(
         id=event,
@@ -208,7 +209,7 @@ def _fact(
         parties=(Party(GATEWAY, "gateway"), Party(invitation.organisation, "concerned")),
         details=(
             Detail("by", invitation.approved_by, gateway),
-            Detail("subject", canonical.encode(told).decode(), both),
+            Detail("subject", canonical.encode(told).decode(), gateway | {invitation.organisation}),
             *((Detail("rules", rules, gateway),) if rules else ()),
         ),
         simulated_date=today.day if today.simulated else None,
@@ -218,11 +219,10 @@ def _fact(
 def _refuse(ports: Ports, invitation: Invitation, refusal: Refusal) -> NoReturn:
     """Record that somebody with the token was refused, for the member too; then refuse."""
     told = {"invitation": str(invitation.id), "system": invitation.system, "why": refusal.detail}
-    window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
+    fact = _fact(ports, ports.new_id(), "invitation.use", invitation, told, denied=refusal)
     with ports.begin(Mode.WRITE) as work:
-        if not work.budgets.spend(invitation.organisation, window, ATTEMPTS_PER_MINUTE):
-            raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
-        work.log.record(_fact(ports, ports.new_id(), "invitation.use", invitation, told, refusal))
+        _spend(ports, work, invitation.organisation)
+        work.log.record(fact)
         (logged,) = work.commit()
     raise Refused(refusal, receipt_for(ports, logged, invitation.organisation))
 

@@ -386,8 +386,8 @@ class Invitations(Protocol):
     def get(self, invitation: UUID) -> Invitation | None:
         """One invitation, whatever became of it."""
 
-    def of(self, organisation: str) -> Sequence[Invitation]:
-        """All invitations of an organisation, oldest first."""
+    def by_token(self, token_sha256: str) -> Invitation | None:
+        """The invitation with this token, whatever became of it."""
 
     def save(self, invitation: Invitation) -> None:
         """Store what became of it; Stale when there is none with its id."""

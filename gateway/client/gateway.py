@@ -165,7 +165,7 @@ class Gateway:
 
     def whoami(self) -> dict[str, Any]:
         """This system as the gateway sees it: organisation, scopes, certificates, legal date."""
-        return self._exchange.read("directory.read", "/whoami")
+        return self._exchange.read("whoami.read", "/whoami")
 
     def organisations(self) -> Iterator[dict[str, Any]]:
         """The directory, page by page as it is iterated."""

@@ -99,6 +99,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "handoff.outcome": ("handoff.outcome", Operation.ALTERATION),
     "handoff.withdraw": ("handoff.withdrawn", Operation.ALTERATION),
     "handoff.close": ("handoff.closed", Operation.ALTERATION),
+    "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),

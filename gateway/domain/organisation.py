@@ -103,7 +103,7 @@ class Status(StrEnum):
     LEFT = "left"
 
 
-JOINING = frozenset({"whoami.read", "certificate.renew", "conformance.start", "conformance.answer"})
+JOINING = frozenset({"whoami.read", "certificate.renew"})
 """What an organisation that is enrolled may ask before it is active; policies state it too."""
 
 

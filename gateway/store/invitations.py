@@ -11,11 +11,7 @@ from gateway.store.tables import invitation
 from gateway.store.transaction import Transaction, insert_new
 
 _GET = select(invitation).where(invitation.c.id == bindparam("invitation"))
-_OF = (
-    select(invitation)
-    .where(invitation.c.organisation == bindparam("of_organisation"))
-    .order_by(invitation.c.id)
-)
+_BY_TOKEN = select(invitation).where(invitation.c.token_sha256 == bindparam("token"))
 _ADD = insert_new(invitation)
 _SAVE = update(invitation).where(invitation.c.id == bindparam("invitation"))
 
@@ -38,10 +34,10 @@ class SqlInvitations:
         row = self._transaction.execute(_GET, {"invitation": invitation}).first()
         return row and _invitation(row)
 
-    def of(self, organisation: str) -> list[Invitation]:
+    def by_token(self, token_sha256: str) -> Invitation | None:
         """See the port."""
-        rows = self._transaction.execute(_OF, {"of_organisation": organisation})
-        return [_invitation(row) for row in rows]
+        row = self._transaction.execute(_BY_TOKEN, {"token": token_sha256}).first()
+        return row and _invitation(row)
 
     def save(self, invitation: Invitation) -> None:
         """See the port; who was invited, by whom and until when stays."""

@@ -170,7 +170,6 @@ invitation = Table(
     Column("request", Uuid),
     Column("withdrawn_at", Instant),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
-    Index("invitation_of", "organisation", "id"),
     sqlite_with_rowid=False,
 )
 

@@ -182,12 +182,14 @@ SHAPES: Mapping[str, Shape] = {
     "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),
     "Whoami": _object(
         organisation=one_of("Organisation"),
+        status=TEXT,
         system=TEXT,
         scopes=TEXTS,
-        certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT)),
+        certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT, days_left=NUMBER)),
         legal_date=DAY,
         legal_date_simulated=FLAG,
     ),
+    "Enrolled": _object(request=UUID, client_id=TEXT, certificate=TEXT),
     "Events": _object(
         head=NUMBER,
         events=several(_object(pseq=NUMBER, event=UUID, receipt=one_of("Receipt"))),

@@ -28,6 +28,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organisation", "system"], ["system.organisation", "system.name"]),
         sqlite_with_rowid=False,
     )
-    op.create_index("invitation_of", "invitation", ["organisation", "id"])
     op.add_column("certificate", sa.Column("reminded", sa.Integer))
     op.create_index("certificate_by_end", "certificate", ["not_after"])
