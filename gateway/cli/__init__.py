@@ -35,7 +35,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "admin": Subcommand(
         "gateway.cli.admin:admin",
         OPERATORS,
-        "Change the registry: organisations, standings, competences, systems, certificates, keys.",
+        "Change the registry: organisations, standings, competences, systems, invitations, keys.",
     ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",
@@ -84,6 +84,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "gateway.cli.directory:directory",
         PARTNERS,
         "List the organisations that take part, or show one.",
+    ),
+    "enroll": Subcommand(
+        "gateway.cli.enroll:enroll",
+        PARTNERS,
+        "Enrol this system by the invitation in FILE, and set up its connection.",
     ),
     "events": Subcommand(
         "gateway.cli.events:events",

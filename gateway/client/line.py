@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 import httpx
 
-from gateway.client.connection import Connection
 from gateway.client.failures import NotTrusted, Unavailable, UnexpectedAnswer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -60,12 +60,23 @@ class Reply:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+class Way(Protocol):
+    """Where a line leads, and which certificates count on it."""
+
+    @property
+    def partners(self) -> str:
+        """The listener's address, as https://host:port."""
+
+    def tls(self) -> ssl.SSLContext:
+        """The settings of every connection."""
+
+
 class Line:
-    """Sends messages to the partners' listener of one gateway. Threads may share it."""
+    """Sends messages to one listener of one gateway. Threads may share it."""
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Way,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         transport: httpx.BaseTransport | None = None,

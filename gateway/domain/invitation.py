@@ -10,6 +10,8 @@ from gateway.domain.refusals import InvitationRefused
 LIFE = timedelta(hours=72)
 """How long an invitation may be used, and an interrupted enrolment be taken up again."""
 
+TOKEN_BYTES = 32
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 """A token: 256 bits by chance, base64url. The gateway knows its SHA-256 alone."""
 

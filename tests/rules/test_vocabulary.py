@@ -4,15 +4,25 @@ from types import ModuleType
 
 import pytest
 
-from gateway.actions import cases, handoffs, offers, organisations, receipts
+from gateway.actions import cases, enrolment, handoffs, offers, organisations, receipts
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
 from gateway.evidence import course, statement
 from tests.founding import policy
 
-GATEWAYS_OWN = {"gateway.found", "gateway.rekey", "certificate.serve"}
-"""No partner is concerned: the founding, the gateway's keys, the certificate once it is made."""
+GATEWAYS_OWN = {
+    "gateway.found",
+    "gateway.rekey",
+    "certificate.serve",
+    "certificate.remind",
+    "organisation.enrol",
+}
+"""Nobody asks: the founding, the gateway's keys, a certificate once it is made and when its end
+comes near, the status that goes with the first one."""
+
+BY_SYSTEMS = {"invitation.use": enrolment.use, "certificate.renew": enrolment.renew}
+"""What systems ask for about themselves, of nouns that administrators change."""
 
 DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
@@ -23,6 +33,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "directory": (organisations,),
     "receipt": (receipts,),
     "events": (receipts,),
+    "whoami": (organisations,),
 }
 READS = {
     "case.read": "look_up",
@@ -30,6 +41,7 @@ READS = {
     "directory.read": "look_up",
     "receipt.read": "look_up",
     "events.read": "stream",
+    "whoami.read": "whoami",
 }
 
 
@@ -39,6 +51,9 @@ def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
 
 @pytest.mark.parametrize("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
 def test_every_action_has_its_function(action):
+    if action in BY_SYSTEMS:
+        assert callable(BY_SYSTEMS[action])
+        return
     noun, _, verb = action.partition(".")
     if noun not in PARTNERS:
         assert callable(CHANGES[action])
@@ -49,7 +64,7 @@ def test_every_action_has_its_function(action):
 
 def test_every_change_of_the_registry_is_an_action():
     administrators = {a for a in EVENTS if a.partition(".")[0] not in PARTNERS}
-    assert CHANGES.keys() == administrators - GATEWAYS_OWN
+    assert CHANGES.keys() == administrators - GATEWAYS_OWN - BY_SYSTEMS.keys()
 
 
 def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():

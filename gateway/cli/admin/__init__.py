@@ -12,6 +12,7 @@ import click
 from gateway.cli.admin import (
     certificate,
     competence,
+    invitation,
     key,
     organisation,
     own_keys,
@@ -53,7 +54,7 @@ def admin(
     key_files: Mapping[str, Path],
     as_json: bool,
 ) -> None:
-    """Change the registry: organisations, standings, competences, systems, certificates, keys.
+    """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
     Admitting, standings, competences and document keys need two persons (R10).
@@ -93,3 +94,4 @@ admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
+admin.add_command(invitation.invitation)
