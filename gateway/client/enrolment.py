@@ -24,8 +24,10 @@ from gateway.client.failures import NotTrusted, ReceiptMismatch, Unavailable, Un
 from gateway.client.invitation import InvitationFile
 from gateway.client.line import Line, Message, Reply
 from gateway.domain.facts import EVENTS, Result
+from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import ReceiptError
+from gateway.evidence.signature import public_keys
 from gateway.evidence.trust import Trust, confirm
 from gateway.ledger.note import VerificationKey
 
@@ -88,8 +90,12 @@ class Enrolment:
 
     def attest_keys(self, root: Path) -> bytes:
         """The keys with which the gateway attests, as a JWK set."""
-        reply = self._sent(Message("GET", "/keys/attest"), root)
-        return json.dumps(members_of(reply), indent=1).encode()
+        body = self._sent(Message("GET", "/keys/attest"), root).body
+        try:
+            public_keys(canonical.decode(body))
+        except ValueError:
+            raise UnexpectedAnswer("the gateway does not show the keys it attests with") from None
+        return body
 
     def enrol(
         self, root: Path, csr: bytes, document_key: Mapping[str, Any] | None = None
