@@ -25,6 +25,7 @@ _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
 )
 _TERRITORY = re.compile(r"[A-Z]{2}", re.ASCII)
+_COMPETENCE = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
 _LINES = str.maketrans("", "", "\n\r\t")
 
@@ -75,6 +76,12 @@ def territory(*, required: bool = True) -> Text:
     """The country of a competence."""
     sentence = "must be a country code of two capitals (ISO 3166-1 alpha-2)"
     return _like(_TERRITORY, sentence, required=required)
+
+
+def competence(*, required: bool = True) -> Text:
+    """A competence by its key: function, matter and territory."""
+    sentence = "must be a competence, as receive/csam/FR"
+    return _like(_COMPETENCE, sentence, required=required)
 
 
 def word(words: Iterable[str], *, required: bool = True) -> Text:
