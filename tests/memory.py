@@ -23,6 +23,7 @@ from gateway.actions.ports import (
     SigningRequest,
 )
 from gateway.domain.case import Case
+from gateway.domain.conformance import Run
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import OPEN, Answer, Handoff
 from gateway.domain.invitation import Invitation
@@ -62,6 +63,7 @@ class State:
     spent_assertions: dict[tuple[str, str], datetime] = field(default_factory=dict)
     signing: dict[UUID, SigningRequest] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
+    conformance: dict[UUID, Run] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
     events: dict[UUID, tuple[int, Event]] = field(default_factory=dict)
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -124,6 +126,7 @@ class MemoryWork:
         self.replay = MemoryReplay(desk)
         self.signing = MemorySigning(desk)
         self.invitations = MemoryInvitations(desk)
+        self.conformance = MemoryConformance(desk)
         return self
 
     def __exit__(
@@ -573,6 +576,43 @@ class MemoryInvitations(Collection):
             request=invitation.request,
             withdrawn_at=invitation.withdrawn_at,
         )
+
+
+class MemoryConformance(Collection):
+    """See `gateway.actions.ports.Conformance`."""
+
+    def add(self, run: Run) -> None:
+        state = self._desk.write()
+        _require_new(run.id not in state.conformance)
+        _require_sound((run.organisation, run.system) in state.systems)
+        state.conformance[run.id] = run
+
+    def get(self, run: UUID) -> Run | None:
+        return self._desk.read().conformance.get(run)
+
+    def save(self, run: Run) -> None:
+        state = self._desk.write()
+        stored = state.conformance.get(run.id)
+        _require_fresh(stored is not None and stored.revision == run.revision - 1)
+        state.conformance[run.id] = replace(
+            stored,
+            sandbox=run.sandbox,
+            marks=run.marks,
+            passed_at=run.passed_at,
+            revision=run.revision,
+        )
+
+    def passed(self, organisation: str) -> bool:
+        runs = self._desk.read().conformance.values()
+        return any(run.organisation == organisation and run.passed_at for run in runs)
+
+    def prune(self, until: datetime) -> None:
+        state = self._desk.write()
+        state.conformance = {
+            id_: run
+            for id_, run in state.conformance.items()
+            if run.passed_at is not None or run.ends_at > until
+        }
 
 
 def _page(found: Iterable[Any], after: UUID | None, limit: int) -> list[Any]:

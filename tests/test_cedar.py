@@ -78,7 +78,13 @@ BY_ADMINISTRATORS = (
     "organisation.lock",
     "organisation.unlock",
 )
-ON_ITSELF = ("invitation.use", "certificate.renew")
+ON_ITSELF = (
+    "invitation.use",
+    "certificate.renew",
+    "conformance.start",
+    "conformance.read",
+    "conformance.answer",
+)
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
 BY_PARTNERS = (
     *ON_LOG,

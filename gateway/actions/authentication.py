@@ -125,8 +125,9 @@ def revoke_token(ports: Ports, jti: str, expires_at: datetime) -> None:
 
 
 def prune_tokens(ports: Ports) -> None:
-    """Forget the revoked tokens, and the assertions, that ended `REMEMBERED` ago."""
+    """Forget the revoked tokens, assertions and runs not passed that ended `REMEMBERED` ago."""
     with ports.begin(Mode.WRITE) as work:
         work.revoked_tokens.prune(ports.now() - REMEMBERED)
         work.replay.prune(ports.now() - REMEMBERED)
+        work.conformance.prune(ports.now() - REMEMBERED)
         work.commit()

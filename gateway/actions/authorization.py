@@ -233,7 +233,7 @@ def write(
             else:
                 result = _guard(turn, act)
                 work.retries.add(Retry(caller.organisation, request.key, fingerprint, turn.event))
-                (logged,) = work.commit()
+                logged = next(one for one in work.commit() if one.event.id == turn.event)
     except _Denied as denial:
         _refuse(ports, caller, request, denial)
     return Written(result, receipt_for(ports, logged, caller.organisation))

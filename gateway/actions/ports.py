@@ -14,6 +14,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from gateway.domain.case import Case
+from gateway.domain.conformance import Run
 from gateway.domain.decision import Decision, Question
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import Answer, Handoff
@@ -393,6 +394,25 @@ class Invitations(Protocol):
         """Store what became of it; Stale when there is none with its id."""
 
 
+class Conformance(Protocol):
+    """Conformance runs, apart from cases, handoffs and consultations."""
+
+    def add(self, run: Run) -> None:
+        """Store a new run; AlreadyExists when its id is taken."""
+
+    def get(self, run: UUID) -> Run | None:
+        """One run."""
+
+    def save(self, run: Run) -> None:
+        """Replace the stored one, whose revision must be one less; else Stale."""
+
+    def passed(self, organisation: str) -> bool:
+        """Whether a system of the organisation has passed a run."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the runs that ended until then and were not passed."""
+
+
 class Work(Protocol):
     """One transaction: state and audit events together or not at all.
 
@@ -412,6 +432,7 @@ class Work(Protocol):
     replay: Replay
     signing: Signing
     invitations: Invitations
+    conformance: Conformance
     first: bool
 
     def __enter__(self) -> Self:

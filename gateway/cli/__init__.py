@@ -80,6 +80,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "Hand in, assess, clear, open and close your own cases.",
     ),
+    "conformance": Subcommand(
+        "gateway.cli.conformance:conformance",
+        PARTNERS,
+        "Walk this system through the conformance run, and look at it.",
+    ),
     "directory": Subcommand(
         "gateway.cli.directory:directory",
         PARTNERS,

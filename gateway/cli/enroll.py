@@ -190,4 +190,4 @@ def _tell(
 def _next(status: str, connection: Path) -> str:
     if status == "active":
         return f"casegate system check --connection {connection}"
-    return "the gateway's administrators activate your organisation; tell them that you are here"
+    return f"casegate conformance run --by PSEUDONYM --connection {connection}"

@@ -103,7 +103,15 @@ class Status(StrEnum):
     LEFT = "left"
 
 
-JOINING = frozenset({"whoami.read", "certificate.renew"})
+JOINING = frozenset(
+    {
+        "whoami.read",
+        "certificate.renew",
+        "conformance.start",
+        "conformance.read",
+        "conformance.answer",
+    }
+)
 """What an organisation that is enrolled may ask before it is active; policies state it too."""
 
 

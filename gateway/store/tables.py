@@ -264,6 +264,24 @@ consultation = Table(
     Column("shown", TextList, nullable=False),
 )
 
+# --- Conformance runs: test data, owned by the organisation that shows what it can ---------------
+
+# Nothing here is a case or a handoff, and nothing there refers to it.
+conformance_run = Table(
+    "conformance_run",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("sandbox", TEXT, nullable=False),  # JSON that the action which made it reads
+    Column("marks", TextSet, nullable=False),
+    Column("passed_at", Instant),
+    Column("revision", Integer, nullable=False),
+    ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
+    Index("conformance_run_of", "organisation", "id"),
+)
+
 # --- Requests: each row belongs to the organisation that asked -----------------------------------
 
 retry = Table(

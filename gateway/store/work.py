@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.actions.ports import Logged, Mode
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
+from gateway.store.conformance import SqlConformance
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.invitations import SqlInvitations
@@ -42,6 +43,7 @@ class SqlWork:
     replay: SqlReplay
     signing: SqlSigning
     invitations: SqlInvitations
+    conformance: SqlConformance
     first: bool
 
     def __init__(
@@ -87,6 +89,7 @@ class SqlWork:
         self.replay = SqlReplay(transaction)
         self.signing = SqlSigning(transaction)
         self.invitations = SqlInvitations(transaction)
+        self.conformance = SqlConformance(transaction)
         return self
 
     def __exit__(

@@ -43,6 +43,14 @@ API = {
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
     ("GET", "/events"): ("events.read", ANY_SCOPE),
     ("GET", "/receipts/{event}"): ("receipt.read", ANY_SCOPE),
+    ("POST", "/conformance/runs"): ("conformance.start", ANY_SCOPE),
+    ("GET", "/conformance/runs/{run}"): ("conformance.read", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/cases"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/acceptance"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/consultations"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/reading"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/verdicts"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/refusal"): ("conformance.answer", ANY_SCOPE),
 }
 """The interface as it was agreed: method and address, action, scope."""
 

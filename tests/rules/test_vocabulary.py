@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from gateway.actions import cases, enrolment, handoffs, offers, organisations, receipts
+from gateway.actions import cases, conformance, enrolment, handoffs, offers, organisations, receipts
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
@@ -17,11 +17,18 @@ GATEWAYS_OWN = {
     "certificate.serve",
     "certificate.remind",
     "organisation.enrol",
+    "conformance.pass",
 }
 """Nobody asks: the founding, the gateway's keys, a certificate once it is made and when its end
-comes near, the status that goes with the first one."""
+comes near, the status that goes with the first one, the run that is passed with its last step."""
 
-BY_SYSTEMS = {"invitation.use": enrolment.use, "certificate.renew": enrolment.renew}
+BY_SYSTEMS = {
+    "invitation.use": enrolment.use,
+    "certificate.renew": enrolment.renew,
+    "conformance.start": conformance.start,
+    "conformance.read": conformance.look_up,
+    "conformance.answer": conformance.send,
+}
 """What systems ask for about themselves, of nouns that administrators change."""
 
 DECIDED_ONLY = {"case.disclose"}

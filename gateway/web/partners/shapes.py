@@ -194,6 +194,31 @@ SHAPES: Mapping[str, Shape] = {
         legal_date=DAY,
         legal_date_simulated=FLAG,
     ),
+    "ConformanceRun": _with(
+        _object(
+            run=UUID,
+            test=FLAG,
+            system=TEXT,
+            state=TEXT,
+            ends_at=MOMENT,
+            steps=several(_object(step=TEXT, passed=FLAG)),
+            issuer=TEXT,
+            keys={"type": "object", "description": "JWK set of the run's documents."},
+            log=TEXT,
+            log_key=TEXT,
+            offers=several(
+                _object(
+                    handoff=UUID,
+                    matter=TEXTS,
+                    urgency=TEXT,
+                    conditions=one_of("Conditions"),
+                    case_digest=DIGEST,
+                )
+            ),
+            receipts=several(_object(name=TEXT, receipt=one_of("Receipt"))),
+        ),
+        {"presentation": SD_JWT},
+    ),
     "Enrolled": _object(request=UUID, client_id=TEXT, certificate=TEXT),
     "Events": _object(
         head=NUMBER,
