@@ -37,6 +37,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         OPERATORS,
         "Change the registry: organisations, standings, competences, systems, invitations, keys.",
     ),
+    "audit": Subcommand(
+        "gateway.cli.audit:audit",
+        ANYONE,
+        "Prove a stream of events complete; copy a log and check the copy.",
+    ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",
         OPERATORS,

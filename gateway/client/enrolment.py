@@ -41,7 +41,7 @@ LONGEST_WAIT = 30.0
 class PublicWay:
     """The way to a gateway's public listener; without a root nothing is checked on it."""
 
-    partners: str
+    address: str
     root: Path | None = None
 
     def tls(self) -> ssl.SSLContext:

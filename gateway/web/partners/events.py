@@ -11,7 +11,7 @@ from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
-from gateway.web.partners.case_document import Part
+from gateway.web.partners.kinds import Part
 from gateway.web.partners.pages import following
 
 PROOF = "text/plain"
@@ -29,7 +29,8 @@ class EventsQuery(Part):
 def index(call: Call) -> dict[str, Any]:
     """List one's own events with their receipts; `head` is the last one's counter.
 
-    A stream without gaps from 1 to `head` is complete.
+    A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and
+    dated word that `head` is its end.
     """
     stream = call.ask(receipts.stream, call.query["after"], call.query["limit"])
     events = stream["events"]

@@ -222,6 +222,7 @@ SHAPES: Mapping[str, Shape] = {
     "Enrolled": _object(request=UUID, client_id=TEXT, certificate=TEXT),
     "Events": _object(
         head=NUMBER,
+        statement=SD_JWT,
         events=several(_object(pseq=NUMBER, event=UUID, receipt=one_of("Receipt"))),
         next=or_null(TEXT),
     ),
