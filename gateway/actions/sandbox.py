@@ -167,6 +167,7 @@ def _content(ports: Ports) -> dict[str, Any]:
         "originator_ref": "TEST",
         "received_at": at,
         "intake_channel": "web_form",
+        "reporter": {"anonymous": True, "wants_feedback": False},
         "matter": ["csam"],
         "urgency": "normal",
         "items": [

@@ -119,6 +119,7 @@ def _sample() -> dict[str, Any]:
         "originator_ref": "conformance-run",
         "received_at": at,
         "intake_channel": "web_form",
+        "reporter": {"anonymous": True, "wants_feedback": False},
         "matter": ["csam"],
         "urgency": "normal",
         "items": [{"id": page, "kind": "url", "value": "https://page.test/", "is_source": True}],
