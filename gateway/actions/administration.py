@@ -27,6 +27,7 @@ from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change, Desk
 from gateway.domain.decision import Entity, Question, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.membership import Move, move
 from gateway.domain.organisation import SLUG, Certificate, Organisation, Person, Status
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, WrongState
 from gateway.evidence import approval, canonical
@@ -49,7 +50,7 @@ def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Writte
     today = ports.legal_day(now)
     with ports.begin(Mode.REGISTRY) as work:
         persons = _approved(ports, work, change, approvals, event)
-        desk = Desk(work, change, persons, now, event, ports.issuer)
+        desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
         found = work.organisations.get(change.organisation)
         denied = _denial(ports.policy, desk, found, today)
         result = {} if denied else apply(desk, found)
@@ -293,14 +294,16 @@ def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
     member = work.organisations.get(request.organisation)
     if member is None or member.status is not Status.APPROVED:
         return
-    enrolled = replace(member, status=Status.ENROLLED, version=member.version + 1)
+    event, today = ports.new_id(), ports.legal_day(ports.now())
+    enrolled = move(member, Move.ENROL, today.day, event)
+    enrolled = replace(enrolled, version=member.version + 1)
     work.organisations.save(enrolled)
     typ, operation = EVENTS["organisation.enrol"]
-    told = {"organisation": member.slug, "system": request.system, "status": enrolled.status}
+    told = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
     both = frozenset({GATEWAY, member.slug})
     work.log.record(
         Fact(
-            id=ports.new_id(),
+            id=event,
             typ=typ,
             operation=operation,
             result=Result.ALLOWED,
@@ -309,6 +312,6 @@ def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
                 Detail("by", request.approved_by, frozenset({GATEWAY})),
                 Detail("subject", canonical.encode(told).decode(), both),
             ),
-            simulated_date=_simulated(ports.legal_day(ports.now())),
+            simulated_date=_simulated(today),
         )
     )

@@ -181,7 +181,9 @@ def _register(
     values = {"jwk": first_key.jwk, "proof": first_key.proof}
     change = Change("key.register", used.organisation, values)
     event = ports.new_id()
-    desk = Desk(work, change, used.approved_by, ports.now(), event, ports.issuer)
+    now = ports.now()
+    today = ports.legal_day(now).day
+    desk = Desk(work, change, used.approved_by, now, today, event, ports.issuer)
     keys.register_document_key(desk, member)
     told = {"organisation": used.organisation, **values}
     work.log.record(_fact(ports, event, "key.register", used, told))

@@ -66,7 +66,10 @@ def _definitions(connection):
 
 def _parts(sql):
     """The lines of a definition; a column that was added later stands behind the last of them."""
-    later = "document_keys|signed_only|encryption_keys|tokens_from|reminded"
+    later = (
+        "document_keys|signed_only|encryption_keys|tokens_from|reminded|history|application"
+        "|interests|agreements"
+    )
     lines = re.split(rf"\n|, (?={later})", sql.replace("\t", ""))
     return sorted(filter(None, (line.strip(" ,") for line in lines)))
 

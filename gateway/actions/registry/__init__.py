@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 from gateway.actions.registry import (
     competences,
+    contacts,
     invitations,
     keys,
+    memberships,
     organisations,
     standings,
     systems,
@@ -16,7 +18,9 @@ from gateway.actions.registry import (
 from gateway.actions.registry.desk import Apply
 
 CHANGES: Mapping[str, Apply] = {
+    **memberships.CHANGES,
     **organisations.CHANGES,
+    **contacts.CHANGES,
     **standings.CHANGES,
     **competences.CHANGES,
     **systems.CHANGES,

@@ -12,6 +12,7 @@ import click
 from gateway.cli.admin import (
     certificate,
     competence,
+    contact,
     invitation,
     key,
     organisation,
@@ -57,7 +58,7 @@ def admin(
     """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
-    Admitting, standings, competences and document keys need two persons (R10).
+    Who comes in and leaves, standings, competences and document keys need two persons (R10).
 
     As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
@@ -88,6 +89,7 @@ def _key_files(given: tuple[str, ...]) -> Mapping[str, Path]:
 
 
 admin.add_command(organisation.organisation)
+admin.add_command(contact.contact)
 admin.add_command(standing.standing)
 admin.add_command(competence.competence)
 admin.add_command(own_keys.own_keys)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "invitations"
-down_revision = "tokens_from"
+down_revision = "memberships"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
