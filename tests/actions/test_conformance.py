@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import conformance
+from gateway.actions import administration, conformance
+from gateway.actions.administration import Change
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.cases import Clearance, Submission
 from gateway.actions.conformance import Acceptance, Reading, Refusal, Verdicts
@@ -107,6 +108,18 @@ def test_a_system_that_does_all_four_steps_has_passed(gateway: Founded) -> None:
     assert one.view()["state"] == "passed"
     assert {("conformance.passed", "allowed")} <= set(stream_of(gateway, NEWCOMER))
     check_log(gateway)
+
+
+def test_an_organisation_becomes_active_once_it_has_passed(gateway: Founded) -> None:
+    change = Change("organisation.activate", NEWCOMER, {"reason": "conformance passed"})
+    one = Candidate(gateway)
+    for step in (one.send, one.receive, one.verify):
+        step()
+    with pytest.raises(WrongState, match="conformance run"):
+        administration.administer(gateway.ports, change, gateway.approve(change))
+    one.refuse()
+    gateway.do(administration.administer, change, gateway.approve(change))
+    assert gateway.organisation(NEWCOMER).status is Status.ACTIVE
 
 
 def test_nothing_of_a_run_is_a_case_a_handoff_or_a_consultation(gateway: Founded) -> None:

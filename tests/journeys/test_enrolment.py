@@ -58,6 +58,53 @@ def test_an_invitation_becomes_a_connection_in_one_command(
     check_log(stage)
 
 
+APPLICATION = {
+    "name": "A new hotline",
+    "kind": "hotline",
+    "public_authority": False,
+    "regimes": ["gdpr"],
+    "country": "FR",
+    "standing": "full",
+    "purposes": ["remove"],
+    "about": "We answer the phone.",
+    "received_on": "2024-01-02",
+    "contacts": [{"role": "security", "name": "D. Petit", "address": "security@new.example"}],
+}
+DECISION = {"decision_ref": "board 12", "decided_on": "2024-01-03", "document_sha256": "A" * 43}
+
+
+def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
+    stage: Stage, tmp_path: Path
+) -> None:
+    slug, file, home = f"new-{os.urandom(3).hex()}", tmp_path / "invitation.json", tmp_path / "desk"
+    stage.administer("organisation.apply", slug, APPLICATION)
+    stage.administer("organisation.approve", slug, DECISION)
+    stage.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
+    made = admin(stage, "invitation", "make", slug, "desk", "--out", file)
+    assert made.exit_code == 0, made.output
+
+    done = run("enroll", file, "--folder", home)
+    assert done.exit_code == 0, done.output
+    assert f"{slug}, enrolled" in done.output
+    settings = home / "connection.toml"
+    assert Connection.read(settings).document_key == home / "keys" / "document.pem"
+    closed = run("directory", "--connection", settings)
+    assert closed.exit_code == 1
+    assert "R2.inactive" in closed.output
+    early = admin(stage, "organisation", "activate", slug, "--reason", "in a hurry")
+    assert "conformance run" in early.output
+
+    shown = run("conformance", "run", "--connection", settings, "--by", "intake-1")
+    assert shown.exit_code == 0, shown.output
+    active = admin(stage, "organisation", "activate", slug, "--reason", "conformance passed")
+    assert active.exit_code == 0, active.output
+    assert run("directory", slug, "--connection", settings).exit_code == 0
+    events = run("events", "--connection", settings).output
+    for typ in ("invitation.used", "key.registered", "organisation.enrolled", "conformance.passed"):
+        assert typ in events
+    check_log(stage)
+
+
 def test_an_interrupted_enrolment_goes_on_with_the_same_keys(
     invitation: tuple[str, Path], tmp_path: Path
 ) -> None:

@@ -203,7 +203,11 @@ SHAPES: Mapping[str, Shape] = {
             ends_at=MOMENT,
             steps=several(_object(step=TEXT, passed=FLAG)),
             issuer=TEXT,
-            keys={"type": "object", "description": "JWK set of the run's documents."},
+            keys={
+                "type": "object",
+                "description": "JWK set of the run's documents.",
+                "additionalProperties": True,
+            },
             log=TEXT,
             log_key=TEXT,
             offers=several(
