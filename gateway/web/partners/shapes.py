@@ -203,11 +203,7 @@ SHAPES: Mapping[str, Shape] = {
             ends_at=MOMENT,
             steps=several(_object(step=TEXT, passed=FLAG)),
             issuer=TEXT,
-            keys={
-                "type": "object",
-                "description": "JWK set of the run's documents.",
-                "additionalProperties": True,
-            },
+            keys=_object(keys=several({"type": "object", "additionalProperties": TEXT})),
             log=TEXT,
             log_key=TEXT,
             offers=several(
