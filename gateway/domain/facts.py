@@ -133,13 +133,14 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "conformance.answer": ("conformance.answered", Operation.REGISTRY_CHANGE),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
+    "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
     "certificate.remind": ("certificate.expiring", Operation.KEY_EVENT),
     "conformance.pass": ("conformance.passed", Operation.REGISTRY_CHANGE),
     "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content). The last six are the gateway's
-own: its founding, a step of its keys, the certificate that the holder of the issuing key made, a
-certificate's end that comes near, a conformance run that is passed with its last step, the status
-that goes with a first certificate."""
+when they are refused (a read that is allowed opens no content). The last seven are the gateway's
+own: its founding, a step of its keys or of its issuing authority, the certificate that the holder
+of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
+its last step, the status that goes with a first certificate."""

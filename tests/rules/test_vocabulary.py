@@ -14,6 +14,7 @@ from tests.founding import policy
 GATEWAYS_OWN = {
     "gateway.found",
     "gateway.rekey",
+    "ca.rotate",
     "certificate.serve",
     "certificate.remind",
     "organisation.enrol",
