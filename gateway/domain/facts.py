@@ -131,6 +131,9 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "conformance.start": ("conformance.started", Operation.REGISTRY_CHANGE),
     "conformance.read": ("conformance.read", Operation.CONSULTATION),
     "conformance.answer": ("conformance.answered", Operation.REGISTRY_CHANGE),
+    "succession.plan": ("succession.planned", Operation.REGISTRY_CHANGE),
+    "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
+    "succession.read": ("succession.read", Operation.CONSULTATION),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
@@ -138,9 +141,13 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "certificate.remind": ("certificate.expiring", Operation.KEY_EVENT),
     "conformance.pass": ("conformance.passed", Operation.REGISTRY_CHANGE),
     "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
+    "handoff.succeed": ("handoff.succeeded", Operation.ALTERATION),
+    "handoff.lapse": ("handoff.lapsed", Operation.ALTERATION),
+    "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content). The last seven are the gateway's
+when they are refused (a read that is allowed opens no content). The last ten are the gateway's
 own: its founding, a step of its keys or of its issuing authority, the certificate that the holder
 of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
-its last step, the status that goes with a first certificate."""
+its last step, the status that goes with a first certificate, and the steps of a succession that
+was approved."""

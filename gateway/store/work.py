@@ -25,6 +25,7 @@ from gateway.store.remembered import RegistryMemory
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.rounds import Round, Rounds, Took, ignore
 from gateway.store.signing import SqlSigning
+from gateway.store.successions import SqlSuccessions
 from gateway.store.tables import log_head
 from gateway.store.tokens import SqlReplay, SqlRevokedTokens
 from gateway.store.transaction import Transaction
@@ -44,6 +45,7 @@ class SqlWork:
     signing: SqlSigning
     invitations: SqlInvitations
     conformance: SqlConformance
+    successions: SqlSuccessions
     first: bool
 
     def __init__(
@@ -90,6 +92,7 @@ class SqlWork:
         self.signing = SqlSigning(transaction)
         self.invitations = SqlInvitations(transaction)
         self.conformance = SqlConformance(transaction)
+        self.successions = SqlSuccessions(transaction)
         return self
 
     def __exit__(

@@ -2,13 +2,22 @@
 
 from gateway.web import metadata, oauth
 from gateway.web.endpoint import Endpoint
-from gateway.web.partners import cases, conformance, directory, events, handoffs, renewal
+from gateway.web.partners import (
+    cases,
+    conformance,
+    directory,
+    events,
+    handoffs,
+    renewal,
+    successions,
+)
 from gateway.web.public import certificates, enrolment, keys, log, pages
 
 PARTNERS: tuple[Endpoint, ...] = (
     *directory.ENDPOINTS,
     *cases.ENDPOINTS,
     *handoffs.ENDPOINTS,
+    *successions.ENDPOINTS,
     *events.ENDPOINTS,
     *conformance.ENDPOINTS,
 )

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "invitations"
-down_revision = "memberships"
+down_revision = "successions"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
