@@ -5,13 +5,15 @@ from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
     cases,
     changes,
+    conformance,
     directory,
     events,
     handoffs,
     registry,
+    renewal,
     successions,
 )
-from gateway.web.public import certificates, keys, log, pages
+from gateway.web.public import certificates, enrolment, keys, log, pages
 
 PARTNERS: tuple[Endpoint, ...] = (
     *directory.ENDPOINTS,
@@ -21,10 +23,16 @@ PARTNERS: tuple[Endpoint, ...] = (
     *events.ENDPOINTS,
     *registry.ENDPOINTS,
     *changes.ENDPOINTS,
+    *conformance.ENDPOINTS,
 )
 """Everything that a system with a token may call."""
 
-PARTNERS_OPEN: tuple[Endpoint, ...] = (*metadata.PARTNERS, log.health, log.readiness)
+PARTNERS_OPEN: tuple[Endpoint, ...] = (
+    *metadata.PARTNERS,
+    *renewal.ENDPOINTS,
+    log.health,
+    log.readiness,
+)
 """What the partners' listener answers without a token; TLS there demands a certificate."""
 
 TOKEN: tuple[Endpoint, ...] = oauth.ENDPOINTS
@@ -35,6 +43,8 @@ PUBLIC: tuple[Endpoint, ...] = (
     *keys.ENDPOINTS,
     *log.ENDPOINTS,
     *certificates.ENDPOINTS,
+    *enrolment.ENDPOINTS,
     *pages.ENDPOINTS,
 )
-"""What anybody may read; the description of all this is added by the app."""
+"""What anybody may read, and where an invitation becomes a certificate; the description of all
+this is added by the app."""

@@ -11,6 +11,7 @@ from gateway.actions.registry import (
     competences,
     contacts,
     interests,
+    invitations,
     keys,
     memberships,
     organisations,
@@ -32,6 +33,7 @@ CHANGES: Mapping[str, Apply] = {
     **successions.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
+    **invitations.CHANGES,
 }
 """Every change that administrators make, by its action."""
 

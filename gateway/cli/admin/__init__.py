@@ -16,6 +16,7 @@ from gateway.cli.admin import (
     competence,
     contact,
     interest,
+    invitation,
     key,
     organisation,
     own_keys,
@@ -46,7 +47,7 @@ def admin(
     propose: bool,
     as_json: bool,
 ) -> None:
-    """Change the registry: organisations, standings, competences, systems, certificates, keys.
+    """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
     Who comes in and leaves, standings, competences and document keys need two persons (R10).
@@ -70,3 +71,4 @@ admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
+admin.add_command(invitation.invitation)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "proposals"
-down_revision = "successions"
+down_revision = "conformance_runs"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
