@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.approvals import spend
+from gateway.actions.approvals import digest_of, spend
 from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
 from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.persons import key_of
@@ -165,7 +165,7 @@ def record_refusal(
         details=(
             Detail("by", persons, gateway),
             Detail("reason", refusal.detail, gateway),
-            *_subject(change, gateway),
+            *_subject(change, refusal, gateway),
         ),
         simulated_date=_simulated(ports.legal_day(now)),
     )
@@ -178,12 +178,19 @@ def record_refusal(
     return Refused(refusal, receipt_for(ports, logged, GATEWAY))
 
 
-def _subject(change: Change, readers: frozenset[str]) -> tuple[Detail, ...]:
-    """The change in words; nothing when it cannot be spelled."""
+def _subject(change: Change, refusal: Refusal, readers: frozenset[str]) -> tuple[Detail, ...]:
+    """The change in words, or by its digest where nobody stands for what is in it.
+
+    Values that were malformed, or that no approval covers, might be a secret in the wrong place.
+    """
     try:
-        return (Detail("subject", told(change), readers),)
-    except ValueError:
+        said = told(change)
+        if isinstance(refusal, Invalid | ApprovalRefused):
+            named = {"action": change.action, "organisation": change.organisation}
+            said = canonical.encode({**named, "change": digest_of(change)}).decode()
+    except (ValueError, Invalid):
         return ()
+    return (Detail("subject", said, readers),)
 
 
 def _denial(

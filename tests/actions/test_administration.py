@@ -244,6 +244,20 @@ def test_a_change_that_the_registry_refuses_is_an_event_of_the_gateways_alone(ga
         assert work.log.counter(HOTLINE) == before
 
 
+def test_what_is_malformed_or_not_approved_stands_in_the_log_by_its_digest_alone(gateway):
+    secret = "a token in the wrong place"
+    malformed = Change("organisation.decline", HOTLINE, {"document_sha256": secret})
+    other = Change("organisation.suspend", HOTLINE, {"reason": secret})
+    for change, approvals in (
+        (malformed, gateway.approve(malformed)),
+        (other, gateway.approve(SUSPENSION, ALICE)),
+    ):
+        refused = gateway.refusal(administration.administer, change, approvals)
+        told = shown(refused.receipt)["subject"]
+        assert secret not in told
+        assert approval.digest_of(change.action, HOTLINE, change.values) in told
+
+
 def test_refused_changes_have_a_budget(gateway):
     change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
     limited = replace(gateway.ports, denials_per_minute=1)
@@ -290,13 +304,13 @@ def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream
 
 def test_one_person_lets_no_authority_take_a_step(gateway):
     one = gateway.approve(ROTATION, ALICE)
-    refused_without_event(gateway, ApprovalRefused, administration.rotate, ROTATION.values, one)
+    refused_on_record(gateway, ApprovalRefused, administration.rotate, ROTATION.values, one)
 
 
 def test_an_approval_of_one_step_is_none_of_another(gateway):
     other = {**ROTATION.values, "waited": "no"}
     both = gateway.approve(ROTATION)
-    refused_without_event(gateway, ApprovalRefused, administration.rotate, other, both)
+    refused_on_record(gateway, ApprovalRefused, administration.rotate, other, both)
 
 
 # --- the founding --------------------------------------------------------------------------------

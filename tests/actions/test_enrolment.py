@@ -269,14 +269,14 @@ def test_one_person_invites_nobody(gateway: Founded, host: Newcomer) -> None:
 
 def test_a_system_that_is_not_registered_is_not_invited(gateway: Founded, host: Newcomer) -> None:
     change = Change("invitation.make", NEWCOMER, {"system": "other", "token_sha256": OTHER_TOKEN})
-    with pytest.raises(NotFound):
-        administration.administer(gateway.ports, change, gateway.approve(change))
+    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    assert isinstance(refused.refusal, NotFound)
 
 
 def test_a_token_that_was_not_digested_is_never_taken(gateway: Founded, host: Newcomer) -> None:
     change = Change("invitation.make", NEWCOMER, {"system": DESK, "token_sha256": "secret"})
-    with pytest.raises(Invalid):
-        administration.administer(gateway.ports, change, gateway.approve(change))
+    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    assert isinstance(refused.refusal, Invalid)
 
 
 # --- The next certificate ---
