@@ -246,7 +246,7 @@ def test_a_change_that_the_registry_refuses_is_an_event_of_the_gateways_alone(ga
 
 def test_what_is_malformed_or_not_approved_stands_in_the_log_by_its_digest_alone(gateway):
     secret = "a token in the wrong place"
-    malformed = Change("organisation.decline", HOTLINE, {"document_sha256": secret})
+    malformed = Change("standing.grant", HOTLINE, {"standing": secret})
     other = Change("organisation.suspend", HOTLINE, {"reason": secret})
     for change, approvals in (
         (malformed, gateway.approve(malformed)),
