@@ -43,6 +43,9 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
     for told in (played.stdout, played.stdout.partition("Timeline")[2]):
         assert "accepts it under its conditions (signed by ofmin's own key)" in told
         assert "accepts it under its conditions (attested by the gateway)" in told
+    assert "the administrators activated hotline-new" in played.stdout
+    assert "A new hotline takes part: associate" in played.stdout
+    assert "its next request on that connection: refused" in played.stdout
     for slug in ("ofmin", "point-de-contact"):
         assert f"signed by {slug} itself" in verified.stdout
         assert f"of {slug}: registered on " in verified.stdout

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from gateway import wiring
+from gateway.cli.demo.membership import Membership
 from gateway.cli.demo.stage import MEMBERS, Stage
 from gateway.cli.demo.succession import Succession
 from gateway.client.exchange import Written
@@ -76,6 +77,7 @@ class Story:
         self._move_the_mandate()
         self._second_act()
         self._third_act()
+        Membership(self).tell()
         self.stage.stop()
 
     # --- how things are said ---
