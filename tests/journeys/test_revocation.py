@@ -14,7 +14,7 @@ from gateway.cli.demo.stage import Stage
 from tests.journeys.harness import config_of
 from tests.journeys.test_access_rules import Wire
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("journeys")]
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 CONNECTIONS = 12
 """So many that each worker holds one of them: the listener takes them in turn."""
