@@ -14,14 +14,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from cryptography import x509
 
+from gateway.actions import erasure
 from gateway.actions.administration import serve_signing
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
 from gateway.metrics import Counts, Health
 from gateway.pki.authority import CertificateAuthority
 from gateway.pki.leaf import renew_server
@@ -37,6 +39,9 @@ PARTNERS_CERTIFICATE = "partners.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 CHECK_EVERY = timedelta(minutes=1)
 PRUNE_EVERY = timedelta(hours=1)
+ERASE_EVERY = timedelta(minutes=1)
+ERASED_AT_MOST = 20  # batches in one step: other duties wait
+UNUSED_EVERY = timedelta(days=1)
 LOOK_EVERY = timedelta(seconds=5)
 MOST_WAITING = 1000  # certificate requests that are counted
 
@@ -88,6 +93,10 @@ class Maintenance:
     _checked: datetime | None = None
     _pruned: datetime | None = None
     _trouble: str | None = None
+    _erased: datetime | None = None
+    _compared: datetime | None = None
+    _unused: UUID | None = None
+    _erasing: str | None = None
     _looked: datetime | None = None
     _signed: tuple[int, datetime] | None = None
 
@@ -101,6 +110,7 @@ class Maintenance:
         try:
             self._check(now)
             self._prune(now)
+            self._erase(now)
             return serve_requests(self.gateway, self.authority)
         except Frozen as frozen:
             self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
@@ -111,7 +121,7 @@ class Maintenance:
     def alarms(self) -> list[str]:
         """What the operator has to act on."""
         found = alarms(self.gateway.config.published, self.gateway.ports.now())
-        return found if self._trouble is None else [*found, self._trouble]
+        return [*found, *filter(None, (self._trouble, self._erasing))]
 
     def look(self) -> Health | None:
         """How the gateway is, every few seconds; None in between. Reads alone."""
@@ -158,6 +168,32 @@ class Maintenance:
         if self._pruned is None or now >= self._pruned + PRUNE_EVERY:
             prune_tokens(self.gateway.ports)
             self._pruned = now
+
+    def _erase(self, now: datetime) -> None:
+        """Erase each minute what is due; what could not be finished is tried again."""
+        if self._erased is not None and now < self._erased + ERASE_EVERY:
+            return
+        ports = self.gateway.ports
+        try:
+            erasure.destroy_keys(ports)
+            batches = 0
+            while batches < ERASED_AT_MOST and erasure.erase_due(ports):
+                batches += 1
+            self._compare_keys(now)
+        except KeysUnavailable as unavailable:
+            self._erasing = f"cases are not erased: {unavailable.detail}"
+            return
+        self._erasing = None
+        if batches < ERASED_AT_MOST:
+            self._erased = now
+
+    def _compare_keys(self, now: datetime) -> None:
+        """At a start, and each day: what an older copy of a database brought back, ends again."""
+        if self._compared is not None and now < self._compared + UNUSED_EVERY:
+            return
+        erasure.erase_again(self.gateway.ports)
+        self._unused = erasure.destroy_unused(self.gateway.ports, self._unused)
+        self._compared = now
 
     def _publish(self, now: datetime) -> None:
         """Publish the lists each hour, and at once when a certificate was revoked."""

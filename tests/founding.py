@@ -45,6 +45,7 @@ from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
 from tests.evidence.ingredients import chance
+from tests.memory import MemoryKeys, MemoryStore
 
 ISSUER = "https://gateway.example.org"
 SHORT_NAME = "example"
@@ -346,6 +347,7 @@ def founded(
         policy=policy(),
         attester=WatchedSigner(key_of("attest"), opened),
         notary=notary,
+        keys=MemoryKeys(),
         now=clock,
         legal_day=legal_day,
         new_id=Ids(),
@@ -361,8 +363,6 @@ def _store(
     store: Store | Callable[..., Store] | None, clock: Clock, random: Callable[[int], bytes]
 ) -> Store:
     if store is None:
-        from tests.memory import MemoryStore  # noqa: PLC0415 - other stores do without it
-
         store = MemoryStore
     if hasattr(store, "begin") and not isinstance(store, type):
         return store  # type: ignore[return-value]
