@@ -2,13 +2,11 @@
 
 import contextlib
 import json
-import multiprocessing
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +16,9 @@ import psycopg
 from bench import machine
 from bench.baselines import LIMIT, insert_rate
 from bench.check import Checked, NotKept, check
-from bench.generator import Plan, generate
+from bench.generator import Plan
 from bench.report import Report, Round
+from bench.runs import generated, generators
 from bench.targets import GATEWAY, HOST, NotStarted, Site, Target, make_site, open_gateway, started
 
 _PATIENCE = 30.0  # seconds to wait for a quiet machine
@@ -87,13 +86,12 @@ def _bench(measure: Measure, database: str) -> Report:
 
 
 def _measure(measure: Measure, site: Site) -> list[Round]:
-    spawned = multiprocessing.get_context("spawn")
-    with started(site) as targets, ProcessPoolExecutor(1, mp_context=spawned) as pool:
+    with started(site) as targets, generators() as pool:
         rounds: list[Round] = []
         for number in range(measure.rounds):
             inserts = insert_rate(site.database, site.folder, _INSERT_SECONDS)
             runs = {
-                target.name: pool.submit(generate, _plan(measure, site, target, number)).result()
+                target.name: generated(pool, _plan(measure, site, target, number))
                 for target in targets
             }
             rounds.append(Round(inserts, runs))
@@ -107,7 +105,7 @@ def _plan(measure: Measure, site: Site, target: Target, number: int) -> Plan:
         host=HOST,
         port=target.port,
         folder=site.clients,
-        whole_handoffs=target.name == GATEWAY,
+        flow="handoffs" if target.name == GATEWAY else "posts",
         warm_up=measure.warm_up,
         seconds=measure.seconds,
         workers=target.workers,

@@ -20,13 +20,33 @@ from typing import Protocol
 from urllib.parse import urlencode
 
 from bench import machine
-from bench.workload import ORIGINATOR, RECIPIENT, SYSTEM, Handoffs, Posts, Request
+from bench.workload import (
+    ORIGINATOR,
+    READ,
+    RECIPIENT,
+    SYSTEM,
+    Handoffs,
+    Inbox,
+    Posts,
+    Request,
+    Submissions,
+    signed_cases,
+)
 
 CONNECTIONS: Sequence[str] = (ORIGINATOR,) * 11 + (RECIPIENT,) * 5
 """Whose certificate each connection shows: of three requests, two are the originator's."""
 
+SUBMITTERS: Sequence[str] = (ORIGINATOR,) * len(CONNECTIONS)
+"""Connections that submit cases and nothing else."""
+
+READERS: Sequence[str] = (RECIPIENT,)
+"""One connection that reads: what it waits for is the work, not a queue."""
+
 SAMPLE_EVERY = 50
 """Of so many answers one is kept whole, for the check of its receipt."""
+
+MOST_SUBMISSIONS = 1500
+"""A second; what is signed beforehand has to last for the run."""
 
 _DRAIN = 10.0  # seconds for the last answers; they are not counted
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
@@ -41,17 +61,23 @@ class Plan:
 
     ``folder`` holds ``<organisation>.pem`` (key and certificate) and ``root.pem``. ``workers`` are
     the server's processes, ``ours`` all of the bench's, both for the account of processor time.
+    ``flow`` is what is sent: ``handoffs``, ``posts`` (for baselines), ``attested`` or ``signed``
+    submissions, ``inbox``. ``issuer`` is the gateway's, for who signs; ``spread`` how many cases
+    the inbox has.
     """
 
     number: int
     host: str
     port: int
     folder: Path
-    whole_handoffs: bool
+    flow: str
     warm_up: float
     seconds: float
     workers: frozenset[int]
     ours: frozenset[int]
+    connections: Sequence[str] = CONNECTIONS
+    issuer: str = ""
+    spread: int = 1
 
 
 @dataclass(frozen=True)
@@ -141,13 +167,8 @@ class Line:
 
 def generate(plan: Plan) -> Run:
     """Open the connections, warm up, measure, and let the last answers come in."""
-    host = f"{plan.host}:{plan.port}"
-    flow: Flow
-    if plan.whole_handoffs:
-        flow = Handoffs.of(plan.number, host, _tokens(plan, host))
-    else:
-        flow = Posts.of(plan.number, host)
-    lines = _connect(plan, CONNECTIONS)
+    flow = _flow(plan, f"{plan.host}:{plan.port}")
+    lines = _connect(plan, plan.connections)
     for line in lines:
         line.socket.setblocking(False)
     gc.disable()
@@ -157,6 +178,21 @@ def generate(plan: Plan) -> Run:
         gc.enable()
         for line in lines:
             line.socket.close()
+
+
+def _flow(plan: Plan, host: str) -> Flow:
+    if plan.flow == "posts":
+        return Posts.of(plan.number, host)
+    tokens = _tokens(plan, host)
+    if plan.flow == "handoffs":
+        return Handoffs.of(plan.number, host, tokens)
+    if plan.flow == "inbox":
+        return Inbox.of(host, tokens[RECIPIENT], plan.spread)
+    if plan.flow == "attested":
+        return Submissions.attested(plan.number, host, tokens[ORIGINATOR])
+    count = int(MOST_SUBMISSIONS * (plan.warm_up + plan.seconds))
+    documents = signed_cases(plan.number, count, plan.issuer, plan.folder / "document.pem")
+    return Submissions.signed(documents, host, tokens[ORIGINATOR])
 
 
 def _connect(plan: Plan, roles: Sequence[str]) -> list[Line]:
@@ -182,7 +218,7 @@ def _tokens(plan: Plan, host: str) -> dict[str, str]:
     One after the other: a connection that has shaken hands and sends nothing holds a thread.
     """
     tokens = {}
-    for role in dict.fromkeys(CONNECTIONS):
+    for role in dict.fromkeys(plan.connections):
         (line,) = _connect(plan, [role])
         with line.socket:
             tokens[role] = _token(line, host)
@@ -275,7 +311,8 @@ class _Drive:
             return
         if self.measuring:
             self.latencies.setdefault(request.kind, []).append(latency)
-        self.done.append((request, body))
+        if request.kind != READ:
+            self.done.append((request, body))
         self.flow.done(request)
 
     def _go_on(self) -> None:

@@ -17,6 +17,9 @@ from gateway.cli import main as casegate
 _APPROVERS = ("--as", "a-martin", "--as", "b-dubois")
 _SINCE = "2020-01-01"
 
+ISSUER = "https://gateway.example"
+"""The name of the gateway that is measured."""
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -33,7 +36,7 @@ def make_folder(folder: Path, addresses: Addresses, database: str | None) -> Non
         file.write(b"bench bench bench\n")
     _run(
         ["init", str(folder), "--name", "bench"],
-        ["--issuer", "https://gateway.example", "--partners-url", "https://partners.example"],
+        ["--issuer", ISSUER, "--partners-url", "https://partners.example"],
         ["--public-bind", f"127.0.0.1:{addresses.public}"],
         ["--partners-bind", f"127.0.0.1:{addresses.partners}"],
         ["--admin", "a-martin=A. Martin", "--admin", "b-dubois=B. Dubois"],
@@ -61,6 +64,15 @@ def admit_members(operator: Path, folder: Path) -> None:
            ["--territory", TERRITORY, "--legal-act", "bench", "--from", _SINCE])  # fmt: skip
     root = operator / "published" / "root.pem"
     (folder / "root.pem").write_bytes(root.read_bytes())
+
+
+def register_key(operator: Path, folder: Path) -> None:
+    """Let the hotline sign its own cases: ``folder`` gets ``document.pem``."""
+    kept = folder / "keys"
+    _run(["keys", "new", str(kept), "--organisation", ORIGINATOR, "--gateway", ISSUER])
+    _admin(operator, ["key", "register", ORIGINATOR, "--jwk", str(kept / "document.jwk")],
+           ["--proof", str(kept / "document.proof")])  # fmt: skip
+    (kept / "document.pem").rename(folder / "document.pem")
 
 
 def _certify(operator: Path, folder: Path, slug: str) -> None:

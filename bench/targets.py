@@ -82,7 +82,7 @@ def started(site: Site) -> Iterator[list[Target]]:
     """All servers, in order of how much they do; stopped at the end."""
     with contextlib.ExitStack() as stack:
         targets = [stack.enter_context(_baseline(kind, site)) for kind in (ANSWER, FLASK, LIMIT)]
-        targets.append(stack.enter_context(_gateway(site)))
+        targets.append(stack.enter_context(started_gateway(site)))
         yield targets
 
 
@@ -98,7 +98,7 @@ def _baseline(kind: str, site: Site) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def _gateway(site: Site) -> Iterator[Target]:
+def started_gateway(site: Site) -> Iterator[Target]:
     """`casegate run`, as shipped: all four processes under their supervisor."""
     command = ["-m", "gateway.cli", "run", "--folder", str(site.operator)]
     log = site.folder / f"{GATEWAY}.log"

@@ -1,18 +1,41 @@
 """The directory: who takes part, with which standing and competences, on the legal date."""
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
-from gateway.actions.ports import Caller, Logged, Ports
+from gateway.actions.ports import Caller, Head, Logged, Ports
 from gateway.domain.decision import Entity
-from gateway.domain.organisation import MemberKey, Organisation, Status
-from gateway.evidence import receipt
+from gateway.domain.organisation import MemberKey, Organisation, Standing
+from gateway.domain.refusals import WrongState
+from gateway.evidence import receipt, trust_mark
 from gateway.evidence.origin import SUBJECT
 
 LOG = Entity("Log", "log", {})
 """The resource of reads that concern no single case."""
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which organisations are looked for; what is None is not asked for.
+
+    ``competence`` is a key such as receive/csam/FR, to be held on the legal date.
+    """
+
+    kind: str | None = None
+    competence: str | None = None
+
+    def fits(self, organisation: Organisation, day: date) -> bool:
+        """Whether an organisation is among them."""
+        competences = organisation.competences_on(day)
+        return (self.kind is None or organisation.kind == self.kind) and (
+            self.competence is None or self.competence in competences
+        )
 
 
 def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
@@ -37,15 +60,29 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
     return read(ports, caller, Request("directory.read"), look)
 
 
-def page(ports: Ports, caller: Caller, after: str, limit: int) -> list[dict[str, Any]]:
+def page(
+    ports: Ports, caller: Caller, after: str, limit: int, wanted: Wanted = Wanted()
+) -> list[dict[str, Any]]:
     """A page of the directory, by organisation id."""
 
     def look(turn: Turn) -> list[dict[str, Any]]:
         authorize(turn, LOG)
-        found = turn.work.organisations.page(after, limit)
+        found = _fitting(turn, wanted, after, limit)
         return [_view(organisation, turn) for organisation in found]
 
     return read(ports, caller, Request("directory.read"), look)
+
+
+def _fitting(turn: Turn, wanted: Wanted, after: str, limit: int) -> Sequence[Organisation]:
+    """The first ``limit`` that fit; the directory is read on until there are so many."""
+    found: list[Organisation] = []
+    while len(found) < limit:
+        read_on = turn.work.organisations.page(after, limit)
+        found += [one for one in read_on if wanted.fits(one, turn.today.day)]
+        if len(read_on) < limit:
+            break
+        after = read_on[-1].slug
+    return found[:limit]
 
 
 def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
@@ -57,6 +94,73 @@ def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
         return missing() if found is None else _view(found, turn)
 
     return read(ports, caller, Request("directory.read"), look)
+
+
+@dataclass(frozen=True)
+class _Status:
+    """What a status statement will say, and the head of the log at which it was so."""
+
+    organisation: Organisation
+    standing: Standing
+    at: datetime
+    ends: datetime
+    simulated: date | None
+    head: Head
+
+
+def state_status(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+    """The gateway's signed statement that an organisation takes part, in trust-mark form.
+
+    It ends after a day, or when the seat does. WrongState when there is nothing to state: the
+    organisation does not take part now, or holds no seat. Raises Frozen, MarkUnreachable.
+    """
+
+    def look(turn: Turn) -> _Status:
+        authorize(turn, LOG)
+        found = turn.find(slug)
+        return missing() if found is None else _status(turn, found)
+
+    status = read(ports, caller, Request("directory.read"), look)
+    ports.notary.sign(status.head)  # a frozen gateway states nothing
+    mark = trust_mark.issue(
+        issuer=ports.issuer,
+        organisation=slug,
+        status=str(status.organisation.status),
+        standing=status.standing,
+        at=status.at,
+        ends=status.ends,
+        simulated=status.simulated,
+        signer=ports.attester,
+    )
+    return {"organisation": slug, "statement": mark, "until": status.ends.isoformat()}
+
+
+def _status(turn: Turn, organisation: Organisation) -> _Status:
+    standing = organisation.standing_on(turn.today.day)
+    if not organisation.active:
+        raise WrongState("the organisation does not take part at present: no status is stated")
+    if standing is None:
+        raise WrongState("the organisation holds no seat on this day: no status is stated")
+    at = turn.now.replace(microsecond=0)
+    return _Status(
+        organisation=organisation,
+        standing=standing,
+        at=at,
+        ends=_end_of(turn, organisation, standing, at),
+        simulated=turn.today.day if turn.today.simulated else None,
+        head=turn.work.log.head(),
+    )
+
+
+def _end_of(turn: Turn, organisation: Organisation, standing: Standing, at: datetime) -> datetime:
+    """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
+    ends = at + trust_mark.LIFETIME
+    while (
+        ends > at + MINUTE
+        and organisation.standing_on(turn.ports.legal_day(ends).day) is not standing
+    ):
+        ends -= MINUTE
+    return ends
 
 
 def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
@@ -87,7 +191,7 @@ def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
         "kind": organisation.kind,
         "country": organisation.country,
         "public_authority": organisation.public_authority,
-        "active": organisation.status is Status.ACTIVE,
+        "active": organisation.active,
         "standing": organisation.standing_on(day),
         "competences": [
             {

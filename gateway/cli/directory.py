@@ -10,7 +10,7 @@ import click
 from gateway.cli.connection import EPILOG, partner, save_json
 from gateway.cli.screen import plain, print_fields, print_json, print_table
 from gateway.client import Gateway
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import KINDS, SLUG
 from gateway.evidence import receipt as receipts
 from gateway.evidence.origin import Origin, trace
 from gateway.evidence.receipt import Receipt
@@ -26,26 +26,54 @@ from gateway.evidence.trust import Trust
     metavar="FILE",
     help="Keep its document keys, and where each came from, in a new file for organisation_keys.",
 )
+@click.option(
+    "--status",
+    is_flag=True,
+    help="Print the gateway's signed statement that it takes part, once verified.",
+)
+@click.option("--kind", type=click.Choice(KINDS), help="List those of one kind.")
+@click.option("--competence", metavar="KEY", help="List who holds it today, as receive/csam/FR.")
 @partner
 def directory(
-    gateway: Gateway, as_json: bool, organisation: str | None, save_keys: Path | None
+    gateway: Gateway,
+    as_json: bool,
+    organisation: str | None,
+    save_keys: Path | None,
+    status: bool,
+    kind: str | None,
+    competence: str | None,
 ) -> None:
     """List the organisations that take part, or show one.
 
     With each stand its seat, and the matters that it is competent to receive.
     """
+    if status:
+        _show_status(gateway, organisation, as_json)
+        return
     if save_keys is not None:
         _save_keys(gateway, organisation, save_keys)
     elif organisation is not None:
         _show(gateway, organisation, as_json)
         return
-    found = list(gateway.organisations())
+    found = list(gateway.organisations(kind, competence))
     if as_json:
         print_json({"items": found})
         return
     print_table(
         ("id", "name", "kind", "country", "seat", "competent for"), [_row(one) for one in found]
     )
+
+
+def _show_status(gateway: Gateway, organisation: str | None, as_json: bool) -> None:
+    """The statement alone on the output, to be kept as a file; what it says beside it."""
+    if organisation is None or not SLUG.fullmatch(organisation):
+        raise click.UsageError("say whose status: casegate directory ORGANISATION --status")
+    text, mark = gateway.status(organisation)
+    if as_json:
+        print_json({"statement": text, "says": mark.told(), "until": mark.ends.isoformat()})
+        return
+    click.echo(text)
+    click.echo(f"Verified: {plain(mark.told())}.", err=True)
 
 
 def _save_keys(gateway: Gateway, organisation: str | None, file: Path) -> None:

@@ -15,7 +15,8 @@ from gateway.domain import case as cases
 from gateway.domain.handoff import Move
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import competence_key
-from gateway.evidence import sd_jwt, statement
+from gateway.evidence import sd_jwt, statement, trust_mark
+from gateway.evidence.registration import MAX_SKEW
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.statement import (
     ANSWER_TYP,
@@ -26,6 +27,7 @@ from gateway.evidence.statement import (
     StatementError,
 )
 from gateway.evidence.trust import Signed, open_document
+from gateway.evidence.trust_mark import TrustMark
 
 KINDS: Mapping[str, str] = {
     "handoff.accept": "acceptance",
@@ -236,6 +238,18 @@ def _check_shown_answer(shown: Mapping[str, Any], offered: Offered, connection: 
     require(named == (answer.kind, answer.author), "an answer is shown as something else")
     party = offer.author if answer.kind == "withdrawal" else offer.recipient
     require(answer.author == party, "an answer is not by the party that may give it")
+
+
+def check_status(text: str, slug: str, now: datetime, connection: Connection) -> TrustMark:
+    """A status statement of this gateway about that organisation, good at the moment ``now``."""
+    try:
+        mark = trust_mark.verify(text, connection.trust.gateway_keys)
+    except DocumentError as error:
+        raise ReceiptMismatch(f"the status statement does not verify: {error}") from None
+    named = (mark.issuer, mark.organisation)
+    require(named == (connection.issuer, slug), "the statement is about somebody else")
+    require(mark.issued - MAX_SKEW <= now < mark.ends, "the statement is not good at this time")
+    return mark
 
 
 def require(holds: bool, otherwise: str) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import httpx
@@ -39,6 +39,7 @@ from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 from gateway.evidence.statement import CASE_TYP
 from gateway.evidence.trust import read_bare
+from gateway.evidence.trust_mark import TrustMark
 from gateway.evidence.verdict import verify_bundle
 
 Progress = Callable[[int, int], None]
@@ -167,15 +168,34 @@ class Gateway:
         """This system as the gateway sees it: organisation, scopes, certificates, legal date."""
         return self._exchange.read("directory.read", "/whoami")
 
-    def organisations(self) -> Iterator[dict[str, Any]]:
-        """The directory, page by page as it is iterated."""
-        return self._exchange.items("directory.read", "/organisations")
+    def organisations(
+        self, kind: str | None = None, competence: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The directory, page by page as it is iterated; of one kind, or holding a competence.
+
+        ``competence`` is a key such as receive/csam/FR.
+        """
+        wanted = {"kind": kind, "competence": competence}
+        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        path = f"/organisations?{query}" if query else "/organisations"
+        return self._exchange.items("directory.read", path)
 
     def organisation(self, slug: str) -> dict[str, Any]:
         """One organisation of the directory; ValueError for what is no organisation id."""
         if not SLUG.fullmatch(slug):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
         return self._exchange.read("directory.read", f"/organisations/{slug}")
+
+    def status(self, slug: str) -> tuple[str, TrustMark]:
+        """The gateway's signed statement that an organisation takes part, and what it says.
+
+        Verified, and good now; ReceiptMismatch when it is not.
+        """
+        if not SLUG.fullmatch(slug):
+            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+        found = self._exchange.read("directory.read", f"/organisations/{slug}/status")
+        text = str(found.get("statement"))
+        return text, documents.check_status(text, slug, self._now(), self.connection)
 
     def registration(self, organisation: str, kid: str) -> Receipt:
         """The receipt of the event that registered a member's document key.

@@ -225,6 +225,11 @@ class Organisation:
         if "led" in self.regimes and not self.public_authority:
             raise ValueError("only a public authority acts under the led regime")
 
+    @property
+    def active(self) -> bool:
+        """Whether it takes part now."""
+        return self.status is Status.ACTIVE
+
     def standing_on(self, day: date) -> Standing | None:
         """The standing held on ``day``, or None when no seat is held."""
         held = [seat.standing for seat in self.seats if seat.period.holds(day)]

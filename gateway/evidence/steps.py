@@ -48,7 +48,7 @@ class Step:
 class Verdict:
     """All steps, one plain sentence, and the exit code.
 
-    ``kind`` is ``receipt``, ``presentation``, ``bundle``, or ``unknown`` for anything else.
+    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, or ``unknown`` for others.
     """
 
     kind: str

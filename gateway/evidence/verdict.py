@@ -15,7 +15,7 @@ No network, no clock: a verdict depends on the file and on the trusted keys alon
 from collections.abc import Callable
 from typing import Any
 
-from gateway.evidence import bundle, canonical, origin, receipt, sd_jwt, seal
+from gateway.evidence import bundle, canonical, origin, receipt, sd_jwt, seal, trust_mark
 from gateway.evidence.event import Opened
 from gateway.evidence.exchange import Exchange
 from gateway.evidence.receipt import (
@@ -27,10 +27,11 @@ from gateway.evidence.receipt import (
     ReceiptError,
     UnknownLog,
 )
-from gateway.evidence.sd_jwt import DocumentError, SdJwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
 from gateway.evidence.statement import ANSWER_TYP, CASE_TYP, OFFER_TYP
 from gateway.evidence.steps import Code, Failed, Outcome, Step, Verdict, count, take
 from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document, read_bare
+from gateway.evidence.trust_mark import TrustMark
 
 __all__ = [
     "Code",
@@ -42,6 +43,7 @@ __all__ = [
     "verify_bundle",
     "verify_presentation",
     "verify_receipt",
+    "verify_status",
 ]
 
 MAX_RECEIPT_BYTES = 512 * 1024
@@ -55,7 +57,8 @@ def verify(data: bytes, trust: Trust) -> Verdict:
     if len(data) > bundle.MAX_BYTES:
         return _unknown(f"the file is longer than {bundle.MAX_BYTES} bytes")
     if not data.lstrip().startswith(b"{"):
-        return verify_presentation(data, trust)
+        stated = trust_mark.is_one(_text_of(data))
+        return verify_status(data, trust) if stated else verify_presentation(data, trust)
     try:
         members = canonical.decode(data)
     except ValueError as error:
@@ -104,6 +107,22 @@ def verify_presentation(data: bytes, trust: Trust) -> Verdict:
         ("What is not shown is counted", presentation.count_withheld),
     ]
     return take("presentation", steps, presentation.conclude)
+
+
+def verify_status(data: bytes, trust: Trust) -> Verdict:
+    """Verify the gateway's statement about the status of an organisation (a trust mark)."""
+    stated = _Stated(_text_of(data), trust)
+    steps = [
+        ("The statement has a good signature of the gateway's, and its form", stated.check),
+        ("It says of whom it is, and until when it is good", stated.told),
+    ]
+    return take("status", steps, stated.conclude)
+
+
+def _text_of(data: bytes) -> str:
+    # Two characters more than may be: enough to see that it is too long.
+    text = data[: sd_jwt.MAX_TEXT + 2].decode("ascii", errors="replace")
+    return text.removesuffix("\n")
 
 
 def _unknown(detail: str) -> Verdict:
@@ -155,6 +174,30 @@ def _text(value: Any) -> str:
             return str(value)
 
 
+class _Stated:
+    """The reading of one status statement, a method for each step."""
+
+    mark: TrustMark
+
+    def __init__(self, text: str, trust: Trust) -> None:
+        self._text, self._trust = text, trust
+
+    def check(self) -> str:
+        if not self._trust.gateway_keys:
+            raise UnknownKey("no key was given for what the gateway attests")
+        self.mark = trust_mark.verify(self._text, self._trust.gateway_keys)
+        return f"attested by the gateway, key {self.mark.kid}"
+
+    def told(self) -> str:
+        return self.mark.told()
+
+    def conclude(self) -> str:
+        return (
+            f"Verified: {self.mark.told()}. Compare that end with the time: what came after the "
+            "signature, a suspension too, it cannot say."
+        )
+
+
 class _Presentation:
     """The reading of one signed document, a method for each step."""
 
@@ -167,9 +210,7 @@ class _Presentation:
         self._data, self._trust = data, trust
 
     def read(self) -> str:
-        # Two characters more than may be: enough to see that it is too long.
-        text = self._data[: sd_jwt.MAX_TEXT + 2].decode("ascii", errors="replace")
-        self.document = sd_jwt.parse(text.removesuffix("\n"))
+        self.document = sd_jwt.parse(_text_of(self._data))
         self.typ = str(read_bare(self.document).header.get("typ"))
         if self.typ not in _TYPES:
             raise DocumentError("the document is of no type that we know")

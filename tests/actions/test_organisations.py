@@ -1,13 +1,15 @@
 """The directory: who takes part, with which standing and competences on the legal date."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from gateway.actions import organisations
+from gateway.actions.organisations import Wanted
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import SCOPES, Certificate
-from gateway.domain.refusals import NotFound
+from gateway.domain.refusals import Frozen, NotFound, WrongState
+from gateway.evidence import trust_mark
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, caller
 
 
@@ -88,3 +90,73 @@ def test_a_caller_sees_itself_its_scopes_and_its_valid_certificates(gateway):
     assert (me["system"], me["scopes"]) == ("desk", sorted(SCOPES))
     assert me["certificates"] == [{"thumbprint": "thumb-1", "not_after": ends.isoformat()}]
     assert (me["legal_date"], me["legal_date_simulated"]) == ("2026-03-02", False)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(), sorted(ORGANISATIONS)),
+        (Wanted(kind="hotline"), [ABROAD, HOTLINE]),
+        (Wanted(competence="receive/csam/FR"), [OFMIN]),
+        (Wanted(kind="hotline", competence="receive/csam/FR"), []),
+        (Wanted(kind="researcher"), []),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_the_directory_is_searched_by_kind_and_by_competence_page_by_page(
+    gateway, wanted, found, limit
+):
+    seen, after = [], ""
+    while page := organisations.page(gateway.ports, caller(HOTLINE), after, limit, wanted):
+        assert len(page) <= limit
+        seen += [one["organisation"] for one in page]
+        after = seen[-1]
+    assert seen == found
+
+
+def stated(gateway, slug):
+    told = organisations.state_status(gateway.ports, caller(HOTLINE), slug)
+    return told, trust_mark.verify(told["statement"], gateway.attest_keys())
+
+
+def test_a_status_is_stated_for_a_day_with_the_standing_of_the_legal_date(gateway):
+    told, mark = stated(gateway, OFMIN)
+    assert (mark.organisation, mark.status, mark.kind) == (OFMIN, "active", "observer")
+    assert mark.ends - mark.issued == timedelta(hours=24)
+    assert told["until"] == mark.ends.isoformat()
+    assert stated(gateway, ABROAD)[1].kind == "member"
+
+
+def test_a_status_ends_with_the_seat(gateway):
+    gateway.administer("standing.end", OFMIN, until="2026-03-03")
+    _, mark = stated(gateway, OFMIN)
+    # Midnight in Paris is 23:00 in UTC; the clock of the gateway stands at nine o'clock.
+    assert mark.ends <= datetime(2026, 3, 2, 23, 0, tzinfo=UTC)
+    assert mark.ends > datetime(2026, 3, 2, 22, 58, tzinfo=UTC)
+
+
+def test_a_simulated_date_stands_in_the_statement(gateway):
+    gateway.day = date(2023, 10, 31)
+    assert stated(gateway, OFMIN)[1].simulated == gateway.day
+
+
+@pytest.mark.parametrize("trouble", ["suspended", "without a seat", "unknown"])
+def test_of_who_does_not_take_part_no_status_is_stated(gateway, trouble):
+    if trouble == "suspended":
+        gateway.administer("organisation.suspend", ABROAD, reason="under review")
+    if trouble == "without a seat":
+        gateway.administer("standing.end", ABROAD, until="2026-03-01")
+    slug = "nobody-here" if trouble == "unknown" else ABROAD
+    refused = gateway.refusal(organisations.state_status, caller(HOTLINE), slug)
+    kind = NotFound if trouble == "unknown" else WrongState
+    assert isinstance(refused.refusal, kind)
+
+
+def test_a_frozen_gateway_states_no_status(gateway, monkeypatch):
+    def frozen(head, base=None):
+        raise Frozen("older")
+
+    monkeypatch.setattr(gateway.notary, "sign", frozen)
+    with pytest.raises(Frozen):
+        organisations.state_status(gateway.ports, caller(HOTLINE), OFMIN)

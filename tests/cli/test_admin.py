@@ -486,3 +486,30 @@ def test_nobody_changes_the_gateway_s_keys_with_a_stranger_s(gw: Operator, tmp_p
     result = gw.admin(*words, persons=(MARTIN,))
     assert result.exit_code == 1
     assert not (gw.config.keys / "token" / "next.pem").exists()
+
+
+# --- Mandates
+
+
+def test_a_second_holder_is_recorded_with_a_warning_and_reported(ofmin: Operator) -> None:
+    ofmin.done("organisation", "admit", "ocrvp", *ADMISSION)
+    assert "WARNING" not in ofmin.done("competence", "grant", "ofmin", *MANDATE)
+    assert "held on some of these days by ofmin" in ofmin.done(
+        "competence", "grant", "ocrvp", *MANDATE, "--until", "2024-01-01"
+    )
+    report = ofmin.done("competence", "report", persons=())
+    assert report.splitlines() == [
+        "receive/csam/FR",
+        "  SEVERAL from 2023-08-31 until 2024-01-01: ocrvp, ofmin",
+    ]
+    assert "from 2024-01-01 on: ofmin" in ofmin.done("competence", "report", "--all", persons=())
+    told = json.loads(ofmin.done("competence", "report", "--json", persons=()))
+    assert told["competences"][0]["gaps"] == []
+
+
+def test_a_report_of_mandates_is_no_event(ofmin: Operator) -> None:
+    ofmin.done("competence", "grant", "ofmin", *MANDATE, "--until", "2024-01-01")
+    before = ofmin.size()
+    report = ofmin.done("competence", "report", persons=())
+    assert "NOBODY from 2024-01-01 on: no office" in report
+    assert ofmin.size() == before

@@ -1,14 +1,20 @@
 """`casegate receipt`, `casegate events`, `casegate directory`: what is there, and its proof."""
 
 import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.client.connection import read_keys, read_registrations
-from gateway.evidence import verdict
+from gateway.evidence import trust_mark, verdict
+from gateway.keys import jwk_set
 from tests.cli.desks import CLEARED, Desks
 from tests.client.desk import trust_of
-from tests.founding import ABROAD, HOTLINE, OFMIN, document_key
+from tests.founding import ABROAD, HOTLINE, OFMIN, START, document_key, key_of
+
+DAY = timedelta(days=1)
 
 
 def test_ones_own_events_are_listed_with_who_asked(desks: Desks) -> None:
@@ -107,3 +113,47 @@ def test_a_key_file_with_false_receipts_is_not_taken(desks: Desks, members) -> N
     (desks.folder / "some").write_text("x")
     result = desks.run("verify", "some", "--organisation-keys", f"{HOTLINE}=keys.json")
     assert (result.exit_code, "are no receipts" in result.stderr) == (2, True)
+
+
+def test_the_directory_is_searched(desks: Desks) -> None:
+    found = desks.told("directory", "--competence", "receive/csam/FR")["items"]
+    assert [one["organisation"] for one in found] == [OFMIN]
+    kinds = {one["kind"] for one in desks.told("directory", "--kind", "hotline")["items"]}
+    assert kinds == {"hotline"}
+
+
+def test_a_status_is_printed_as_a_file_that_verifies(desks: Desks, tmp_path: Path) -> None:
+    result = desks.run("directory", OFMIN, "--status")
+    assert result.exit_code == 0, result.output
+    assert "Verified: https://gateway.example.org said on " in result.stderr
+    assert "that ofmin is active, as observer" in result.stderr
+    (tmp_path / "status.jwt").write_text(result.stdout)
+    (tmp_path / "gateway-keys.json").write_text(json.dumps(jwk_set([key_of("attest")])))
+    keys = ("--gateway-keys", tmp_path / "gateway-keys.json")
+    assert "good until" in desks.done("verify", tmp_path / "status.jwt", *keys)
+    assert desks.told("directory", OFMIN, "--status")["statement"].count(".") == 2
+    assert desks.run("directory", "--status").exit_code == 2
+
+
+def test_a_suspended_organisation_has_no_status(desks: Desks) -> None:
+    desks.stage.gateway.administer("organisation.suspend", ABROAD, reason="under review")
+    result = desks.run("directory", ABROAD, "--status")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "does not take part" in result.stderr
+
+
+@pytest.mark.parametrize("trouble", ["another", "stale", "false"])
+def test_a_status_that_does_not_fit_is_false_evidence(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    issue = trust_mark.issue
+
+    def other(**said: Any) -> str:
+        if trouble == "another":
+            return issue(**{**said, "organisation": ABROAD})
+        if trouble == "stale":
+            return issue(**{**said, "at": START - DAY * 2, "ends": START - DAY})
+        return issue(**{**said, "signer": key_of("nobody")})
+
+    monkeypatch.setattr(trust_mark, "issue", other)
+    assert desks.run("directory", OFMIN, "--status").exit_code == 5

@@ -20,6 +20,7 @@ API = {
     ("GET", "/whoami"): ("directory.read", "directory.read"),
     ("GET", "/organisations"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
+    ("GET", "/organisations/{organisation}/status"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/keys/{kid}"): ("directory.read", "directory.read"),
     ("POST", "/cases"): ("case.submit", "cases.write"),
     ("POST", "/cases/{case}/versions"): ("case.submit", "cases.write"),

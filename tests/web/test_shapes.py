@@ -152,6 +152,7 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     for slug in (HOTLINE, OFMIN):
         story.get(slug, "/whoami")
         story.get(HOTLINE, "/organisations/{organisation}", organisation=slug)
+    story.get(HOTLINE, "/organisations/{organisation}/status", organisation=OFMIN)
     key = document_key("office")
     story.line.gateway.register_key(OFMIN, key)
     path = "/organisations/{organisation}/keys/{kid}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from gateway.actions.mandates import organisations
 from gateway.actions.registry.desk import (
     Apply,
     Desk,
@@ -13,6 +14,7 @@ from gateway.actions.registry.desk import (
     must,
     text,
 )
+from gateway.domain.mandates import overlapping
 from gateway.domain.organisation import (
     FUNCTIONS,
     Competence,
@@ -39,7 +41,20 @@ def _grant_competence(desk: Desk, found: Organisation | None) -> Mapping[str, An
     if any(competence.period.overlaps(period) for period in held):
         raise WrongState("the organisation holds that competence in that period already")
     desk.save(replace(organisation, competences=(*organisation.competences, competence)))
-    return {"organisation": organisation.slug, "competence": competence.key}
+    return {
+        "organisation": organisation.slug,
+        "competence": competence.key,
+        **_warning(desk, competence),
+    }
+
+
+def _warning(desk: Desk, granted: Competence) -> Mapping[str, Any]:
+    """Which other offices receive the same on one of the days: offers would be refused on them."""
+    if granted.function != "receive":
+        return {}
+    others = [c for one in organisations(desk.work) for c in one.competences]
+    found = sorted({c.organisation for c in overlapping(granted, others)})
+    return {"overlaps": found} if found else {}
 
 
 def _end_competence(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:

@@ -1,18 +1,21 @@
 """`casegate admin competence`: legal mandates, for a time."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from gateway.actions import mandates
 from gateway.cli.admin.days import day, end_day, from_day, until_day
-from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.desk import Desk, change_registry, looked_at
+from gateway.cli.screen import print_json
 from gateway.domain.organisation import FUNCTIONS
 from gateway.domain.vocabulary import Matter
 
 
 @click.group()
 def competence() -> None:
-    """Grant and end legal mandates."""
+    """Grant and end legal mandates; report where several offices hold one, and where none does."""
 
 
 @competence.command("grant")
@@ -65,3 +68,42 @@ def grant_competence(
 def end_competence(desk: Desk, slug: str, competence: str, until: Any) -> None:
     """End a mandate of SLUG."""
     change_registry(desk, "competence.end", slug, {"competence": competence, "until": day(until)})
+
+
+@competence.command("report")
+@click.option("--all", "everything", is_flag=True, help="Also the days on which one office holds.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, all days in it.")
+@click.pass_obj
+def report_competences(desk: Desk, everything: bool, as_json: bool) -> None:
+    """Tell for each competence on which days several offices hold it, and on which none does.
+
+    A look at the registry: nobody has to approve it, and it is no event. On days of several
+    holders of a `receive`, and of none, offers to the competence are refused.
+    """
+    with looked_at(desk) as gateway:
+        found = mandates.report(gateway.ports)
+    if as_json or desk.as_json:
+        print_json(found)
+        return
+    for one in found["competences"]:
+        _print_mandate(one, everything)
+    for slug in found["inactive"]:
+        click.echo(f"{slug} holds competences and does not take part at present")
+
+
+def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
+    days = [_days(one) for one in mandate["stretches"]]
+    if not everything:
+        days = [
+            *(f"SEVERAL {_days(one)}" for one in mandate["overlaps"]),
+            *(f"NOBODY {_days(one)}" for one in mandate["gaps"]),
+        ] or [f"one office on every day since {mandate['stretches'][0]['from']}"]
+    click.echo(mandate["competence"])
+    for line in days:
+        click.echo(f"  {line}")
+
+
+def _days(stretch: Mapping[str, Any]) -> str:
+    until = f" until {stretch['until']}" if stretch["until"] else " on"
+    holders = ", ".join(stretch["holders"]) or "no office"
+    return f"from {stretch['from']}{until}: {holders}"

@@ -1,7 +1,7 @@
 """The desk of administrators: who approves with which key, a change, and its receipt."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
         raise click.UsageError("say who approves: casegate admin --as PERSON ...")
     with told_plainly():
         try:
-            with closing(wiring.connect(wiring.load_config(desk.folder))) as gateway:
+            with _connected(desk) as gateway:
                 yield gateway
         except Refused as refused:
             if desk.as_json:
@@ -51,6 +51,17 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
                 print_json({"refused": refused.refusal.detail, "receipt": told})
             detail = f"refused, and recorded: {refused.refusal.detail}"
             raise click.ClickException(detail) from refused
+
+
+@contextmanager
+def looked_at(desk: Desk) -> Iterator[wiring.Gateway]:
+    """The gateway of the folder for a look that changes nothing, so that nobody approves."""
+    with told_plainly(), _connected(desk) as gateway:
+        yield gateway
+
+
+def _connected(desk: Desk) -> AbstractContextManager[wiring.Gateway]:
+    return closing(wiring.connect(wiring.load_config(desk.folder)))
 
 
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
@@ -95,11 +106,18 @@ def show(desk: Desk, action: str, written: Written) -> None:
     if desk.as_json:
         print_json({"result": dict(written.result), "receipt": receipt.to_json(written.receipt)})
         return
-    values = {name: value for name, value in written.result.items() if name != "event"}
+    apart = {"event", "overlaps"}
+    values = {name: value for name, value in written.result.items() if name not in apart}
     click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {written.result['event']}{simulated}")
+    if written.result.get("overlaps"):
+        others = ", ".join(written.result["overlaps"])
+        click.echo(
+            f"  WARNING: held on some of these days by {others}, too; offers to it are refused on "
+            "them (casegate admin competence report)"
+        )
 
 
 def _words(value: Any) -> str:

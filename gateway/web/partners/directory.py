@@ -3,19 +3,22 @@
 from typing import Any
 
 from gateway.actions import organisations
-from gateway.domain.organisation import SLUG
+from gateway.actions.organisations import Wanted
+from gateway.domain.organisation import KINDS, SLUG
 from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
-from gateway.web.partners.case_document import Part
+from gateway.web.partners.kinds import Part
 from gateway.web.partners.pages import page
 
 
 class OrganisationsQuery(Part):
-    """A page of the directory, by organisation id."""
+    """A page of the directory, by organisation id; of one kind, or holding one competence."""
 
     after = field.slug(required=False)
+    kind = field.word(KINDS, required=False)
+    competence = field.competence(required=False)
     limit = field.limit()
 
 
@@ -40,7 +43,8 @@ def whoami(call: Call) -> dict[str, Any]:
 def index(call: Call) -> dict[str, Any]:
     """List the organisations with their standing and competences on the legal date."""
     asked = call.query
-    found = call.ask(organisations.page, asked.get("after", ""), asked["limit"] + 1)
+    wanted = Wanted(asked.get("kind"), asked.get("competence"))
+    found = call.ask(organisations.page, asked.get("after", ""), asked["limit"] + 1, wanted)
     return page("/organisations", found, "organisation", asked)
 
 
@@ -55,6 +59,23 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     if not SLUG.fullmatch(organisation):
         raise NotFound
     return call.ask(organisations.look_up, organisation)
+
+
+@endpoint(
+    "GET /organisations/<organisation>/status",
+    action="directory.read",
+    scope="directory.read",
+    gives="Status",
+)
+def show_status(call: Call, organisation: str) -> dict[str, Any]:
+    """Read a signed statement that an organisation takes part, as member or as observer.
+
+    A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
+    `/keys/attest`. There is none for an organisation that does not take part or holds no seat.
+    """
+    if not SLUG.fullmatch(organisation):
+        raise NotFound
+    return call.ask(organisations.state_status, organisation)
 
 
 @endpoint(
@@ -74,4 +95,4 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     return call.ask(organisations.look_up_key, organisation, kid)
 
 
-ENDPOINTS = (whoami, index, show, show_key)
+ENDPOINTS = (whoami, index, show, show_status, show_key)

@@ -179,6 +179,11 @@ SHAPES: Mapping[str, Shape] = {
         encryption_keys=several(one_of("EncryptionKey")),
     ),
     "Organisations": _page("Organisation"),
+    "Status": _object(
+        organisation=TEXT,
+        statement={"type": "string", "description": "A signed trust mark (RFC 7515), compact."},
+        until=MOMENT,
+    ),
     "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),
     "Whoami": _object(
         organisation=one_of("Organisation"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.evidence import origin, receipt
+from gateway.evidence import origin, receipt, trust_mark
 from tests.client.desk import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
 from tests.web.listening import Listening, Partner, listening
@@ -97,3 +97,37 @@ def test_a_key_of_another_organisation_is_not_found_there(line, hotline):
     before = line.gateway.size()
     assert hotline.get(f"/organisations/{OFMIN}/keys/short").status_code == 404
     assert line.gateway.size() == before
+
+
+def test_the_directory_is_searched_by_kind_and_by_competence(hotline):
+    found = hotline.get("/organisations?kind=police_office&limit=1").json
+    assert [one["organisation"] for one in found["items"]] == [OCRVP]
+    following = hotline.get(found["next"]).json
+    assert [one["organisation"] for one in following["items"]] == [OFMIN]
+    holders = hotline.get("/organisations?competence=receive/csam/FR").json["items"]
+    assert [one["organisation"] for one in holders] == [OFMIN]
+
+
+@pytest.mark.parametrize("query", ["kind=club", "competence=csam/FR", "competence=receive/csam/fr"])
+def test_what_nobody_can_be_searched_by_is_told(hotline, query):
+    assert hotline.get(f"/organisations?{query}").status_code == 422
+
+
+def test_a_status_statement_verifies_by_the_attestation_keys(line, hotline):
+    answer = hotline.get(f"/organisations/{OFMIN}/status").json
+    mark = trust_mark.verify(answer["statement"], trust_of(line.gateway).gateway_keys)
+    assert (mark.organisation, mark.kind) == (OFMIN, "observer")
+    assert answer["until"] == mark.ends.isoformat()
+
+
+def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
+    line.gateway.administer("organisation.suspend", ABROAD, reason="under review")
+    answer = hotline.get(f"/organisations/{ABROAD}/status")
+    assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (409, "wrong-state")
+    assert "does not take part" in answer.json["detail"]
+    check_log(line.gateway)
+
+
+@pytest.mark.parametrize("slug", ["nobody", "X"])
+def test_of_nobody_no_status_is_stated(hotline, slug):
+    assert hotline.get(f"/organisations/{slug}/status").status_code == 404
