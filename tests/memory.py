@@ -338,7 +338,7 @@ class MemoryCases(Collection):
         _require_fresh(stored is not None and stored.revision == case.revision - 1)
         _require_sound(version is None or _is_new_version(state, version))
         if version is not None:
-            _require_kept(state.keys.get((case.originator, case.id)))
+            _require_kept(case.state is not CaseState.ERASED)
         state.cases[case.originator, case.id] = replace(case, originator_ref=stored.originator_ref)
         if version is not None:
             state.versions[version.digest] = version
@@ -388,7 +388,9 @@ class MemoryCases(Collection):
         }
 
     def key_of(self, originator: str, case: UUID) -> UUID | None:
-        return self._desk.read().keys.get((originator, case))
+        state, of = self._desk.read(), (originator, case)
+        erased = of in state.cases and state.cases[of].state is CaseState.ERASED
+        return None if erased else state.keys.get(of)
 
     def having(self, key: UUID) -> Case | None:
         state = self._desk.read()
@@ -414,6 +416,8 @@ class MemoryHandoffs(Collection):
         stored = state.handoffs.get(handoff.id)
         _require_fresh(stored is not None and stored.sequence == handoff.sequence - 1)
         _require_sound(_is_new_answer(state, answer))
+        case = state.cases.get((stored.originator, stored.case))
+        _require_kept(case is None or case.state is not CaseState.ERASED)
         state.handoffs[handoff.id] = replace(
             stored,
             state=handoff.state,

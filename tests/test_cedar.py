@@ -75,6 +75,7 @@ BY_ADMINISTRATORS = (
     "key.revoke",
     "organisation.lock",
     "organisation.unlock",
+    "case.erase",
 )
 BY_PARTNERS = (
     *ON_LOG,
@@ -526,7 +527,9 @@ FITTING = [
         {**GIVE, "competence": CSAM},
     ),
     *((a, Entity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
-      for a in BY_ADMINISTRATORS),
+      for a in BY_ADMINISTRATORS if a != "case.erase"),
+    ("case.erase", Entity("Person", "p", {"enabled": True}), ABROAD,
+     {"approvals": 2, "due": False}),
 ]  # fmt: skip
 
 

@@ -267,7 +267,7 @@ class Cases(Protocol):
         """Note that these keys of erased cases are destroyed."""
 
     def key_of(self, originator: str, case: UUID) -> UUID | None:
-        """The key by which a case's content is encrypted; None once it is known to be destroyed."""
+        """The key by which a case's content is encrypted; None when that was erased."""
 
     def having(self, key: UUID) -> Case | None:
         """The case whose content is encrypted by a key."""

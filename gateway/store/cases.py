@@ -36,7 +36,9 @@ _SAVE = update(case_file).where(
 _VERSION = select(case_version).where(case_version.c.digest == bindparam("digest"))
 _ADD_VERSION = insert(case_version)
 _KEY_OF = select(case_file.c.content_key).where(
-    case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case")
+    case_file.c.originator == bindparam("originator"),
+    case_file.c.id == bindparam("case"),
+    case_file.c.state != "erased",
 )
 _DUE = (
     select(case_file)
@@ -118,7 +120,7 @@ class SqlCases:
             raise Stale("the case has changed: read it again")
         if version is not None:
             values = {"originator": case.originator, "case": case.id}
-            self._add_version(version, self._transaction.execute(_KEY_OF, values).scalar_one())
+            self._add_version(version, self._transaction.execute(_KEY_OF, values).scalar())
 
     def version(self, digest: str) -> CaseVersion | None:
         """See the port."""

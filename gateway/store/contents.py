@@ -66,7 +66,7 @@ class Contents:
         return id_
 
     def close(self, text: str, key: UUID | None, place: Place) -> str:
-        """A text as it is stored at a place; ``key`` is its case's, None once that was erased.
+        """A text as it is stored at a place; ``key`` is its case's, None when that was erased.
 
         Raises Erased, KeysUnavailable.
         """

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, null, select, tuple_, update
+from sqlalchemy import Row, bindparam, func, null, select, update
 from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Mode, Work
@@ -90,10 +90,9 @@ _TOLD = (
     .join(log_document, log_document.c.event == log_disclosure.c.event)
     .where(
         log_disclosure.c.kind.in_(sorted(log.CONTENT)),
-        tuple_(log_disclosure.c.event, log_disclosure.c.position)
-        > tuple_(bindparam("event"), bindparam("position")),
+        log_disclosure.c.event > bindparam("after"),  # each kind occurs once in an event
     )
-    .order_by(log_disclosure.c.event, log_disclosure.c.position)
+    .order_by(log_disclosure.c.event)
     .limit(bindparam("limit"))
 )
 _SET_TOLD = update(log_disclosure).where(
@@ -207,18 +206,17 @@ def _encrypt_case(
 
 def _encrypt_reasons(begin: Begin, keyring: SqlKeyring) -> None:
     """Encrypt the free text of those events that are about a case."""
-    at: tuple[UUID, int] = (_NO_ID, -1)
+    after = _NO_ID
     while True:
         with begin(Mode.WRITE) as work:
-            values = {"event": at[0], "position": at[1], "limit": PAGE}
-            rows = _sql(work).rows(_TOLD, values)
+            rows = _sql(work).rows(_TOLD, {"after": after, "limit": PAGE})
             if not rows:
                 return
             contents = Contents(keyring)
             for row in rows:
                 _encrypt_reason(_sql(work), contents, row)
             work.commit()
-        at = rows[-1].event, rows[-1].position
+        after = rows[-1].event
 
 
 def _encrypt_reason(work: SqlWork, contents: Contents, row: Row[Any]) -> None:
@@ -237,7 +235,7 @@ def _pages(work: SqlWork) -> Iterator[list[Row[Any]]]:
     after = _NO_ID
     while rows := list(work.rows(_KEYS, {"after": after, "limit": PAGE})):
         yield rows
-        after = rows[-1].key
+        after = rows[-1].content_key
 
 
 def _sql(work: Work) -> SqlWork:

@@ -70,7 +70,7 @@ _KEY_OF = (
             handoff.c.case == case_file.c.id,
         ),
     )
-    .where(handoff.c.id == bindparam("handoff"))
+    .where(handoff.c.id == bindparam("handoff"), case_file.c.state != "erased")
 )
 
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))

@@ -140,11 +140,10 @@ MISSING = "the key of this case is missing: the operator has to bring the newest
 
 
 class _Made(NamedTuple):
-    """A key that no case has yet; ``wrapped`` by ``kek``: nothing lies about in clear."""
+    """A key that no case has yet, and since when. Where it is taken it is read like any other: so
+    nothing lies about in clear, and no change since then is missed."""
 
     id: UUID
-    kek: str
-    wrapped: bytes
     at: datetime
 
 
@@ -198,7 +197,7 @@ class SqlKeyring:
                 self._make()
                 continue
             if self._now() < made.at + USED_WITHIN:
-                return made.id, self._kek.unwrap(made.kek, made.wrapped, self._about(made.id))
+                return made.id, self.key(made.id)
 
     def key(self, id_: UUID) -> bytes:
         """The key of a case. Raises Erased when it was destroyed, KeysUnavailable."""
@@ -293,25 +292,15 @@ class SqlKeyring:
             with self._changing(held=True) as transaction:
                 # Held until the commit: nobody turns to another one in between.
                 kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first())
-                made = [self._new(kek, at) for _ in range(BATCH)]
-                rows = [
-                    {
-                        "id": one.id,
-                        "origin": self._origin,
-                        "kek": kek,
-                        "wrapped": one.wrapped,
-                        "made_at": at,
-                        "destroyed_at": None,
-                    }
-                    for one in made
-                ]
+                rows = [self._new(kek, at) for _ in range(BATCH)]
                 transaction.execute(_ADD, rows)
-            self._stock.extend(made)
+            self._stock.extend(_Made(row["id"], at) for row in rows)
 
-    def _new(self, kek: str, at: datetime) -> _Made:
+    def _new(self, kek: str, at: datetime) -> Row:
         id_ = self._new_id()
         wrapped = self._kek.wrap(kek, self.random(KEY_BYTES), self._about(id_))
-        return _Made(id_, kek, wrapped, at)
+        more = {"kek": kek, "wrapped": wrapped, "made_at": at, "destroyed_at": None}
+        return {**self._one(id_), **more}
 
     def _about(self, id_: UUID) -> bytes:
         return b"\0".join((b"casegate-key", self._origin.encode(), id_.bytes))

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from gateway.actions import cases, handoffs, offers, organisations, receipts
+from gateway.actions import cases, erasure, handoffs, offers, organisations, receipts
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
@@ -18,7 +18,7 @@ DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases,),
+    "case": (cases, erasure),
     "handoff": (handoffs, offers),
     "directory": (organisations,),
     "receipt": (receipts,),

@@ -54,14 +54,17 @@ class Place:
         self,
         now: Callable[[], datetime] = lambda: NOON,
         random: Callable[[int], bytes] = secrets.token_bytes,
+        *,
+        origin: str = ORIGIN,
+        url: str | None = None,
     ) -> SqlKeyring:
         """The keys of this place's cases, made where there are none; closed as the stores are."""
         folder = Path(self.keys_folder())
         file = folder / "keys.db"
         keyring = open_keyring(
-            f"sqlite:///{file}",
-            file=file,
-            origin=ORIGIN,
+            url or f"sqlite:///{file}",
+            file=None if url else file,
+            origin=origin,
             kek=key_encryption(folder),
             now=now,
             new_id=wiring.new_id,

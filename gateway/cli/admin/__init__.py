@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.admin import (
+    case,
     certificate,
     competence,
     key,
@@ -93,3 +94,4 @@ admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
+admin.add_command(case.case)
