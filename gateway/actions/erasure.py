@@ -53,7 +53,7 @@ def erase(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
     today, day = ports.legal_day(now), civil_day(ports, now)
     with ports.begin(Mode.WRITE) as work:
         persons = approved(ports, work, change, approvals, event)
-        desk = Desk(work, change, persons, now, event, ports.issuer)
+        desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
         reason = desk.read("reason", _reason)
         found = work.cases.get(change.organisation, desk.read("case", UUID))
         if found is None:

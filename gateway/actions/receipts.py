@@ -5,9 +5,10 @@ from uuid import UUID
 
 from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
 from gateway.actions.organisations import LOG
-from gateway.actions.ports import Caller, Logged, Ports
+from gateway.actions.ports import Caller, Head, Logged, Ports
 from gateway.evidence import receipt
 from gateway.evidence.receipt import Receipt
+from gateway.evidence.stream import issue_head
 
 
 def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
@@ -27,10 +28,11 @@ def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
 def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, Any]:
     """The caller's own events after a counter, with receipts; ``head`` is its last counter.
 
-    A stream without gaps from 1 to ``head`` is complete (contracts.md 8).
+    A stream without gaps from 1 to ``head`` is complete (contracts.md 8); ``statement`` is the
+    gateway's signed and dated word for it (evidence/stream).
     """
 
-    def look(turn: Turn) -> tuple[int, list[tuple[int, Logged]]]:
+    def look(turn: Turn) -> tuple[int, Head, list[tuple[int, Logged]]]:
         authorize(turn, LOG)
         log = turn.work.log
         found = [
@@ -38,11 +40,12 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, An
             for pseq, event in log.stream(caller.organisation, after, limit)
             if (logged := log.logged(event)) is not None
         ]
-        return log.counter(caller.organisation), found
+        return log.counter(caller.organisation), log.head(), found
 
-    head, found = read(ports, caller, Request("events.read"), look)
+    head, state, found = read(ports, caller, Request("events.read"), look)
     return {
         "head": head,
+        "statement": _state_end(ports, caller.organisation, head, state),
         "events": [
             {
                 "pseq": pseq,
@@ -52,6 +55,21 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, An
             for pseq, logged in found
         ],
     }
+
+
+def _state_end(ports: Ports, organisation: str, head: int, state: Head) -> str:
+    """Sign the end of a stream, once the log's notary has signed the state that it is true of."""
+    note = ports.notary.sign(state)
+    stated = issue_head(
+        issuer=ports.issuer,
+        organisation=organisation,
+        pseq=head,
+        note=note,
+        at=ports.now(),
+        signer=ports.attester,
+        random=ports.random,
+    )
+    return stated.compact()
 
 
 def _is_party(logged: Logged, organisation: str) -> bool:

@@ -37,10 +37,20 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         OPERATORS,
         "Change the registry: organisations, standings, competences, systems, certificates, keys.",
     ),
+    "audit": Subcommand(
+        "gateway.cli.audit:audit",
+        ANYONE,
+        "Prove a stream of events complete; copy a log and check the copy.",
+    ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",
         OPERATORS,
         "Copy the gateway's database, settings and published files to the new folder DIR.",
+    ),
+    "ca": Subcommand(
+        "gateway.cli.ca:ca",
+        OPERATORS,
+        "See the issuing authorities, and let a new one take the place of the one in use.",
     ),
     "demo": Subcommand(
         "gateway.cli.demo:demo",

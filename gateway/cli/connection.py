@@ -21,6 +21,7 @@ from gateway.client import (
     ClientError,
     Connection,
     Gateway,
+    LogDamaged,
     LogForked,
     NotCurrent,
     NotSealed,
@@ -49,6 +50,7 @@ _CODES: dict[type[ClientError], int] = {
     NotTrusted: NO_CONNECTION,
     TokenRefused: NO_CONNECTION,
     ReceiptMismatch: FALSE_EVIDENCE,
+    LogDamaged: FALSE_EVIDENCE,
     LogForked: FALSE_EVIDENCE,
 }
 
@@ -72,7 +74,7 @@ class Failure(click.ClickException):
         if self._as_json:
             print_json({"error": _told(self._error)})
             return
-        alarm = isinstance(self._error, ReceiptMismatch | LogForked)
+        alarm = isinstance(self._error, ReceiptMismatch | LogDamaged | LogForked)
         opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
         click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
         for line in _reasons(self._error):

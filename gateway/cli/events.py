@@ -1,31 +1,97 @@
 """`casegate events`: your organisation's own events, in the order of its own counter."""
 
+import json
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.cli.connection import EPILOG, partner
-from gateway.cli.screen import print_json, print_table
+from gateway.cli.screen import print_json, print_table, progress, write_new
 from gateway.client import Entry, Gateway
 from gateway.evidence import receipt as receipts
+from gateway.evidence.stream import StreamHead
 
 
 @click.command(epilog=EPILOG)
 @click.option("--after", type=click.IntRange(0), default=0, help="Begin after this number.")
 @click.option("--limit", type=click.IntRange(1), help="Show no more than this many.")
+@click.option(
+    "--save",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
+)
 @partner
-def events(gateway: Gateway, as_json: bool, after: int, limit: int | None) -> None:
+def events(
+    gateway: Gateway, as_json: bool, after: int, limit: int | None, save: Path | None
+) -> None:
     """List your organisation's own events, none missing.
 
-    Each receipt is verified, and each place in your organisation's counter must be there.
+    Each receipt is verified, and each place in your organisation's counter must be there. The
+    gateway signs which is the last.
     """
-    found = list(islice(gateway.events(after), limit))
+    if save is not None:
+        if after or limit:
+            raise click.UsageError("a folder keeps the whole stream: give --save alone")
+        _save(gateway, save, as_json)
+        return
+    ends: list[tuple[str, StreamHead]] = []
+    found = list(islice(gateway.events(after, lambda text, end: ends.append((text, end))), limit))
     if as_json:
-        print_json({"events": [_told(entry) for entry in found]})
+        text, end = ends[-1]
+        told = [_told(entry) for entry in found]
+        print_json({"events": told, "head": end.pseq, "statement": text})
         return
     rows = [_row(entry) for entry in found]
     print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
+
+
+def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
+    """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be made: {error.strerror}") from error
+    before = _kept(folder)
+    ends: dict[str, StreamHead] = {}
+    saved = 0
+    with progress("events") as tell:
+        for entry in gateway.events(before, ends.__setitem__):
+            write_new(folder / _name(entry.pseq), _json(receipts.to_json(entry.receipt)))
+            saved += 1
+            tell(entry.pseq, max(end.pseq for end in ends.values()))
+    text, end = list(ends.items())[-1]
+    _keep_statement(folder, text, end)
+    if as_json:
+        print_json({"folder": str(folder), "saved": saved, "head": end.pseq})
+        return
+    click.echo(f"{folder} holds events 1 to {end.pseq}, {saved} of them new, and the statement.")
+    click.echo(f"Prove it complete: casegate audit complete {folder} --trust KEYS")
+
+
+def _name(pseq: int) -> str:
+    return f"{pseq:09}.json"
+
+
+def _kept(folder: Path) -> int:
+    """The last number up to which no file is missing."""
+    last = 0
+    while (folder / _name(last + 1)).exists():
+        last += 1
+    return last
+
+
+def _keep_statement(folder: Path, text: str, end: StreamHead) -> None:
+    """Every statement is kept that says something new: two may contradict each other."""
+    file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
+    if not file.exists():
+        write_new(file, f"{text}\n".encode())
+
+
+def _json(members: Any) -> bytes:
+    return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _told(entry: Entry) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from gateway.client.connection import Connection
 from gateway.client.exchange import Written
 from gateway.client.failures import (
     ClientError,
+    LogDamaged,
     LogForked,
     NotCurrent,
     NotSealed,
@@ -29,6 +30,7 @@ __all__ = [
     "Connection",
     "Entry",
     "Gateway",
+    "LogDamaged",
     "LogForked",
     "NotCurrent",
     "NotSealed",

@@ -18,6 +18,7 @@ from gateway.evidence.event import PARTY
 from gateway.evidence.origin import Origin, trace
 from gateway.evidence.receipt import Confirmed, Receipt, ReceiptError
 from gateway.evidence.steps import Failed
+from gateway.evidence.stream import StreamHead, read_head
 from gateway.evidence.trust import Signed
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
@@ -97,6 +98,22 @@ def confirm_key(receipt: Receipt, organisation: str, kid: str, connection: Conne
         "the registration is that of another key",
     )
     return origin
+
+
+def confirm_end(page: Mapping[str, Any], connection: Connection) -> StreamHead:
+    """The gateway's signed word on where this organisation's stream ends, as its page says it."""
+    try:
+        end = read_head(str(page.get("statement")), connection.trust)
+    except ValueError as error:
+        raise ReceiptMismatch(
+            f"the statement of the stream's end does not verify ({error}): keep the answer, and "
+            "ask the gateway's operator"
+        ) from None
+    require(
+        (end.organisation, end.pseq) == (connection.organisation, page.get("head")),
+        "the statement of the stream's end is about another stream, or another end",
+    )
+    return end
 
 
 def own_place(confirmed: Confirmed, connection: Connection) -> int | None:

@@ -106,6 +106,11 @@ class Connection:
         )
 
     @property
+    def address(self) -> str:
+        """Where this system's requests go: the partners' listener."""
+        return self.partners
+
+    @property
     def organisation(self) -> str:
         """The organisation in whose name this system acts."""
         return self.client_id.partition(".")[0]

@@ -58,7 +58,11 @@ class Exchange:
 
     def observe(self, receipt: Receipt, before: Sighting | None) -> None:
         """Take in the checkpoint of a verified receipt; LogForked when it contradicts."""
-        self._sightings.observe(proof.parse(receipt.proof).checkpoint_note, before)
+        self.observe_note(proof.parse(receipt.proof).checkpoint_note, before)
+
+    def observe_note(self, note: str, before: Sighting | None) -> None:
+        """Take in a verified checkpoint; LogForked when it contradicts."""
+        self._sightings.observe(note, before)
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None

@@ -58,6 +58,10 @@ class ReceiptMismatch(ClientError):
     """
 
 
+class LogDamaged(ClientError):
+    """What the public log serves does not hold together, or is not signed: nothing was kept."""
+
+
 class LogForked(ClientError):
     """The log showed a history that contradicts what it showed before.
 

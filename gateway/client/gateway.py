@@ -38,12 +38,16 @@ from gateway.evidence.receipt import Confirmed, Receipt
 from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 from gateway.evidence.statement import CASE_TYP
+from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import read_bare
 from gateway.evidence.trust_mark import TrustMark
 from gateway.evidence.verdict import verify_bundle
 
 Progress = Callable[[int, int], None]
 """Told how many parts of how many are done."""
+
+ToldEnd = Callable[[str, StreamHead], None]
+"""Told the end of a stream: the statement's text, and what it says."""
 
 
 @dataclass(frozen=True)
@@ -460,15 +464,21 @@ class Gateway:
 
     # --- evidence ---
 
-    def events(self, after: int = 0) -> Iterator[Entry]:
+    def events(self, after: int = 0, told_end: ToldEnd | None = None) -> Iterator[Entry]:
         """This organisation's own events after a place in its stream, each receipt verified.
 
-        Raises ReceiptMismatch when one is missing between ``after`` and the stream's head.
+        ``told_end`` is given the gateway's verified statement of where the stream ends, once for
+        each page, before its entries. Raises ReceiptMismatch when one is missing between
+        ``after`` and that end.
         """
         path: str | None = f"/events?after={int(after)}"
         while path:
             before = self._exchange.newest()
             page = self._exchange.read("events.read", path)
+            end = confirmation.confirm_end(page, self.connection)
+            self._exchange.observe_note(end.note, before)
+            if told_end:
+                told_end(page["statement"], end)
             for item in list_of(page, "events"):
                 after = after + 1
                 entry = self._entry(item, after)

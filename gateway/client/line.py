@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 import httpx
 
-from gateway.client.connection import Connection
 from gateway.client.failures import NotTrusted, Unavailable, UnexpectedAnswer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -60,20 +60,31 @@ class Reply:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+class Listener(Protocol):
+    """Where a line leads: one address, and what is demanded of whoever answers there."""
+
+    @property
+    def address(self) -> str:
+        """``https://host:port``."""
+
+    def tls(self) -> ssl.SSLContext:
+        """The settings of every connection; SettingsError when a file cannot be used."""
+
+
 class Line:
-    """Sends messages to the partners' listener of one gateway. Threads may share it."""
+    """Sends messages to one listener of a gateway. Threads may share it."""
 
     def __init__(
         self,
-        connection: Connection,
+        listener: Listener,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """``transport`` stands in for sockets and TLS; by default they are made as in `tls`."""
-        self._partners, self._now, self._sleep = connection.partners, now, sleep
+        self._address, self._now, self._sleep = listener.address, now, sleep
         self._client = httpx.Client(
-            verify=True if transport else connection.tls(),
+            verify=True if transport else listener.tls(),
             transport=transport,
             trust_env=False,
             follow_redirects=False,
@@ -101,7 +112,7 @@ class Line:
                 _refuse_untrusted(error)
                 if pause is None:
                     raise Unavailable(
-                        f"no answer from {self._partners} ({type(error).__name__}): ask again later"
+                        f"no answer from {self._address} ({type(error).__name__}): ask again later"
                     ) from error
                 self._sleep(pause)
                 continue
@@ -126,7 +137,7 @@ class Line:
     def _attempt(self, message: Message) -> Reply:
         with self._client.stream(
             message.method,
-            self._partners + message.path,
+            self._address + message.path,
             content=message.body,
             headers=dict(message.headers),
         ) as response:

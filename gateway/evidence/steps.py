@@ -24,6 +24,8 @@ class Code(IntEnum):
     NOT_IN_LOG = 12
     MISMATCH = 13
     UNKNOWN = 14
+    INCOMPLETE = 15
+    CONTRADICTION = 16
 
 
 class Outcome(StrEnum):
@@ -48,7 +50,8 @@ class Step:
 class Verdict:
     """All steps, one plain sentence, and the exit code.
 
-    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, or ``unknown`` for others.
+    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, ``stream``, ``log``, or
+    ``unknown`` for others.
     """
 
     kind: str
@@ -82,6 +85,8 @@ _OPENINGS = {
     Code.NOT_IN_LOG: "Not verified, the log does not prove it",
     Code.MISMATCH: "Not verified, the parts do not belong together",
     Code.UNKNOWN: "Not decided, a key is missing",
+    Code.INCOMPLETE: "Not complete",
+    Code.CONTRADICTION: "The gateway contradicts itself, and these files prove it; keep them",
 }
 
 

@@ -8,6 +8,8 @@ Exit codes::
     12  the log does not prove that it holds an event, or a document here has no receipt
     13  the parts do not belong together
     14  a key or a log is unknown: the verifier was not given what it needs to decide
+    15  something is missing that should be there (streams and copies of the log)
+    16  two signed words of the gateway contradict each other (streams and copies of the log)
 
 No network, no clock: a verdict depends on the file and on the trusted keys alone.
 """

@@ -117,6 +117,13 @@ def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
     return start + _path(read, height, index, size2)
 
 
+def full_tile_root(tile: bytes) -> bytes:
+    """Return the hash that stands for a full tile in the level above; ValueError for another."""
+    if len(tile) != TILE_BYTES:
+        raise ValueError("a full tile has 256 hashes")
+    return _subtree(tile)
+
+
 def tile_path(level: int, n: int, width: int = TILE_WIDTH) -> str:
     """Return "tile/<level>/<n>[.p/<width>]"; raises ValueError for an impossible address."""
     if not 0 <= level <= MAX_LEVEL:
@@ -127,6 +134,13 @@ def tile_path(level: int, n: int, width: int = TILE_WIDTH) -> str:
 def entries_path(n: int, width: int = TILE_WIDTH) -> str:
     """Return "tile/entries/<n>[.p/<width>]"; raises ValueError for an impossible address."""
     return f"tile/entries/{_numbered(n, width)}"
+
+
+def path_of(address: TileAddress) -> str:
+    """Return the path of a tile or bundle; raises ValueError for an impossible address."""
+    if address.level is None:
+        return entries_path(address.n, address.width)
+    return tile_path(address.level, address.n, address.width)
 
 
 def parse_tile_path(path: str) -> TileAddress:
@@ -141,7 +155,7 @@ def parse_tile_path(path: str) -> TileAddress:
         width=TILE_WIDTH if width is None else int(width),
     )
     # One address, one path: leading zeros, needless groups and ".p/256" are other spellings.
-    if _path_of(address) != path:
+    if path_of(address) != path:
         raise ValueError("not a tile path in its canonical form")
     return address
 
@@ -280,9 +294,3 @@ def _numbered(n: int, width: int) -> str:
     while n := n // 1000:
         path = f"x{n % 1000:03}/{path}"
     return path if width == TILE_WIDTH else f"{path}.p/{width}"
-
-
-def _path_of(address: TileAddress) -> str:
-    if address.level is None:
-        return entries_path(address.n, address.width)
-    return tile_path(address.level, address.n, address.width)

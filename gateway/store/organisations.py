@@ -12,6 +12,7 @@ from gateway.actions.ports import Mode
 from gateway.domain.organisation import (
     Certificate,
     Competence,
+    Contact,
     DocumentKey,
     EncryptionKey,
     MemberKey,
@@ -25,11 +26,13 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.columns import write_json
+from gateway.store.memberships import read_membership, write_membership
 from gateway.store.remembered import MOST, Entries, RegistryMemory
 from gateway.store.tables import (
     certificate,
     client_key,
     competence,
+    contact,
     organisation,
     person,
     registry,
@@ -139,6 +142,16 @@ _ADD_CERTIFICATE = insert_new(certificate).values(
 _SAVE_CERTIFICATE = update(certificate).where(
     certificate.c.thumbprint == bindparam("of_thumbprint")
 )
+
+_CONTACTS = (
+    select(contact)
+    .where(contact.c.organisation == bindparam("organisation"))
+    .order_by(contact.c.role)
+)
+_DROP_CONTACT = delete(contact).where(
+    contact.c.organisation == bindparam("of_organisation"), contact.c.role == bindparam("of_role")
+)
+_ADD_CONTACT = insert(contact)
 
 _PERSON = select(person).where(person.c.id == bindparam("person"))
 _PERSONS = select(person).order_by(person.c.id)
@@ -284,6 +297,21 @@ class SqlOrganisations:
         """See the port; in order of revocation."""
         return [_certificate(row) for row in self._transaction.execute(_REVOKED, {"after": after})]
 
+    def contacts(self, organisation: str) -> Sequence[Contact]:
+        """See the port."""
+        rows = self._transaction.execute(_CONTACTS, {"organisation": organisation})
+        return [
+            Contact(row.organisation, row.role, row.name, row.address, row.registered_by)
+            for row in rows
+        ]
+
+    def set_contact(self, contact: Contact) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        named = {"of_organisation": contact.organisation, "of_role": contact.role}
+        self._transaction.execute(_DROP_CONTACT, named)
+        self._transaction.execute(_ADD_CONTACT, [vars(contact)])
+
     def person(self, person: str) -> Person | None:
         """See the port."""
         row = self._transaction.execute(_PERSON, {"person": person}).first()
@@ -343,6 +371,7 @@ def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
         document_keys=tuple(DocumentKey(*_key(*key)) for key in json.loads(first.document_keys)),
         encryption_keys=tuple(_sealed_to(*key) for key in json.loads(first.encryption_keys)),
         signed_only=first.signed_only,
+        **read_membership(first.history, first.application, first.interests, first.agreements),
     )
 
 
@@ -362,6 +391,7 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
             [[key.countersignature, *_key_row(key)] for key in organisation.encryption_keys]
         ),
         "signed_only": organisation.signed_only,
+        **write_membership(organisation),
     }
 
 

@@ -25,6 +25,7 @@ from gateway.client import (
 from gateway.client.line import PAUSES
 from gateway.domain.case import GROUPS
 from gateway.evidence import bundle, receipt, sd_jwt, statement, verdict
+from gateway.evidence.stream import read_head
 from gateway.evidence.trust import Trust
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
@@ -868,7 +869,9 @@ def _drop(members: dict[str, Any], number: int) -> None:
         (lambda members: _drop(members, 0), "number 1 of the stream"),
         (lambda members: _drop(members, 1), "number 2 of the stream"),
         (lambda members: _drop(members, -1), "the end of the stream"),
-        (lambda members: members.update(head=99), "the end of the stream"),
+        (lambda members: members.update(head=99), "or another end"),
+        (lambda members: members.update(statement="x"), "end does not verify"),
+        (lambda members: members.pop("statement") and None, "end does not verify"),
         (lambda members: members["events"].reverse(), "number 1 of the stream"),
         (
             lambda members: members["events"][0].update(
@@ -888,6 +891,27 @@ def test_a_stream_with_a_gap_or_a_swap_is_refused(
 ) -> None:
     desk = Desk(stage)
     disbelieved(desk, tamper, lambda: list(desk.events()), match)
+
+
+def test_the_end_of_a_stream_is_stated_on_every_page(stage: Listening) -> None:
+    desk = Desk(stage)
+    ends: list[Any] = []
+    entries = list(desk.events(0, lambda text, end: ends.append((text, end))))
+    ((text, end),) = ends
+    assert (end.organisation, end.pseq) == (HOTLINE, len(entries))
+    assert read_head(text, trust_of(stage.gateway)) == end
+
+
+def test_the_end_of_another_members_stream_is_not_taken(stage: Listening) -> None:
+    desk, other = Desk(stage), Desk(stage, ABROAD)
+    told: list[str] = []
+    list(other.events(0, lambda text, end: told.append(text)))
+    disbelieved(
+        desk,
+        lambda members: members.update(statement=told[0]),
+        lambda: list(desk.events()),
+        "about another stream",
+    )
 
 
 def test_a_receipt_of_an_event_that_is_not_ours_is_not_found(stage: Listening) -> None:

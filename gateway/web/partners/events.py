@@ -29,7 +29,8 @@ class EventsQuery(Part):
 def index(call: Call) -> dict[str, Any]:
     """List one's own events with their receipts; `head` is the last one's counter.
 
-    A stream without gaps from 1 to `head` is complete.
+    A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and
+    dated word that `head` is its end.
     """
     stream = call.ask(receipts.stream, call.query["after"], call.query["limit"])
     events = stream["events"]

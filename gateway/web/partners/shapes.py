@@ -195,6 +195,7 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "Events": _object(
         head=NUMBER,
+        statement=SD_JWT,
         events=several(_object(pseq=NUMBER, event=UUID, receipt=one_of("Receipt"))),
         next=or_null(TEXT),
     ),

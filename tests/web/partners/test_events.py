@@ -2,8 +2,9 @@
 
 import pytest
 
-from gateway.evidence import receipt
+from gateway.evidence import receipt, stream
 from gateway.ledger import proof
+from tests.client.desk import trust_of
 from tests.founding import ABROAD, HOTLINE, OFMIN, offered
 from tests.web.listening import Listening, Partner, listening
 
@@ -24,7 +25,9 @@ def test_a_stream_runs_from_one_to_its_head_page_by_page(line, hotline):
     seen, path, head = [], "/events?limit=2", None
     while path:
         page = hotline.get(path).json
-        assert page.keys() == {"head", "events", "next"}
+        assert page.keys() == {"head", "statement", "events", "next"}
+        end = stream.read_head(page["statement"], trust_of(line.gateway))
+        assert (end.organisation, end.pseq) == (HOTLINE, page["head"])
         seen += page["events"]
         path, head = page["next"], page["head"]
     assert [one["pseq"] for one in seen] == list(range(1, head + 1))

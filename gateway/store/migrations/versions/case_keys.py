@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "case_keys"
-down_revision = "tokens_from"
+down_revision = "memberships"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 

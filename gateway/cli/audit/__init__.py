@@ -1,0 +1,16 @@
+"""`casegate audit`: what an auditor proves and reads, each subcommand in a module of its own."""
+
+import click
+
+from gateway.cli.audit.complete import complete
+from gateway.cli.audit.fsck import fsck
+from gateway.cli.audit.mirror import mirror
+
+
+@click.group()
+def audit() -> None:
+    """Prove a stream of events complete; copy a log and check the copy."""
+
+
+for command in (complete, fsck, mirror):
+    audit.add_command(command)

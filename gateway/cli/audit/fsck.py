@@ -1,0 +1,37 @@
+"""`casegate audit fsck`: whether a copy of a log is whole, offline."""
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.screen import progress
+from gateway.cli.trust import FOLDER, STREAM_CODES, end_with, json_option, trusting
+from gateway.evidence import log_copy
+from gateway.evidence.trust import Trust
+
+
+@click.command(epilog=f"{STREAM_CODES} {FOLDER}")
+@click.argument(
+    "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@trusting(documents=False, members=False)
+@json_option
+@click.pass_context
+def fsck(context: click.Context, folder: Path, trust: Trust, as_json: bool) -> None:
+    """Check every entry, leaf and tile of the copy in DIR, its root, and the log's signature.
+
+    DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
+    tlog-tiles names them. The verdict names the first bad index.
+    """
+
+    def read(path: str) -> bytes:
+        try:
+            return (folder / path).read_bytes()
+        except FileNotFoundError:
+            raise LookupError(path) from None
+        except OSError as error:
+            raise click.UsageError(f"{folder / path} cannot be read: {error.strerror}") from error
+
+    with progress("entries") as tell:
+        verdict = log_copy.check(read, trust, tell)
+    end_with(context, verdict, as_json)

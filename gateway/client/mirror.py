@@ -1,0 +1,267 @@
+"""Copies a gateway's public log into a folder, and believes none of it without the log's key.
+
+A copy only grows. Each step goes from the checkpoint in the folder to a newer one: the files that
+are new are fetched, entries are held against leaves and tiles against each other, and the old and
+the new root must both follow from the same tiles. Only then is the newer checkpoint written, so an
+interrupted run leaves the older copy whole and goes on where it stopped.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.client.failures import LogDamaged, LogForked, SettingsError
+from gateway.evidence.log_copy import CHECKPOINT, signed
+from gateway.evidence.steps import Failed
+from gateway.evidence.trust import Trust
+from gateway.ledger import replica, tiles
+from gateway.ledger.checkpoint import Checkpoint
+from gateway.ledger.replica import Damaged, Missing
+from gateway.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, TileAddress
+
+Fetch = Callable[[str], bytes]
+"""The bytes at a path of the public listener, `/checkpoint` or a tile's; raises ClientError."""
+
+Progress = Callable[[int, int], None]
+"""Told how many entries of how many are there."""
+
+FORKED = "checkpoint.forked"
+"""Where the two checkpoints are kept that convict a log."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far the copy was before, how far it is now, and how many files were fetched."""
+
+    before: Checkpoint | None
+    after: Checkpoint
+    fetched: int
+
+
+class Mirror:
+    """One folder that follows one log."""
+
+    def __init__(self, fetch: Fetch, folder: Path, trust: Trust) -> None:
+        """``trust`` has the keys of the logs that may be copied."""
+        self._fetch, self._folder, self._trust = fetch, folder, trust
+
+    def step(self, progress: Progress = lambda done, of: None) -> Step:
+        """Bring the copy to the log's newest checkpoint.
+
+        Raises LogForked when the log does not continue what the folder has, LogDamaged when what
+        it serves does not hold together, SettingsError for a folder that cannot be used, and
+        what ``fetch`` raises.
+        """
+        stored = self._stored()
+        try:
+            note = self._fetch(CHECKPOINT)
+            newest = signed(note, self._trust)
+        except LookupError:
+            raise LogDamaged("there is no checkpoint: no log has that address") from None
+        except Failed as failed:
+            raise LogDamaged(f"what the log serves is not its checkpoint: {failed}") from None
+        before = None if stored is None else signed(stored, self._trust)
+        if before is not None and stored is not None:
+            self._require_later(before, stored, newest, note)
+        if before == newest:
+            return Step(before, newest, 0)
+        known = 0 if before is None else before.size
+        try:
+            fetched = self._copy(newest.size, known, progress)
+        except (Damaged, Missing) as error:
+            # Nobody can tell which of the new files is the false one.
+            self._drop(known, newest.size)
+            if before is not None and stored is not None and self._contradicts(before, newest):
+                self._alarm("the log shows another history", before, stored, newest, note)
+            raise LogDamaged(f"what the log serves does not hold together: {error}") from None
+        self._require_roots(before, stored, newest, note)
+        self._write(CHECKPOINT, note)
+        self._forget(known, newest.size)
+        return Step(before, newest, fetched)
+
+    # --- what is there ---
+
+    def _stored(self) -> bytes | None:
+        """The folder's checkpoint; SettingsError when it is of no trusted log."""
+        try:
+            note = (self._folder / CHECKPOINT).read_bytes()
+            signed(note, self._trust)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SettingsError(f"{self._folder} cannot be read: {error.strerror}") from error
+        except Failed as failed:
+            raise SettingsError(
+                f"{self._folder} has a checkpoint that is not of this log ({failed}): give each "
+                "log a folder of its own"
+            ) from None
+        return note
+
+    def _require_later(
+        self, before: Checkpoint, stored: bytes, newest: Checkpoint, note: bytes
+    ) -> None:
+        if newest.origin != before.origin:
+            raise SettingsError(
+                f"the folder is a copy of {before.origin}, and the log there is {newest.origin}: "
+                "give each log a folder of its own"
+            )
+        if newest.size < before.size:
+            self._alarm("the log is shorter than before", before, stored, newest, note)
+        if newest.size == before.size and newest.root != before.root:
+            self._alarm("the log shows another history", before, stored, newest, note)
+
+    # --- what is new ---
+
+    def _copy(self, size: int, known: int, progress: Progress) -> int:
+        """Fetch the files between two sizes, each checked before it is kept; how many came."""
+        fetched = 0
+        for bundle in replica.bundles(size, known):
+            fetched += self._copy_bundle(bundle)
+            progress(bundle.n * TILE_WIDTH + bundle.width, size)
+        for level in replica.levels(size)[1:]:
+            for tile in replica.hashes(level, size, known):
+                fetched += self._copy_tile(tile)
+        return fetched
+
+    def _copy_bundle(self, bundle: TileAddress) -> int:
+        """A bundle and the leaves beside it; what an interrupted run left is not fetched again."""
+        tile = TileAddress(0, bundle.n, bundle.width)
+        missing = [address for address in (tile, bundle) if not self._has(address)]
+        found = {address: self._get(address) for address in (tile, bundle)}
+        replica.check_bundle(bundle, found[bundle], found[tile])
+        for address in missing:
+            self._write(tiles.path_of(address), found[address])
+        return len(missing)
+
+    def _copy_tile(self, tile: TileAddress) -> int:
+        below = (tile.level or 1) - 1
+        missing = not self._has(tile)
+        data = self._get(tile)
+        replica.check_tile(
+            tile, data, lambda n: replica.read_file(self._read, TileAddress(below, n))
+        )
+        if missing:
+            self._write(tiles.path_of(tile), data)
+        return int(missing)
+
+    def _has(self, address: TileAddress) -> bool:
+        return (self._folder / tiles.path_of(address)).exists()
+
+    def _get(self, address: TileAddress) -> bytes:
+        source = self._read if self._has(address) else self._fetch
+        return replica.read_file(source, address)
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return (self._folder / path).read_bytes()
+        except FileNotFoundError:
+            raise LookupError(path) from None
+        except OSError as error:
+            raise SettingsError(
+                f"{self._folder / path} cannot be read: {error.strerror}"
+            ) from error
+
+    # --- whether it is one history ---
+
+    def _require_roots(
+        self, before: Checkpoint | None, stored: bytes | None, newest: Checkpoint, note: bytes
+    ) -> None:
+        """The tiles lead to the new root, and their beginning still to the old one."""
+
+        def read(level: int, n: int) -> bytes:
+            count = (newest.size >> TILE_HEIGHT * level) - n * TILE_WIDTH
+            return self._read(tiles.path_of(TileAddress(level, n, min(TILE_WIDTH, count))))
+
+        if tiles.root(read, newest.size) != newest.root:
+            known = 0 if before is None else before.size
+            self._drop(known, newest.size)
+            raise LogDamaged(
+                f"the tiles from entry {known} on lead to another root than the log signed: they "
+                "are not kept; ask again, and tell the operator if it stays so"
+            )
+        if before is None or stored is None or before.size == 0:
+            return
+        if tiles.root(read, before.size) != before.root:
+            self._drop(before.size, newest.size)
+            self._alarm("the log shows another history", before, stored, newest, note)
+
+    def _contradicts(self, before: Checkpoint, newest: Checkpoint) -> bool:
+        """Whether the tiles that are served now lead to the newer root, and not to the older."""
+
+        def read(level: int, n: int) -> bytes:
+            count = (newest.size >> TILE_HEIGHT * level) - n * TILE_WIDTH
+            return replica.read_file(self._fetch, TileAddress(level, n, min(TILE_WIDTH, count)))
+
+        try:
+            now = tiles.root(read, newest.size)
+            return now == newest.root and tiles.root(read, before.size) != before.root
+        except (Damaged, Missing, tiles.MissingTile):
+            return False
+
+    def _alarm(
+        self, sentence: str, before: Checkpoint, stored: bytes, newest: Checkpoint, note: bytes
+    ) -> None:
+        """Keep the two signed checkpoints and say so; the copy stays what it was."""
+        self._write(FORKED, stored + b"\n" + note)
+        raise LogForked(
+            f"{sentence} ({before.size} entries copied, {newest.size} shown now): do not go on, "
+            f"keep {self._folder / FORKED}, it is the proof, and tell the operator",
+            (stored.decode(), note.decode()),
+        )
+
+    # --- files ---
+
+    def _write(self, path: str, data: bytes) -> None:
+        """Replace a file as a whole, durably: a crash leaves the old one or the new one."""
+        file = self._folder / path
+        part = file.with_name(f"{file.name}.part")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as opened:
+                opened.write(data)
+                opened.flush()
+                os.fsync(opened.fileno())
+            part.replace(file)
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+
+    def _forget(self, before: int, after: int) -> None:
+        """Remove the partial tiles that fuller ones replace, of interrupted runs as well."""
+        for address in _all(after, before):
+            file = self._folder / tiles.path_of(address)
+            partial = (
+                file.parent if address.width < TILE_WIDTH else file.with_name(f"{file.name}.p")
+            )
+            for other in partial.glob("*"):
+                if other != file:
+                    other.unlink(missing_ok=True)
+            if address.width == TILE_WIDTH:
+                with suppress(OSError):
+                    partial.rmdir()
+
+    def _drop(self, known: int, size: int) -> None:
+        """Remove what the last step brought, but not what the copy stands on."""
+        kept = set(_edge(known))
+        for address in _all(size, known):
+            if address not in kept:
+                self._remove(address)
+
+    def _remove(self, address: TileAddress) -> None:
+        file = self._folder / tiles.path_of(address)
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+            if address.width < TILE_WIDTH:
+                file.parent.rmdir()
+
+
+def _all(size: int, known: int) -> Iterator[TileAddress]:
+    yield from replica.bundles(size, known)
+    for level in replica.levels(size):
+        yield from replica.hashes(level, size, known)
+
+
+def _edge(size: int) -> Iterator[TileAddress]:
+    """The partial tiles and the partial bundle of a log of this size."""
+    return (address for address in _all(size, size) if address.width < TILE_WIDTH)

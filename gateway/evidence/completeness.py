@@ -1,0 +1,272 @@
+"""Whether the receipts at hand are all events of one organisation up to a date, and nothing else.
+
+The numbers in the receipts must run from 1 to the last one that the gateway signed for. What the
+gateway signed is compared with itself as well: two events under one number, an event after the
+last one, two roots of one size are contradictions, and the files that show one are its proof.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from gateway.evidence import canonical, receipt, stream
+from gateway.evidence.event import PARTY
+from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt
+from gateway.evidence.steps import Code, Failed, Verdict, count, take
+from gateway.evidence.stream import StreamHead
+from gateway.evidence.trust import Trust, confirm
+from gateway.ledger.checkpoint import Checkpoint
+
+MAX_RECEIPT_BYTES = 512 * 1024
+"""A receipt file's longest, as in `verdict`."""
+
+_NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file: its name, for the verdict, and its bytes. A page's receipts are parts, too."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an event stands: its number in the stream, and its entry in the log."""
+
+    name: str
+    event: str
+    pseq: int
+    index: int
+
+
+def prove(statements: Sequence[Part], receipts: Iterable[Part], trust: Trust) -> Verdict:
+    """Verify that the receipts are one stream from 1 to the newest statement's number.
+
+    ``statements`` are texts of `stream.issue_head`, of one organisation; ``receipts`` JSON of
+    `receipt.to_json`, read one by one.
+    """
+    proof = _Proof(statements, receipts, trust)
+    return take("stream", proof.steps(), proof.conclude)
+
+
+def of_page(data: bytes) -> tuple[list[Part], list[Part]]:
+    """The statement and the receipts in the JSON that `GET /events` answers; ValueError for else.
+
+    Only the first page of a stream is a whole one; the client writes all pages as one.
+    """
+    members = canonical.decode(data)
+    if not isinstance(members, dict) or not isinstance(members.get("statement"), str):
+        raise ValueError("the file has no statement of a stream's end")
+    events = members.get("events")
+    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+        raise ValueError("the file has no list of events")
+    parts = [
+        Part(f"event {number}", canonical.encode(one.get("receipt")))
+        for number, one in enumerate(events, start=1)
+    ]
+    return [Part("the statement", members["statement"].encode())], parts
+
+
+class _Proof:
+    """The reading of one stream, a method for each step."""
+
+    head: StreamHead
+
+    def __init__(self, statements: Sequence[Part], receipts: Iterable[Part], trust: Trust) -> None:
+        self._statements, self._receipts, self._trust = statements, receipts, trust
+        self._heads: list[StreamHead] = []
+        self._confirmed: list[tuple[str, Confirmed]] = []
+        self._places: list[_Place] = []
+
+    def steps(self) -> Sequence[tuple[str, Callable[[], str]]]:
+        return (
+            ("The gateway states the end of one stream", self.read_statements),
+            ("The log holds the event of every receipt", self.read_receipts),
+            ("Every receipt gives its number in this stream", self.place),
+            ("No number is given to two events", self.compare_numbers),
+            ("The numbers follow the log, up to its end", self.compare_order),
+            ("The log shows one history", self.compare_roots),
+            ("No number is missing, and none comes later", self.count_numbers),
+        )
+
+    def read_statements(self) -> str:
+        for part in self._statements:
+            self._heads.append(_named(part, lambda p: stream.read_head(_text(p), self._trust)))
+        if not self._heads:
+            raise Failed(Code.INCOMPLETE, "there is no statement of the stream's end")
+        self._heads.sort(key=lambda head: head.checkpoint.size)
+        self.head = self._heads[-1]
+        if len({(head.organisation, head.checkpoint.origin) for head in self._heads}) > 1:
+            raise Failed(Code.MISMATCH, "the statements are of several streams or logs")
+        for before, after in pairwise(self._heads):
+            same = before.checkpoint.size == after.checkpoint.size
+            if before.pseq > after.pseq or (same and before.pseq != after.pseq):
+                first, second = _entries(before.checkpoint), _entries(after.checkpoint)
+                raise Failed(
+                    Code.CONTRADICTION,
+                    f"the gateway signed the number {before.pseq} as the last of {first}, "
+                    f"and {after.pseq} of {second}",
+                )
+        more = f"; the newest of {len(self._heads)} statements" if len(self._heads) > 1 else ""
+        return f"{_end(self.head)}, key {self.head.kid}{more}"
+
+    def read_receipts(self) -> str:
+        for part in self._receipts:
+            confirmed = _named(part, lambda p: confirm(_receipt(p), self._trust))
+            if confirmed.event["log"] != self.head.checkpoint.origin:
+                raise Failed(Code.MISMATCH, f"{part.name} is of another log than the statement")
+            self._confirmed.append((part.name, confirmed))
+        return count(len(self._confirmed), "receipt")
+
+    def place(self) -> str:
+        for name, confirmed in self._confirmed:
+            numbers = {
+                value["pseq"]
+                for kind, value in confirmed.opened.shown
+                if kind == PARTY and value["organisation"] == self.head.organisation
+            }
+            event = str(confirmed.event["id"])
+            if not numbers:
+                raise Failed(
+                    Code.MISMATCH,
+                    f"{name} (event {event}) does not say that {self.head.organisation} is a party",
+                )
+            self._places += [_Place(name, event, pseq, confirmed.index) for pseq in numbers]
+        return f"{self.head.organisation} is a party of every event"
+
+    def compare_numbers(self) -> str:
+        by_number, by_event = defaultdict(set), defaultdict(set)
+        for place in self._places:
+            by_number[place.pseq].add((place.index, place.event))
+            by_event[place.index, place.event].add(place.pseq)
+        for pseq, events in sorted(by_number.items()):
+            if len(events) > 1:
+                raise Failed(
+                    Code.CONTRADICTION,
+                    f"the number {pseq} was given to {len(events)} events (entries "
+                    f"{_listed(index for index, _ in sorted(events))})",
+                )
+        for (index, event), numbers in sorted(by_event.items()):
+            if len(numbers) > 1:
+                raise Failed(
+                    Code.CONTRADICTION,
+                    f"the event {event} (entry {index}) has the numbers {_listed(sorted(numbers))}",
+                )
+        self._places = sorted({p.pseq: p for p in self._places}.values(), key=lambda p: p.pseq)
+        twice = len(self._confirmed) - len(self._places)
+        return f"{count(twice, 'receipt')} of events shown before" if twice else ""
+
+    def count_numbers(self) -> str:
+        there = {place.pseq for place in self._places}
+        missing = [pseq for pseq in range(1, self.head.pseq + 1) if pseq not in there]
+        if missing:
+            raise Failed(
+                Code.INCOMPLETE,
+                f"{len(missing)} of {count(self.head.pseq, 'event')} are missing, "
+                f"number {_listed(missing)}",
+            )
+        last = max(there, default=0)
+        if last > self.head.pseq:
+            raise Failed(
+                Code.INCOMPLETE,
+                f"the stream goes on after the statement, to number {last} at least: get a newer "
+                "statement",
+            )
+        return f"1 to {last}" if last else "the stream has no events yet"
+
+    def compare_order(self) -> str:
+        size = self.head.checkpoint.size
+        for place in self._places:
+            inside, counted = place.index < size, place.pseq <= self.head.pseq
+            if inside is not counted:
+                self._refuse_end(place)
+        for before, after in pairwise(self._places):
+            if before.index >= after.index:
+                raise Failed(
+                    Code.CONTRADICTION,
+                    f"number {after.pseq} (entry {after.index}) stands in the log before number "
+                    f"{before.pseq} (entry {before.index})",
+                )
+        return f"the statement is about the entries before number {size}"
+
+    def _refuse_end(self, place: _Place) -> None:
+        raise Failed(
+            Code.CONTRADICTION,
+            f"the gateway signed that {self.head.pseq} is the last number among "
+            f"{_entries(self.head.checkpoint)}, but entry {place.index} is number {place.pseq} "
+            f"({place.name})",
+        )
+
+    def compare_roots(self) -> str:
+        roots: dict[int, bytes] = {}
+        stated = [head.checkpoint for head in self._heads]
+        for checkpoint in (*stated, *(one.checkpoint for _, one in self._confirmed)):
+            if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
+                raise Failed(
+                    Code.CONTRADICTION,
+                    f"the log signed two roots for {_entries(checkpoint)}: it is forked",
+                )
+        return f"one root for each of {count(len(roots), 'size')} shown"
+
+    def conclude(self) -> str:
+        head = self.head
+        events = (
+            f"these are all {count(head.pseq, 'event')} of {head.organisation}, none missing, "
+            f"none twice"
+            if head.pseq
+            else f"{head.organisation} has no event"
+        )
+        return (
+            f"Complete: {events} in the log {head.checkpoint.origin} up to {_moment(head)} "
+            f"({_entries(head.checkpoint)}). What came later this does not show. That number "
+            f"{head.pseq} is the last is the gateway's signed word: an event of "
+            f"{head.organisation} in those entries that is not here would prove it false."
+        )
+
+
+def _named(part: Part, read: Callable[[Part], Any]) -> Any:
+    """Read a part; what is wrong with it is told with its name, in the same kind of error."""
+    try:
+        return read(part)
+    except ValueError as error:
+        error.args = (f"{part.name}: {error}",)
+        raise
+
+
+def _text(part: Part) -> str:
+    return part.data.decode("ascii", errors="replace").removesuffix("\n")
+
+
+def _receipt(part: Part) -> Receipt:
+    if len(part.data) > MAX_RECEIPT_BYTES:
+        raise NotAReceipt(f"a receipt is not longer than {MAX_RECEIPT_BYTES} bytes")
+    try:
+        members = canonical.decode(part.data)
+    except ValueError as error:
+        raise NotAReceipt(f"not JSON as we write it: {error}") from None
+    return receipt.from_json(members)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    known = list(numbers)
+    told = ", ".join(str(number) for number in known[:_NAMED_AT_MOST])
+    return f"{told} and more" if len(known) > _NAMED_AT_MOST else told
+
+
+def _entries(checkpoint: Checkpoint) -> str:
+    return "1 entry" if checkpoint.size == 1 else f"{checkpoint.size} entries"
+
+
+def _moment(head: StreamHead) -> str:
+    return head.at.isoformat().replace("+00:00", "Z")
+
+
+def _end(head: StreamHead) -> str:
+    return (
+        f"number {head.pseq} is the last of {head.organisation} at {_moment(head)}, with "
+        f"{_entries(head.checkpoint)} in the log {head.checkpoint.origin}"
+    )

@@ -1,0 +1,168 @@
+"""`casegate events --save` and `casegate audit`: streams and copies of the log, proved offline."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from gateway.client.public import PublicLog
+from gateway.keys import jwk_set
+from tests.cli.desks import Desks
+from tests.founding import HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
+
+# The module; the package has the command under the same name.
+MIRROR = import_module("gateway.cli.audit.mirror")
+
+
+@pytest.fixture
+def keys(desks: Desks) -> tuple[str, ...]:
+    """The options that name the founded gateway's keys."""
+    gateway = desks.stage.gateway
+    file = desks.folder / "gateway-keys.json"
+    file.write_text(json.dumps(jwk_set([key_of("attest")])))
+    return ("--log-key", gateway.notary.signer.vkey, "--gateway-keys", str(file))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_saved_stream_is_proved_complete(desks: Desks, keys: tuple[str, ...]) -> None:
+    desks.offered()
+    told = desks.done("events", "--save", "kept")
+    head = desks.told("events")["head"]
+    assert f"events 1 to {head}, {head} of them new" in told
+    assert len(names(desks.folder / "kept")) == head + 1
+    proved = desks.done("audit", "complete", "kept", *keys)
+    assert f"Complete: these are all {head} events of {HOTLINE}" in proved
+    verdict = json.loads(desks.done("audit", "complete", "kept", *keys, "--json"))
+    assert (verdict["kind"], verdict["code"]) == ("stream", 0)
+
+
+def test_each_receipt_of_a_saved_stream_verifies_by_itself(
+    desks: Desks, keys: tuple[str, ...]
+) -> None:
+    desks.done("events", "--save", "kept")
+    desks.done("verify", "kept/000000001.json", *keys)
+
+
+def test_saving_goes_on_where_the_folder_ends(desks: Desks, keys: tuple[str, ...]) -> None:
+    desks.submitted()
+    first = desks.told("events", "--save", "kept")
+    again = desks.told("events", "--save", "kept")
+    assert (again["saved"], again["head"]) == (0, first["head"])
+    desks.submitted()
+    (desks.folder / "kept" / f"{first['head']:09}.json").unlink()
+    more = desks.told("events", "--save", "kept")
+    assert (more["saved"], more["head"]) == (2, first["head"] + 1)
+    ends = [name for name in names(desks.folder / "kept") if name.startswith("end-")]
+    assert len(ends) == 2
+    desks.done("audit", "complete", "kept", *keys)
+
+
+def test_a_stream_with_a_lost_receipt_is_not_complete(desks: Desks, keys: tuple[str, ...]) -> None:
+    desks.done("events", "--save", "kept")
+    (desks.folder / "kept" / "000000002.json").unlink()
+    result = desks.run("audit", "complete", "kept", *keys)
+    assert (result.exit_code, "number 2" in result.output) == (15, True)
+
+
+def test_a_stream_in_one_file_is_proved_complete(desks: Desks, keys: tuple[str, ...]) -> None:
+    desks.submitted()
+    whole = desks.told("events")
+    (desks.folder / "all.json").write_text(json.dumps(whole))
+    desks.done("audit", "complete", "all.json", *keys)
+    (desks.folder / "part.json").write_text(json.dumps(desks.told("events", "--after", "1")))
+    assert desks.run("audit", "complete", "part.json", *keys).exit_code == 15
+
+
+def test_the_stream_of_another_member_is_no_part_of_ones_own(
+    desks: Desks, keys: tuple[str, ...]
+) -> None:
+    desks.offered()
+    desks.done("events", "--save", "kept")
+    desks.done("events", "--save", "kept2", at=OFMIN)
+    (desks.folder / "kept2" / "000000001.json").rename(desks.folder / "kept" / "x.json")
+    assert desks.run("audit", "complete", "kept", *keys).exit_code == 13
+
+
+def test_what_is_called_wrongly_is_said(desks: Desks, keys: tuple[str, ...]) -> None:
+    assert desks.run("events", "--save", "kept", "--after", "1").exit_code == 2
+    (desks.folder / "junk").write_text("junk")
+    assert desks.run("audit", "complete", "junk", *keys).exit_code == 2
+    assert desks.run("audit", "complete", "junk").exit_code == 2
+    assert desks.run("events", "--save", "junk").exit_code == 2
+
+
+def test_a_folder_without_a_statement_is_not_complete(desks: Desks, keys: tuple[str, ...]) -> None:
+    (desks.folder / "empty").mkdir()
+    result = desks.run("audit", "complete", "empty", *keys)
+    assert (result.exit_code, "no statement" in result.output) == (15, True)
+
+
+@pytest.fixture
+def public(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The founded gateway's public listener without sockets, and the option that trusts its log."""
+
+    def open_log(url: str, ca: Path | None) -> PublicLog:
+        transport = httpx.WSGITransport(app=desks.stage.public)
+        clock = desks.stage.gateway.clock
+        return PublicLog(url, ca, clock, sleep=lambda _: None, transport=transport)
+
+    monkeypatch.setattr(MIRROR, "open_log", open_log)
+    return ("--log-key", desks.stage.gateway.notary.signer.vkey)
+
+
+def test_the_public_log_is_copied_and_the_copy_is_whole(
+    desks: Desks, public: tuple[str, ...]
+) -> None:
+    desks.submitted()
+    size = desks.stage.gateway.size()
+    told = desks.done("audit", "mirror", ISSUER, "copy", *public)
+    assert f"copy has {size} entries of {ORIGIN}, 0 before: one history" in told
+    assert f"Whole: this copy has all {size} entries" in desks.done(
+        "audit", "fsck", "copy", *public
+    )
+    desks.submitted()
+    again = desks.told("audit", "mirror", ISSUER, "copy", *public)
+    assert (again["before"], again["size"]) == (size, desks.stage.gateway.size())
+    assert "has all" in desks.done("audit", "mirror", ISSUER, "copy", *public)
+    assert json.loads(desks.done("audit", "fsck", "copy", *public, "--json"))["kind"] == "log"
+
+
+def test_a_tampered_copy_is_not_whole(desks: Desks, public: tuple[str, ...]) -> None:
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    (bundle,) = (desks.folder / "copy" / "tile" / "entries").rglob("[0-9]*.p/*")
+    data = bytearray(bundle.read_bytes())
+    data[-1] ^= 1
+    bundle.write_bytes(data)
+    result = desks.run("audit", "fsck", "copy", *public)
+    index = desks.stage.gateway.size() - 1
+    assert (result.exit_code, f"the first bad index is {index}" in result.output) == (13, True)
+
+
+def test_a_mirror_without_the_logs_key_is_refused(desks: Desks, public: tuple[str, ...]) -> None:
+    other = note_signer("other.example.org/log").vkey
+    result = desks.run("audit", "mirror", ISSUER, "copy", "--log-key", other)
+    assert (result.exit_code, "EVIDENCE FALSE" in result.stderr) == (5, True)
+    assert desks.run("audit", "mirror", "ftp://x", "copy", *public).exit_code == 4
+    assert desks.run("audit", "mirror", ISSUER, "copy").exit_code == 2
+
+
+def test_following_goes_on_until_it_is_stopped(
+    desks: Desks, public: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        desks.submitted()
+
+    monkeypatch.setattr(MIRROR, "time", SimpleNamespace(sleep=sleep))
+    result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30")
+    assert (waits, result.stdout.count("one history")) == ([30, 30], 2)

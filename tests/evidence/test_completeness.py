@@ -1,0 +1,335 @@
+"""Completeness of a stream: what is whole is proved, and each way of not being whole is named."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.evidence import completeness, receipt, stream
+from gateway.evidence.completeness import Part
+from gateway.evidence.steps import Code, Outcome, Verdict
+from gateway.evidence.trust import Trust
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from tests.evidence.ingredients import SoftwareSigner, chance, es256
+from tests.evidence.logbook import ORIGIN, Logbook
+
+GATEWAY = "https://gateway.example.org"
+ATTEST = es256("attest")
+AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+POLICE, HOTLINE = "police", "hotline"
+
+
+class Rising(dict):
+    """Counters that go on whenever one is looked at."""
+
+    def __getitem__(self, name: str) -> int:
+        self["seen"] = self.get("seen", 0) + 1
+        return self.get("seen", 0)
+
+
+class Book(Logbook):
+    """A log whose gateway states ends of streams, truly or not."""
+
+    def happen(self, *parties: str) -> int:
+        """One more event of these parties; its entry."""
+        made = Fact(
+            id=UUID(int=len(self.events)),
+            typ="handoff.offered",
+            operation=Operation.DISCLOSURE,
+            result=Result.ALLOWED,
+            parties=tuple(Party(name, "actor") for name in parties),
+            details=(Detail("by", "staff-1", frozenset({HOTLINE})),),
+        )
+        return self.record(made, AT)
+
+    def set_counter(self, organisation: str, to: int) -> None:
+        """Lie: the organisation's next event gets the number after ``to``."""
+        self._counters[organisation] = to
+
+    def end(self, organisation: str = POLICE, pseq: int | None = None, **changes) -> Part:
+        """The statement of an end, of today unless another note is given."""
+        size = len(self.events)
+        note = sign_checkpoint(Checkpoint(self.origin, size, self._root), self.signer)
+        said = {
+            "issuer": GATEWAY,
+            "organisation": organisation,
+            "pseq": self._counters.get(organisation, 0) if pseq is None else pseq,
+            "note": note,
+            "at": AT,
+            "signer": ATTEST,
+            "random": chance("end"),
+        }
+        return Part(f"end-{size}", stream.issue_head(**said | changes).compact().encode())
+
+    def part(self, index: int, reader: str | None = POLICE) -> Part:
+        """A receipt's file, proved by the log of today."""
+        members = receipt.to_json(self.receipt(index, reader))
+        return Part(f"{index}.json", json.dumps(members).encode())
+
+    def parts(self, organisation: str = POLICE) -> list[Part]:
+        """All receipts of an organisation."""
+        return [
+            self.part(index, organisation)
+            for index, one in enumerate(self.events)
+            if one.shown_to(organisation)
+        ]
+
+
+TRUST = Trust(log_keys=Book().keys, origins=(ORIGIN,), gateway_keys=ATTEST.keys())
+
+
+def prove(statements: Iterable[Part], receipts: Iterable[Part], trust: Trust = TRUST) -> Verdict:
+    return completeness.prove(list(statements), receipts, trust)
+
+
+def refused(verdict: Verdict, code: Code, title: str, words: str) -> None:
+    """Exactly one step failed, and its words make the sentence."""
+    (failed,) = [step for step in verdict.steps if step.outcome is Outcome.FAILED]
+    assert (verdict.code, title in failed.title) == (code, True), verdict
+    assert words in failed.detail, verdict
+    assert failed.detail in verdict.sentence
+
+
+def story(rounds: int = 4) -> Book:
+    """A log in which every other event is the police's, too."""
+    book = Book()
+    for number in range(2 * rounds):
+        book.happen(*((HOTLINE, POLICE) if number % 2 else (HOTLINE,)))
+    return book
+
+
+def test_a_whole_stream_is_proved_complete():
+    book = story()
+    verdict = prove([book.end()], book.parts())
+    assert verdict.code == Code.VERIFIED, verdict
+    assert verdict.kind == "stream"
+    assert [step.number for step in verdict.steps] == list(range(1, 8))
+    assert verdict.sentence.startswith(
+        "Complete: these are all 4 events of police, none missing, none twice in the log"
+    )
+    assert "2026-03-02T09:00:00Z (8 entries)" in verdict.sentence
+    assert "What came later this does not show." in verdict.sentence
+
+
+def test_the_order_of_files_does_not_matter_and_a_file_may_be_there_twice():
+    book = story()
+    parts = book.parts()
+    verdict = prove([book.end()], [*reversed(parts), parts[1]])
+    assert verdict.code == Code.VERIFIED, verdict
+    assert "1 receipt of events shown before" in verdict.steps[3].detail
+
+
+def test_a_stream_without_events_is_complete():
+    book = story()
+    verdict = prove([book.end("observer")], [])
+    assert verdict.sentence.startswith("Complete: observer has no event in the log"), verdict
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_set_of_receipts_but_the_whole_is_named_incomplete(data):
+    """Whatever is left out, the verdict names the first number that is missing."""
+    parties = data.draw(
+        st.lists(st.sampled_from([(HOTLINE,), (POLICE,), (HOTLINE, POLICE)]), max_size=12)
+    )
+    book = Book()
+    for names in parties:
+        book.happen(*names)
+    parts = book.parts()
+    kept = data.draw(st.sets(st.sampled_from(range(len(parts))) if parts else st.nothing()))
+    verdict = prove([book.end()], [parts[number] for number in sorted(kept)])
+    missing = sorted(set(range(len(parts))) - kept)
+    if not missing:
+        assert verdict.code == Code.VERIFIED, verdict
+        return
+    refused(verdict, Code.INCOMPLETE, "No number is missing", f"number {missing[0] + 1}")
+
+
+@given(cut=st.integers(0, 4), more=st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_a_receipt_after_the_statement_asks_for_a_newer_one(cut, more):
+    book = story(cut)
+    before = book.end()
+    for _ in range(more):
+        book.happen(POLICE)
+    verdict = prove([before], book.parts())
+    if more:
+        refused(verdict, Code.INCOMPLETE, "none comes later", f"to number {cut + more} at least")
+    else:
+        assert verdict.code == Code.VERIFIED, verdict
+    assert prove([before, book.end()], book.parts()).code == Code.VERIFIED
+
+
+def test_receipts_proved_by_logs_of_several_sizes_are_one_stream():
+    book = story(2)
+    early = book.parts()
+    book.happen(POLICE)
+    verdict = prove([book.end()], [*early, book.part(4)])
+    assert verdict.code == Code.VERIFIED, verdict
+    assert "2 sizes" in verdict.steps[5].detail
+
+
+def test_without_a_statement_nothing_is_complete():
+    refused(prove([], story().parts()), Code.INCOMPLETE, "states the end", "no statement")
+
+
+def test_two_events_with_one_number_are_a_contradiction():
+    book = story()
+    book.set_counter(POLICE, 3)
+    book.happen(POLICE)
+    verdict = prove([book.end()], book.parts())
+    refused(verdict, Code.CONTRADICTION, "given to two events",
+            "the number 4 was given to 2 events (entries 7, 8)")  # fmt: skip
+    assert "these files prove it" in verdict.sentence
+
+
+def test_one_event_with_two_numbers_is_a_contradiction():
+    book = Book()
+    made = Fact(
+        id=UUID(int=1),
+        typ="handoff.offered",
+        operation=Operation.DISCLOSURE,
+        result=Result.ALLOWED,
+        parties=(Party(POLICE, "actor"), Party("police-2", "actor")),
+    )
+    # No honest gateway makes such a fact; the one here counts between the two.
+    object.__setattr__(made, "parties", (Party(POLICE, "actor"), Party(POLICE, "recipient")))
+    book._counters = Rising()
+    book.record(made, AT)
+    verdict = prove([book.end(pseq=2)], [book.part(0)])
+    refused(verdict, Code.CONTRADICTION, "given to two events", "has the numbers 1, 2")
+
+
+@pytest.mark.parametrize("pseq", [2, 3])
+def test_an_event_after_the_number_that_was_signed_as_the_last_is_a_contradiction(pseq):
+    book = story()
+    verdict = prove([book.end(pseq=pseq)], book.parts())
+    refused(verdict, Code.CONTRADICTION, "up to its end", f"signed that {pseq} is the last number")
+
+
+def test_a_number_that_was_counted_before_its_event_is_a_contradiction():
+    book = story(2)
+    early = book.end(pseq=3)
+    book.happen(POLICE)
+    refused(
+        prove([early], book.parts()), Code.CONTRADICTION, "up to its end", "entry 4 is number 3"
+    )
+
+
+def test_numbers_that_run_against_the_log_are_a_contradiction():
+    book = Book()
+    book.set_counter(POLICE, 1)
+    book.happen(POLICE)
+    book.set_counter(POLICE, 0)
+    book.happen(POLICE)
+    verdict = prove([book.end(pseq=2)], book.parts())
+    refused(verdict, Code.CONTRADICTION, "follow the log", "stands in the log before number 1")
+
+
+def test_two_statements_of_one_state_with_two_ends_are_a_contradiction():
+    book = story()
+    verdict = prove([book.end(), book.end(pseq=9)], book.parts())
+    refused(verdict, Code.CONTRADICTION, "states the end", "the number 4 as the last of 8 entries")
+
+
+def test_an_end_that_goes_back_is_a_contradiction():
+    book = story()
+    before = book.end()
+    book.happen(HOTLINE)
+    verdict = prove([book.end(pseq=3), before], book.parts())
+    refused(verdict, Code.CONTRADICTION, "states the end", "and 3 of 9 entries")
+
+
+def test_two_histories_of_one_log_are_a_contradiction():
+    """The receipts are of one history, the statement of another of the same size."""
+    book, other = story(), Book()
+    for number in range(8):
+        other.happen(*((POLICE, HOTLINE) if number % 2 else (HOTLINE,)))
+    verdict = prove([other.end()], book.parts())
+    refused(verdict, Code.CONTRADICTION, "one history", "two roots for 8 entries")
+
+
+def test_statements_of_two_streams_do_not_belong_together():
+    book = story()
+    verdict = prove([book.end(), book.end(HOTLINE)], [])
+    refused(verdict, Code.MISMATCH, "states the end", "several streams")
+
+
+def test_the_receipt_of_another_party_gives_no_number():
+    book = story()
+    verdict = prove([book.end()], [book.part(0, HOTLINE)])
+    refused(verdict, Code.MISMATCH, "gives its number", "0.json")
+    bare = {**json.loads(book.part(1).data), "disclosures": []}
+    verdict = prove([book.end()], [Part("bare", json.dumps(bare).encode())])
+    refused(verdict, Code.MISMATCH, "gives its number", "does not say that police is a party")
+
+
+def test_a_receipt_that_the_log_does_not_prove_is_named():
+    book = story()
+    false = json.loads(book.part(1).data)
+    false["document"] = false["document"].replace('"allowed"', '"denied"')
+    verdict = prove([book.end()], [Part("false.json", json.dumps(false).encode())])
+    refused(verdict, Code.NOT_IN_LOG, "holds the event", "false.json")
+
+
+def test_a_file_that_is_no_receipt_is_named():
+    book = story()
+    for data in (b"", b"[1]", b"\xff", b" " * (completeness.MAX_RECEIPT_BYTES + 1)):
+        verdict = prove([book.end()], [Part("junk.json", data)])
+        refused(verdict, Code.NOT_OURS, "holds the event", "junk.json")
+
+
+def test_a_statement_that_is_none_is_named():
+    refused(prove([Part("x.sd-jwt", b"\xff~")], []), Code.NOT_OURS, "states the end", "x.sd-jwt")
+    book = story()
+    forged = book.end(signer=SoftwareSigner(ATTEST.kid, ATTEST.alg, es256("other").private))
+    refused(prove([forged], []), Code.BAD_SIGNATURE, "states the end", "end-8")
+
+
+def test_without_keys_nothing_is_decided():
+    book = story()
+    no_gateway = Trust(TRUST.log_keys, TRUST.origins)
+    no_log = Trust((), (), gateway_keys=TRUST.gateway_keys)
+    for trust in (no_gateway, no_log):
+        verdict = prove([book.end()], book.parts(), trust)
+        refused(verdict, Code.UNKNOWN, "states the end", "end-8")
+
+
+def test_a_receipt_of_another_trusted_log_does_not_belong_here():
+    book, other = story(), Book("other.example.org/log")
+    other.happen(POLICE)
+    trust = Trust([*TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
+    verdict = prove([book.end()], other.parts(), trust)
+    refused(verdict, Code.MISMATCH, "holds the event", "another log")
+
+
+def test_a_page_in_one_file_is_read_as_its_parts():
+    book = story()
+    members = {
+        "head": 4,
+        "statement": book.end().data.decode(),
+        "events": [{"receipt": json.loads(part.data)} for part in book.parts()],
+    }
+    statements, receipts = completeness.of_page(json.dumps(members).encode())
+    assert prove(statements, receipts).code == Code.VERIFIED
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"statement": "x"}',
+                                  b'{"statement": "x", "events": [1]}'])  # fmt: skip
+def test_what_is_no_page_is_refused(data):
+    with pytest.raises(ValueError, match=r"."):
+        completeness.of_page(data)
+
+
+def test_an_end_is_signed_over_what_it_says():
+    """Each part of the signed text counts."""
+    body = story().end().data.rstrip(b"~")
+    for place in range(0, len(body), 41):
+        changed = bytearray(body)
+        changed[place] ^= 1
+        assert prove([Part("e", bytes(changed) + b"~")], []).code != Code.VERIFIED
