@@ -75,6 +75,10 @@ class FileKeyEncryption:
                 os.fsync(opened.fileno())
             file.unlink()
 
+    def require(self, kek: str) -> None:
+        """Raise KeysUnavailable unless the key is there and can be read."""
+        self._cipher(kek)
+
     def file(self, kek: str) -> Path:
         """Where a key is."""
         if not _ID.fullmatch(kek):

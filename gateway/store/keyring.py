@@ -74,6 +74,7 @@ key_ring = Table(
     _metadata,
     Column("origin", TEXT, primary_key=True),
     Column("kek", TEXT, nullable=False),  # by which new keys are wrapped
+    Column("coming", TEXT),  # the next one, while it is given to all who need it
     sqlite_with_rowid=False,
 )
 case_key = Table(
@@ -90,7 +91,7 @@ case_key = Table(
 )
 
 _own = case_key.c.origin == bindparam("origin")
-_RING = select(key_ring.c.kek).where(key_ring.c.origin == bindparam("origin"))
+_RING = select(key_ring.c.kek, key_ring.c.coming).where(key_ring.c.origin == bindparam("origin"))
 _RING_HELD = _RING.with_for_update(read=True)
 _NEW_RING = counted(insert(key_ring).on_conflict_do_nothing())
 _TURN_RING = (
@@ -248,10 +249,23 @@ class SqlKeyring:
         with self._reading() as transaction:
             return _ring(transaction.execute(_RING, {"origin": self._origin}).first())
 
+    def coming(self) -> str | None:
+        """The id of the key-encryption key that is to come next, if one was announced."""
+        with self._reading() as transaction:
+            row = transaction.execute(_RING, {"origin": self._origin}).first()
+        _ring(row)
+        return row and row.coming
+
+    def announce(self, kek: str) -> None:
+        """Note which key-encryption key is to come next."""
+        with self._changing() as transaction:
+            transaction.execute(_TURN_RING, {"of_origin": self._origin, "coming": kek})
+
     def turn_to(self, kek: str) -> None:
         """Let another key-encryption key wrap new keys, in all processes from now on."""
         with self._changing() as transaction:
-            transaction.execute(_TURN_RING, {"of_origin": self._origin, "kek": kek})
+            turned = {"of_origin": self._origin, "kek": kek, "coming": None}
+            transaction.execute(_TURN_RING, turned)
 
     def left(self) -> int:
         """How many keys are wrapped by another key-encryption key than the current one."""
