@@ -53,13 +53,15 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
 
         told = _casegate("restore", tmp_path / "backup", "--folder", stage.operator, "--yes")
         assert "FROZEN" in told
-        with closing(wiring.connect(config_of(stage))) as gateway:
-            with gateway.store.begin(Mode.READ) as work:
-                assert work.cases.get(HOTLINE, case) is not None
-                with pytest.raises(Erased):
-                    work.cases.version(digest)
-                with pytest.raises(Erased):
-                    work.handoffs.answers(handoff)
+        with (
+            closing(wiring.connect(config_of(stage))) as gateway,
+            gateway.store.begin(Mode.READ) as work,
+        ):
+            assert work.cases.get(HOTLINE, case) is not None
+            with pytest.raises(Erased):
+                work.cases.version(digest)
+            with pytest.raises(Erased):
+                work.handoffs.answers(handoff)
 
 
 def _life(stage: Stage) -> Any:
