@@ -41,6 +41,9 @@ API = {
     ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
+    ("GET", "/successions"): ("succession.read", "handoffs.read"),
+    ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
+    ("POST", "/successions/{succession}/approval"): ("succession.approve", "handoffs.answer"),
     ("GET", "/events"): ("events.read", ANY_SCOPE),
     ("GET", "/receipts/{event}"): ("receipt.read", ANY_SCOPE),
 }
