@@ -66,11 +66,11 @@ def _definitions(connection):
 
 def _parts(sql):
     """The lines of a definition; a column that was added later stands behind the last of them."""
-    lines = re.split(
-        r"\n|, (?=document_keys|signed_only|encryption_keys|tokens_from|history|application"
-        r"|interests|agreements|erase_on|content_key)",
-        sql.replace("\t", ""),
+    later = (
+        "document_keys|signed_only|encryption_keys|tokens_from|reminded|history|application"
+        "|interests|agreements|erase_on|content_key"
     )
+    lines = re.split(rf"\n|, (?={later})", sql.replace("\t", ""))
     return sorted(filter(None, (line.strip(" ,") for line in lines)))
 
 

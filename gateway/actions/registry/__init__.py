@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from gateway.actions.registry import (
     competences,
     contacts,
+    invitations,
     keys,
     memberships,
     organisations,
@@ -26,5 +27,6 @@ CHANGES: Mapping[str, Apply] = {
     **successions.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
+    **invitations.CHANGES,
 }
 """Every change that administrators make, by its action."""

@@ -205,12 +205,39 @@ SHAPES: Mapping[str, Shape] = {
     "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),
     "Whoami": _object(
         organisation=one_of("Organisation"),
+        status=TEXT,
         system=TEXT,
         scopes=TEXTS,
-        certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT)),
+        certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT, days_left=NUMBER)),
         legal_date=DAY,
         legal_date_simulated=FLAG,
     ),
+    "ConformanceRun": _with(
+        _object(
+            run=UUID,
+            test=FLAG,
+            system=TEXT,
+            state=TEXT,
+            ends_at=MOMENT,
+            steps=several(_object(step=TEXT, passed=FLAG)),
+            issuer=TEXT,
+            keys=_object(keys=several({"type": "object", "additionalProperties": TEXT})),
+            log=TEXT,
+            log_key=TEXT,
+            offers=several(
+                _object(
+                    handoff=UUID,
+                    matter=TEXTS,
+                    urgency=TEXT,
+                    conditions=one_of("Conditions"),
+                    case_digest=DIGEST,
+                )
+            ),
+            receipts=several(_object(name=TEXT, receipt=one_of("Receipt"))),
+        ),
+        {"presentation": SD_JWT},
+    ),
+    "Enrolled": _object(request=UUID, client_id=TEXT, certificate=TEXT),
     "Events": _object(
         head=NUMBER,
         statement=SD_JWT,

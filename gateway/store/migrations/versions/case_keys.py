@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "case_keys"
-down_revision = "successions"
+down_revision = "conformance_runs"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
