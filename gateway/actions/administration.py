@@ -337,6 +337,6 @@ def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
                 Detail("by", request.approved_by, frozenset({GATEWAY})),
                 Detail("subject", canonical.encode(told).decode(), both),
             ),
-            simulated_date=_simulated(today),
+            simulated_date=simulated(today),
         )
     )
