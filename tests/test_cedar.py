@@ -93,6 +93,7 @@ BY_ADMINISTRATORS = (
     "invitation.withdraw",
     "organisation.lock",
     "organisation.unlock",
+    "case.erase",
 )
 ON_GATEWAY = ("admin.add", "admin.disable", "proposal.make")
 BY_ENTRUSTED = ("registry.read", "registry.consult")
@@ -581,7 +582,9 @@ FITTING = [
     ),
     *((a, o, succession(ABROAD, OFFICE), {}) for a in ON_SUCCESSION for o in (ABROAD, OFFICE)),
     *((a, Entity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
-      for a in BY_ADMINISTRATORS),
+      for a in BY_ADMINISTRATORS if a != "case.erase"),
+    ("case.erase", Entity("Person", "p", {"enabled": True}), ABROAD,
+     {"approvals": 2, "due": False}),
 ]  # fmt: skip
 
 

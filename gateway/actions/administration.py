@@ -27,7 +27,7 @@ from gateway.actions.ports import (
 )
 from gateway.actions.registry import CHANGES, ON_GATEWAY
 from gateway.actions.registry.desk import Apply, Change, Desk
-from gateway.domain.decision import Entity, Question, organisation_entity
+from gateway.domain.decision import Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import SLUG, Certificate, Organisation, Person, Status
@@ -130,7 +130,7 @@ def _decide(ports: Ports, desk: Desk) -> tuple[Forbidden | None, Mapping[str, An
     """Ask policy, then change the registry; what policy has against it is recorded as well."""
     today = ports.legal_day(desk.now)
     found = desk.work.organisations.get(desk.change.organisation)
-    denied = _denial(ports.policy, desk, found, today)
+    denied = denial(ports.policy, desk, found, today)
     result = {} if denied else CHANGES[desk.change.action](desk, found)
     _record(desk, denied, today)
     return denied, result
@@ -167,7 +167,7 @@ def record_refusal(
             Detail("reason", refusal.detail, gateway),
             *_subject(change, refusal, gateway),
         ),
-        simulated_date=_simulated(ports.legal_day(now)),
+        simulated_date=simulated(ports.legal_day(now)),
     )
     with ports.begin(Mode.WRITE) as work:
         window = f"denials/{now:%Y%m%dT%H%M}"
@@ -193,15 +193,15 @@ def _subject(change: Change, refusal: Refusal, readers: frozenset[str]) -> tuple
     return (Detail("subject", said, readers),)
 
 
-def _denial(
-    policy: Policy, desk: Desk, found: Organisation | None, today: LegalDay
+def denial(
+    policy: Policy, desk: Desk, found: Organisation | None, today: LegalDay, **facts: Value
 ) -> Forbidden | None:
-    """What policy has against the change; None when it allows it."""
+    """What policy has against the change, on further ``facts``; None when it allows it."""
     principal = Entity("Person", desk.persons[0], {"enabled": True})
     resource = GATEWAYS_OWN
     if desk.change.action not in ON_GATEWAY:
         resource = organisation_entity(found or _applicant(desk.change), today.day)
-    context = {"approvals": len(desk.persons)}
+    context = {"approvals": len(desk.persons), **facts}
     decision = policy.decide(Question(principal, desk.change.action, resource, context))
     if decision.allowed:
         return None
@@ -229,9 +229,14 @@ def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
                 Detail("subject", told(desk.change), readers),
                 *rules,
             ),
-            simulated_date=_simulated(today),
+            simulated_date=simulated(today),
         )
     )
+
+
+def record_denial(desk: Desk, denied: Forbidden, today: LegalDay) -> None:
+    """Record that policy was against the change, for the gateway alone."""
+    _record(desk, denied, today)
 
 
 def _parties(desk: Desk) -> tuple[Party, ...]:
@@ -242,7 +247,8 @@ def _parties(desk: Desk) -> tuple[Party, ...]:
     return (*gateway, *(Party(one, "concerned") for one in concerned))
 
 
-def _simulated(today: LegalDay) -> date | None:
+def simulated(today: LegalDay) -> date | None:
+    """The date that events name when a demonstration set it."""
     return today.day if today.simulated else None
 
 
@@ -288,7 +294,7 @@ def found(ports: Ports, persons: Sequence[Person]) -> Written:
                 result=Result.ALLOWED,
                 parties=(Party(GATEWAY, "gateway"),),
                 details=(Detail("by", tuple(p.id for p in persons), frozenset({GATEWAY})),),
-                simulated_date=_simulated(today),
+                simulated_date=simulated(today),
             )
         )
         (logged,) = work.commit()
@@ -345,7 +351,7 @@ def _take_step(
                     Detail("by", persons, gateway),
                     Detail("subject", told(change), gateway),
                 ),
-                simulated_date=_simulated(today),
+                simulated_date=simulated(today),
             )
         )
         (logged,) = work.commit()
@@ -400,7 +406,7 @@ def _finish(
                     Detail("by", request.approved_by, frozenset({GATEWAY})),
                     Detail("subject", subject, readers),
                 ),
-                simulated_date=_simulated(ports.legal_day(ports.now())),
+                simulated_date=simulated(ports.legal_day(ports.now())),
             )
         )
         work.commit()
@@ -430,6 +436,6 @@ def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
                 Detail("by", request.approved_by, frozenset({GATEWAY})),
                 Detail("subject", canonical.encode(told).decode(), both),
             ),
-            simulated_date=_simulated(today),
+            simulated_date=simulated(today),
         )
     )

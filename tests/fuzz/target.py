@@ -19,6 +19,7 @@ NAMES = (
     "proof",
     "sd_jwt",
     "statement",
+    "stored_content",
 )
 """One module beside this one for each parser of outside bytes."""
 

@@ -9,6 +9,7 @@ from gateway.actions import (
     conformance,
     enrolment,
     entries,
+    erasure,
     handoffs,
     offers,
     organisations,
@@ -51,7 +52,7 @@ DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases,),
+    "case": (cases, erasure),
     "handoff": (handoffs, offers),
     "directory": (organisations,),
     "receipt": (receipts,),

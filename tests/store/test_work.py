@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.actions.ports import Mode
+from gateway.store.contents import NoKeys
 from gateway.store.database import Unfit
 from gateway.store.work import open_store
 from tests.store.places import check_log
@@ -158,4 +159,5 @@ def _open(url, folder):
         now=lambda: None,
         random=bytes,
         waiters=1,
+        keyring=NoKeys(),
     )

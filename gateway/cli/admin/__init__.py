@@ -12,6 +12,7 @@ import click
 from gateway.cli.admin import (
     admins,
     agreement,
+    case,
     certificate,
     competence,
     contact,
@@ -71,4 +72,5 @@ admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
+admin.add_command(case.case)
 admin.add_command(invitation.invitation)
