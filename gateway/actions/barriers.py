@@ -8,6 +8,7 @@ from gateway.domain.decision import Value
 from gateway.domain.handoff import Handoff
 from gateway.domain.interest import conflicts
 from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import Erased
 from gateway.domain.transfer import barred
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import Verified
@@ -43,15 +44,16 @@ def _conflict(turn: Turn, reader: Organisation, handoff: Handoff) -> bool:
     host later. What cannot be found counts as met."""
     case = turn.work.cases.get(handoff.originator, handoff.case)
     digests = {handoff.case_digest, case.digest if case else handoff.case_digest}
-    versions = [turn.work.cases.version(digest) for digest in digests]
     named = f"{handoff.originator}/{handoff.case}"
-    return any(
-        version is None
-        or conflicts(
-            reader,
-            turn.today.day,
-            named,
-            sd_jwt.read_unverified(version.document).content,
-        )
-        for version in versions
-    )
+    return any(_meets(turn, reader, named, digest) for digest in digests)
+
+
+def _meets(turn: Turn, reader: Organisation, named: str, digest: str) -> bool:
+    try:
+        version = turn.work.cases.version(digest)
+    except Erased:
+        return conflicts(reader, turn.today.day, named, {})  # what is gone is kept from nobody
+    if version is None:
+        return True
+    content = sd_jwt.read_unverified(version.document).content
+    return conflicts(reader, turn.today.day, named, content)

@@ -230,6 +230,15 @@ def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway
     assert isinstance(refused.refusal, Erased)
 
 
+def test_a_reader_with_an_interest_still_lists_what_is_left_of_an_erased_case(gateway):
+    case, _ = handed_over(gateway)
+    interest = {"scope": "provider", "subject": "elsewhere.example", "kind": "funder"}
+    gateway.administer("interest.declare", OFMIN, **interest, start="2020-01-01")
+    before = _boxes(gateway)
+    erase(gateway, case)
+    assert _boxes(gateway) == before
+
+
 def test_every_receipt_of_before_still_verifies(gateway):
     case, _ = handed_over(gateway)
     before = list(gateway.receipts)
