@@ -57,7 +57,7 @@ def issue_head(
     claims = {
         "iss": issuer,
         "aud": organisation_uri(issuer, organisation),
-        "iat": int(at.timestamp()),
+        "iat": int(at.replace(microsecond=0).timestamp()),
         "pseq": pseq,
         "checkpoint": note,
     }

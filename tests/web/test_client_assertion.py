@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from gateway.actions.authentication import prune_tokens
+from gateway.actions.authorization import Refused
 from gateway.domain.refusals import Invalid
 from gateway.evidence import base64url
 from tests.founding import DESK, HOTLINE, ISSUER, OFMIN
@@ -346,9 +347,10 @@ def weak() -> dict[str, Any]:
     ],
 )
 def test_c4_only_public_keys_of_ordinary_strength_are_registered(gateway, keys):
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(Refused) as refused:
         gateway.gateway.administer("system.key", HOTLINE, system=DESK, keys=keys())
-    assert error.value.errors[0][0] == "/keys"
+    assert isinstance(refused.value.refusal, Invalid)
+    assert refused.value.refusal.errors[0][0] == "/keys"
 
 
 def test_an_assertion_is_forgotten_long_after_it_ended(gateway, hotline):

@@ -8,11 +8,16 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import succeeding
+from gateway.actions.registry import CHANGES
+from gateway.actions.registry.desk import Change
 from gateway.client.conformance import _verifies, read_presentation
 from gateway.web import listeners
 from gateway.web.openapi import document
 from tests.founding import (
     ABROAD,
+    ALICE,
+    BENOIT,
+    DESK,
     HOTLINE,
     OCRVP,
     OFMIN,
@@ -210,12 +215,47 @@ def tell_of_a_run(story: Story) -> None:
     assert story.get(HOTLINE, f"{runs}/{{run}}", **name)["state"] == "passed"
 
 
+def tell_of_the_registry(story: Story) -> None:
+    """What an entrusted system does. The addresses of changes differ in their values alone."""
+    gateway = story.line.gateway
+    action, reason = "organisation.suspend", {"reason": "under review"}
+
+    def signed(who: str) -> str:
+        return gateway.approve(Change(action, ABROAD, reason), who)[0]
+
+    said = {"action": action, "organisation": ABROAD, "values": reason}
+    made = story.post(HOTLINE, "/admin/proposals", {**said, "approval": signed(ALICE)})
+    named = {"proposal": made["result"]["proposal"]}
+    story.get(HOTLINE, "/admin/proposals/{proposal}", **named)
+    path = "/admin/proposals/{proposal}/approvals"
+    story.post(HOTLINE, path, {"approval": signed(BENOIT)}, **named)
+    story.get(HOTLINE, "/admin/proposals")
+    gateway.administer("organisation.reinstate", ABROAD, reason="test")
+    path = f"/admin/organisations/{{organisation}}/{action}"
+    body = {"values": reason, "approvals": [signed(ALICE)]}
+    story.post(HOTLINE, path, body, organisation=ABROAD)
+    story.told |= {
+        ("POST", f"/admin/organisations/{{organisation}}/{change}") for change in CHANGES
+    }
+    for slug in (ABROAD, OFMIN):
+        story.get(HOTLINE, "/admin/organisations/{organisation}", organisation=slug)
+    story.get(HOTLINE, "/admin/organisations", "?limit=2")
+    story.get(HOTLINE, "/admin/admins")
+    contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
+    gateway.administer("contact.set", ABROAD, **contact)
+    path = "/admin/organisations/{organisation}/contacts/consultations"
+    story.post(HOTLINE, path, {**BY, "reason": "an urgent case"}, organisation=ABROAD)
+
+
 def test_every_answer_of_the_interface_is_as_described():
-    story = Story(listening())
+    line = listening()
+    line.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
+    story = Story(line)
     tell_of_a_run(story)
     case = tell_of_cases(story)
     tell_of_answers(story, tell_of_offers(story, case))
     tell_of_the_rest(story, case)
+    tell_of_the_registry(story)
     tell_of_successions(story)
     api = {
         (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS

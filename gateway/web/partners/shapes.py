@@ -15,6 +15,9 @@ SD_JWT: Shape = {"type": "string", "description": "A signed document (RFC 9901),
 DIGEST: Shape = {"type": "string", "description": "SHA-256 in base64url."}
 
 
+ANYTHING: Shape = {"type": ["string", "integer", "boolean", "array", "object", "null"]}
+
+
 def several(shape: Shape) -> Shape:
     """An array of one shape."""
     return {"type": "array", "items": shape}
@@ -222,9 +225,11 @@ SHAPES: Mapping[str, Shape] = {
         legal_date=DAY,
         legal_date_simulated=FLAG,
     ),
-    "Changed": _object(event=UUID),
+    "Changed": {**_object(event=UUID), "additionalProperties": ANYTHING},
     "Proposal": _object(**_PROPOSAL),
-    "ProposalInFull": _object(**_PROPOSAL, values={"type": "object"}),
+    "ProposalInFull": _object(
+        **_PROPOSAL, values={"type": "object", "additionalProperties": ANYTHING}
+    ),
     "Proposals": _page("Proposal"),
     "EntrySummary": _object(organisation=TEXT, name=TEXT, kind=TEXT, status=TEXT),
     "Entries": _page("EntrySummary"),
@@ -239,7 +244,7 @@ SHAPES: Mapping[str, Shape] = {
         at=or_null(DAY),
         status=or_null(TEXT),
         history=several(_object(status=TEXT, since=DAY, event=UUID)),
-        application=or_null({"type": "object"}),
+        application=or_null({"type": "object", "additionalProperties": ANYTHING}),
         standings=several(_object(standing=TEXT, decision_ref=TEXT, **_DAYS)),
         competences=several(one_of("Competence")),
         interests=several(_object(interest=UUID, scope=TEXT, subject=TEXT, kind=TEXT, **_DAYS)),
