@@ -120,6 +120,7 @@ def connect(config: Config, counts: Counts | None = None) -> Gateway:
         policy_revision=lambda: policy.revision,
         now=now,
         random=secrets.token_bytes,
+        person_key=signing.fingerprint,
         waiters=config.waiters,
         **({} if counts is None else {"took": counts.took}),
     )

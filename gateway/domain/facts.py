@@ -117,10 +117,14 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "key.revoke": ("key.revoked", Operation.KEY_EVENT),
     "organisation.lock": ("organisation.locked", Operation.REGISTRY_CHANGE),
     "organisation.unlock": ("organisation.unlocked", Operation.REGISTRY_CHANGE),
+    "audit.grant": ("audit.granted", Operation.REGISTRY_CHANGE),
+    "audit.end": ("audit.ended", Operation.REGISTRY_CHANGE),
+    "audit.read": ("audit.read", Operation.LOG_ACCESS),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content). The last three are the gateway's
-own: its founding, a step of its keys, the certificate that the holder of the issuing key made."""
+when they are refused (a read that is allowed opens no content), but for ``audit.read``, which is
+always one. The last three are the gateway's own: its founding, a step of its keys, the certificate
+that the holder of the issuing key made."""

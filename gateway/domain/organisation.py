@@ -14,6 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from gateway.domain.audit import AuditGrant
 from gateway.domain.refusals import NoCompetence, SeveralCompetences
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
@@ -41,6 +42,7 @@ SCOPES = (
     "handoffs.offer",
     "handoffs.read",
     "handoffs.answer",
+    "audit.read",
 )
 """What a system may ask a token for."""
 
@@ -202,6 +204,7 @@ class Organisation:
     ``kind`` is from model.md 2.1 (``hotline``, ``police_office``...); ``regimes`` is a subset of
     ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
+    ``audit_grants`` are those that it was given, over others, past and present.
     """
 
     slug: str
@@ -217,6 +220,7 @@ class Organisation:
     document_keys: tuple[DocumentKey, ...] = ()
     encryption_keys: tuple[EncryptionKey, ...] = ()
     signed_only: bool = False
+    audit_grants: tuple[AuditGrant, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""

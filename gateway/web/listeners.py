@@ -2,7 +2,7 @@
 
 from gateway.web import metadata, oauth
 from gateway.web.endpoint import Endpoint
-from gateway.web.partners import cases, directory, events, handoffs
+from gateway.web.partners import audit, cases, directory, events, handoffs
 from gateway.web.public import certificates, keys, log, pages
 
 PARTNERS: tuple[Endpoint, ...] = (
@@ -10,6 +10,7 @@ PARTNERS: tuple[Endpoint, ...] = (
     *cases.ENDPOINTS,
     *handoffs.ENDPOINTS,
     *events.ENDPOINTS,
+    *audit.ENDPOINTS,
 )
 """Everything that a system with a token may call."""
 

@@ -67,7 +67,8 @@ def _definitions(connection):
 def _parts(sql):
     """The lines of a definition; a column that was added later stands behind the last of them."""
     lines = re.split(
-        r"\n|, (?=document_keys|signed_only|encryption_keys|tokens_from)", sql.replace("\t", "")
+        r"\n|, (?=document_keys|signed_only|encryption_keys|tokens_from|audit_grants)",
+        sql.replace("\t", ""),
     )
     return sorted(filter(None, (line.strip(" ,") for line in lines)))
 

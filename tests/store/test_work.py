@@ -157,5 +157,6 @@ def _open(url, folder):
         policy_revision=str,
         now=lambda: None,
         random=bytes,
+        person_key=bytes(32),
         waiters=1,
     )

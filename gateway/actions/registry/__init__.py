@@ -5,7 +5,7 @@ They run in the transaction of administration.administer, after approvals and po
 
 from collections.abc import Mapping
 
-from gateway.actions.registry import competences, keys, organisations, standings, systems
+from gateway.actions.registry import audits, competences, keys, organisations, standings, systems
 from gateway.actions.registry.desk import Apply
 
 CHANGES: Mapping[str, Apply] = {
@@ -14,5 +14,6 @@ CHANGES: Mapping[str, Apply] = {
     **competences.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
+    **audits.CHANGES,
 }
 """Every change that administrators make, by its action."""

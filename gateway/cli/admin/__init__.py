@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.admin import (
+    audit,
     certificate,
     competence,
     key,
@@ -56,7 +57,7 @@ def admin(
     """Change the registry: organisations, standings, competences, systems, certificates, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
-    Admitting, standings, competences and document keys need two persons (R10).
+    Admitting, standings, competences, document keys and audit grants need two persons (R10).
 
     As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
@@ -93,3 +94,4 @@ admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
+admin.add_command(audit.audit)
