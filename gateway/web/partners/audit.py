@@ -14,7 +14,7 @@ from gateway.domain.facts import EVENTS, Result
 from gateway.domain.timestamp import parse_moment
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
-from gateway.web.partners.case_document import Part
+from gateway.web.partners.kinds import Part
 
 LARGEST_INDEX = 2**53 - 1
 

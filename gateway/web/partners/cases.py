@@ -19,7 +19,9 @@ from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
-from gateway.web.partners.case_document import CASE, CaseInvalid, Part, load_case
+from gateway.web.partners.case_document import CaseInvalid, load_case
+from gateway.web.partners.case_parts import CASE
+from gateway.web.partners.kinds import Part
 from gateway.web.partners.pages import page
 
 

@@ -9,7 +9,7 @@ from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
-from gateway.web.partners.case_document import Part
+from gateway.web.partners.kinds import Part
 from gateway.web.partners.pages import page
 
 

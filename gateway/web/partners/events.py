@@ -11,7 +11,7 @@ from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
-from gateway.web.partners.case_document import Part
+from gateway.web.partners.kinds import Part
 from gateway.web.partners.pages import following
 
 PROOF = "text/plain"

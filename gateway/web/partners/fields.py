@@ -9,12 +9,11 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from gateway.domain.item_value import unseen
-from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
 from gateway.domain.timestamp import parse_day, parse_moment
 from gateway.evidence.base64url import DIGEST
-from gateway.web.partners.case_document import Array, Text, Whole
+from gateway.web.partners import faults
+from gateway.web.partners.kinds import Array, Text, Whole
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -28,9 +27,6 @@ _TERRITORY = re.compile(r"[A-Z]{2}", re.ASCII)
 _COMPETENCE = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", re.ASCII)
 _RULE = re.compile(r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
-_LINES = str.maketrans("", "", "\n\r\t")
-
-_MESSAGES = {"required": "is required", "null": "must not be null"}
 
 
 def _text(fault: Callable[[str], str | None], required: bool, **described: Any) -> Text:
@@ -105,38 +101,21 @@ def word(words: Iterable[str], *, required: bool = True) -> Text:
 def free(longest: int, *, required: bool = True) -> Text:
     """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
 
-    def fault(value: str) -> str | None:
-        if not value.strip():
-            return "must not be empty"
-        if len(value) > longest:
-            return f"must have at most {longest} characters"
-        if unseen(value.translate(_LINES)):
-            return "must not hold control characters or marks that turn the direction of text"
-        return find_media(value)
-
+    fault = faults.free(longest, lines=True)
     return _text(fault, required, minLength=1, maxLength=longest)
 
 
 def moment(*, required: bool = True) -> Text:
     """A time with its offset; kept as text."""
     sentence = "must be a time with its offset, as 2026-01-02T03:04:05Z"
-    return _text(_read_by(parse_moment, sentence), required, format="date-time")
+    return _text(faults.read_by(parse_moment, sentence), required, format="date-time")
 
 
 def day(*, required: bool = True) -> Text:
     """A day of the calendar; kept as text."""
-    return _text(_read_by(parse_day, "must be a date, as 2026-01-02"), required, format="date")
-
-
-def _read_by(parse: Callable[[str], object], sentence: str) -> Callable[[str], str | None]:
-    def fault(value: str) -> str | None:
-        try:
-            parse(value)
-        except ValueError:
-            return sentence
-        return None
-
-    return fault
+    return _text(
+        faults.read_by(parse_day, "must be a date, as 2026-01-02"), required, format="date"
+    )
 
 
 def several(inner: Text, *, least: int = 0, required: bool = True) -> Array:

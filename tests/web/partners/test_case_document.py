@@ -19,12 +19,8 @@ from gateway.domain.media import find_media
 from gateway.domain.sealed import Contents
 from gateway.evidence import canonical, seal
 from gateway.evidence.signature import read_encryption_key
-from gateway.web.partners.case_document import (
-    CASE,
-    MAX_ERRORS,
-    CaseInvalid,
-    load_case,
-)
+from gateway.web.partners.case_document import MAX_ERRORS, CaseInvalid, load_case
+from gateway.web.partners.case_parts import CASE
 from tests.founding import encryption_key
 from tests.web.partners.case_example import (
     ASSESSMENT,
