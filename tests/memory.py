@@ -4,6 +4,7 @@ A writing Work changes a copy of the state, and its commit puts the copy in the 
 rolling back is forgetting, and a reading Work keeps the snapshot that it began with.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
@@ -37,7 +38,7 @@ from gateway.domain.organisation import (
     System,
 )
 from gateway.domain.refusals import AlreadyExists, Busy, Stale
-from gateway.evidence.event import Event, compose, read
+from gateway.evidence.event import Event, compose
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
 
@@ -479,7 +480,7 @@ def _parties(made: Event) -> set[str]:
 
 
 def _is_of_case(state: State, made: Event, case: CaseName) -> bool:
-    document = read(made.document)
+    document = json.loads(made.document)
     digests = {
         digest
         for digest, version in state.versions.items()
@@ -499,7 +500,7 @@ def _is_covered(state: State, found: Found, query: LogQuery) -> bool:
 
 
 def _fits(state: State, made: Event, query: LogQuery) -> bool:
-    document = read(made.document)
+    document = json.loads(made.document)
     at = datetime.fromisoformat(document["ts"])
     return all(
         (

@@ -11,7 +11,7 @@ import pytest
 from gateway.client.public import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
-from tests.founding import HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
+from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
 
 # The module; the package has the command under the same name.
 MIRROR = import_module("gateway.cli.audit.mirror")
@@ -166,3 +166,68 @@ def test_following_goes_on_until_it_is_stopped(
     monkeypatch.setattr(MIRROR, "time", SimpleNamespace(sleep=sleep))
     result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30")
     assert (waits, result.stdout.count("one history")) == ([30, 30], 2)
+
+
+@pytest.fixture
+def granted(desks: Desks) -> str:
+    """A handoff, and a grant over the whole log for the hotline abroad."""
+    handoff = desks.offered()
+    desks.stage.gateway.administer(
+        "audit.grant",
+        ABROAD,
+        reach="all",
+        start="2026-03-01",
+        until="2026-04-01",
+        decision_ref="board 2026-02",
+    )
+    return handoff
+
+
+WHO = ("--by", "auditor-1", "--reason-code", "lawfulness", "--reason", "yearly check")
+
+
+def test_an_auditor_lists_events_of_others(desks: Desks, granted: str) -> None:
+    output = desks.done("audit", "events", *WHO, "--handoff", granted, at=ABROAD)
+    assert "handoff.offered" in output
+    assert f"{HOTLINE},{OFMIN}" in output
+    assert "liaison-1" in output
+    (one,) = desks.told(
+        "audit", "events", *WHO, "--action", "handoff.offer", "--person", "liaison-1", at=ABROAD
+    )["events"]
+    assert (one["parties"], one["details"]["by"]) == ([HOTLINE, OFMIN], "liaison-1")
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (("--organisation", OFMIN, "--result", "allowed"), 5),
+        (("--rule", "R2.offer"), 1),
+        (("--since", "2030-01-01T00:00:00Z"), 0),
+        (("--until", "2026-03-02T00:00:00Z"), 0),
+        (("--limit", "2"), 2),
+    ],
+)
+def test_filters_are_passed_on(
+    desks: Desks, granted: str, filters: tuple[str, ...], count: int
+) -> None:
+    told = desks.told("audit", "events", *WHO, *filters, at=ABROAD)
+    assert len(told["events"]) == count
+
+
+def test_a_case_is_named_with_its_originator(desks: Desks, granted: str) -> None:
+    (offered,) = desks.told("audit", "events", *WHO, "--action", "handoff.offer", at=ABROAD)[
+        "events"
+    ]
+    digest = offered["event"]["case_digest"]
+    case = desks.told("handoff", "show", granted)["case"]
+    told = desks.told("audit", "events", *WHO, "--case", f"{HOTLINE}/{case}", at=ABROAD)
+    assert {one["event"]["case_digest"] for one in told["events"]} == {digest}
+    for wrong in ("x", f"{HOTLINE}/x", f"A B/{case}"):
+        assert desks.run("audit", "events", *WHO, "--case", wrong, at=ABROAD).exit_code == 2
+    assert desks.run("audit", "events", *WHO, "--since", "today", at=ABROAD).exit_code == 2
+
+
+def test_without_a_grant_the_refusal_names_its_rule(desks: Desks) -> None:
+    result = desks.run("audit", "events", *WHO)
+    assert (result.exit_code, "R2.audit.coverage" in result.stderr) == (1, True)
+    assert "receipt verified" in result.stderr

@@ -43,6 +43,7 @@ API = {
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
     ("GET", "/events"): ("events.read", ANY_SCOPE),
     ("GET", "/receipts/{event}"): ("receipt.read", ANY_SCOPE),
+    ("POST", "/audit/searches"): ("audit.read", "audit.read"),
 }
 """The interface as it was agreed: method and address, action, scope."""
 

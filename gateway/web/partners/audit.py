@@ -39,6 +39,12 @@ class FiltersBody(Part):
     since = field.moment(required=False)
     until = field.moment(required=False)
 
+    @validates_schema
+    def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
+        bounded = {"since", "until"} <= data.keys()
+        if bounded and parse_moment(data["until"]) <= parse_moment(data["since"]):
+            raise ValidationError("must be after since", "until")
+
 
 class PlaceBody(Part):
     """Where a search goes on: the `next` of the page before."""
@@ -56,14 +62,6 @@ class SearchBody(Part):
     filters = fields.Nested(FiltersBody())
     page = fields.Nested(PlaceBody())
     limit = field.whole(1, field.LARGEST_LIMIT, required=False)
-
-    @validates_schema
-    def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
-        filters = data.get("filters", {})
-        if {"since", "until"} <= filters.keys():
-            since, until = parse_moment(filters["since"]), parse_moment(filters["until"])
-            if until <= since:
-                raise ValidationError("must be after since", "filters.until")
 
 
 @endpoint(
