@@ -16,7 +16,7 @@ from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.source import HeaderRefused, PeerSource
 from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
-from gateway.serving.unreadable import Answer
+from gateway.serving.unreadable import HANDSHAKE, Answer
 from gateway.web import problems
 from gateway.web.answers import ALWAYS
 from gateway.web.app import create_partner_app, create_public_app
@@ -103,9 +103,16 @@ def listener(part: Part, config: Config, hooks: Hooks) -> Listener:
         deadline=config.request_deadline,
         on_fork=hooks.on_fork,
         on_worker_exit=hooks.on_worker_exit,
-        met=hooks.met,
+        met=partial(_met, hooks, SecurityLog(sys.stderr, wiring.now), part),
         describe=partial(_describe, config),
     )
+
+
+def _met(hooks: Hooks, log: SecurityLog, part: Part, trouble: str, reason: str) -> None:
+    """Count a connection that came to nothing; who knocked without a right is in the log."""
+    hooks.met(trouble)
+    if trouble.startswith(HANDSHAKE):
+        log.refuse(trouble, listener=str(part), reason=reason)
 
 
 def _describe(config: Config, status: int) -> Answer:

@@ -9,7 +9,7 @@ what the log records.
 import fcntl
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,11 +22,13 @@ from gateway.actions.authentication import prune_tokens
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.keys import KeyFileError
 from gateway.metrics import Counts, Health
-from gateway.pki.authority import CertificateAuthority
+from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.leaf import renew_server
-from gateway.pki.publication import alarms, ends, publish_crls
+from gateway.pki.publication import ROOT_FILE, alarms, ends, publish_chain, publish_crls
 from gateway.pki.revocation import Revoked, make_crl
+from gateway.pki.rotation import reminder
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import Gateway, IssuingAuthority, connect
@@ -85,6 +87,8 @@ class Maintenance:
     authority: IssuingAuthority
     _published: datetime | None = None
     _listed: frozenset[int] = field(default_factory=frozenset)
+    _shown: tuple[str, ...] = ()
+    _unreadable: str | None = None
     _checked: datetime | None = None
     _pruned: datetime | None = None
     _trouble: str | None = None
@@ -97,6 +101,7 @@ class Maintenance:
         A frozen log stops what has to be recorded; lists and renewals go on.
         """
         now = self.gateway.ports.now()
+        self._refresh()
         self._publish(now)
         try:
             self._check(now)
@@ -110,8 +115,11 @@ class Maintenance:
 
     def alarms(self) -> list[str]:
         """What the operator has to act on."""
-        found = alarms(self.gateway.config.published, self.gateway.ports.now())
-        return found if self._trouble is None else [*found, self._trouble]
+        config, now = self.gateway.config, self.gateway.ports.now()
+        found = alarms(config.published, now)
+        if self._unreadable is None:
+            found += reminder(config.issuing, now)
+        return [*found, *(one for one in (self._unreadable, self._trouble) if one is not None)]
 
     def look(self) -> Health | None:
         """How the gateway is, every few seconds; None in between. Reads alone."""
@@ -159,8 +167,19 @@ class Maintenance:
             prune_tokens(self.gateway.ports)
             self._pruned = now
 
+    def _refresh(self) -> None:
+        """Take up what a ceremony changed; one that cannot be read changes nothing."""
+        try:
+            self.authority.refresh()
+            self._unreadable = None
+        except (AuthorityError, KeyFileError, OSError) as error:
+            self._unreadable = f"the issuing authorities stay as they were: {error}"
+
     def _publish(self, now: datetime) -> None:
-        """Publish the lists each hour, and at once when a certificate was revoked."""
+        """Publish lists each hour, and at once when a certificate or an authority changed.
+
+        Authorities before their lists: a client of one without a list is refused.
+        """
         with self.gateway.ports.begin(Mode.READ) as work:
             revoked = [
                 Revoked(certificate.serial, certificate.revoked_at)
@@ -168,13 +187,26 @@ class Maintenance:
                 if certificate.revoked_at is not None
             ]
         listed = frozenset(entry.serial for entry in revoked)
-        due = self._published is None or now >= self._published + PUBLISH_EVERY
-        if not due and listed == self._listed:
-            return
         config, authorities = self.gateway.config, self.authority.authorities
+        trusted = (*self.authority.coming, *authorities)
+        shown = (authorities[0].id, *(a.id for a in trusted))
+        due = self._published is None or now >= self._published + PUBLISH_EVERY
+        if not due and (listed, shown) == (self._listed, self._shown):
+            return
+        self._publish_chain(trusted)
+        publish_crls(config.published, {a.id: make_crl(a, revoked, now) for a in trusted})
         renew_certificates(config, authorities[0], now)
-        publish_crls(config.published, {a.id: make_crl(a, revoked, now) for a in authorities})
-        self._published, self._listed = now, listed
+        self._published, self._listed, self._shown = now, listed, shown
+
+    def _publish_chain(self, trusted: Sequence[CertificateAuthority]) -> None:
+        """Publish whom listeners trust; without the root's certificate the lists still go out."""
+        published = self.gateway.config.published
+        try:
+            root = x509.load_pem_x509_certificate((published / ROOT_FILE).read_bytes())
+        except (OSError, ValueError):
+            self._unreadable = f"{published / ROOT_FILE} cannot be read: put it back"
+            return
+        publish_chain(published, root, [one.certificate for one in trusted])
 
 
 def _server_ends(config: Config) -> dict[str, datetime]:

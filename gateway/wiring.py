@@ -24,8 +24,9 @@ from gateway.evidence import base64url
 from gateway.keys import KeySet, Purpose
 from gateway.ledger.note import NoteSigner
 from gateway.metrics import CountedPolicy, Counts
-from gateway.pki.authority import load_issuing
+from gateway.pki.authority import CertificateAuthority, load_issuing
 from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.pki.rotation import load_next
 from gateway.store.database import Unfit
 from gateway.store.mark import SqlMark, open_mark
 from gateway.store.work import Store, open_store
@@ -151,10 +152,37 @@ def connect(config: Config, counts: Counts | None = None) -> Gateway:
 class IssuingAuthority:
     """The Authority port: the newest issuing authority of the operator's folder."""
 
+    authorities: tuple[CertificateAuthority, ...]
+    """Those in use, the newest first: it signs certificates."""
+    coming: tuple[CertificateAuthority, ...]
+    """Those that are published, and will be used."""
+
     def __init__(self, config: Config) -> None:
         """Read the issuing key; only maintenance and the operator's own hand come here."""
-        self.authorities = load_issuing(config.issuing, keys.read_private)
         self._config = config
+        self._seen = self._versions()
+        self._read()
+
+    def refresh(self) -> None:
+        """Read the folder again when a ceremony changed it.
+
+        AuthorityError, KeyFileError or OSError when it cannot be read, as in the midst of a copy;
+        what was read before stays in force, and the next call tries again.
+        """
+        versions = self._versions()
+        if versions != self._seen:
+            self._read()
+            self._seen = versions
+
+    def _read(self) -> None:
+        authorities = load_issuing(self._config.issuing, keys.read_private)
+        coming = load_next(self._config.issuing, keys.read_private)
+        self.authorities, self.coming = authorities, coming
+
+    def _versions(self) -> tuple[tuple[str, int, int], ...]:
+        """What changes when an authority comes or goes."""
+        found = ((file, file.stat()) for file in sorted(self._config.issuing.glob("**/*.pem")))
+        return tuple((str(file), status.st_ino, status.st_mtime_ns) for file, status in found)
 
     def issue(
         self, csr: str, organisation: str, system: str, at: datetime

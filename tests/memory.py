@@ -32,6 +32,7 @@ from gateway.domain.handoff import OPEN, Answer, Handoff
 from gateway.domain.organisation import (
     Certificate,
     Competence,
+    Contact,
     Organisation,
     Person,
     Status,
@@ -53,6 +54,7 @@ class State:
     systems: dict[tuple[str, str], System] = field(default_factory=dict)
     certificates: dict[str, Certificate] = field(default_factory=dict)
     persons: dict[str, Person] = field(default_factory=dict)
+    contacts: dict[tuple[str, str], Contact] = field(default_factory=dict)
     cases: dict[tuple[str, UUID], Case] = field(default_factory=dict)
     versions: dict[str, CaseVersion] = field(default_factory=dict)
     handoffs: dict[UUID, Handoff] = field(default_factory=dict)
@@ -281,6 +283,15 @@ class MemoryOrganisations(Collection):
             if c.revoked_at is not None and c.not_after > after
         ]
         return sorted(found, key=lambda c: (c.revoked_at, c.thumbprint))
+
+    def contacts(self, organisation: str) -> Sequence[Contact]:
+        found = sorted(self._desk.read().contacts.items())
+        return [contact for (of, _), contact in found if of == organisation]
+
+    def set_contact(self, contact: Contact) -> None:
+        state = self._desk.change_registry()
+        _require_sound(contact.organisation in state.organisations)
+        state.contacts[contact.organisation, contact.role] = contact
 
     def person(self, person: str) -> Person | None:
         return self._desk.read().persons.get(person)

@@ -129,3 +129,31 @@ def test_a_database_server_that_is_down_is_a_503_of_its_own_and_both_listeners_l
             for app in apps:
                 assert app.get("/healthz").json == {"status": "ok"}
                 assert app.get("/readyz").json == {"status": "ready"}
+
+
+def test_a_refused_handshake_is_counted_and_in_the_security_log_and_a_cut_line_only_counted(
+    gw: Operator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counted: list[str] = []
+
+    class Hooks:
+        def on_fork(self, place: int) -> None: ...
+
+        def on_worker_exit(self) -> None: ...
+
+        def met(self, trouble: str) -> None:
+            counted.append(trouble)
+
+    met = listener(Part.PARTNERS, gw.config, Hooks()).met
+    met("handshake-expired", "CERTIFICATE_VERIFY_FAILED (certificate has expired)")
+    met("cut", "at its deadline")
+    assert counted == ["handshake-expired", "cut"]
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert told.pop("at")
+    assert told == {
+        "event": "handshake-expired",
+        "level": "warning",
+        "listener": "partners",
+        "reason": "CERTIFICATE_VERIFY_FAILED (certificate has expired)",
+    }

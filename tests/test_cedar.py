@@ -60,9 +60,15 @@ ON_HANDOFF = (
     "handoff.close",
 )
 BY_ADMINISTRATORS = (
+    "organisation.apply",
+    "organisation.approve",
+    "organisation.decline",
     "organisation.admit",
+    "organisation.activate",
     "organisation.suspend",
     "organisation.reinstate",
+    "organisation.leave",
+    "contact.set",
     "standing.grant",
     "standing.end",
     "competence.grant",

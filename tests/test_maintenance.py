@@ -20,13 +20,21 @@ from gateway import maintenance, wiring
 from gateway.actions.ports import Head, Mode, SigningRequest
 from gateway.domain.organisation import Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy
+from gateway.keys import write_private
 from gateway.maintenance import Maintenance, Occupied
-from gateway.pki.authority import AuthorityError
-from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.pki import rotation
+from gateway.pki.authority import (
+    AuthorityError,
+    CertificateAuthority,
+    authority_id,
+    load_authority,
+    make_issuing,
+)
+from gateway.pki.publication import CHAIN_FILE, CRL_FILE, ROOT_FILE
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import IssuingAuthority
-from tests.operating import Operator, operator, request
+from tests.operating import PASSPHRASE, Operator, operator, request
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the folder is of today
@@ -357,10 +365,78 @@ def test_a_single_step_fails_with_what_failed(
 
 
 def test_a_single_step_tells_its_alarms_and_does_not_wait(gw: Operator) -> None:
-    (gw.config.published / CHAIN_FILE).unlink()
+    (gw.config.published / ROOT_FILE).unlink()
     told: list[str] = []
     maintenance.run(gw.config, pytest.fail, told.append, once=True)
-    assert len(told) == 1
+    assert [sentence.endswith("put it back") for sentence in told] == [True]
+    assert published_at(gw) > NOW  # the lists went out all the same
+
+
+# --- Authorities
+
+
+def made(gw: Operator, at: datetime) -> CertificateAuthority:
+    """A new issuing authority, by the root."""
+    pems = ((gw.config.offline / name).read_bytes() for name in ("root.pem", "root.key"))
+    return make_issuing("example", load_authority(*pems, PASSPHRASE), at)
+
+
+def trusted(gw: Operator) -> set[str]:
+    pem = (gw.config.published / CHAIN_FILE).read_bytes()
+    return {authority_id(c) for c in x509.load_pem_x509_certificates(pem)[1:]}
+
+
+def test_each_step_of_a_ceremony_is_taken_up_by_the_process_that_runs(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        (old,) = upkeep.authority.authorities
+        new = made(gw, clock.at + HOUR)
+        rotation.publish(gw.config.issuing, new, write_private, clock.at)
+        upkeep.step()
+        assert trusted(gw) == {old.id, new.id}
+        assert upkeep.authority.authorities[0].id == old.id
+        assert (gw.config.published / f"{new.id}.crl").exists()
+
+        (coming, *_) = rotation.kept(gw.config.issuing)
+        rotation.use(gw.config.issuing, coming, clock.at)
+        upkeep.step()
+        assert [a.id for a in upkeep.authority.authorities] == [new.id, old.id]
+        assert new.certificate_pem() in (gw.config.server / "partners.pem").read_bytes()
+
+        former = rotation.kept(gw.config.issuing)[-1]
+        rotation.retire(gw.config.issuing, former, clock.at)
+        upkeep.step()
+        assert trusted(gw) == {new.id}
+        assert not (gw.config.published / f"{old.id}.crl").exists()
+        assert upkeep.alarms() == []
+
+
+def test_half_a_copy_of_an_authority_changes_nothing_and_is_told_until_it_is_whole(
+    gw: Operator,
+) -> None:
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        before, new = trusted(gw), made(gw, clock.at)
+        place = gw.config.issuing / "next"
+        write_private(place / f"{new.id}.pem", new.certificate_pem())
+        upkeep.step()
+        assert trusted(gw) == before
+        assert any("stay as they were" in sentence for sentence in upkeep.alarms())
+        write_private(place / f"{new.id}.key", new.key_pem())
+        upkeep.step()
+        assert trusted(gw) == before | {new.id}
+        assert upkeep.alarms() == []
+
+
+def test_the_operator_hears_when_a_step_can_be_taken(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        rotation.publish(gw.config.issuing, made(gw, clock.at + HOUR), write_private, clock.at)
+        upkeep.step()
+        assert upkeep.alarms() == []
+        clock.at += DAY
+        upkeep.step()
+        (told,) = upkeep.alarms()
+        assert "can be taken into use" in told
 
 
 # --- The schema

@@ -49,7 +49,7 @@ def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Writte
     today = ports.legal_day(now)
     with ports.begin(Mode.REGISTRY) as work:
         persons = _approved(ports, work, change, approvals, event)
-        desk = Desk(work, change, persons, now, event, ports.issuer)
+        desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
         found = work.organisations.get(change.organisation)
         denied = _denial(ports.policy, desk, found, today)
         result = {} if denied else apply(desk, found)
@@ -209,12 +209,30 @@ def rekey(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> 
     ``values`` say the purpose, the step and the key's id. The step itself is taken by who holds
     the key files, after this. Raises ApprovalRefused, Invalid.
     """
-    typ, operation = EVENTS["gateway.rekey"]
-    change = Change("gateway.rekey", GATEWAY, values)
+    return _record_own(ports, "gateway.rekey", values, approvals, persons=1)
+
+
+def rotate(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> Written:
+    """Record that the issuing authority takes its next step, approved by two persons (R10).
+
+    ``values`` say the step, the authority's id, and whether it waited for its time. The step
+    itself is taken by who holds the issuing keys, after this. Raises ApprovalRefused, Invalid.
+    """
+    return _record_own(ports, "ca.rotate", values, approvals, persons=2)
+
+
+def _record_own(
+    ports: Ports, action: str, values: Mapping[str, str], approvals: Sequence[str], *, persons: int
+) -> Written:
+    """Record a step of the gateway's own keys, approved by so many different persons."""
+    typ, operation = EVENTS[action]
+    change = Change(action, GATEWAY, values)
     event, today = ports.new_id(), ports.legal_day(ports.now())
     gateway = frozenset({GATEWAY})
     with ports.begin(Mode.REGISTRY) as work:
-        persons = _approved(ports, work, change, approvals, event)
+        approved = _approved(ports, work, change, approvals, event)
+        if len(approved) < persons:
+            raise ApprovalRefused(f"this takes the approvals of {persons} different persons")
         work.log.record(
             Fact(
                 id=event,
@@ -223,7 +241,7 @@ def rekey(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> 
                 result=Result.ALLOWED,
                 parties=(Party(GATEWAY, "gateway"),),
                 details=(
-                    Detail("by", persons, gateway),
+                    Detail("by", approved, gateway),
                     Detail("subject", _told(change), gateway),
                 ),
                 simulated_date=_simulated(today),

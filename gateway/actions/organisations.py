@@ -10,6 +10,7 @@ from gateway.actions.authorization import Request, Turn, authorize, missing, rea
 from gateway.actions.ports import Caller, Head, Logged, Ports
 from gateway.domain.audit import AuditGrant
 from gateway.domain.decision import Entity
+from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import MemberKey, Organisation, Standing
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
@@ -80,11 +81,12 @@ def page(
 
 
 def _fitting(turn: Turn, wanted: Wanted, after: str, limit: int) -> Sequence[Organisation]:
-    """The first ``limit`` that fit; the directory is read on until there are so many."""
+    """The first ``limit`` that fit and took part once: who only applied is not listed."""
     found: list[Organisation] = []
     while len(found) < limit:
         read_on = turn.work.organisations.page(after, limit)
-        found += [one for one in read_on if wanted.fits(one, turn.today.day)]
+        fitting = [one for one in read_on if wanted.fits(one, turn.today.day)]
+        found += [one for one in fitting if one.status not in UNSEEN]
         if len(read_on) < limit:
             break
         after = read_on[-1].slug
@@ -97,7 +99,7 @@ def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     def look(turn: Turn) -> dict[str, Any]:
         authorize(turn, LOG)
         found = turn.find(slug)
-        return missing() if found is None else _view(found, turn)
+        return missing() if found is None or found.status in UNSEEN else _view(found, turn)
 
     return read(ports, caller, Request("directory.read"), look)
 
@@ -124,7 +126,7 @@ def state_status(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     def look(turn: Turn) -> _Status:
         authorize(turn, LOG)
         found = turn.find(slug)
-        return missing() if found is None else _status(turn, found)
+        return missing() if found is None or found.status in UNSEEN else _status(turn, found)
 
     status = read(ports, caller, Request("directory.read"), look)
     ports.notary.sign(status.head)  # a frozen gateway states nothing

@@ -21,6 +21,7 @@ from gateway.domain.handoff import Answer, Handoff
 from gateway.domain.organisation import (
     Certificate,
     Competence,
+    Contact,
     Organisation,
     Person,
     System,
@@ -244,6 +245,12 @@ class Organisations(Protocol):
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         """Revoked certificates that would still be valid after ``after``: the CRL."""
+
+    def contacts(self, organisation: str) -> Sequence[Contact]:
+        """Whom to reach at an organisation, by role."""
+
+    def set_contact(self, contact: Contact) -> None:
+        """Put a contact in the place of the one in the same role, if there is one."""
 
     def person(self, person: str) -> Person | None:
         """One administrator."""

@@ -47,6 +47,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         OPERATORS,
         "Copy the gateway's database, settings and published files to the new folder DIR.",
     ),
+    "ca": Subcommand(
+        "gateway.cli.ca:ca",
+        OPERATORS,
+        "See the issuing authorities, and let a new one take the place of the one in use.",
+    ),
     "demo": Subcommand(
         "gateway.cli.demo:demo",
         OPERATORS,

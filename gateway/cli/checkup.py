@@ -31,6 +31,7 @@ from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteError
 from gateway.pki import publication
 from gateway.pki.authority import AuthorityError, load_issuing
+from gateway.pki.rotation import load_next, reminder
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.store.soundness import newest_document
@@ -121,6 +122,9 @@ def issuing_key(config: Config, now: datetime) -> Said:
         yield Level.OK, "the issuing key is not in this folder: only maintenance needs it"
         return
     load_issuing(config.issuing, keys.read_private)
+    load_next(config.issuing, keys.read_private)
+    for sentence in reminder(config.issuing, now):
+        yield Level.WARNING, sentence
     owner = files[0].stat().st_uid
     running = _listeners_run_as()
     if running and not running & {owner, 0}:

@@ -18,7 +18,7 @@ from gateway.keys import Purpose
 from gateway.ledger.tree import EMPTY_ROOT
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.files import replace_file
-from gateway.pki.publication import publish_chain
+from gateway.pki.publication import ROOT_FILE, publish_chain
 from gateway.store import migrations
 
 README = """\
@@ -136,7 +136,7 @@ def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
     keys.write_private(config.issuing / f"{issuing.id}.key", issuing.key_pem())
     keys.write_private(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
     publish_chain(config.published, root.certificate, [issuing.certificate])
-    replace_file(config.published / "root.pem", root.certificate_pem())
+    replace_file(config.published / ROOT_FILE, root.certificate_pem())
 
 
 def _make_person(config: Config, person: str, name: str) -> Person:

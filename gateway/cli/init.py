@@ -9,6 +9,7 @@ import click
 from gateway import config as config_file
 from gateway.cli.folder import told_plainly
 from gateway.cli.founding import make, require_free
+from gateway.cli.passphrase import one_line
 from gateway.domain.organisation import SLUG
 
 SHORTEST_PASSPHRASE = 12
@@ -106,7 +107,7 @@ def _person(given: str) -> tuple[str, str]:
 
 def _passphrase(file: Path | None) -> bytes:
     if file is not None:
-        text = _line(file)
+        text = one_line(file)
     else:
         text = click.prompt("Passphrase of the root key", hide_input=True, confirmation_prompt=True)
     if len(text) < SHORTEST_PASSPHRASE:
@@ -114,17 +115,6 @@ def _passphrase(file: Path | None) -> bytes:
             f"the root key's passphrase has at least {SHORTEST_PASSPHRASE} characters"
         )
     return text.encode()
-
-
-def _line(file: Path) -> str:
-    """The one line of a file, without its end."""
-    try:
-        text = file.read_text(encoding="utf-8").removesuffix("\n")
-    except UnicodeDecodeError:
-        text = "\n"
-    if "\n" in text:
-        raise click.ClickException(f"{file} is not one line of text")
-    return text
 
 
 def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:

@@ -103,6 +103,12 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "events.read": ("events.read", Operation.LOG_ACCESS),
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
     "organisation.admit": ("organisation.admitted", Operation.REGISTRY_CHANGE),
+    "organisation.apply": ("organisation.applied", Operation.REGISTRY_CHANGE),
+    "organisation.approve": ("organisation.approved", Operation.REGISTRY_CHANGE),
+    "organisation.decline": ("organisation.declined", Operation.REGISTRY_CHANGE),
+    "organisation.activate": ("organisation.activated", Operation.REGISTRY_CHANGE),
+    "organisation.leave": ("organisation.left", Operation.REGISTRY_CHANGE),
+    "contact.set": ("contact.set", Operation.REGISTRY_CHANGE),
     "organisation.suspend": ("organisation.suspended", Operation.REGISTRY_CHANGE),
     "organisation.reinstate": ("organisation.reinstated", Operation.REGISTRY_CHANGE),
     "standing.grant": ("standing.granted", Operation.REGISTRY_CHANGE),
@@ -122,9 +128,10 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "audit.read": ("audit.read", Operation.LOG_ACCESS),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
+    "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
 when they are refused (a read that is allowed opens no content), but for ``audit.read``, which is
-always one. The last three are the gateway's own: its founding, a step of its keys, the certificate
-that the holder of the issuing key made."""
+always one. The last four are the gateway's own: its founding, a step of its keys or of its issuing
+authority, the certificate that the holder of the issuing key made."""

@@ -1,10 +1,6 @@
 """Who takes part: organisations, their standings and competences on a date, and their systems.
 
-Status of an organisation::
-
-    applied -> approved -> enrolled -> active <-> suspended
-                                         |             |
-                                         +----> left <-+
+How a status becomes another one is in gateway/domain/membership.py.
 """
 
 import re
@@ -34,6 +30,18 @@ KINDS = (
 
 FUNCTIONS = ("receive", "assess", "investigate", "take_down", "coordinate")
 """What a competence lets an office do about a matter (model.md 2.1)."""
+
+CONTACT_ROLES = ("head", "liaison", "data_protection", "security")
+"""In what an organisation can be reached: its head, the cases, personal data, its systems."""
+
+INTEREST_SCOPES = ("provider", "case")
+"""What an interest can be in."""
+
+INTEREST_KINDS = ("funder", "customer", "employer", "party")
+"""What can bind an organisation to a provider or a case (model.md 2.1)."""
+
+AGREEMENT_KINDS = ("membership", "data_protection", "transfer")
+"""What can be agreed; ``transfer`` is the tool by which data may go to a third country (R15)."""
 
 SCOPES = (
     "directory.read",
@@ -85,6 +93,7 @@ class Status(StrEnum):
     """Where an organisation is in its life as a participant."""
 
     APPLIED = "applied"
+    DECLINED = "declined"
     APPROVED = "approved"
     ENROLLED = "enrolled"
     ACTIVE = "active"
@@ -163,6 +172,87 @@ def read_competence_key(key: str) -> tuple[str, str, str] | None:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A status, the civil day since which it holds, and the audit event that set it."""
+
+    status: Status
+    since: date
+    event: UUID
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What the governing body decided of an application, and where that is written.
+
+    ``document_sha256`` is the digest (base64url) of the decision's document, which stays with the
+    governing body; ``event`` recorded the decision.
+    """
+
+    reference: str
+    decided_on: date
+    document_sha256: str
+    event: UUID
+
+
+@dataclass(frozen=True)
+class Application:
+    """What an organisation asked for: a seat, for purposes, and what it says of itself.
+
+    ``event`` recorded it. ``resolution`` is None until the governing body has decided; what it
+    decided is the organisation's status.
+    """
+
+    standing: Standing
+    purposes: frozenset[str]
+    about: str
+    received_on: date
+    event: UUID
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True)
+class Interest:
+    """What binds an organisation to a provider, or to a case, so that it judges neither (R9).
+
+    ``scope`` is ``provider`` or ``case``. ``subject`` is the provider's domain name, which stands
+    for all names below it, or ``<originator>/<case id>``. ``kind`` is one of INTEREST_KINDS.
+    ``id`` is the audit event that registered it.
+    """
+
+    id: UUID
+    scope: str
+    subject: str
+    kind: str
+    period: Period
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What an organisation agreed to, with whom the law says so, for a time.
+
+    ``kind`` is one of AGREEMENT_KINDS; ``reference`` is the legal one. ``id`` is the audit event
+    that registered it.
+    """
+
+    id: UUID
+    kind: str
+    about: str
+    reference: str
+    period: Period
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Whom to reach at an organisation, in one role. Personal data: never in a log document."""
+
+    organisation: str
+    role: str
+    name: str
+    address: str
+    registered_by: UUID
+
+
+@dataclass(frozen=True)
 class MemberKey:
     """A public key of an organisation, in one of the two uses below.
 
@@ -204,6 +294,8 @@ class Organisation:
     ``kind`` is from model.md 2.1 (``hotline``, ``police_office``...); ``regimes`` is a subset of
     ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
+    ``history`` has the statuses that it went through, the present one last; it is empty for one
+    that came before statuses were remembered. ``application`` is None for one that was admitted.
     ``audit_grants`` are those that it was given, over others, past and present.
     """
 
@@ -220,6 +312,10 @@ class Organisation:
     document_keys: tuple[DocumentKey, ...] = ()
     encryption_keys: tuple[EncryptionKey, ...] = ()
     signed_only: bool = False
+    history: tuple[Step, ...] = ()
+    application: Application | None = None
+    interests: tuple[Interest, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
     audit_grants: tuple[AuditGrant, ...] = ()
 
     def __post_init__(self) -> None:
@@ -238,6 +334,11 @@ class Organisation:
         """The standing held on ``day``, or None when no seat is held."""
         held = [seat.standing for seat in self.seats if seat.period.holds(day)]
         return held[-1] if held else None
+
+    def status_on(self, day: date) -> Status | None:
+        """The status at the end of ``day``; None before the first that is remembered."""
+        past = [step.status for step in self.history if step.since <= day]
+        return past[-1] if past else None
 
     def document_key(self, kid: str) -> DocumentKey | None:
         """The document key of that id, whether it still counts or not."""

@@ -116,13 +116,18 @@ def load_issuing(
     signs its own revocation list until its last certificate has ended.
     """
     found = [
-        load_authority(path.read_bytes(), read_private(path.with_suffix(".key")))
-        for path in sorted(folder.glob("*.pem"))
+        (load_authority(path.read_bytes(), read_private(path.with_suffix(".key"))), path)
+        for path in folder.glob("*.pem")
     ]
     if not found:
         raise AuthorityError(f"{folder} holds no issuing authority; `casegate init` makes one")
-    found.sort(key=lambda authority: authority.certificate.not_valid_before_utc, reverse=True)
-    return tuple(found)
+    found.sort(key=lambda one: age_key(one[0].certificate, one[1]), reverse=True)
+    return tuple(authority for authority, _ in found)
+
+
+def age_key(certificate: x509.Certificate, file: Path) -> tuple[datetime, float]:
+    """What orders authorities by age: their beginning; in one second, when they came into use."""
+    return certificate.not_valid_before_utc, file.stat().st_mtime
 
 
 def _ca_builder(

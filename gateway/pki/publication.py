@@ -14,6 +14,7 @@ from gateway.pki.revocation import CRL_LIFE
 
 AUTHORITY_ALARM = timedelta(days=90)  # time to find the root's keeper and hold the ceremony
 
+ROOT_FILE = "root.pem"
 CHAIN_FILE = "ca-chain.pem"
 CRL_FILE = "crl.pem"
 
@@ -23,18 +24,25 @@ def publish_chain(
 ) -> None:
     """Write the root and the issuing authorities' certificates for listeners and partners."""
     pems = (c.public_bytes(serialization.Encoding.PEM) for c in (root, *issuing))
-    replace_file(folder / CHAIN_FILE, b"".join(pems))
+    chain = b"".join(pems)
+    file = folder / CHAIN_FILE
+    if not file.exists() or file.read_bytes() != chain:  # listeners read again what is replaced
+        replace_file(file, chain)
 
 
 def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationList]) -> None:
     """Write revocation lists, by authority id: `<id>.crl` in DER, and `crl.pem` with all of them.
 
     OpenSSL refuses every client of an authority without a fresh list, so all are given at once.
+    The list of an authority that is not among them is withdrawn: nobody renews it.
     """
     for authority, crl in lists.items():
         replace_file(folder / f"{authority}.crl", crl.public_bytes(serialization.Encoding.DER))
     pems = (crl.public_bytes(serialization.Encoding.PEM) for crl in lists.values())
     replace_file(folder / CRL_FILE, b"".join(pems))
+    for file in folder.glob("*.crl"):
+        if file.stem not in lists:
+            file.unlink()
 
 
 def ends(folder: Path) -> dict[str, datetime]:
@@ -74,13 +82,20 @@ def alarms(folder: Path, now: datetime) -> list[str]:
         return [f"{folder / CHAIN_FILE} cannot be read: every client is refused"]
     found = [
         f"{_common_name(c)} ends on {c.not_valid_after_utc:%Y-%m-%d}: prepare its successor"
-        for c in certificates
+        for c in _last_of_their_kind(certificates)
         if now > c.not_valid_after_utc - AUTHORITY_ALARM
     ]
     for certificate in certificates:
         if certificate.issuer != certificate.subject:
             found += _list_alarm(folder / f"{authority_id(certificate)}.crl", certificate, now)
     return found
+
+
+def _last_of_their_kind(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """The roots and the newest issuing authority: those before it have their successor."""
+    roots = [c for c in certificates if c.issuer == c.subject]
+    issuing = [c for c in certificates if c.issuer != c.subject]
+    return [*roots, *sorted(issuing, key=lambda c: c.not_valid_before_utc)[-1:]]
 
 
 def _list_alarm(path: Path, authority: x509.Certificate, now: datetime) -> list[str]:

@@ -28,7 +28,7 @@ def _nothing() -> None:
     """The hook of a listener that has nothing to set up or to drain."""
 
 
-def _ignore(_: Any) -> None:
+def _ignore(*_: Any) -> None:
     """The hook of a listener that nobody watches."""
 
 
@@ -54,8 +54,9 @@ class Listener:
     """Called in each worker after the application was made there and before it serves."""
     on_worker_exit: Callable[[], None] = _nothing
     """Called in each worker after its last request: dispose of the engine here."""
-    met: Callable[[str], None] = _ignore
-    """Hears of each connection that came to no answer of the application: why."""
+    met: Callable[[str, str], None] = _ignore
+    """Hears of each connection that came to no answer of the application: why, as a word of a
+    closed set, and in words. It alone hears of a refused handshake."""
     describe: Describe = describe_plainly
     """Words what the server refuses before the application sees it."""
     log_level: str = "warning"

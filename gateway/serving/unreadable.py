@@ -61,9 +61,38 @@ def http_answer(status: HTTPStatus, answer: Answer) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body
 
 
+HANDSHAKE = "handshake-"
+"""What the troubles of handshakes begin with."""
+
+_VERIFIED: Mapping[int, str] = {  # X509_V_ERR_*, of OpenSSL's x509_vfy.h
+    9: "not-yet-valid",
+    10: "expired",
+    23: "revoked",
+    26: "wrong-use",
+    **dict.fromkeys((2, 18, 19, 20, 21), "foreign-authority"),
+    **dict.fromkeys((3, 8, 11, 12), "no-list"),
+}
+_REASONS: Mapping[str | None, str] = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no-certificate",
+    "UNSUPPORTED_PROTOCOL": "old-tls",
+    "VERSION_TOO_LOW": "old-tls",
+}
+HANDSHAKE_TROUBLES = frozenset(
+    HANDSHAKE + word for word in (*_VERIFIED.values(), *_REASONS.values(), "other")
+)
+"""Every trouble of a handshake: a closed set, for numbers."""
+
+
+def handshake_trouble(error: SSLError) -> str:
+    """What a handshake failed for, as one of `HANDSHAKE_TROUBLES`."""
+    if isinstance(error, SSLCertVerificationError):
+        return HANDSHAKE + _VERIFIED.get(error.verify_code, "other")
+    return HANDSHAKE + _REASONS.get(getattr(error, "reason", None), "other")
+
+
 def handshake_reason(error: SSLError) -> str:
     """Why a handshake failed, in OpenSSL's own words."""
-    words = error.reason or "UNKNOWN"
+    words: str = getattr(error, "reason", None) or "UNKNOWN"
     if isinstance(error, SSLCertVerificationError):
         words += f" ({error.verify_message})"
     return words

@@ -18,6 +18,7 @@ from gateway.serving.sockets import DeadlineStream
 from gateway.serving.unreadable import (
     Describe,
     handshake_reason,
+    handshake_trouble,
     http_answer,
     place_of,
     status_of,
@@ -80,8 +81,8 @@ class DeadlineWorker(ThreadWorker):
     deadline: ClassVar[float]
     stream_class: ClassVar[type[DeadlineStream]]
     describe: ClassVar[Describe]
-    met: ClassVar[Callable[[str], None]]
-    """Hears of each connection that came to no answer of the application: why."""
+    met: ClassVar[Callable[[str, str], None]]
+    """Hears of each connection that came to no answer of the application: why, and in words."""
 
     def load_wsgi(self) -> None:
         """Load the application, which may end a connection."""
@@ -124,23 +125,25 @@ class DeadlineWorker(ThreadWorker):
         if kept and not conn.cut:
             return kept
         if conn.cut:
-            self.met("cut")
+            self.met("cut", "at its deadline")
             self.log.warning("A connection was cut at its deadline")
         conn.linger()
         return False
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answer what is no request as every problem is told; log its kind, and no address."""
+        """Answer what is no request as every problem is told; log its kind, and no address.
+
+        A refused handshake is told to `met` alone, which has the security log.
+        """
         if isinstance(exc, ssl.SSLError):
-            self.met("handshake")
-            self.log.warning("A handshake was refused: %s", handshake_reason(exc))
+            self.met(handshake_trouble(exc), handshake_reason(exc))
             return
         status = status_of(exc)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.met("failure")
+            self.met("failure", place_of(exc))
             self.log.error("A request failed outside of the application: %s", place_of(exc))
         else:
-            self.met("unreadable")
+            self.met("unreadable", type(exc).__name__)
             self.log.warning("A request could not be read: %s, %d", type(exc).__name__, status)
         with contextlib.suppress(OSError):
             client.sendall(http_answer(status, self.describe(status)))

@@ -13,6 +13,7 @@ from gateway.domain.audit import AuditGrant, CaseName
 from gateway.domain.organisation import (
     Certificate,
     Competence,
+    Contact,
     DocumentKey,
     EncryptionKey,
     MemberKey,
@@ -26,11 +27,13 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.columns import write_json
+from gateway.store.memberships import read_membership, write_membership
 from gateway.store.remembered import MOST, Entries, RegistryMemory
 from gateway.store.tables import (
     certificate,
     client_key,
     competence,
+    contact,
     organisation,
     person,
     registry,
@@ -140,6 +143,16 @@ _ADD_CERTIFICATE = insert_new(certificate).values(
 _SAVE_CERTIFICATE = update(certificate).where(
     certificate.c.thumbprint == bindparam("of_thumbprint")
 )
+
+_CONTACTS = (
+    select(contact)
+    .where(contact.c.organisation == bindparam("organisation"))
+    .order_by(contact.c.role)
+)
+_DROP_CONTACT = delete(contact).where(
+    contact.c.organisation == bindparam("of_organisation"), contact.c.role == bindparam("of_role")
+)
+_ADD_CONTACT = insert(contact)
 
 _PERSON = select(person).where(person.c.id == bindparam("person"))
 _PERSONS = select(person).order_by(person.c.id)
@@ -285,6 +298,21 @@ class SqlOrganisations:
         """See the port; in order of revocation."""
         return [_certificate(row) for row in self._transaction.execute(_REVOKED, {"after": after})]
 
+    def contacts(self, organisation: str) -> Sequence[Contact]:
+        """See the port."""
+        rows = self._transaction.execute(_CONTACTS, {"organisation": organisation})
+        return [
+            Contact(row.organisation, row.role, row.name, row.address, row.registered_by)
+            for row in rows
+        ]
+
+    def set_contact(self, contact: Contact) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        named = {"of_organisation": contact.organisation, "of_role": contact.role}
+        self._transaction.execute(_DROP_CONTACT, named)
+        self._transaction.execute(_ADD_CONTACT, [vars(contact)])
+
     def person(self, person: str) -> Person | None:
         """See the port."""
         row = self._transaction.execute(_PERSON, {"person": person}).first()
@@ -344,6 +372,7 @@ def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
         document_keys=tuple(DocumentKey(*_key(*key)) for key in json.loads(first.document_keys)),
         encryption_keys=tuple(_sealed_to(*key) for key in json.loads(first.encryption_keys)),
         signed_only=first.signed_only,
+        **read_membership(first.history, first.application, first.interests, first.agreements),
         audit_grants=tuple(_grant(grant) for grant in json.loads(first.audit_grants)),
     )
 
@@ -364,6 +393,7 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
             [[key.countersignature, *_key_row(key)] for key in organisation.encryption_keys]
         ),
         "signed_only": organisation.signed_only,
+        **write_membership(organisation),
         "audit_grants": write_json([_grant_row(grant) for grant in organisation.audit_grants]),
     }
 

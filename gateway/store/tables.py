@@ -57,9 +57,27 @@ organisation = Table(
     Column("signed_only", Boolean, nullable=False, server_default=false()),
     # JSON [[countersignature|null, kid, jwk, valid_from, registered_by, valid_to|null]...]
     Column("encryption_keys", TEXT, nullable=False, server_default="[]"),
+    # JSON, as gateway/store/memberships.py writes them
+    Column("history", TEXT, nullable=False, server_default="[]"),
+    Column("application", TEXT, nullable=False, server_default="null"),
+    Column("interests", TEXT, nullable=False, server_default="[]"),
+    Column("agreements", TEXT, nullable=False, server_default="[]"),
     # JSON [[id, start, end, decision_ref, member|null, [originator, case]|null, person|null,
     # ended_at|null]...]
     Column("audit_grants", TEXT, nullable=False, server_default="[]"),
+    sqlite_with_rowid=False,
+)
+
+# Personal data, which a change replaces; the log has it sealed.
+contact = Table(
+    "contact",
+    metadata,
+    Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
+    Column("role", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("address", TEXT, nullable=False),
+    Column("registered_by", Uuid, nullable=False),
+    PrimaryKeyConstraint("organisation", "role"),
     sqlite_with_rowid=False,
 )
 

@@ -56,7 +56,7 @@ def test_a_single_round_of_maintenance_makes_what_a_start_needs(gw: Operator) ->
 
 
 def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw: Operator) -> None:
-    (gw.config.published / "ca-chain.pem").unlink()
+    (gw.config.published / "root.pem").unlink()
     program = (
         "import logging, sys\nfrom gateway.cli import main\n"
         "main(['run', '--folder', sys.argv[1], '--only', 'maintain', '--once'],"
@@ -73,7 +73,7 @@ def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw: Operato
     )
     alarm, decision = done.stderr.splitlines()
     assert " casegate.maintain: " in alarm
-    assert alarm.endswith("cannot be read: every client is refused")
+    assert alarm.endswith("cannot be read: put it back")
     assert decision.endswith("gateway.cedar: a decision was not reached")
 
 

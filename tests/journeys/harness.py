@@ -19,6 +19,7 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.entry import entry
 from gateway.ledger.note import VerificationKey
+from tests.journeys.front import Front
 
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
 
@@ -52,13 +53,14 @@ def admit_members(stage: Stage) -> None:
 
 
 @contextmanager
-def running(folder: Path, **settings: Any) -> Iterator[Stage]:
-    """A gateway with its members, as `casegate run` starts it."""
-    with Stage(folder, **settings) as stage:
+def running(folder: Path, front: Front = Front.DIRECT, **settings: Any) -> Iterator[Stage]:
+    """A gateway with its members, as `casegate run` starts it, behind what ends the TLS."""
+    with Stage(folder, **front.settings(folder), **settings) as stage:
         stage.build()
         admit_members(stage)
         stage.start()
-        yield stage
+        with front.serving(stage):
+            yield stage
 
 
 def case_content() -> dict[str, Any]:

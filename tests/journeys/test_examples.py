@@ -4,7 +4,6 @@ They know nothing of our code: what they sign and check, they sign and check by 
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from gateway.cli.demo.stage import Stage
 from gateway.client.connection import Connection
 from gateway.evidence import verdict
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, running
+from tests.journeys.npm import installed
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("examples")]
 
@@ -95,24 +95,7 @@ def test_a_partner_in_python_signs_offers_and_verifies(signing: Any) -> None:
 def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program with what it needs from npm, in a folder of its own."""
     folder = tmp_path_factory.mktemp("javascript")
-    for name in ("package.json", "partner.mjs"):
-        shutil.copy(EXAMPLES / "javascript" / name, folder)
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        _lacking("node and npm are not on this machine")
-    install = [str(npm), "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-    done = subprocess.run(
-        install, capture_output=True, text=True, timeout=180, check=False, cwd=folder
-    )
-    if done.returncode != 0:
-        _lacking(f"npm does not install what the program needs: {done.stderr[-500:]}")
-    return folder
-
-
-def _lacking(what: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(f"{what}: the example in JavaScript was not run")
-    pytest.skip(f"NOT RUN: the example in JavaScript, for {what}")
+    return installed(EXAMPLES / "javascript", folder, "the example in JavaScript")
 
 
 def test_a_partner_in_javascript_signs_offers_and_verifies(signing: Any, javascript: Path) -> None:

@@ -87,7 +87,9 @@ def test_what_happens_is_counted_over_all_workers_and_survives_one(tmp_path: Pat
         partners_port = host_and_port(config_of(stage).partners_bind)[1]
         handshake_without_certificate(partners_port)
         eventually(port, "casegate_log_entries", 1)
-        eventually(port, "casegate_connection_troubles_total", 1, trouble="handshake")
+        eventually(
+            port, "casegate_connection_troubles_total", 1, trouble="handshake-no-certificate"
+        )
         numbers = Numbers(port)
         submitted = {"process": "partners", "route": "/cases", "method": "POST"}
         assert numbers.sum("casegate_requests_total", status="2xx", **submitted) == 1

@@ -57,3 +57,24 @@ def test_an_authority_near_its_end_raises_the_alarm(tmp_path: Path) -> None:
     later = NOW + 1010 * DAY
     (alarm,) = alarms(published(tmp_path, later), later)
     assert "prepare its successor" in alarm
+
+
+def test_an_authority_that_has_its_successor_raises_no_alarm(tmp_path: Path) -> None:
+    later = NOW + 1010 * DAY
+    newer = make_issuing("demo", ROOT, later)
+    publish_chain(tmp_path, ROOT.certificate, [newer.certificate, ISSUING.certificate])
+    publish_crls(tmp_path, {a.id: make_crl(a, [], later) for a in (newer, ISSUING)})
+    assert alarms(tmp_path, later) == []
+
+
+def test_the_list_of_an_authority_that_was_retired_is_withdrawn(tmp_path: Path) -> None:
+    newer = make_issuing("demo", ROOT, NOW)
+    publish_crls(tmp_path, {a.id: make_crl(a, [], NOW) for a in (newer, ISSUING)})
+    publish_crls(tmp_path, {newer.id: make_crl(newer, [], NOW)})
+    assert [file.stem for file in tmp_path.glob("*.crl")] == [newer.id]
+
+
+def test_a_chain_that_is_the_same_is_not_written_anew(tmp_path: Path) -> None:
+    before = (published(tmp_path) / "ca-chain.pem").stat().st_ino
+    publish_chain(tmp_path, ROOT.certificate, [ISSUING.certificate])
+    assert (tmp_path / "ca-chain.pem").stat().st_ino == before

@@ -51,7 +51,7 @@ def run(block: str, place: Path) -> str:
 
 @pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"needs {', '.join(TOOLS)}")
 def test_every_ceremony_works_as_it_is_written(place: Path) -> None:
-    make, move, fingerprint, ask, look, issue, check, revoke, publish = BLOCKS
+    make, move, fingerprint, ask, look, issue, check, revoke, publish, renew, use = BLOCKS
     assert "Next:" in run(make, place)
     run(move, place)
     gw = Operator(place / "srv" / "casegate")
@@ -73,3 +73,10 @@ def test_every_ceremony_works_as_it_is_written(place: Path) -> None:
     assert "crlNumber" in published
     assert "not accepted any more\n" in published
     assert "certificate revoked" in published
+
+    listed = run(renew, place)
+    assert "step publish" in listed
+    assert [line.split()[1] for line in listed.splitlines()[-2:]] == ["next", "current"]
+    waited = use.replace("rotate", "rotate --at-once")
+    assert "step use" in run(waited, place)
+    assert "step retire" in run(waited, place)

@@ -47,6 +47,7 @@ PAGES = (
     "case.md",
     "sealing.md",
     "admins.md",
+    "membership.md",
     "auditors.md",
     "operators.md",
     "postgresql.md",
@@ -120,7 +121,7 @@ def commands(page: str) -> Iterator[list[str]]:
         called = re.match(r"(?:runuser \S+ \S+ -- )?(?:/opt/casegate/bin/)?casegate (.*)", call)
         if called and "`" not in call:
             yield shlex.split(called[1], comments=True)
-        elif call.startswith("A ") and page == "admins.md" and "`" not in call:
+        elif call.startswith("A ") and page in ("admins.md", "membership.md") and "`" not in call:
             yield ["admin", "--as", "a", *shlex.split(call[2:])]
     for quoted in re.findall(r"`casegate ([^`]+)`", text):
         yield shlex.split(" ".join(quoted.split()))

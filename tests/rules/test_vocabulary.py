@@ -11,7 +11,7 @@ from gateway.domain.facts import EVENTS
 from gateway.evidence import course, statement
 from tests.founding import policy
 
-GATEWAYS_OWN = {"gateway.found", "gateway.rekey", "certificate.serve"}
+GATEWAYS_OWN = {"gateway.found", "gateway.rekey", "ca.rotate", "certificate.serve"}
 """No partner is concerned: the founding, the gateway's keys, the certificate once it is made."""
 
 DECIDED_ONLY = {"case.disclose"}

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener, serve
+from gateway.serving.unreadable import HANDSHAKE_TROUBLES
 
 LARGE = bytes(1 << 20) * 16  # more than the kernel buffers for a client that does not read
 
@@ -59,12 +60,17 @@ def main(folder: Path, bind: str, settings: dict[str, Any]) -> None:
     def mark(what: str) -> None:
         (folder / f"{os.getpid()}.{what}").touch()  # called in the worker: its own pid
 
+    def tell(trouble: str, reason: str) -> None:
+        if trouble in HANDSHAKE_TROUBLES:
+            sys.stderr.write(f"{trouble}: {reason}\n")
+
     serve(
         lambda: answer,
         Listener(
             name="test",
             bind=bind,
             tls=tls,
+            met=tell,
             on_worker_start=partial(mark, "began"),
             on_worker_exit=partial(mark, "ended"),
             **settings,

@@ -69,7 +69,7 @@ def _is_discreet(lines: str) -> None:
 
 
 @journey
-def test_a_refused_handshake_is_logged_with_its_reason_and_gets_no_plain_text(
+def test_a_refused_handshake_is_told_with_its_reason_and_gets_no_plain_text(
     watched: Server, tmp_path: Path
 ) -> None:
     before = len(log_of(watched))
@@ -79,10 +79,10 @@ def test_a_refused_handshake_is_logged_with_its_reason_and_gets_no_plain_text(
     for pem in (None, expired):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             watched.ask(pem)
-    wait_until(lambda: log_of(watched)[before:].count("A handshake was refused: ") == 2)
+    wait_until(lambda: log_of(watched)[before:].count("handshake-") == 2)
     lines = log_of(watched)[before:]
-    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in lines
-    assert "CERTIFICATE_VERIFY_FAILED (certificate has expired)" in lines
+    assert "handshake-no-certificate: PEER_DID_NOT_RETURN_A_CERTIFICATE" in lines
+    assert "handshake-expired: CERTIFICATE_VERIFY_FAILED (certificate has expired)" in lines
     _is_discreet(lines)
 
 
@@ -127,3 +127,17 @@ def test_what_is_not_the_client_s_fault_is_500_and_told_by_its_place_alone() -> 
     except KeyError as error:
         assert unreadable.status_of(error) == 500
         assert re.fullmatch(r"KeyError in test_unreadable\.py:\d+", unreadable.place_of(error))
+
+
+def test_the_troubles_of_handshakes_are_a_closed_set() -> None:
+    troubles = {unreadable.handshake_trouble(ssl.SSLError())}
+    for code in range(100):
+        error = ssl.SSLCertVerificationError()
+        error.verify_code = code
+        troubles.add(unreadable.handshake_trouble(error))
+    for reason in ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "UNSUPPORTED_PROTOCOL", "NONSENSE"):
+        failed = ssl.SSLError()
+        failed.reason = reason
+        troubles.add(unreadable.handshake_trouble(failed))
+    assert troubles == unreadable.HANDSHAKE_TROUBLES
+    assert all(trouble.startswith(unreadable.HANDSHAKE) for trouble in troubles)

@@ -11,14 +11,20 @@ from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import Detail, Fact, Operation, Party, Result
 from gateway.domain.handoff import Address, Answer, Handoff, Move, move
 from gateway.domain.organisation import (
+    Agreement,
+    Application,
     Certificate,
     Competence,
+    Contact,
+    Interest,
     Organisation,
     Period,
     Person,
+    Resolution,
     Seat,
     Standing,
     Status,
+    Step,
     System,
 )
 
@@ -26,6 +32,9 @@ ORIGIN = "log.example.org/casegate"
 PERSON_KEY = bytes(range(32))
 POLICY = "r1"
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
+
+FIRST = UUID(int=1)
+"""An event of before all others."""
 
 _ids: Iterator[int] = count(1)
 
@@ -55,8 +64,39 @@ def organisation(slug: str = "hotline", **changes: object) -> Organisation:
             Seat(Standing.FULL, Period(date(2021, 1, 1)), "decision-2"),
         ),
         competences=(competence(slug),),
+        history=(
+            Step(Status.APPLIED, date(2019, 1, 1), FIRST),
+            Step(Status.ACTIVE, date(2019, 2, 1), FIRST),
+        ),
+        application=Application(
+            Standing.OBSERVER,
+            frozenset({"remove", "prevent"}),
+            "We listen.",
+            date(2019, 1, 1),
+            FIRST,
+            Resolution("decision-0", date(2019, 1, 15), "digest", FIRST),
+        ),
+        interests=(
+            Interest(FIRST, "provider", "provider.example", "funder", Period(date(2019, 1, 1))),
+        ),
+        agreements=(
+            Agreement(
+                FIRST,
+                "transfer",
+                "all that it receives",
+                "Art. 46(2)(c)",
+                Period(date(2019, 1, 1), date(2030, 1, 1)),
+            ),
+        ),
     )
     return replace(made, **changes)
+
+
+def contact(
+    organisation: str = "hotline", role: str = "liaison", name: str = "A. Person"
+) -> Contact:
+    """Whom to reach."""
+    return Contact(organisation, role, name, "a.person@hotline.example", new_id())
 
 
 def competence(slug: str, matter: str = "csam", territory: str = "FR") -> Competence:

@@ -13,6 +13,7 @@ from tests.store.samples import (
     NOON,
     certificate,
     competence,
+    contact,
     new_id,
     organisation,
     person,
@@ -67,6 +68,33 @@ def test_keys_to_sign_with_and_to_seal_to_come_back_each_as_what_they_are(store)
     saved(store, made)
     with store.begin(Mode.READ) as work:
         assert work.organisations.get("hotline") == made
+
+
+def test_an_organisation_without_application_or_decision_comes_back_so(store):
+    bare = organisation("bare", application=None, history=(), interests=(), agreements=())
+    asking = organisation()
+    asking = replace(asking, application=replace(asking.application, resolution=None))
+    saved(store, bare, asking)
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.get("bare") == bare
+        assert work.organisations.get("hotline") == asking
+
+
+def test_a_contact_is_kept_for_each_role_and_replaced_by_the_next(store):
+    saved(store, organisation(), organisation("abroad"))
+    first, second, other = contact(), contact(name="B. Person"), contact(role="head")
+    with store.begin(Mode.REGISTRY) as work:
+        for one in (first, second, other, contact("abroad")):
+            work.organisations.set_contact(one)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.contacts("hotline") == [other, second]
+        assert work.organisations.contacts("nobody") == []
+
+
+def test_a_contact_is_of_an_organisation(store):
+    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+        work.organisations.set_contact(contact("nobody"))
 
 
 def test_a_taken_organisation_id_is_refused_and_the_work_goes_on(store):

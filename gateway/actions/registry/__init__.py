@@ -5,11 +5,22 @@ They run in the transaction of administration.administer, after approvals and po
 
 from collections.abc import Mapping
 
-from gateway.actions.registry import audits, competences, keys, organisations, standings, systems
+from gateway.actions.registry import (
+    audits,
+    competences,
+    contacts,
+    keys,
+    memberships,
+    organisations,
+    standings,
+    systems,
+)
 from gateway.actions.registry.desk import Apply
 
 CHANGES: Mapping[str, Apply] = {
+    **memberships.CHANGES,
     **organisations.CHANGES,
+    **contacts.CHANGES,
     **standings.CHANGES,
     **competences.CHANGES,
     **systems.CHANGES,

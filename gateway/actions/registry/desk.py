@@ -15,6 +15,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import Invalid, NotFound
 from gateway.domain.timestamp import parse_day
+from gateway.evidence.base64url import DIGEST
 
 T = TypeVar("T")
 
@@ -30,12 +31,13 @@ class Change:
 
 @dataclass
 class Desk:
-    """One change in one transaction."""
+    """One change in one transaction; ``today`` is the legal day on which it is judged."""
 
     work: Work
     change: Change
     persons: tuple[str, ...]
     now: datetime
+    today: date
     event: UUID
     issuer: str
 
@@ -63,6 +65,8 @@ class Desk:
 
 Apply = Callable[[Desk, Organisation | None], Mapping[str, Any]]
 
+MOST_CHARACTERS = 2_000
+
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 
@@ -78,6 +82,13 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError
     return value
+
+
+def prose(value: Any) -> str:
+    """What a person says, in 2000 characters at most."""
+    if len(text(value)) > MOST_CHARACTERS:
+        raise ValueError
+    return str(value)
 
 
 def among(words: Collection[str]) -> Callable[[Any], str]:
@@ -112,6 +123,13 @@ def flag(value: Any) -> bool:
 def country(value: Any) -> str:
     """An ISO 3166-1 alpha-2 code, by form."""
     if not _COUNTRY.fullmatch(value):
+        raise ValueError
+    return str(value)
+
+
+def digest(value: Any) -> str:
+    """A SHA-256 digest, base64url without padding."""
+    if not DIGEST.fullmatch(value):
         raise ValueError
     return str(value)
 

@@ -1,6 +1,6 @@
 """The desk of administrators: who approves with which key, a change, and its receipt."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,50 @@ from gateway.actions.ports import Ports
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
+from gateway.domain.organisation import SLUG
 from gateway.evidence import approval, event, receipt
 from gateway.keys import KeyFileError, Purpose
+
+
+def _persons(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    for person in given:
+        if not SLUG.fullmatch(person):
+            raise click.BadParameter(f"{person!r} is no person's id: a-z, 0-9 and '-'")
+    return given
+
+
+def _key_files(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> Mapping[str, Path]:
+    files: dict[str, Path] = {}
+    for one in given:
+        person, _, file = one.partition("=")
+        if not SLUG.fullmatch(person) or not file or person in files:
+            raise click.BadParameter(
+                f"{one!r} is not of the form PERSON=FILE, once for each person"
+            )
+        files[person] = Path(file)
+    return files
+
+
+persons_option: Callable[[Any], Any] = click.option(
+    "--as",
+    "persons",
+    multiple=True,
+    metavar="PERSON",
+    callback=_persons,
+    help="Who approves; the first proposes. Give it twice where two persons are needed.",
+)
+key_files_option: Callable[[Any], Any] = click.option(
+    "--key",
+    "key_files",
+    multiple=True,
+    metavar="PERSON=FILE",
+    callback=_key_files,
+    help="Where that person's key is, when it is not in the folder's people/.",
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +72,12 @@ class Desk:
     elsewhere: Mapping[str, Path]
     """Personal keys that are not in the operator's folder, by person."""
     as_json: bool
+
+    def __post_init__(self) -> None:
+        """Refuse a key of somebody who is not asked to approve."""
+        for person in self.elsewhere:
+            if person not in self.persons:
+                raise click.UsageError(f"--key is for who approves: --as {person} is missing")
 
     def key_file(self, config: Config, person: str) -> Path:
         """Where a person's key is."""

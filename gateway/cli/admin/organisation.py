@@ -1,18 +1,85 @@
-"""`casegate admin organisation`: admit, suspend, reinstate; the lock is with the keys."""
+"""`casegate admin organisation`: the life of a member; the lock is with the keys."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import click
 
+from gateway.cli.admin.days import day
 from gateway.cli.admin.desk import Desk, change_registry
 from gateway.domain.organisation import KINDS
 from gateway.domain.vocabulary import Regime
+from gateway.evidence import base64url, canonical
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DAY: dict[str, Any] = {"type": click.DateTime(["%Y-%m-%d"]), "metavar": "YYYY-MM-DD"}
+_because = click.option("--reason", required=True, help="Why; it stands in the event.")
 
 
 @click.group()
 def organisation() -> None:
-    """Admit, suspend, reinstate, lock and unlock organisations."""
+    """Take organisations from application to active; suspend, reinstate, lock; let them leave."""
 
 
-@organisation.command("admit", short_help="Admit an organisation.")
+@organisation.command("apply", short_help="Record an application.")
+@click.argument("slug")
+@click.argument("file", type=_FILE)
+@click.option("--received", "received_on", required=True, help="Day of the application.", **_DAY)
+@click.pass_obj
+def apply(desk: Desk, slug: str, file: Path, received_on: Any) -> None:
+    """Record the application in FILE under the id SLUG, which is never used again.
+
+    FILE is JSON, as the organisation fills it in: name, kind, public_authority, regimes, country,
+    standing, purposes, about, contacts.
+    """
+    try:
+        said = canonical.decode(file.read_bytes())
+    except ValueError as error:
+        raise click.ClickException(f"{file} is no JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise click.ClickException(f"{file} is no JSON object")
+    change_registry(desk, "organisation.apply", slug, {**said, "received_on": day(received_on)})
+
+
+def _resolved(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what the governing body decided, and where it is written."""
+    for option in (
+        click.option("--document", required=True, type=_FILE, help="It; only its digest is kept."),
+        click.option("--decided-on", required=True, help="Day of the decision.", **_DAY),
+        click.option("--decision", required=True, help="Reference of the body's decision."),
+    ):
+        command = option(command)
+    return command
+
+
+@organisation.command("approve", short_help="Record that an application was approved.")
+@click.argument("slug")
+@_resolved
+@click.pass_obj
+def approve(desk: Desk, slug: str, decision: str, decided_on: Any, document: Path) -> None:
+    """Record that the governing body approved the application of SLUG."""
+    values = _resolution(decision, decided_on, document)
+    change_registry(desk, "organisation.approve", slug, values)
+
+
+@organisation.command("decline", short_help="Record that an application was declined.")
+@click.argument("slug")
+@_resolved
+@click.pass_obj
+def decline(desk: Desk, slug: str, decision: str, decided_on: Any, document: Path) -> None:
+    """Record that the governing body declined the application of SLUG: this is final."""
+    values = _resolution(decision, decided_on, document)
+    change_registry(desk, "organisation.decline", slug, values)
+
+
+def _resolution(decision: str, decided_on: Any, document: Path) -> dict[str, Any]:
+    digest = base64url.encode(hashlib.sha256(document.read_bytes()).digest())
+    return {"decision_ref": decision, "decided_on": day(decided_on), "document_sha256": digest}
+
+
+@organisation.command("admit", short_help="Admit an organisation at once, without application.")
 @click.argument("slug")
 @click.option("--name", required=True, help="Its name.")
 @click.option("--kind", required=True, type=click.Choice(KINDS), help="What it is.")
@@ -37,7 +104,7 @@ def admit(
     public_authority: bool,
     regimes: tuple[str, ...],
 ) -> None:
-    """Admit an organisation under the id SLUG, which is never used again."""
+    """Admit an organisation under the id SLUG, which is never used again. It is active at once."""
     values = {
         "name": name,
         "kind": kind,
@@ -48,9 +115,18 @@ def admit(
     change_registry(desk, "organisation.admit", slug, values)
 
 
+@organisation.command("activate", short_help="Let an enrolled organisation take part.")
+@click.argument("slug")
+@_because
+@click.pass_obj
+def activate(desk: Desk, slug: str, reason: str) -> None:
+    """Let SLUG take part, once its first system has a certificate."""
+    change_registry(desk, "organisation.activate", slug, {"reason": reason})
+
+
 @organisation.command("suspend", short_help="Stop an organisation at once.")
 @click.argument("slug")
-@click.option("--reason", required=True, help="Why; it stands in the event.")
+@_because
 @click.pass_obj
 def suspend(desk: Desk, slug: str, reason: str) -> None:
     """Stop an organisation: its next request is refused, in every worker."""
@@ -59,8 +135,17 @@ def suspend(desk: Desk, slug: str, reason: str) -> None:
 
 @organisation.command("reinstate")
 @click.argument("slug")
-@click.option("--reason", required=True, help="Why; it stands in the event.")
+@_because
 @click.pass_obj
 def reinstate(desk: Desk, slug: str, reason: str) -> None:
     """Let a suspended organisation work again."""
     change_registry(desk, "organisation.reinstate", slug, {"reason": reason})
+
+
+@organisation.command("leave", short_help="Record that an organisation leaves, for good.")
+@click.argument("slug")
+@_because
+@click.pass_obj
+def leave(desk: Desk, slug: str, reason: str) -> None:
+    """End the part of SLUG, its seat and its competences, today; what it did stays readable."""
+    change_registry(desk, "organisation.leave", slug, {"reason": reason})

@@ -65,15 +65,15 @@ class Stage:
     def build(self) -> None:
         """Make the operator's folder on free ports of the loopback interface."""
         public, partners = free_ports()
-        settings = config_file.render(
-            name="demo",
-            issuer=f"https://localhost:{public}",
-            partners_url=f"https://localhost:{partners}",
-            public_bind=f"127.0.0.1:{public}",
-            partners_bind=f"127.0.0.1:{partners}",
-            log_origin="casegate.example/demo",
-            **self.settings,
-        )
+        values = {
+            "name": "demo",
+            "issuer": f"https://localhost:{public}",
+            "partners_url": f"https://localhost:{partners}",
+            "public_bind": f"127.0.0.1:{public}",
+            "partners_bind": f"127.0.0.1:{partners}",
+            "log_origin": "casegate.example/demo",
+        }
+        settings = config_file.render(**{**values, **self.settings})
         passphrase = secrets.token_urlsafe(24)
         make(self.operator, settings, ADMINS, passphrase.encode())
         keys.write_private(self.operator / "offline" / "passphrase", passphrase.encode())
@@ -100,11 +100,19 @@ class Stage:
 
     def enrol(self, slug: str) -> None:
         """Make a member's system: its own key, the operator's certificate, the connection file."""
+        self.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
+        self._certify(slug)
+
+    def renew(self, slug: str, former: Path) -> None:
+        """Give a member's system a new key and certificate; the folder of before is kept."""
+        (self.folder / slug).rename(former)
+        self._certify(slug)
+
+    def _certify(self, slug: str) -> None:
         home = self.folder / slug
         with self._opened() as gateway:
             config, signing = gateway.config, gateway.keys
         self._request(home, slug, config, signing.log.vkey)
-        self.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
         csr = (home / "request.csr").read_text(encoding="ascii")
         written = self.administer("certificate.issue", slug, {"system": "desk", "csr": csr})
         certificate = self._certificate(UUID(str(written.result["request"])))

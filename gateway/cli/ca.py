@@ -1,0 +1,234 @@
+"""`casegate ca`: the issuing authorities, and the ceremony by which a new one takes their place."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+
+from gateway import keys, maintenance, wiring
+from gateway.actions import administration
+from gateway.actions.administration import Change
+from gateway.actions.authorization import GATEWAY
+from gateway.cli.admin.desk import (
+    Desk,
+    approvals,
+    key_files_option,
+    opened,
+    persons_option,
+    show,
+)
+from gateway.cli.folder import folder_option, told_plainly
+from gateway.cli.passphrase import one_line
+from gateway.cli.screen import print_fields, print_json, print_table
+from gateway.config import Config
+from gateway.pki import publication, rotation
+from gateway.pki.authority import (
+    AuthorityError,
+    CertificateAuthority,
+    authority_id,
+    load_authority,
+    make_issuing,
+)
+from gateway.pki.rotation import Kept, Place, Step, Turn
+
+WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
+
+_DONE: Mapping[Step, str] = {
+    Step.PUBLISH: "it is published; take it into use with the same command, a day from now",
+    Step.USE: "it signs from now on; the one before is trusted until its last certificate ends",
+    Step.RETIRE: "it is trusted no more; its key is destroyed here: destroy the copies",
+}
+
+
+@click.group()
+def ca() -> None:
+    """See the issuing authorities, and let a new one take the place of the one in use.
+
+    The ceremonies are in certs/README.md.
+    """
+
+
+@ca.command("list")
+@folder_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_authorities(folder: Path, as_json: bool) -> None:
+    """List the issuing authorities: next, current, former, retired."""
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        told = [_told(config, one) for one in rotation.kept(config.issuing)]
+    if as_json:
+        print_json(told)
+        return
+    rows = [[one[column] or "-" for column in ("id", "place", "since", "ends")] for one in told]
+    print_table(("authority", "is", "since", "ends"), rows)
+
+
+@ca.command("show")
+@folder_option
+@click.argument("authority", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
+    """Show the issuing AUTHORITY, by default the one in use, and which step comes next."""
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        found = _named(rotation.kept(config.issuing), authority)
+        turn = rotation.next_turn(config.issuing, wiring.now())
+    told = {**_told(config, found), "next_step": str(turn.step), "next_step_from": _at(turn.due)}
+    print_json(told) if as_json else print_fields(told)
+
+
+def _named(found: tuple[Kept, ...], authority: str | None) -> Kept:
+    for one in found:
+        if one.id == authority or (authority is None and one.place is Place.CURRENT):
+            return one
+    raise AuthorityError(f"there is no issuing authority {authority}: see `casegate ca list`")
+
+
+def _told(config: Config, one: Kept) -> dict[str, Any]:
+    listed = publication.ends(config.published).get(f"revocation list {one.id}")
+    return {
+        "id": one.id,
+        "place": str(one.place),
+        "since": _at(one.since),
+        "begins": _at(one.certificate.not_valid_before_utc),
+        "ends": _at(one.certificate.not_valid_after_utc),
+        "revocation_list_ends": None if listed is None else _at(listed),
+    }
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+@ca.command("rotate")
+@folder_option
+@persons_option
+@key_files_option
+@click.option(
+    "--root",
+    "root_folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where root.pem and root.key are, when they are not in the folder's offline/.",
+)
+@click.option(
+    "--root-passphrase-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the passphrase of the root key on its one line; asked for when not given.",
+)
+@click.option(
+    "--at-once",
+    is_flag=True,
+    help="Do not wait for the step's time, as when others may have the issuing key.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
+def rotate(
+    folder: Path,
+    persons: tuple[str, ...],
+    key_files: Mapping[str, Path],
+    root_folder: Path | None,
+    root_passphrase_file: Path | None,
+    at_once: bool,
+    as_json: bool,
+) -> None:
+    """Take the next step to a new issuing authority; two persons approve it.
+
+    First a new one is made by the root and published, then it signs, then the one before is
+    retired: a day, and a month and a day, apart. The listeners take up each step without a restart.
+    """
+    desk = Desk(folder.absolute(), persons, key_files, as_json)
+    with opened(desk) as gateway, rotation.ceremony(gateway.config.issuing):
+        root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
+        rotation.forget_retired_keys(gateway.config.issuing)
+        _step(desk, gateway, root, at_once=at_once)
+
+
+@dataclass(frozen=True)
+class _Root:
+    """Where the root is, and how it is opened: in the one step that needs it."""
+
+    folder: Path
+    passphrase_file: Path | None
+
+    def load(self, config: Config) -> CertificateAuthority:
+        """Open it; AuthorityError when it is not the root that partners know."""
+        certificate = self.folder / "root.pem"
+        if not certificate.exists():
+            raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
+        private = keys.read_private(self.folder / "root.key")
+        root = load_authority(certificate.read_bytes(), private, self._passphrase())
+        known = (config.published / publication.ROOT_FILE).read_bytes()
+        if root.certificate != x509.load_pem_x509_certificate(known):
+            raise AuthorityError(f"{certificate} is not the root of this gateway")
+        return root
+
+    def _passphrase(self) -> bytes:
+        if self.passphrase_file is not None:
+            return one_line(self.passphrase_file).encode()
+        return str(click.prompt("Passphrase of the root key", hide_input=True)).encode()
+
+
+def _step(desk: Desk, gateway: wiring.Gateway, root: _Root, *, at_once: bool) -> None:
+    """Record the step, take it, and see it published."""
+    config, now = gateway.config, gateway.ports.now()
+    turn = rotation.next_turn(config.issuing, now)
+    if now < turn.due and not at_once:
+        raise AuthorityError(
+            f"the step '{turn.step}' is due on {_at(turn.due)}; --at-once does not wait"
+        )
+    new = None if turn.of is not None else make_issuing(config.name, root.load(config), now)
+    values = {
+        "step": str(turn.step),
+        "authority": (turn.of or new).id,
+        "waited": "no" if now < turn.due else "yes",
+    }
+    signed = approvals(desk, gateway, Change("ca.rotate", GATEWAY, values))
+    written = administration.rotate(gateway.ports, values, signed)
+    _take(config, turn, new, now)
+    _see_published(gateway)
+    show(desk, "ca.rotate", written)
+    if not desk.as_json:
+        click.echo(f"  {_DONE[turn.step]}")
+
+
+def _take(config: Config, turn: Turn, new: CertificateAuthority | None, now: datetime) -> None:
+    if turn.of is not None and turn.step is Step.USE:
+        rotation.use(config.issuing, turn.of, now)
+    elif turn.of is not None:
+        rotation.retire(config.issuing, turn.of, now)
+    elif new is not None:
+        rotation.publish(config.issuing, new, keys.write_private, now)
+
+
+def _see_published(gateway: wiring.Gateway) -> None:
+    """Wait until listeners can see the step: by `maintain` when it runs, else by our own hand."""
+    config = gateway.config
+    try:
+        with maintenance.holding(config):
+            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
+    except maintenance.Occupied:
+        pass
+    ends = time.monotonic() + WAIT_SECONDS
+    while not _is_published(config):
+        if time.monotonic() > ends:
+            raise click.ClickException(
+                "the step is recorded and taken, but maintenance did not publish it: see its log"
+            )
+        time.sleep(0.1)
+
+
+def _is_published(config: Config) -> bool:
+    """Whether chain, lists and listeners' certificates are those of the authorities in place."""
+    found = [one for one in rotation.kept(config.issuing) if one.place is not Place.RETIRED]
+    chain = (config.published / publication.CHAIN_FILE).read_bytes()
+    issuing = {authority_id(c) for c in x509.load_pem_x509_certificates(chain)[1:]}
+    listed = {file.stem for file in config.published.glob("*.crl")}
+    (current,) = (one for one in found if one.place is Place.CURRENT)
+    return issuing == listed == {one.id for one in found} and all(
+        current.certificate in x509.load_pem_x509_certificates(file.read_bytes())
+        for file in config.server.glob("*.pem")
+    )

@@ -1,0 +1,98 @@
+"""The life of a participant: how its status becomes another one, as data.
+
+::
+
+    applied --> approved --> enrolled --> active <--> suspended
+       |           |             |           |            |
+       v           +-------------+-----------+------------+--> left
+    declined
+
+``declined`` and ``left`` are final: an id is never used again, and what happened stays readable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from enum import StrEnum
+from typing import TypeVar
+from uuid import UUID
+
+from gateway.domain.organisation import (
+    Competence,
+    Organisation,
+    Period,
+    Seat,
+    Status,
+    Step,
+)
+from gateway.domain.refusals import WrongState
+
+H = TypeVar("H", Seat, Competence)
+
+
+class Move(StrEnum):
+    """What can happen to an organisation that applied."""
+
+    APPROVE = "approve"
+    DECLINE = "decline"
+    ENROL = "enrol"
+    ACTIVATE = "activate"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    LEAVE = "leave"
+
+
+MOVES: Mapping[Move, tuple[frozenset[Status], Status]] = {
+    Move.APPROVE: (frozenset({Status.APPLIED}), Status.APPROVED),
+    Move.DECLINE: (frozenset({Status.APPLIED}), Status.DECLINED),
+    Move.ENROL: (frozenset({Status.APPROVED}), Status.ENROLLED),
+    Move.ACTIVATE: (frozenset({Status.ENROLLED}), Status.ACTIVE),
+    Move.SUSPEND: (frozenset({Status.ACTIVE}), Status.SUSPENDED),
+    Move.REINSTATE: (frozenset({Status.SUSPENDED}), Status.ACTIVE),
+    Move.LEAVE: (
+        frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED}),
+        Status.LEFT,
+    ),
+}
+"""From which statuses each move leads, and to which."""
+
+FINAL = frozenset({Status.DECLINED, Status.LEFT})
+"""No move leads on from here."""
+
+UNSEEN = frozenset({Status.APPLIED, Status.DECLINED})
+"""Who asked to take part, and never did: no business of the members."""
+
+
+def begin(organisation: Organisation, day: date, event: UUID) -> Organisation:
+    """A new organisation, whose history begins with the status that it has."""
+    return replace(organisation, history=(Step(organisation.status, day, event),))
+
+
+def move(organisation: Organisation, step: Move, day: date, event: UUID) -> Organisation:
+    """The organisation after a move on a civil day, recorded by ``event``; WrongState."""
+    before, after = MOVES[step]
+    if organisation.status not in before:
+        wanted = " or ".join(sorted(before))
+        raise WrongState(f"the organisation is {organisation.status}, not {wanted}")
+    passed = Step(after, day, event)
+    return replace(organisation, status=after, history=(*organisation.history, passed))
+
+
+def leave(organisation: Organisation, day: date, event: UUID) -> Organisation:
+    """The organisation once it left: what it holds ends that day, what would begin never does."""
+    left = move(organisation, Move.LEAVE, day, event)
+    return replace(
+        left,
+        seats=tuple(_ended(organisation.seats, day)),
+        competences=tuple(_ended(organisation.competences, day)),
+    )
+
+
+def _ended(held: tuple[H, ...], day: date) -> list[H]:
+    """Those that began before ``day``, each ended by then: a period holds one day at least."""
+    began = [one for one in held if one.period.start < day]
+    return [replace(one, period=_until(one.period, day)) for one in began]
+
+
+def _until(period: Period, day: date) -> Period:
+    return period if period.end is not None and period.end <= day else Period(period.start, day)

@@ -1,0 +1,222 @@
+"""How one issuing authority takes the place of another: three steps, and the files that say where.
+
+::
+
+    issuing/<id>.pem, <id>.key         in use: the newest signs certificates, each signs its list
+    issuing/next/<id>.pem, <id>.key    published, so that every listener trusts it; signs nothing
+    issuing/retired/<id>.pem           was in use; its key is destroyed
+
+A file says since when it is where it is by its time. A step that was broken off can be repeated.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography import x509
+
+from gateway.pki.authority import (
+    AuthorityError,
+    CertificateAuthority,
+    age_key,
+    authority_id,
+    load_authority,
+)
+from gateway.pki.files import replace_file
+from gateway.pki.leaf import LEAF_LIFE
+
+NEXT, RETIRED = "next", "retired"
+
+PUBLISHED_BEFORE = timedelta(days=1)
+"""How long an authority is shown before it signs: nodes, proxies and copies have it by then."""
+
+
+class Step(StrEnum):
+    """The steps of a rotation, in their order."""
+
+    PUBLISH = "publish"  # a new authority is made and trusted, and signs nothing yet
+    USE = "use"  # it signs; the one before is trusted until its last certificate has ended
+    RETIRE = "retire"  # the one before is trusted no more, and its key is destroyed
+
+
+class Place(StrEnum):
+    """What an authority is to its gateway."""
+
+    NEXT = "next"
+    CURRENT = "current"
+    FORMER = "former"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An issuing authority in the operator's folder."""
+
+    certificate: x509.Certificate
+    place: Place
+    since: datetime
+    file: Path
+
+    @property
+    def id(self) -> str:
+        """16 hex digits: what its files are called."""
+        return authority_id(self.certificate)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The step that comes next, and from when on; of which authority, unless it is to be made."""
+
+    step: Step
+    due: datetime
+    of: Kept | None = None
+
+
+@contextmanager
+def ceremony(folder: Path) -> Iterator[None]:
+    """Be the only one who changes the authorities of a folder; AuthorityError when another is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AuthorityError("another ceremony is going on in this folder") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def kept(folder: Path) -> tuple[Kept, ...]:
+    """Every issuing authority of the operator's folder: next, current, former, retired.
+
+    Reads certificates alone, never a key. AuthorityError when one cannot be read.
+    """
+    using = sorted(_read(folder, Place.FORMER), key=_age, reverse=True)
+    if not using:
+        raise AuthorityError(f"{folder} holds no issuing authority; `casegate init` makes one")
+    first = using[0]
+    current = Kept(first.certificate, Place.CURRENT, first.since, first.file)
+    there = {one.id for one in using}
+    # A step that was broken off leaves a certificate in two places: the later place counts.
+    coming = [one for one in _read(folder / NEXT, Place.NEXT) if one.id not in there]
+    retired = [one for one in _read(folder / RETIRED, Place.RETIRED) if one.id not in there]
+    return (*coming, current, *using[1:], *sorted(retired, key=_age, reverse=True))
+
+
+def _read(folder: Path, place: Place) -> list[Kept]:
+    return [_kept(file, place) for file in sorted(folder.glob("*.pem"))]
+
+
+def _kept(file: Path, place: Place) -> Kept:
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except ValueError as error:
+        raise AuthorityError(f"{file} is no certificate; restore it from its backup") from error
+    return Kept(certificate, place, datetime.fromtimestamp(file.stat().st_mtime, UTC), file)
+
+
+def _age(one: Kept) -> tuple[datetime, float]:
+    return age_key(one.certificate, one.file)
+
+
+def load_next(
+    folder: Path, read_private: Callable[[Path], bytes]
+) -> tuple[CertificateAuthority, ...]:
+    """Read the authorities that are published and sign nothing yet but their lists."""
+    return tuple(
+        load_authority(one.file.read_bytes(), read_private(one.file.with_suffix(".key")))
+        for one in kept(folder)
+        if one.place is Place.NEXT
+    )
+
+
+def next_turn(folder: Path, now: datetime) -> Turn:
+    """The step that comes next for the authorities of a folder; nothing is changed.
+
+    A former authority is retired when the last certificate that it can have signed has ended: a
+    certificate's life after the one that follows it was taken into use, and a day for other nodes.
+    """
+    found = kept(folder)
+    coming = [one for one in found if one.place is Place.NEXT]
+    if coming:
+        return Turn(Step.USE, coming[0].since + PUBLISHED_BEFORE, coming[0])
+    (current,) = (one for one in found if one.place is Place.CURRENT)
+    former = [one for one in found if one.place is Place.FORMER]
+    if former:
+        return Turn(Step.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1])
+    return Turn(Step.PUBLISH, now)
+
+
+def publish(
+    folder: Path,
+    new: CertificateAuthority,
+    write_private: Callable[[Path, bytes], None],
+    now: datetime,
+) -> None:
+    """Put a new authority beside those in use; ``write_private`` makes a file of the owner's.
+
+    AuthorityError when it would be older than the one in use: the newest is the one that signs.
+    """
+    (current,) = (one for one in kept(folder) if one.place is Place.CURRENT)
+    if new.certificate.not_valid_before_utc < current.certificate.not_valid_before_utc:
+        raise AuthorityError("the clock is behind the authority in use: set it right first")
+    write_private(folder / NEXT / f"{new.id}.key", new.key_pem())  # first: it has no meaning alone
+    write_private(folder / NEXT / f"{new.id}.pem", new.certificate_pem())
+    _date(folder / NEXT / f"{new.id}.pem", now)
+
+
+def use(folder: Path, coming: Kept, now: datetime) -> None:
+    """Let a published authority sign from now on, as the newest of those in use."""
+    for suffix in (".key", ".pem"):
+        with suppress(FileExistsError):  # of a step that was broken off
+            os.link(coming.file.with_suffix(suffix), folder / f"{coming.id}{suffix}")
+    _date(folder / f"{coming.id}.pem", now)
+    _sync(folder)
+    for suffix in (".pem", ".key"):
+        coming.file.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def retire(folder: Path, former: Kept, now: datetime) -> None:
+    """Trust an authority no more: its certificate is kept for the record, its key destroyed."""
+    place = folder / RETIRED
+    place.mkdir(mode=0o700, exist_ok=True)
+    record = place / f"{former.id}.pem"
+    replace_file(record, former.file.read_bytes(), mode=0o600)
+    _date(record, now)
+    former.file.unlink()
+    former.file.with_suffix(".key").unlink(missing_ok=True)
+    _sync(folder)
+
+
+def forget_retired_keys(folder: Path) -> None:
+    """Destroy keys that a broken-off `retire` left without their certificate."""
+    for record in (folder / RETIRED).glob("*.pem"):
+        if not (folder / record.name).exists():
+            (folder / record.name).with_suffix(".key").unlink(missing_ok=True)
+
+
+def reminder(folder: Path, now: datetime) -> list[str]:
+    """What the operator can go on with, as a sentence; nothing while no rotation is under way."""
+    turn = next_turn(folder, now)
+    if turn.of is None or now < turn.due:
+        return []
+    if turn.step is Step.USE:
+        return [f"issuing authority {turn.of.id} can be taken into use: `casegate ca rotate`"]
+    return [f"issuing authority {turn.of.id} can be retired: `casegate ca rotate`"]
+
+
+def _date(file: Path, now: datetime) -> None:
+    os.utime(file, (now.timestamp(), now.timestamp()))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+"""`casegate ca`: a new issuing authority, each step approved, recorded and published."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from cryptography import x509
+
+from gateway import wiring
+from gateway.pki.authority import authority_id, make_root
+from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.pki.rotation import Place, kept
+from tests.operating import DUBOIS, MARTIN, PASSPHRASE, Operator, operator, said
+
+DAY = 86_400
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    return operator(tmp_path)
+
+
+@pytest.fixture
+def passphrase(tmp_path: Path) -> Path:
+    file = tmp_path / "passphrase"
+    file.write_bytes(PASSPHRASE + b"\n")
+    return file
+
+
+def rotate(gw: Operator, *words: object, persons: tuple[str, ...] = (MARTIN, DUBOIS)) -> Result:
+    who = [word for person in persons for word in ("--as", person)]
+    return gw.type("ca", "rotate", "--folder", gw.folder, *who, *words)
+
+
+def rotated(gw: Operator, *words: object) -> Any:
+    result = rotate(gw, "--json", *words)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)["result"]
+
+
+def chain(gw: Operator) -> list[str]:
+    """The ids of the issuing authorities that listeners trust."""
+    pem = (gw.config.published / CHAIN_FILE).read_bytes()
+    _root, *issuing = x509.load_pem_x509_certificates(pem)
+    return [authority_id(certificate) for certificate in issuing]
+
+
+def lists(gw: Operator) -> int:
+    return (gw.config.published / CRL_FILE).read_bytes().count(b"BEGIN X509 CRL")
+
+
+def age(gw: Operator, days: int) -> None:
+    """Let the files of the ceremony be older by some days."""
+    for file in gw.config.issuing.glob("**/*.pem"):
+        at = file.stat().st_mtime - days * DAY
+        os.utime(file, (at, at))
+
+
+def server_authority(gw: Operator) -> str:
+    _leaf, above = x509.load_pem_x509_certificates((gw.config.server / "partners.pem").read_bytes())
+    return authority_id(above)
+
+
+def test_a_new_authority_is_published_then_used_and_the_one_before_retired(
+    gw: Operator, passphrase: Path
+) -> None:
+    (old,) = chain(gw)
+    size = gw.size()
+    first = rotated(gw, "--root-passphrase-file", passphrase)
+    new = first["authority"]
+    assert (first["step"], first["waited"]) == ("publish", "yes")
+    assert (set(chain(gw)), lists(gw), server_authority(gw)) == ({old, new}, 2, old)
+    assert (gw.config.issuing / "next" / f"{new}.key").stat().st_mode & 0o777 == 0o600
+
+    assert "the step 'use' is due on" in said(rotate(gw))
+    assert gw.size() == size + 1
+    age(gw, 1)
+    second = rotated(gw)
+    assert (second["step"], second["authority"]) == ("use", new)
+    assert (set(chain(gw)), lists(gw), server_authority(gw)) == ({old, new}, 2, new)
+    assert wiring.IssuingAuthority(gw.config).authorities[0].id == new
+
+    assert "the step 'retire' is due on" in said(rotate(gw))
+    age(gw, 32)
+    third = rotated(gw)
+    assert (third["step"], third["authority"]) == ("retire", old)
+    assert (chain(gw), lists(gw), server_authority(gw)) == ([new], 1, new)
+    assert not (gw.config.published / f"{old}.crl").exists()
+    assert not (gw.config.issuing / f"{old}.key").exists()
+    assert gw.size() == size + 3
+
+
+def test_when_the_key_was_lost_no_step_waits_and_the_event_says_so(
+    gw: Operator, passphrase: Path
+) -> None:
+    rotated(gw, "--root-passphrase-file", passphrase)
+    steps = [rotated(gw, "--at-once") for _ in range(2)]
+    assert [(one["step"], one["waited"]) for one in steps] == [("use", "no"), ("retire", "no")]
+    assert len(chain(gw)) == 1
+
+
+def test_one_person_changes_no_authority_and_nothing_is_recorded(
+    gw: Operator, passphrase: Path
+) -> None:
+    size, before = gw.size(), chain(gw)
+    words = ("--root-passphrase-file", passphrase)
+    assert "2 different persons" in said(rotate(gw, *words, persons=(MARTIN,)))
+    assert "one person count once" in said(rotate(gw, *words, persons=(MARTIN, MARTIN)))
+    assert (gw.size(), chain(gw)) == (size, before)
+    assert [one.place for one in kept(gw.config.issuing)] == [Place.CURRENT]
+
+
+def test_without_the_root_or_its_passphrase_there_is_no_new_authority(
+    gw: Operator, passphrase: Path, tmp_path: Path
+) -> None:
+    passphrase.write_text("another passphrase\n")
+    words = ("--root-passphrase-file", passphrase)
+    assert "passphrase is wrong" in said(rotate(gw, *words))
+    gw.config.offline.rename(tmp_path / "elsewhere")
+    assert "--root says where the root is" in said(rotate(gw, *words))
+    passphrase.write_bytes(PASSPHRASE)
+    assert rotate(gw, *words, "--root", tmp_path / "elsewhere").exit_code == 0
+
+
+def test_another_root_is_refused(gw: Operator, passphrase: Path) -> None:
+    other = make_root("example", wiring.now())
+    (gw.config.offline / "root.pem").write_bytes(other.certificate_pem())
+    (gw.config.offline / "root.key").write_bytes(other.key_pem(PASSPHRASE))
+    refused = rotate(gw, "--root-passphrase-file", passphrase)
+    assert "is not the root of this gateway" in said(refused)
+    assert len(chain(gw)) == 1
+
+
+def test_the_authorities_are_listed_and_shown_with_the_next_step(
+    gw: Operator, passphrase: Path
+) -> None:
+    (old,) = chain(gw)
+    new = rotated(gw, "--root-passphrase-file", passphrase)["authority"]
+    listed = gw.type("ca", "list", "--folder", gw.folder, "--json")
+    told = json.loads(listed.stdout)
+    assert [(one["id"], one["place"]) for one in told] == [(new, "next"), (old, "current")]
+    assert all(one["revocation_list_ends"] for one in told)
+    table = gw.type("ca", "list", "--folder", gw.folder)
+    assert table.stdout.splitlines()[1].startswith(f"{new}  next")
+    shown = json.loads(gw.type("ca", "show", "--folder", gw.folder, "--json").stdout)
+    assert (shown["id"], shown["next_step"]) == (old, "use")
+    other = gw.type("ca", "show", new, "--folder", gw.folder)
+    assert "next" in other.stdout
+    missing = gw.type("ca", "show", "0" * 16, "--folder", gw.folder)
+    assert "there is no issuing authority" in said(missing)

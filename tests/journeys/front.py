@@ -1,0 +1,86 @@
+"""What stands between partners and their listener: nothing, or the proxy of deploy/haproxy."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import wiring
+from gateway.cli.demo.stage import Stage
+from gateway.config import host_and_port
+from gateway.serving.knock import listener_answers
+
+HAPROXY = Path(__file__).parents[2] / "deploy" / "haproxy"
+READY_SECONDS = 20.0
+
+
+class Front(StrEnum):
+    """Who ends the partners' TLS."""
+
+    DIRECT = "direct"
+    HAPROXY = "haproxy"
+
+    def settings(self, folder: Path) -> dict[str, Any]:
+        """The settings of a gateway behind it."""
+        return {} if self is Front.DIRECT else {"partners_bind": f"unix:{folder / 'p.sock'}"}
+
+    def serving(self, stage: Stage) -> Any:
+        """A context in which partners reach the gateway of a stage."""
+        return nullcontext() if self is Front.DIRECT else haproxy(stage)
+
+
+def require_haproxy() -> None:
+    """Skip, but fail in CI, where there is no HAProxy."""
+    if shutil.which("haproxy"):
+        return
+    if os.environ.get("CI"):
+        pytest.fail("haproxy is not on this machine: the journeys behind it were not run")
+    pytest.skip("NOT RUN: the journeys behind HAProxy, for haproxy is not on this machine")
+
+
+@contextmanager
+def haproxy(stage: Stage) -> Iterator[None]:
+    """HAProxy as we ship it, and what gives it new lists, in front of a running gateway."""
+    config = wiring.load_config(stage.operator)
+    port = int(config.partners_url.rpartition(":")[2])
+    sockets = stage.folder
+    environ = {
+        **os.environ,
+        "CASEGATE_LISTEN": f"127.0.0.1:{port}",
+        "CASEGATE_FOLDER": str(stage.operator),
+        "CASEGATE_SOCKET": config.partners_bind.removeprefix("unix:"),
+        "CASEGATE_PROXY": str(sockets),
+    }
+    proxy = ["haproxy", "-W", "-S", f"{sockets / 'master.sock'},mode,600"]
+    refresh = [sys.executable, str(HAPROXY / "refresh.py"), str(sockets), str(stage.operator)]
+    with (stage.folder / "haproxy.log").open("w", encoding="utf-8") as log:
+        processes = [
+            subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+            for command in (
+                [*proxy, "-f", str(HAPROXY / "haproxy.cfg")],
+                [*refresh, "--every", "0.5"],
+            )
+        ]
+        try:
+            _wait(config, port, stage.folder / "haproxy.log")
+            yield
+        finally:
+            for process in processes:
+                process.terminate()
+                process.wait(timeout=20)
+
+
+def _wait(config: Any, port: int, log: Path) -> None:
+    ends = time.monotonic() + READY_SECONDS
+    root = config.published / "root.pem"
+    while not listener_answers(host_and_port(f"127.0.0.1:{port}"), config.partners_names[0], root):
+        assert time.monotonic() < ends, log.read_text(encoding="utf-8")
+        time.sleep(0.1)

@@ -1,0 +1,114 @@
+"""A new issuing authority takes its place under running listeners; nobody restarts anything."""
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+
+from gateway.cli import main
+from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.pki.authority import authority_id
+from tests.journeys.front import Front, require_haproxy
+from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, check_log, config_of, running
+from tests.journeys.processes import workers
+
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("authorities")]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[Front.DIRECT, pytest.param(Front.HAPROXY, marks=pytest.mark.slow)],
+)
+def rotating(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """A gateway of its own, for its authorities come and go."""
+    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
+
+    enable_socket()
+    if request.param is Front.HAPROXY:
+        require_haproxy()
+    with running(tmp_path_factory.mktemp("authorities"), request.param) as stage:
+        yield stage
+
+
+def rotate(stage: Stage, *words: str) -> Any:
+    """Take the next step, as both administrators."""
+    who = [word for person, _ in ADMINS for word in ("--as", person)]
+    root = ["--root-passphrase-file", str(stage.operator / "offline" / "passphrase")]
+    command = ["ca", "rotate", "--folder", str(stage.operator), "--json", *root, *who, *words]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)["result"]
+
+
+def renew(stage: Stage, slug: str) -> Path:
+    """Give a member's system a new certificate; the folder of the one before."""
+    before = stage.folder / f"{slug}-before"
+    stage.renew(slug, before)
+    return before
+
+
+def authority_of(home: Path) -> str:
+    _leaf, above = x509.load_pem_x509_certificates((home / "certificate.pem").read_bytes())
+    return authority_id(above)
+
+
+def shakes_hands(stage: Stage, home: Path) -> bool:
+    """Whether the partners' listener takes the certificate, sent with its authority's."""
+    config = config_of(stage)
+    context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
+    context.load_cert_chain(home / "certificate.pem", home / "key.pem")
+    line = http.client.HTTPSConnection(
+        "localhost", int(config.partners_url.rpartition(":")[2]), context=context, timeout=10
+    )
+    try:
+        line.request("GET", "/healthz")
+        return line.getresponse().status == 200
+    except (ssl.SSLError, ConnectionError):
+        return False
+    finally:
+        line.close()
+
+
+def eventually(stage: Stage, home: Path, taken: bool) -> None:
+    ends = time.monotonic() + 15
+    while shakes_hands(stage, home) != taken:
+        assert time.monotonic() < ends, f"the listener did not come to {taken}"
+        time.sleep(0.2)
+
+
+def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_refused(
+    rotating: Stage,
+) -> None:
+    stage = rotating
+    processes = workers(stage)
+    first = authority_of(stage.folder / HOTLINE)
+    new = rotate(stage)["authority"]
+    with stage.client(HOTLINE) as hotline:
+        assert hotline.whoami()["organisation"]["active"] is True
+    assert rotate(stage, "--at-once")["step"] == "use"
+    before = renew(stage, HOTLINE)
+    assert (authority_of(before), authority_of(stage.folder / HOTLINE)) == (first, new)
+    eventually(stage, stage.folder / HOTLINE, taken=True)  # a proxy is given the bundle first
+    for home in (before, stage.folder / HOTLINE, stage.folder / OFMIN):
+        assert shakes_hands(stage, home)
+    with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
+        assert hotline.whoami()["organisation"]["active"] is True
+        assert abroad.whoami()["organisation"]["active"] is True
+
+    assert rotate(stage, "--at-once")["authority"] == first
+    eventually(stage, before, taken=False)  # although it sends the retired authority along
+    eventually(stage, stage.folder / OFMIN, taken=False)
+    assert shakes_hands(stage, stage.folder / HOTLINE)
+    with stage.client(HOTLINE) as hotline:
+        assert hotline.whoami()["organisation"]["active"] is True
+    assert workers(stage) == processes
+    check_log(stage)

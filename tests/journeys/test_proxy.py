@@ -1,0 +1,95 @@
+"""HAProxy as we ship it, before a gateway on a unix socket: what it refuses, removes and tells."""
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.demo.stage import Stage
+from tests.journeys.front import Front, require_haproxy
+from tests.journeys.harness import HOTLINE, config_of, running
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("proxy")]
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A gateway behind the proxy."""
+    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
+
+    enable_socket()
+    require_haproxy()
+    with running(tmp_path_factory.mktemp("proxy"), Front.HAPROXY) as stage:
+        yield stage
+
+
+def context_of(stage: Stage) -> ssl.SSLContext:
+    """TLS as a member's system speaks it."""
+    context = ssl.create_default_context(cafile=str(config_of(stage).published / "root.pem"))
+    home = stage.folder / HOTLINE
+    context.load_cert_chain(home / "certificate.pem", home / "key.pem")
+    return context
+
+
+def ask(
+    stage: Stage, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> tuple[bytes, ssl.SSLSession | None, bool]:
+    """One request: its answer, the session, and whether it was a resumed one."""
+    port = int(config_of(stage).partners_url.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", session=session) as tls,
+    ):
+        tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: tls.recv(65_536), b""))
+        return answer, tls.session, bool(tls.session_reused)
+
+
+def lines(stage: Stage) -> list[str]:
+    """The proxy's lines about connections, not those about its own processes."""
+    text = (stage.folder / "haproxy.log").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line.startswith("{")]
+
+
+def test_no_session_is_resumed_past_the_revocation_list(proxied: Stage) -> None:
+    context = context_of(proxied)
+    answer, session, _ = ask(proxied, context)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert not ask(proxied, context, session)[2]
+
+
+def test_a_refused_handshake_is_in_the_proxy_s_log_without_an_address(proxied: Stage) -> None:
+    before = len(lines(proxied))
+    bare = ssl.create_default_context(cafile=str(config_of(proxied).published / "root.pem"))
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        ask(proxied, bare)
+    ends = time.monotonic() + 10
+    while not any("handshake-refused" in line for line in lines(proxied)[before:]):
+        assert time.monotonic() < ends, "the proxy did not tell it"
+        time.sleep(0.1)
+    found = [json.loads(line) for line in lines(proxied)[before:]]
+    (told,) = [line for line in found if line["event"] == "handshake-refused"]
+    assert "peer did not return a certificate" in told["reason"]
+    assert not any("127.0.0.1:" in line for line in lines(proxied)[before:])
+
+
+def test_the_socket_is_for_owner_and_group_alone(proxied: Stage) -> None:
+    path = Path(config_of(proxied).partners_bind.removeprefix("unix:"))
+    assert path.stat().st_mode & 0o777 == 0o660
+    assert (proxied.folder / "admin.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_gateway_that_is_away_is_a_problem_like_every_other(proxied: Stage) -> None:
+    proxied.stop()
+    try:
+        answer, *_ = ask(proxied, context_of(proxied))
+    finally:
+        proxied.start()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503")
+    assert b"application/problem+json" in head.lower()
+    assert json.loads(body) == {"title": "Service Unavailable", "status": 503}

@@ -1,0 +1,153 @@
+"""One issuing authority takes the place of another: in steps, each of which can be broken off."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.pki import rotation
+from gateway.pki.authority import (
+    AuthorityError,
+    CertificateAuthority,
+    load_issuing,
+    make_issuing,
+)
+from gateway.pki.rotation import Place, Step
+from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
+
+LATER = NOW + 900 * DAY
+NEW = make_issuing("demo", ROOT, LATER)
+
+
+@pytest.fixture
+def issuing(tmp_path: Path) -> Path:
+    """A folder with one authority in use."""
+    for suffix, data in ((".pem", ISSUING.certificate_pem()), (".key", ISSUING.key_pem())):
+        file = tmp_path / f"{ISSUING.id}{suffix}"
+        file.write_bytes(data)
+        os.utime(file, (NOW.timestamp(), NOW.timestamp()))
+    return tmp_path
+
+
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+
+
+def publish(folder: Path, new: CertificateAuthority = NEW, now: datetime = LATER) -> None:
+    rotation.publish(folder, new, write, now)
+
+
+def use(folder: Path, now: datetime = LATER + DAY) -> None:
+    turn = rotation.next_turn(folder, now)
+    assert turn.of is not None
+    rotation.use(folder, turn.of, now)
+
+
+def places(folder: Path) -> list[tuple[str, Place]]:
+    return [(one.id, one.place) for one in rotation.kept(folder)]
+
+
+def signing(folder: Path) -> list[str]:
+    return [authority.id for authority in load_issuing(folder, Path.read_bytes)]
+
+
+def coming(folder: Path) -> list[str]:
+    return [authority.id for authority in rotation.load_next(folder, Path.read_bytes)]
+
+
+def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has_ended(
+    issuing: Path,
+) -> None:
+    turn = rotation.next_turn(issuing, LATER)
+    assert (turn.step, turn.due, turn.of) == (Step.PUBLISH, LATER, None)
+    publish(issuing)
+    assert places(issuing) == [(NEW.id, Place.NEXT), (ISSUING.id, Place.CURRENT)]
+    assert (signing(issuing), coming(issuing)) == ([ISSUING.id], [NEW.id])
+
+    turn = rotation.next_turn(issuing, LATER)
+    assert (turn.step, turn.due) == (Step.USE, LATER + DAY)
+    use(issuing)
+    assert places(issuing) == [(NEW.id, Place.CURRENT), (ISSUING.id, Place.FORMER)]
+    assert (signing(issuing), coming(issuing)) == ([NEW.id, ISSUING.id], [])
+
+    turn = rotation.next_turn(issuing, LATER + DAY)
+    assert (turn.step, turn.due) == (Step.RETIRE, LATER + (1 + 30 + 1) * DAY)
+    assert turn.of is not None
+    assert turn.of.id == ISSUING.id
+    rotation.retire(issuing, turn.of, turn.due)
+    assert places(issuing) == [(NEW.id, Place.CURRENT), (ISSUING.id, Place.RETIRED)]
+    assert signing(issuing) == [NEW.id]
+    assert not (issuing / f"{ISSUING.id}.key").exists()
+    assert rotation.next_turn(issuing, turn.due).step is Step.PUBLISH
+
+
+@pytest.mark.parametrize("left", [".key", ".pem"])
+def test_taking_into_use_can_be_broken_off_and_repeated(issuing: Path, left: str) -> None:
+    publish(issuing)
+    os.link(issuing / "next" / f"{NEW.id}.key", issuing / f"{NEW.id}.key")
+    if left == ".pem":
+        os.link(issuing / "next" / f"{NEW.id}.pem", issuing / f"{NEW.id}.pem")
+    ids = {*signing(issuing), *coming(issuing)}
+    assert ids == {NEW.id, ISSUING.id}
+    if left == ".key":
+        use(issuing)
+    assert places(issuing) == [(NEW.id, Place.CURRENT), (ISSUING.id, Place.FORMER)]
+
+
+def test_a_key_without_its_certificate_means_nothing(issuing: Path) -> None:
+    write(issuing / "next" / f"{NEW.id}.key", NEW.key_pem())
+    assert places(issuing) == [(ISSUING.id, Place.CURRENT)]
+    assert coming(issuing) == []
+
+
+def test_the_key_of_a_retirement_that_was_broken_off_is_destroyed_later(issuing: Path) -> None:
+    publish(issuing)
+    use(issuing)
+    turn = rotation.next_turn(issuing, LATER + 40 * DAY)
+    assert turn.of is not None
+    rotation.retire(issuing, turn.of, turn.due)
+    (issuing / f"{ISSUING.id}.key").write_bytes(ISSUING.key_pem())
+    rotation.forget_retired_keys(issuing)
+    assert not (issuing / f"{ISSUING.id}.key").exists()
+    assert (issuing / f"{NEW.id}.key").exists()
+
+
+def test_the_operator_is_reminded_of_a_step_whose_time_has_come(issuing: Path) -> None:
+    assert rotation.reminder(issuing, LATER) == []
+    publish(issuing)
+    assert rotation.reminder(issuing, LATER + timedelta(hours=23)) == []
+    (use_it,) = rotation.reminder(issuing, LATER + DAY)
+    assert use_it == f"issuing authority {NEW.id} can be taken into use: `casegate ca rotate`"
+    use(issuing)
+    assert rotation.reminder(issuing, LATER + 31 * DAY) == []
+    (retire_it,) = rotation.reminder(issuing, LATER + 32 * DAY)
+    assert retire_it == f"issuing authority {ISSUING.id} can be retired: `casegate ca rotate`"
+
+
+def test_two_ceremonies_at_once_are_one(issuing: Path) -> None:
+    with (
+        rotation.ceremony(issuing),
+        pytest.raises(AuthorityError, match="another ceremony"),
+        rotation.ceremony(issuing),
+    ):
+        pass
+    with rotation.ceremony(issuing):
+        pass
+
+
+def test_a_folder_without_authority_or_with_a_broken_one_is_said(
+    issuing: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with pytest.raises(AuthorityError, match="casegate init"):
+        rotation.kept(tmp_path_factory.mktemp("empty"))
+    (issuing / "broken.pem").write_text("nothing")
+    with pytest.raises(AuthorityError, match="is no certificate"):
+        rotation.kept(issuing)
+
+
+def test_a_new_authority_that_would_be_the_older_one_is_refused(issuing: Path) -> None:
+    with pytest.raises(AuthorityError, match="the clock is behind"):
+        publish(issuing, make_issuing("demo", ROOT, NOW - DAY))
+    assert places(issuing) == [(ISSUING.id, Place.CURRENT)]
