@@ -15,10 +15,12 @@ NAMES = (
     "case_json",
     "checkpoint",
     "client_cert",
+    "log_copy",
     "note",
     "proof",
     "sd_jwt",
     "statement",
+    "stream_head",
 )
 """One module beside this one for each parser of outside bytes."""
 
