@@ -133,6 +133,18 @@ def test_the_public_log_is_copied_and_the_copy_is_whole(
     assert json.loads(desks.done("audit", "fsck", "copy", *public, "--json"))["kind"] == "log"
 
 
+def test_a_stream_is_held_against_a_copy_of_the_log(
+    desks: Desks, public: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    desks.done("events", "--save", "kept")
+    proved = desks.done("audit", "complete", "kept", *keys, "--log", "copy")
+    assert "1 of them are those of the copy" in proved
+    (desks.folder / "copy" / "checkpoint").write_text("x")
+    result = desks.run("audit", "complete", "kept", *keys, "--log", "copy")
+    assert (result.exit_code, "Not decided" in result.output) == (14, True)
+
+
 def test_a_tampered_copy_is_not_whole(desks: Desks, public: tuple[str, ...]) -> None:
     desks.done("audit", "mirror", ISSUER, "copy", *public)
     (bundle,) = (desks.folder / "copy" / "tile" / "entries").rglob("[0-9]*.p/*")
