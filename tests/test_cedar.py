@@ -49,7 +49,8 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.vocabulary import StatementKind, SubjectCategory
 
-ON_LOG = ("directory.read", "events.read", "receipt.read")
+ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.read")
+MORE_ON_LOG = {"receipt.read": "party", "audit.read": "covered"}
 ON_CASE = ("case.submit", "case.read", "case.assess", "case.clear", "case.close")
 ON_HANDOFF = (
     "handoff.read",
@@ -81,6 +82,8 @@ BY_ADMINISTRATORS = (
     "key.revoke",
     "organisation.lock",
     "organisation.unlock",
+    "audit.grant",
+    "audit.end",
 )
 BY_PARTNERS = (
     *ON_LOG,
@@ -508,8 +511,8 @@ def test_the_schema_knows_the_actions_of_the_common_vocabulary_and_no_others() -
 ABROAD = organisation("abroad")
 OFFICE = organisation("office", Standing.OBSERVER, competent=True, public=True)
 FITTING = [
-    *((action, HOTLINE, LOG, {}) for action in ON_LOG if action != "receipt.read"),
-    ("receipt.read", HOTLINE, LOG, {"party": True}),
+    *((action, HOTLINE, LOG, {}) for action in ON_LOG if action not in MORE_ON_LOG),
+    *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     *((action, HOTLINE, OWN_CASE, {}) for action in (*ON_CASE, "case.consult")),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
@@ -621,7 +624,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[Entity]) -> Question
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        "receipt.read": {"party": draw(st.booleans())},
+        **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
