@@ -1,6 +1,7 @@
 """`casegate events --save` and `casegate audit`: streams and copies of the log, proved offline."""
 
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -178,6 +179,26 @@ def test_following_goes_on_until_it_is_stopped(
     monkeypatch.setattr(MIRROR, "time", SimpleNamespace(sleep=sleep))
     result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30")
     assert (waits, result.stdout.count("one history")) == ([30, 30], 2)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "audit-access.md"
+
+
+def blurred(text: str) -> list[str]:
+    """The words of an output without what differs from day to day: keys, numbers, times."""
+    return re.sub(r"\d[\d:TZ-]*", "0", re.sub(r"key [\w-]{43}", "key K", text)).split()
+
+
+def test_the_outputs_on_the_page_are_those_of_the_commands(
+    desks: Desks, public: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    blocks = re.findall(r"^```\n\$ casegate ([^\n]+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    shown = {call.split()[1]: output for call, output in blocks}
+    desks.done("events", "--save", "stream")
+    proved = desks.done("audit", "complete", "stream", *keys)
+    assert blurred(proved) == blurred(shown["complete"])
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    assert blurred(desks.done("audit", "fsck", "copy", *public)) == blurred(shown["fsck"])
 
 
 @pytest.fixture
