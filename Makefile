@@ -11,7 +11,7 @@ DEMO ?= $(if $(filter sqlite,$(DB)),demo,demo-postgresql)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo run test test-slow fuzz check format bench openapi requirements clean
+.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show the tasks
@@ -56,6 +56,15 @@ fuzz: $(VENV)/fuzz.stamp ## Each parser of outside bytes under a fuzzer, SECONDS
 		grep "^Done" $(VENV)/fuzz-$$target.log; \
 	done
 
+# sslyze needs an older cryptography than the gateway.
+$(VENV)-scan/scan.stamp: requirements/scan.txt
+	@test -x $(VENV)-scan/bin/python || $(PYTHON) -m venv $(VENV)-scan
+	@$(VENV)-scan/bin/python -m pip install --quiet --require-hashes -r requirements/scan.txt
+	@touch $@
+
+tls-scan: $(VENV)/dev.stamp $(VENV)-scan/scan.stamp ## Both listeners under sslyze and testssl.sh (of Debian)
+	@$(BIN)/python -m tests.scan $(VENV)-scan/bin/sslyze
+
 check: $(VENV)/dev.stamp ## Lint, types, layers, policies, generated documents
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -82,6 +91,8 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 
 	uv pip compile --group fuzz --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/fuzz.txt
+	echo 'sslyze>=6.3' | uv pip compile - --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/scan.txt
 
 clean: ## Remove what was made here: environment, caches, demonstration
-	rm -rf $(VENV) $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-scan $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -189,7 +189,7 @@ def retire(folder: Path, former: Kept, now: datetime) -> None:
     replace_file(record, former.file.read_bytes(), mode=0o600)
     _date(record, now)
     former.file.unlink()
-    former.file.with_suffix(".key").unlink(missing_ok=True)
+    _destroy(former.file.with_suffix(".key"))
     _sync(folder)
 
 
@@ -197,7 +197,17 @@ def forget_retired_keys(folder: Path) -> None:
     """Destroy keys that a broken-off `retire` left without their certificate."""
     for record in (folder / RETIRED).glob("*.pem"):
         if not (folder / record.name).exists():
-            (folder / record.name).with_suffix(".key").unlink(missing_ok=True)
+            _destroy((folder / record.name).with_suffix(".key"))
+
+
+def _destroy(key: Path) -> None:
+    """Overwrite a key and remove it, if it is there; a disk that keeps old blocks may keep them."""
+    with suppress(FileNotFoundError):
+        with key.open("r+b") as file:
+            file.write(bytes(os.fstat(file.fileno()).st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        key.unlink()
 
 
 def reminder(folder: Path, now: datetime) -> list[str]:

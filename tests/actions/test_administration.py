@@ -214,6 +214,7 @@ def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
     for action in (
         "gateway.found",
         "gateway.rekey",
+        "ca.rotate",
         "certificate.serve",
         "case.submit",
         "nonsense",
@@ -221,6 +222,31 @@ def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
         change = Change(action, HOTLINE, {})
         arguments = (administration.administer, change, gateway.approve(change))
         assert refused_without_event(gateway, Invalid, *arguments).errors[0][0] == "/action"
+
+
+# --- the gateway's own authority -----------------------------------------------------------------
+
+
+ROTATION = Change("ca.rotate", GATEWAY, {"step": "use", "authority": "0" * 16, "waited": "yes"})
+
+
+def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream_alone(gateway):
+    size = gateway.size()
+    written = gateway.do(administration.rotate, ROTATION.values, gateway.approve(ROTATION))
+    assert gateway.size() == size + 1
+    assert written.result["step"] == "use"
+    assert event.read(written.receipt.document)["typ"] == "ca.rotated"
+
+
+def test_one_person_lets_no_authority_take_a_step(gateway):
+    one = gateway.approve(ROTATION, ALICE)
+    refused_without_event(gateway, ApprovalRefused, administration.rotate, ROTATION.values, one)
+
+
+def test_an_approval_of_one_step_is_none_of_another(gateway):
+    other = {**ROTATION.values, "waited": "no"}
+    both = gateway.approve(ROTATION)
+    refused_without_event(gateway, ApprovalRefused, administration.rotate, other, both)
 
 
 # --- the founding --------------------------------------------------------------------------------

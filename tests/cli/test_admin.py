@@ -79,7 +79,7 @@ def test_one_person_named_twice_is_one(gw: Operator) -> None:
 def test_nobody_approves_nothing(gw: Operator) -> None:
     result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=())
     assert result.exit_code == 2
-    assert "say who approves: casegate admin --as PERSON" in result.stderr
+    assert "say who approves: --as PERSON" in result.stderr
 
 
 def test_a_person_without_a_key_in_the_folder_is_told_how_to_name_it(gw: Operator) -> None:

@@ -113,6 +113,12 @@ def test_one_person_changes_no_authority_and_nothing_is_recorded(
     assert [one.place for one in kept(gw.config.issuing)] == [Place.CURRENT]
 
 
+def test_nobody_in_particular_changes_no_authority(gw: Operator, passphrase: Path) -> None:
+    refused = rotate(gw, "--root-passphrase-file", passphrase, persons=())
+    assert refused.exit_code == 2
+    assert "say who approves: --as PERSON" in refused.stderr
+
+
 def test_without_the_root_or_its_passphrase_there_is_no_new_authority(
     gw: Operator, passphrase: Path, tmp_path: Path
 ) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from gateway.cli import main
 from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.evidence import base64url
 from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, check_log, config_of, running
@@ -54,6 +56,16 @@ def renew(stage: Stage, slug: str) -> Path:
     before = stage.folder / f"{slug}-before"
     stage.renew(slug, before)
     return before
+
+
+def revoke(stage: Stage, slug: str) -> None:
+    """Revoke the certificate of a member's system."""
+    leaf, _above = x509.load_pem_x509_certificates(
+        (stage.folder / slug / "certificate.pem").read_bytes()
+    )
+    thumbprint = base64url.digest(leaf.public_bytes(serialization.Encoding.DER))
+    values = {"thumbprint": thumbprint, "reason": "test"}
+    stage.administer("certificate.revoke", slug, values)
 
 
 def authority_of(home: Path) -> str:
@@ -103,6 +115,10 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
         assert hotline.whoami()["organisation"]["active"] is True
         assert abroad.whoami()["organisation"]["active"] is True
+
+    revoke(stage, ABROAD)  # by the list of the authority before, which is still published
+    eventually(stage, stage.folder / ABROAD, taken=False)
+    assert shakes_hands(stage, stage.folder / OFMIN)
 
     assert rotate(stage, "--at-once")["authority"] == first
     eventually(stage, before, taken=False)  # although it sends the retired authority along

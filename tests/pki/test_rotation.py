@@ -114,6 +114,17 @@ def test_the_key_of_a_retirement_that_was_broken_off_is_destroyed_later(issuing:
     assert (issuing / f"{NEW.id}.key").exists()
 
 
+def test_a_retired_key_is_overwritten_before_it_is_removed(issuing: Path) -> None:
+    publish(issuing)
+    use(issuing)
+    os.link(issuing / f"{ISSUING.id}.key", issuing / "same-blocks")
+    turn = rotation.next_turn(issuing, LATER + 40 * DAY)
+    assert turn.of is not None
+    rotation.retire(issuing, turn.of, turn.due)
+    left = (issuing / "same-blocks").read_bytes()
+    assert left == bytes(len(ISSUING.key_pem()))
+
+
 def test_the_operator_is_reminded_of_a_step_whose_time_has_come(issuing: Path) -> None:
     assert rotation.reminder(issuing, LATER) == []
     publish(issuing)

@@ -88,7 +88,7 @@ class Desk:
 def opened(desk: Desk) -> Iterator[wiring.Gateway]:
     """The gateway of the folder; what is expected to go wrong ends as one sentence."""
     if not desk.persons:
-        raise click.UsageError("say who approves: casegate admin --as PERSON ...")
+        raise click.UsageError("say who approves: --as PERSON")
     with told_plainly():
         try:
             with _connected(desk) as gateway:
