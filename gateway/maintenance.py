@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from gateway.actions import succeeding
 from gateway.actions.administration import serve_signing
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.ports import Mode, SigningRequest
@@ -91,6 +92,8 @@ class Maintenance:
     _unreadable: str | None = None
     _checked: datetime | None = None
     _pruned: datetime | None = None
+    _succeeded: datetime | None = None
+    _stuck: list[str] = field(default_factory=list)
     _trouble: str | None = None
     _looked: datetime | None = None
     _signed: tuple[int, datetime] | None = None
@@ -106,6 +109,7 @@ class Maintenance:
         try:
             self._check(now)
             self._prune(now)
+            self._succeed(now)
             return serve_requests(self.gateway, self.authority)
         except Frozen as frozen:
             self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
@@ -116,7 +120,7 @@ class Maintenance:
     def alarms(self) -> list[str]:
         """What the operator has to act on."""
         config, now = self.gateway.config, self.gateway.ports.now()
-        found = alarms(config.published, now)
+        found = [*alarms(config.published, now), *self._stuck]
         if self._unreadable is None:
             found += reminder(config.issuing, now)
         return [*found, *(one for one in (self._unreadable, self._trouble) if one is not None)]
@@ -166,6 +170,22 @@ class Maintenance:
         if self._pruned is None or now >= self._pruned + PRUNE_EVERY:
             prune_tokens(self.gateway.ports)
             self._pruned = now
+
+    def _succeed(self, now: datetime) -> None:
+        """Move the handoffs of mandates that moved, a batch each minute, until all are moved.
+
+        Several nodes may do so at once: each handoff is moved by one.
+        """
+        if self._succeeded is not None and now < self._succeeded + CHECK_EVERY:
+            return
+        self._succeeded, self._stuck = now, []
+        for one in succeeding.due_successions(self.gateway.ports):
+            progress = succeeding.apply(self.gateway.ports, one.id)
+            what = f"the succession {one.id} ({one.competence})"
+            if one.missing:
+                self._stuck.append(f"{what} is due, and waits for {' and '.join(one.missing)}")
+            elif progress.waiting:
+                self._stuck.append(f"{what} waits for organisations that do not take part now")
 
     def _refresh(self) -> None:
         """Take up what a ceremony changed; one that cannot be read changes nothing."""

@@ -39,6 +39,7 @@ from gateway.domain.organisation import (
     System,
 )
 from gateway.domain.refusals import AlreadyExists, Busy, Stale
+from gateway.domain.succession import Moved, Succession
 from gateway.evidence.event import Event, compose
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
@@ -66,6 +67,8 @@ class State:
     revoked_tokens: dict[str, datetime] = field(default_factory=dict)
     spent_assertions: dict[tuple[str, str], datetime] = field(default_factory=dict)
     signing: dict[UUID, SigningRequest] = field(default_factory=dict)
+    successions: dict[UUID, Succession] = field(default_factory=dict)
+    moved: dict[UUID, Moved] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
     events: dict[UUID, tuple[int, Event]] = field(default_factory=dict)
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -127,6 +130,7 @@ class MemoryWork:
         self.revoked_tokens = MemoryRevokedTokens(desk)
         self.replay = MemoryReplay(desk)
         self.signing = MemorySigning(desk)
+        self.successions = MemorySuccessions(desk)
         return self
 
     def __exit__(
@@ -606,6 +610,59 @@ class MemorySigning(Collection):
         state.signing[request.id] = replace(
             stored, certificate=request.certificate, refusal=request.refusal
         )
+
+
+class MemorySuccessions(Collection):
+    """See `gateway.actions.ports.Successions`."""
+
+    def get(self, succession: UUID) -> Succession | None:
+        return self._desk.read().successions.get(succession)
+
+    def all(self) -> Sequence[Succession]:
+        return [one for _, one in sorted(self._desk.read().successions.items())]
+
+    def of(self, organisation: str) -> Sequence[Succession]:
+        return [one for one in self.all() if organisation in one.offices]
+
+    def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
+        named = (predecessor, competence)
+        return [one for one in self.all() if (one.predecessor, one.competence) == named]
+
+    def add(self, succession: Succession) -> None:
+        state = self._desk.change_registry()
+        _require_new(succession.id not in state.successions)
+        _require_sound(all(office in state.organisations for office in succession.offices))
+        state.successions[succession.id] = succession
+
+    def save(self, succession: Succession) -> None:
+        state = self._desk.write()
+        stored = state.successions.get(succession.id)
+        _require_fresh(stored is not None and stored.version == succession.version - 1)
+        state.successions[succession.id] = replace(
+            stored,
+            by_predecessor=succession.by_predecessor,
+            by_successor=succession.by_successor,
+            applied=succession.applied,
+            version=succession.version,
+        )
+
+    def moved(self, succession: UUID) -> Sequence[Moved]:
+        found = sorted(self._desk.read().moved.items())
+        return [one for _, one in found if one.succession == succession]
+
+    def moved_from(self, handoff: UUID) -> Moved | None:
+        return self._desk.read().moved.get(handoff)
+
+    def moved_to(self, handoff: UUID) -> Moved | None:
+        found = (one for one in self._desk.read().moved.values() if one.became == handoff)
+        return next(found, None)
+
+    def add_moved(self, moved: Moved) -> None:
+        state = self._desk.write()
+        _require_new(moved.handoff not in state.moved)
+        named = {moved.handoff} | ({moved.became} if moved.became else set())
+        _require_sound(moved.succession in state.successions and named <= state.handoffs.keys())
+        state.moved[moved.handoff] = moved
 
 
 def _page(found: Iterable[Any], after: UUID | None, limit: int) -> list[Any]:

@@ -36,6 +36,7 @@ from gateway.domain.decision import (
     disclosure_entity,
     handoff_entity,
     organisation_entity,
+    succession_entity,
 )
 from gateway.domain.handoff import Address, Handoff, State
 from gateway.domain.marking import Marking
@@ -47,6 +48,7 @@ from gateway.domain.organisation import (
     Standing,
     Status,
 )
+from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import StatementKind, SubjectCategory
 
 ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.read")
@@ -74,6 +76,7 @@ BY_ADMINISTRATORS = (
     "standing.end",
     "competence.grant",
     "competence.end",
+    "succession.plan",
     "system.register",
     "system.key",
     "certificate.issue",
@@ -85,10 +88,12 @@ BY_ADMINISTRATORS = (
     "audit.grant",
     "audit.end",
 )
+ON_SUCCESSION = ("succession.read", "succession.approve")
 BY_PARTNERS = (
     *ON_LOG,
     *ON_CASE,
     *ON_HANDOFF,
+    *ON_SUCCESSION,
     "case.consult",
     "handoff.offer",
     "handoff.accept",
@@ -102,6 +107,21 @@ TODAY = date(2023, 11, 2)
 SINCE = Period(date(2023, 9, 1))
 CSAM = "receive/csam/FR"
 CASE_ID = UUID("018b8e5f-0000-7000-8000-000000000001")
+
+
+def succession(predecessor: Entity, successor: Entity) -> Entity:
+    planned = Succession(
+        id=CASE_ID,
+        predecessor="abroad",
+        successor="office",
+        competence=CSAM,
+        day=TODAY,
+        read_until=TODAY,
+        legal_act="act",
+        consents=False,
+        resolved_by=CASE_ID,
+    )
+    return succession_entity(planned, predecessor, successor)
 
 
 def organisation(
@@ -534,6 +554,7 @@ FITTING = [
         disclosure("subjects", "sealed", sealed_to=OFFICE.id),
         {**GIVE, "competence": CSAM},
     ),
+    *((a, o, succession(ABROAD, OFFICE), {}) for a in ON_SUCCESSION for o in (ABROAD, OFFICE)),
     *((a, Entity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
       for a in BY_ADMINISTRATORS),
 ]  # fmt: skip
@@ -609,6 +630,8 @@ def _resources(action: str, party: st.SearchStrategy[Entity]) -> st.SearchStrate
         handoff, party, party, st.sampled_from([None, CSAM]), st.sampled_from(State)
     )
     cases = st.builds(case, party)
+    if action in ON_SUCCESSION:
+        return st.builds(succession, party, party)
     if action == "case.consult":
         return handoffs | cases
     return cases if action in (*ON_CASE, "handoff.offer") else handoffs

@@ -11,14 +11,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography import x509
 from sqlalchemy import create_engine, text
 
 from gateway import maintenance, wiring
-from gateway.actions.ports import Head, Mode, SigningRequest
-from gateway.domain.organisation import Certificate, Organisation, Status, System
+from gateway.actions import successions
+from gateway.actions.ports import Caller, Head, Mode, SigningRequest
+from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy
 from gateway.keys import write_private
 from gateway.maintenance import Maintenance, Occupied
@@ -514,3 +516,50 @@ def test_a_file_that_is_no_database_is_said(gw: Operator) -> None:
     database.write_bytes(os.urandom(4096))
     with pytest.raises(Unfit, match="file is not a database"):
         maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
+
+
+# --- Successions
+
+
+def _offices(gw: Operator, day: str) -> UUID:
+    """Two offices; the first one's mandate moves to the second on a day."""
+    words = ("--kind", "police_office", "--country", "FR", "--public-authority")
+    for slug in ("ocrvp", "ofmin"):
+        gw.done("organisation", "admit", slug, "--name", slug, *words)
+    mandate = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from")
+    gw.done("competence", "grant", "ocrvp", *mandate, "2006-05-08")
+    days = ("--on", day, "--read-until", "2099-01-02", "--legal-act", "Decree")
+    gw.done("succession", "plan", "ocrvp", "ofmin", "--competence", "receive/csam/FR", *days)
+    with gw.opened() as gateway, gateway.ports.begin(Mode.READ) as work:
+        (one,) = work.successions.all()
+    return one.id
+
+
+def test_a_succession_that_is_due_is_applied_and_until_then_says_for_whom_it_waits(
+    gw: Operator,
+) -> None:
+    succession = _offices(gw, "2023-08-31")
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        (alarm,) = upkeep.alarms()
+        assert alarm.endswith("(receive/csam/FR) is due, and waits for ocrvp and ofmin")
+        for slug in ("ocrvp", "ofmin"):
+            caller = Caller(slug, "desk", frozenset(SCOPES))
+            ports = upkeep.gateway.ports
+            successions.approve(ports, caller, f"key-{slug}", succession, "officer-1")
+        upkeep.step()  # within the same minute nothing is looked at again
+        assert len(upkeep.alarms()) == 1
+        clock.at += timedelta(minutes=1)
+        upkeep.step()
+        assert upkeep.alarms() == []
+        with upkeep.gateway.ports.begin(Mode.READ) as work:
+            found = work.successions.get(succession)
+        assert found is not None
+        assert found.applied is not None
+
+
+def test_a_succession_to_come_is_left_alone(gw: Operator) -> None:
+    _offices(gw, "2099-01-01")
+    with maintained(gw) as (upkeep, _):
+        upkeep.step()
+        assert upkeep.alarms() == []

@@ -129,9 +129,10 @@ def _denial(
 def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
     """Record the change for the gateway and whom it concerns; a denial for the gateway alone."""
     typ, operation = EVENTS[desk.change.action]
-    parties = (Party(GATEWAY, "gateway"), Party(desk.change.organisation, "concerned"))
+    concerned = (desk.change.organisation, *desk.concerned)
+    parties = (Party(GATEWAY, "gateway"), *(Party(one, "concerned") for one in concerned))
     gateway = frozenset({GATEWAY})
-    readers = gateway if denied else gateway | {desk.change.organisation}
+    readers = gateway if denied else gateway.union(concerned)
     rules = (Detail("rules", denied.rules, gateway),) if denied else ()
     desk.work.log.record(
         Fact(

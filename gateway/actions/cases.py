@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -178,7 +179,12 @@ def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> list[d
 
 
 def view_of(verified: Verified, version: CaseVersion, state: CaseState, turn: Turn) -> CaseView:
-    """What policy may know of a case version."""
+    """What policy may know of a case version on the turn's legal date."""
+    return view_on(verified, version, state, turn.today.day)
+
+
+def view_on(verified: Verified, version: CaseVersion, state: CaseState, day: date) -> CaseView:
+    """What policy may know of a case version on a day."""
     claims = verified.content
     return CaseView(
         id=str(version.case),
@@ -187,7 +193,7 @@ def view_of(verified: Verified, version: CaseVersion, state: CaseState, turn: Tu
         onward=claims["onward"],
         purpose=frozenset(claims["purpose"]),
         matter=frozenset(claims["matter"]),
-        embargoed=embargoed(claims, turn.today.day),
+        embargoed=embargoed(claims, day),
         assurance=version.assurance,
         state=str(state),
     )

@@ -14,11 +14,15 @@ from gateway.evidence.sd_jwt import Placed, Verified
 
 @dataclass(frozen=True)
 class Reader:
-    """Who would read: the organisation, the mandate by which it was addressed, for what."""
+    """Who would read: the organisation, the mandate by which it was addressed, for what.
+
+    ``reads_on`` tells that a succession lets it read on though that mandate has moved.
+    """
 
     organisation: Entity
     competence: str | None
     purpose: Iterable[str]
+    reads_on: bool = False
 
 
 def permit(
@@ -34,6 +38,7 @@ def permit(
     context: dict[str, Value] = {
         "purpose": frozenset(reader.purpose),
         "competence": reader.competence or "",
+        "reads_on": reader.reads_on,
     }
     answers: dict[tuple[str, str, Marking, str | None], bool] = {}
     permitted, withheld = [], set()

@@ -35,6 +35,7 @@ from gateway.domain.handoff import (
     State,
     move,
     visible_code,
+    was_taken_on,
 )
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import Organisation, organisation_uri
@@ -265,21 +266,34 @@ class _Content:
     version: CaseVersion
     offered: Verified
     current: Verified
+    reads_on: bool
 
 
 def _readable(turn: Turn, handoff: UUID) -> _Content:
     """The content of a handoff, when it may be opened now."""
     found = _party_to(turn, handoff)
     turn.about = About(found.id, found.case_digest)
-    if turn.caller.organisation == found.recipient and found.state not in READABLE:
+    reads_on = _reads_on(turn, found)
+    is_open = found.state in READABLE or reads_on
+    if turn.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    _authorize(turn, found)
+    authorize(turn, _entity(turn, found, reads_on=reads_on))
     _refuse_expired(turn, found)
-    content = _content(turn, found)
+    content = _content(turn, found, reads_on=reads_on)
     erase_on = min(v.claims["erase_on"] for v in (content.offered, content.current))
     if _civil_day(turn).isoformat() >= erase_on:
         raise WrongState("the case is past the day of its erasure")
     return content
+
+
+def _reads_on(turn: Turn, handoff: Handoff) -> bool:
+    """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
+    competence, today = handoff.address.competence, turn.today.day
+    if competence is None or competence in turn.organisation.competences_on(today):
+        return False
+    successions = turn.work.successions.from_office(turn.caller.organisation, competence)
+    taken_on = bool(successions) and was_taken_on(turn.work.handoffs.answers(handoff.id))
+    return any(one.lets_read(handoff, was_taken_on=taken_on, day=today) for one in successions)
 
 
 def _civil_day(turn: Turn) -> date:
@@ -287,7 +301,7 @@ def _civil_day(turn: Turn) -> date:
     return turn.now.date() if turn.today.simulated else turn.today.day
 
 
-def _content(turn: Turn, handoff: Handoff) -> _Content:
+def _content(turn: Turn, handoff: Handoff, *, reads_on: bool) -> _Content:
     version = _version(turn, handoff)
     case = turn.work.cases.get(handoff.originator, handoff.case)
     current = turn.work.cases.version(case.digest) if case else None
@@ -295,9 +309,8 @@ def _content(turn: Turn, handoff: Handoff) -> _Content:
         missing()
     offered = sd_jwt.read_unverified(version.document)
     same = current.digest == version.digest
-    return _Content(
-        handoff, version, offered, offered if same else sd_jwt.read_unverified(current.document)
-    )
+    now = offered if same else sd_jwt.read_unverified(current.document)
+    return _Content(handoff, version, offered, now, reads_on)
 
 
 def _refuse_expired(turn: Turn, handoff: Handoff) -> None:
@@ -321,7 +334,7 @@ def _shown(turn: Turn, content: _Content) -> tuple[dict[str, Element], tuple[str
         if digest in handoff.permitted
         and (handoff.accepted_groups is None or part.group in handoff.accepted_groups)
     }
-    reader = Reader(turn.entity(), handoff.address.competence, handoff.purpose)
+    reader = Reader(turn.entity(), handoff.address.competence, handoff.purpose, content.reads_on)
     permitted, _ = permit(turn.ports.policy, taken, turn.entity(originator), reader)
     shown = {digest: parts[digest] for digest in permitted}
     kept_back = {parts[digest].group for digest in handoff.permitted if digest not in shown}
@@ -376,10 +389,10 @@ def _authorize(turn: Turn, handoff: Handoff, context: Mapping[str, Value] | None
     authorize(turn, _entity(turn, handoff), context)
 
 
-def _entity(turn: Turn, handoff: Handoff) -> Entity:
+def _entity(turn: Turn, handoff: Handoff, *, reads_on: bool = False) -> Entity:
     originator = turn.entity(_organisation(turn, handoff.originator))
     recipient = turn.entity(_organisation(turn, handoff.recipient))
-    return handoff_entity(handoff, originator, recipient)
+    return handoff_entity(handoff, originator, recipient, reads_on=reads_on)
 
 
 def _organisation(turn: Turn, slug: str) -> Organisation:
@@ -444,12 +457,36 @@ def _detail(turn: Turn, handoff: Handoff) -> dict[str, Any]:
             for answer in turn.work.handoffs.answers(handoff.id)
         ],
         **_reseal(turn, handoff, verified),
+        **_succession(turn, handoff),
     }
 
 
+def _succession(turn: Turn, handoff: Handoff) -> dict[str, Any]:
+    """What a succession made of a handoff, or of which one it made this.
+
+    Where it went, its originator is told; the former recipient has no part in it.
+    """
+    told: dict[str, Any] = {}
+    ended = turn.work.successions.moved_from(handoff.id)
+    if ended is not None:
+        own = turn.caller.organisation == handoff.originator
+        became = str(ended.became) if own and ended.became else None
+        told["succeeded_by"] = {"succession": str(ended.succession), "handoff": became}
+    before = turn.work.successions.moved_to(handoff.id)
+    if before is not None:
+        offer, *_ = turn.work.handoffs.answers(before.handoff)
+        told["succeeds"] = {
+            "succession": str(before.succession),
+            "handoff": str(before.handoff),
+            "offer": sd_jwt.parse(offer.statement).present(()).compact(),
+        }
+    return told
+
+
 def _reseal(turn: Turn, handoff: Handoff, verified: Verified) -> dict[str, Any]:
-    """What the originator of a redirected handoff has to seal anew, to whom it offers it next."""
-    if turn.caller.organisation != handoff.originator or handoff.state is not State.REDIRECTED:
+    """What the originator has to seal anew of what was redirected, or went to a successor."""
+    left = handoff.state in (State.REDIRECTED, State.SUCCEEDED)
+    if turn.caller.organisation != handoff.originator or not left:
         return {}
     return {"reseal": sealed_of(verified, handoff.permitted)}
 

@@ -26,6 +26,7 @@ from gateway.domain.organisation import (
     Person,
     System,
 )
+from gateway.domain.succession import Moved, Succession
 from gateway.evidence.event import Event
 from gateway.evidence.sd_jwt import Signer
 
@@ -409,6 +410,44 @@ class Signing(Protocol):
         """Store the certificate or the refusal."""
 
 
+class Successions(Protocol):
+    """Mandates that move to another office, and the handoffs that they ended.
+
+    Planned in a REGISTRY Work; the rest is written in a WRITE Work.
+    """
+
+    def get(self, succession: UUID) -> Succession | None:
+        """One succession."""
+
+    def all(self) -> Sequence[Succession]:
+        """Every succession, oldest first."""
+
+    def of(self, organisation: str) -> Sequence[Succession]:
+        """Those in which an organisation gives or takes the mandate, oldest first."""
+
+    def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
+        """Those in which the office gives this competence away, oldest first."""
+
+    def add(self, succession: Succession) -> None:
+        """Store a planned succession; AlreadyExists when the id is taken."""
+
+    def save(self, succession: Succession) -> None:
+        """Replace approvals and end of the stored one, whose version must be one less; else
+        Stale."""
+
+    def moved(self, succession: UUID) -> Sequence[Moved]:
+        """The handoffs that a succession ended, by id."""
+
+    def moved_from(self, handoff: UUID) -> Moved | None:
+        """How a handoff was ended by a succession."""
+
+    def moved_to(self, handoff: UUID) -> Moved | None:
+        """What a handoff follows that a succession made."""
+
+    def add_moved(self, moved: Moved) -> None:
+        """Remember an ended handoff; AlreadyExists when it was ended before."""
+
+
 class Work(Protocol):
     """One transaction: state and audit events together or not at all.
 
@@ -427,6 +466,7 @@ class Work(Protocol):
     revoked_tokens: RevokedTokens
     replay: Replay
     signing: Signing
+    successions: Successions
     first: bool
 
     def __enter__(self) -> Self:

@@ -115,6 +115,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "Look at the receipts of your events, and keep them.",
     ),
+    "succession": Subcommand(
+        "gateway.cli.succession:succession",
+        PARTNERS,
+        "See which mandates move to or from your office, and approve it.",
+    ),
     "system": Subcommand(
         "gateway.cli.system:system",
         PARTNERS,

@@ -230,12 +230,26 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "parts offered": len(view["permitted"]),
             "groups accepted": view["accepted_groups"],
             "to be sealed anew": _sealed(view.get("reseal", ())),
+            **_succession(view),
         }
     )
     _print_conditions(view["conditions"])
     click.echo(paint("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {plain(_history(answer))}")
+
+
+def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of it as a mandate moved, or what it follows."""
+    told: dict[str, Any] = {}
+    if "succeeds" in view:
+        before = view["succeeds"]
+        told["re-issued for"] = f"handoff {before['handoff']}, by succession {before['succession']}"
+    if "succeeded_by" in view:
+        after = view["succeeded_by"]
+        following = after["handoff"] or "no handoff that you are shown"
+        told["followed by"] = f"{following}, by succession {after['succession']}"
+    return told
 
 
 def _print_conditions(conditions: Mapping[str, Any]) -> None:

@@ -47,6 +47,8 @@ _KIND_OF_MOVE: Mapping[str, str] = {
     Move.OUTCOME: "outcome",
     Move.WITHDRAW: "withdrawal",
     Move.CLOSE: "closure",
+    Move.SUCCEED: "succession",
+    Move.LAPSE: "lapse",
 }
 
 

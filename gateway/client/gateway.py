@@ -466,6 +466,22 @@ class Gateway:
         """
         return self._consult(handoff, self._view(handoff)[1], by, reason_code, reason)
 
+    # --- successions ---
+
+    def successions(self) -> list[dict[str, Any]]:
+        """The successions in which this office gives or takes a mandate, oldest first."""
+        found = self._exchange.read("succession.read", "/successions")
+        return [one for one in list_of(found, "items") if isinstance(one, dict)]
+
+    def succession(self, succession: UUID | str) -> dict[str, Any]:
+        """One of them: which mandate, from whom to whom, when, and whose approval it waits for."""
+        return self._exchange.read("succession.read", f"/successions/{_id(succession)}")
+
+    def approve_succession(self, succession: UUID | str, by: str) -> Written:
+        """Approve it for one's own office; nothing is re-issued before both have."""
+        path = f"/successions/{_id(succession)}/approval"
+        return self._write("succession.approve", path, {"by": by})
+
     # --- evidence ---
 
     def events(self, after: int = 0, told_end: ToldEnd | None = None) -> Iterator[Entry]:
@@ -552,7 +568,8 @@ class Gateway:
             if progress:
                 progress(number, len(events))
         offer, *answers = (str(answer["statement"]) for answer in view["answers"])
-        documents = (case, offer, *answers)
+        before = view.get("succeeds", {}).get("offer")
+        documents = [case, offer, *answers, *([before] if before else [])]
         data = bundle.encode(
             Bundle(
                 case,
@@ -560,6 +577,8 @@ class Gateway:
                 tuple(answers),
                 (*receipts, *consultations),
                 registrations=tuple(self._registrations(documents)),
+                succeeded_offer=before,
+                succession=self._plan(view),
             )
         )
         verdict = verify_bundle(data, self.connection.trust)
@@ -652,6 +671,13 @@ class Gateway:
             # `casegate verify` says so.
             with contextlib.suppress(Refused):
                 yield self.registration(organisation, kid)
+
+    def _plan(self, view: Mapping[str, Any]) -> Receipt | None:
+        """The receipt of the succession's plan, where this office took part in it."""
+        if "succeeds" in view:
+            with contextlib.suppress(Refused):
+                return self.receipt(view["succeeds"]["succession"]).receipt
+        return None
 
     def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:
         wanted = f"&state={quote(state)}" if state else ""

@@ -13,6 +13,7 @@ from gateway.domain.case import Element
 from gateway.domain.handoff import Handoff
 from gateway.domain.marking import onward_rank, tlp_rank
 from gateway.domain.organisation import Organisation
+from gateway.domain.succession import Succession
 
 Value = Union[str, int, bool, frozenset[str], "Entity"]
 
@@ -100,8 +101,13 @@ def case_entity(case: CaseView, originator: Entity) -> Entity:
     )
 
 
-def handoff_entity(handoff: Handoff, originator: Entity, recipient: Entity) -> Entity:
-    """A handoff as a resource; ``competence`` is empty for an offer to an organisation."""
+def handoff_entity(
+    handoff: Handoff, originator: Entity, recipient: Entity, *, reads_on: bool = False
+) -> Entity:
+    """A handoff as a resource; ``competence`` is empty for an offer to an organisation.
+
+    ``reads_on`` tells that a succession lets the recipient open it though its mandate has moved.
+    """
     return Entity(
         "Handoff",
         str(handoff.id),
@@ -111,8 +117,15 @@ def handoff_entity(handoff: Handoff, originator: Entity, recipient: Entity) -> E
             "competence": handoff.address.competence or "",
             "purpose": frozenset(handoff.purpose),
             "state": str(handoff.state),
+            "reads_on": reads_on,
         },
     )
+
+
+def succession_entity(succession: Succession, predecessor: Entity, successor: Entity) -> Entity:
+    """A succession as a resource."""
+    offices: dict[str, Value] = {"predecessor": predecessor, "successor": successor}
+    return Entity("Succession", str(succession.id), offices)
 
 
 def disclosure_entity(element: Element, originator: Entity, reader: str) -> Entity:

@@ -123,6 +123,9 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "key.revoke": ("key.revoked", Operation.KEY_EVENT),
     "organisation.lock": ("organisation.locked", Operation.REGISTRY_CHANGE),
     "organisation.unlock": ("organisation.unlocked", Operation.REGISTRY_CHANGE),
+    "succession.plan": ("succession.planned", Operation.REGISTRY_CHANGE),
+    "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
+    "succession.read": ("succession.read", Operation.CONSULTATION),
     "audit.grant": ("audit.granted", Operation.REGISTRY_CHANGE),
     "audit.end": ("audit.ended", Operation.REGISTRY_CHANGE),
     "audit.read": ("audit.read", Operation.LOG_ACCESS),
@@ -130,8 +133,12 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
+    "handoff.succeed": ("handoff.succeeded", Operation.ALTERATION),
+    "handoff.lapse": ("handoff.lapsed", Operation.ALTERATION),
+    "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
 when they are refused (a read that is allowed opens no content), but for ``audit.read``, which is
-always one. The last four are the gateway's own: its founding, a step of its keys or of its issuing
-authority, the certificate that the holder of the issuing key made."""
+always one. The last seven are the gateway's own: its founding, a step of its keys or of its issuing
+authority, the certificate that the holder of the issuing key made, and the steps of a succession
+that was approved."""

@@ -6,12 +6,17 @@ Moves; R by the recipient, O by the originator. Final states stand in capitals::
        |  \\--accept_partly(R)--> partly_  --+--redirect(R)--> REDIRECTED
        |                         accepted   +--close(R)-----> CLOSED
        |                                    +--withdraw(O)--> WITHDRAWN
-       +--refuse(R), redirect(R), withdraw(O) likewise
+       |                                    +--succeed(R)---> SUCCEEDED
+       |                                    +--lapse(R)-----> WITHDRAWN
+       +--refuse, redirect, withdraw, succeed, lapse likewise
 
-Outcomes are appended while a handoff is accepted or partly_accepted; they do not move it.
+Outcomes are appended while a handoff is accepted or partly_accepted; they do not move it. The last
+two are made by the gateway when the recipient's mandate moves to another office, on the approval
+that the recipient gave (gateway/domain/succession.py): what was offered to the mandate succeeds,
+what was offered to the office itself lapses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -30,6 +35,7 @@ class State(StrEnum):
     REDIRECTED = "redirected"
     WITHDRAWN = "withdrawn"
     CLOSED = "closed"
+    SUCCEEDED = "succeeded"
 
 
 class Move(StrEnum):
@@ -42,6 +48,8 @@ class Move(StrEnum):
     OUTCOME = "outcome"
     CLOSE = "close"
     WITHDRAW = "withdraw"
+    SUCCEED = "succeed"
+    LAPSE = "lapse"
 
 
 MOVES: Mapping[tuple[State, Move], State] = {
@@ -60,12 +68,19 @@ MOVES: Mapping[tuple[State, Move], State] = {
     (State.PARTLY_ACCEPTED, Move.REDIRECT): State.REDIRECTED,
     (State.PARTLY_ACCEPTED, Move.CLOSE): State.CLOSED,
     (State.PARTLY_ACCEPTED, Move.WITHDRAW): State.WITHDRAWN,
+    (State.OFFERED, Move.SUCCEED): State.SUCCEEDED,
+    (State.ACCEPTED, Move.SUCCEED): State.SUCCEEDED,
+    (State.PARTLY_ACCEPTED, Move.SUCCEED): State.SUCCEEDED,
+    (State.OFFERED, Move.LAPSE): State.WITHDRAWN,
+    (State.ACCEPTED, Move.LAPSE): State.WITHDRAWN,
+    (State.PARTLY_ACCEPTED, Move.LAPSE): State.WITHDRAWN,
 }
 
 ORIGINATORS_MOVES = frozenset({Move.WITHDRAW})
 OPEN = frozenset({State.OFFERED, State.ACCEPTED, State.PARTLY_ACCEPTED})
 READABLE = frozenset({State.ACCEPTED, State.PARTLY_ACCEPTED, State.CLOSED})
-"""The states in which a recipient may open the content, by a consultation."""
+"""The states in which a recipient may open the content, by a consultation. One that succeeded is
+readable, too, while a succession lets its former recipient read on."""
 
 DUE: Mapping[str, timedelta] = {
     "imminent_danger": timedelta(0),
@@ -174,6 +189,11 @@ def move(handoff: Handoff, step: Move, by: str, *, groups: frozenset[str] | None
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
     )
+
+
+def was_taken_on(answers: Iterable[Answer]) -> bool:
+    """Whether a handoff with these answers was ever accepted, wholly or partly."""
+    return any(answer.move in (Move.ACCEPT, Move.ACCEPT_PARTLY) for answer in answers)
 
 
 def due(urgency: str, at: datetime) -> datetime:

@@ -17,6 +17,8 @@ MAX_BYTES = 4 * 1024 * 1024
 """A presentation and an offer of half a megabyte each, and some hundred answers with receipts."""
 
 _REGISTRATIONS = "registrations"
+_SUCCEEDED = "succeeded_offer"
+_PLAN = "succession"
 _FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
 
 
@@ -29,7 +31,8 @@ class Bundle:
     """A case presentation, the offer and its answers (compact SD-JWTs), and receipts.
 
     ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts
-    of the events that registered the members' keys in use.
+    of the events that registered the members' keys in use. ``succeeded_offer`` is the offer that
+    the one here follows, where a succession re-issued it; ``succession`` the receipt of its plan.
     """
 
     case: str
@@ -38,6 +41,8 @@ class Bundle:
     receipts: tuple[Receipt, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict)
     registrations: tuple[Receipt, ...] = ()
+    succeeded_offer: str | None = None
+    succession: Receipt | None = None
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -52,6 +57,10 @@ def encode(bundle: Bundle) -> bytes:
     }
     if bundle.registrations:
         members[_REGISTRATIONS] = [receipt.to_json(one) for one in bundle.registrations]
+    if bundle.succeeded_offer is not None:
+        members[_SUCCEEDED] = bundle.succeeded_offer
+    if bundle.succession is not None:
+        members[_PLAN] = receipt.to_json(bundle.succession)
     return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
 
 
@@ -68,9 +77,12 @@ def parse(data: bytes) -> Bundle:
         raise BundleError(f"the bundle cannot be read: {error}") from None
     if not isinstance(members, dict) or members.get("format") != FORMAT:
         raise BundleError(f"the file is not of the format {FORMAT}")
-    if members.keys() - {_REGISTRATIONS} != _FIELDS:
+    if members.keys() - {_REGISTRATIONS, _SUCCEEDED, _PLAN} != _FIELDS:
         raise BundleError("a bundle has case, offer, answers, receipts, keys and registrations")
     documents = [members["case"], members["offer"], *_list(members, "answers")]
+    before = members.get(_SUCCEEDED)
+    if _SUCCEEDED in members and not isinstance(before, str):
+        raise BundleError("the documents of a bundle are texts")
     if not all(isinstance(document, str) for document in documents):
         raise BundleError("the documents of a bundle are texts")
     if not isinstance(members["keys"], dict):
@@ -79,7 +91,16 @@ def parse(data: bytes) -> Bundle:
     receipts = tuple(_receipt(one) for one in _list(members, "receipts"))
     registered = _list(members, _REGISTRATIONS) if _REGISTRATIONS in members else []
     registrations = tuple(_receipt(one) for one in registered)
-    return Bundle(case, offer, tuple(answers), receipts, members["keys"], registrations)
+    return Bundle(
+        case,
+        offer,
+        tuple(answers),
+        receipts,
+        members["keys"],
+        registrations,
+        succeeded_offer=before,
+        succession=_receipt(members[_PLAN]) if _PLAN in members else None,
+    )
 
 
 def _list(members: Mapping[str, Any], name: str) -> list[Any]:

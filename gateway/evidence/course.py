@@ -16,6 +16,8 @@ MOVES_OF_EVENTS = {
     "handoff.outcome": frozenset({Move.OUTCOME}),
     "handoff.withdrawn": frozenset({Move.WITHDRAW}),
     "handoff.closed": frozenset({Move.CLOSE}),
+    "handoff.succeeded": frozenset({Move.SUCCEED}),
+    "handoff.lapsed": frozenset({Move.LAPSE}),
 }
 """The moves that an event records; whether an acceptance was partial may be withheld."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
-from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement
+from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement, succession
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
 from gateway.evidence.origin import Origin
@@ -24,6 +24,8 @@ _EVENT_OF_ANSWER = {
     "outcome": "handoff.outcome",
     "withdrawal": "handoff.withdrawn",
     "closure": "handoff.closed",
+    "succession": "handoff.succeeded",
+    "lapse": "handoff.lapsed",
 }
 _ORIGINATORS_ANSWERS = frozenset({"withdrawal"})
 _MOVING = frozenset({_OFFERED, *course.MOVES_OF_EVENTS})
@@ -40,10 +42,14 @@ class Exchange:
     case: Signed
     offered: Signed
     offer: Offer
+    before: Signed | None
+    """The offer that this one follows, where a succession re-issued it and the file has it."""
     signed_answers: tuple[Signed, ...]
     answers: Mapping[str, Answer]
     """By the digest of the document, in the bundle's order."""
     origins: Sequence[Origin]
+    plan: Confirmed | None = None
+    """The event that planned the succession, where the file has it."""
     confirmed: Sequence[Confirmed]
     """In the order of the log, one for each entry."""
     absent: Sequence[str]
@@ -102,7 +108,9 @@ class Exchange:
             raise Failed(Code.MISMATCH, "the offer is for another case version")
         if self.offer.author != self.case.author:
             raise Failed(Code.MISMATCH, "the offer is not by the originator of the case")
-        return f"offered by {self.offer.author} to {self._recipient()}"
+        self.before = succession.earlier(self.bundle, self.offer, self._trust)
+        told = f"offered by {self.offer.author} to {self._recipient()}"
+        return f"{told}; {self._came()}" if self.offer.succeeds else told
 
     def _recipient(self) -> str:
         if self.offer.competence is None:
@@ -154,9 +162,13 @@ class Exchange:
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log, and of one history of it."""
         found = [confirm(one, self._trust) for one in self.bundle.receipts]
-        if len({one.checkpoint.origin for one in found}) > 1:
+        self.plan = succession.plan(self.bundle, self.offer, self._trust)
+        origins = {one.checkpoint.origin for one in found}
+        if len(origins) > 1:
             raise Failed(Code.MISMATCH, "the receipts are of several logs")
         roots: dict[int, bytes] = {}
+        if self.plan is not None and self.plan.checkpoint.origin in origins:
+            roots[self.plan.checkpoint.size] = self.plan.checkpoint.root
         entries: dict[int, Confirmed] = {}
         for one in found:
             root = roots.setdefault(one.checkpoint.size, one.checkpoint.root)
@@ -254,7 +266,8 @@ class Exchange:
         return origin.told(self._documents(), self.origins)
 
     def _documents(self) -> list[Signed]:
-        return [self.case, self.offered, *self.signed_answers]
+        before = [] if self.before is None else [self.before]
+        return [self.case, self.offered, *self.signed_answers, *before]
 
     def _log(self) -> str:
         return self.confirmed[0].checkpoint.origin
@@ -305,10 +318,17 @@ class Exchange:
             f"Verified{', but not complete' if missing else ''}: {self.offer.author} offered "
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
-            f"the log {log}.{missing}{self._sealed()}{self._later()}"
+            f"the log {log}.{self._came_sentence()}{missing}{self._sealed()}{self._later()}"
             f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
             f"{self._simulated()}"
         )
+
+    def _came(self) -> str:
+        return succession.told(self.offer, self.before, self.plan)
+
+    def _came_sentence(self) -> str:
+        told = self._came()
+        return f" {told[0].upper()}{told[1:]}." if told else ""
 
     def _missing(self) -> str:
         gaps = count(self.course.gaps, "move") + " that must lie between the events"

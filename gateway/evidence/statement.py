@@ -19,12 +19,31 @@ OFFER_TYP = "casegate-offer+sd-jwt"
 ANSWER_TYP = "casegate-answer+sd-jwt"
 CASE_TYP = "casegate-case+sd-jwt"
 
-KINDS = frozenset({"acceptance", "refusal", "redirection", "outcome", "withdrawal", "closure"})
-"""What an answer can be; ``withdrawal`` is the originator's, the others the recipient's."""
+KINDS = frozenset(
+    {
+        "acceptance", "refusal", "redirection", "outcome", "withdrawal", "closure",
+        "succession", "lapse",
+    }
+)  # fmt: skip
+"""What an answer can be; ``withdrawal`` is the originator's, the others the recipient's. The last
+two the gateway attests for a recipient whose mandate moved to another office."""
 
 
 class StatementError(ValueError):
     """A statement, however well signed, does not have the claims of its type."""
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """The offer that a re-issued one follows: to which office, of which handoff, by its digest.
+
+    ``event`` is the one that planned the succession.
+    """
+
+    predecessor: str
+    handoff: UUID
+    offer: str
+    event: UUID
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,7 @@ class Offer:
 
     ``competence`` names the mandate that was addressed, and ``resolved_by`` the event that
     registered who holds it. ``disclosures`` are digests, the most that a presentation may show.
+    ``succeeds`` is there when the gateway re-issued it as the mandate moved.
     """
 
     author: str
@@ -42,6 +62,7 @@ class Offer:
     resolved_by: str | None
     case_digest: str
     disclosures: frozenset[str]
+    succeeds: Succeeded | None = None
 
     @property
     def package(self) -> str:
@@ -82,6 +103,7 @@ def issue_offer(
     until: datetime | None,
     by: str,
     note: str | None,
+    succeeds: Succeeded | None = None,
     signer: Signer,
     random: Callable[[int], bytes],
 ) -> SdJwt:
@@ -102,6 +124,8 @@ def issue_offer(
     }
     if until is not None:
         claims["until"] = _seconds(until)
+    if succeeds is not None:
+        claims["succeeds"] = {name: str(value) for name, value in vars(succeeds).items()}
     return sd_jwt.issue(
         typ=OFFER_TYP,
         claims=claims,
@@ -224,6 +248,22 @@ def read_offer(verified: Verified) -> Offer:
         resolved_by=_text(to, "resolved_by") if "resolved_by" in to else None,
         case_digest=_digest(claims.get("case_digest")),
         disclosures=frozenset(_digest(digest) for digest in disclosures),
+        succeeds=_succeeds(claims) if "succeeds" in claims else None,
+    )
+
+
+def _succeeds(claims: Mapping[str, Any]) -> Succeeded:
+    """What a re-issued offer follows; only the gateway re-issues, in its originator's name."""
+    said = claims["succeeds"]
+    if not isinstance(said, dict) or said.keys() != {"predecessor", "handoff", "offer", "event"}:
+        raise StatementError("a re-issued offer says which one it follows")
+    if "attested_for" not in claims:
+        raise StatementError("an offer is re-issued by the gateway alone")
+    return Succeeded(
+        predecessor=_slug(said, "predecessor"),
+        handoff=_id(said, "handoff"),
+        offer=_digest(said["offer"]),
+        event=_id(said, "event"),
     )
 
 

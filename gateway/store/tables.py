@@ -175,6 +175,29 @@ Index(
     postgresql_where=signing_request.c.served == false(),
 )
 
+# A mandate that moves to another office. Planned in a REGISTRY Work; each office's approval and
+# the end are written by WRITE Works, by comparing the counter.
+succession = Table(
+    "succession",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("predecessor", ForeignKey(organisation.c.slug), nullable=False),
+    Column("successor", ForeignKey(organisation.c.slug), nullable=False),
+    Column("competence", TEXT, nullable=False),
+    Column("day", Day, nullable=False),
+    Column("read_until", Day, nullable=False),
+    Column("legal_act", TEXT, nullable=False),
+    Column("consents", Boolean, nullable=False),
+    Column("resolved_by", Uuid, nullable=False),
+    Column("predecessor_by", TEXT),
+    Column("predecessor_event", Uuid),
+    Column("successor_by", TEXT),
+    Column("successor_event", Uuid),
+    Column("applied", Uuid),
+    Column("version", Integer, nullable=False),
+    Index("succession_from", "predecessor", "competence"),
+)
+
 # --- Cases: each owned by its originator ---------------------------------------------------------
 
 # The current state of a case ("case" alone is a word of SQL).
@@ -264,6 +287,20 @@ consultation = Table(
     Column("handoff", Uuid),  # NULL when the originator opened its own case
     Column("case_digest", TEXT, nullable=False),
     Column("shown", TextList, nullable=False),
+)
+
+# A handoff that a succession ended, written once; `became` is NULL where its originator was asked
+# anew.
+moved_handoff = Table(
+    "moved_handoff",
+    metadata,
+    Column("handoff", ForeignKey(handoff.c.id), primary_key=True),
+    Column("succession", ForeignKey(succession.c.id), nullable=False),
+    Column("became", ForeignKey(handoff.c.id), unique=True),
+    Column("taken_on", Boolean, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("moved_by_succession", "succession"),
 )
 
 # --- Requests: each row belongs to the organisation that asked -----------------------------------

@@ -23,6 +23,7 @@ from gateway.store.remembered import RegistryMemory
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.rounds import Round, Rounds, Took, ignore
 from gateway.store.signing import SqlSigning
+from gateway.store.successions import SqlSuccessions
 from gateway.store.tables import log_head
 from gateway.store.tokens import SqlReplay, SqlRevokedTokens
 from gateway.store.transaction import Transaction
@@ -40,6 +41,7 @@ class SqlWork:
     revoked_tokens: SqlRevokedTokens
     replay: SqlReplay
     signing: SqlSigning
+    successions: SqlSuccessions
     first: bool
 
     def __init__(
@@ -84,6 +86,7 @@ class SqlWork:
         self.revoked_tokens = SqlRevokedTokens(transaction)
         self.replay = SqlReplay(transaction)
         self.signing = SqlSigning(transaction)
+        self.successions = SqlSuccessions(transaction)
         return self
 
     def __exit__(

@@ -2,13 +2,14 @@
 
 from gateway.web import metadata, oauth
 from gateway.web.endpoint import Endpoint
-from gateway.web.partners import audit, cases, directory, events, handoffs
+from gateway.web.partners import audit, cases, directory, events, handoffs, successions
 from gateway.web.public import certificates, keys, log, pages
 
 PARTNERS: tuple[Endpoint, ...] = (
     *directory.ENDPOINTS,
     *cases.ENDPOINTS,
     *handoffs.ENDPOINTS,
+    *successions.ENDPOINTS,
     *events.ENDPOINTS,
     *audit.ENDPOINTS,
 )

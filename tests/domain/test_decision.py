@@ -90,7 +90,10 @@ def test_a_handoff_says_which_competence_was_addressed(competence):
         "competence": competence or "",
         "purpose": {"remove"},
         "state": "accepted",
+        "reads_on": False,
     }
+    reading = handoff_entity(asked, ORIGINATOR, RECIPIENT, reads_on=True)
+    assert reading.attributes["reads_on"] is True
 
 
 ELEMENT = Element("subjects", "subjects", "victim", Marking("RED", frozenset({"H2", "H1"})))

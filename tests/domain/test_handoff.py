@@ -54,6 +54,8 @@ ALLOWED = {
         "refuse": "refused",
         "redirect": "redirected",
         "withdraw": "withdrawn",
+        "succeed": "succeeded",
+        "lapse": "withdrawn",
     },
     "accepted": {
         "outcome": "accepted",
@@ -61,6 +63,8 @@ ALLOWED = {
         "redirect": "redirected",
         "close": "closed",
         "withdraw": "withdrawn",
+        "succeed": "succeeded",
+        "lapse": "withdrawn",
     },
     "partly_accepted": {
         "outcome": "partly_accepted",
@@ -68,6 +72,8 @@ ALLOWED = {
         "redirect": "redirected",
         "close": "closed",
         "withdraw": "withdrawn",
+        "succeed": "succeeded",
+        "lapse": "withdrawn",
     },
 }
 EVERY_PAIR = [(state, step) for state in State for step in Move]
@@ -124,6 +130,7 @@ def test_final_states_know_no_move_and_the_open_ones_do():
         State.REDIRECTED,
         State.WITHDRAWN,
         State.CLOSED,
+        State.SUCCEEDED,
     }
 
 

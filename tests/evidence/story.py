@@ -25,6 +25,8 @@ EVENTS = {
     "outcome": "handoff.outcome",
     "withdrawal": "handoff.withdrawn",
     "closure": "handoff.closed",
+    "succession": "handoff.succeeded",
+    "lapse": "handoff.lapsed",
 }
 TRUST = Trust(
     log_keys=tuple(Logbook().keys),

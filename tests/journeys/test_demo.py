@@ -47,6 +47,13 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
         assert f"signed by {slug} itself" in verified.stdout
         assert f"of {slug}: registered on " in verified.stdout
     assert "key file" not in verified.stdout
+    assert "the gateway ends ocrvp's open handoff: succeeded" in played.stdout
+    assert "ocrvp still opens what it had accepted" in played.stdout
+    assert (
+        "succession.bundle.json: Verified: point-de-contact offered the case to ofmin"
+        in played.stdout
+    )
+    assert "It came by succession: the mandate moved from ocrvp to ofmin" in played.stdout
 
 
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None:

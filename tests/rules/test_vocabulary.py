@@ -4,15 +4,24 @@ from types import ModuleType
 
 import pytest
 
-from gateway.actions import audit, cases, handoffs, offers, organisations, receipts
+from gateway.actions import audit, cases, handoffs, offers, organisations, receipts, successions
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
 from gateway.evidence import course, statement
 from tests.founding import policy
 
-GATEWAYS_OWN = {"gateway.found", "gateway.rekey", "ca.rotate", "certificate.serve"}
-"""No partner is concerned: the founding, the gateway's keys, the certificate once it is made."""
+GATEWAYS_OWN = {
+    "gateway.found",
+    "gateway.rekey",
+    "ca.rotate",
+    "certificate.serve",
+    "handoff.succeed",
+    "handoff.lapse",
+    "succession.apply",
+}
+"""Nobody asks for them: the founding, the gateway's keys, the certificate once it is made, and what
+a succession does that was planned and approved."""
 
 DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
@@ -23,9 +32,12 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "directory": (organisations,),
     "receipt": (receipts,),
     "events": (receipts,),
+    "succession": (successions,),
 }
 AUDITORS = {"audit.read": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
+ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan"}
+"""Administrators plan what the two offices then approve."""
 
 READS = {
     "case.read": "look_up",
@@ -33,6 +45,7 @@ READS = {
     "directory.read": "look_up",
     "receipt.read": "look_up",
     "events.read": "stream",
+    "succession.read": "look_up",
 }
 
 
@@ -46,7 +59,7 @@ def test_every_action_has_its_function(action):
     if action in AUDITORS:
         assert callable(AUDITORS[action])
         return
-    if noun not in PARTNERS:
+    if noun not in PARTNERS or action in ADMINISTRATORS_OF_PARTNERS_NOUNS:
         assert callable(CHANGES[action])
         return
     name = READS.get(action, verb)
@@ -55,6 +68,7 @@ def test_every_action_has_its_function(action):
 
 def test_every_change_of_the_registry_is_an_action():
     administrators = {a for a in EVENTS if a.partition(".")[0] not in PARTNERS}
+    administrators |= ADMINISTRATORS_OF_PARTNERS_NOUNS
     assert CHANGES.keys() == administrators - GATEWAYS_OWN - AUDITORS.keys()
 
 

@@ -130,7 +130,7 @@ def test_events_of_before_are_found_after_the_upgrade_as_after_their_writing(
     with sqlite.connected() as connection:
         rows = {table: connection.execute(table.select()).mappings().all() for table in _LOGGED}
         written = _facets(connection)
-    _upgrade_to(url, "memberships")
+    _upgrade_to(url, "successions")
     engine = create_engine(url)
     with engine.begin() as connection:
         for table in _LOGGED:

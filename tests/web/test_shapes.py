@@ -3,13 +3,25 @@ against the description of it."""
 
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from gateway.actions import succeeding
 from gateway.web import listeners
 from gateway.web.openapi import document
-from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, document_key, element_id
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    accepted,
+    case_content,
+    document_key,
+    element_id,
+)
 from tests.web.listening import Listening, Partner, listening
+from tests.web.partners.test_successions import DAY, PLAN
 
 DESCRIBED = document()
 BY = {"by": "officer-1"}
@@ -147,6 +159,23 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
             story.get(who, "/handoffs", f"?box={box}&limit=2")
 
 
+def tell_of_successions(story: Story) -> None:
+    """A succession, and a handoff at each of its ends."""
+    handoff = accepted(story.line.gateway)
+    planned = story.line.gateway.administer("succession.plan", OFMIN, **PLAN)
+    succession = planned.result["succession"]
+    story.partners[OCRVP] = story.line.partner(OCRVP)
+    for slug in (OFMIN, OCRVP):
+        story.get(slug, "/successions")
+        story.get(slug, "/successions/{succession}", succession=succession)
+        story.post(slug, "/successions/{succession}/approval", BY, succession=succession)
+    story.line.gateway.day = DAY
+    succeeding.apply(story.line.gateway.ports, UUID(succession))
+    story.get(OCRVP, "/successions/{succession}", succession=succession)
+    seen = story.get(HOTLINE, "/handoffs/{handoff}", handoff=str(handoff))
+    story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["succeeded_by"]["handoff"])
+
+
 def tell_of_the_rest(story: Story, case: str) -> None:
     story.post(HOTLINE, "/cases/{case}/closure", BY, case=case)
     for slug in (HOTLINE, OFMIN):
@@ -173,6 +202,7 @@ def test_every_answer_of_the_interface_is_as_described():
     case = tell_of_cases(story)
     tell_of_answers(story, tell_of_offers(story, case))
     tell_of_the_rest(story, case)
+    tell_of_successions(story)
     api = {
         (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS
     }

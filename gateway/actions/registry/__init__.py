@@ -13,6 +13,7 @@ from gateway.actions.registry import (
     memberships,
     organisations,
     standings,
+    successions,
     systems,
 )
 from gateway.actions.registry.desk import Apply
@@ -23,6 +24,7 @@ CHANGES: Mapping[str, Apply] = {
     **contacts.CHANGES,
     **standings.CHANGES,
     **competences.CHANGES,
+    **successions.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
     **audits.CHANGES,

@@ -31,7 +31,10 @@ class Change:
 
 @dataclass
 class Desk:
-    """One change in one transaction; ``today`` is the legal day on which it is judged."""
+    """One change in one transaction; ``today`` is the legal day on which it is judged.
+
+    ``concerned`` are other organisations whose entries it changes, and who read its event.
+    """
 
     work: Work
     change: Change
@@ -40,6 +43,7 @@ class Desk:
     today: date
     event: UUID
     issuer: str
+    concerned: tuple[str, ...] = ()
 
     def read(self, name: str, read: Callable[[Any], T]) -> T:
         """A value of the change, as ``read`` understands it; Invalid when it does not."""

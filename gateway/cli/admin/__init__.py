@@ -18,6 +18,7 @@ from gateway.cli.admin import (
     organisation,
     own_keys,
     standing,
+    succession,
     system,
 )
 from gateway.cli.admin.certificate import served
@@ -56,6 +57,7 @@ admin.add_command(organisation.organisation)
 admin.add_command(contact.contact)
 admin.add_command(standing.standing)
 admin.add_command(competence.competence)
+admin.add_command(succession.succession)
 admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)

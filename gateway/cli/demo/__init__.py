@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ def demo(folder: Path, database: str) -> None:
         story.tell()
         trust = Connection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
     files = _save(folder, story.timeline)
-    _verify(files, folder / "handoff.bundle.json", story.bundle, trust)
+    bundles = {"handoff": story.bundle, "succession": story.succession.bundle}
+    _verify(files, {folder / f"{name}.bundle.json": data for name, data in bundles.items()}, trust)
     _print(story.timeline)
     click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
     toml = folder / MEMBERS[0].slug / "connection.toml"
@@ -101,7 +102,7 @@ def _save(folder: Path, timeline: Sequence[Line]) -> list[Path]:
     return files
 
 
-def _verify(files: Sequence[Path], bundle_file: Path, bundle: bytes, trust: Trust) -> None:
+def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: Trust) -> None:
     """Verify what was kept, from files and public keys alone; the gateway is down."""
     click.echo()
     click.secho("The gateway is stopped. What do the files alone prove?", bold=True)
@@ -110,11 +111,12 @@ def _verify(files: Sequence[Path], bundle_file: Path, bundle: bytes, trust: Trus
         if found.code != 0:
             raise click.ClickException(f"{file.name}: {found.sentence}")
     click.echo(f"  {click.style('+', fg='green')} {len(files)} receipts verified offline")
-    bundle_file.write_bytes(bundle)
-    found = verdict.verify(bundle, trust)
-    if found.code != 0:
-        raise click.ClickException(f"{bundle_file.name}: {found.sentence}")
-    click.echo(f"  {click.style('+', fg='green')} {bundle_file.name}: {found.sentence}")
+    for file, data in bundles.items():
+        file.write_bytes(data)
+        found = verdict.verify(data, trust)
+        if found.code != 0:
+            raise click.ClickException(f"{file.name}: {found.sentence}")
+        click.echo(f"  {click.style('+', fg='green')} {file.name}: {found.sentence}")
 
 
 def _print(timeline: Sequence[Line]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from gateway import wiring
 from gateway.cli.demo.stage import MEMBERS, Stage
+from gateway.cli.demo.succession import Succession
 from gateway.client.exchange import Written
 from gateway.client.failures import Refused
 from gateway.domain.case import GROUPS, PROPERTIES
@@ -64,6 +65,10 @@ class Story:
     stage: Stage
     timeline: list[Line] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Put in the chapter that runs through two acts."""
+        self.succession = Succession(self)
+
     def tell(self) -> None:
         """Play all acts. The gateway is stopped in the end, so that verifying is offline."""
         self._found()
@@ -75,29 +80,34 @@ class Story:
 
     # --- how things are said ---
 
-    def _act(self, title: str) -> None:
+    def act(self, title: str) -> None:
+        """Begin an act."""
         click.echo()
         click.secho(title, bold=True)
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Say a word beside what is done."""
         click.echo(f"  {text}")
 
-    def _done(self, who: str, what: str, receipt: Receipt, document: str | None = None) -> None:
+    def done(self, who: str, what: str, receipt: Receipt, document: str | None = None) -> None:
+        """Tell what was done, with the evidence of it."""
         line = Line(who, what, receipt, document)
         self.timeline.append(line)
         word = click.style(f" ({line.word})", dim=True) if line.word else ""
         click.echo(f"  {click.style('+', fg='green')} {who} {what}{word}")
 
-    def _wrote(self, who: str, what: str, written: Written) -> Written:
+    def wrote(self, who: str, what: str, written: Written) -> Written:
+        """Tell what a member wrote, and whose word the document is."""
         texts = (written.result.get(name) for name in ("document", "offer", "statement"))
-        self._done(who, what, written.receipt, next(filter(None, texts), None))
+        self.done(who, what, written.receipt, next(filter(None, texts), None))
         return written
 
-    def _refused(self, who: str, what: str, refused: Refused) -> None:
+    def refused(self, who: str, what: str, refused: Refused) -> None:
+        """Tell what a member was refused, by which rules."""
         problem = refused.problem
         rules = f" ({', '.join(problem.rules) or problem.slug})"
         click.echo(f"  {click.style('-', fg='red')} {who} {what}: refused{rules}")
-        self._note(f"    {problem.detail or problem.title}")
+        self.note(f"    {problem.detail or problem.title}")
         if problem.receipt is None:
             raise RuntimeError("the refusal left no evidence")
         self.timeline.append(Line(who, f"{what}: refused{rules}", problem.receipt))
@@ -105,10 +115,10 @@ class Story:
     # --- the acts ---
 
     def _found(self) -> None:
-        self._act("The gateway, and who takes part")
+        self.act("The gateway, and who takes part")
         self.stage.build()
         self.stage.set_legal_date(BEFORE)
-        self._note("operator's folder made: keys, authorities, database, two administrators")
+        self.note("operator's folder made: keys, authorities, database, two administrators")
         for member in MEMBERS:
             police = member.values["kind"] == "police_office"
             values = {
@@ -116,12 +126,12 @@ class Story:
                 "public_authority": police,
                 "regimes": ["gdpr", "led"] if police else ["gdpr"],
             }
-            self._change("organisation.admit", member.slug, values, f"admitted {member.slug}")
+            self.change("organisation.admit", member.slug, values, f"admitted {member.slug}")
         for slug in (HOTLINE, ABROAD):
             seat = {"standing": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
-            self._change("standing.grant", slug, seat, f"gave {slug} a full member's seat")
+            self.change("standing.grant", slug, seat, f"gave {slug} a full member's seat")
         seat = {"standing": "observer", "from": "2015-01-01", "decision_ref": "demonstration"}
-        self._change("standing.grant", OCRVP, seat, f"gave {OCRVP} an observer's seat")
+        self.change("standing.grant", OCRVP, seat, f"gave {OCRVP} an observer's seat")
         mandate = {
             "function": "receive",
             "matter": "csam",
@@ -129,44 +139,51 @@ class Story:
             "legal_act": "Decree 2006-519 of 6 May 2006",
             "from": "2006-05-08",
         }
-        self._change("competence.grant", OCRVP, mandate, f"recorded {OCRVP}'s mandate: csam, FR")
+        self.change("competence.grant", OCRVP, mandate, f"recorded {OCRVP}'s mandate: csam, FR")
         for member in MEMBERS:
             self.stage.enrol(member.slug)
-        self._note("each member made its own key; the gateway issued a certificate for it")
+        self.note("each member made its own key; the gateway issued a certificate for it")
 
-    def _change(self, action: str, slug: str, values: Mapping[str, Any], what: str) -> None:
+    def change(
+        self, action: str, slug: str, values: Mapping[str, Any], what: str
+    ) -> Mapping[str, Any]:
+        """Have the administrators change the registry; what came of it."""
         written = self.stage.administer(action, slug, values)
-        self._done("the administrators", what, written.receipt)
+        self.done("the administrators", what, written.receipt)
+        return written.result
 
     def _first_act(self) -> None:
-        self._act(f"{BEFORE:%d %B %Y}: OCRVP holds the mandate")
+        self.act(f"{BEFORE:%d %B %Y}: OCRVP holds the mandate")
         self.stage.start()
         self._refuse_media()
         content = self._import()
         self.case = content["case"]
         self._submit_and_clear(content)
         handoff = self._offer_to_the_mandate()
-        self._take_on(OCRVP, handoff, "ocrvp-7", "case_opened")
+        self.take_on(OCRVP, handoff, "ocrvp-7", "case_opened")
         with self.stage.client(OCRVP) as office:
             closed = office.close(handoff, "ocrvp-7", "the national file continues it")
-            self._wrote(OCRVP, "closes the handoff", closed)
+            self.wrote(OCRVP, "closes the handoff", closed)
         self.first_handoff = handoff
+        self.note("a second handoff of the case stays open:")
+        self.succession.handoff = self._offer_to_the_mandate()
+        self.take_on(OCRVP, self.succession.handoff, "ocrvp-7", None)
 
     def _refuse_media(self) -> None:
         data = _data("with-an-image.json")
         try:
             import_xarf(data, _profile(), wiring.new_id, wiring.now())
         except ImportRefused as refused:
-            self._note("a report with an image in it is refused whole, before anything is sent:")
-            self._note(f"    {refused}")
+            self.note("a report with an image in it is refused whole, before anything is sent:")
+            self.note(f"    {refused}")
         else:
             raise RuntimeError("an image was let in")
 
     def _import(self) -> dict[str, Any]:
         imported = import_xarf(_data("content-csam.json"), _profile(), wiring.new_id, wiring.now())
-        self._note("Point de Contact imports the XARF specification's own sample report")
+        self.note("Point de Contact imports the XARF specification's own sample report")
         for sentence in (*imported.dropped, *imported.notes):
-            self._note(f"    {sentence}")
+            self.note(f"    {sentence}")
         content = imported.case
         content.setdefault("statements", []).append(
             {
@@ -186,19 +203,19 @@ class Story:
         matches = [c["id"] for c in content["classifications"]]
         with self.stage.client(HOTLINE) as hotline:
             submitted = hotline.submit(content, "pdc-3")
-            self._wrote(HOTLINE, "submits the case as a draft", submitted)
+            self.wrote(HOTLINE, "submits the case as a draft", submitted)
             try:
                 hotline.assess(self.case, "pdc-3")
             except Refused as refused:
-                self._refused(HOTLINE, "assesses it on the machine's match alone", refused)
+                self.refused(HOTLINE, "assesses it on the machine's match alone", refused)
             assessed = hotline.assess(self.case, "pdc-3", confirms=matches, reason="seen by me")
-            self._wrote(HOTLINE, "has a person confirm the match", assessed)
+            self.wrote(HOTLINE, "has a person confirm the match", assessed)
             try:
                 hotline.clear(self.case, "pdc-3")
             except Refused as refused:
-                self._refused(HOTLINE, "has the same person clear it", refused)
+                self.refused(HOTLINE, "has the same person clear it", refused)
             cleared = hotline.clear(self.case, "pdc-9")
-            self._wrote(HOTLINE, "has another person clear it", cleared)
+            self.wrote(HOTLINE, "has another person clear it", cleared)
 
     def _offer_to_the_mandate(self) -> str:
         with self.stage.client(HOTLINE) as hotline:
@@ -210,56 +227,49 @@ class Story:
                 purpose=["investigate", "protect_child"],
             )
         office = offered.result["to"]["organisation"]
-        self._wrote(HOTLINE, f'offers it to the competence "csam, FR": that is {office}', offered)
+        self.wrote(HOTLINE, f'offers it to the competence "csam, FR": that is {office}', offered)
         return str(offered.result["handoff"])
 
-    def _take_on(self, slug: str, handoff: str, by: str, code: str | None) -> None:
+    def take_on(self, slug: str, handoff: str, by: str, code: str | None) -> None:
+        """Have a recipient accept, open and perhaps report on what it was offered."""
         with self.stage.client(slug) as recipient:
             waiting = [view["handoff"] for view in recipient.inbox("offered")]
             if handoff not in waiting:
                 raise RuntimeError(f"the offer did not reach {slug}")
             view = recipient.handoff(handoff)
             accepted = recipient.accept(view, by)
-            self._wrote(slug, "accepts it under its conditions", accepted)
+            self.wrote(slug, "accepts it under its conditions", accepted)
             opened = recipient.consult(handoff, by, "assessment", "first reading")
-            self._wrote(slug, "opens the content, with person and reason", opened.written)
+            self.wrote(slug, "opens the content, with person and reason", opened.written)
             shown = _groups_of(opened.content)
-            self._note(f"    shown: {', '.join(shown)}")
-            self._note(
+            self.note(f"    shown: {', '.join(shown)}")
+            self.note(
                 f"    withheld of what was offered: {', '.join(opened.withheld) or 'nothing'}"
             )
             if code:
                 outcome = recipient.outcome(handoff, by, code, evidence_ref="2023/0001")
-                self._wrote(slug, f"reports an outcome: {code}", outcome)
+                self.wrote(slug, f"reports an outcome: {code}", outcome)
 
     def _move_the_mandate(self) -> None:
-        self._act("31 August 2023: the mandate moves from OCRVP to OFMIN")
+        self.act("31 August 2023: the mandate moves from OCRVP to OFMIN")
+        self.succession.plan(MANDATE_MOVES)
         self.stage.stop()
         self.stage.set_legal_date(date.fromisoformat(MANDATE_MOVES))
-        end = {"competence": "receive/csam/FR", "until": MANDATE_MOVES}
-        self._change("competence.end", OCRVP, end, f"ended {OCRVP}'s mandate")
-        mandate = {
-            "function": "receive",
-            "matter": "csam",
-            "territory": "FR",
-            "legal_act": "Decree 2023-829 of 29 August 2023",
-            "from": MANDATE_MOVES,
-        }
-        self._change("competence.grant", OFMIN, mandate, f"recorded {OFMIN}'s mandate: csam, FR")
         seat = {
             "standing": "observer",
             "from": "2023-10-31",
             "decision_ref": "Board decision of 31 October 2023",
         }
-        self._change("standing.grant", OFMIN, seat, f"gave {OFMIN} an observer's seat")
+        self.change("standing.grant", OFMIN, seat, f"gave {OFMIN} an observer's seat")
         for slug in (HOTLINE, OFMIN):
             registered = self.stage.register_key(slug)
-            self._done("the administrators", f"registered {slug}'s own key", registered.receipt)
+            self.done("the administrators", f"registered {slug}'s own key", registered.receipt)
 
     def _second_act(self) -> None:
-        self._act(f"{AFTER:%d %B %Y}: OFMIN holds the mandate")
+        self.act(f"{AFTER:%d %B %Y}: OFMIN holds the mandate")
         self.stage.set_legal_date(AFTER)
         self.stage.start()
+        self.succession.tell()
         with self.stage.client(HOTLINE) as hotline:
             try:
                 hotline.offer(
@@ -270,14 +280,14 @@ class Story:
                     purpose=["investigate"],
                 )
             except Refused as refused:
-                self._refused(HOTLINE, "offers it to OCRVP by its observer's seat", refused)
+                self.refused(HOTLINE, "offers it to OCRVP by its observer's seat", refused)
         with self.stage.client(OCRVP) as office:
             try:
                 office.consult(self.first_handoff, "ocrvp-7", "assessment", "one more look")
             except Refused as refused:
-                self._refused(OCRVP, "opens the old case by its seat alone", refused)
+                self.refused(OCRVP, "opens what it had closed, by its seat alone", refused)
         handoff = self._offer_to_the_mandate()
-        self._take_on(OFMIN, handoff, "ofmin-2", "child_safeguarded")
+        self.take_on(OFMIN, handoff, "ofmin-2", "child_safeguarded")
         self._show_outcome(handoff)
         with self.stage.client(OFMIN) as office:
             self.bundle = office.export(handoff, "ofmin-2", "for the file")
@@ -286,10 +296,10 @@ class Story:
         with self.stage.client(HOTLINE) as hotline:
             answers = hotline.handoff(handoff)["answers"]
         code = next(answer["code"] for answer in answers if "code" in answer)
-        self._note(f"    the hotline, outside a police outcome's circle, sees: {code}")
+        self.note(f"    the hotline, outside a police outcome's circle, sees: {code}")
 
     def _third_act(self) -> None:
-        self._act("A redacted presentation for a hotline abroad")
+        self.act("A redacted presentation for a hotline abroad")
         with self.stage.client(HOTLINE) as hotline:
             offered = hotline.offer(
                 self.case,
@@ -298,9 +308,9 @@ class Story:
                 groups=["items", "classifications", "statements", "basis"],
                 purpose=["remove"],
             )
-        self._wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
-        self._note(f"    policy withholds part of: {', '.join(offered.result['withheld'])}")
-        self._take_on(ABROAD, str(offered.result["handoff"]), "be-4", "removed")
+        self.wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
+        self.note(f"    policy withholds part of: {', '.join(offered.result['withheld'])}")
+        self.take_on(ABROAD, str(offered.result["handoff"]), "be-4", "removed")
 
 
 def _groups_of(content: Mapping[str, Any]) -> list[str]:

@@ -152,8 +152,26 @@ SHAPES: Mapping[str, Shape] = {
             accepted_groups=or_null(TEXTS),
             answers=several(one_of("HandoffStatement")),
         ),
-        {"reseal": several(one_of("Sealed"))},
+        {
+            "reseal": several(one_of("Sealed")),
+            "succeeded_by": _object(succession=UUID, handoff=or_null(UUID)),
+            "succeeds": _object(succession=UUID, handoff=UUID, offer=SD_JWT),
+        },
     ),
+    "Succession": _object(
+        succession=UUID,
+        predecessor=TEXT,
+        successor=TEXT,
+        competence=TEXT,
+        on=DAY,
+        read_until=DAY,
+        legal_act=TEXT,
+        consents_carry_over=FLAG,
+        resolved_by=UUID,
+        waits_for=TEXTS,
+        applied=or_null(UUID),
+    ),
+    "Successions": _object(items=several(one_of("Succession"))),
     "Competence": _object(
         **{
             "competence": TEXT,

@@ -1,0 +1,575 @@
+"""Carrying out a succession: each open handoff in a transaction of its own, once and for all.
+
+Whatever stops the work, what was moved is moved and the rest waits: the state of each handoff
+tells, so that going on, or beginning again, moves none twice. Documents are signed before the
+transaction that keeps them, which holds everything that they rest on against what it finds
+(contracts.md 6).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.authorization import GATEWAY
+from gateway.actions.cases import sealed_of, view_on
+from gateway.actions.ports import LegalDay, Mode, Ports, Work
+from gateway.actions.successions import parties_of, subject_of, told
+from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
+from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.handoff import (
+    OPEN,
+    Address,
+    Answer,
+    Handoff,
+    Move,
+    State,
+    due,
+    move,
+    was_taken_on,
+)
+from gateway.domain.organisation import Organisation, Status, organisation_uri
+from gateway.domain.refusals import NotFound, Stale
+from gateway.domain.succession import Moved, Succession, Way
+from gateway.evidence import sd_jwt, statement
+from gateway.evidence.sd_jwt import SdJwt, Verified
+
+BATCH = 50
+"""Handoffs that one call moves at most: other upkeep waits meanwhile."""
+
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a succession does to one handoff, why, and what that rests on.
+
+    ``rules`` are those of the policy that decided. ``case`` is the version that was offered.
+    """
+
+    handoff: Handoff
+    way: Way
+    why: str
+    rules: tuple[str, ...]
+    offer: Answer
+    taken_on: bool
+    originator: Organisation
+    case: Verified
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a succession is: handoffs moved by this call, and those that it saw waiting."""
+
+    moved: int
+    waiting: int
+    done: bool
+
+
+def due_successions(ports: Ports) -> tuple[Succession, ...]:
+    """The successions whose day has come and that are not at their end."""
+    today = ports.legal_day(ports.now()).day
+    with ports.begin(Mode.READ) as work:
+        return tuple(s for s in work.successions.all() if s.applied is None and s.day <= today)
+
+
+def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
+    """Move what is due, ``limit`` handoffs at most; end the succession when nothing is left.
+
+    Nothing is done before its day, before both offices approved, or again. Raises NotFound.
+    """
+    today = ports.legal_day(ports.now())
+    with ports.begin(Mode.READ) as work:
+        found = _must(work, succession)
+        if not found.may_apply(today.day):
+            return Progress(0, 0, done=found.applied is not None)
+        batch = _batch(_fates(ports, work, found, today.day), limit)
+    moved = 0
+    for fate in batch.moving:
+        with suppress(Stale):  # somebody was faster, or something changed: the next call sees
+            _carry_out(ports, found, fate)
+            moved += 1
+    left = batch.more or batch.waiting or moved < len(batch.moving)
+    done = False
+    if not left:
+        with suppress(Stale):  # another one ended it at this very moment
+            done = _end(ports, found)
+    return Progress(moved, batch.waiting, done=done)
+
+
+_TO_MOVE = frozenset({Way.REISSUE, Way.ASK_ANEW})
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one call moves, how many wait among those it looked at, and whether there are more."""
+
+    moving: tuple[Fate, ...]
+    waiting: int
+    more: bool
+
+
+def _batch(fates: Iterator[Fate], limit: int) -> _Batch:
+    """The first ``limit`` to be moved; no more are held in memory."""
+    moving: list[Fate] = []
+    waiting = 0
+    for fate in fates:
+        waiting += fate.way is Way.WAIT
+        if fate.way in _TO_MOVE:
+            if len(moving) == limit:
+                return _Batch((*moving,), waiting, more=True)
+            moving.append(fate)
+    return _Batch((*moving,), waiting, more=False)
+
+
+def report(ports: Ports, succession: UUID) -> dict[str, Any]:
+    """What moved, what is to move, what stays, and who may read what until when."""
+    with ports.begin(Mode.READ) as work:
+        return _report(ports, work, _must(work, succession))
+
+
+def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
+    """What a succession that is not planned yet would do; nothing is kept. Raises NotFound."""
+    with ports.begin(Mode.READ) as work:
+        for office in planned.offices:
+            if work.organisations.get(office) is None:
+                raise NotFound(f"there is no organisation {office}")
+        return _report(ports, work, planned)
+
+
+def index(ports: Ports) -> list[dict[str, Any]]:
+    """All successions, oldest first."""
+    with ports.begin(Mode.READ) as work:
+        return [told(one) for one in work.successions.all()]
+
+
+def _must(work: Work, succession: UUID) -> Succession:
+    found = work.successions.get(succession)
+    if found is None:
+        raise NotFound("there is no succession with that id")
+    return found
+
+
+# --- what becomes of each handoff
+
+
+def _fates(ports: Ports, work: Work, succession: Succession, day: date) -> Iterator[Fate]:
+    """The fate of every open handoff of the predecessor's, oldest first by state."""
+    for state in sorted(OPEN):
+        for handoff in _received(work, succession.predecessor, state):
+            yield _fate(ports, work, succession, handoff, day)
+
+
+def _received(work: Work, organisation: str, state: State | None) -> Iterator[Handoff]:
+    after: UUID | None = None
+    while page := work.handoffs.page(organisation, "in", state and str(state), after, PAGE):
+        yield from page
+        after = page[-1].id
+
+
+def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date) -> Fate:
+    version = work.cases.version(handoff.case_digest)
+    originator = work.organisations.get(handoff.originator)
+    if version is None or originator is None:
+        raise Stale("the case of a handoff is gone")
+    case = sd_jwt.read_unverified(version.document)
+    offer, *answers = work.handoffs.answers(handoff.id)
+    fate = Fate(
+        handoff=handoff,
+        way=succession.way(handoff, case.content["matter"]),
+        why="",
+        rules=(),
+        offer=offer,
+        taken_on=was_taken_on(answers),
+        originator=originator,
+        case=case,
+    )
+    if fate.way is Way.STAY:
+        return replace(fate, why="it is not of this mandate")
+    if fate.way is Way.ASK_ANEW:
+        return replace(fate, why="it was offered to the office itself, and not to the mandate")
+    return _judged(ports, work, succession, fate, day)
+
+
+def _judged(ports: Ports, work: Work, succession: Succession, fate: Fate, day: date) -> Fate:
+    """Whether what was offered to the mandate may be re-issued to the successor."""
+    successor = work.organisations.get(succession.successor)
+    if successor is None or not successor.active:
+        return replace(fate, way=Way.WAIT, why="the successor does not take part at present")
+    if fate.originator.status is Status.SUSPENDED:
+        return replace(fate, way=Way.WAIT, why="the originator is suspended")
+    obstacle = _obstacle(succession, fate, ports.now())
+    if obstacle:
+        return replace(fate, way=Way.ASK_ANEW, why=obstacle)
+    decided = ports.policy.decide(_question(work, succession, fate, successor, day))
+    if not decided.allowed:
+        why = "policy does not let it be offered to the successor"
+        return replace(fate, way=Way.ASK_ANEW, why=why, rules=decided.rules)
+    return replace(fate, why="it was offered to the mandate", rules=decided.rules)
+
+
+def _obstacle(succession: Succession, fate: Fate, now: datetime) -> str:
+    """What keeps the gateway from speaking for the originator once more; empty if nothing."""
+    if fate.originator.slug == succession.successor:
+        return "the successor is its originator"
+    if fate.originator.signed_only:
+        return "its originator is bound by what it signs itself"
+    if fate.handoff.until is not None and fate.handoff.until <= now:
+        return "the offer has ended"
+    return ""
+
+
+def _question(
+    work: Work, succession: Succession, fate: Fate, successor: Organisation, day: date
+) -> Question:
+    """The question that an offer of the same to the successor would ask."""
+    handoff = fate.handoff
+    version = work.cases.version(handoff.case_digest)
+    case = work.cases.get(handoff.originator, handoff.case)
+    if version is None or case is None:
+        raise Stale("the case of a handoff is gone")
+    originator = organisation_entity(fate.originator, day)
+    released = fate.case.content.get("release_to") or ()
+    return Question(
+        originator,
+        "handoff.offer",
+        case_entity(view_on(fate.case, version, case.state, day), originator),
+        {
+            "recipient": _holding(successor, succession, day),
+            "competence": succession.competence,
+            "purpose": frozenset(handoff.purpose),
+            "released": not released or succession.successor in released,
+            "assurance": "attested",
+        },
+    )
+
+
+def _holding(successor: Organisation, succession: Succession, day: date) -> Entity:
+    """The successor on a day; before the mandate is planned, or begins, as if it held it."""
+    entity = organisation_entity(successor, day)
+    if succession.id != UNPLANNED and succession.day <= day:
+        return entity
+    held = successor.competences_on(day) | {succession.competence}
+    return replace(entity, attributes={**entity.attributes, "competences": held})
+
+
+UNPLANNED = UUID(int=0)
+"""The id of a succession that is only thought of."""
+
+
+# --- moving one
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """What one transaction will keep: the end of the handoff, and the one that follows it."""
+
+    ended: Handoff
+    ending: Answer
+    followed_by: tuple[Handoff, Answer] | None
+
+
+def _carry_out(ports: Ports, succession: Succession, fate: Fate) -> None:
+    """End one handoff and re-issue it, in one transaction; Stale when anything is not as seen."""
+    today = ports.legal_day(ports.now())
+    draft = _draft(ports, succession, fate)
+    with ports.begin(Mode.WRITE) as work:
+        current = _must(work, succession.id)
+        handoff = work.handoffs.get(fate.handoff.id)
+        if not current.may_apply(today.day) or handoff is None:
+            raise Stale("the succession is at its end")
+        if _fate(ports, work, current, handoff, today.day) != fate:
+            raise Stale("the handoff has changed")
+        work.handoffs.save(draft.ended, draft.ending)
+        work.log.record(_ended(succession, fate, draft, today))
+        became = None
+        if draft.followed_by is not None:
+            work.handoffs.add(*draft.followed_by)
+            work.log.record(_reissued(succession, fate, draft.followed_by, today))
+            became = draft.followed_by[0].id
+        work.successions.add_moved(
+            Moved(
+                handoff=handoff.id,
+                succession=succession.id,
+                became=became,
+                taken_on=fate.taken_on,
+                event=draft.ending.event,
+                at=draft.ending.at,
+            )
+        )
+        work.commit()
+
+
+def _draft(ports: Ports, succession: Succession, fate: Fate) -> _Draft:
+    step = Move.SUCCEED if fate.handoff.address.competence else Move.LAPSE
+    moved = move(fate.handoff, step, fate.handoff.recipient)
+    at = ports.now()
+    ending = Answer(
+        handoff=moved.id,
+        sequence=moved.sequence,
+        move=step,
+        state=moved.state,
+        author=moved.recipient,
+        at=at,
+        statement=_ending(ports, succession, fate, at).compact(),
+        event=ports.new_id(),
+    )
+    if fate.way is not Way.REISSUE:
+        return _Draft(moved, ending, None)
+    return _Draft(moved, ending, _following(ports, succession, fate, at))
+
+
+def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> SdJwt:
+    """The predecessor's word that it gives the handoff up, on the ground of its approval."""
+    handoff, approved = fate.handoff, succession.by_predecessor
+    if approved is None:
+        raise Stale("the predecessor did not approve")
+    reissued = fate.way is Way.REISSUE
+    next_step = "re-issued to it" if reissued else f"offer it anew: {fate.why}"
+    return statement.issue_answer(
+        issuer=ports.issuer,
+        attested_for=organisation_uri(ports.issuer, handoff.recipient),
+        audience=ports.issuer,
+        at=at,
+        jti=ports.new_id(),
+        handoff=handoff.id,
+        case_digest=handoff.case_digest,
+        offer_digest=handoff.offer_digest,
+        package=handoff.package,
+        kind="succession" if handoff.address.competence else "lapse",
+        by=approved.by,
+        reason=f"{_moving(succession)}; {next_step}",
+        to=succession.successor,
+        signer=ports.attester,
+        random=ports.random,
+    )
+
+
+def _moving(succession: Succession) -> str:
+    return (
+        f"{succession.competence} moves from {succession.predecessor} to {succession.successor} "
+        f"on {succession.day.isoformat()} ({succession.legal_act})"
+    )
+
+
+def _following(
+    ports: Ports, succession: Succession, fate: Fate, at: datetime
+) -> tuple[Handoff, Answer]:
+    """The same offer to the successor: same version, parts, purpose and end; nothing accepted."""
+    address = Address(succession.successor, succession.competence, succession.resolved_by)
+    fresh = ports.new_id()
+    offer = _offer(ports, succession, fate, fresh, at)
+    handoff = replace(
+        fate.handoff,
+        id=fresh,
+        address=address,
+        offer_digest=offer.digest,
+        offered_at=at,
+        due_at=due(fate.case.content["urgency"], at),
+        state=State.OFFERED,
+        accepted_groups=None,
+        sequence=1,
+    )
+    answer = Answer(
+        handoff=fresh,
+        sequence=1,
+        move=None,
+        state=State.OFFERED,
+        author=handoff.originator,
+        at=at,
+        statement=offer.compact(),
+        event=ports.new_id(),
+    )
+    return handoff, answer
+
+
+def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: datetime) -> SdJwt:
+    before = sd_jwt.parse(fate.offer.statement)
+    said = {d.name: d.value for d in before.disclosures}
+    handoff = fate.handoff
+    return statement.issue_offer(
+        issuer=ports.issuer,
+        attested_for=organisation_uri(ports.issuer, handoff.originator),
+        audience=ports.issuer,
+        at=at,
+        jti=ports.new_id(),
+        handoff=fresh,
+        to={
+            "organisation": succession.successor,
+            "competence": succession.competence,
+            "resolved_by": str(succession.resolved_by),
+        },
+        case_digest=handoff.case_digest,
+        disclosures=sorted(handoff.permitted),
+        purpose=handoff.purpose,
+        until=handoff.until,
+        by=said.get("by", "erased"),
+        note=said.get("note"),
+        succeeds=statement.Succeeded(
+            predecessor=succession.predecessor,
+            handoff=handoff.id,
+            offer=handoff.offer_digest,
+            event=succession.id,
+        ),
+        signer=ports.attester,
+        random=ports.random,
+    )
+
+
+# --- events
+
+
+def _ended(succession: Succession, fate: Fate, draft: _Draft, today: LegalDay) -> Fact:
+    handoff = fate.handoff
+    action = "handoff.succeed" if draft.ending.move is Move.SUCCEED else "handoff.lapse"
+    readers = frozenset({GATEWAY, handoff.originator, handoff.recipient})
+    denied = fate.rules if fate.way is Way.ASK_ANEW else ()
+    details = (
+        Detail("subject", subject_of(succession), readers),
+        Detail("reason", fate.why, readers),
+        *_rules(denied),
+    )
+    return _fact(action, draft.ending, handoff, details, today)
+
+
+def _reissued(
+    succession: Succession, fate: Fate, following: tuple[Handoff, Answer], today: LegalDay
+) -> Fact:
+    handoff, answer = following
+    readers = frozenset({GATEWAY, handoff.originator, handoff.recipient})
+    details = (
+        Detail("subject", subject_of(succession), readers),
+        Detail("purpose", handoff.purpose, readers),
+        *_rules(fate.rules),
+    )
+    return _fact("handoff.offer", answer, handoff, details, today)
+
+
+def _rules(rules: tuple[str, ...]) -> tuple[Detail, ...]:
+    """Which rules decided stays with the gateway: they may say what the parties may not know."""
+    return (Detail("rules", rules, frozenset({GATEWAY})),) if rules else ()
+
+
+def _fact(
+    action: str,
+    answer: Answer,
+    handoff: Handoff,
+    details: tuple[Detail, ...],
+    today: LegalDay,
+) -> Fact:
+    typ, operation = EVENTS[action]
+    return Fact(
+        id=answer.event,
+        typ=typ,
+        operation=operation,
+        result=Result.ALLOWED,
+        parties=(
+            Party(GATEWAY, "gateway"),
+            Party(handoff.originator, "originator"),
+            Party(handoff.recipient, "recipient"),
+        ),
+        details=details,
+        handoff=handoff.id,
+        case_digest=handoff.case_digest,
+        package=handoff.package,
+        statement_sha256=sd_jwt.parse(answer.statement).digest,
+        simulated_date=today.day if today.simulated else None,
+    )
+
+
+def _end(ports: Ports, succession: Succession) -> bool:
+    """Record that nothing is left to move; False when that is not so any more."""
+    typ, operation = EVENTS["succession.apply"]
+    today, event = ports.legal_day(ports.now()), ports.new_id()
+    with ports.begin(Mode.WRITE) as work:
+        current = _must(work, succession.id)
+        fates = _fates(ports, work, current, today.day)
+        if not current.may_apply(today.day) or any(fate.way is not Way.STAY for fate in fates):
+            return False
+        work.successions.save(current.end(event))
+        readers = frozenset({GATEWAY, *current.offices})
+        work.log.record(
+            Fact(
+                id=event,
+                typ=typ,
+                operation=operation,
+                result=Result.ALLOWED,
+                parties=parties_of(current),
+                details=(Detail("subject", subject_of(current), readers),),
+                simulated_date=today.day if today.simulated else None,
+            )
+        )
+        work.commit()
+    return True
+
+
+# --- the report
+
+
+def _report(ports: Ports, work: Work, succession: Succession) -> dict[str, Any]:
+    today = ports.legal_day(ports.now()).day
+    open_ = _fates(ports, work, succession, max(today, succession.day))
+    done = work.successions.moved(succession.id)
+    return {
+        **told(succession),
+        "legal_date": today.isoformat(),
+        "moved": [_told_moved(work, succession, one) for one in done],
+        "open": [_told_fate(succession, fate) for fate in open_],
+        "ended_before": _ended_before(work, succession, {one.handoff for one in done}),
+    }
+
+
+def _told_fate(succession: Succession, fate: Fate) -> dict[str, Any]:
+    sealed = sealed_of(fate.case, fate.handoff.permitted)
+    return {
+        "handoff": str(fate.handoff.id),
+        "originator": fate.handoff.originator,
+        "state": str(fate.handoff.state),
+        "way": str(fate.way),
+        "why": fate.why,
+        "predecessor_reads_until": _reads_until(succession, fate),
+        "to_seal_anew": sum(part["sealed_to"] == succession.predecessor for part in sealed),
+    }
+
+
+def _reads_until(succession: Succession, fate: Fate) -> str | None:
+    """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
+    if fate.way is Way.STAY or not fate.taken_on:
+        return None
+    if fate.handoff.address.competence is None:
+        return succession.day.isoformat()
+    return succession.read_until.isoformat()
+
+
+def _told_moved(work: Work, succession: Succession, moved: Moved) -> dict[str, Any]:
+    handoff = work.handoffs.get(moved.handoff)
+    following = None if moved.became is None else work.handoffs.get(moved.became)
+    by_mandate = handoff is not None and handoff.address.competence is not None
+    reads = succession.read_until.isoformat() if moved.taken_on and by_mandate else None
+    return {
+        "handoff": str(moved.handoff),
+        "originator": None if handoff is None else handoff.originator,
+        "became": None if moved.became is None else str(moved.became),
+        "state": None if following is None else str(following.state),
+        "at": moved.at.isoformat(),
+        "event": str(moved.event),
+        "predecessor_reads_until": reads or moved.at.date().isoformat(),
+    }
+
+
+def _ended_before(work: Work, succession: Succession, moved: set[UUID]) -> Mapping[str, int]:
+    """How many handoffs of the mandate were at their end by themselves, by state.
+
+    The predecessor opens none of them from the day of the succession on.
+    """
+    found = Counter(
+        str(handoff.state)
+        for handoff in _received(work, succession.predecessor, None)
+        if handoff.address.competence == succession.competence
+        and handoff.state not in OPEN
+        and handoff.id not in moved
+    )
+    return dict(sorted(found.items()))

@@ -1,0 +1,213 @@
+"""`casegate admin succession`: a mandate moves to another office, with its open handoffs."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import click
+
+from gateway.actions import succeeding
+from gateway.actions.ports import Ports
+from gateway.cli.admin.days import day
+from gateway.cli.admin.desk import Desk, change_registry, looked_at
+from gateway.cli.screen import print_fields, print_json, print_table, words
+from gateway.domain.organisation import read_competence_key
+from gateway.domain.succession import Succession
+
+_DAY: dict[str, Any] = {
+    "type": click.DateTime(["%Y-%m-%d"]),
+    "metavar": "YYYY-MM-DD",
+    "required": True,
+}
+_competence = click.option(
+    "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
+)
+_on = click.option("--on", help="First day of the successor's mandate.", **_DAY)
+_read_until = click.option(
+    "--read-until", help="First day on which the predecessor opens none of it any more.", **_DAY
+)
+
+
+@click.group()
+def succession() -> None:
+    """Move a mandate to another office on a day, and its open handoffs with it."""
+
+
+@succession.command("plan", short_help="End a mandate here and give it there, in one change.")
+@click.argument("predecessor")
+@click.argument("successor")
+@_competence
+@_on
+@_read_until
+@click.option("--legal-act", required=True, help="The act that moves the mandate.")
+@click.option(
+    "--consents-carry-over", is_flag=True, help="The act says that consents hold for the successor."
+)
+@click.pass_obj
+def plan_succession(
+    desk: Desk,
+    predecessor: str,
+    successor: str,
+    competence: str,
+    on: Any,
+    read_until: Any,
+    legal_act: str,
+    consents_carry_over: bool,
+) -> None:
+    """Plan that PREDECESSOR hands its mandate over to SUCCESSOR.
+
+    Ends and grants the competence at once, for that day. Open handoffs move from that day on,
+    once both offices approved (casegate succession approve).
+    """
+    values = {
+        "successor": successor,
+        "competence": competence,
+        "on": day(on),
+        "read_until": day(read_until),
+        "legal_act": legal_act,
+        "consents": consents_carry_over,
+    }
+    change_registry(desk, "succession.plan", predecessor, values)
+
+
+@succession.command("preview", short_help="Tell what a succession would do; nothing is kept.")
+@click.argument("predecessor")
+@click.argument("successor")
+@_competence
+@_on
+@_read_until
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def preview_succession(
+    desk: Desk,
+    predecessor: str,
+    successor: str,
+    competence: str,
+    on: Any,
+    read_until: Any,
+    as_json: bool,
+) -> None:
+    """Tell which open handoffs would move, stay or have to be offered anew. Nothing is changed."""
+    if read_competence_key(competence) is None:
+        raise click.UsageError("a competence is function/matter/territory, as receive/csam/FR")
+    try:
+        planned = Succession(
+            id=succeeding.UNPLANNED,
+            predecessor=predecessor,
+            successor=successor,
+            competence=competence,
+            day=on.date(),
+            read_until=read_until.date(),
+            legal_act="",
+            consents=False,
+            resolved_by=succeeding.UNPLANNED,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    with looked_at(desk) as gateway:
+        found = succeeding.preview(gateway.ports, planned)
+    _show(found, as_json or desk.as_json)
+
+
+@succession.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def list_successions(desk: Desk, as_json: bool) -> None:
+    """List all successions, and what each of them waits for."""
+    with looked_at(desk) as gateway:
+        found = succeeding.index(gateway.ports)
+    if as_json or desk.as_json:
+        print_json({"items": found})
+        return
+    rows = [
+        (
+            one["succession"],
+            one["competence"],
+            one["predecessor"],
+            one["successor"],
+            one["on"],
+            "done" if one["applied"] else words(one["waits_for"]),
+        )
+        for one in found
+    ]
+    print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
+
+
+@succession.command("show", short_help="Report what moved, what stayed, who reads until when.")
+@click.argument("succession", type=click.UUID)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def show_succession(desk: Desk, succession: UUID, as_json: bool) -> None:
+    """Report what moved, what is to move, what stays, and who reads until when."""
+    with looked_at(desk) as gateway:
+        found = succeeding.report(gateway.ports, succession)
+    _show(found, as_json or desk.as_json)
+
+
+@succession.command("apply", short_help="Move now what is due; maintenance does so by itself.")
+@click.argument("succession", type=click.UUID, required=False)
+@click.pass_obj
+def apply_succession(desk: Desk, succession: UUID | None) -> None:
+    """Move the handoffs of SUCCESSION, or of all that are due.
+
+    Maintenance does the same each minute. It may be stopped and begun again: no handoff moves
+    twice. Nothing happens before the day, or before both offices approved.
+    """
+    with looked_at(desk) as gateway:
+        due = [one.id for one in succeeding.due_successions(gateway.ports)]
+        for one in due if succession is None else [succession]:
+            _apply(gateway.ports, one)
+        if not due and succession is None:
+            click.echo("no succession is due")
+
+
+def _apply(ports: Ports, succession: UUID) -> None:
+    """Call after call, until one moves nothing more."""
+    moved = 0
+    while True:
+        progress = succeeding.apply(ports, succession)
+        moved += progress.moved
+        if progress.done or progress.moved == 0:
+            break
+    state = "at its end" if progress.done else "not at its end"
+    click.echo(f"succession {succession}: moved {moved}, waiting {progress.waiting}; {state}")
+
+
+def _show(found: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    lists = ("moved", "open")
+    print_fields({n.replace("_", " "): v for n, v in found.items() if n not in lists})
+    if found["moved"]:
+        click.echo("\nmoved")
+        headings = ("handoff", "originator", "became", "state", "at", "predecessor reads until")
+        print_table(headings, [_moved(one) for one in found["moved"]])
+    if found["open"]:
+        click.echo("\nopen")
+        headings = ("handoff", "originator", "state", "way", "predecessor reads until", "why")
+        print_table(headings, [_open(one) for one in found["open"]])
+
+
+def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    became = one["became"] or "asked anew"
+    return (
+        one["handoff"],
+        one["originator"],
+        became,
+        one["state"] or "",
+        one["at"],
+        one["predecessor_reads_until"],
+    )
+
+
+def _open(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    sealed = f"; {one['to_seal_anew']} to seal anew" if one["to_seal_anew"] else ""
+    return (
+        one["handoff"],
+        one["originator"],
+        one["state"],
+        one["way"],
+        one["predecessor_reads_until"] or "",
+        one["why"] + sealed,
+    )

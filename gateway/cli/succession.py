@@ -1,0 +1,75 @@
+"""`casegate succession`: mandates that move to or from one's own office, and its approval."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from gateway.cli.connection import (
+    EPILOG,
+    by_option,
+    partner,
+    save_receipt_option,
+    tell_written,
+)
+from gateway.cli.screen import cold, print_fields, print_json, print_table, words
+from gateway.client import Gateway
+
+
+@click.group(epilog=EPILOG)
+def succession() -> None:
+    """See which mandates move to or from your office, and approve it."""
+
+
+@succession.command("list", epilog=EPILOG)
+@partner
+def list_successions(gateway: Gateway, as_json: bool) -> None:
+    """List the mandates that move to or from your office, oldest first."""
+    found = gateway.successions()
+    if as_json:
+        print_json({"items": found})
+        return
+    print_table(("id", "competence", "from", "to", "on", "waits for"), [_row(one) for one in found])
+
+
+def _row(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    waits = "nothing: applied" if one["applied"] else words(one["waits_for"])
+    offices = one["predecessor"], one["successor"]
+    return one["succession"], one["competence"], *offices, one["on"], waits
+
+
+@succession.command(epilog=EPILOG)
+@click.argument("succession", type=click.UUID)
+@partner
+def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
+    """Show which mandate moves, from whom to whom, when, and whose approval it waits for."""
+    found = gateway.succession(succession)
+    if as_json:
+        print_json(found)
+        return
+    print_fields({name.replace("_", " "): _cold(value) for name, value in found.items()})
+
+
+def _cold(value: Any) -> Any:
+    return cold(value) if isinstance(value, str) else value
+
+
+@succession.command(epilog=EPILOG)
+@click.argument("succession", type=click.UUID)
+@by_option
+@save_receipt_option
+@partner
+def approve(
+    gateway: Gateway, as_json: bool, succession: UUID, by: str, save_receipt: Path | None
+) -> None:
+    """Approve SUCCESSION for your office.
+
+    Once both offices did, each open handoff of the mandate is re-issued to the successor from the
+    day of the succession on.
+    """
+    written = gateway.approve_succession(succession, by)
+    waits = words(written.result["waits_for"])
+    sentence = f"succession {succession} is approved; it waits for {waits}"
+    tell_written(written, sentence, as_json=as_json, save=save_receipt)

@@ -1,0 +1,135 @@
+"""A succession: on a day a mandate to receive moves from one office to another.
+
+On that day the predecessor stops receiving. It goes on reading the cases that it had accepted until
+``read_until``. Once both offices approved, each open handoff that was addressed to the mandate is
+re-issued to the successor; one that was addressed to the predecessor itself ends, and whoever had
+addressed it decides anew.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from gateway.domain.handoff import OPEN, Handoff, State
+from gateway.domain.refusals import WrongState
+
+_TAKEN_ON = frozenset({State.ACCEPTED, State.PARTLY_ACCEPTED})
+
+
+class Way(StrEnum):
+    """What a succession does to a handoff of the predecessor's.
+
+    One that waits is moved once an organisation takes part again.
+    """
+
+    REISSUE = "reissue"
+    ASK_ANEW = "ask_anew"
+    WAIT = "wait"
+    STAY = "stay"
+
+
+@dataclass(frozen=True)
+class Approved:
+    """An office's approval: the person of it who gave it, and the event that recorded it."""
+
+    by: str
+    event: UUID
+
+
+@dataclass(frozen=True)
+class Succession:
+    """A planned move of one mandate.
+
+    ``id`` is the audit event that planned it. ``competence`` is a key such as receive/csam/FR,
+    ``resolved_by`` the event that registered it for the successor. ``consents`` tells whether the
+    legal act carries consents over. ``applied`` is the event of its end. ``version`` counts the
+    changes, for compare-and-set.
+    """
+
+    id: UUID
+    predecessor: str
+    successor: str
+    competence: str
+    day: date
+    read_until: date
+    legal_act: str
+    consents: bool
+    resolved_by: UUID
+    by_predecessor: Approved | None = None
+    by_successor: Approved | None = None
+    applied: UUID | None = None
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a succession that could not be carried out."""
+        if self.predecessor == self.successor:
+            raise ValueError("a mandate moves to another office")
+        if self.read_until < self.day:
+            raise ValueError("nobody stops reading before the mandate moves")
+
+    @property
+    def offices(self) -> tuple[str, str]:
+        """The predecessor and the successor."""
+        return self.predecessor, self.successor
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The offices that did not approve yet."""
+        given = (self.by_predecessor, self.by_successor)
+        pairs = zip(self.offices, given, strict=True)
+        return tuple(office for office, approved in pairs if approved is None)
+
+    def approve(self, office: str, approved: Approved) -> "Succession":
+        """The succession once the office gave its part; WrongState when it did so before."""
+        if office not in self.missing:
+            raise WrongState("your office has approved this succession before")
+        if office == self.predecessor:
+            return replace(self, by_predecessor=approved, version=self.version + 1)
+        return replace(self, by_successor=approved, version=self.version + 1)
+
+    def end(self, event: UUID) -> "Succession":
+        """The succession once nothing is left to move."""
+        return replace(self, applied=event, version=self.version + 1)
+
+    def may_apply(self, day: date) -> bool:
+        """Whether handoffs may be moved: the day has come, both offices approved, more is to do."""
+        return self.applied is None and not self.missing and self.day <= day
+
+    def lets_read(self, handoff: Handoff, *, was_taken_on: bool, day: date) -> bool:
+        """Whether the predecessor may still open a handoff that it had taken on, on ``day``."""
+        held = handoff.state in _TAKEN_ON or (handoff.state is State.SUCCEEDED and was_taken_on)
+        own = handoff.recipient == self.predecessor
+        same = handoff.address.competence == self.competence
+        return own and same and held and self.day <= day < self.read_until
+
+    def way(self, handoff: Handoff, matters: Collection[str]) -> Way:
+        """What becomes of a handoff; ``matters`` are those of its case.
+
+        Whoever addressed the office itself chose that office, and chooses again.
+        """
+        if handoff.recipient != self.predecessor or handoff.state not in OPEN:
+            return Way.STAY
+        if handoff.address.competence == self.competence:
+            return Way.REISSUE
+        matter = self.competence.split("/")[1]
+        if handoff.address.competence is None and matter in matters:
+            return Way.ASK_ANEW
+        return Way.STAY
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A handoff that a succession ended: when, by which event, and the handoff it became.
+
+    ``became`` is None where the originator was asked anew. ``taken_on`` tells that the
+    predecessor had accepted it before.
+    """
+
+    handoff: UUID
+    succession: UUID
+    became: UUID | None
+    taken_on: bool
+    event: UUID
+    at: datetime

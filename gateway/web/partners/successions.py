@@ -1,0 +1,54 @@
+"""Successions as the two offices see them: what is planned, and each office's approval."""
+
+from typing import Any
+from uuid import UUID
+
+from gateway.actions import successions
+from gateway.actions.authorization import Written
+from gateway.web.endpoint import Call, endpoint
+from gateway.web.partners import fields as field
+from gateway.web.partners.kinds import Part
+
+
+class ApprovalBody(Part):
+    """An office agrees that the mandate moves, and its open handoffs with it."""
+
+    by = field.staff()
+
+
+@endpoint(
+    "GET /successions",
+    action="succession.read",
+    scope="handoffs.read",
+    gives="Successions",
+)
+def index(call: Call) -> dict[str, Any]:
+    """List the successions in which the caller gives or takes a mandate, oldest first."""
+    return {"items": call.ask(successions.index)}
+
+
+@endpoint(
+    "GET /successions/<uuid:succession>",
+    action="succession.read",
+    scope="handoffs.read",
+    gives="Succession",
+)
+def show(call: Call, succession: UUID) -> dict[str, Any]:
+    """Read one succession: its mandate, its offices, its days, and whose approval it waits for."""
+    return call.ask(successions.look_up, succession)
+
+
+@endpoint(
+    "POST /successions/<uuid:succession>/approval",
+    action="succession.approve",
+    scope="handoffs.answer",
+    gives="Succession",
+    body=ApprovalBody(),
+    writes=True,
+)
+def approve(call: Call, succession: UUID) -> Written:
+    """Approve a succession for one's own office; nothing is re-issued before both have."""
+    return call.do(successions.approve, succession, call.body["by"])
+
+
+ENDPOINTS = (index, show, approve)

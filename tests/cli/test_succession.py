@@ -1,0 +1,141 @@
+"""`casegate succession` and `casegate admin succession`: planned, previewed, approved, applied."""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.actions import succeeding
+from gateway.cli.admin import succession as commands
+from tests.cli.desks import Desks
+from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
+from tests.operating import MARTIN, Operator, operator, said
+from tests.web.partners.test_successions import DAY, PLAN
+
+ADMISSION = ("--kind", "police_office", "--country", "FR", "--public-authority")
+WORDS = (
+    "ocrvp",
+    "ofmin",
+    "--competence",
+    "receive/csam/FR",
+    "--on",
+    "2023-08-31",
+    "--read-until",
+    "2023-12-01",
+)
+ACT = ("--legal-act", "Decree 2023-829")
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    """A gateway with two offices, the first of which holds the mandate."""
+    gw = operator(tmp_path)
+    for slug in ("ocrvp", "ofmin"):
+        gw.done("organisation", "admit", slug, "--name", slug, *ADMISSION)
+    mandate = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from")
+    gw.done("competence", "grant", "ocrvp", *mandate, "2006-05-08")
+    return gw
+
+
+def planned(gw: Operator) -> str:
+    told = gw.done("succession", "plan", *WORDS, *ACT, "--consents-carry-over")
+    assert "predecessor ocrvp, successor ofmin, competence receive/csam/FR" in told
+    (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
+    return str(listed["succession"])
+
+
+def test_a_succession_is_planned_by_two_persons_and_ends_the_gap(gw: Operator) -> None:
+    result = gw.admin("succession", "plan", *WORDS, *ACT, persons=(MARTIN,))
+    assert said(result).startswith("refused, and recorded: ")
+    planned(gw)
+    report = gw.done("competence", "report", persons=())
+    assert "one office on every day since 2006-05-08" in report
+
+
+def test_a_preview_changes_nothing_and_nobody_has_to_approve_it(gw: Operator) -> None:
+    before = gw.size()
+    told = gw.done("succession", "preview", *WORDS, persons=())
+    assert "read until" in told
+    report = json.loads(gw.done("succession", "preview", *WORDS, "--json", persons=()))
+    assert (report["moved"], report["open"]) == ([], [])
+    assert gw.size() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ocrvp", "ocrvp", *WORDS[2:]),
+        (*WORDS[:3], "csam/FR", *WORDS[4:]),
+        (*WORDS[:7], "2023-01-01"),
+    ],
+    ids=["itself", "no competence", "ends before it begins"],
+)
+def test_what_is_no_succession_is_an_error_of_use(gw: Operator, words: tuple[str, ...]) -> None:
+    assert gw.admin("succession", "preview", *words, persons=()).exit_code == 2
+
+
+def test_a_due_succession_waits_for_the_offices_and_says_so(gw: Operator) -> None:
+    one = planned(gw)
+    told = gw.done("succession", "apply", persons=())
+    assert told == f"succession {one}: moved 0, waiting 0; not at its end\n"
+    assert "ocrvp, ofmin" in gw.done("succession", "show", one, persons=())
+    assert "waits for" in gw.done("succession", "list", persons=())
+    assert json.loads(gw.done("succession", "show", one, "--json", persons=()))["waits_for"]
+
+
+def test_without_any_that_is_due_nothing_is_done(gw: Operator) -> None:
+    assert gw.done("succession", "apply", persons=()) == "no succession is due\n"
+    unknown = "0190a6a0-0000-7000-8000-000000000001"
+    assert "no succession with that id" in said(gw.admin("succession", "show", unknown))
+
+
+def test_an_application_goes_on_until_nothing_moves_any_more(
+    monkeypatch: pytest.MonkeyPatch, desks: Desks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway = desks.stage.gateway
+    for _ in range(3):
+        accepted(gateway)
+    one = UUID(gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"])
+    for office in (OFMIN, OCRVP):
+        desks.done("succession", "approve", str(one), "--by", "officer-1", at=office)
+    gateway.day = DAY
+    monkeypatch.setattr(succeeding.apply, "__defaults__", (2,))
+    commands._apply(gateway.ports, one)
+    assert capsys.readouterr().out == f"succession {one}: moved 3, waiting 0; at its end\n"
+    report: dict[str, Any] = succeeding.report(gateway.ports, one)
+    commands._show(report, as_json=False)
+    out = capsys.readouterr().out
+    assert out.count("2026-05-01") == 4
+    assert "moved" in out
+
+
+def test_an_office_lists_shows_and_approves(desks: Desks) -> None:
+    gateway = desks.stage.gateway
+    one = gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
+    assert f"{OFMIN}, {OCRVP}" in desks.done("succession", "list", at=OCRVP)
+    shown = desks.done("succession", "show", one, at=OFMIN)
+    assert "receive/csam/FR" in shown
+    told = desks.done("succession", "approve", one, "--by", "officer-1", at=OFMIN)
+    assert f"it waits for {OCRVP}" in told
+    assert "receipt verified" in told
+    assert desks.run("succession", "approve", one, "--by", "officer-1", at=OFMIN).exit_code == 1
+    assert desks.told("succession", "list", at=HOTLINE) == {"items": []}
+    assert desks.told("succession", "show", one, at=OFMIN)["waits_for"] == [OCRVP]
+    assert desks.run("succession", "show", one, at=HOTLINE).exit_code == 1
+
+
+def test_a_moved_handoff_is_shown_with_where_it_went(desks: Desks) -> None:
+    gateway = desks.stage.gateway
+    handoff = accepted(gateway)
+    one = gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
+    for office in (OFMIN, OCRVP):
+        desks.done("succession", "approve", one, "--by", "officer-1", at=office)
+    gateway.day = DAY
+    succeeding.apply(gateway.ports, UUID(one))
+    new = desks.told("handoff", "show", str(handoff))["succeeded_by"]["handoff"]
+    assert f"{new}, by succession {one}" in desks.done("handoff", "show", str(handoff))
+    shown = desks.done("handoff", "show", new, at=OCRVP)
+    assert f"handoff {handoff}, by succession {one}" in shown
+    assert "succeed by ofmin (attested)" in desks.done("handoff", "show", str(handoff))

@@ -1,0 +1,80 @@
+"""A succession with the product's client: approved, followed, exported, verified offline."""
+
+from uuid import UUID
+
+import pytest
+
+from gateway.actions import succeeding
+from gateway.client import Refused
+from gateway.evidence.verdict import verify_bundle
+from tests.client.desk import Desk, trust_of
+from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
+from tests.web.listening import Listening, listening
+from tests.web.partners.test_successions import DAY, PLAN
+
+
+@pytest.fixture
+def stage() -> Listening:
+    return listening()
+
+
+def moved(stage: Listening) -> tuple[str, str]:
+    """A handoff of the office's, and the one that it became."""
+    handoff = accepted(stage.gateway)
+    planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
+    succession = planned.result["succession"]
+    for slug in (OFMIN, OCRVP):
+        with Desk(stage, slug) as office:
+            (listed,) = office.successions()
+            assert listed == office.succession(succession)
+            written = office.approve_succession(succession, "officer-3")
+            assert slug not in written.result["waits_for"]
+    stage.gateway.day = DAY
+    assert succeeding.apply(stage.gateway.ports, UUID(succession)).done
+    with Desk(stage, HOTLINE) as hotline:
+        return str(handoff), hotline.handoff(handoff)["succeeded_by"]["handoff"]
+
+
+def test_every_party_verifies_what_it_is_shown(stage: Listening) -> None:
+    old, new = moved(stage)
+    with Desk(stage, OFMIN) as before:
+        assert before.handoff(old)["answers"][-1]["kind"] == "succeed"
+        assert before.consult(old, "officer-1", "quality", "to hand it over").content["items"]
+    with Desk(stage, OCRVP) as after:
+        view = after.handoff(new)
+        after.accept(view, "officer-7")
+        assert after.consult(new, "officer-7", "investigation", "first look").content["items"]
+    for slug in (HOTLINE, OFMIN, OCRVP):
+        with Desk(stage, slug) as party:
+            assert list(party.events())[-1].confirmed
+
+
+def test_a_bundle_of_the_new_handoff_says_that_it_came_by_succession(stage: Listening) -> None:
+    _, new = moved(stage)
+    for slug in (OCRVP, HOTLINE):
+        with Desk(stage, slug) as party:
+            if slug == OCRVP:
+                party.accept(party.handoff(new), "officer-7")
+            data = party.export(new)
+        told = verify_bundle(data, trust_of(stage.gateway)).sentence
+        assert ("(Decree 2026-1; entry " in told) is (slug == OCRVP)
+        assert f"It came by succession: the mandate moved from {OFMIN} to {OCRVP}" in told
+        assert "the offer before it, attested by the gateway for point-de-contact" in told
+
+
+def test_a_bundle_of_the_old_handoff_says_that_it_succeeded(stage: Listening) -> None:
+    old, _ = moved(stage)
+    for slug in (OFMIN, HOTLINE):
+        with Desk(stage, slug) as party:
+            data = party.export(old)
+        assert (
+            "the handoff stood succeeded" in verify_bundle(data, trust_of(stage.gateway)).sentence
+        )
+
+
+def test_a_stranger_is_refused(stage: Listening) -> None:
+    planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
+    with Desk(stage, HOTLINE) as hotline:
+        assert hotline.successions() == []
+        with pytest.raises(Refused):
+            hotline.approve_succession(planned.result["succession"], "liaison-1")

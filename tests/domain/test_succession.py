@@ -1,0 +1,119 @@
+"""A succession: who approves it, when it may be carried out, whom it lets read, what it moves."""
+
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.handoff import OPEN, Address, Handoff, State
+from gateway.domain.refusals import WrongState
+from gateway.domain.succession import Approved, Succession, Way
+from tests.domain.test_handoff import handoff
+
+BEFORE, DAY, END = date(2023, 8, 30), date(2023, 8, 31), date(2023, 12, 1)
+KEY = "receive/csam/FR"
+PLANNED = Succession(
+    id=UUID(int=1),
+    predecessor="ocrvp",
+    successor="ofmin",
+    competence=KEY,
+    day=DAY,
+    read_until=END,
+    legal_act="Decree",
+    consents=False,
+    resolved_by=UUID(int=1),
+)
+GIVEN = Approved("officer-1", UUID(int=2))
+AGREED = PLANNED.approve("ocrvp", GIVEN).approve("ofmin", GIVEN)
+TO_THE_MANDATE = Address("ocrvp", KEY, UUID(int=3))
+
+
+def to(address: Address, state: State = State.ACCEPTED) -> Handoff:
+    return replace(handoff(state), address=address)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"successor": "ocrvp"}, {"read_until": BEFORE}], ids=["itself", "before the day"]
+)
+def test_a_succession_that_could_not_be_carried_out_is_refused(changes):
+    with pytest.raises(ValueError, match=r"mandate|reading"):
+        replace(PLANNED, **changes)
+
+
+def test_both_offices_approve_once_each_in_any_order():
+    assert PLANNED.missing == ("ocrvp", "ofmin")
+    first = PLANNED.approve("ofmin", GIVEN)
+    assert first.missing == ("ocrvp",)
+    assert first.approve("ocrvp", GIVEN).missing == ()
+    assert AGREED.version == PLANNED.version + 2
+    for office in ("ofmin", "hotline-a"):
+        with pytest.raises(WrongState):
+            first.approve(office, GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("succession", "day", "may"),
+    [
+        (AGREED, BEFORE, False),
+        (AGREED, DAY, True),
+        (AGREED, END, True),
+        (PLANNED, DAY, False),
+        (PLANNED.approve("ocrvp", GIVEN), DAY, False),
+        (AGREED.end(UUID(int=4)), DAY, False),
+    ],
+)
+def test_it_is_carried_out_from_its_day_on_when_both_approved_and_once(succession, day, may):
+    assert succession.may_apply(day) is may
+
+
+@pytest.mark.parametrize(
+    ("state", "was_taken_on", "reads"),
+    [
+        (State.ACCEPTED, True, True),
+        (State.PARTLY_ACCEPTED, True, True),
+        (State.SUCCEEDED, True, True),
+        (State.SUCCEEDED, False, False),
+        (State.OFFERED, False, False),
+        (State.CLOSED, True, False),
+        (State.WITHDRAWN, True, False),
+        (State.REFUSED, True, False),
+        (State.REDIRECTED, True, False),
+    ],
+)
+def test_the_predecessor_reads_what_it_held_from_the_day_until_the_end(state, was_taken_on, reads):
+    held = to(TO_THE_MANDATE, state)
+
+    def may(day: date) -> bool:
+        return PLANNED.lets_read(held, was_taken_on=was_taken_on, day=day)
+
+    assert [may(BEFORE), may(DAY), may(END)] == [False, reads, False]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [Address("ofmin", KEY, UUID(int=3)), Address("ocrvp"), Address("ocrvp", "receive/x/FR")],
+)
+def test_nobody_else_and_nothing_else_is_read_on(address):
+    assert not PLANNED.lets_read(to(address), was_taken_on=True, day=DAY)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_what_is_open_moves_and_what_is_at_its_end_stays(state):
+    moves = state in OPEN
+    assert AGREED.way(to(TO_THE_MANDATE, state), ["csam"]) == (Way.REISSUE if moves else Way.STAY)
+    own = AGREED.way(to(Address("ocrvp"), state), ["csam", "grooming"])
+    assert own == (Way.ASK_ANEW if moves else Way.STAY)
+
+
+@pytest.mark.parametrize(
+    ("address", "matters"),
+    [
+        (Address("ocrvp"), ["grooming"]),
+        (Address("ocrvp", "receive/csam/BE", UUID(int=3)), ["csam"]),
+        (Address("ofmin", KEY, UUID(int=3)), ["csam"]),
+        (Address("ofmin"), ["csam"]),
+    ],
+)
+def test_other_matters_mandates_and_offices_are_left_alone(address, matters):
+    assert AGREED.way(to(address), matters) is Way.STAY

@@ -1,0 +1,133 @@
+"""Successions are planned in the registry, approved by comparing, and remember what they moved."""
+
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.succession import Approved, Moved, Succession
+from tests.store import samples
+from tests.store.samples import NOON, new_id
+
+
+def succession(predecessor="police", successor="abroad", **changes):
+    made = Succession(
+        id=new_id(),
+        predecessor=predecessor,
+        successor=successor,
+        competence="receive/csam/FR",
+        day=date(2026, 4, 1),
+        read_until=date(2026, 5, 1),
+        legal_act="Decree",
+        consents=True,
+        resolved_by=new_id(),
+    )
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def kept(store):
+    """A store with three organisations."""
+    with store.begin(Mode.REGISTRY) as work:
+        for slug in ("hotline", "police", "abroad"):
+            work.organisations.add(samples.organisation(slug, competences=()))
+        work.commit()
+    return store
+
+
+def planned(store, *successions):
+    with store.begin(Mode.REGISTRY) as work:
+        for one in successions:
+            work.successions.add(one)
+        work.commit()
+
+
+def test_a_succession_is_found_by_its_id_its_offices_and_its_mandate(kept):
+    first, second = succession(), succession("abroad", "hotline", competence="receive/csam/BE")
+    planned(kept, second, first)
+    with kept.begin(Mode.READ) as work:
+        assert work.successions.get(first.id) == first
+        assert work.successions.get(new_id()) is None
+        assert list(work.successions.all()) == [first, second]
+        assert list(work.successions.of("abroad")) == [first, second]
+        assert list(work.successions.of("police")) == [first]
+        assert list(work.successions.from_office("police", "receive/csam/FR")) == [first]
+        assert list(work.successions.from_office("police", "receive/csam/BE")) == []
+
+
+def test_approvals_and_the_end_are_kept_and_the_plan_stays(kept):
+    one = succession()
+    planned(kept, one)
+    given = Approved("officer-1", new_id())
+    approved = one.approve("abroad", given).approve("police", replace(given, by="officer-2"))
+    done = replace(approved.end(new_id()), version=2)
+    with kept.begin(Mode.WRITE) as work:
+        work.successions.save(replace(done, legal_act="another", competence="receive/x/FR"))
+        work.commit()
+    with kept.begin(Mode.READ) as work:
+        assert work.successions.get(one.id) == done
+
+
+def test_a_succession_that_changed_meanwhile_is_not_overwritten(kept):
+    one = succession()
+    planned(kept, one)
+    given = Approved("officer-1", new_id())
+    with kept.begin(Mode.WRITE) as work:
+        work.successions.save(one.approve("police", given))
+        with pytest.raises(Stale):
+            work.successions.save(one.approve("abroad", given))
+        work.commit()
+
+
+def test_it_is_planned_in_the_registry_alone_and_once(kept):
+    one = succession()
+    planned(kept, one)
+    with kept.begin(Mode.REGISTRY) as work, pytest.raises(AlreadyExists):
+        work.successions.add(one)
+    for mode in (Mode.WRITE, Mode.READ):
+        with kept.begin(mode) as work, pytest.raises(RuntimeError):
+            work.successions.add(succession())
+    with kept.begin(Mode.READ) as work, pytest.raises(RuntimeError):
+        work.successions.save(one.end(new_id()))
+
+
+def test_its_offices_are_organisations(kept):
+    with kept.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+        work.successions.add(succession(successor="nobody"))
+
+
+def test_a_moved_handoff_is_found_from_both_ends(kept):
+    one = succession()
+    planned(kept, one)
+    case, version = samples.case()
+    old, new, lost = (samples.handoff(case) for _ in range(3))
+    moved = Moved(old[0].id, one.id, new[0].id, True, new_id(), NOON)
+    asked_anew = Moved(lost[0].id, one.id, None, False, new_id(), NOON)
+    with kept.begin(Mode.WRITE) as work:
+        work.cases.add(case, version)
+        for handoff in (old, new, lost):
+            work.handoffs.add(*handoff)
+        work.successions.add_moved(asked_anew)
+        work.successions.add_moved(moved)
+        with pytest.raises(AlreadyExists):
+            work.successions.add_moved(replace(moved, became=None))
+        work.commit()
+    with kept.begin(Mode.READ) as work:
+        assert list(work.successions.moved(one.id)) == [moved, asked_anew]
+        assert work.successions.moved_from(old[0].id) == moved
+        assert work.successions.moved_to(new[0].id) == moved
+        assert work.successions.moved_from(new[0].id) is None
+        assert work.successions.moved_to(old[0].id) is None
+
+
+def test_a_handoff_is_moved_by_a_succession_that_exists(kept):
+    case, version = samples.case()
+    old = samples.handoff(case)
+    with kept.begin(Mode.WRITE) as work:
+        work.cases.add(case, version)
+        work.handoffs.add(*old)
+        with pytest.raises(RuntimeError):
+            work.successions.add_moved(Moved(old[0].id, UUID(int=5), None, True, new_id(), NOON))

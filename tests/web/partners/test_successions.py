@@ -1,0 +1,101 @@
+"""The two offices of a succession, over HTTP: what is planned, each approval, what became of it."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.actions import succeeding
+from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, check_log
+from tests.web.listening import Listening, Partner, listening
+
+DAY = date(2026, 4, 1)
+PLAN: dict[str, Any] = {
+    "successor": OCRVP,
+    "competence": "receive/csam/FR",
+    "on": "2026-04-01",
+    "read_until": "2026-05-01",
+    "legal_act": "Decree 2026-1",
+    "consents": False,
+}
+
+
+@pytest.fixture
+def line() -> Listening:
+    return listening()
+
+
+@pytest.fixture
+def offices(line: Listening) -> tuple[Partner, Partner]:
+    return line.partner(OFMIN), line.partner(OCRVP)
+
+
+@pytest.fixture
+def succession(line: Listening) -> str:
+    return line.gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
+
+
+def approve(office: Partner, succession: str, **body: str) -> Any:
+    return office.post(f"/successions/{succession}/approval", body or {"by": "officer-1"})
+
+
+def test_each_office_sees_the_plan_and_whose_approval_it_waits_for(offices, succession):
+    for office in offices:
+        (listed,) = office.get("/successions").json["items"]
+        assert listed == office.get(f"/successions/{succession}").json
+        assert listed["waits_for"] == [OFMIN, OCRVP]
+        assert (listed["on"], listed["read_until"]) == ("2026-04-01", "2026-05-01")
+
+
+def test_an_approval_is_written_once_with_its_receipt(line, offices, succession):
+    first, second = offices
+    answer = approve(first, succession)
+    assert answer.status_code == 200
+    assert answer.json["result"]["waits_for"] == [OCRVP]
+    assert "receipt" in answer.json
+    again = approve(first, succession)
+    assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "wrong-state")
+    assert approve(second, succession).json["result"]["waits_for"] == []
+    check_log(line.gateway)
+
+
+@pytest.mark.parametrize("body", [{"by": "a person"}, {"to": "x"}, {"by": "x-1", "more": "y"}])
+def test_an_approval_names_a_person_by_pseudonym_and_nothing_else(offices, succession, body):
+    assert approve(offices[0], succession, **body).status_code == 422
+
+
+def test_to_everybody_else_there_is_no_succession(line, succession):
+    hotline = line.partner(HOTLINE)
+    assert hotline.get("/successions").json == {"items": []}
+    assert hotline.get(f"/successions/{succession}").status_code == 404
+    assert approve(hotline, succession).status_code == 404
+    check_log(line.gateway)
+
+
+def test_an_approval_takes_the_scope_of_answers(line, succession):
+    office = line.partner(OFMIN)
+    token = office.token(scope="handoffs.read")
+    path = f"/successions/{succession}"
+    assert office.get(path, token=token).status_code == 200
+    answer = office.post(f"{path}/approval", {"by": "officer-1"}, token=token)
+    assert answer.status_code == 403
+
+
+def test_all_three_see_what_became_of_the_handoff(line, offices, succession):
+    handoff = accepted(line.gateway)
+    for office in offices:
+        approve(office, succession)
+    line.gateway.day = DAY
+    succeeding.apply(line.gateway.ports, UUID(succession))
+    hotline, (before, after) = line.partner(HOTLINE), offices
+    seen = hotline.get(f"/handoffs/{handoff}").json
+    assert seen["state"] == "succeeded"
+    new = seen["succeeded_by"]["handoff"]
+    assert before.get(f"/handoffs/{handoff}").json["succeeded_by"]["handoff"] is None
+    assert before.get(f"/handoffs/{new}").status_code == 404
+    told = after.get(f"/handoffs/{new}").json
+    assert (told["state"], told["succeeds"]["handoff"]) == ("offered", str(handoff))
+    assert after.get(f"/handoffs/{handoff}").status_code == 404
+    inbox = after.get("/handoffs?box=in&state=offered").json["items"]
+    assert [one["handoff"] for one in inbox] == [new]
