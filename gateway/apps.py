@@ -11,8 +11,10 @@ from flask import Flask
 from gateway import maintenance, wiring
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.pki.leaf import CsrRefused
 from gateway.pki.peer import CertificateRefused, ClientGate
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.pki.request import certs_only, read_request
 from gateway.pki.source import HeaderRefused, PeerSource
 from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
@@ -69,6 +71,9 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         check_peer=clients.check,
         certificate_refused=CertificateRefused,
         published=config.published,
+        read_request=read_request,
+        request_refused=CsrRefused,
+        certs_only=certs_only,
         unready=partial(_unready, gateway),
         log=SecurityLog(sys.stderr, wiring.now),
         token_seconds=config.token_seconds,

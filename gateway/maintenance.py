@@ -21,6 +21,7 @@ from gateway.actions import succeeding
 from gateway.actions.administration import serve_signing
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.ports import Mode, SigningRequest
+from gateway.actions.reminders import remind
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.keys import KeyFileError
@@ -166,9 +167,10 @@ class Maintenance:
             self._checked, self._trouble = now, None
 
     def _prune(self, now: datetime) -> None:
-        """Forget each hour what need not be remembered any more."""
+        """Forget each hour what need not be remembered, and remind of certificates that end."""
         if self._pruned is None or now >= self._pruned + PRUNE_EVERY:
             prune_tokens(self.gateway.ports)
+            remind(self.gateway.ports)
             self._pruned = now
 
     def _succeed(self, now: datetime) -> None:

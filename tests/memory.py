@@ -27,8 +27,10 @@ from gateway.actions.ports import (
 )
 from gateway.domain.audit import CaseName
 from gateway.domain.case import Case
+from gateway.domain.conformance import Run
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import OPEN, Answer, Handoff
+from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -67,6 +69,8 @@ class State:
     revoked_tokens: dict[str, datetime] = field(default_factory=dict)
     spent_assertions: dict[tuple[str, str], datetime] = field(default_factory=dict)
     signing: dict[UUID, SigningRequest] = field(default_factory=dict)
+    invitations: dict[UUID, Invitation] = field(default_factory=dict)
+    conformance: dict[UUID, Run] = field(default_factory=dict)
     successions: dict[UUID, Succession] = field(default_factory=dict)
     moved: dict[UUID, Moved] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
@@ -130,6 +134,8 @@ class MemoryWork:
         self.revoked_tokens = MemoryRevokedTokens(desk)
         self.replay = MemoryReplay(desk)
         self.signing = MemorySigning(desk)
+        self.invitations = MemoryInvitations(desk)
+        self.conformance = MemoryConformance(desk)
         self.successions = MemorySuccessions(desk)
         return self
 
@@ -277,8 +283,19 @@ class MemoryOrganisations(Collection):
         stored = state.certificates.get(certificate.thumbprint)
         _require_fresh(stored is not None)
         state.certificates[certificate.thumbprint] = replace(
-            stored, not_after=certificate.not_after, revoked_at=certificate.revoked_at
+            stored,
+            not_after=certificate.not_after,
+            revoked_at=certificate.revoked_at,
+            reminded=certificate.reminded,
         )
+
+    def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
+        found = [
+            c
+            for c in self._desk.read().certificates.values()
+            if c.revoked_at is None and after < c.not_after <= until
+        ]
+        return sorted(found, key=lambda c: (c.not_after, c.thumbprint))
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         found = [
@@ -610,6 +627,73 @@ class MemorySigning(Collection):
         state.signing[request.id] = replace(
             stored, certificate=request.certificate, refusal=request.refusal
         )
+
+
+class MemoryInvitations(Collection):
+    """See `gateway.actions.ports.Invitations`."""
+
+    def add(self, invitation: Invitation) -> None:
+        state = self._desk.change_registry()
+        _require_new(invitation.id not in state.invitations)
+        tokens = {one.token_sha256 for one in state.invitations.values()}
+        _require_new(invitation.token_sha256 not in tokens)
+        _require_sound((invitation.organisation, invitation.system) in state.systems)
+        state.invitations[invitation.id] = invitation
+
+    def get(self, invitation: UUID) -> Invitation | None:
+        return self._desk.read().invitations.get(invitation)
+
+    def by_token(self, token_sha256: str) -> Invitation | None:
+        found = self._desk.read().invitations.values()
+        return next((one for one in found if one.token_sha256 == token_sha256), None)
+
+    def save(self, invitation: Invitation) -> None:
+        state = self._desk.change_registry()
+        stored = state.invitations.get(invitation.id)
+        _require_fresh(stored is not None)
+        state.invitations[invitation.id] = replace(
+            stored,
+            key=invitation.key,
+            request=invitation.request,
+            withdrawn_at=invitation.withdrawn_at,
+        )
+
+
+class MemoryConformance(Collection):
+    """See `gateway.actions.ports.Conformance`."""
+
+    def add(self, run: Run) -> None:
+        state = self._desk.write()
+        _require_new(run.id not in state.conformance)
+        _require_sound((run.organisation, run.system) in state.systems)
+        state.conformance[run.id] = run
+
+    def get(self, run: UUID) -> Run | None:
+        return self._desk.read().conformance.get(run)
+
+    def save(self, run: Run) -> None:
+        state = self._desk.write()
+        stored = state.conformance.get(run.id)
+        _require_fresh(stored is not None and stored.revision == run.revision - 1)
+        state.conformance[run.id] = replace(
+            stored,
+            sandbox=run.sandbox,
+            marks=run.marks,
+            passed_at=run.passed_at,
+            revision=run.revision,
+        )
+
+    def passed(self, organisation: str) -> bool:
+        runs = self._desk.read().conformance.values()
+        return any(run.organisation == organisation and run.passed_at for run in runs)
+
+    def prune(self, until: datetime) -> None:
+        state = self._desk.write()
+        state.conformance = {
+            id_: run
+            for id_, run in state.conformance.items()
+            if run.passed_at is not None or run.ends_at > until
+        }
 
 
 class MemorySuccessions(Collection):

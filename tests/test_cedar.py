@@ -83,11 +83,21 @@ BY_ADMINISTRATORS = (
     "certificate.revoke",
     "key.register",
     "key.revoke",
+    "invitation.make",
+    "invitation.withdraw",
     "organisation.lock",
     "organisation.unlock",
     "audit.grant",
     "audit.end",
 )
+ON_ITSELF = (
+    "invitation.use",
+    "certificate.renew",
+    "conformance.start",
+    "conformance.read",
+    "conformance.answer",
+)
+"""What a system asks for its own organisation, before it is active too; so is whoami.read."""
 ON_SUCCESSION = ("succession.read", "succession.approve")
 BY_PARTNERS = (
     *ON_LOG,
@@ -525,7 +535,8 @@ def test_threads_share_a_policy_and_get_their_own_answers() -> None:
 
 
 def test_the_schema_knows_the_actions_of_the_common_vocabulary_and_no_others() -> None:
-    assert POLICY.actions == {*BY_PARTNERS, *BY_ADMINISTRATORS}
+    joining = {*ON_ITSELF, "whoami.read"}
+    assert POLICY.actions == {*BY_PARTNERS, *BY_ADMINISTRATORS, *joining}
 
 
 ABROAD = organisation("abroad")
@@ -533,6 +544,8 @@ OFFICE = organisation("office", Standing.OBSERVER, competent=True, public=True)
 FITTING = [
     *((action, HOTLINE, LOG, {}) for action in ON_LOG if action not in MORE_ON_LOG),
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
+    ("whoami.read", HOTLINE, LOG, {}),
+    *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
     *((action, HOTLINE, OWN_CASE, {}) for action in (*ON_CASE, "case.consult")),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),

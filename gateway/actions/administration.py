@@ -27,6 +27,7 @@ from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change, Desk
 from gateway.domain.decision import Entity, Question, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.membership import Move, move
 from gateway.domain.organisation import SLUG, Certificate, Organisation, Person, Status
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, WrongState
 from gateway.evidence import approval, canonical
@@ -287,6 +288,7 @@ def _finish(
         work.signing.save(request)
         if certificate is not None:
             work.organisations.add_certificate(certificate)
+            _enrol(ports, work, request)
         subject = certificate.thumbprint if certificate else "refused"
         work.log.record(
             Fact(
@@ -304,3 +306,31 @@ def _finish(
         )
         work.commit()
     return request
+
+
+def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
+    """With its first certificate an organisation that was approved is enrolled."""
+    member = work.organisations.get(request.organisation)
+    if member is None or member.status is not Status.APPROVED:
+        return
+    event, today = ports.new_id(), ports.legal_day(ports.now())
+    enrolled = move(member, Move.ENROL, today.day, event)
+    enrolled = replace(enrolled, version=member.version + 1)
+    work.organisations.save(enrolled)
+    typ, operation = EVENTS["organisation.enrol"]
+    told = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
+    both = frozenset({GATEWAY, member.slug})
+    work.log.record(
+        Fact(
+            id=event,
+            typ=typ,
+            operation=operation,
+            result=Result.ALLOWED,
+            parties=(Party(GATEWAY, "gateway"), Party(member.slug, "concerned")),
+            details=(
+                Detail("by", request.approved_by, frozenset({GATEWAY})),
+                Detail("subject", canonical.encode(told).decode(), both),
+            ),
+            simulated_date=_simulated(today),
+        )
+    )

@@ -51,8 +51,8 @@ def require_standing(ports: Ports, work: Work, client_id: str, shown: Credential
     if registered is None or not registered.enabled:
         raise NotAuthenticated("the system is not registered, or disabled")
     member = work.organisations.get(organisation)
-    if member is None or member.status is not Status.ACTIVE:
-        raise NotAuthenticated("the organisation is not active")
+    if member is None or member.status not in (Status.ACTIVE, Status.ENROLLED):
+        raise NotAuthenticated("the organisation is not active, nor enrolled")
     if shown.token is not None and work.revoked_tokens.has(shown.token):
         raise NotAuthenticated("the token was revoked")
     if shown.token is not None and _is_of_before(shown.issued, registered):
@@ -125,8 +125,9 @@ def revoke_token(ports: Ports, jti: str, expires_at: datetime) -> None:
 
 
 def prune_tokens(ports: Ports) -> None:
-    """Forget the revoked tokens, and the assertions, that ended `REMEMBERED` ago."""
+    """Forget the revoked tokens, assertions and runs not passed that ended `REMEMBERED` ago."""
     with ports.begin(Mode.WRITE) as work:
         work.revoked_tokens.prune(ports.now() - REMEMBERED)
         work.replay.prune(ports.now() - REMEMBERED)
+        work.conformance.prune(ports.now() - REMEMBERED)
         work.commit()

@@ -16,7 +16,7 @@ from gateway.actions.authentication import require_caller
 from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
 from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
-from gateway.domain.organisation import Organisation, Status
+from gateway.domain.organisation import Organisation, takes_part
 from gateway.domain.refusals import (
     Busy,
     Forbidden,
@@ -233,7 +233,7 @@ def write(
             else:
                 result = _guard(turn, act)
                 work.retries.add(Retry(caller.organisation, request.key, fingerprint, turn.event))
-                (logged,) = work.commit()
+                logged = next(one for one in work.commit() if one.event.id == turn.event)
     except _Denied as denial:
         _refuse(ports, caller, request, denial)
     return Written(result, receipt_for(ports, logged, caller.organisation))
@@ -262,12 +262,15 @@ def prepare(ports: Ports, caller: Caller, request: Request, look: Callable[[Turn
 
 
 def _turn(ports: Ports, work: Work, caller: Caller, request: Request) -> Turn:
-    """The turn of an organisation that takes part now; all others are refused whatever they ask."""
+    """The turn of an organisation that takes part now; all others are refused whatever they ask.
+
+    One that is enrolled, and not active yet, is heard for what leads there alone.
+    """
     require_caller(ports, work, caller)
     organisation = work.organisations.get(caller.organisation)
     if organisation is None:
         missing()
-    if organisation.status is not Status.ACTIVE:
+    if not takes_part(organisation.status, request.action):
         inactive = Forbidden("your organisation does not take part at present", (INACTIVE,))
         raise _Denied(inactive, Result.DENIED, inactive.rules)
     now = ports.now()

@@ -289,6 +289,24 @@ def _submit(
     return _submitted(version, verified, turn.organisation, case.state)
 
 
+def judge(turn: Turn, content: Mapping[str, Any], clearance: Clearance | None) -> CaseState:
+    """What a first version must pass beside its form, as `submit` asks it; nothing is kept.
+
+    Raises Forbidden, Invalid, Unconfirmed, SamePerson.
+    """
+    _check_qualifications(turn.organisation, content)
+    _check_seals(turn, content)
+    case = Case(
+        originator=turn.caller.organisation,
+        id=UUID(content["case"]),
+        version=1,
+        digest="",
+        originator_ref=content["originator_ref"],
+        unconfirmed=cases.unconfirmed_matches(content),
+    )
+    return _cleared(case, clearance).state
+
+
 def _first(version: CaseVersion, content: Mapping[str, Any]) -> Case:
     return Case(
         originator=version.originator,

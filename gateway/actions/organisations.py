@@ -48,10 +48,15 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
         certificates = turn.work.organisations.certificates(caller.organisation, caller.system)
         return {
             "organisation": _view(turn.organisation, turn),
+            "status": str(turn.organisation.status),
             "system": caller.system,
             "scopes": sorted(caller.scopes),
             "certificates": [
-                {"thumbprint": c.thumbprint, "not_after": c.not_after.isoformat()}
+                {
+                    "thumbprint": c.thumbprint,
+                    "not_after": c.not_after.isoformat(),
+                    "days_left": max(0, (c.not_after - turn.now).days),
+                }
                 for c in certificates
                 if c.revoked_at is None
             ],
@@ -64,7 +69,7 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
             "legal_date_simulated": turn.today.simulated,
         }
 
-    return read(ports, caller, Request("directory.read"), look)
+    return read(ports, caller, Request("whoami.read"), look)
 
 
 def page(

@@ -15,9 +15,11 @@ from uuid import UUID
 
 from gateway.domain.audit import CaseName, Coverage
 from gateway.domain.case import Case
+from gateway.domain.conformance import Run
 from gateway.domain.decision import Decision, Question
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import Answer, Handoff
+from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -195,6 +197,18 @@ class SigningRequest:
     refusal: str | None = None
 
 
+@dataclass(frozen=True)
+class CertificateRequest:
+    """A certificate request (PKCS #10) whose proof of possession holds.
+
+    ``pem`` is the request, ``key`` the SHA-256 over its SubjectPublicKeyInfo, base64url: of what
+    it asks for nothing else counts.
+    """
+
+    pem: str
+    key: str
+
+
 class Organisations(Protocol):
     """The registry. Changes need a Work in REGISTRY mode."""
 
@@ -243,6 +257,9 @@ class Organisations(Protocol):
 
     def save_certificate(self, certificate: Certificate) -> None:
         """Replace the stored one (revocation)."""
+
+    def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
+        """Certificates not revoked that end after ``after`` and not after ``until``."""
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         """Revoked certificates that would still be valid after ``after``: the CRL."""
@@ -410,6 +427,41 @@ class Signing(Protocol):
         """Store the certificate or the refusal."""
 
 
+class Invitations(Protocol):
+    """Invitations to enrol a system. Changes need a Work in REGISTRY mode."""
+
+    def add(self, invitation: Invitation) -> None:
+        """Store a new one; AlreadyExists when its id or its token is taken."""
+
+    def get(self, invitation: UUID) -> Invitation | None:
+        """One invitation, whatever became of it."""
+
+    def by_token(self, token_sha256: str) -> Invitation | None:
+        """The invitation with this token, whatever became of it."""
+
+    def save(self, invitation: Invitation) -> None:
+        """Store what became of it; Stale when there is none with its id."""
+
+
+class Conformance(Protocol):
+    """Conformance runs, apart from cases, handoffs and consultations."""
+
+    def add(self, run: Run) -> None:
+        """Store a new run; AlreadyExists when its id is taken."""
+
+    def get(self, run: UUID) -> Run | None:
+        """One run."""
+
+    def save(self, run: Run) -> None:
+        """Replace the stored one, whose revision must be one less; else Stale."""
+
+    def passed(self, organisation: str) -> bool:
+        """Whether a system of the organisation has passed a run."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the runs that ended until then and were not passed."""
+
+
 class Successions(Protocol):
     """Mandates that move to another office, and the handoffs that they ended.
 
@@ -466,6 +518,8 @@ class Work(Protocol):
     revoked_tokens: RevokedTokens
     replay: Replay
     signing: Signing
+    invitations: Invitations
+    conformance: Conformance
     successions: Successions
     first: bool
 

@@ -35,7 +35,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "admin": Subcommand(
         "gateway.cli.admin:admin",
         OPERATORS,
-        "Change the registry: organisations, standings, competences, systems, certificates, keys.",
+        "Change the registry: organisations, standings, competences, systems, invitations, keys.",
     ),
     "audit": Subcommand(
         "gateway.cli.audit:audit",
@@ -90,10 +90,20 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "Hand in, assess, clear, open and close your own cases.",
     ),
+    "conformance": Subcommand(
+        "gateway.cli.conformance:conformance",
+        PARTNERS,
+        "Walk this system through the conformance run, and look at it.",
+    ),
     "directory": Subcommand(
         "gateway.cli.directory:directory",
         PARTNERS,
         "List the organisations that take part, or show one.",
+    ),
+    "enroll": Subcommand(
+        "gateway.cli.enroll:enroll",
+        PARTNERS,
+        "Enrol this system by the invitation in FILE, and set up its connection.",
     ),
     "events": Subcommand(
         "gateway.cli.events:events",

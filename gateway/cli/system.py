@@ -1,6 +1,10 @@
 """`casegate system`: this system's own key and certificate request, and the state of its access."""
 
 import json
+import os
+import re
+import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import keys
-from gateway.cli.connection import EPILOG, now, partner
+from gateway.cli.connection import EPILOG, connected, now, partner
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
-from gateway.client import Gateway, Resent, SettingsError
+from gateway.client import Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, render
 from gateway.client.spool import Spool
 from gateway.domain.organisation import SLUG
+from gateway.pki.files import replace_file
 
 RENEW_BEFORE = timedelta(days=10)
 """A certificate lives 30 days and is renewed from day 20."""
@@ -55,10 +60,10 @@ def request(
     """
     try:
         key = ec.generate_private_key(ec.SECP256R1())
-        keys.write_private(folder / "key.pem", _pem(key))
+        keys.write_private(folder / "key.pem", private_pem(key))
     except keys.KeyFileError as error:
         raise click.ClickException(str(error)) from error
-    write_new(folder / "request.csr", _csr(key, organisation, name))
+    write_new(folder / "request.csr", make_csr(key, organisation, name))
     settings = {
         "partners": partners,
         "issuer": issuer,
@@ -80,7 +85,8 @@ def request(
     click.echo(f"  4. casegate system check --connection {folder / 'connection.toml'}")
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A system's private key, as its file holds it: unencrypted, for it is used unattended."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -88,7 +94,8 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> bytes:
+def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> bytes:
+    """A certificate request (PEM) by a key; the gateway takes the names from its registry."""
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
@@ -154,12 +161,76 @@ def check(gateway: Gateway, as_json: bool) -> None:
         click.echo(f"{paint('Attention', 'yellow')}: {plain(warning)}")
 
 
+@system.command(epilog=EPILOG)
+@click.option(
+    "--connection",
+    "-c",
+    "connection_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CASEGATE_CONNECTION",
+    default=Path("connection.toml"),
+    show_default=True,
+    show_envvar=True,
+    help="The connection file of this system.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def renew(connection_file: Path, as_json: bool) -> None:
+    """Get this system's next certificate, for a new key, and use both from now on.
+
+    The present certificate is the credential; nobody has to be asked. The connection file then
+    names the new files. The old ones keep working until their end, and can be deleted.
+    """
+    with connected(connection_file, as_json) as gateway:
+        connection = gateway.connection
+        pending = connection.key.with_name("renewal.pem")
+        organisation, _, name = connection.client_id.partition(".")
+        csr = make_csr(_kept_key(pending), organisation, name)
+        pem = enrolment.renewed(connection, csr, now, time.sleep)
+        ends = _use(connection_file, connection, pending, pem)
+    if as_json:
+        print_json({"certificate_ends": ends.isoformat()})
+        return
+    click.echo(f"{paint('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"  {connection_file} names the new files; programs read it when they start")
+
+
+def _kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
+    """The key of a renewal that was interrupted, else a new one: it gets the same certificate."""
+    try:
+        if not file.exists():
+            keys.write_private(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
+        found = serialization.load_pem_private_key(keys.read_private(file), None)
+    except (keys.KeyFileError, ValueError) as error:
+        raise SettingsError(f"{file} cannot be used: {error}") from error
+    if not isinstance(found, ec.EllipticCurvePrivateKey):
+        raise SettingsError(f"{file} is not a key of this command: delete it")
+    return found
+
+
+def _use(file: Path, connection: Connection, pending: Path, pem: bytes) -> datetime:
+    """Put key and certificate beside the old ones, then name them in the connection file."""
+    leaf = x509.load_pem_x509_certificate(pem)
+    ends = leaf.not_valid_after_utc
+    mark = f"{ends:%Y%m%d}-{leaf.serial_number % 16**8:08x}"
+    certificate = connection.certificate.with_name(f"certificate-{mark}.pem")
+    key = connection.key.with_name(f"key-{mark}.pem")
+    replace_file(certificate, pem)
+    replace(connection, certificate=certificate, key=pending).tls()
+    pending.rename(key)
+    text = file.read_text(encoding="utf-8")
+    for setting, made in (("certificate", certificate), ("key", key)):
+        told = json.dumps(os.path.relpath(made, file.parent))
+        text = re.sub(rf"(?m)^{setting} = .*$", lambda _, t=told, s=setting: f"{s} = {t}", text)
+    replace_file(file, text.encode(), mode=0o600)
+    return ends
+
+
 def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str, Any]) -> list[str]:
     found = []
     if ahead is not None and abs(ahead) > CLOCK_TOLERANCE:
         found.append(f"this clock and the gateway's differ by {abs(ahead):.0f} s: set this one")
     if ends - now() < RENEW_BEFORE:
-        found.append("the certificate ends soon: make a new request, in a new folder")
+        found.append("the certificate ends soon: casegate system renew")
     if waiting:
         found.append(f"{waiting} writes wait for their answer: casegate system resume")
     if told["legal_date_simulated"]:

@@ -174,7 +174,7 @@ class Gateway:
 
     def whoami(self) -> dict[str, Any]:
         """This system as the gateway sees it: organisation, scopes, certificates, legal date."""
-        return self._exchange.read("directory.read", "/whoami")
+        return self._exchange.read("whoami.read", "/whoami")
 
     def organisations(
         self, kind: str | None = None, competence: str | None = None
@@ -220,6 +220,35 @@ class Gateway:
         confirmation.confirm_key(found, organisation, kid, self.connection)
         self._exchange.observe(found, before)
         return found
+
+    # --- the conformance run ---
+
+    def start_conformance(self, by: str) -> Written:
+        """Begin a conformance run; its result is the run."""
+        return self._write("conformance.start", "/conformance/runs", {"by": by})
+
+    def conformance(self, run: UUID | str) -> dict[str, Any]:
+        """A conformance run of one's own: its steps, and what there is to work on."""
+        return self._exchange.read("conformance.read", f"/conformance/runs/{_id(run)}")
+
+    def send_test_case(
+        self,
+        run: UUID | str,
+        content: Mapping[str, Any],
+        by: str,
+        clearance: Mapping[str, Any] | None = None,
+    ) -> Written:
+        """Hand a test case in, as `submit` does a real one."""
+        asked = {"by": by, "content": content, "clearance": clearance}
+        own = asked if self._author is None else self._author.case(asked)
+        return self._exchange.write(
+            "conformance.answer", f"/conformance/runs/{_id(run)}/cases", own
+        )
+
+    def answer_test(self, run: UUID | str, noun: str, by: str, **asked: Any) -> Written:
+        """Do another part of a run: ``noun`` is the last part of its address."""
+        path = f"/conformance/runs/{_id(run)}/{noun}"
+        return self._write("conformance.answer", path, {"by": by, **asked})
 
     # --- one's own cases ---
 

@@ -99,6 +99,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "handoff.outcome": ("handoff.outcome", Operation.ALTERATION),
     "handoff.withdraw": ("handoff.withdrawn", Operation.ALTERATION),
     "handoff.close": ("handoff.closed", Operation.ALTERATION),
+    "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
@@ -123,6 +124,13 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "key.revoke": ("key.revoked", Operation.KEY_EVENT),
     "organisation.lock": ("organisation.locked", Operation.REGISTRY_CHANGE),
     "organisation.unlock": ("organisation.unlocked", Operation.REGISTRY_CHANGE),
+    "invitation.make": ("invitation.made", Operation.KEY_EVENT),
+    "invitation.withdraw": ("invitation.withdrawn", Operation.KEY_EVENT),
+    "invitation.use": ("invitation.used", Operation.KEY_EVENT),
+    "certificate.renew": ("certificate.requested", Operation.KEY_EVENT),
+    "conformance.start": ("conformance.started", Operation.REGISTRY_CHANGE),
+    "conformance.read": ("conformance.read", Operation.CONSULTATION),
+    "conformance.answer": ("conformance.answered", Operation.REGISTRY_CHANGE),
     "succession.plan": ("succession.planned", Operation.REGISTRY_CHANGE),
     "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
     "succession.read": ("succession.read", Operation.CONSULTATION),
@@ -133,12 +141,16 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "certificate.serve": ("certificate.issued", Operation.KEY_EVENT),
+    "certificate.remind": ("certificate.expiring", Operation.KEY_EVENT),
+    "conformance.pass": ("conformance.passed", Operation.REGISTRY_CHANGE),
+    "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
     "handoff.succeed": ("handoff.succeeded", Operation.ALTERATION),
     "handoff.lapse": ("handoff.lapsed", Operation.ALTERATION),
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
 when they are refused (a read that is allowed opens no content), but for ``audit.read``, which is
-always one. The last seven are the gateway's own: its founding, a step of its keys or of its issuing
-authority, the certificate that the holder of the issuing key made, and the steps of a succession
-that was approved."""
+always one. The last ten are the gateway's own: its founding, a step of its keys or of its issuing authority, the certificate that the holder
+of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
+its last step, the status that goes with a first certificate, and the steps of a succession that
+was approved."""

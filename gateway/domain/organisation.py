@@ -6,7 +6,7 @@ How a status becomes another one is in gateway/domain/membership.py.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -73,6 +73,19 @@ def read_organisation_uri(uri: str) -> tuple[str, str] | None:
     return found["issuer"], found["slug"]
 
 
+_SYSTEM_URI = re.compile(
+    r"urn:casegate:(?P<gateway>[^:]+):(?P<organisation>[^:]+):(?P<system>[^:]+)", re.ASCII
+)
+
+
+def read_system_uri(uri: str) -> tuple[str, str, str] | None:
+    """The gateway, organisation and system that ``system_uri`` joined; None for other texts."""
+    found = _SYSTEM_URI.fullmatch(uri)
+    if found is None or not all(SLUG.fullmatch(part) for part in found.groups()):
+        return None
+    return found["gateway"], found["organisation"], found["system"]
+
+
 def system_uri(gateway: str, organisation: str, system: str) -> str:
     """The name of a system in its certificate, a SAN URI; ValueError unless all are slugs."""
     for part in (gateway, organisation, system):
@@ -99,6 +112,23 @@ class Status(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     LEFT = "left"
+
+
+JOINING = frozenset(
+    {
+        "whoami.read",
+        "certificate.renew",
+        "conformance.start",
+        "conformance.read",
+        "conformance.answer",
+    }
+)
+"""What an organisation that is enrolled may ask before it is active; policies state it too."""
+
+
+def takes_part(status: Status, action: str) -> bool:
+    """Whether an organisation of this status is heard at all when it asks for the action."""
+    return status is Status.ACTIVE or (status is Status.ENROLLED and action in JOINING)
 
 
 @dataclass(frozen=True)
@@ -382,7 +412,10 @@ def system_of(client_id: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A client certificate that the gateway issued. ``thumbprint`` is RFC 8705's x5t#S256."""
+    """A client certificate that the gateway issued. ``thumbprint`` is RFC 8705's x5t#S256.
+
+    ``reminded`` is at how many days before its end the organisation was last told of it.
+    """
 
     thumbprint: str
     serial: int
@@ -390,6 +423,23 @@ class Certificate:
     system: str
     not_after: datetime
     revoked_at: datetime | None = None
+    reminded: int | None = None
+
+
+REMINDERS = (14, 7, 3)
+"""Days before a certificate's end at which its organisation is told, once each."""
+
+
+def reminder(certificate: Certificate, now: datetime) -> int | None:
+    """The reminder that is due and was not given: days before the end; None when none is.
+
+    One at a time: a certificate that went unseen for a while is told of at its last threshold.
+    """
+    left = certificate.not_after - now
+    due = [days for days in REMINDERS if left <= timedelta(days=days)]
+    if not due or (certificate.reminded is not None and certificate.reminded <= min(due)):
+        return None
+    return min(due)
 
 
 @dataclass(frozen=True)

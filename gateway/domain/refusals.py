@@ -86,6 +86,18 @@ class ApprovalRefused(Refusal):
     """An approval is missing, forged, or from the same person as another one."""
 
 
+class NotInvited(Refusal):
+    """No invitation has this name and token."""
+
+
+class InvitationRefused(Refusal):
+    """The invitation was used, withdrawn, or has expired."""
+
+
+class TooManyAttempts(Refusal):
+    """The organisation used up its budget of certificates, or of attempts to get one."""
+
+
 class TooManyDenials(Refusal):
     """The organisation used up its budget of refusals: slow down."""
 

@@ -18,7 +18,8 @@ from gateway.pki.files import replace_file
 LEAF_LIFE = timedelta(days=30)
 RENEW_BEFORE = timedelta(days=10)  # a client renews from day 20, and so do our listeners
 
-_LARGEST_REQUEST = 16 * 1024  # bytes of a certificate request
+LARGEST_REQUEST = 16 * 1024
+"""Bytes of a certificate request."""
 
 
 class CsrRefused(Exception):
@@ -51,7 +52,7 @@ def issue_client(
     builder = _leaf_builder(
         authority,
         name,
-        _requested_key(csr),
+        requested_key(csr),
         [alternative],
         usage=ExtendedKeyUsageOID.CLIENT_AUTH,
         now=now,
@@ -61,9 +62,10 @@ def issue_client(
     )
 
 
-def _requested_key(csr: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
-    if len(csr) > _LARGEST_REQUEST:
-        raise CsrRefused(f"a certificate request has at most {_LARGEST_REQUEST} bytes")
+def requested_key(csr: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
+    """The key of a request, PEM or DER; CsrRefused unless the request is signed with it."""
+    if len(csr) > LARGEST_REQUEST:
+        raise CsrRefused(f"a certificate request has at most {LARGEST_REQUEST} bytes")
     pem = csr.lstrip().startswith(b"-----BEGIN")
     try:
         request = (x509.load_pem_x509_csr if pem else x509.load_der_x509_csr)(csr)

@@ -126,6 +126,15 @@ _REVOKED = (
     .where(certificate.c.revoked_at.is_not(None), certificate.c.not_after > bindparam("after"))
     .order_by(certificate.c.revoked_at, certificate.c.thumbprint)
 )
+_EXPIRING = (
+    select(certificate)
+    .where(
+        certificate.c.revoked_at.is_(None),
+        certificate.c.not_after > bindparam("after"),
+        certificate.c.not_after <= bindparam("until"),
+    )
+    .order_by(certificate.c.not_after, certificate.c.thumbprint)
+)
 _before = certificate.alias()
 _next_ordinal = (
     select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
@@ -284,15 +293,21 @@ class SqlOrganisations:
             raise AlreadyExists("this certificate is recorded already")
 
     def save_certificate(self, certificate: Certificate) -> None:
-        """See the port; Stale when it is not recorded. Only its end and revocation can change."""
+        """See the port; Stale when it is not recorded. Only end, revocation, reminder change."""
         self._transaction.require_registry()
         values = {
             "of_thumbprint": certificate.thumbprint,
             "not_after": certificate.not_after,
             "revoked_at": certificate.revoked_at,
+            "reminded": certificate.reminded,
         }
         if not self._transaction.changed(_SAVE_CERTIFICATE, values):
             raise Stale("this certificate is not recorded")
+
+    def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
+        """See the port; in order of their ends."""
+        values = {"after": after, "until": until}
+        return [_certificate(row) for row in self._transaction.execute(_EXPIRING, values)]
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         """See the port; in order of revocation."""
@@ -497,6 +512,7 @@ def _certificate(row: Row[Any]) -> Certificate:
         system=row.system,
         not_after=row.not_after,
         revoked_at=row.revoked_at,
+        reminded=row.reminded,
     )
 
 

@@ -134,10 +134,12 @@ certificate = Table(
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
     Column("not_after", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("reminded", Integer),  # days before the end at which its organisation was told last
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     UniqueConstraint("organisation", "system", "ordinal"),
     sqlite_with_rowid=False,
 )
+Index("certificate_by_end", certificate.c.not_after)
 Index(
     "certificate_revoked",
     certificate.c.not_after,
@@ -173,6 +175,23 @@ Index(
     signing_request.c.id,
     sqlite_where=signing_request.c.served == false(),
     postgresql_where=signing_request.c.served == false(),
+)
+
+# The token is not here: only its SHA-256. What became of it is written once.
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("token_sha256", TEXT, nullable=False, unique=True),
+    Column("approved_by", TextList, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("key", TEXT),
+    Column("request", Uuid),
+    Column("withdrawn_at", Instant),
+    ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
+    sqlite_with_rowid=False,
 )
 
 # A mandate that moves to another office. Planned in a REGISTRY Work; each office's approval and
@@ -287,6 +306,24 @@ consultation = Table(
     Column("handoff", Uuid),  # NULL when the originator opened its own case
     Column("case_digest", TEXT, nullable=False),
     Column("shown", TextList, nullable=False),
+)
+
+# --- Conformance runs: test data, owned by the organisation that shows what it can ---------------
+
+# Nothing here is a case or a handoff, and nothing there refers to it.
+conformance_run = Table(
+    "conformance_run",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("sandbox", TEXT, nullable=False),  # JSON that the action which made it reads
+    Column("marks", TextSet, nullable=False),
+    Column("passed_at", Instant),
+    Column("revision", Integer, nullable=False),
+    ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
+    Index("conformance_run_of", "organisation", "id"),
 )
 
 # A handoff that a succession ended, written once; `became` is NULL where its originator was asked

@@ -15,8 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from gateway.actions.ports import Logged, Mode
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
+from gateway.store.conformance import SqlConformance
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
+from gateway.store.invitations import SqlInvitations
 from gateway.store.log import Letterhead, SqlLog
 from gateway.store.organisations import SqlOrganisations
 from gateway.store.remembered import RegistryMemory
@@ -41,6 +43,8 @@ class SqlWork:
     revoked_tokens: SqlRevokedTokens
     replay: SqlReplay
     signing: SqlSigning
+    invitations: SqlInvitations
+    conformance: SqlConformance
     successions: SqlSuccessions
     first: bool
 
@@ -86,6 +90,8 @@ class SqlWork:
         self.revoked_tokens = SqlRevokedTokens(transaction)
         self.replay = SqlReplay(transaction)
         self.signing = SqlSigning(transaction)
+        self.invitations = SqlInvitations(transaction)
+        self.conformance = SqlConformance(transaction)
         self.successions = SqlSuccessions(transaction)
         return self
 

@@ -25,7 +25,7 @@ def create_partner_app(gate: Gate) -> Flask:
 
 
 def create_public_app(gate: Gate) -> Flask:
-    """The app of the listener without client certificates: nothing in it changes anything."""
+    """The app of the listener without client certificates: an invitation alone changes anything."""
     app = _create(gate)
     register_unauthenticated(app, (*listeners.PUBLIC, *openapi.ENDPOINTS), gate)
     return app

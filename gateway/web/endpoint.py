@@ -63,8 +63,9 @@ class Endpoint:
     ``path`` is a rule of Flask. ``action`` is the policy's, ``scope`` the token's; both are None
     unless ``access`` is TOKEN. ``writes`` says that a retry key is needed and that the answer is
     a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
-    the shape of what is in it, ``form`` that of a body that is a form. ``signed`` is the document
-    that may come in the place of a body.
+    the shape of what is in it, ``form`` that of a body that is a form, ``takes`` the media of one
+    that is neither. ``signed`` is the document that may come in the place of a body;
+    ``status_later`` says that 202 may ask to come again.
     """
 
     method: str
@@ -81,6 +82,8 @@ class Endpoint:
     gives: str | None = None
     form: str | None = None
     signed: Form | None = None
+    takes: str | None = None
+    status_later: bool = False
 
     @property
     def name(self) -> str:
@@ -139,12 +142,28 @@ def unauthenticated(
     access: Access = Access.ANYBODY,
     form: str | None = None,
     gives: str | None = None,
+    body: Schema | None = None,
+    takes: str | None = None,
+    writes: bool = False,
+    status_later: bool = False,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint that asks for no token; its view gets what its app is registered with."""
     method, _, path = rule.partition(" ")
 
     def declare(view: View) -> Endpoint:
-        return Endpoint(method, path, view, access, media=(media,), form=form, gives=gives)
+        return Endpoint(
+            method,
+            path,
+            view,
+            access,
+            body=body,
+            writes=writes,
+            media=(media,),
+            gives=gives,
+            form=form,
+            takes=takes,
+            status_later=status_later,
+        )
 
     return declare
 

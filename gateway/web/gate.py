@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway.actions.ports import Ports
+from gateway.actions.ports import CertificateRequest, Ports
 from gateway.evidence.sd_jwt import Signer
 from gateway.web.security_log import SecurityLog
 
@@ -50,6 +50,9 @@ class Gate:
     raises ``header_refused`` where a proxy's header may not be believed. ``check_peer`` takes
     the DER and the time, and raises ``certificate_refused``. ``published`` is the folder with
     the authorities' certificates and revocation lists, read when asked for: others renew it.
+    ``read_request`` reads a certificate request, PEM, DER or base64, and raises
+    ``request_refused``; ``certs_only`` makes of a PEM file what EST carries; ``patience`` is how
+    many seconds a certificate is waited for.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
     ``answered`` hears of each answer: its route's template, method, status and seconds; ``told``
     of each problem: the last part of its type.
@@ -67,10 +70,14 @@ class Gate:
     check_peer: Callable[[bytes, datetime], Peer]
     certificate_refused: type[Exception]
     published: Path
+    read_request: Callable[[bytes], CertificateRequest]
+    request_refused: type[Exception]
+    certs_only: Callable[[bytes], bytes]
     unready: Callable[[], Unready | None]
     log: SecurityLog
     token_seconds: int = TOKEN_SECONDS
     body_bytes: int = BODY_BYTES
+    patience: float = 5.0
     answered: Callable[[str, str, int, float], None] = _ignore
     told: Callable[[str], None] = _ignore
 

@@ -2,8 +2,17 @@
 
 from gateway.web import metadata, oauth
 from gateway.web.endpoint import Endpoint
-from gateway.web.partners import audit, cases, directory, events, handoffs, successions
-from gateway.web.public import certificates, keys, log, pages
+from gateway.web.partners import (
+    audit,
+    cases,
+    conformance,
+    directory,
+    events,
+    handoffs,
+    renewal,
+    successions,
+)
+from gateway.web.public import certificates, enrolment, keys, log, pages
 
 PARTNERS: tuple[Endpoint, ...] = (
     *directory.ENDPOINTS,
@@ -12,10 +21,16 @@ PARTNERS: tuple[Endpoint, ...] = (
     *successions.ENDPOINTS,
     *events.ENDPOINTS,
     *audit.ENDPOINTS,
+    *conformance.ENDPOINTS,
 )
 """Everything that a system with a token may call."""
 
-PARTNERS_OPEN: tuple[Endpoint, ...] = (*metadata.PARTNERS, log.health, log.readiness)
+PARTNERS_OPEN: tuple[Endpoint, ...] = (
+    *metadata.PARTNERS,
+    *renewal.ENDPOINTS,
+    log.health,
+    log.readiness,
+)
 """What the partners' listener answers without a token; TLS there demands a certificate."""
 
 TOKEN: tuple[Endpoint, ...] = oauth.ENDPOINTS
@@ -26,6 +41,8 @@ PUBLIC: tuple[Endpoint, ...] = (
     *keys.ENDPOINTS,
     *log.ENDPOINTS,
     *certificates.ENDPOINTS,
+    *enrolment.ENDPOINTS,
     *pages.ENDPOINTS,
 )
-"""What anybody may read; the description of all this is added by the app."""
+"""What anybody may read, and where an invitation becomes a certificate; the description of all
+this is added by the app."""

@@ -174,6 +174,7 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         spec.components.schema(name, dict(schema))
     spec.components.security_scheme("certificate", {"type": "mutualTLS"})
     spec.components.security_scheme("token", _oauth(partners))
+    spec.components.security_scheme("invitation", {"type": "http", "scheme": "basic"})
     for one, servers in _served(partners, issuer).items():
         _describe(spec, one, servers)
     written = spec.to_dict()
@@ -236,6 +237,8 @@ def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]
         operation["requestBody"] = _content(media)
     elif one.form is not None:
         operation["requestBody"] = _content({"application/x-www-form-urlencoded": one_of(one.form)})
+    elif one.takes is not None:
+        operation["requestBody"] = _content({one.takes: {**_TEXT, "contentEncoding": "base64"}})
     if one.action:
         operation["x-policy-action"] = one.action
     spec.path(path=path, operations={one.method.lower(): operation})
@@ -255,6 +258,8 @@ def _security(one: Endpoint) -> list[dict[str, list[str]]]:
             return [{"certificate": [], "token": scopes}]
         case Access.CERTIFICATE:
             return [{"certificate": []}]
+        case Access.ANYBODY if one.status_later:
+            return [{"invitation": []}]
         case Access.ANYBODY:
             return []
 
@@ -266,7 +271,7 @@ def _parameters(one: Endpoint) -> list[Any]:
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
     if one.query is not NOTHING:
         found.append({"in": "query", "schema": one.query})
-    if one.writes:
+    if one.writes and one.access is Access.TOKEN:
         found.append(_KEY_PARAMETER | ({"required": False} if one.signed else {}))
     return found
 
@@ -281,12 +286,13 @@ def _responses(one: Endpoint) -> dict[str, Any]:
             "required": ["result", "receipt"],
             "properties": {"result": good, "receipt": one_of("Receipt")},
         }
-    refused = "TokenError" if one.access is Access.CERTIFICATE else "Problem"
-    media = "application/json" if one.access is Access.CERTIFICATE else PROBLEM
+    refused, media = ("TokenError", "application/json") if one.form else ("Problem", PROBLEM)
     text = {"type": "string"}
     answers = {kind: good if kind == one.media[0] else text for kind in one.media}
+    later = {"202": {"description": "Taken: come again after Retry-After."}}
     return {
         str(one.status): {"description": "Done.", **_content(answers)},
+        **(later if one.status_later else {}),
         "default": {
             "description": "Refused.",
             **_content({media: one_of(refused)}),

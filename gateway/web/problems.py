@@ -64,7 +64,8 @@ class Problem:
     ``meaning`` and ``remedy`` are the page's paragraphs. ``tells`` is whether the refusal's own
     sentence is shown. ``retry_after`` is in seconds. ``challenge`` is the error code of
     ``WWW-Authenticate`` (RFC 6750 section 3.1), empty for a challenge without a code, None for no
-    challenge. ``noted`` are those that are no events, and so stand in the security log.
+    challenge; ``basic`` challenges for a name and token (RFC 7617). ``noted`` are those that are no
+    events, and so stand in the security log.
     """
 
     status: int
@@ -75,6 +76,7 @@ class Problem:
     tells: bool = True
     retry_after: int | None = None
     challenge: str | None = None
+    basic: bool = False
     noted: bool = False
 
 
@@ -266,6 +268,37 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "An approval is missing or not accepted",
         "The change needs the signed approval of other or of more persons.",
         "Collect the approvals anew, for exactly this change.",
+    ),
+    refusals.NotInvited: Problem(
+        401,
+        "not-invited",
+        "No invitation has this name and token",
+        "A first certificate is given for an invitation alone: HTTP Basic with the client id, or "
+        "the organisation's id, and the token of the invitation file.",
+        "Check that the file is for this gateway and was copied whole; else ask the gateway's "
+        "administrators for a new invitation.",
+        tells=False,
+        basic=True,
+        noted=True,
+    ),
+    refusals.InvitationRefused: Problem(
+        403,
+        "invitation-refused",
+        "The invitation does not hold any more",
+        "An invitation is for one key, for 72 hours, and can be withdrawn. That it was refused is "
+        "an event, which your organisation and the administrators see.",
+        "Ask the gateway's administrators for a new invitation. If it was used and not by you, "
+        "tell them at once: the certificate that came of it must be revoked.",
+    ),
+    refusals.TooManyAttempts: Problem(
+        429,
+        "too-many-attempts",
+        "Too many certificates, or attempts to get one",
+        "Enrolments that fail are counted for each organisation and minute, renewals for each "
+        "system and day.",
+        "Stop, find out which program repeats the request, and use the certificate that you have.",
+        retry_after=60,
+        noted=True,
     ),
     refusals.TooManyDenials: Problem(
         429,
@@ -519,6 +552,8 @@ def _headers(gate: Gate, problem: Problem, refusal: Refusal) -> dict[str, str]:
         headers["Retry-After"] = str(problem.retry_after)
     if problem.challenge is not None:
         headers["WWW-Authenticate"] = _challenge(gate, problem.challenge, refusal)
+    if problem.basic:
+        headers["WWW-Authenticate"] = 'Basic realm="enrolment", charset="UTF-8"'
     if problem.status == 401:
         # A client whose rights have ended must not keep a connection open (access.md 3).
         headers["Connection"] = "close"

@@ -9,11 +9,13 @@ import pytest
 from gateway.actions import administration, organisations
 from gateway.actions.administration import Change
 from gateway.actions.ports import Mode
+from gateway.domain.conformance import LIFE, Run
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Contact, Standing, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
 from tests.founding import (
     ALICE,
+    DESK,
     HOTLINE,
     OFMIN,
     Founded,
@@ -50,12 +52,16 @@ def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: A
 
 
 def enrolled(gateway: Founded, slug: str = NEW) -> None:
-    """As the first certificate of an approved organisation does it."""
+    """As the first certificate of an approved organisation, and a conformance run, do it."""
+    gateway.administer("system.register", slug, system=DESK, scopes=["cases.read"])
     with gateway.ports.begin(Mode.REGISTRY) as work:
         found = work.organisations.get(slug)
         today = gateway.ports.legal_day(gateway.clock()).day
         moved = move(found, Move.ENROL, today, gateway.new_id())
         work.organisations.save(replace(moved, version=found.version + 1))
+        ends = gateway.clock() + LIFE
+        run = Run(gateway.new_id(), slug, DESK, ends, "{}", passed_at=gateway.clock())
+        work.conformance.add(run)
         work.commit()
 
 

@@ -88,7 +88,10 @@ def test_a_caller_sees_itself_its_scopes_and_its_valid_certificates(gateway):
     me = organisations.whoami(gateway.ports, caller(HOTLINE))
     assert me["organisation"]["organisation"] == HOTLINE
     assert (me["system"], me["scopes"]) == ("desk", sorted(SCOPES))
-    assert me["certificates"] == [{"thumbprint": "thumb-1", "not_after": ends.isoformat()}]
+    assert me["certificates"] == [
+        {"thumbprint": "thumb-1", "not_after": ends.isoformat(), "days_left": 29}
+    ]
+    assert me["status"] == "active"
     assert (me["legal_date"], me["legal_date_simulated"]) == ("2026-03-02", False)
 
 

@@ -1,7 +1,7 @@
 """Organisations: seats and mandates on a day, and the one office that is competent."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.organisation import (
+    JOINING,
+    Certificate,
     Competence,
     Organisation,
     Period,
@@ -18,9 +20,12 @@ from gateway.domain.organisation import (
     System,
     organisation_uri,
     read_organisation_uri,
+    read_system_uri,
+    reminder,
     resolve,
     system_of,
     system_uri,
+    takes_part,
 )
 from gateway.domain.refusals import NoCompetence, SeveralCompetences
 
@@ -214,3 +219,44 @@ def test_no_other_text_names_an_organisation(uri: str) -> None:
 def test_a_name_that_is_no_slug_enters_no_certificate(part: str) -> None:
     with pytest.raises(ValueError, match="name in a certificate"):
         system_uri("demo", part, "main")
+
+
+def _leaf(days: float, reminded: int | None = None) -> Certificate:
+    ends = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=days)
+    return Certificate("thumb", 1, "hotline", "desk", ends, reminded=reminded)
+
+
+@pytest.mark.parametrize(
+    ("left", "reminded", "due"),
+    [
+        (14.01, None, None),
+        (14, None, 14),
+        (13, 14, None),
+        (7, 14, 7),
+        (6, None, 7),
+        (3, 7, 3),
+        (2, 3, None),
+        (0.1, 14, 3),
+    ],
+)
+def test_an_organisation_is_told_of_a_certificate_once_for_each_threshold(
+    left: float, reminded: int | None, due: int | None
+) -> None:
+    assert reminder(_leaf(left, reminded), datetime(2026, 3, 2, tzinfo=UTC)) == due
+
+
+def test_the_name_of_a_system_is_read_as_it_was_joined() -> None:
+    assert read_system_uri(system_uri("example", "hotline", "desk")) == (
+        "example",
+        "hotline",
+        "desk",
+    )
+    for other in ("urn:casegate:example:hotline", "urn:casegate:e:h:d:x", "urn:x:aa:bb:cc", ""):
+        assert read_system_uri(other) is None
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_what_leads_there_is_open_before_an_organisation_is_active(status: Status) -> None:
+    assert takes_part(status, "case.submit") is (status is Status.ACTIVE)
+    joins = status in (Status.ACTIVE, Status.ENROLLED)
+    assert all(takes_part(status, action) is joins for action in JOINING)

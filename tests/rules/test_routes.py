@@ -17,7 +17,7 @@ LINE = listening()
 APPS = (LINE.partners, LINE.public)
 
 API = {
-    ("GET", "/whoami"): ("directory.read", "directory.read"),
+    ("GET", "/whoami"): ("whoami.read", "directory.read"),
     ("GET", "/organisations"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/status"): ("directory.read", "directory.read"),
@@ -47,6 +47,14 @@ API = {
     ("GET", "/events"): ("events.read", ANY_SCOPE),
     ("GET", "/receipts/{event}"): ("receipt.read", ANY_SCOPE),
     ("POST", "/audit/searches"): ("audit.read", "audit.read"),
+    ("POST", "/conformance/runs"): ("conformance.start", ANY_SCOPE),
+    ("GET", "/conformance/runs/{run}"): ("conformance.read", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/cases"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/acceptance"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/consultations"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/reading"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/verdicts"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/refusal"): ("conformance.answer", ANY_SCOPE),
 }
 """The interface as it was agreed: method and address, action, scope."""
 
@@ -54,6 +62,8 @@ OPEN_TO_CERTIFICATES = {
     ("POST", "/oauth/token"),
     ("POST", "/oauth/revoke"),
     ("POST", "/oauth/introspect"),
+    ("GET", "/.well-known/est/cacerts"),
+    ("POST", "/.well-known/est/simplereenroll"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -68,6 +78,9 @@ OPEN_TO_ANYBODY = {
     ("GET", "/checkpoint"),
     ("GET", "/tile/{path}"),
     ("GET", "/ca.pem"),
+    ("GET", "/.well-known/est/cacerts"),
+    ("POST", "/.well-known/est/simpleenroll"),
+    ("POST", "/enrolments"),
     ("GET", "/crl.pem"),
     ("GET", "/crl/{authority}.crl"),
     ("GET", "/problems"),
@@ -117,8 +130,12 @@ def test_what_asks_for_no_token_is_a_short_list():
     assert public == OPEN_TO_ANYBODY
 
 
-def test_no_route_of_the_public_listener_changes_anything():
-    assert all(method == "GET" for method, _, _ in routes(LINE.public))
+def test_only_an_invitation_changes_anything_on_the_public_listener():
+    changing = {(method, path) for method, path, _ in routes(LINE.public) if method != "GET"}
+    assert changing == {("POST", "/.well-known/est/simpleenroll"), ("POST", "/enrolments")}
+    for method, path in changing:
+        answer = LINE.anybody().open(path, method=method, json={"csr": "none"})
+        assert answer.status_code in (401, 415, 422), path
 
 
 def test_every_route_with_a_token_refuses_a_call_without_one():

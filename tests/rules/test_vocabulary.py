@@ -4,7 +4,17 @@ from types import ModuleType
 
 import pytest
 
-from gateway.actions import audit, cases, handoffs, offers, organisations, receipts, successions
+from gateway.actions import (
+    audit,
+    cases,
+    conformance,
+    enrolment,
+    handoffs,
+    offers,
+    organisations,
+    receipts,
+    successions,
+)
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
@@ -16,12 +26,25 @@ GATEWAYS_OWN = {
     "gateway.rekey",
     "ca.rotate",
     "certificate.serve",
+    "certificate.remind",
+    "organisation.enrol",
+    "conformance.pass",
     "handoff.succeed",
     "handoff.lapse",
     "succession.apply",
 }
-"""Nobody asks for them: the founding, the gateway's keys, the certificate once it is made, and what
-a succession does that was planned and approved."""
+"""Nobody asks for them: the founding, the gateway's keys, a certificate once it is made and when
+its end comes near, the status that goes with the first one, the run that is passed with its last
+step, and what a succession does that was planned and approved."""
+
+BY_SYSTEMS = {
+    "invitation.use": enrolment.use,
+    "certificate.renew": enrolment.renew,
+    "conformance.start": conformance.start,
+    "conformance.read": conformance.look_up,
+    "conformance.answer": conformance.send,
+}
+"""What systems ask for about themselves, of nouns that administrators change."""
 
 DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
@@ -32,6 +55,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "directory": (organisations,),
     "receipt": (receipts,),
     "events": (receipts,),
+    "whoami": (organisations,),
     "succession": (successions,),
 }
 AUDITORS = {"audit.read": audit.read}
@@ -45,6 +69,7 @@ READS = {
     "directory.read": "look_up",
     "receipt.read": "look_up",
     "events.read": "stream",
+    "whoami.read": "whoami",
     "succession.read": "look_up",
 }
 
@@ -55,6 +80,9 @@ def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
 
 @pytest.mark.parametrize("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
 def test_every_action_has_its_function(action):
+    if action in BY_SYSTEMS:
+        assert callable(BY_SYSTEMS[action])
+        return
     noun, _, verb = action.partition(".")
     if action in AUDITORS:
         assert callable(AUDITORS[action])
@@ -69,7 +97,7 @@ def test_every_action_has_its_function(action):
 def test_every_change_of_the_registry_is_an_action():
     administrators = {a for a in EVENTS if a.partition(".")[0] not in PARTNERS}
     administrators |= ADMINISTRATORS_OF_PARTNERS_NOUNS
-    assert CHANGES.keys() == administrators - GATEWAYS_OWN - AUDITORS.keys()
+    assert CHANGES.keys() == administrators - GATEWAYS_OWN - BY_SYSTEMS.keys() - AUDITORS.keys()
 
 
 def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():

@@ -27,9 +27,10 @@ from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import issue_client
+from gateway.pki.leaf import CsrRefused, issue_client
 from gateway.pki.peer import CertificateRefused, ClientGate
 from gateway.pki.publication import CHAIN_FILE, publish_chain, publish_crls
+from gateway.pki.request import certs_only, read_request
 from gateway.pki.revocation import make_crl
 from gateway.pki.source import HeaderRefused
 from gateway.web.app import create_partner_app, create_public_app
@@ -247,6 +248,10 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "check_peer": ClientGate(published() / CHAIN_FILE).check,
         "certificate_refused": CertificateRefused,
         "published": published(),
+        "read_request": read_request,
+        "request_refused": CsrRefused,
+        "certs_only": certs_only,
+        "patience": 0.0,
         "unready": lambda: None,
         "log": SecurityLog(stream, gateway.ports.now),
     }

@@ -69,7 +69,7 @@ def test_every_refusal_has_the_one_shape(line, cls):
     assert answer.headers.get("Retry-After") == (
         str(row.retry_after) if row.retry_after is not None else None
     )
-    assert ("WWW-Authenticate" in answer.headers) == (row.challenge is not None)
+    assert ("WWW-Authenticate" in answer.headers) == (row.challenge is not None or row.basic)
 
 
 def test_only_what_may_be_retried_says_when():

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import succeeding
+from gateway.client.conformance import _verifies, read_presentation
 from gateway.web import listeners
 from gateway.web.openapi import document
 from tests.founding import (
@@ -197,8 +198,27 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.post(HOTLINE, "/audit/searches", {**search, "filters": {"person": "nobody"}})
 
 
+def tell_of_a_run(story: Story) -> None:
+    runs = "/conformance/runs"
+    run = story.post(HOTLINE, runs, BY)["result"]
+    name = {"run": run["run"]}
+
+    def answer(noun: str, **body: Any) -> dict[str, Any]:
+        return story.post(HOTLINE, f"{runs}/{{run}}/{noun}", {**BY, **body}, **name)["result"]
+
+    answer("cases", content=case_content(story.line.gateway.new_id()))
+    answer("acceptance", conditions=run["offers"][0]["conditions"])
+    opened = answer("consultations", reason_code="quality", reason="a look")
+    digest, package = read_presentation(opened, HOTLINE)
+    answer("reading", case_digest=digest, package=package)
+    answer("verdicts", verdicts={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]})
+    answer("refusal", reason="not ours")
+    assert story.get(HOTLINE, f"{runs}/{{run}}", **name)["state"] == "passed"
+
+
 def test_every_answer_of_the_interface_is_as_described():
     story = Story(listening())
+    tell_of_a_run(story)
     case = tell_of_cases(story)
     tell_of_answers(story, tell_of_offers(story, case))
     tell_of_the_rest(story, case)

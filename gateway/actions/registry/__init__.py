@@ -9,6 +9,7 @@ from gateway.actions.registry import (
     audits,
     competences,
     contacts,
+    invitations,
     keys,
     memberships,
     organisations,
@@ -28,5 +29,6 @@ CHANGES: Mapping[str, Apply] = {
     **systems.CHANGES,
     **keys.CHANGES,
     **audits.CHANGES,
+    **invitations.CHANGES,
 }
 """Every change that administrators make, by its action."""

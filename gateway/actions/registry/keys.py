@@ -31,6 +31,11 @@ def _register_key(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     jwk = desk.change.values.get("jwk")
     if isinstance(jwk, Mapping) and jwk.get("use") == "enc":
         return _register_encryption_key(desk, must(found))
+    return register_document_key(desk, found)
+
+
+def register_document_key(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    """Take on a document key with its proof, and the word of a valid one before it."""
     organisation = must(found)
     kid, key = desk.read("jwk", read_document_key)
     _refuse_known(organisation, kid)

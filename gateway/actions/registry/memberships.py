@@ -112,6 +112,10 @@ def _require_sequence(received: date, decided: date, today: date) -> None:
 
 
 def _activate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    if found is not None and not desk.work.conformance.passed(found.slug):
+        # What is in the wrong state is told so first: it has nothing to show yet.
+        membership.move(found, Move.ACTIVATE, desk.today, desk.event)
+        raise WrongState("no system of the organisation has passed a conformance run yet")
     return _move(desk, found, Move.ACTIVATE)
 
 

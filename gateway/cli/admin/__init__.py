@@ -14,6 +14,7 @@ from gateway.cli.admin import (
     certificate,
     competence,
     contact,
+    invitation,
     key,
     organisation,
     own_keys,
@@ -41,7 +42,7 @@ def admin(
     key_files: Mapping[str, Path],
     as_json: bool,
 ) -> None:
-    """Change the registry: organisations, standings, competences, systems, certificates, keys.
+    """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
     Who comes in and leaves, standings, competences, document keys and audit grants need two persons
@@ -63,3 +64,4 @@ admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
 admin.add_command(audit.audit)
+admin.add_command(invitation.invitation)

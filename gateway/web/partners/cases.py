@@ -165,10 +165,10 @@ def submit(call: Call) -> Written:
     document and the digests of its parts by group. A case that the caller signed itself
     (`application/sd-jwt`) stays as it is (`assurance: signed`).
     """
-    submission = _submission(call)
-    if submission.content["version"] != 1:
+    handed_in = submission(call)
+    if handed_in.content["version"] != 1:
         raise Invalid((("/content/version", "is 1 here: send others to /cases/{case}/versions"),))
-    return call.do(cases.submit, submission)
+    return call.do(cases.submit, handed_in)
 
 
 @endpoint(
@@ -183,18 +183,19 @@ def submit(call: Call) -> Written:
 )
 def revise(call: Call, case: UUID) -> Written:
     """Hand in a further version of a case; `prev` is the digest of the version before."""
-    submission = _submission(call)
+    handed_in = submission(call)
     errors = []
-    if submission.content["case"] != str(case):
+    if handed_in.content["case"] != str(case):
         errors.append(("/content/case", "is not the case of the path"))
-    if submission.content["version"] == 1:
+    if handed_in.content["version"] == 1:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
         raise Invalid(errors)
-    return call.do(cases.submit, submission)
+    return call.do(cases.submit, handed_in)
 
 
-def _submission(call: Call) -> Submission:
+def submission(call: Call) -> Submission:
+    """The case of a call, with who hands it in and who cleared it."""
     body, opened = call.body, call.signed
     content, clearance = body["content"], body.get("clearance")
     if opened is not None and encode(content) != encode(signed.CASE.body(opened)["content"]):

@@ -24,7 +24,7 @@ class OrganisationsQuery(Part):
 
 @endpoint(
     "GET /whoami",
-    action="directory.read",
+    action="whoami.read",
     scope="directory.read",
     gives="Whoami",
 )

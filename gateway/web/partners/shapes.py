@@ -216,13 +216,40 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "Whoami": _object(
         organisation=one_of("Organisation"),
+        status=TEXT,
         system=TEXT,
         scopes=TEXTS,
-        certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT)),
+        certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT, days_left=NUMBER)),
         audit_grants=several(one_of("AuditGrant")),
         legal_date=DAY,
         legal_date_simulated=FLAG,
     ),
+    "ConformanceRun": _with(
+        _object(
+            run=UUID,
+            test=FLAG,
+            system=TEXT,
+            state=TEXT,
+            ends_at=MOMENT,
+            steps=several(_object(step=TEXT, passed=FLAG)),
+            issuer=TEXT,
+            keys=_object(keys=several({"type": "object", "additionalProperties": TEXT})),
+            log=TEXT,
+            log_key=TEXT,
+            offers=several(
+                _object(
+                    handoff=UUID,
+                    matter=TEXTS,
+                    urgency=TEXT,
+                    conditions=one_of("Conditions"),
+                    case_digest=DIGEST,
+                )
+            ),
+            receipts=several(_object(name=TEXT, receipt=one_of("Receipt"))),
+        ),
+        {"presentation": SD_JWT},
+    ),
+    "Enrolled": _object(request=UUID, client_id=TEXT, certificate=TEXT),
     "Audited": _object(
         events=several(_object(index=NUMBER, event=UUID, receipt=one_of("Receipt"))),
         next={**_object(after=NUMBER, before=NUMBER), "type": ["object", "null"]},

@@ -1,0 +1,55 @@
+"""Invitations: two persons let a system enrol once; one person takes that back."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.registry.desk import Apply, Desk, must, slug
+from gateway.domain.invitation import LIFE, TOKEN, Invitation
+from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import InvitationRefused, NotFound
+
+
+def _make(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    """Take on an invitation; its token stays with who proposed it, we get the SHA-256 of it."""
+    organisation = must(found)
+    system = desk.read("system", slug)
+    if desk.work.organisations.system(organisation.slug, system) is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    made = Invitation(
+        id=desk.event,
+        organisation=organisation.slug,
+        system=system,
+        token_sha256=desk.read("token_sha256", _digest),
+        approved_by=desk.persons,
+        ends_at=desk.now + LIFE,
+    )
+    desk.work.invitations.add(made)
+    return {
+        "invitation": str(made.id),
+        "client_id": f"{organisation.slug}.{system}",
+        "ends_at": made.ends_at.isoformat(timespec="seconds"),
+    }
+
+
+def _withdraw(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    organisation = must(found)
+    invitation = desk.work.invitations.get(desk.read("invitation", UUID))
+    if invitation is None or invitation.organisation != organisation.slug:
+        raise NotFound("the organisation has no such invitation")
+    if desk.now >= invitation.ends_at and invitation.key is None:
+        raise InvitationRefused("the invitation has expired: nobody can use it any more")
+    desk.work.invitations.save(invitation.withdraw(desk.now))
+    return {"invitation": str(invitation.id)}
+
+
+def _digest(value: Any) -> str:
+    if not TOKEN.fullmatch(value):
+        raise ValueError
+    return str(value)
+
+
+CHANGES: Mapping[str, Apply] = {
+    "invitation.make": _make,
+    "invitation.withdraw": _withdraw,
+}

@@ -1,0 +1,116 @@
+"""The conformance run from a system's side: each step done by what the client does every day."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.client.exchange import list_of
+from gateway.client.failures import ClientError, Refused, UnexpectedAnswer
+from gateway.client.gateway import Gateway
+from gateway.evidence import receipt as receipts
+from gateway.evidence import sd_jwt, statement
+from gateway.evidence.receipt import ReceiptError
+from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.signature import public_keys
+from gateway.ledger.note import NoteError, VerificationKey
+
+TEST_TYP = "casegate-test+sd-jwt"
+STEPS = ("send", "receive", "verify", "refuse")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended; ``refused`` says what to mend where it was not passed."""
+
+    step: str
+    refused: Refused | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was passed."""
+        return self.refused is None
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A walk through one run. ``case`` is a test case (JSON) that this system would send."""
+
+    gateway: Gateway
+    by: str
+    case: Mapping[str, Any]
+    clearance: Mapping[str, Any] | None = None
+
+    def steps(self, run: Mapping[str, Any]) -> Iterator[Outcome]:
+        """Do each step that is not passed yet; a refusal ends its step, not the walk."""
+        name = str(run.get("run"))
+        passed = {str(one["step"]) for one in list_of(run, "steps") if one["passed"]}
+        does: Mapping[str, Callable[[str, Mapping[str, Any]], object]] = {
+            "send": self._send,
+            "receive": self._receive,
+            "verify": self._verify,
+            "refuse": self._refuse,
+        }
+        for step in STEPS:
+            if step in passed:
+                yield Outcome(step)
+                continue
+            try:
+                does[step](name, run)
+            except Refused as refused:
+                yield Outcome(step, refused)
+            else:
+                yield Outcome(step)
+
+    def _send(self, run: str, _: Mapping[str, Any]) -> None:
+        self.gateway.send_test_case(run, self.case, self.by, self.clearance)
+
+    def _receive(self, run: str, shown: Mapping[str, Any]) -> None:
+        offer = list_of(shown, "offers")[0]
+        self.gateway.answer_test(run, "acceptance", self.by, conditions=offer["conditions"])
+        opened = self.gateway.answer_test(
+            run, "consultations", self.by, reason_code="quality", reason="conformance run"
+        )
+        digest, package = read_presentation(opened.result, self.gateway.connection.organisation)
+        self.gateway.answer_test(run, "reading", self.by, case_digest=digest, package=package)
+
+    def _verify(self, run: str, shown: Mapping[str, Any]) -> None:
+        verdicts = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
+        self.gateway.answer_test(run, "verdicts", self.by, verdicts=verdicts)
+
+    def _refuse(self, run: str, _: Mapping[str, Any]) -> None:
+        self.gateway.answer_test(run, "refusal", self.by, reason="not ours: conformance run")
+
+
+def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, str]:
+    """Verify the test case that a consultation opened: its digest, and the name of what it shows.
+
+    Raises ClientError when it does not verify with the run's own keys, or is for somebody else.
+    """
+    text, issuer = str(run.get("presentation")), str(run.get("issuer"))
+    audience = issuer.partition("/conformance/")[0] + f"/organisations/{organisation}"
+    try:
+        keys = public_keys(run.get("keys"))
+        sd_jwt.verify(text, typ=TEST_TYP, keys=keys, audience=audience, issuer=issuer)
+        document = sd_jwt.parse(text)
+    except (DocumentError, ValueError) as error:
+        raise UnexpectedAnswer(f"the test case does not verify: {error}") from None
+    return document.digest, statement.package(d.digest for d in document.disclosures)
+
+
+def _verifies(told: Any, run: Mapping[str, Any]) -> bool:
+    """Whether a receipt holds against the log of the run, and nothing else."""
+    try:
+        key = VerificationKey.parse(str(run.get("log_key")))
+        receipts.verify(receipts.from_json(told), [key], str(run.get("log")))
+    except (ReceiptError, NoteError):
+        return False
+    return True
+
+
+def run_id(run: Mapping[str, Any]) -> UUID:
+    """The id of a run; ClientError when the answer has none."""
+    try:
+        return UUID(str(run.get("run")))
+    except ValueError:
+        raise ClientError("the gateway's answer is no conformance run") from None

@@ -1,0 +1,192 @@
+"""How a member's system gets its certificates: the first by an invitation, the next by the last.
+
+Until the root is known nothing is believed: it is fetched without any check, compared with the
+fingerprint of the invitation, and from then on it alone is trusted.
+"""
+
+import base64
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs7
+
+from gateway.client.connection import Connection
+from gateway.client.exchange import JSON, granted, members_of
+from gateway.client.failures import NotTrusted, ReceiptMismatch, Unavailable, UnexpectedAnswer
+from gateway.client.invitation import InvitationFile
+from gateway.client.line import Line, Message, Reply
+from gateway.domain.facts import EVENTS, Result
+from gateway.evidence import canonical
+from gateway.evidence import receipt as receipts
+from gateway.evidence.receipt import ReceiptError
+from gateway.evidence.signature import public_keys
+from gateway.evidence.trust import Trust, confirm
+from gateway.ledger.note import VerificationKey
+
+ASKED_AGAIN = 24
+"""How often a certificate that is not made yet is asked for: two minutes by five seconds."""
+
+LONGEST_WAIT = 30.0
+
+
+@dataclass(frozen=True)
+class PublicWay:
+    """The way to a gateway's public listener; without a root nothing is checked on it."""
+
+    address: str
+    root: Path | None = None
+
+    def tls(self) -> ssl.SSLContext:
+        """TLS 1.3, and the root alone, as everywhere; no check at all while there is no root."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        if self.root is None:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        else:
+            context.verify_flags |= ssl.VERIFY_X509_STRICT
+            context.load_verify_locations(cafile=self.root)
+        return context
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What an enrolment gave: the certificate with its authority's (PEM), and the event of it."""
+
+    certificate: bytes
+    event: str
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """One system's enrolment at the gateway of an invitation. ``transport`` is for tests."""
+
+    invitation: InvitationFile
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    transport: httpx.BaseTransport | None = None
+
+    def fetch_root(self) -> bytes:
+        """The root's certificate (PEM), once it has the fingerprint of the invitation.
+
+        Raises NotTrusted when the gateway shows another: then somebody stands in between.
+        """
+        reply = self._sent(Message("GET", "/ca.pem"), None)
+        for pem, fingerprint in _certificates(reply.body):
+            if fingerprint == self.invitation.root_sha256:
+                return pem
+        raise NotTrusted(
+            f"{self.invitation.issuer} does not show the root certificate of the invitation: "
+            "do not go on, and ask the gateway's administrators"
+        )
+
+    def attest_keys(self, root: Path) -> bytes:
+        """The keys with which the gateway attests, as a JWK set."""
+        body = self._sent(Message("GET", "/keys/attest"), root).body
+        try:
+            public_keys(canonical.decode(body))
+        except ValueError:
+            raise UnexpectedAnswer("the gateway does not show the keys it attests with") from None
+        return body
+
+    def enrol(
+        self, root: Path, csr: bytes, document_key: Mapping[str, Any] | None = None
+    ) -> Enrolled:
+        """Use the invitation; ``document_key`` has ``jwk`` and ``proof``.
+
+        Safe to repeat with the same key. Raises Refused, Unavailable, ReceiptMismatch.
+        """
+        invitation = self.invitation
+        named = f"{invitation.client_id}:{invitation.token}".encode()
+        headers = {
+            "Authorization": f"Basic {base64.b64encode(named).decode()}",
+            "Content-Type": JSON,
+            "Accept": JSON,
+        }
+        body = json.dumps({"csr": csr.decode(), **(document_key or {})}).encode()
+        members = members_of(self._sent(Message("POST", "/enrolments", body, headers), root))
+        result = members.get("result")
+        certificate = result.get("certificate") if isinstance(result, dict) else None
+        if not isinstance(certificate, str):
+            raise UnexpectedAnswer("the gateway answers an enrolment without a certificate")
+        return Enrolled(certificate.encode(), self._event(members.get("receipt")))
+
+    def _event(self, told: Any) -> str:
+        """The event that the receipt proves: the use of an invitation by our own system."""
+        key = VerificationKey.parse(self.invitation.log_key)
+        try:
+            confirmed = confirm(receipts.from_json(told), Trust((key,), (key.name,), {}, {}))
+        except ReceiptError as error:
+            raise ReceiptMismatch(f"the receipt of the enrolment does not hold: {error}") from None
+        event = confirmed.event
+        if (event["typ"], event["result"]) != (EVENTS["invitation.use"][0], Result.ALLOWED):
+            raise ReceiptMismatch("the receipt of the enrolment is of another event")
+        return str(event["id"])
+
+    def _sent(self, message: Message, root: Path | None) -> Reply:
+        way = PublicWay(self.invitation.issuer, root)
+        line = Line(way, self.now, self.sleep, self.transport)
+        try:
+            return granted(_patient(line, message, self.sleep))
+        finally:
+            line.hang_up()
+
+
+def renewed(
+    connection: Connection,
+    csr: bytes,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    transport: httpx.BaseTransport | None = None,
+) -> bytes:
+    """A connection's next certificate (PEM), for the key of a new request (RFC 7030 4.2.2).
+
+    Safe to repeat with the same key. Raises Refused, Unavailable, UnexpectedAnswer.
+    """
+    der = x509.load_pem_x509_csr(csr).public_bytes(serialization.Encoding.DER)
+    headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
+    path = "/.well-known/est/simplereenroll"
+    line = Line(connection, now, sleep, transport)
+    try:
+        message = Message("POST", path, base64.encodebytes(der), headers)
+        reply = granted(_patient(line, message, sleep))
+    finally:
+        line.hang_up()
+    try:
+        (made,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(reply.body))
+    except ValueError:
+        raise UnexpectedAnswer("the gateway answers a renewal without a certificate") from None
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+def _patient(line: Line, message: Message, sleep: Callable[[float], None]) -> Reply:
+    """Ask again while the certificate is not made yet (202 with Retry-After)."""
+    for _ in range(ASKED_AGAIN):
+        reply = line.send(message)
+        if reply.status != 202:
+            return reply
+        after = reply.headers.get("retry-after", "")
+        sleep(min(float(after) if after.isdigit() else 5.0, LONGEST_WAIT))
+    raise Unavailable(
+        "the gateway took the request, but has not made the certificate yet: run this again later"
+    )
+
+
+def _certificates(pem: bytes) -> list[tuple[bytes, str]]:
+    """Each certificate of a file, and its fingerprint."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise UnexpectedAnswer("the gateway does not show its authorities' certificates") from None
+    return [
+        (one.public_bytes(serialization.Encoding.PEM), one.fingerprint(hashes.SHA256()).hex())
+        for one in found
+    ]

@@ -1,0 +1,176 @@
+"""The conformance run: before it is active, a system shows that it can send, receive and verify.
+
+Bodies are those of the real interface, and so are the refusals.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from marshmallow import fields, validate
+
+from gateway.actions import conformance
+from gateway.actions.authorization import Written
+from gateway.actions.conformance import Acceptance, Reading, Refusal, Verdicts
+from gateway.actions.signed import CASE
+from gateway.domain.refusals import Invalid
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import Call, endpoint
+from gateway.web.partners import fields as field
+from gateway.web.partners.cases import OPENING_BODY, SubmissionBody, opening, submission
+from gateway.web.partners.handoffs import REFUSAL_BODY, ConditionsBody
+from gateway.web.partners.kinds import Part
+
+RUNS = "/conformance/runs"
+RUN = "/conformance/runs/<uuid:run>"
+
+
+class StartBody(Part):
+    """Who starts the run."""
+
+    by = field.staff()
+
+
+class TestAcceptanceBody(Part):
+    """The first test offer is taken on under these conditions."""
+
+    by = field.staff()
+    conditions = fields.Nested(
+        ConditionsBody(), required=True, error_messages={"required": "is required"}
+    )
+
+
+class ReadingBody(Part):
+    """What was seen: the digest of the document, and the name of the parts shown."""
+
+    by = field.staff()
+    case_digest = field.digest()
+    package = field.digest()
+
+
+class VerdictsBody(Part):
+    """For each receipt of the run, by its name, whether it verifies."""
+
+    by = field.staff()
+    verdicts = fields.Dict(
+        keys=fields.String(validate=validate.Length(max=40)),
+        values=fields.Boolean(truthy={True}, falsy={False}),
+        required=True,
+        validate=validate.Length(max=50),
+        error_messages={"required": "is required"},
+    )
+
+
+SEND_BODY = SubmissionBody()
+
+
+@endpoint(
+    f"POST {RUNS}",
+    action="conformance.start",
+    scope=ANY_SCOPE,
+    gives="ConformanceRun",
+    body=StartBody(),
+    writes=True,
+)
+def start(call: Call) -> Written:
+    """Begin a conformance run: 24 hours, test data of its own, four steps in any order.
+
+    Everything in it says `test`. Its documents and receipts are signed by keys of the run alone.
+    """
+    return call.do(conformance.start, call.body["by"])
+
+
+@endpoint(f"GET {RUN}", action="conformance.read", scope=ANY_SCOPE, gives="ConformanceRun")
+def show(call: Call, run: UUID) -> dict[str, Any]:
+    """Read a run: which steps are passed, the test offers, and the receipts to judge."""
+    return call.ask(conformance.look_up, run)
+
+
+@endpoint(
+    f"POST {RUN}/cases",
+    action="conformance.answer",
+    scope=ANY_SCOPE,
+    gives="ConformanceRun",
+    body=SEND_BODY,
+    writes=True,
+    signed=CASE,
+)
+def send(call: Call, run: UUID) -> Written:
+    """Step send: hand in a test case, in the body of `POST /cases`. It is judged, and not kept."""
+    handed_in = submission(call)
+    if handed_in.content["version"] != 1:
+        raise Invalid((("/content/version", "is 1 for the first version of a case"),))
+    return call.do(conformance.send, run, handed_in)
+
+
+@endpoint(
+    f"POST {RUN}/acceptance",
+    action="conformance.answer",
+    scope=ANY_SCOPE,
+    gives="ConformanceRun",
+    body=TestAcceptanceBody(),
+    writes=True,
+)
+def accept(call: Call, run: UUID) -> Written:
+    """Step receive, first: accept the first test offer under its conditions, unchanged."""
+    return call.do(conformance.accept, run, Acceptance(**call.body))
+
+
+@endpoint(
+    f"POST {RUN}/consultations",
+    action="conformance.answer",
+    scope=ANY_SCOPE,
+    gives="ConformanceRun",
+    body=OPENING_BODY,
+    writes=True,
+)
+def consult(call: Call, run: UUID) -> Written:
+    """Step receive, second: open its content, with person and reason.
+
+    The answer has the `presentation`: verify it with the run's `keys`.
+    """
+    return call.do(conformance.consult, run, opening(call.body))
+
+
+@endpoint(
+    f"POST {RUN}/reading",
+    action="conformance.answer",
+    scope=ANY_SCOPE,
+    gives="ConformanceRun",
+    body=ReadingBody(),
+    writes=True,
+)
+def report(call: Call, run: UUID) -> Written:
+    """Step receive, last: say what was seen, by its digests."""
+    return call.do(conformance.report, run, Reading(**call.body))
+
+
+@endpoint(
+    f"POST {RUN}/verdicts",
+    action="conformance.answer",
+    scope=ANY_SCOPE,
+    gives="ConformanceRun",
+    body=VerdictsBody(),
+    writes=True,
+)
+def verify(call: Call, run: UUID) -> Written:
+    """Step verify: say of each receipt whether it verifies against the run's log; some do not.
+
+    After a wrong verdict the run has other receipts: read it again.
+    """
+    return call.do(conformance.verify, run, Verdicts(**call.body))
+
+
+@endpoint(
+    f"POST {RUN}/refusal",
+    action="conformance.answer",
+    scope=ANY_SCOPE,
+    gives="ConformanceRun",
+    body=REFUSAL_BODY,
+    writes=True,
+)
+def refuse(call: Call, run: UUID) -> Written:
+    """Step refuse: decline the second test offer, with a reason."""
+    return call.do(conformance.refuse, run, Refusal(**call.body))
+
+
+ENDPOINTS = (start, show, send, accept, consult, report, verify, refuse)

@@ -1,0 +1,354 @@
+"""Enrolment: an invitation becomes one certificate and one document key, and nothing else does."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from gateway.actions import administration, enrolment, organisations
+from gateway.actions.administration import Change
+from gateway.actions.authentication import NotAuthenticated
+from gateway.actions.enrolment import ATTEMPTS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
+from gateway.actions.ports import Credentials, Mode
+from gateway.domain.organisation import Certificate, Status, system_uri
+from gateway.domain.refusals import (
+    AlreadyExists,
+    Forbidden,
+    Invalid,
+    InvitationRefused,
+    NotFound,
+    NotInvited,
+    TooManyAttempts,
+)
+from gateway.evidence import origin
+from gateway.evidence.receipt import Receipt
+from gateway.evidence.trust import Trust
+from tests.founding import (
+    ALICE,
+    BENOIT,
+    DESK,
+    HOTLINE,
+    ORIGIN,
+    SHORT_NAME,
+    Founded,
+    caller,
+    check_log,
+    document_key,
+    fields_of,
+    founded,
+    refused_without_event,
+    shown,
+)
+from tests.newcomers import NEWCOMER, TOKEN, Newcomer
+
+OTHER_TOKEN = "A" * 43
+
+
+@pytest.fixture
+def gateway() -> Founded:
+    return founded()
+
+
+@pytest.fixture
+def host(gateway: Founded) -> Newcomer:
+    made = Newcomer(gateway)
+    made.arrive()
+    return made
+
+
+class Authority:
+    """Makes a certificate for whatever it is given, as the one who holds the key does."""
+
+    def issue(
+        self, csr: str, organisation: str, system: str, now: datetime
+    ) -> tuple[str, Certificate]:
+        ends = now + timedelta(days=30)
+        made = Certificate(f"thumb-{organisation}-{now}", 1, organisation, system, ends)
+        return "PEM", made
+
+
+def serve(gateway: Founded) -> None:
+    administration.serve_signing(gateway.ports, Authority())
+
+
+def stream_of(gateway: Founded, slug: str) -> list[tuple[str, str]]:
+    """What an organisation's own events are, and how they ended."""
+    with gateway.ports.begin(Mode.READ) as work:
+        ids = [event for _, event in work.log.stream(slug, 0, 99)]
+        found = [work.log.logged(event) for event in ids]
+    return [
+        (fields["typ"], fields["result"])
+        for fields in (fields_of(Receipt(one.event.document, b"", (), "")) for one in found if one)
+    ]
+
+
+def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
+    gateway: Founded, host: Newcomer
+) -> None:
+    invited = host.invite()
+    assert invited.result["client_id"] == f"{NEWCOMER}.{DESK}"
+    done = host.use(first=host.first_key())
+    request = enrolment.outcome(gateway.ports, done_request(done))
+    assert request is not None
+    assert (request.organisation, request.system, request.certificate) == (NEWCOMER, DESK, None)
+    assert gateway.organisation(NEWCOMER).status is Status.APPROVED
+    serve(gateway)
+    assert gateway.organisation(NEWCOMER).status is Status.ENROLLED
+    assert stream_of(gateway, NEWCOMER) == [
+        ("system.registered", "allowed"),
+        ("invitation.made", "allowed"),
+        ("key.registered", "allowed"),
+        ("invitation.used", "allowed"),
+        ("organisation.enrolled", "allowed"),
+        ("certificate.issued", "allowed"),
+    ]
+    assert fields_of(done.receipt)["typ"] == "invitation.used"
+    assert "by" not in shown(done.receipt), "who invited stays with the gateway"
+    check_log(gateway)
+
+
+def done_request(done):
+    from uuid import UUID  # noqa: PLC0415
+
+    return UUID(str(done.result["request"]))
+
+
+def test_the_registration_of_the_first_key_is_traced_as_any_other(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    host.use(first=host.first_key())
+    key = document_key("newcomer")
+    told = organisations.look_up_key(gateway.ports, caller(HOTLINE), NEWCOMER, key.kid)
+    from gateway.evidence import receipt  # noqa: PLC0415
+
+    found = origin.trace(
+        receipt.from_json(told["receipt"]), Trust([gateway.notary.signer.key], [ORIGIN])
+    )
+    assert (found.organisation, found.kid) == (NEWCOMER, key.kid)
+
+
+def test_an_active_organisation_enrols_a_second_system_and_stays_active(gateway: Founded) -> None:
+    host = Newcomer(gateway, HOTLINE)
+    host.invite()
+    host.use()
+    serve(gateway)
+    assert gateway.organisation(HOTLINE).status is Status.ACTIVE
+
+
+def test_who_was_interrupted_gets_the_same_request_for_the_same_key(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    first, size = host.use(first=host.first_key()), gateway.size()
+    again = host.use(first=host.first_key())
+    assert again.result == first.result
+    assert again.receipt.document == first.receipt.document
+    assert gateway.size() == size
+    assert len(gateway.organisation(NEWCOMER).document_keys) == 1
+
+
+def test_a_replayed_token_is_refused_and_both_sides_see_it(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    host.use()
+    thief = Newcomer(gateway)
+    refused = gateway.refusal(enrolment.use, f"{NEWCOMER}.{DESK}", TOKEN, thief.asked())
+    assert isinstance(refused.refusal, InvitationRefused)
+    assert "used before" in refused.refusal.detail
+    assert stream_of(gateway, NEWCOMER)[-1] == ("invitation.used", "denied")
+    with gateway.ports.begin(Mode.READ) as work:
+        assert len(work.signing.pending(9)) == 1
+    check_log(gateway)
+
+
+def test_an_invitation_that_expired_is_refused_as_an_event(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    gateway.clock.advance(timedelta(hours=72))
+    refused = gateway.refusal(enrolment.use, NEWCOMER, TOKEN, host.asked())
+    assert "expired" in refused.refusal.detail
+    assert gateway.organisation(NEWCOMER).status is Status.APPROVED
+
+
+def test_an_invitation_that_was_withdrawn_is_refused_as_an_event(
+    gateway: Founded, host: Newcomer
+) -> None:
+    invited = host.invite()
+    change = Change(
+        "invitation.withdraw",
+        NEWCOMER,
+        {"invitation": invited.result["invitation"], "reason": "sent to the wrong office"},
+    )
+    gateway.do(administration.administer, change, gateway.approve(change, ALICE))
+    refused = gateway.refusal(enrolment.use, NEWCOMER, TOKEN, host.asked())
+    assert "withdrawn" in refused.refusal.detail
+
+
+def test_an_invitation_of_another_organisation_is_refused_as_an_event(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    for name in (HOTLINE, f"{NEWCOMER}.other"):
+        refused = gateway.refusal(enrolment.use, name, TOKEN, host.asked())
+        assert "another system" in refused.refusal.detail
+    assert stream_of(gateway, NEWCOMER)[-1] == ("invitation.used", "denied")
+
+
+@pytest.mark.parametrize("name", [NEWCOMER, "nobody-here", "no slug", f"{HOTLINE}.desk", ""])
+def test_a_token_that_nobody_was_given_says_nothing_and_is_no_event(
+    gateway: Founded, host: Newcomer, name: str
+) -> None:
+    host.invite()
+    refused_without_event(gateway, NotInvited, enrolment.use, name, OTHER_TOKEN, host.asked(), None)
+
+
+def test_wrong_tokens_are_counted_and_the_right_one_still_works(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    asked = host.asked()
+    for _ in range(ATTEMPTS_PER_MINUTE):
+        with pytest.raises(NotInvited):
+            enrolment.use(gateway.ports, NEWCOMER, OTHER_TOKEN, asked)
+    with pytest.raises(TooManyAttempts):
+        enrolment.use(gateway.ports, NEWCOMER, OTHER_TOKEN, asked)
+    assert host.use().result["client_id"] == f"{NEWCOMER}.{DESK}"
+
+
+def test_refused_invitations_are_counted_too(gateway: Founded, host: Newcomer) -> None:
+    host.invite()
+    host.use()
+    thief, size = Newcomer(gateway), gateway.size()
+    for _ in range(ATTEMPTS_PER_MINUTE):
+        gateway.refusal(enrolment.use, NEWCOMER, TOKEN, thief.asked())
+    with pytest.raises(TooManyAttempts):
+        enrolment.use(gateway.ports, NEWCOMER, TOKEN, thief.asked())
+    assert gateway.size() == size + ATTEMPTS_PER_MINUTE
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.LEFT])
+def test_who_may_not_take_part_enrols_nothing(
+    gateway: Founded, host: Newcomer, status: Status
+) -> None:
+    host.invite()
+    with gateway.ports.begin(Mode.REGISTRY) as work:
+        member = work.organisations.get(NEWCOMER)
+        work.organisations.save(replace(member, status=status, version=member.version + 1))
+        work.commit()
+    refused = gateway.refusal(enrolment.use, NEWCOMER, TOKEN, host.asked())
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R2.inactive",)
+
+
+def test_a_false_proof_changes_nothing_and_leaves_the_invitation_unused(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    false = FirstKey(document_key("another").public_jwk(), host.first_key().proof)
+    refused_without_event(gateway, Invalid, enrolment.use, NEWCOMER, TOKEN, host.asked(), false)
+    assert host.use(first=host.first_key()).result["client_id"] == f"{NEWCOMER}.{DESK}"
+
+
+def test_a_second_document_key_is_never_registered_by_an_invitation(gateway: Founded) -> None:
+    gateway.register_key(HOTLINE, document_key("first"))
+    host = Newcomer(gateway, HOTLINE)
+    host.invite()
+    refused_without_event(
+        gateway, AlreadyExists, enrolment.use, HOTLINE, TOKEN, host.asked(), host.first_key()
+    )
+
+
+def test_one_person_invites_nobody(gateway: Founded, host: Newcomer) -> None:
+    change = Change("invitation.make", NEWCOMER, {"system": DESK, "token_sha256": OTHER_TOKEN})
+    refused = gateway.refusal(administration.administer, change, gateway.approve(change, BENOIT))
+    assert refused.refusal.rules == ("R10.two_persons",)
+
+
+def test_a_system_that_is_not_registered_is_not_invited(gateway: Founded, host: Newcomer) -> None:
+    change = Change("invitation.make", NEWCOMER, {"system": "other", "token_sha256": OTHER_TOKEN})
+    with pytest.raises(NotFound):
+        administration.administer(gateway.ports, change, gateway.approve(change))
+
+
+def test_a_token_that_was_not_digested_is_never_taken(gateway: Founded, host: Newcomer) -> None:
+    change = Change("invitation.make", NEWCOMER, {"system": DESK, "token_sha256": "secret"})
+    with pytest.raises(Invalid):
+        administration.administer(gateway.ports, change, gateway.approve(change))
+
+
+# --- The next certificate ---
+
+
+@pytest.fixture
+def credentials(gateway: Founded, host: Newcomer) -> Credentials:
+    host.invite()
+    host.use()
+    serve(gateway)
+    with gateway.ports.begin(Mode.READ) as work:
+        (one,) = work.organisations.certificates(NEWCOMER, DESK)
+    return Credentials(one.thumbprint, (system_uri(SHORT_NAME, NEWCOMER, DESK),))
+
+
+def test_a_system_renews_its_certificate_by_the_present_one(
+    gateway: Founded, credentials: Credentials
+) -> None:
+    host = Newcomer(gateway)
+    done = gateway.do(enrolment.renew, credentials, host.asked())
+    serve(gateway)
+    with gateway.ports.begin(Mode.READ) as work:
+        assert len(work.organisations.certificates(NEWCOMER, DESK)) == 2
+    assert fields_of(done.receipt)["typ"] == "certificate.requested"
+    again = gateway.do(enrolment.renew, credentials, host.asked())
+    assert again.result == done.result
+    check_log(gateway)
+
+
+def test_renewals_are_counted_for_each_system_and_day(
+    gateway: Founded, credentials: Credentials
+) -> None:
+    for _ in range(RENEWALS_PER_DAY):
+        enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
+    with pytest.raises(TooManyAttempts):
+        enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
+    gateway.clock.advance(timedelta(days=1))
+    enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [
+        (),
+        ("urn:casegate:another:hotline-new:desk",),
+        ("urn:casegate:example:point-de-contact:desk",),
+        ("urn:casegate:example:hotline-new:desk", "urn:x"),
+    ],
+)
+def test_a_certificate_that_names_another_renews_nothing(
+    gateway: Founded, credentials: Credentials, uris: tuple[str, ...]
+) -> None:
+    shown_uris = replace(credentials, uris=uris)
+    asked = Newcomer(gateway).asked()
+    refused_without_event(gateway, NotAuthenticated, enrolment.renew, shown_uris, asked)
+
+
+def test_a_revoked_certificate_renews_nothing(gateway: Founded, credentials: Credentials) -> None:
+    gateway.administer(
+        "certificate.revoke", NEWCOMER, thumbprint=credentials.thumbprint, reason="lost"
+    )
+    asked = Newcomer(gateway).asked()
+    refused_without_event(gateway, NotAuthenticated, enrolment.renew, credentials, asked)
+
+
+# --- What an enrolled organisation may do ---
+
+
+def test_an_enrolled_organisation_sees_itself_and_nothing_else(
+    gateway: Founded, credentials: Credentials
+) -> None:
+    me = organisations.whoami(gateway.ports, caller(NEWCOMER))
+    assert me["status"] == "enrolled"
+    refused = gateway.refusal(organisations.page, caller(NEWCOMER), "", 9)
+    assert refused.refusal.rules == ("R2.inactive",)

@@ -1,0 +1,63 @@
+"""`casegate conformance`: the client walks through a run, and says what to mend."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.client import conformance
+from gateway.domain.organisation import Status
+from tests.cli.desks import Desks
+from tests.newcomers import NEWCOMER, Newcomer
+
+BY = ("--by", "intake-1")
+
+
+@pytest.fixture
+def newcomers(desks: Desks) -> Desks:
+    Newcomer(desks.stage.gateway).arrive(Status.ENROLLED)
+    return desks
+
+
+def test_the_client_passes_every_step(newcomers: Desks) -> None:
+    output = newcomers.done("conformance", "run", *BY, at=NEWCOMER)
+    assert [line.split() for line in output.splitlines()[:4]] == [
+        [step, "passed"] for step in conformance.STEPS
+    ]
+    assert "an event in the log" in output
+
+
+def test_machines_are_told_in_json(newcomers: Desks) -> None:
+    told = newcomers.told("conformance", "run", *BY, at=NEWCOMER)
+    assert told["state"] == "passed"
+    shown = newcomers.told("conformance", "show", told["run"], at=NEWCOMER)
+    assert shown["test"] is True
+    assert all(step["passed"] for step in shown["steps"])
+
+
+def test_a_step_that_fails_says_what_to_mend_and_the_run_goes_on_later(
+    newcomers: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps({"case": "none"}))
+    with monkeypatch.context() as lazy:
+        lazy.setattr(conformance, "_verifies", lambda told, run: True)
+        result = newcomers.run("conformance", "run", *BY, "--case", file, at=NEWCOMER)
+    assert result.exit_code == 1
+    assert "send     failed" in result.output
+    assert "/content/case" in result.output
+    assert "verify   failed" in result.output
+    assert "does not verify and was taken" in result.output
+    assert "receive  passed" in result.output
+    run = result.output.split("--continue ")[1].strip()
+    again = newcomers.done("conformance", "run", *BY, "--continue", run, at=NEWCOMER)
+    assert "Passed" in again
+
+
+def test_a_system_that_signs_sends_a_signed_case(newcomers: Desks) -> None:
+    from tests.founding import document_key  # noqa: PLC0415
+
+    key = document_key("newcomer")
+    newcomers.stage.gateway.register_key(NEWCOMER, key)
+    newcomers.changes["document_key"] = key
+    assert "Passed" in newcomers.done("conformance", "run", *BY, at=NEWCOMER)

@@ -1,0 +1,57 @@
+"""An invitation is used once, for one key, in 72 hours, unless it is withdrawn."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.invitation import LIFE, TOKEN, Invitation
+from gateway.domain.refusals import InvitationRefused
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MADE = Invitation(UUID(int=1), "hotline", "desk", "d" * 43, ("martin", "dubois"), NOON + LIFE)
+REQUEST, ANOTHER = UUID(int=2), UUID(int=3)
+
+
+def test_it_is_used_for_the_first_key_that_comes() -> None:
+    used = MADE.use("key", REQUEST, NOON)
+    assert (used.key, used.request) == ("key", REQUEST)
+
+
+def test_the_same_key_goes_on_where_it_was_interrupted() -> None:
+    used = MADE.use("key", REQUEST, NOON)
+    assert used.use("key", ANOTHER, NOON + timedelta(hours=71)) is used
+
+
+def test_another_key_is_refused_for_ever() -> None:
+    used = MADE.use("key", REQUEST, NOON)
+    with pytest.raises(InvitationRefused, match="used before"):
+        used.use("another", ANOTHER, NOON)
+
+
+def test_it_ends_after_72_hours_for_everybody() -> None:
+    used = MADE.use("key", REQUEST, NOON)
+    last = NOON + LIFE - timedelta(microseconds=1)
+    assert used.use("key", ANOTHER, last) is used
+    for one in (MADE, used):
+        with pytest.raises(InvitationRefused, match="expired"):
+            one.use("key", ANOTHER, NOON + LIFE)
+
+
+def test_once_withdrawn_it_is_refused_and_not_withdrawn_again() -> None:
+    gone = MADE.withdraw(NOON)
+    with pytest.raises(InvitationRefused, match="withdrawn"):
+        gone.use("key", REQUEST, NOON)
+    with pytest.raises(InvitationRefused, match="before"):
+        gone.withdraw(NOON)
+
+
+def test_what_was_used_is_not_withdrawn_any_more() -> None:
+    with pytest.raises(InvitationRefused, match="revoke"):
+        MADE.use("key", REQUEST, NOON).withdraw(NOON)
+
+
+def test_a_token_is_256_bits_in_base64url() -> None:
+    assert TOKEN.fullmatch("A" * 43)
+    for other in ("A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "\n", ""):
+        assert not TOKEN.fullmatch(other)

@@ -1,0 +1,190 @@
+"""From an invitation to a connection that works, over real TLS; replayed, interrupted, renewed."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography import x509
+
+from gateway.cli import main
+from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.client.connection import Connection
+from gateway.domain.organisation import SCOPES
+from tests.journeys.harness import HOTLINE, check_log
+
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("journeys")]
+
+
+def admin(stage: Stage, *words: object) -> Result:
+    who = [word for person, _ in ADMINS for word in ("--as", person)]
+    return run("admin", "--folder", stage.operator, *who, *words)
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def invitation(stage: Stage, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An invitation of a new system of the hotline's."""
+    name = f"desk-{os.urandom(3).hex()}"
+    stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
+    made = admin(stage, "invitation", "make", HOTLINE, name, "--out", tmp_path / "invitation.json")
+    assert made.exit_code == 0, made.output
+    yield name, tmp_path / "invitation.json"
+
+
+def enrolled(file: Path, folder: Path) -> dict[str, object]:
+    done = run("enroll", file, "--folder", folder, "--no-document-key", "--json")
+    assert done.exit_code == 0, done.output
+    found: dict[str, object] = json.loads(done.output)
+    return found
+
+
+def test_an_invitation_becomes_a_connection_in_one_command(
+    stage: Stage, invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    name, file = invitation
+    assert file.stat().st_mode & 0o777 == 0o600
+    told = enrolled(file, tmp_path / "desk")
+    assert told["whoami"]["system"] == name  # type: ignore[index]
+    assert (tmp_path / "desk" / "key.pem").stat().st_mode & 0o777 == 0o600
+    checked = run("system", "check", "--connection", tmp_path / "desk" / "connection.toml")
+    assert checked.exit_code == 0, checked.output
+    check_log(stage)
+
+
+APPLICATION = {
+    "name": "A new hotline",
+    "kind": "hotline",
+    "public_authority": False,
+    "regimes": ["gdpr"],
+    "country": "FR",
+    "standing": "full",
+    "purposes": ["remove"],
+    "about": "We answer the phone.",
+    "received_on": "2024-01-02",
+    "contacts": [{"role": "security", "name": "D. Petit", "address": "security@new.example"}],
+}
+DECISION = {"decision_ref": "board 12", "decided_on": "2024-01-03", "document_sha256": "A" * 43}
+
+
+def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
+    stage: Stage, tmp_path: Path
+) -> None:
+    slug, file, home = f"new-{os.urandom(3).hex()}", tmp_path / "invitation.json", tmp_path / "desk"
+    stage.administer("organisation.apply", slug, APPLICATION)
+    stage.administer("organisation.approve", slug, DECISION)
+    stage.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
+    made = admin(stage, "invitation", "make", slug, "desk", "--out", file)
+    assert made.exit_code == 0, made.output
+
+    done = run("enroll", file, "--folder", home)
+    assert done.exit_code == 0, done.output
+    assert f"{slug}, enrolled" in done.output
+    settings = home / "connection.toml"
+    assert Connection.read(settings).document_key == home / "keys" / "document.pem"
+    closed = run("directory", "--connection", settings)
+    assert closed.exit_code == 1
+    assert "R2.inactive" in closed.output
+    early = admin(stage, "organisation", "activate", slug, "--reason", "in a hurry")
+    assert "conformance run" in early.output
+
+    shown = run("conformance", "run", "--connection", settings, "--by", "intake-1")
+    assert shown.exit_code == 0, shown.output
+    active = admin(stage, "organisation", "activate", slug, "--reason", "conformance passed")
+    assert active.exit_code == 0, active.output
+    assert run("directory", slug, "--connection", settings).exit_code == 0
+    events = run("events", "--connection", settings).output
+    for typ in ("invitation.used", "key.registered", "organisation.enrolled", "conformance.passed"):
+        assert typ in events
+    check_log(stage)
+
+
+def test_an_interrupted_enrolment_goes_on_with_the_same_keys(
+    invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    _, file = invitation
+    folder = tmp_path / "desk"
+    enrolled(file, folder)
+    first = (folder / "certificate.pem").read_bytes()
+    for lost in ("certificate.pem", "connection.toml", "gateway-keys.json"):
+        (folder / lost).unlink()
+    enrolled(file, folder)
+    assert (folder / "certificate.pem").read_bytes() == first
+
+
+def test_a_replayed_invitation_is_refused_and_the_member_sees_it(
+    invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    _, file = invitation
+    enrolled(file, tmp_path / "desk")
+    again = run("enroll", file, "--folder", tmp_path / "thief", "--no-document-key")
+    assert again.exit_code == 1
+    assert "used before" in again.output
+    assert not (tmp_path / "thief" / "connection.toml").exists()
+    events = run("events", "-c", tmp_path / "desk" / "connection.toml")
+    assert [line for line in events.output.splitlines() if "invitation.used" in line][-1].count(
+        "denied"
+    )
+
+
+def test_a_gateway_that_shows_another_root_gets_no_token(
+    invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    _, file = invitation
+    members = json.loads(file.read_text())
+    members["root_sha256"] = "00" * 32
+    (tmp_path / "false.json").write_text(json.dumps(members))
+    (tmp_path / "false.json").chmod(0o600)
+    told = run("enroll", tmp_path / "false.json", "--folder", tmp_path / "desk")
+    assert told.exit_code == 4
+    assert "root certificate" in told.output
+    enrolled(file, tmp_path / "other")
+
+
+def test_an_invitation_that_others_can_read_is_not_used(
+    invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    _, file = invitation
+    shutil.copy(file, tmp_path / "open.json")
+    (tmp_path / "open.json").chmod(0o644)
+    told = run("enroll", tmp_path / "open.json", "--folder", tmp_path / "desk")
+    assert told.exit_code == 1
+    assert not (tmp_path / "desk").exists()
+
+
+def test_a_withdrawn_invitation_is_refused(
+    stage: Stage, invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    _, file = invitation
+    identifier = json.loads(file.read_text())["invitation"]
+    done = admin(stage, "invitation", "withdraw", HOTLINE, identifier, "--reason", "lost")
+    assert done.exit_code == 0, done.output
+    told = run("enroll", file, "--folder", tmp_path / "desk", "--no-document-key")
+    assert told.exit_code == 1
+    assert "withdrawn" in told.output
+
+
+def test_a_system_renews_its_certificate_by_itself(
+    invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    _, file = invitation
+    enrolled(file, tmp_path / "desk")
+    settings = tmp_path / "desk" / "connection.toml"
+    before = Connection.read(settings)
+    done = run("system", "renew", "-c", settings)
+    assert done.exit_code == 0, done.output
+    after = Connection.read(settings)
+    assert after.certificate != before.certificate
+    assert after.key != before.key
+    first, second = (
+        x509.load_pem_x509_certificate(one.certificate.read_bytes()) for one in (before, after)
+    )
+    assert first.public_key() != second.public_key()
+    checked = run("system", "check", "--connection", settings)
+    assert checked.exit_code == 0, checked.output

@@ -1,0 +1,56 @@
+"""Certificate requests as EST carries them, and the certificates that go back."""
+
+import base64
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs7
+
+from gateway.pki.leaf import LARGEST_REQUEST, CsrRefused
+from gateway.pki.request import certs_only, read_request
+from tests.operating import request
+from tests.web.listening import issuing, root
+
+PEM = request()
+DER = x509.load_pem_x509_csr(PEM).public_bytes(serialization.Encoding.DER)
+
+
+def test_one_request_is_read_alike_from_pem_der_and_base64() -> None:
+    read = {read_request(data) for data in (PEM, DER, base64.b64encode(DER))}
+    assert read == {read_request(base64.encodebytes(DER))}
+    (one,) = read
+    assert x509.load_pem_x509_csr(one.pem.encode()).is_signature_valid
+
+
+def test_the_key_tells_requests_apart_and_nothing_else() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    assert read_request(request(key)).key == read_request(request(key)).key
+    assert read_request(request(key)).key != read_request(PEM).key
+
+
+def test_a_request_that_is_not_signed_by_its_own_key_is_refused() -> None:
+    forged = bytearray(DER)
+    forged[-1] ^= 1
+    with pytest.raises(CsrRefused):
+        read_request(bytes(forged))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no request", b"\x00" * 9, PEM[:-60], DER[:-1], b"A" * (2 * LARGEST_REQUEST + 1)],
+    ids=["nothing", "text", "zeros", "half a PEM", "half a DER", "too long"],
+)
+def test_what_is_no_request_is_refused(data: bytes) -> None:
+    with pytest.raises(CsrRefused):
+        read_request(data)
+
+
+def test_a_bundle_holds_the_certificates_and_no_signature() -> None:
+    pem = root().certificate_pem() + issuing().certificate_pem()
+    bundle = certs_only(pem)
+    assert max(len(line) for line in bundle.splitlines()) <= 76
+    found = pkcs7.load_der_pkcs7_certificates(base64.b64decode(bundle))
+    prints = {one.fingerprint(hashes.SHA256()) for one in found}
+    assert prints == {a.certificate.fingerprint(hashes.SHA256()) for a in (root(), issuing())}

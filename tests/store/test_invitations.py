@@ -1,0 +1,88 @@
+"""Invitations are kept with what became of them; nothing of who was invited changes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.domain.invitation import Invitation
+from gateway.domain.refusals import AlreadyExists, Stale
+from tests.store.samples import NOON, certificate, new_id, organisation, system
+
+
+def invitation(token="t" * 43):
+    """An invitation of the hotline's machine, by two persons."""
+    return Invitation(
+        new_id(), "hotline", "intake", token, ("first", "second"), NOON + timedelta(hours=72)
+    )
+
+
+@pytest.fixture
+def stored(store):
+    made = invitation()
+    with store.begin(Mode.REGISTRY) as work:
+        work.organisations.add(organisation())
+        work.organisations.add_system(system())
+        work.invitations.add(made)
+        work.commit()
+    return made
+
+
+def test_an_invitation_is_found_by_its_id_and_by_its_token(store, stored):
+    with store.begin(Mode.READ) as work:
+        assert work.invitations.get(stored.id) == stored
+        assert work.invitations.by_token(stored.token_sha256) == stored
+        assert work.invitations.get(new_id()) is None
+        assert work.invitations.by_token("u" * 43) is None
+
+
+def test_no_two_invitations_have_one_id_or_one_token(store, stored):
+    with store.begin(Mode.REGISTRY) as work:
+        for taken in (replace(invitation("u" * 43), id=stored.id), invitation()):
+            with pytest.raises(AlreadyExists):
+                work.invitations.add(taken)
+        work.invitations.add(invitation("v" * 43))
+        work.commit()
+
+
+def test_what_became_of_it_is_kept_and_nothing_else_changes(store, stored):
+    used = replace(stored, key="key", request=new_id(), withdrawn_at=NOON)
+    with store.begin(Mode.REGISTRY) as work:
+        work.invitations.save(replace(used, system="another", token_sha256="u" * 43))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.invitations.get(stored.id) == used
+
+
+def test_an_unknown_invitation_is_not_saved(store, stored):
+    with store.begin(Mode.REGISTRY) as work, pytest.raises(Stale):
+        work.invitations.save(invitation("u" * 43))
+
+
+def test_only_a_work_that_changes_the_registry_changes_invitations(store, stored):
+    with store.begin(Mode.WRITE) as work:
+        with pytest.raises(RuntimeError, match="registry"):
+            work.invitations.add(invitation("u" * 43))
+        with pytest.raises(RuntimeError, match="registry"):
+            work.invitations.save(stored)
+
+
+def test_a_system_that_is_not_registered_is_not_invited(store, stored):
+    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+        work.invitations.add(replace(invitation("u" * 43), system="unknown"))
+
+
+def test_certificates_that_end_in_a_time_are_found_in_order_without_the_revoked(store, stored):
+    ends = [NOON + timedelta(days=days) for days in (3, 1, 2, 4)]
+    made = [replace(certificate(n), not_after=end) for n, end in enumerate(ends)]
+    with store.begin(Mode.REGISTRY) as work:
+        for one in made:
+            work.organisations.add_certificate(one)
+        work.organisations.save_certificate(replace(made[2], revoked_at=NOON))
+        work.organisations.save_certificate(replace(made[0], reminded=14))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        found = work.organisations.expiring(NOON, NOON + timedelta(days=3))
+        assert found == [made[1], replace(made[0], reminded=14)]
+        assert work.organisations.expiring(made[1].not_after, made[1].not_after) == []

@@ -1,0 +1,91 @@
+"""The conformance run over HTTP: bodies and refusals are those of the real interface."""
+
+import pytest
+
+from gateway.domain.organisation import Status
+from tests.founding import case_content, founded
+from tests.newcomers import NEWCOMER, Newcomer
+from tests.web.listening import listening
+
+RUNS = "/conformance/runs"
+
+
+@pytest.fixture
+def line():
+    made = listening(founded())
+    Newcomer(made.gateway).arrive(Status.ENROLLED)
+    return made
+
+
+@pytest.fixture
+def newcomer(line):
+    return line.partner(NEWCOMER)
+
+
+@pytest.fixture
+def run(newcomer):
+    answer = newcomer.post(RUNS, {"by": "intake-1"})
+    assert answer.status_code == 200, answer.text
+    return answer.json["result"]
+
+
+def slug_of(answer):
+    return answer.json["type"].rpartition("/")[2]
+
+
+def test_an_enrolled_system_gets_a_token_sees_itself_and_nothing_else(newcomer):
+    assert newcomer.get("/whoami").json["status"] == "enrolled"
+    for path in ("/organisations", "/cases", "/handoffs", "/events"):
+        answer = newcomer.get(path)
+        assert (answer.status_code, slug_of(answer)) == (403, "forbidden"), path
+        assert answer.json["rules"] == ["R2.inactive"]
+
+
+def test_a_case_that_breaks_a_rule_is_told_as_by_the_real_address(line, newcomer, run):
+    content = case_content(line.gateway.new_id())
+    content["items"][0]["value"] = "no address"
+    body = {"by": "intake-1", "content": content}
+    test = newcomer.post(f"{RUNS}/{run['run']}/cases", body)
+    real = line.partner().post("/cases", body)
+    assert test.status_code == real.status_code == 422
+    assert test.json["errors"] == real.json["errors"]
+
+
+def test_a_good_case_passes_its_step_and_is_no_case(line, newcomer, run):
+    body = {"by": "intake-1", "content": case_content(line.gateway.new_id())}
+    answer = newcomer.post(f"{RUNS}/{run['run']}/cases", body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json["result"]["steps"][0] == {"step": "send", "passed": True}
+    assert answer.json["receipt"]["proof"]
+    assert line.gateway.store.state.cases == {}
+
+
+def test_only_a_first_version_is_sent(line, newcomer, run):
+    content = {**case_content(line.gateway.new_id()), "version": 2, "prev": "A" * 43}
+    answer = newcomer.post(f"{RUNS}/{run['run']}/cases", {"by": "intake-1", "content": content})
+    assert [e["pointer"] for e in answer.json["errors"]] == ["/content/version"]
+
+
+@pytest.mark.parametrize(
+    ("noun", "body", "status"),
+    [
+        ("acceptance", {"by": "x-1"}, 422),
+        ("acceptance", {"by": "x-1", "conditions": {"tlp": "RED"}}, 422),
+        ("consultations", {"by": "x-1", "reason_code": "curiosity", "reason": "look"}, 422),
+        ("consultations", {"by": "x-1", "reason_code": "quality", "reason": "look"}, 409),
+        ("reading", {"by": "x-1", "case_digest": "short", "package": "A" * 43}, 422),
+        ("verdicts", {"by": "x-1", "verdicts": {"receipt-1": "yes"}}, 422),
+        ("verdicts", {"by": "x-1", "verdicts": {}}, 422),
+        ("refusal", {"by": "x-1"}, 422),
+        ("refusal", {"by": "a person's name", "reason": "no"}, 422),
+    ],
+)
+def test_what_is_wrong_is_told_and_passes_nothing(newcomer, run, noun, body, status):
+    path = f"{RUNS}/{run['run']}"
+    answer = newcomer.post(f"{path}/{noun}", body)
+    assert answer.status_code == status, answer.text
+    assert not any(step["passed"] for step in newcomer.get(path).json["steps"])
+
+
+def test_the_run_does_not_tell_which_receipts_verify(run):
+    assert {frozenset(told) for told in run["receipts"]} == {frozenset({"name", "receipt"})}
