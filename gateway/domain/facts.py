@@ -150,7 +150,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
 when they are refused (a read that is allowed opens no content), but for ``audit.read``, which is
-always one. The last ten are the gateway's own: its founding, a step of its keys or of its issuing authority, the certificate that the holder
-of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
-its last step, the status that goes with a first certificate, and the steps of a succession that
-was approved."""
+always one. The last ten are the gateway's own: its founding, a step of its keys or of its issuing
+authority, the certificate that the holder of the issuing key made, a certificate's end that comes
+near, a conformance run that is passed with its last step, the status that goes with a first
+certificate, and the steps of a succession that was approved."""
