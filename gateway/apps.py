@@ -10,7 +10,7 @@ from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
 from gateway.pki.leaf import CsrRefused
 from gateway.pki.peer import CertificateRefused, ClientGate
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
@@ -19,6 +19,7 @@ from gateway.pki.source import HeaderRefused, PeerSource
 from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
 from gateway.serving.unreadable import HANDSHAKE, Answer
+from gateway.store.encryption import require_newest_key
 from gateway.web import problems
 from gateway.web.answers import ALWAYS
 from gateway.web.app import create_partner_app, create_public_app
@@ -87,10 +88,13 @@ def _unready(gateway: wiring.Gateway) -> Unready | None:
         if not gateway.store.is_current():
             return Unready("schema", "the database is of another version: see the upgrade")
         gateway.continuity.check()
+        require_newest_key(gateway.store, gateway.keyring)
     except Frozen as frozen:
         return Unready("frozen", frozen.detail)
     except MarkUnreachable as unreachable:
         return Unready("mark", unreachable.detail)
+    except KeysUnavailable as unavailable:
+        return Unready("keys", unavailable.detail)
     except Exception:  # whatever it is, its words are not for everybody
         return Unready("database", "the database cannot be read")
     return None

@@ -274,6 +274,18 @@ class Config:
             f"{_SQLITE}mark.db",
         ),
     ] = dataclasses.field(repr=False)
+    keys_url: Annotated[
+        str,
+        Setting(
+            "keys",
+            "url",
+            _database,
+            "Where the keys of cases are kept, wrapped: a database of its own, NEVER in the\n"
+            "backup of the first, and itself backed up for days only: what is erased lives as\n"
+            "long as a copy of its key. Several nodes share one in PostgreSQL.",
+            f"{_SQLITE}keys.db",
+        ),
+    ] = dataclasses.field(repr=False)
     metrics_bind: Annotated[
         str | None,
         Setting(
@@ -361,7 +373,7 @@ class Config:
 
     @property
     def keys(self) -> Path:
-        """Signing keys: one folder for each purpose."""
+        """Signing keys, one folder for each purpose; key-encryption keys, `kek-<id>`."""
         return self.folder / "keys"
 
     @property
@@ -388,6 +400,11 @@ class Config:
     def mark_file(self) -> Path | None:
         """The SQLite file of the high-water mark, absolute; None with PostgreSQL."""
         return _sqlite_file(self.mark_url)
+
+    @property
+    def keys_file(self) -> Path | None:
+        """The SQLite file of the keys of cases, absolute; None with PostgreSQL."""
+        return _sqlite_file(self.keys_url)
 
     @property
     def database_lock(self) -> Path | None:
@@ -451,10 +468,12 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     folder = path.absolute().parent
     if DATABASE_VARIABLE in environ:
         values["database_url"] = _checked(_database, environ[DATABASE_VARIABLE], DATABASE_VARIABLE)
-    for name in ("database_url", "mark_url"):
+    for name in ("database_url", "mark_url", "keys_url"):
         values[name] = _absolute(values[name], folder)
     if values["mark_url"] == values["database_url"]:
         raise ConfigError("[mark] url must name another database than [database] url")
+    if values["keys_url"] in (values["database_url"], values["mark_url"]):
+        raise ConfigError("[keys] url must name another database than [database] and [mark] url")
     return Config(folder=folder, **values)
 
 

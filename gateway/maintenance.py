@@ -14,16 +14,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from cryptography import x509
 
-from gateway.actions import succeeding
+from gateway.actions import erasure, succeeding
 from gateway.actions.administration import serve_signing
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.actions.reminders import remind
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
 from gateway.keys import KeyFileError
 from gateway.metrics import Counts, Health
 from gateway.pki.authority import AuthorityError, CertificateAuthority
@@ -41,6 +42,9 @@ PARTNERS_CERTIFICATE = "partners.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 CHECK_EVERY = timedelta(minutes=1)
 PRUNE_EVERY = timedelta(hours=1)
+ERASE_EVERY = timedelta(minutes=1)
+ERASED_AT_MOST = 20  # batches in one step: other duties wait
+UNUSED_EVERY = timedelta(days=1)
 LOOK_EVERY = timedelta(seconds=5)
 MOST_WAITING = 1000  # certificate requests that are counted
 
@@ -96,6 +100,10 @@ class Maintenance:
     _succeeded: datetime | None = None
     _stuck: list[str] = field(default_factory=list)
     _trouble: str | None = None
+    _erased: datetime | None = None
+    _compared: datetime | None = None
+    _unused: UUID | None = None
+    _erasing: str | None = None
     _looked: datetime | None = None
     _signed: tuple[int, datetime] | None = None
 
@@ -111,6 +119,7 @@ class Maintenance:
             self._check(now)
             self._prune(now)
             self._succeed(now)
+            self._erase(now)
             return serve_requests(self.gateway, self.authority)
         except Frozen as frozen:
             self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
@@ -124,7 +133,7 @@ class Maintenance:
         found = [*alarms(config.published, now), *self._stuck]
         if self._unreadable is None:
             found += reminder(config.issuing, now)
-        return [*found, *(one for one in (self._unreadable, self._trouble) if one is not None)]
+        return [*found, *filter(None, (self._unreadable, self._trouble, self._erasing))]
 
     def look(self) -> Health | None:
         """How the gateway is, every few seconds; None in between. Reads alone."""
@@ -172,6 +181,32 @@ class Maintenance:
             prune_tokens(self.gateway.ports)
             remind(self.gateway.ports)
             self._pruned = now
+
+    def _erase(self, now: datetime) -> None:
+        """Erase each minute what is due; what could not be finished is tried again."""
+        if self._erased is not None and now < self._erased + ERASE_EVERY:
+            return
+        ports = self.gateway.ports
+        try:
+            erasure.destroy_keys(ports)
+            batches = 0
+            while batches < ERASED_AT_MOST and erasure.erase_due(ports):
+                batches += 1
+            self._compare_keys(now)
+        except KeysUnavailable as unavailable:
+            self._erasing = f"cases are not erased: {unavailable.detail}"
+            return
+        self._erasing = None
+        if batches < ERASED_AT_MOST:
+            self._erased = now
+
+    def _compare_keys(self, now: datetime) -> None:
+        """At a start, and each day: what an older copy of a database brought back, ends again."""
+        if self._compared is not None and now < self._compared + UNUSED_EVERY:
+            return
+        erasure.erase_again(self.gateway.ports)
+        self._unused = erasure.destroy_unused(self.gateway.ports, self._unused)
+        self._compared = now
 
     def _succeed(self, now: datetime) -> None:
         """Move the handoffs of mandates that moved, a batch each minute, until all are moved.

@@ -3,8 +3,10 @@
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from gateway.cedar import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
+from gateway.kek import FileKeyEncryption
 from gateway.keys import KeySet, Purpose
 from gateway.ledger.note import NoteSigner
 from gateway.metrics import CountedPolicy, Counts
@@ -28,6 +31,8 @@ from gateway.pki.authority import CertificateAuthority, load_issuing
 from gateway.pki.leaf import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
 from gateway.store.database import Unfit
+from gateway.store.encryption import require_encrypted, require_newest_key
+from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
 from gateway.store.mark import SqlMark, open_mark
 from gateway.store.work import Store, open_store
 
@@ -91,6 +96,7 @@ class Gateway:
     config: Config
     keys: SigningKeys
     store: Store
+    keyring: SqlKeyring
     mark: SqlMark
     continuity: Continuity
     notary: LogNotary
@@ -100,36 +106,62 @@ class Gateway:
     def close(self) -> None:
         """Let go of the databases."""
         self.store.close()
+        self.keyring.close()
         self.mark.close()
 
 
-def connect(config: Config, counts: Counts | None = None) -> Gateway:
+def key_encryption(config: Config) -> FileKeyEncryption:
+    """The key-encryption keys of an operator's folder; none is read before it is needed."""
+    return FileKeyEncryption(config.keys, keys.load_secret, keys.write_secret, secrets.token_bytes)
+
+
+def connect_keyring(config: Config) -> SqlKeyring:
+    """The keys of cases; nothing is connected yet."""
+    return open_keyring(
+        config.keys_url,
+        file=config.keys_file,
+        origin=config.log_origin,
+        kek=key_encryption(config),
+        now=now,
+        new_id=new_id,
+        random=secrets.token_bytes,
+    )
+
+
+def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = True) -> Gateway:
     """Open a gateway in this process; its database was set up, and is never made here.
 
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
-    read. Raises KeyFileError, PolicyBroken, Unfit.
+    read. Cases in clear are refused unless ``encrypted`` is False: who encrypts them. Raises
+    KeyFileError, PolicyBroken, Unfit.
     """
     file = config.database_file
     if file is not None and not file.exists():
         raise Unfit(f"the database {file} is missing: is [database] url right?")
     signing = load_keys(config)
     policy = CedarPolicy.load(policy_folder(), SIGNED if config.require_signed else ())
-    store = open_store(
-        config.database_url,
-        lock_path=config.database_lock,
-        origin=config.log_origin,
-        policy_revision=lambda: policy.revision,
-        now=now,
-        random=secrets.token_bytes,
-        person_key=signing.fingerprint,
-        waiters=config.waiters,
-        **({} if counts is None else {"took": counts.took}),
-    )
-    try:
+    with ExitStack() as opened:
+        keyring = connect_keyring(config)
+        opened.callback(keyring.close)
+        store = open_store(
+            config.database_url,
+            lock_path=config.database_lock,
+            origin=config.log_origin,
+            policy_revision=lambda: policy.revision,
+            now=now,
+            random=secrets.token_bytes,
+            person_key=signing.fingerprint,
+            waiters=config.waiters,
+            keyring=keyring,
+            **({} if counts is None else {"took": counts.took}),
+        )
+        opened.callback(store.close)
+        require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
+        if encrypted:
+            require_encrypted(store)
+        keyring.guard(partial(require_newest_key, store, keyring))
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
-    except BaseException:
-        store.close()
-        raise
+        opened.pop_all()
     continuity = Continuity(mark, store.begin, time.monotonic)
     notary = LogNotary(signing.log, mark, continuity)
     ports = Ports(
@@ -139,6 +171,7 @@ def connect(config: Config, counts: Counts | None = None) -> Gateway:
         policy=policy if counts is None else CountedPolicy(policy, counts),
         attester=signing.attest.current,
         notary=notary,
+        keys=keyring,
         now=now,
         legal_day=legal_day(config),
         new_id=new_id,
@@ -146,7 +179,7 @@ def connect(config: Config, counts: Counts | None = None) -> Gateway:
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
     )
-    return Gateway(config, signing, store, mark, continuity, notary, ports, counts)
+    return Gateway(config, signing, store, keyring, mark, continuity, notary, ports, counts)
 
 
 class IssuingAuthority:

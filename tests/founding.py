@@ -26,7 +26,7 @@ from gateway.actions.cases import Clearance, Submission
 from gateway.actions.handoffs import Reply
 from gateway.actions.offers import Offer
 from gateway.actions.opening import Opening
-from gateway.actions.ports import Caller, Head, LegalDay, Logged, Mode, Ports, Work
+from gateway.actions.ports import Caller, CaseKeys, Head, LegalDay, Logged, Mode, Ports, Work
 from gateway.cedar import CedarPolicy, policy_folder
 from gateway.domain.case import GROUPS
 from gateway.domain.organisation import SCOPES, Person
@@ -45,6 +45,7 @@ from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
 from tests.evidence.ingredients import chance
+from tests.memory import MemoryKeys, MemoryStore
 
 ISSUER = "https://gateway.example.org"
 SHORT_NAME = "example"
@@ -323,12 +324,15 @@ def caller(organisation: str) -> Caller:
 
 
 def founded(
-    store: Store | Callable[..., Store] | None = None, legal_date: date | None = None
+    store: Store | Callable[..., Store] | None = None,
+    legal_date: date | None = None,
+    keys: CaseKeys | None = None,
 ) -> Founded:
     """A gateway with the four organisations of the founding story.
 
     ``store`` is a store, or makes one when called as MemoryStore is: with origin, policy
     revision, clock and source of randomness. ``legal_date`` simulates a day, as a demonstration.
+    ``keys`` are those of its cases, for a store that encrypts them.
     """
     clock, random, opened = Clock(), chance("founding"), _Open()
     kept = _store(store, clock, random)
@@ -346,6 +350,7 @@ def founded(
         policy=policy(),
         attester=WatchedSigner(key_of("attest"), opened),
         notary=notary,
+        keys=keys or MemoryKeys(),
         now=clock,
         legal_day=legal_day,
         new_id=Ids(),
@@ -361,8 +366,6 @@ def _store(
     store: Store | Callable[..., Store] | None, clock: Clock, random: Callable[[int], bytes]
 ) -> Store:
     if store is None:
-        from tests.memory import MemoryStore  # noqa: PLC0415 - other stores do without it
-
         store = MemoryStore
     if hasattr(store, "begin") and not isinstance(store, type):
         return store  # type: ignore[return-value]

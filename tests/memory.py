@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -17,6 +17,7 @@ from uuid import UUID
 from gateway.actions.ports import (
     CaseVersion,
     Consultation,
+    Erasure,
     Found,
     Head,
     Logged,
@@ -26,7 +27,7 @@ from gateway.actions.ports import (
     SigningRequest,
 )
 from gateway.domain.audit import CaseName
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.conformance import Run
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import OPEN, Answer, Handoff
@@ -40,7 +41,7 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
-from gateway.domain.refusals import AlreadyExists, Busy, Stale
+from gateway.domain.refusals import AlreadyExists, Busy, Erased, Stale
 from gateway.domain.succession import Moved, Succession
 from gateway.evidence.event import Event, compose
 from gateway.ledger import tiles, tree
@@ -63,6 +64,7 @@ class State:
     handoffs: dict[UUID, Handoff] = field(default_factory=dict)
     answers: dict[tuple[UUID, int], Answer] = field(default_factory=dict)
     consultations: dict[UUID, Consultation] = field(default_factory=dict)
+    keys: dict[tuple[str, UUID], UUID] = field(default_factory=dict)
     retries: dict[tuple[str, str], Retry] = field(default_factory=dict)
     budgets: dict[tuple[str, str], int] = field(default_factory=dict)
     client_keys: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -169,6 +171,30 @@ class MemoryWork:
         if self._held:
             self._held, self._store.writer = False, None
             self._store.writing.release()
+
+
+class MemoryKeys:
+    """See `gateway.actions.ports.CaseKeys`; the memory store encrypts nothing."""
+
+    def __init__(self) -> None:
+        self.gone: set[UUID] = set()
+        self.lost: set[UUID] = set()
+        self.old: set[UUID] = set()
+
+    def destroy(self, keys: Sequence[UUID]) -> int:
+        new = set(keys) - self.gone
+        self.gone |= new
+        return len(new)
+
+    def states(self, keys: Sequence[UUID]) -> dict[UUID, bool]:
+        return {key: key not in self.gone for key in keys if key not in self.lost}
+
+    def destroyed(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        return [key for key in sorted(self.gone) if after is None or key > after][:limit]
+
+    def long_made(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        left = sorted(self.old - self.gone)
+        return [key for key in left if after is None or key > after][:limit]
 
 
 class Desk:
@@ -340,22 +366,71 @@ class MemoryCases(Collection):
         _require_sound(_is_new_version(state, version))
         state.cases[case.originator, case.id] = case
         state.versions[version.digest] = version
+        state.keys[case.originator, case.id] = UUID(int=len(state.cases))
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
         state = self._desk.write()
         stored = state.cases.get((case.originator, case.id))
         _require_fresh(stored is not None and stored.revision == case.revision - 1)
         _require_sound(version is None or _is_new_version(state, version))
+        if version is not None:
+            _require_kept(case.state is not CaseState.ERASED)
         state.cases[case.originator, case.id] = replace(case, originator_ref=stored.originator_ref)
         if version is not None:
             state.versions[version.digest] = version
 
     def version(self, digest: str) -> CaseVersion | None:
-        return self._desk.read().versions.get(digest)
+        found = self._desk.read().versions.get(digest)
+        if found is not None:
+            _require_kept(found.document)
+        return found
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[Case]:
         found = [c for c in self._desk.read().cases.values() if c.originator == originator]
         return _page(found, after, limit)
+
+    def erase(self, case: Case) -> Erasure:
+        self.save(case)
+        state = self._desk.write()
+        of = (case.originator, case.id)
+        versions = [v for v in state.versions.values() if (v.originator, v.case) == of]
+        handoffs = {h.id for h in state.handoffs.values() if (h.originator, h.case) == of}
+        answers = [a for a in state.answers.values() if a.handoff in handoffs]
+        state.versions |= {v.digest: replace(v, document="") for v in versions}
+        state.answers |= {(a.handoff, a.sequence): replace(a, statement="") for a in answers}
+        events = {one.event for one in (*versions, *answers)}
+        state.retries = {k: r for k, r in state.retries.items() if r.event not in events}
+        return Erasure(len(versions), len(answers))
+
+    def due(self, day: date, limit: int) -> Sequence[Case]:
+        found = [
+            c
+            for c in self._desk.read().cases.values()
+            if c.state is not CaseState.ERASED and c.erase_on is not None and c.erase_on <= day
+        ]
+        return sorted(found, key=lambda c: c.erase_on)[:limit]
+
+    def doomed(self, limit: int) -> Sequence[UUID]:
+        state = self._desk.read()
+        erased = (of for of, c in state.cases.items() if c.state is CaseState.ERASED)
+        return [state.keys[of] for of in erased if of in state.keys][:limit]
+
+    def forget_keys(self, keys: Sequence[UUID]) -> None:
+        state = self._desk.write()
+        state.keys = {
+            of: key
+            for of, key in state.keys.items()
+            if key not in keys or state.cases[of].state is not CaseState.ERASED
+        }
+
+    def key_of(self, originator: str, case: UUID) -> UUID | None:
+        state, of = self._desk.read(), (originator, case)
+        erased = of in state.cases and state.cases[of].state is CaseState.ERASED
+        return None if erased else state.keys.get(of)
+
+    def having(self, key: UUID) -> Case | None:
+        state = self._desk.read()
+        return next((state.cases[of] for of, own in state.keys.items() if own == key), None)
 
 
 class MemoryHandoffs(Collection):
@@ -377,6 +452,8 @@ class MemoryHandoffs(Collection):
         stored = state.handoffs.get(handoff.id)
         _require_fresh(stored is not None and stored.sequence == handoff.sequence - 1)
         _require_sound(_is_new_answer(state, answer))
+        case = state.cases.get((stored.originator, stored.case))
+        _require_kept(case is None or case.state is not CaseState.ERASED)
         state.handoffs[handoff.id] = replace(
             stored,
             state=handoff.state,
@@ -389,11 +466,16 @@ class MemoryHandoffs(Collection):
 
     def answers(self, handoff: UUID) -> Sequence[Answer]:
         found = sorted(self._desk.read().answers.items(), key=lambda item: item[0])
-        return [answer for (of, _), answer in found if of == handoff]
+        answers = [answer for (of, _), answer in found if of == handoff]
+        for answer in answers:
+            _require_kept(answer.statement)
+        return answers
 
     def answer_of(self, event: UUID) -> Answer | None:
-        found = (a for a in self._desk.read().answers.values() if a.event == event)
-        return next(found, None)
+        found = next((a for a in self._desk.read().answers.values() if a.event == event), None)
+        if found is not None:
+            _require_kept(found.statement)
+        return found
 
     def page(
         self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
@@ -411,6 +493,11 @@ class MemoryHandoffs(Collection):
         return sum(
             (h.originator, h.case) == (originator, case) and h.state in OPEN for h in handoffs
         )
+
+    def recipients_of(self, originator: str, case: UUID) -> Sequence[str]:
+        of = (originator, case)
+        found = self._desk.read().handoffs.values()
+        return sorted({h.recipient for h in found if (h.originator, h.case) == of})
 
     def add_consultation(self, consultation: Consultation) -> None:
         state = self._desk.write()
@@ -774,6 +861,11 @@ def _require_new(is_new: bool) -> None:
 def _require_fresh(is_fresh: bool) -> None:
     if not is_fresh:
         raise Stale("it has changed: read it again")
+
+
+def _require_kept(content: object) -> None:
+    if not content:
+        raise Erased("the case was erased: nothing of its content is left")
 
 
 def _require_sound(is_sound: bool) -> None:

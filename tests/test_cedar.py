@@ -89,6 +89,7 @@ BY_ADMINISTRATORS = (
     "organisation.unlock",
     "audit.grant",
     "audit.end",
+    "case.erase",
 )
 ON_ITSELF = (
     "invitation.use",
@@ -569,7 +570,9 @@ FITTING = [
     ),
     *((a, o, succession(ABROAD, OFFICE), {}) for a in ON_SUCCESSION for o in (ABROAD, OFFICE)),
     *((a, Entity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
-      for a in BY_ADMINISTRATORS),
+      for a in BY_ADMINISTRATORS if a != "case.erase"),
+    ("case.erase", Entity("Person", "p", {"enabled": True}), ABROAD,
+     {"approvals": 2, "due": False}),
 ]  # fmt: skip
 
 

@@ -3,10 +3,11 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,9 +20,10 @@ from sqlalchemy import create_engine, text
 
 from gateway import maintenance, wiring
 from gateway.actions import successions
-from gateway.actions.ports import Caller, Head, Mode, SigningRequest
+from gateway.actions.ports import Caller, Head, Mode, Ports, SigningRequest
+from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
-from gateway.domain.refusals import Busy
+from gateway.domain.refusals import Busy, KeysUnavailable
 from gateway.keys import write_private
 from gateway.maintenance import Maintenance, Occupied
 from gateway.pki import rotation
@@ -37,6 +39,7 @@ from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import IssuingAuthority
 from tests.operating import PASSPHRASE, Operator, operator, request
+from tests.store.samples import case as sample
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the folder is of today
@@ -268,6 +271,76 @@ def test_a_log_that_is_behind_its_mark_stops_what_is_recorded_but_no_list(gw: Op
 
 
 # --- One at a time
+
+
+def test_a_case_is_erased_on_its_day_within_a_minute_and_its_key_with_it(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        ports = upkeep.gateway.ports
+        case, key = due_in(ports, 2 * DAY)
+        upkeep.step()
+        assert state_of(ports, case) is CaseState.CLEARED
+        clock.at += 2 * DAY
+        upkeep.step()
+        assert state_of(ports, case) is CaseState.ERASED
+        assert ports.keys.states([key]) == {key: False}
+        assert upkeep.alarms() == []
+
+
+def test_keys_that_do_not_answer_are_an_alarm_and_what_is_due_is_erased_later(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise KeysUnavailable("the keys of cases cannot be reached now")
+
+    with maintained(gw) as (upkeep, clock):
+        ports = upkeep.gateway.ports
+        case, key = due_in(ports, DAY)
+        clock.at += DAY
+        with monkeypatch.context() as broken:
+            broken.setattr(ports.keys, "destroy", away)
+            upkeep.step()
+        assert state_of(ports, case) is CaseState.ERASED
+        assert ["cases are not erased" in one for one in upkeep.alarms()].count(True) == 1
+        assert ports.keys.states([key]) == {key: True}
+        upkeep.step()
+        assert ports.keys.states([key]) == {key: False}
+        assert not [one for one in upkeep.alarms() if "erased" in one]
+
+
+def test_a_frozen_log_erases_nothing_and_destroys_no_key(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        ports = upkeep.gateway.ports
+        case, key = due_in(ports, DAY)
+        for file in gw.folder.glob("mark.db"):
+            execute(file, "UPDATE mark SET size = size + 100")
+        clock.at += 30 * DAY
+        upkeep.step()
+        assert state_of(ports, case) is CaseState.CLEARED
+        assert ports.keys.states([key]) == {key: True}
+
+
+def execute(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement)
+
+
+def due_in(ports: Ports, after: timedelta) -> tuple[UUID, UUID]:
+    """A case of some hotline, to be erased on the day that comes then; with its key."""
+    made, version = sample("hotline", erase_on=(NOW + after).date(), state=CaseState.CLEARED)
+    with ports.begin(Mode.WRITE) as work:
+        work.cases.add(made, version)
+        work.commit()
+    with ports.begin(Mode.READ) as work:
+        key = work.cases.key_of("hotline", made.id)
+    assert key is not None
+    return made.id, key
+
+
+def state_of(ports: Ports, case: UUID) -> CaseState:
+    with ports.begin(Mode.READ) as work:
+        found = work.cases.get("hotline", case)
+    assert found is not None
+    return found.state
 
 
 def test_two_maintainers_refuse_each_other(gw: Operator) -> None:

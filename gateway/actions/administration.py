@@ -25,7 +25,7 @@ from gateway.actions.ports import (
 )
 from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change, Desk
-from gateway.domain.decision import Entity, Question, organisation_entity
+from gateway.domain.decision import Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import SLUG, Certificate, Organisation, Person, Status
@@ -49,10 +49,10 @@ def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Writte
     now, event = ports.now(), ports.new_id()
     today = ports.legal_day(now)
     with ports.begin(Mode.REGISTRY) as work:
-        persons = _approved(ports, work, change, approvals, event)
+        persons = approved(ports, work, change, approvals, event)
         desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
         found = work.organisations.get(change.organisation)
-        denied = _denial(ports.policy, desk, found, today)
+        denied = denial(ports.policy, desk, found, today)
         result = {} if denied else apply(desk, found)
         _record(desk, denied, today)
         (logged,) = work.commit()
@@ -62,7 +62,7 @@ def administer(ports: Ports, change: Change, approvals: Sequence[str]) -> Writte
     return Written({"event": str(desk.event), **result}, receipt)
 
 
-def _approved(
+def approved(
     ports: Ports, work: Work, change: Change, approvals: Sequence[str], event: UUID
 ) -> tuple[str, ...]:
     """The distinct persons who approved exactly this change; an approval counts once, ever."""
@@ -113,13 +113,13 @@ def _key_of(person: Person) -> PublicKey:
     return key
 
 
-def _denial(
-    policy: Policy, desk: Desk, found: Organisation | None, today: LegalDay
+def denial(
+    policy: Policy, desk: Desk, found: Organisation | None, today: LegalDay, **facts: Value
 ) -> Forbidden | None:
-    """What policy has against the change; None when it allows it."""
+    """What policy has against the change, on further ``facts``; None when it allows it."""
     principal = Entity("Person", desk.persons[0], {"enabled": True})
     resource = organisation_entity(found or _applicant(desk.change), today.day)
-    context = {"approvals": len(desk.persons)}
+    context = {"approvals": len(desk.persons), **facts}
     decision = policy.decide(Question(principal, desk.change.action, resource, context))
     if decision.allowed:
         return None
@@ -147,12 +147,18 @@ def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
                 Detail("subject", _told(desk.change), readers),
                 *rules,
             ),
-            simulated_date=_simulated(today),
+            simulated_date=simulated(today),
         )
     )
 
 
-def _simulated(today: LegalDay) -> date | None:
+def record_denial(desk: Desk, denied: Forbidden, today: LegalDay) -> None:
+    """Record that policy was against the change, for the gateway alone."""
+    _record(desk, denied, today)
+
+
+def simulated(today: LegalDay) -> date | None:
+    """The date that events name when a demonstration set it."""
     return today.day if today.simulated else None
 
 
@@ -198,7 +204,7 @@ def found(ports: Ports, persons: Sequence[Person]) -> Written:
                 result=Result.ALLOWED,
                 parties=(Party(GATEWAY, "gateway"),),
                 details=(Detail("by", tuple(p.id for p in persons), frozenset({GATEWAY})),),
-                simulated_date=_simulated(today),
+                simulated_date=simulated(today),
             )
         )
         (logged,) = work.commit()
@@ -232,8 +238,8 @@ def _record_own(
     event, today = ports.new_id(), ports.legal_day(ports.now())
     gateway = frozenset({GATEWAY})
     with ports.begin(Mode.REGISTRY) as work:
-        approved = _approved(ports, work, change, approvals, event)
-        if len(approved) < persons:
+        people = approved(ports, work, change, approvals, event)
+        if len(people) < persons:
             raise ApprovalRefused(f"this takes the approvals of {persons} different persons")
         work.log.record(
             Fact(
@@ -243,10 +249,10 @@ def _record_own(
                 result=Result.ALLOWED,
                 parties=(Party(GATEWAY, "gateway"),),
                 details=(
-                    Detail("by", approved, gateway),
+                    Detail("by", people, gateway),
                     Detail("subject", _told(change), gateway),
                 ),
-                simulated_date=_simulated(today),
+                simulated_date=simulated(today),
             )
         )
         (logged,) = work.commit()
@@ -301,7 +307,7 @@ def _finish(
                     Detail("by", request.approved_by, frozenset({GATEWAY})),
                     Detail("subject", subject, readers),
                 ),
-                simulated_date=_simulated(ports.legal_day(ports.now())),
+                simulated_date=simulated(ports.legal_day(ports.now())),
             )
         )
         work.commit()
@@ -331,6 +337,6 @@ def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
                 Detail("by", request.approved_by, frozenset({GATEWAY})),
                 Detail("subject", canonical.encode(told).decode(), both),
             ),
-            simulated_date=_simulated(today),
+            simulated_date=simulated(today),
         )
     )

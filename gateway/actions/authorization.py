@@ -19,9 +19,11 @@ from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.organisation import Organisation, takes_part
 from gateway.domain.refusals import (
     Busy,
+    Erased,
     Forbidden,
     Frozen,
     KeyReused,
+    KeysUnavailable,
     MarkUnreachable,
     NoCompetence,
     NotFound,
@@ -294,7 +296,7 @@ def _guard(turn: Turn, act: Callable[[Turn], T]) -> T:
         told = denial
     except Forbidden as refusal:
         told = _Denied(refusal, Result.DENIED, refusal.rules)
-    except (WrongState, OpenHandoffs) as refusal:
+    except (WrongState, OpenHandoffs, Erased) as refusal:
         told = _Denied(refusal, Result.WRONG_STATE, ())
     except tuple(RULES_OF_REFUSALS) as refusal:
         told = _Denied(refusal, Result.DENIED, (RULES_OF_REFUSALS[type(refusal)],))
@@ -349,7 +351,7 @@ def _refuse(ports: Ports, caller: Caller, request: Request, denial: _Denied) -> 
                 raise TooManyDenials("too many refused requests in this minute: wait, then mend")
             work.log.record(fact)
             (logged,) = work.commit()
-    except (TooManyDenials, Frozen, MarkUnreachable):
+    except (TooManyDenials, Frozen, MarkUnreachable, KeysUnavailable):
         raise
     except Busy as busy:
         raise Unrecorded("the refusal could not be recorded: retry in a moment") from busy

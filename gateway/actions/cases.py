@@ -1,5 +1,6 @@
 """What an originator does with its own cases: submit, revise, assess, clear, close, consult."""
 
+import hmac
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -27,9 +28,9 @@ from gateway.domain.decision import CaseView, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
 from gateway.domain.organisation import Organisation, organisation_uri
-from gateway.domain.refusals import Forbidden, Invalid, OpenHandoffs, Stale
+from gateway.domain.refusals import Erased, Forbidden, Invalid, OpenHandoffs, Stale
 from gateway.domain.vocabulary import needs_led_regime
-from gateway.evidence import event, sd_jwt, seal, statement
+from gateway.evidence import base64url, canonical, event, sd_jwt, seal, statement
 from gateway.evidence.sd_jwt import Verified
 
 
@@ -276,10 +277,10 @@ def _submit(
     turn.about = About(case_digest=document.digest)
     earlier = turn.work.cases.get(version.originator, version.case)
     if content["version"] == 1:
-        case = _cleared(_first(version, content), submission.clearance)
+        case = _cleared(_first(turn, version, content), submission.clearance)
         turn.work.cases.add(case, version)
     else:
-        case = _cleared(_next(earlier, version, content), submission.clearance)
+        case = _cleared(_next(turn, earlier, version, content), submission.clearance)
         turn.work.cases.save(case, version)
     turn.record(
         (Party(version.originator, "originator"),),
@@ -301,38 +302,49 @@ def judge(turn: Turn, content: Mapping[str, Any], clearance: Clearance | None) -
         id=UUID(content["case"]),
         version=1,
         digest="",
-        originator_ref=content["originator_ref"],
+        originator_ref="",
         unconfirmed=cases.unconfirmed_matches(content),
     )
     return _cleared(case, clearance).state
 
 
-def _first(version: CaseVersion, content: Mapping[str, Any]) -> Case:
+def _first(turn: Turn, version: CaseVersion, content: Mapping[str, Any]) -> Case:
     return Case(
         originator=version.originator,
         id=version.case,
         version=1,
         digest=version.digest,
-        originator_ref=content["originator_ref"],
+        originator_ref=reference(turn.ports, version.originator, content["originator_ref"]),
         unconfirmed=cases.unconfirmed_matches(content),
+        erase_on=date.fromisoformat(content["marking"]["erase_on"]),
     )
 
 
-def _next(case: Case | None, version: CaseVersion, content: Mapping[str, Any]) -> Case:
+def reference(ports: Ports, originator: str, text: str) -> str:
+    """What stands for an originator's reference outside the encrypted content: equal for equal
+    ones, and telling nothing of them without the operator's key."""
+    named = canonical.encode({"originator": originator, "reference": text})
+    return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
+
+
+def _next(turn: Turn, case: Case | None, version: CaseVersion, content: Mapping[str, Any]) -> Case:
     """The case with its next version; ``prev`` ties it to the one that its author has read."""
     if case is None:
         missing()
+    if case.state is CaseState.ERASED:
+        raise Erased("the case was erased: begin another one")
     if case.version + 1 != version.version or content.get("prev") != case.digest:
         raise Stale(
             f"the case is at version {case.version}: a new version carries its number plus one "
             "and its digest as 'prev'"
         )
-    if case.originator_ref != content["originator_ref"]:
+    if case.originator_ref != reference(turn.ports, case.originator, content["originator_ref"]):
         raise Invalid((("/originator_ref", "a case keeps its reference in every version"),))
     revised = cases.revise(
         case, version.version, version.digest, cases.unconfirmed_matches(content)
     )
-    return replace(revised, revision=case.revision + 1)
+    erase_on = date.fromisoformat(content["marking"]["erase_on"])
+    return replace(revised, revision=case.revision + 1, erase_on=erase_on)
 
 
 def _cleared(case: Case, clearance: Clearance | None) -> Case:
@@ -464,8 +476,8 @@ def _authorized(turn: Turn, case: UUID) -> tuple[Case, CaseVersion]:
 
 
 def _view_in_list(turn: Turn, case: Case) -> dict[str, Any] | None:
-    """The routing fields of one case of a list; None when policy keeps it back."""
-    version = turn.work.cases.version(case.digest)
+    """The routing fields of one case of a list; None when policy keeps it back, or it is erased."""
+    version = None if case.state is CaseState.ERASED else turn.work.cases.version(case.digest)
     if version is None:
         return None
     verified = sd_jwt.read_unverified(version.document)
@@ -481,7 +493,7 @@ def _view(case: Case, version: CaseVersion, verified: Verified) -> dict[str, Any
         "version": case.version,
         "digest": case.digest,
         "state": str(case.state),
-        "originator_ref": case.originator_ref,
+        "originator_ref": content["originator_ref"],
         "assurance": version.assurance,
         "unconfirmed": sorted(case.unconfirmed),
         "matter": content["matter"],

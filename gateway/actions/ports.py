@@ -4,7 +4,7 @@ Adapters keep these promises and are tested against them on every store. Nothing
 called outside the ``with`` block of its Work, and a Work belongs to one thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -94,6 +94,14 @@ class CaseVersion:
     document: str
     assurance: str
     event: UUID
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was erased of a case: how many versions, and how many statements of its handoffs."""
+
+    versions: int
+    statements: int
 
 
 @dataclass(frozen=True)
@@ -281,7 +289,11 @@ class Organisations(Protocol):
 
 
 class Cases(Protocol):
-    """Cases of originators and their versions. ``get`` in a WRITE Work locks the row."""
+    """Cases of originators and their versions. ``get`` in a WRITE Work locks the row.
+
+    Content is stored encrypted by a key of its case's own. Whoever reads or adds some of a case
+    that was erased gets Erased; where the key cannot be had, KeysUnavailable.
+    """
 
     def get(self, originator: str, case: UUID) -> Case | None:
         """The originator's case; in a writing Work its row is locked until the end."""
@@ -298,6 +310,26 @@ class Cases(Protocol):
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[Case]:
         """The originator's cases with an id greater than ``after``, in order of id."""
+
+    def erase(self, case: Case) -> Erasure:
+        """Replace the stored one as ``save`` does, by one that is erased, and take away the
+        documents of all its versions, all statements, and what repeats of their requests are
+        compared with. The key is not destroyed by this: see ``doomed``."""
+
+    def due(self, day: date, limit: int) -> Sequence[Case]:
+        """Cases with content whose day of erasure is ``day`` or before, the longest due first."""
+
+    def doomed(self, limit: int) -> Sequence[UUID]:
+        """Keys of erased cases that were not destroyed yet, as far as is known here."""
+
+    def forget_keys(self, keys: Collection[UUID]) -> None:
+        """Note that these keys of erased cases are destroyed."""
+
+    def key_of(self, originator: str, case: UUID) -> UUID | None:
+        """The key by which a case's content is encrypted; None when that was erased."""
+
+    def having(self, key: UUID) -> Case | None:
+        """The case whose content is encrypted by a key."""
 
 
 class Handoffs(Protocol):
@@ -327,6 +359,9 @@ class Handoffs(Protocol):
 
     def open_of(self, originator: str, case: UUID) -> int:
         """How many handoffs of the case are open."""
+
+    def recipients_of(self, originator: str, case: UUID) -> Sequence[str]:
+        """Every organisation to which the case was offered, by name."""
 
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed."""
@@ -592,6 +627,45 @@ class Notary(Protocol):
         """
 
 
+class CaseKeys(Protocol):
+    """The keys of cases, kept apart from the database. All of it raises KeysUnavailable."""
+
+    def destroy(self, keys: Collection[UUID]) -> int:
+        """Destroy keys for good, and record that they are; how many there were."""
+
+    def states(self, keys: Collection[UUID]) -> Mapping[UUID, bool]:
+        """Of those keys that are known: whether each still opens, or is destroyed."""
+
+    def destroyed(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Destroyed keys with an id greater than ``after``, in order of id."""
+
+    def long_made(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Likewise keys so old that a case has them, or none ever will."""
+
+
+class KeyEncryption(Protocol):
+    """Holds the key-encryption keys: a file now, a PKCS #11 token or a vault later.
+
+    All of it raises KeysUnavailable. Which key is the current one is written in the keys database,
+    so that all processes change over at one moment.
+    """
+
+    def known(self) -> Sequence[str]:
+        """The ids of the keys that are there."""
+
+    def make(self) -> str:
+        """Make a new key; its id. It is durable when this returns."""
+
+    def wrap(self, kek: str, key: bytes, about: bytes) -> bytes:
+        """Encrypt a case's key under the key ``kek``, bound to what it is about."""
+
+    def unwrap(self, kek: str, wrapped: bytes, about: bytes) -> bytes:
+        """The case's key again."""
+
+    def remove(self, kek: str) -> None:
+        """Destroy a key; one that is gone is no error."""
+
+
 class Authority(Protocol):
     """The issuing CA; only the maintenance process and the operator's own hand hold one."""
 
@@ -616,6 +690,7 @@ class Ports:
     policy: Policy
     attester: Signer
     notary: Notary
+    keys: CaseKeys
     now: Callable[[], datetime]
     legal_day: Callable[[datetime], LegalDay]
     new_id: Callable[[], UUID]

@@ -32,7 +32,7 @@ from gateway.domain.handoff import (
     was_taken_on,
 )
 from gateway.domain.organisation import Organisation, Status, organisation_uri
-from gateway.domain.refusals import NotFound, Stale
+from gateway.domain.refusals import Erased, NotFound, Stale
 from gateway.domain.succession import Moved, Succession, Way
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
@@ -160,7 +160,11 @@ def _fates(ports: Ports, work: Work, succession: Succession, day: date) -> Itera
     """The fate of every open handoff of the predecessor's, oldest first by state."""
     for state in sorted(OPEN):
         for handoff in _received(work, succession.predecessor, state):
-            yield _fate(ports, work, succession, handoff, day)
+            try:
+                fate = _fate(ports, work, succession, handoff, day)
+            except Erased:
+                continue  # its case came to its end: there is nothing left to move
+            yield fate
 
 
 def _received(work: Work, organisation: str, state: State | None) -> Iterator[Handoff]:

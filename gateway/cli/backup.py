@@ -21,17 +21,26 @@ from gateway.store.work import open_for_reading
 
 @click.command()
 @folder_option
+@click.option(
+    "--keys",
+    "case_keys",
+    is_flag=True,
+    help="Copy the keys of cases alone, to the new file DIR: see docs/erasure.md.",
+)
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-def backup(folder: Path, target: Path) -> None:
+def backup(folder: Path, case_keys: bool, target: Path) -> None:
     """Copy the gateway's database, settings and published files to the new folder DIR.
 
     The gateway may run meanwhile: the copy is of one moment. Its log is checked whole before the
-    command ends. Never in it: keys, which are backed up once and apart, the root authority, and
-    the high-water mark, which must not go back in time with the database. What is in it is the
-    content of cases: keep it as well as the database.
+    command ends. Never in it: keys, which are backed up once and apart, the root authority, the
+    keys of cases, without which nobody reads the content in it, and the high-water mark, which
+    must not go back in time with the database.
     """
     with told_plainly():
         config = wiring.load_config(folder.absolute())
+        if case_keys:
+            _copy_keys(config, target)
+            return
         _require_sqlite(config, target)
         spare = _new_folder(target)
         try:
@@ -47,8 +56,29 @@ def backup(folder: Path, target: Path) -> None:
         finally:
             shutil.rmtree(spare, ignore_errors=True)
     click.echo(f"Made {target}: {told(manifest.head)}. Its log was checked whole.")
-    click.echo("Not in it: keys/, issuing/, people/, offline/ (back them up once, and apart), and")
-    click.echo("the high-water mark (never back it up).")
+    click.echo("Not in it: keys/, issuing/, people/, offline/ (back them up once, and apart), the")
+    click.echo("keys of cases (--keys, kept for days only), the high-water mark (never).")
+
+
+def _copy_keys(config: Config, target: Path) -> None:
+    """Copy the keys database, which is erased with its copies: so it goes its own way."""
+    file = config.keys_file
+    if file is None:
+        raise click.ClickException(
+            "the keys of cases are in PostgreSQL: copy their database by its own means, apart, and "
+            "keep no copy for longer than docs/erasure.md says"
+        )
+    if not file.exists():
+        raise click.ClickException(f"{file} is missing: see [keys] url")
+    if target.exists():
+        raise click.ClickException(f"{target} exists and is not overwritten: name a new file")
+    try:
+        with progress("copying") as tell:
+            copy_database(file, target, tell)
+    except sqlite3.Error as error:
+        target.unlink(missing_ok=True)
+        raise click.ClickException(f"the keys database cannot be copied: {error}") from error
+    click.echo(f"Made {target}. Now delete the copies before it: what was erased lives in them.")
 
 
 def _require_sqlite(config: Config, target: Path) -> None:

@@ -6,7 +6,7 @@ A sentence says what is so and, unless all is well, what to do about it.
 import pwd
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,7 +23,7 @@ from gateway.cedar import check as check_policies
 from gateway.cedar import policy_folder
 from gateway.cli.mark import read_mark
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
 from gateway.domain.timestamp import parse_moment
 from gateway.evidence import event
 from gateway.keys import KeyFileError, Purpose
@@ -34,6 +34,8 @@ from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
 from gateway.store import migrations
 from gateway.store.database import Unfit
+from gateway.store.encryption import Tally, tally
+from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.soundness import newest_document
 from gateway.store.work import SqlWork, open_for_reading
 
@@ -263,7 +265,7 @@ def schema(config: Config, now: datetime) -> Said:
 
 def disk(config: Config, now: datetime) -> Said:
     """Whether there is room to go on."""
-    files = (config.database_file, config.mark_file)
+    files = (config.database_file, config.mark_file, config.keys_file)
     folders = {file.parent for file in files if file is not None} or {config.folder}
     for folder in sorted(folders):
         free = shutil.disk_usage(folder).free
@@ -310,6 +312,63 @@ def _apart(config: Config) -> Said:
         )
 
 
+def case_keys(config: Config, now: datetime) -> Said:
+    """Whether every case has its key, what was erased has none, and the keys can be opened."""
+    require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
+    yield from _keys_file(config)
+    with closing(wiring.connect_keyring(config)) as keyring:
+        try:
+            yield from _key_encryption(config, keyring)
+            with _read(config) as work:
+                yield from _tallied(tally(work, keyring))
+                doomed = work.cases.doomed(1)
+        except KeysUnavailable as unavailable:
+            yield Level.ERROR, f"{unavailable.detail}: see docs/erasure.md"
+            return
+    if doomed:
+        yield Level.WARNING, "keys of erased cases still stand: see that maintenance runs"
+
+
+def _keys_file(config: Config) -> Said:
+    file = config.keys_file
+    if file is not None and file.stat().st_mode & 0o077:
+        yield Level.ERROR, f"others can open {file}: run chmod 600 {file}"
+
+
+def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
+    kek, current = wiring.key_encryption(config), keyring.current()
+    keys.load_secret(kek.file(current))
+    others = [one for one in kek.known() if one != current]
+    if keyring.left():
+        yield (
+            Level.WARNING,
+            f"keys are wrapped by another key-encryption key than {current}: finish its change"
+            " by `casegate admin gateway rekey --purpose kek`",
+        )
+    elif others:
+        yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
+
+
+def _tallied(found: Tally) -> Said:
+    if found.plain:
+        yield Level.ERROR, f"{found.plain} cases are in clear: run `casegate encrypt`"
+    if found.lost:
+        named = "; ".join(found.missing)
+        yield (
+            Level.ERROR,
+            f"the keys of {found.lost} cases are missing: bring the newest keys database back; "
+            f"what cannot be found is lost and is to be erased ({named})",
+        )
+    if found.destroyed:
+        yield (
+            Level.WARNING,
+            f"{found.destroyed} cases are there again whose keys were destroyed: maintenance"
+            " erases them once the log goes on",
+        )
+    if not (found.plain or found.lost or found.destroyed):
+        yield Level.OK, f"{found.readable} cases are encrypted, and each has its key"
+
+
 def policies(config: Config, now: datetime) -> Said:
     """Whether the rules hold in all their cases."""
     report = check_policies(policy_folder())
@@ -329,6 +388,7 @@ CHECKS: tuple[Callable[[Config, datetime], Said], ...] = (
     schema,
     clock,
     log,
+    case_keys,
     disk,
     policies,
 )

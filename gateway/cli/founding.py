@@ -20,6 +20,7 @@ from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.files import replace_file
 from gateway.pki.publication import ROOT_FILE, publish_chain
 from gateway.store import migrations
+from gateway.store.keyring import make_keyring
 
 README = """\
 The operator's folder of one Casegate gateway. Keep it from everybody else.
@@ -32,6 +33,7 @@ people/         administrators' personal keys: hand each to its person, then rem
 server/         the listeners' certificates, renewed by themselves
 published/      what everybody may read: certificates of the authorities, revocation lists
 casegate.db     the database (SQLite): back it up with `casegate backup`
+keys.db         the keys of cases, wrapped by keys/kek-*: back it up apart, for days only
 mark.db         how far the log was signed: NEVER part of a backup, never replaced by an older copy
 """
 
@@ -62,7 +64,7 @@ def make(
         unfinished = folder / f".unfinished-{secrets.token_hex(4)}"
         keys.write_private(unfinished / wiring.CONFIG_FILE, settings.encode())
         config = wiring.load_config(unfinished)
-        with _new_files(config.database_file, config.mark_file):
+        with _new_files(config.database_file, config.mark_file, config.keys_file):
             _fill(config, persons, passphrase)
             _move(unfinished, folder)
 
@@ -88,6 +90,7 @@ def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes)
     _make_authorities(config, passphrase, wiring.now())
     people = [_make_person(config, *person) for person in persons]
     migrations.upgrade(config.database_url)
+    begin_keys(config)
     with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
         _begin_log(gateway)
         maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
@@ -126,6 +129,18 @@ def _make_keys(config: Config) -> None:
     for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.EVENT, Purpose.LOG):
         keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
     keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
+
+
+def begin_keys(config: Config) -> None:
+    """Make the key-encryption key and the keys database that it wraps, where there is none."""
+    kek = wiring.key_encryption(config)
+    known = kek.known()
+    make_keyring(
+        config.keys_url,
+        file=config.keys_file,
+        origin=config.log_origin,
+        kek=known[-1] if known else kek.make(),
+    )
 
 
 def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:

@@ -38,6 +38,7 @@ SHORTEST_PASSPHRASE = 12
     help="SQLAlchemy URL, without a password; SQLite in the folder by default.",
 )
 @click.option("--mark", help="URL of the log's high-water mark; likewise.")
+@click.option("--keys", "case_keys", help="URL of the database of the keys of cases; likewise.")
 @click.option(
     "--admin",
     "admins",
@@ -61,6 +62,7 @@ def init(
     partners_bind: str,
     database: str | None,
     mark: str | None,
+    case_keys: str | None,
     admins: Sequence[tuple[str, str]],
     root_passphrase_file: Path | None,
 ) -> None:
@@ -77,6 +79,7 @@ def init(
         "partners_bind": partners_bind,
         "database_url": database,
         "mark_url": mark,
+        "keys_url": case_keys,
     }
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
     with told_plainly():

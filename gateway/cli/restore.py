@@ -53,6 +53,8 @@ def restore(source: Path, folder: Path, yes: bool) -> None:
         click.echo(f"The database before it is {aside}.")
     if not config.keys.exists():
         click.echo("Put keys/ and issuing/ back from their own backup.")
+    if config.keys_file is not None and not config.keys_file.exists():
+        click.echo(f"Put the newest keys database there: {config.keys_file}.")
     click.echo(f"Then: casegate doctor --folder {config.folder}")
 
 

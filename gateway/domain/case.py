@@ -9,6 +9,7 @@ States of a case, which only its originator moves (embargo and recall are facts 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -81,6 +82,7 @@ class CaseMove(StrEnum):
     ASSESS = "assess"
     CLEAR = "clear"
     CLOSE = "close"
+    ERASE = "erase"
 
 
 CASE_MOVES: Mapping[tuple[CaseState, CaseMove], CaseState] = {
@@ -92,6 +94,7 @@ CASE_MOVES: Mapping[tuple[CaseState, CaseMove], CaseState] = {
     (CaseState.DRAFT, CaseMove.CLOSE): CaseState.CLOSED,
     (CaseState.ASSESSED, CaseMove.CLOSE): CaseState.CLOSED,
     (CaseState.CLEARED, CaseMove.CLOSE): CaseState.CLOSED,
+    (CaseState.CLOSED, CaseMove.ERASE): CaseState.ERASED,
 }
 
 
@@ -99,9 +102,11 @@ CASE_MOVES: Mapping[tuple[CaseState, CaseMove], CaseState] = {
 class Case:
     """The originator's case: its current version and who brought it there.
 
-    ``digest`` is that of the current version's signed document. ``unconfirmed`` are the ids of
+    ``digest`` is that of the current version's signed document. ``originator_ref`` stands for the
+    originator's reference without telling it: a keyed digest. ``unconfirmed`` are the ids of
     classifications that only a machine made (R18). ``revision`` counts changes, for
-    compare-and-set.
+    compare-and-set. ``erase_on`` is the first day without the content; None for a case that was
+    stored before that was noted.
     """
 
     originator: str
@@ -114,6 +119,7 @@ class Case:
     assessed_by: str | None = None
     cleared_by: str | None = None
     revision: int = 1
+    erase_on: date | None = None
 
 
 def _moved(case: Case, move: CaseMove) -> CaseState:
@@ -159,6 +165,19 @@ def clear(case: Case, by: str) -> Case:
 def close(case: Case) -> Case:
     """The originator ends its work on the case; the caller has checked its handoffs."""
     return replace(case, state=_moved(case, CaseMove.CLOSE))
+
+
+def erase(case: Case, day: date, *, lost: bool = False) -> Case:
+    """The case without its content. From its day on a case is erased wherever it stands, and so is
+    one whose content is ``lost`` anyway; else only one that its originator has closed."""
+    if case.state is not CaseState.ERASED and (lost or is_due(case, day)):
+        return replace(case, state=CaseState.ERASED)
+    return replace(case, state=_moved(case, CaseMove.ERASE))
+
+
+def is_due(case: Case, day: date) -> bool:
+    """Whether the day of a case's erasure has come."""
+    return case.erase_on is not None and case.erase_on <= day
 
 
 def unconfirmed_matches(content: Mapping[str, Any]) -> frozenset[str]:

@@ -90,6 +90,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "case.assess": ("case.assessed", Operation.ALTERATION),
     "case.clear": ("case.cleared", Operation.ALTERATION),
     "case.close": ("case.closed", Operation.ALTERATION),
+    "case.erase": ("case.erased", Operation.ERASURE),
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),

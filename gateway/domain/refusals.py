@@ -124,3 +124,11 @@ class Frozen(Refusal):
 
 class MarkUnreachable(Refusal):
     """How far the log was signed cannot be looked up or recorded now, so nothing is signed."""
+
+
+class Erased(Refusal):
+    """The case was erased: its key was destroyed, and nothing of its content is left."""
+
+
+class KeysUnavailable(Refusal):
+    """The keys of cases cannot be had now, so their content is neither read nor written."""

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from gateway.actions.ports import Consultation
 from gateway.domain.handoff import OPEN, Address, Answer, Handoff, Move, State
 from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.store.contents import Contents
+from gateway.store.envelope import Place
 from gateway.store.tables import answer, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
@@ -43,6 +45,12 @@ _OPEN_OF = select(func.count()).where(
     handoff.c.case == bindparam("case"),
     or_(*(handoff.c.state == state.value for state in sorted(OPEN))),
 )
+_RECIPIENTS = (
+    select(handoff.c.recipient)
+    .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
+    .distinct()
+    .order_by(handoff.c.recipient)
+)
 _ADD = insert_new(handoff)
 _SAVE = update(handoff).where(
     handoff.c.id == bindparam("handoff"), handoff.c.sequence == bindparam("previous")
@@ -53,6 +61,17 @@ _ANSWERS = (
 )
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
 _ADD_ANSWER = insert(answer)
+_KEY_OF = (
+    select(case_file.c.content_key)
+    .join(
+        handoff,
+        and_(
+            handoff.c.originator == case_file.c.originator,
+            handoff.c.case == case_file.c.id,
+        ),
+    )
+    .where(handoff.c.id == bindparam("handoff"), case_file.c.state != "erased")
+)
 
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
 _ADD_CONSULTATION = insert_new(consultation)
@@ -61,9 +80,10 @@ _ADD_CONSULTATION = insert_new(consultation)
 class SqlHandoffs:
     """Handoffs in SQL; the contract is that of `gateway.actions.ports.Handoffs`."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, contents: Contents) -> None:
         """Work in this transaction."""
         self._transaction = transaction
+        self._contents = contents
 
     def get(self, handoff: UUID) -> Handoff | None:
         """See the port."""
@@ -85,7 +105,7 @@ class SqlHandoffs:
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, _handoff_row(handoff)):
             raise AlreadyExists("the handoff's id is taken")
-        self._transaction.execute(_ADD_ANSWER, _answer_row(offer))
+        self._add_answer(offer)
 
     def save(self, handoff: Handoff, answer: Answer) -> None:
         """See the port. What was offered stays as it was: only the state, the groups accepted,
@@ -102,16 +122,17 @@ class SqlHandoffs:
         }
         if not self._transaction.changed(_SAVE, values):
             raise Stale("the handoff has changed: read it again")
-        self._transaction.execute(_ADD_ANSWER, _answer_row(answer))
+        self._add_answer(answer)
 
     def answers(self, handoff: UUID) -> Sequence[Answer]:
         """See the port."""
-        return [_answer(row) for row in self._transaction.execute(_ANSWERS, {"handoff": handoff})]
+        rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
+        return [self._answer(row) for row in rows]
 
     def answer_of(self, event: UUID) -> Answer | None:
         """See the port."""
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
-        return row and _answer(row)
+        return row and self._answer(row)
 
     def page(
         self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
@@ -127,6 +148,11 @@ class SqlHandoffs:
         """See the port."""
         values = {"originator": originator, "case": case}
         return int(self._transaction.execute(_OPEN_OF, values).scalar_one())
+
+    def recipients_of(self, originator: str, case: UUID) -> Sequence[str]:
+        """See the port."""
+        values = {"originator": originator, "case": case}
+        return [row.recipient for row in self._transaction.execute(_RECIPIENTS, values)]
 
     def add_consultation(self, consultation: Consultation) -> None:
         """See the port; AlreadyExists when its event recorded another one."""
@@ -148,6 +174,32 @@ class SqlHandoffs:
     def _read(self, statement: Any, handoff: UUID) -> Handoff | None:
         row = self._transaction.execute(statement, {"handoff": handoff}).first()
         return row and _handoff(row)
+
+    def _add_answer(self, answer: Answer) -> None:
+        key = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).scalar()
+        move = None if answer.move is None else answer.move.value
+        statement = self._contents.close(
+            answer.statement, key, place_of(answer.handoff, answer.sequence)
+        )
+        values = {**vars(answer), "move": move, "state": answer.state.value, "statement": statement}
+        self._transaction.execute(_ADD_ANSWER, values)
+
+    def _answer(self, row: Row[Any]) -> Answer:
+        return Answer(
+            handoff=row.handoff,
+            sequence=row.sequence,
+            move=None if row.move is None else Move(row.move),
+            state=State(row.state),
+            author=row.author,
+            at=row.at,
+            statement=self._contents.open(row.statement, place_of(row.handoff, row.sequence)),
+            event=row.event,
+        )
+
+
+def place_of(handoff: UUID, sequence: int) -> Place:
+    """Where the statement of an answer is stored."""
+    return Place(answer.name, f"{handoff}/{sequence}", "statement")
 
 
 def _handoff(row: Row[Any]) -> Handoff:
@@ -179,21 +231,3 @@ def _handoff_row(handoff: Handoff) -> dict[str, Any]:
         "competence": address.competence,
         "resolved_by": address.resolved_by,
     }
-
-
-def _answer(row: Row[Any]) -> Answer:
-    return Answer(
-        handoff=row.handoff,
-        sequence=row.sequence,
-        move=None if row.move is None else Move(row.move),
-        state=State(row.state),
-        author=row.author,
-        at=row.at,
-        statement=row.statement,
-        event=row.event,
-    )
-
-
-def _answer_row(answer: Answer) -> dict[str, Any]:
-    move = None if answer.move is None else answer.move.value
-    return {**vars(answer), "move": move, "state": answer.state.value}

@@ -11,17 +11,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from gateway.actions.ports import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
-from gateway.domain.refusals import AlreadyExists, Busy
+from gateway.domain.refusals import AlreadyExists, Busy, Erased
 from gateway.evidence.event import Event, EventDisclosure, compose
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store import facets
+from gateway.store.contents import Contents
+from gateway.store.envelope import Place, is_envelope
 from gateway.store.tables import (
+    case_file,
+    case_version,
     log_disclosure,
     log_document,
     log_entry,
@@ -60,7 +64,7 @@ _DOCUMENT = (
     .where(log_entry.c.event == bindparam("event"))
 )
 _DISCLOSURES = (
-    select(log_disclosure.c.disclosure, log_disclosure.c.readers)
+    select(log_disclosure.c.position, log_disclosure.c.disclosure, log_disclosure.c.readers)
     .where(log_disclosure.c.event == bindparam("event"), log_disclosure.c.disclosure.is_not(None))
     .order_by(log_disclosure.c.position)
 )
@@ -69,6 +73,21 @@ _ADD_DOCUMENTS = insert(log_document)
 _ADD_DISCLOSURES = insert(log_disclosure)
 _ADD_PARTIES = insert(party)
 _ADD_FACETS = insert(log_facet)
+KEY_OF = (
+    select(case_file.c.content_key)
+    .join(
+        case_version,
+        and_(
+            case_version.c.originator == case_file.c.originator,
+            case_version.c.case == case_file.c.id,
+        ),
+    )
+    .where(case_version.c.digest == bindparam("digest"))
+)
+
+CONTENT = frozenset({"reason"})
+"""The kinds of details that are free text, and so may repeat what a case says: they are encrypted
+by its key and end with it. The others are the journal that has to stay (LED Art. 25)."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +144,16 @@ class SqlLog:
     """The log in SQL; the contract is that of `gateway.actions.ports.Log`."""
 
     def __init__(
-        self, transaction: Transaction, letterhead: Letterhead, others: Sequence[Fact] = ()
+        self,
+        transaction: Transaction,
+        letterhead: Letterhead,
+        contents: Contents,
+        others: Sequence[Fact] = (),
     ) -> None:
         """Work in this transaction, in which ``others`` are yet to be appended."""
         self._transaction = transaction
         self._letterhead = letterhead
+        self._contents = contents
         self._others = others
         self.facts: list[Fact] = []
 
@@ -168,7 +192,8 @@ class SqlLog:
         if row is None or row.doc is None or row.nonce is None:
             return None
         rows = self._transaction.execute(_DISCLOSURES, {"event": event})
-        disclosures = tuple(_disclosure(row) for row in rows)
+        opened = (self._disclosure(event, row) for row in rows)
+        disclosures = tuple(one for one in opened if one is not None)
         head = self.head()
         proof = tuple(tiles.inclusion_proof(self.tile, row.idx, head.size))
         return Logged(Event(event, row.doc, row.nonce, disclosures), row.idx, proof, head)
@@ -232,9 +257,31 @@ class SqlLog:
                 raise AlreadyExists("the log has an event with this id")
         documents = [{"event": e.id, "doc": e.document, "nonce": e.nonce} for e in events]
         self._transaction.execute(_ADD_DOCUMENTS, documents)
+        told = zip(self.facts, events, strict=True)
         self._transaction.execute(
-            _ADD_DISCLOSURES, [row for event in events for row in _disclosure_rows(event)]
+            _ADD_DISCLOSURES, [row for fact, event in told for row in self._rows(fact, event)]
         )
+
+    def _rows(self, fact: Fact, event: Event) -> list[dict[str, Any]]:
+        rows = _disclosure_rows(event)
+        telling = [row for row in rows if row["kind"] in CONTENT]
+        if telling and fact.case_digest is not None:
+            case = self._transaction.execute(KEY_OF, {"digest": fact.case_digest}).first()
+            for row in telling if case is not None else ():
+                place = place_of(event.id, row["position"])
+                row["disclosure"] = self._contents.close(row["disclosure"], case.content_key, place)
+        return rows
+
+    def _disclosure(self, event: UUID, row: Row[Any]) -> EventDisclosure | None:
+        """A disclosure as it was stored; None when it ended with its case."""
+        text = row.disclosure
+        if is_envelope(text):
+            try:
+                text = self._contents.open(text, place_of(event, row.position))
+            except Erased:
+                return None
+        read = read_disclosure(text)
+        return EventDisclosure(read.encoded, read.digest, str(read.name), read.value, row.readers)
 
     def _grow(self, head: Head, entries: Sequence[bytes], events: Sequence[Event]) -> Appended:
         """Add the entries' leaves to the tree's right edge, and move the head."""
@@ -264,9 +311,9 @@ def _head(row: Row[Any]) -> Head:
     return Head(row.size, row.root)
 
 
-def _disclosure(row: Row[Any]) -> EventDisclosure:
-    read = read_disclosure(row.disclosure)
-    return EventDisclosure(read.encoded, read.digest, str(read.name), read.value, row.readers)
+def place_of(event: UUID, position: int) -> Place:
+    """Where a disclosure of an event is stored."""
+    return Place(log_disclosure.name, f"{event}/{position}", "disclosure")
 
 
 def _disclosure_rows(event: Event) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from gateway.actions.ports import Logged, Mode
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy
+from gateway.store.contents import Contents, Keyring
 from gateway.store.database import PATIENCE_SECONDS, Database, driver_of
 from gateway.store.log import Appended, Letterhead, SqlLog
 from gateway.store.transaction import Transaction
@@ -84,9 +85,12 @@ class Round:
 class Rounds:
     """The writers of one process, in line for the database."""
 
-    def __init__(self, database: Database, letterhead: Letterhead, took: Took = ignore) -> None:
+    def __init__(
+        self, database: Database, letterhead: Letterhead, keyring: Keyring, took: Took = ignore
+    ) -> None:
         """``letterhead`` heads the events of every round; ``took`` hears of each commit."""
         self._took = took
+        self._keyring = keyring
         self._database = database
         self._letterhead = letterhead
         self._handed: Round | None = None  # to the next in line, who alone may touch it
@@ -165,7 +169,7 @@ class Rounds:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
         try:
-            log = SqlLog(transaction, self._letterhead)
+            log = SqlLog(transaction, self._letterhead, Contents(self._keyring))
             for fact in round_.facts:
                 log.record(fact)
             appended = log.append()

@@ -5,6 +5,9 @@ a case or a handoff is replaced only by comparing its counter; log tables are on
 for the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL): the
 entries that commit to them stay.
 
+What cases, answers and reasons say lies in envelopes (`gateway.store.envelope`), by the key of
+their case; the keys are in another database (`gateway.store.keyring`). An erased text is empty.
+
 Tables of small rows have no row numbers on SQLite: one tree for each less to write in a commit.
 """
 
@@ -22,6 +25,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     Uuid,
+    and_,
     false,
     null,
 )
@@ -233,10 +237,21 @@ case_file = Table(
     Column("assessed_by", TEXT),
     Column("cleared_by", TEXT),
     Column("revision", Integer, nullable=False),
+    Column("erase_on", Day),
+    Column(
+        "content_key", Uuid
+    ),  # NULL once it was destroyed; of cases that were never encrypted, too
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
+    Index("case_file_by_key", "content_key"),
     sqlite_with_rowid=False,
 )
+_kept = case_file.c.state != "erased"
+Index("case_file_due", case_file.c.erase_on, sqlite_where=_kept, postgresql_where=_kept)
+_doomed = and_(case_file.c.state == "erased", case_file.c.content_key.is_not(null()))
+Index("case_file_doomed", case_file.c.content_key, sqlite_where=_doomed, postgresql_where=_doomed)
+_plain = and_(case_file.c.state != "erased", case_file.c.content_key.is_(null()))
+Index("case_file_plain", case_file.c.id, sqlite_where=_plain, postgresql_where=_plain)
 
 case_version = Table(
     "case_version",
@@ -245,7 +260,7 @@ case_version = Table(
     Column("originator", TEXT, nullable=False),
     Column("case", Uuid, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("document", TEXT, nullable=False),
+    Column("document", TEXT, nullable=False),  # in an envelope
     Column("assurance", TEXT, nullable=False),
     Column("event", Uuid, nullable=False),
     UniqueConstraint("originator", "case", "version"),
@@ -293,7 +308,7 @@ answer = Table(
     Column("state", TEXT, nullable=False),
     Column("author", TEXT, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("statement", TEXT, nullable=False),
+    Column("statement", TEXT, nullable=False),  # in an envelope
     Column("event", Uuid, nullable=False, unique=True),
     PrimaryKeyConstraint("handoff", "sequence"),
 )
@@ -350,6 +365,7 @@ retry = Table(
     Column("fingerprint", LargeBinary, nullable=False),  # an HMAC: tells nothing of the request
     Column("event", Uuid, nullable=False),
     PrimaryKeyConstraint("organisation", "key"),
+    Index("retry_by_event", "event"),
     sqlite_with_rowid=False,
 )
 
@@ -419,7 +435,7 @@ log_disclosure = Table(
     Column("event", ForeignKey(log_entry.c.event), nullable=False),
     Column("position", Integer, nullable=False),
     Column("digest", TEXT, nullable=False),
-    Column("disclosure", TEXT),  # NULL when erased
+    Column("disclosure", TEXT),  # NULL when erased; in an envelope where it tells of a case
     Column("kind", TEXT, nullable=False),
     Column("readers", TextSet, nullable=False),
     PrimaryKeyConstraint("event", "position"),

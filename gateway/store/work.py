@@ -16,6 +16,7 @@ from gateway.actions.ports import Logged, Mode
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.conformance import SqlConformance
+from gateway.store.contents import Contents, Keyring, NoKeys
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.invitations import SqlInvitations
@@ -56,9 +57,11 @@ class SqlWork:
         mode: Mode,
         letterhead: Letterhead,
         *,
+        keyring: Keyring,
         took: Took = ignore,
     ) -> None:
         """Nothing happens before the ``with`` block is entered."""
+        self._keyring = keyring
         self._took = took
         self._database = database
         self._rounds = rounds
@@ -73,6 +76,7 @@ class SqlWork:
         if self._mode is Mode.READ:
             self._reading = connection = self._database.begin(self._mode)
         else:
+            self._keyring.restock()  # durable by itself: not while others wait for the lock
             began = perf_counter()
             self._round = self._rounds.enter(self._mode)
             self._took("wait", perf_counter() - began)
@@ -81,10 +85,11 @@ class SqlWork:
         transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
         self._transaction = transaction
         self.organisations = SqlOrganisations(transaction, self._memory)
-        self.cases = SqlCases(transaction)
-        self.handoffs = SqlHandoffs(transaction)
+        contents = Contents(self._keyring)
+        self.cases = SqlCases(transaction, contents)
+        self.handoffs = SqlHandoffs(transaction, contents)
         others = () if self._round is None else tuple(self._round.facts)
-        self.log = SqlLog(transaction, self._letterhead, others)
+        self.log = SqlLog(transaction, self._letterhead, contents, others)
         self.retries = SqlRetries(transaction)
         self.budgets = SqlBudgets(transaction)
         self.revoked_tokens = SqlRevokedTokens(transaction)
@@ -131,16 +136,24 @@ class SqlWork:
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.execute(statement, values).all()
 
+    def change(self, statement: Executable, values: Mapping[str, Any]) -> None:
+        """Run a statement that changes rows: for the store's own upkeep, likewise."""
+        self._transaction.require_writing()
+        self._transaction.execute(statement, values)
+
 
 class Store:
     """The database as one process holds it: made after the fork, closed before the exit."""
 
-    def __init__(self, database: Database, letterhead: Letterhead, took: Took = ignore) -> None:
+    def __init__(
+        self, database: Database, letterhead: Letterhead, keyring: Keyring, took: Took = ignore
+    ) -> None:
         """Check that the database was set up, and for this log. Raises Unfit."""
         self._took = took
+        self._keyring = keyring
         self._database = database
         self._letterhead = letterhead
-        self._rounds = Rounds(database, letterhead, took)
+        self._rounds = Rounds(database, letterhead, keyring, took)
         self._memory = RegistryMemory()
         self._process = os.getpid()
         try:
@@ -158,7 +171,13 @@ class Store:
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
         return SqlWork(
-            self._database, self._rounds, self._memory, mode, self._letterhead, took=self._took
+            self._database,
+            self._rounds,
+            self._memory,
+            mode,
+            self._letterhead,
+            keyring=self._keyring,
+            took=self._took,
         )
 
     def turn(self) -> AbstractContextManager[None]:
@@ -205,6 +224,7 @@ def open_store(
     random: Callable[[int], bytes],
     person_key: bytes,
     waiters: int,
+    keyring: Keyring,
     took: Took = ignore,
 ) -> Store:
     """Open the database of a gateway in the process that uses it.
@@ -212,17 +232,18 @@ def open_store(
     ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
     with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
     ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons where events are
-    searched for; at most ``waiters`` writers of this process wait, the next is told Busy; ``took``
-    hears how long they wait and commit. Raises Unfit when the database cannot hold evidence or was
-    not set up.
+    searched for; at most ``waiters`` writers of this process wait, the next is told Busy;
+    ``keyring`` has the keys of cases; ``took`` hears how long they wait and commit. Raises Unfit
+    when the database cannot hold evidence or was not set up.
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
-    return Store(database, Letterhead(origin, policy_revision, now, random, person_key), took)
+    letterhead = Letterhead(origin, policy_revision, now, random, person_key)
+    return Store(database, letterhead, keyring, took)
 
 
 @contextmanager
 def open_for_reading(url: str, origin: str) -> Iterator[Store]:
-    """Open the database of the log ``origin`` to look at it only. Raises Unfit.
+    """Open the database of the log ``origin`` to look at it only, not at content. Raises Unfit.
 
     A SQLite file gets its journals beside it, as whenever it is open.
     """
@@ -235,6 +256,7 @@ def open_for_reading(url: str, origin: str) -> Iterator[Store]:
         random=_never,
         person_key=b"",
         waiters=0,
+        keyring=NoKeys(),
     )
     with closing(store):
         yield store

@@ -374,6 +374,26 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=5,
         noted=True,
     ),
+    refusals.Erased: Problem(
+        410,
+        "erased",
+        "The case was erased",
+        "The key of this case was destroyed on the day of its erasure, or before it on the word of "
+        "two administrators. Nobody can read its content any more, nor the statements about it. "
+        "Receipts and the log stay, and go on verifying.",
+        "Remove your own copies, unless a law of your own lets you keep them.",
+    ),
+    refusals.KeysUnavailable: Problem(
+        503,
+        "keys-unavailable",
+        "The keys of cases are not at hand",
+        "Content is encrypted by a key for each case, and the gateway cannot get at the keys now. "
+        "Nothing was read or written; nothing is ever stored without a key.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After. If it "
+        "goes on, tell the operator the request id.",
+        retry_after=30,
+        noted=True,
+    ),
     NotAuthenticated: _TOKEN,
     TokenRefused: _TOKEN,
     PeerRefused: _TOKEN,

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, handoffs, succeeding, successions
+from gateway.actions import administration, erasure, handoffs, succeeding, successions
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
 from gateway.cedar import SIGNED, CedarPolicy, policy_folder
+from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
@@ -442,6 +443,20 @@ def test_applying_again_moves_nothing(gateway):
         assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
     assert gateway.size() == before
     assert succeeding.due_successions(gateway.ports) == ()
+
+
+def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
+    gone, kept = accepted(gateway), accepted(gateway)
+    with gateway.ports.begin(Mode.READ) as work:
+        case = work.handoffs.get(gone).case
+        gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
+    change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
+    gateway.do(erasure.erase, change, gateway.approve(change))
+    succession = agreed(gateway)
+    gateway.day = DAY
+    assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert following(gateway, kept)
+    assert gateway.handoff(gone).state is State.ACCEPTED
 
 
 def test_a_batch_is_bounded_and_the_next_call_goes_on(gateway):

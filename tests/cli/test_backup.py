@@ -350,12 +350,26 @@ def test_a_new_folder_gets_settings_and_says_what_is_missing(gw: Operator, tmp_p
     assert "Put keys/ and issuing/ back" in result.stdout
     assert stat.S_IMODE(new.folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((new.folder / "casegate.toml").stat().st_mode) == 0o600
+    assert f"newest keys database there: {new.config.keys_file}" in result.stdout
     for name in ("keys", "issuing", "people"):
         shutil.copytree(gw.folder / name, new.folder / name)
+    shutil.copyfile(gw.folder / "keys.db", new.folder / "keys.db")
     assert "mark is missing" in mark(new, "show").stdout
     assert mark(new, "adopt", "--seen", 1).exit_code == 0
     grow(new)
     assert new.size() == 2
+
+
+def test_the_keys_of_cases_are_never_in_a_backup_and_are_copied_alone(gw: Operator) -> None:
+    made = backup(gw)
+    assert "keys.db" not in {file.name for file in made.rglob("*")}
+    copy = gw.folder.parent / "keys-today.db"
+    result = gw.type("backup", "--folder", gw.folder, "--keys", copy)
+    assert result.exit_code == 0, result.output
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM key_ring").fetchone() == (1,)
+    assert "is not overwritten" in said(gw.type("backup", "--folder", gw.folder, "--keys", copy))
 
 
 def test_a_new_folder_that_cannot_be_filled_leaves_nothing(gw: Operator, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A case: every state with every move, who assesses and clears, its parts as policy sees them."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,12 +30,15 @@ from gateway.evidence import sd_jwt
 from tests.evidence.ingredients import chance, es256
 from tests.founding import case_content, machine_match
 
+TODAY = date(2026, 3, 2)
+UNERASED = [state for state in CaseState if state is not CaseState.ERASED]
 NOBODY: frozenset[str] = frozenset()
 STEPS = {
     CaseMove.REVISE: lambda case: cases.revise(case, 2, "next", frozenset({"m-2"})),
     CaseMove.ASSESS: lambda case: cases.assess(case, "analyst-1", frozenset({"m-1"})),
     CaseMove.CLEAR: lambda case: cases.clear(case, "approver-1"),
     CaseMove.CLOSE: cases.close,
+    CaseMove.ERASE: lambda case: cases.erase(case, TODAY),
 }
 
 # Written out from contracts.md 5, not taken from the table under test.
@@ -42,6 +46,7 @@ ALLOWED = {
     "draft": {"revise": "draft", "assess": "assessed", "close": "closed"},
     "assessed": {"revise": "draft", "clear": "cleared", "close": "closed"},
     "cleared": {"revise": "draft", "close": "closed"},
+    "closed": {"erase": "erased"},
 }
 
 
@@ -59,6 +64,25 @@ def test_a_step_leads_where_the_contract_says_or_is_refused(state, step):
             STEPS[step](case(state))
         return
     assert STEPS[step](case(state)).state == target
+
+
+@pytest.mark.parametrize("state", UNERASED)
+def test_from_its_day_on_a_case_is_erased_wherever_it_stands(state):
+    due = case(state, erase_on=TODAY)
+    assert cases.erase(due, TODAY).state is CaseState.ERASED
+    if state is not CaseState.CLOSED:
+        with pytest.raises(WrongState):
+            cases.erase(due, TODAY - timedelta(days=1))
+
+
+@pytest.mark.parametrize("state", UNERASED)
+def test_what_is_lost_is_erased_wherever_it_stands(state):
+    assert cases.erase(case(state), TODAY, lost=True).state is CaseState.ERASED
+
+
+def test_an_erased_case_is_never_erased_again():
+    with pytest.raises(WrongState):
+        cases.erase(case(CaseState.ERASED, erase_on=TODAY), TODAY, lost=True)
 
 
 def test_a_new_version_forgets_who_stood_for_the_old_one():

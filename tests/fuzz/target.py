@@ -20,6 +20,7 @@ NAMES = (
     "proof",
     "sd_jwt",
     "statement",
+    "stored_content",
     "stream_head",
 )
 """One module beside this one for each parser of outside bytes."""

@@ -15,11 +15,15 @@ from tests.postgresql import new_database
 
 @contextmanager
 def two_nodes(folder: Path, **settings: Any) -> Iterator[tuple[Stage, Stage]]:
-    """Two running nodes of one gateway with its members; log and mark in a database each."""
+    """Two running nodes of one gateway with its members; log, mark and keys in a database each."""
     first_folder, second_folder = folder / "first", folder / "second"
     first_folder.mkdir()
     with running(
-        first_folder, database_url=new_database(), mark_url=new_database(), **settings
+        first_folder,
+        database_url=new_database(),
+        mark_url=new_database(),
+        keys_url=new_database(),
+        **settings,
     ) as first:
         copy_node(first, second_folder)
         with Stage(second_folder) as second:

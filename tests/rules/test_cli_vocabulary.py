@@ -34,8 +34,14 @@ def verbs(noun: str) -> set[str]:
     return set(command.commands) if isinstance(command, click.Group) else {"read"}
 
 
-NOT_ASKED = {"handoff.succeed", "handoff.lapse", "succession.plan", "succession.apply"}
-"""What administrators plan, and what the gateway does by itself: no partner asks for it."""
+NOT_ASKED = {
+    "case.erase",
+    "handoff.succeed",
+    "handoff.lapse",
+    "succession.plan",
+    "succession.apply",
+}
+"""What administrators ask for, and what the gateway does by itself: no partner asks for it."""
 
 
 def asked(noun: str) -> set[str]:

@@ -516,6 +516,7 @@ def test_the_listeners_never_get_what_only_maintenance_may_read(tmp_path: Path) 
     for name in (
         "casegate.toml",
         "keys/fingerprint.secret",
+        "keys/kek-0123456789abcdef",
         "keys/log/current.pem",
         "server/public.pem",
         "published/crl.pem",
@@ -530,10 +531,15 @@ def test_the_listeners_never_get_what_only_maintenance_may_read(tmp_path: Path) 
     call = [script, tmp_path / "gateway", tmp_path / "listeners", str(os.getuid())]
     for _ in range(2):
         subprocess.run(call, check=True)
+    # What was changed for another is taken away from the listeners, too.
+    kek = tmp_path / "gateway/keys/kek-0123456789abcdef"
+    kek.rename(kek.with_name("kek-fedcba9876543210"))
+    subprocess.run(call, check=True)
     given = {p for p in (tmp_path / "listeners").rglob("*") if p.is_file()}
     assert {str(p.relative_to(tmp_path / "listeners")) for p in given} == {
         "casegate.toml",
         "keys/fingerprint.secret",
+        "keys/kek-fedcba9876543210",
         "keys/log/current.pem",
         "server/public.pem",
         "published/crl.pem",

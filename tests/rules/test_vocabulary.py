@@ -9,6 +9,7 @@ from gateway.actions import (
     cases,
     conformance,
     enrolment,
+    erasure,
     handoffs,
     offers,
     organisations,
@@ -50,7 +51,7 @@ DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases,),
+    "case": (cases, erasure),
     "handoff": (handoffs, offers),
     "directory": (organisations,),
     "receipt": (receipts,),

@@ -14,11 +14,15 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine
 
+from gateway import keys, wiring
 from gateway.actions.ports import Mode
 from gateway.evidence.event import open_disclosures, read
+from gateway.kek import FileKeyEncryption
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store import tables
+from gateway.store.copies import fold
+from gateway.store.keyring import SqlKeyring, make_keyring, open_keyring
 from gateway.store.migrations import upgrade
 from gateway.store.work import Store, open_store
 from tests.memory import MemoryStore
@@ -33,6 +37,41 @@ class Place:
     url: str | None = None
     lock_path: Path | None = None
     stores: list[Any] = field(default_factory=list)
+
+    folder: Path | None = None
+
+    def keys_folder(self) -> str:
+        """Where the keys database is, and `keys/` with the key that wraps them."""
+        if self.folder is None:
+            self.folder = Path(mkdtemp(prefix="casegate-keys-"))
+            atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        if not (self.folder / "keys.db").exists():
+            shutil.copyfile(_keys_template(), self.folder / "keys.db")
+            shutil.copytree(_keys_template().parent / "keys", self.folder / "keys")
+        return str(self.folder)
+
+    def keyring(
+        self,
+        now: Callable[[], datetime] = lambda: NOON,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        *,
+        origin: str = ORIGIN,
+        url: str | None = None,
+    ) -> SqlKeyring:
+        """The keys of this place's cases, made where there are none; closed as the stores are."""
+        folder = Path(self.keys_folder())
+        file = folder / "keys.db"
+        keyring = open_keyring(
+            url or f"sqlite:///{file}",
+            file=None if url else file,
+            origin=origin,
+            kek=key_encryption(folder),
+            now=now,
+            new_id=wiring.new_id,
+            random=random,
+        )
+        self.stores.append(keyring)
+        return keyring
 
     def open(
         self,
@@ -55,6 +94,7 @@ class Place:
                 random=random,
                 person_key=PERSON_KEY,
                 waiters=waiters,
+                keyring=self.keyring(now),
             )
         self.stores.append(store)
         return store
@@ -80,7 +120,7 @@ def sqlite(folder: Path) -> Place:
     """A fresh SQLite database in the folder."""
     file = folder / "casegate.db"
     shutil.copyfile(_sqlite_template(), file)
-    return Place(f"sqlite:///{file}", folder / "casegate.db.lock")
+    return Place(f"sqlite:///{file}", folder / "casegate.db.lock", folder=folder)
 
 
 def postgresql() -> Place:
@@ -95,6 +135,25 @@ def postgresql() -> Place:
         connection.execute(tables.log_head.update(), empty)
     engine.dispose()
     return Place(url)
+
+
+def key_encryption(folder: Path) -> FileKeyEncryption:
+    """The key-encryption keys of a folder of tests."""
+    return FileKeyEncryption(
+        folder / "keys", keys.load_secret, keys.write_secret, secrets.token_bytes
+    )
+
+
+@cache
+def _keys_template() -> Path:
+    """An empty keys database, with its key-encryption key beside it."""
+    folder = Path(mkdtemp(prefix="casegate-keys-"))
+    atexit.register(shutil.rmtree, folder)
+    file = folder / "keys.db"
+    kek = key_encryption(folder).make()
+    make_keyring(f"sqlite:///{file}", file=file, origin=ORIGIN, kek=kek)
+    fold(file)
+    return file
 
 
 @cache

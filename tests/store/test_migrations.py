@@ -71,7 +71,7 @@ def _parts(sql):
     """The lines of a definition; a column that was added later stands behind the last of them."""
     later = (
         "document_keys|signed_only|encryption_keys|tokens_from|reminded|history|application"
-        "|interests|agreements|audit_grants"
+        "|interests|agreements|erase_on|content_key|audit_grants"
     )
     lines = re.split(rf"\n|, (?={later})", sql.replace("\t", ""))
     return sorted(filter(None, (line.strip(" ,") for line in lines)))
@@ -130,7 +130,7 @@ def test_events_of_before_are_found_after_the_upgrade_as_after_their_writing(
     with sqlite.connected() as connection:
         rows = {table: connection.execute(table.select()).mappings().all() for table in _LOGGED}
         written = _facets(connection)
-    _upgrade_to(url, "conformance_runs")
+    _upgrade_to(url, "case_keys")
     engine = create_engine(url)
     with engine.begin() as connection:
         for table in _LOGGED:

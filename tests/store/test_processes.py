@@ -21,7 +21,7 @@ class Writer:
     def __init__(self, place, *, seconds, threads):
         command = [sys.executable, "-m", "tests.store.writer_program", place.url]
         self.process = subprocess.Popen(
-            [*command, str(place.lock_path), str(seconds), str(threads)],
+            [*command, str(place.lock_path), place.keys_folder(), str(seconds), str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

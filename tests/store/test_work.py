@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.actions.ports import Mode
+from gateway.store.contents import NoKeys
 from gateway.store.database import Unfit
 from gateway.store.work import open_store
 from tests.store.places import check_log
@@ -159,4 +160,5 @@ def _open(url, folder):
         random=bytes,
         person_key=bytes(32),
         waiters=1,
+        keyring=NoKeys(),
     )

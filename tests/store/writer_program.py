@@ -1,6 +1,6 @@
 """A process that writes to a store: reports each event that it was told is durable.
 
-    python -m tests.store.writer_program URL LOCK SECONDS THREADS
+    python -m tests.store.writer_program URL LOCK KEYS SECONDS THREADS
 
 Prints one line for each commit, at once: the thread, the index, and the event. Stops after the
 seconds given, or when it is killed.
@@ -17,12 +17,14 @@ from uuid import UUID
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy
 from gateway.store.work import Store, open_store
+from tests.store.places import Place
 from tests.store.samples import ORIGIN, PERSON_KEY, POLICY, case, fact
 
 _line = threading.Lock()
 
 
-def main(url: str, lock: str, seconds: str, threads: str) -> None:
+def main(url: str, lock: str, keys: str, seconds: str, threads: str) -> None:
+    place = Place(folder=Path(keys))
     store = open_store(
         url,
         lock_path=Path(lock),
@@ -32,6 +34,7 @@ def main(url: str, lock: str, seconds: str, threads: str) -> None:
         random=secrets.token_bytes,
         person_key=PERSON_KEY,
         waiters=int(threads),
+        keyring=place.keyring(lambda: datetime.fromtimestamp(time.time(), UTC)),
     )
     print("ready", flush=True)
     sys.stdin.readline()

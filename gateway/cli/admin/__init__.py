@@ -11,6 +11,7 @@ import click
 
 from gateway.cli.admin import (
     audit,
+    case,
     certificate,
     competence,
     contact,
@@ -64,4 +65,5 @@ admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
 admin.add_command(audit.audit)
+admin.add_command(case.case)
 admin.add_command(invitation.invitation)

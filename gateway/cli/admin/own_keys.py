@@ -1,13 +1,22 @@
 """`casegate admin gateway`: the gateway's own keys."""
 
+from collections.abc import Sequence
+
 import click
 
-from gateway import keys
+from gateway import keys, wiring
 from gateway.actions import administration
 from gateway.actions.administration import Change
-from gateway.actions.authorization import GATEWAY
+from gateway.actions.authorization import GATEWAY, Written
 from gateway.cli.admin.desk import Desk, approvals, opened, show
-from gateway.keys import Purpose
+from gateway.cli.screen import progress
+from gateway.keys import Purpose, Step
+
+KEK = "kek"
+"""The purpose of the key that wraps the keys of cases."""
+
+AT_ONCE = 256
+"""Keys of cases that are wrapped anew in one transaction of the keys database."""
 
 
 @click.group("gateway")
@@ -15,21 +24,76 @@ def own_keys() -> None:
     """Change the gateway's own keys."""
 
 
-@own_keys.command("rekey", short_help="Take the next step to a new token key.")
+@own_keys.command("rekey", short_help="Take the next step to a new token or key-encryption key.")
+@click.option(
+    "--purpose",
+    type=click.Choice([Purpose.TOKEN, KEK]),
+    default=Purpose.TOKEN,
+    show_default=True,
+    help="Which key: that of access tokens, or the one that wraps the keys of cases.",
+)
 @click.pass_obj
-def rekey(desk: Desk) -> None:
-    """Take the next step to a new key for access tokens, a day after the one before.
+def rekey(desk: Desk, purpose: str) -> None:
+    """Take the next step to a new key for access tokens, or for wrapping the keys of cases.
 
-    First a new key is published, then it signs, then the one before is withdrawn. The listeners
-    see each step when they are restarted.
+    Access tokens: first a new key is published, then it signs, then the one before is withdrawn,
+    each a day after the step before. The listeners see a step when they are restarted.
+
+    Key-encryption key (--purpose kek): first a new one is made, to be backed up and given to all
+    nodes; then all keys of cases are wrapped by it, and the one before is destroyed. Nothing is
+    restarted. What was cut off is finished by the same command.
     """
     with opened(desk) as gateway:
+        if purpose == KEK:
+            _rekey_cases(desk, gateway)
+            return
         folder, now = gateway.config.keys / Purpose.TOKEN, gateway.ports.now()
         turn = keys.due_turn(folder, Purpose.TOKEN, now)
-        values = {"purpose": str(Purpose.TOKEN), "step": str(turn.step), "key": turn.key.kid}
-        signed = approvals(desk, gateway, Change("gateway.rekey", GATEWAY, values))
-        written = administration.rekey(gateway.ports, values, signed)
+        written = _recorded(desk, gateway, Purpose.TOKEN, turn.step, turn.key.kid)
         keys.take_turn(folder, turn, now)
         show(desk, "gateway.rekey", written)
         if not desk.as_json:
             click.echo("  restart the listeners now, and take the next step after a day")
+
+
+def _rekey_cases(desk: Desk, gateway: wiring.Gateway) -> None:
+    """The step that is due: what is announced in the keys database is used, else one is made."""
+    ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
+    coming = ring.coming()
+    if coming is not None:
+        kek.require(coming)
+        show(desk, "gateway.rekey", _recorded(desk, gateway, KEK, Step.USE, coming))
+        ring.turn_to(coming)
+    old = [one for one in kek.known() if one != ring.current()]
+    if coming is not None or old or ring.left():
+        _withdraw(desk, gateway, old)
+        return
+    made = kek.make()
+    written = _recorded(desk, gateway, KEK, Step.PUBLISH, made)
+    ring.announce(made)
+    show(desk, "gateway.rekey", written)
+    if not desk.as_json:
+        click.echo(f"  back up {kek.file(made)}, and put it into keys/ of every other node;")
+        click.echo("  then give this command again")
+
+
+def _withdraw(desk: Desk, gateway: wiring.Gateway, old: Sequence[str]) -> None:
+    """Wrap what is left by the current key, and destroy those that nothing needs then."""
+    ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
+    total = done = ring.left()
+    with progress("wrapping") as tell:
+        while wrapped := ring.rewrap(AT_ONCE):
+            done -= wrapped
+            tell(total - max(done, 0), total)
+    for one in old:
+        show(desk, "gateway.rekey", _recorded(desk, gateway, KEK, Step.WITHDRAW, one))
+        kek.remove(one)
+    if not desk.as_json:
+        click.echo("  remove it from the other nodes, and from its backups once the copies of the")
+        click.echo("  keys database of before are gone: without it they open nothing")
+
+
+def _recorded(desk: Desk, gateway: wiring.Gateway, purpose: str, step: Step, key: str) -> Written:
+    values = {"purpose": str(purpose), "step": str(step), "key": key}
+    signed = approvals(desk, gateway, Change("gateway.rekey", GATEWAY, values))
+    return administration.rekey(gateway.ports, values, signed)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "log_facets"
-down_revision = "conformance_runs"
+down_revision = "case_keys"
 
 # As in columns.py when this was written.
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

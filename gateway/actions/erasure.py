@@ -1,0 +1,225 @@
+"""The end of a case's content: on its day by the gateway itself, before it by two administrators.
+
+First the decision is made durable, with its event; then the case's key is destroyed. Whatever stops
+in between, maintenance goes on from there: the database knows which keys are doomed. The other way
+round, a key could be gone on a decision that never counted (ADR 0012).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from gateway.actions.administration import approved, denial, record_denial, simulated
+from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
+from gateway.actions.ports import Erasure, Mode, Ports, Work
+from gateway.actions.registry.desk import Change, Desk, text
+from gateway.domain import case as cases
+from gateway.domain.case import Case, CaseState
+from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.refusals import KeysUnavailable, NotFound
+from gateway.evidence import canonical
+
+ACTION = "case.erase"
+
+AT_ONCE = 50
+"""Cases that are erased in one transaction: writers wait meanwhile."""
+
+PAGE = 500
+"""Keys that are looked at together."""
+
+LONGEST_REASON = 200
+"""Characters."""
+
+
+@dataclass(frozen=True)
+class _Why:
+    """Why a case is erased: ``due``, ``early`` or ``key destroyed``; by whom, and their reason."""
+
+    code: str
+    by: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+def erase(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
+    """Erase one case on the word of administrators: two of them before its day.
+
+    ``change`` is about the originator; its values are the case's id and a reason. A case that its
+    originator did not close is erased only when its day has come, or its key is lost anyway.
+    ``key`` of the result tells whether the key is destroyed by now. Raises ApprovalRefused,
+    Invalid, NotFound, WrongState, KeysUnavailable; Refused (with its receipt) when policy says no.
+    """
+    now, event = ports.now(), ports.new_id()
+    today, day = ports.legal_day(now), civil_day(ports, now)
+    with ports.begin(Mode.WRITE) as work:
+        persons = approved(ports, work, change, approvals, event)
+        desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
+        reason = desk.read("reason", _reason)
+        found = work.cases.get(change.organisation, desk.read("case", UUID))
+        if found is None:
+            raise NotFound("that organisation has no such case here")
+        due = cases.is_due(found, day)
+        organisation = work.organisations.get(change.organisation)
+        denied = denial(ports.policy, desk, organisation, today, due=due)
+        if denied:
+            record_denial(desk, denied, today)
+        else:
+            lost = _is_lost(ports, work, found)
+            why = _Why("due" if due else "early", persons, reason)
+            work.log.record(_erase(ports, work, event, cases.erase(found, day, lost=lost), why))
+        (logged,) = work.commit()
+    receipt = receipt_for(ports, logged, GATEWAY)
+    if denied:
+        raise Refused(denied, receipt)
+    told = {"event": str(event), "case": str(found.id), "state": str(CaseState.ERASED)}
+    return Written({**told, "key": _destroyed_now(ports)}, receipt)
+
+
+def erase_due(ports: Ports) -> int:
+    """Erase cases whose day has come, as many as one transaction should; how many were.
+
+    Raises KeysUnavailable when their keys still have to be destroyed, Frozen, Busy.
+    """
+    day = civil_day(ports, ports.now())
+    with ports.begin(Mode.READ) as work:
+        due = work.cases.due(day, AT_ONCE)
+    if not due:
+        return 0
+    with ports.begin(Mode.WRITE) as work:
+        # In one order everywhere, for each is locked until the end.
+        for one in sorted(due, key=lambda case: (case.originator, case.id)):
+            found = work.cases.get(one.originator, one.id)
+            if found is None or found.state is CaseState.ERASED or not cases.is_due(found, day):
+                continue  # it has changed, or another node was faster
+            erased = cases.erase(found, day)
+            work.log.record(_erase(ports, work, ports.new_id(), erased, _Why("due")))
+        logged = work.commit()
+    destroy_keys(ports)
+    return len(logged)
+
+
+def destroy_keys(ports: Ports) -> int:
+    """Destroy the keys of erased cases that still stand; how many cases that were.
+
+    Raises KeysUnavailable; then this has to be done again.
+    """
+    done = 0
+    while True:
+        with ports.begin(Mode.READ) as work:
+            doomed = work.cases.doomed(PAGE)
+        if not doomed:
+            return done
+        ports.keys.destroy(doomed)
+        with ports.begin(Mode.WRITE) as work:
+            work.cases.forget_keys(doomed)
+            work.commit()
+        done += len(doomed)
+
+
+def erase_again(ports: Ports) -> int:
+    """Erase cases that are there again though their key is destroyed; how many were.
+
+    So it is after an older copy of the database was put in place: nothing of them can be read,
+    and this says so. Raises KeysUnavailable, Frozen.
+    """
+    day, after, done = civil_day(ports, ports.now()), None, 0
+    while destroyed := ports.keys.destroyed(after, PAGE):
+        after = destroyed[-1]
+        with ports.begin(Mode.READ) as work:
+            back = [case for key in destroyed if (case := work.cases.having(key)) is not None]
+        for one in back:
+            done += _erase_again(ports, one, day)
+    return done
+
+
+def _erase_again(ports: Ports, one: Case, day: date) -> bool:
+    with ports.begin(Mode.WRITE) as work:
+        found = work.cases.get(one.originator, one.id)
+        if found is None or found.state is CaseState.ERASED:
+            return False
+        erased = cases.erase(found, day, lost=True)
+        work.log.record(_erase(ports, work, ports.new_id(), erased, _Why("key destroyed")))
+        work.commit()
+    return True
+
+
+def destroy_unused(ports: Ports, after: UUID | None) -> UUID | None:
+    """Destroy keys that no case came to use; the newest key that was looked at.
+
+    Begin after the one that was returned the time before. Raises KeysUnavailable, Frozen: keys of
+    a newer database than the one at hand are not unused.
+    """
+    while old := ports.keys.long_made(after, PAGE):
+        after = old[-1]
+        with ports.begin(Mode.WRITE) as work:  # refused when the log is frozen; nothing is written
+            unused = [key for key in old if work.cases.having(key) is None]
+        if unused:
+            ports.keys.destroy(unused)
+    return after
+
+
+def civil_day(ports: Ports, now: datetime) -> date:
+    """Today in the gateway's civil time zone; a simulated date neither hastens nor puts off."""
+    today = ports.legal_day(now)
+    return now.date() if today.simulated else today.day
+
+
+def _erase(ports: Ports, work: Work, event: UUID, erased: Case, why: _Why) -> Fact:
+    """Take a case's content away; what is to be recorded of it."""
+    counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
+    recipients = work.handoffs.recipients_of(erased.originator, erased.id)
+    typ, operation = EVENTS[ACTION]
+    today = ports.legal_day(ports.now())
+    gateway = frozenset({GATEWAY})
+    by = (Detail("by", why.by, gateway),) if why.by else ()
+    return Fact(
+        id=event,
+        typ=typ,
+        operation=operation,
+        result=Result.ALLOWED,
+        parties=(
+            Party(GATEWAY, "gateway"),
+            Party(erased.originator, "originator"),
+            *(Party(name, "recipient") for name in recipients if name != erased.originator),
+        ),
+        details=(
+            *by,
+            Detail("subject", _told(erased, counted, why), gateway | {erased.originator}),
+        ),
+        case_digest=erased.digest,
+        simulated_date=simulated(today),
+    )
+
+
+def _told(erased: Case, counted: Erasure, why: _Why) -> str:
+    """What was erased, by numbers; nothing of what it said."""
+    told = {
+        "organisation": erased.originator,
+        "case": str(erased.id),
+        "versions": counted.versions,
+        "statements": counted.statements,
+        "why": why.code,
+    }
+    reason = {} if why.reason is None else {"reason": why.reason}
+    return canonical.encode({**told, **reason}).decode()
+
+
+def _is_lost(ports: Ports, work: Work, case: Case) -> bool:
+    """Whether the case's key is gone, whatever became of it: then nobody reads it any more."""
+    key = work.cases.key_of(case.originator, case.id)
+    return key is not None and not ports.keys.states([key]).get(key, False)
+
+
+def _destroyed_now(ports: Ports) -> str:
+    try:
+        destroy_keys(ports)
+    except KeysUnavailable:
+        return "will be destroyed by maintenance"
+    return "destroyed"
+
+
+def _reason(value: object) -> str:
+    said = text(value)
+    if len(said) > LONGEST_REASON:
+        raise ValueError
+    return said

@@ -1,0 +1,97 @@
+"""Key-encryption keys in files of the operator's folder: the first of several possible providers.
+
+A PKCS #11 token or a vault would take the place of this module behind the same port. A key is read
+when it is first needed, so a process that opens no content needs no right to read it.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.domain.refusals import KeysUnavailable
+
+_PREFIX = "kek-"
+_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_NONCE_BYTES = 12
+
+
+class FileKeyEncryption:
+    """The KeyEncryption port over files ``kek-<id>``, each a secret of 32 bytes for its owner."""
+
+    def __init__(
+        self,
+        folder: Path,
+        load: Callable[[Path], bytes],
+        write: Callable[[Path, bytes], None],
+        random: Callable[[int], bytes],
+    ) -> None:
+        """``load`` and ``write`` are those of `gateway.keys`, with its checks of who may read."""
+        self._folder = folder
+        self._load = load
+        self._write = write
+        self._random = random
+        self._opened: dict[str, AESGCM] = {}
+
+    def known(self) -> list[str]:
+        """See the port."""
+        names = (path.name.removeprefix(_PREFIX) for path in self._folder.glob(f"{_PREFIX}*"))
+        return sorted(name for name in names if _ID.fullmatch(name))
+
+    def make(self) -> str:
+        """See the port. Raises what ``write`` raises."""
+        made = self._random(8).hex()
+        self._write(self.file(made), self._random(32))
+        return made
+
+    def wrap(self, kek: str, key: bytes, about: bytes) -> bytes:
+        """See the port."""
+        nonce = self._random(_NONCE_BYTES)
+        return nonce + self._cipher(kek).encrypt(nonce, key, about)
+
+    def unwrap(self, kek: str, wrapped: bytes, about: bytes) -> bytes:
+        """See the port."""
+        nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
+        try:
+            return self._cipher(kek).decrypt(nonce, sealed, about)
+        except (InvalidTag, ValueError) as error:
+            raise KeysUnavailable(
+                "a case's key was not wrapped by this key-encryption key: the operator has to "
+                "bring the right one back"
+            ) from error
+
+    def remove(self, kek: str) -> None:
+        """See the port. The bytes are overwritten first; a disk may keep them all the same."""
+        self._opened.pop(kek, None)
+        file = self.file(kek)
+        with contextlib.suppress(FileNotFoundError):
+            with file.open("r+b") as opened:
+                opened.write(bytes(file.stat().st_size))
+                opened.flush()
+                os.fsync(opened.fileno())
+            file.unlink()
+
+    def require(self, kek: str) -> None:
+        """Raise KeysUnavailable unless the key is there and can be read."""
+        self._cipher(kek)
+
+    def file(self, kek: str) -> Path:
+        """Where a key is."""
+        if not _ID.fullmatch(kek):
+            raise ValueError("a key-encryption key's id is 16 hexadecimal digits")
+        return self._folder / f"{_PREFIX}{kek}"
+
+    def _cipher(self, kek: str) -> AESGCM:
+        if kek not in self._opened:
+            try:
+                secret = self._load(self.file(kek))
+            except Exception as error:  # whatever is wrong with the file, `casegate doctor` says it
+                raise KeysUnavailable(
+                    "the key-encryption key cannot be read: the operator has to bring it back"
+                ) from error
+            self._opened[kek] = AESGCM(secret)
+        return self._opened[kek]

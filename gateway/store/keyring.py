@@ -1,0 +1,492 @@
+"""The keys of cases, wrapped, in a database of their own: what is destroyed there is erased.
+
+Content lies in the first database in envelopes. The key of each case lies here, wrapped by the
+key-encryption key, so that a copy of the first database alone opens nothing, and destroying a key
+erases the case in every copy of it (ADR 0012). A destroyed key leaves its row without the key: so
+"erased" and "the keys database is too old" are told apart.
+
+Keys are made ahead, in batches that are durable before one is used: a case never exists without
+its key, and a key that no case came to use is harmless.
+"""
+
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Executable,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Uuid,
+    bindparam,
+    func,
+    inspect,
+    not_,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from gateway.actions.ports import KeyEncryption, Mode
+from gateway.domain.refusals import Busy, Erased, KeysUnavailable
+from gateway.store.columns import TEXT, Instant
+from gateway.store.database import (
+    BEGIN_WRITING,
+    Connections,
+    Unfit,
+    driver_of,
+    require_durable,
+    writing_engine,
+)
+from gateway.store.envelope import KEY_BYTES
+from gateway.store.lock import FileLock
+from gateway.store.transaction import Row, Transaction, counted
+
+BATCH = 64
+"""Keys made at a time: one durable write of this database for so many new cases."""
+
+LOW = 16
+"""Keys at hand below which the next writer makes more, before it waits for the write lock."""
+
+USED_WITHIN = timedelta(hours=1)
+"""How long a process keeps a key that it made for no case yet."""
+
+UNUSED_AFTER = timedelta(days=7)
+"""After this a key that no case has will never be used: it is destroyed."""
+
+_metadata = MetaData()
+key_ring = Table(
+    "key_ring",
+    _metadata,
+    Column("origin", TEXT, primary_key=True),
+    Column("kek", TEXT, nullable=False),  # by which new keys are wrapped
+    Column("coming", TEXT),  # the next one, while it is given to all who need it
+    sqlite_with_rowid=False,
+)
+case_key = Table(
+    "case_key",
+    _metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("origin", TEXT, nullable=False),
+    Column("kek", TEXT),  # NULL with the key
+    Column("wrapped", LargeBinary),  # NULL once it was destroyed
+    Column("made_at", Instant, nullable=False),
+    Column("destroyed_at", Instant),
+    Index("case_key_by_kek", "origin", "kek", "id"),
+    sqlite_with_rowid=False,
+)
+
+_own = case_key.c.origin == bindparam("origin")
+_RING = select(key_ring.c.kek, key_ring.c.coming).where(key_ring.c.origin == bindparam("origin"))
+_RING_HELD = _RING.with_for_update(read=True)
+_NEW_RING = counted(insert(key_ring).on_conflict_do_nothing())
+_TURN_RING = (
+    update(key_ring)
+    .where(key_ring.c.origin == bindparam("of_origin"))
+    .execution_options(preserve_rowcount=True)
+)
+_ADD = insert(case_key)
+_KEY = select(case_key.c.kek, case_key.c.wrapped).where(case_key.c.id == bindparam("id"), _own)
+_DESTROY = (
+    update(case_key)
+    .where(
+        case_key.c.id == bindparam("of_id"),
+        case_key.c.origin == bindparam("of_origin"),
+        case_key.c.wrapped.is_not(null()),
+    )
+    .values(kek=None, wrapped=None)
+    .execution_options(preserve_rowcount=True)
+)
+_PAGE = (
+    select(case_key.c.id)
+    .where(_own, case_key.c.id > bindparam("after"))
+    .order_by(case_key.c.id)
+    .limit(bindparam("limit"))
+)
+_DESTROYED = _PAGE.where(case_key.c.wrapped.is_(null()))
+_OLD = _PAGE.where(case_key.c.wrapped.is_not(null()), case_key.c.made_at < bindparam("before"))
+_OTHERS = (
+    select(case_key.c.id, case_key.c.kek, case_key.c.wrapped)
+    .where(_own, not_(case_key.c.kek == bindparam("kek")))
+    .order_by(case_key.c.id)
+    .limit(bindparam("limit"))
+)
+_LEFT = (
+    select(func.count()).select_from(case_key).where(_own, not_(case_key.c.kek == bindparam("kek")))
+)
+_REWRAP = (
+    update(case_key)
+    .where(case_key.c.id == bindparam("of_id"), case_key.c.kek == bindparam("of_kek"))
+    .execution_options(preserve_rowcount=True)
+)
+
+_UNREACHABLE = (DBAPIError, sqlite3.Error, Busy, OSError)
+_NO_ID = UUID(int=0)
+AWAY = "the keys of cases cannot be reached now: retry after a moment"
+MISSING = "the key of this case is missing: the operator has to bring the newest keys database back"
+
+
+class _Made(NamedTuple):
+    """A key that no case has yet, and since when. Where it is taken it is read like any other: so
+    nothing lies about in clear, and no change since then is missed."""
+
+    id: UUID
+    at: datetime
+
+
+class SqlKeyring:
+    """The keys of one gateway's cases, for all threads of a process."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        lock: FileLock | None,
+        origin: str,
+        kek: KeyEncryption,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+        random: Callable[[int], bytes],
+    ) -> None:
+        """``lock`` is the file before which processes queue that write in SQLite."""
+        self._writers = Connections(engine)
+        self._readers = Connections(_autocommit(engine))
+        self._lock = lock
+        self._origin = origin
+        self._kek = kek
+        self._now = now
+        self._new_id = new_id
+        self.random = random
+        self._check: Callable[[], None] = lambda: None
+        self._writing = threading.Lock()
+        self._stock: deque[_Made] = deque()
+        self._used = False
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Have ``check`` run before keys are made: it raises KeysUnavailable when none may be."""
+        self._check = check
+
+    def restock(self) -> None:
+        """Make keys ahead where this process uses some: before the caller waits for other locks.
+
+        Raises KeysUnavailable.
+        """
+        if self._used and len(self._stock) < LOW:
+            self._make()
+
+    def take(self) -> tuple[UUID, bytes]:
+        """A new key for a new case, durable in its wrapped form. Raises KeysUnavailable."""
+        self._used = True
+        while True:
+            try:
+                made = self._stock.popleft()
+            except IndexError:
+                self._make()
+                continue
+            if self._now() < made.at + USED_WITHIN:
+                return made.id, self.key(made.id)
+
+    def key(self, id_: UUID) -> bytes:
+        """The key of a case. Raises Erased when it was destroyed, KeysUnavailable."""
+        row = self._find(id_)
+        try:
+            return self._unwrapped(id_, row)
+        except KeysUnavailable:
+            # In the midst of a change of the key-encryption key: it may be wrapped anew by now.
+            again = self._find(id_)
+            if again.kek == row.kek:
+                raise
+            return self._unwrapped(id_, again)
+
+    def destroy(self, ids: Collection[UUID]) -> int:
+        """Destroy keys for good, also in the journal; how many there were.
+
+        Where a key is not there at all, that it was destroyed is recorded all the same. Raises
+        KeysUnavailable; then this has to be done again.
+        """
+        at = self._now()
+        destroyed = 0
+        with self._changing() as transaction:
+            for id_ in ids:
+                values = {"of_id": id_, "of_origin": self._origin, "destroyed_at": at}
+                if transaction.changed(_DESTROY, values):
+                    destroyed += 1
+                elif transaction.execute(_KEY, self._one(id_)).first() is None:
+                    transaction.execute(_ADD, self._gone(id_, at))
+        self._empty_journal()
+        return destroyed
+
+    def destroyed(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Ids of destroyed keys, greater than ``after``, in order. Raises KeysUnavailable."""
+        return self._ids(_DESTROYED, after, limit)
+
+    def long_made(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Likewise of keys so old that some case has them, or none ever will."""
+        return self._ids(_OLD, after, limit, before=self._now() - UNUSED_AFTER)
+
+    def states(self, ids: Collection[UUID]) -> Mapping[UUID, bool]:
+        """Of those keys that are known here: whether each still opens. Raises KeysUnavailable."""
+        with self._reading() as transaction:
+            rows = {id_: transaction.execute(_KEY, self._one(id_)).first() for id_ in ids}
+        return {id_: row.wrapped is not None for id_, row in rows.items() if row is not None}
+
+    def current(self) -> str:
+        """The id of the key-encryption key that wraps new keys. Raises KeysUnavailable."""
+        with self._reading() as transaction:
+            return _ring(transaction.execute(_RING, {"origin": self._origin}).first())
+
+    def coming(self) -> str | None:
+        """The id of the key-encryption key that is to come next, if one was announced."""
+        with self._reading() as transaction:
+            row = transaction.execute(_RING, {"origin": self._origin}).first()
+        _ring(row)
+        return row and row.coming
+
+    def announce(self, kek: str) -> None:
+        """Note which key-encryption key is to come next."""
+        with self._changing() as transaction:
+            transaction.execute(_TURN_RING, {"of_origin": self._origin, "coming": kek})
+
+    def turn_to(self, kek: str) -> None:
+        """Let another key-encryption key wrap new keys, in all processes from now on."""
+        with self._changing() as transaction:
+            turned = {"of_origin": self._origin, "kek": kek, "coming": None}
+            transaction.execute(_TURN_RING, turned)
+
+    def left(self) -> int:
+        """How many keys are wrapped by another key-encryption key than the current one."""
+        with self._reading() as transaction:
+            kek = _ring(transaction.execute(_RING, {"origin": self._origin}).first())
+            values = {"origin": self._origin, "kek": kek}
+            return int(transaction.execute(_LEFT, values).scalar_one())
+
+    def rewrap(self, limit: int = 256) -> int:
+        """Wrap up to ``limit`` of those keys by the current one; how many were.
+
+        What was done stays done, so it may be interrupted anywhere. Raises KeysUnavailable.
+        """
+        with self._changing() as transaction:
+            kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first())
+            values = {"origin": self._origin, "kek": kek, "limit": limit}
+            rows = transaction.execute(_OTHERS, values).all()
+            for row in rows:
+                key = self._unwrapped(row.id, row)
+                wrapped = self._kek.wrap(kek, key, self._about(row.id))
+                named = {"of_id": row.id, "of_kek": row.kek}
+                transaction.execute(_REWRAP, {**named, "kek": kek, "wrapped": wrapped})
+        self._empty_journal()
+        return len(rows)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._readers.close()
+        self._writers.close()
+
+    def _make(self) -> None:
+        """Make a batch of keys, wrapped by the key-encryption key of this moment."""
+        with self._writing:
+            if len(self._stock) >= LOW:
+                return  # another thread made some meanwhile
+            self._check()
+            at = self._now()
+            with self._changing(held=True) as transaction:
+                # Held until the commit: nobody turns to another one in between.
+                kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first())
+                rows = [self._new(kek, at) for _ in range(BATCH)]
+                transaction.execute(_ADD, rows)
+            self._stock.extend(_Made(row["id"], at) for row in rows)
+
+    def _new(self, kek: str, at: datetime) -> Row:
+        id_ = self._new_id()
+        wrapped = self._kek.wrap(kek, self.random(KEY_BYTES), self._about(id_))
+        more = {"kek": kek, "wrapped": wrapped, "made_at": at, "destroyed_at": None}
+        return {**self._one(id_), **more}
+
+    def _about(self, id_: UUID) -> bytes:
+        return b"\0".join((b"casegate-key", self._origin.encode(), id_.bytes))
+
+    def _one(self, id_: UUID) -> Row:
+        return {"id": id_, "origin": self._origin}
+
+    def _gone(self, id_: UUID, at: datetime) -> Row:
+        none = {"kek": None, "wrapped": None}
+        return {**self._one(id_), **none, "made_at": at, "destroyed_at": at}
+
+    def _find(self, id_: UUID) -> Any:
+        with self._reading() as transaction:
+            row = transaction.execute(_KEY, self._one(id_)).first()
+        if row is None:
+            raise KeysUnavailable(MISSING)
+        if row.wrapped is None:
+            raise Erased("the case was erased: nothing of its content is left")
+        return row
+
+    def _unwrapped(self, id_: UUID, row: Any) -> bytes:
+        return self._kek.unwrap(row.kek, row.wrapped, self._about(id_))
+
+    def _ids(self, page: Executable, after: UUID | None, limit: int, **more: Any) -> list[UUID]:
+        values = {"origin": self._origin, "after": after or _NO_ID, "limit": limit, **more}
+        with self._reading() as transaction:
+            return [row.id for row in transaction.execute(page, values)]
+
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        with _told():
+            connection = self._readers.take()
+            try:
+                yield Transaction(connection, Mode.WRITE, locks_rows=False)
+            finally:
+                self._readers.give_back(connection)
+
+    @contextmanager
+    def _changing(self, *, held: bool = False) -> Iterator[Transaction]:
+        """A writing transaction, committed at the end; ``held`` when this thread has the turn."""
+        with _told(), nullcontext() if held else self._writing, self._queue():
+            connection = self._writers.take()
+            try:
+                driver = driver_of(connection)
+                if driver is not None:
+                    driver.execute(BEGIN_WRITING)
+                yield Transaction(connection, Mode.WRITE, locks_rows=False)
+                _commit(connection)
+            finally:
+                self._writers.give_back(connection)
+
+    @contextmanager
+    def _queue(self) -> Iterator[None]:
+        if self._lock is None:
+            yield
+            return
+        self._lock.acquire()  # SQLite's own waiting starves some (evidence.md L4)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _empty_journal(self) -> None:
+        """Leave nothing of what was overwritten in SQLite's journal; it must not just age there."""
+        with _told(), self._writing, self._queue():
+            connection = self._writers.take()
+            try:
+                driver = driver_of(connection)
+                if driver is None:
+                    return
+                busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._writers.give_back(connection)
+            if busy:
+                raise KeysUnavailable("the journal of the keys database is in use: try again")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell every failure of the database in the port's words."""
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise KeysUnavailable(AWAY) from error
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        (driver_of(connection) or connection).commit()
+    except BaseException:
+        connection.invalidate()  # what became of it is unknown: nobody goes on with this connection
+        raise
+
+
+def _ring(row: Any) -> str:
+    if row is None:
+        raise KeysUnavailable("the keys database is not this gateway's: see [keys] url")
+    return str(row.kek)
+
+
+def _autocommit(engine: Engine) -> Engine:
+    """Each statement its own transaction: so SQLite's engine is made, and psycopg's is told."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
+    """Make the keys database of a new gateway, or of one whose content was never encrypted.
+
+    One that is there for this log is left as it is. Raises Unfit.
+    """
+    try:
+        if file is not None:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        engine = writing_engine(url)
+        try:
+            with engine.connect() as connection:
+                require_durable(connection)
+                _metadata.create_all(connection)
+                connection.execute(_NEW_RING, {"origin": origin, "kek": kek})
+                connection.commit()
+        finally:
+            engine.dispose()
+    except (OSError, DBAPIError) as error:
+        raise _unopened(error) from error
+
+
+def open_keyring(
+    url: str,
+    *,
+    file: Path | None,
+    origin: str,
+    kek: KeyEncryption,
+    now: Callable[[], datetime],
+    new_id: Callable[[], UUID],
+    random: Callable[[int], bytes],
+) -> SqlKeyring:
+    """The keys of the log ``origin`` in the database of a SQLAlchemy URL: see `require_keys` first.
+
+    ``file`` is SQLite's, None with PostgreSQL. Nothing is connected before it is used.
+    """
+    lock = None if file is None else FileLock(file.with_name(file.name + ".lock"))
+    return SqlKeyring(writing_engine(url), lock, origin, kek, now=now, new_id=new_id, random=random)
+
+
+def require_keys(url: str, *, file: Path | None, origin: str) -> None:
+    """Require that there is a keys database of this log. Raises Unfit, which says what to do.
+
+    Nothing is made: new keys in the place of lost ones would hide the loss.
+    """
+    if file is not None and not file.exists():
+        raise Unfit(f"the keys of cases are missing ({file}): {_BRING_BACK}")
+    engine = writing_engine(url)
+    try:
+        with engine.connect() as connection:
+            require_durable(connection)
+            there = inspect(connection).has_table(key_ring.name)
+            if not there or connection.execute(_RING, {"origin": origin}).first() is None:
+                raise Unfit(f"the keys database has no keys of this gateway: {_BRING_BACK}")
+    except DBAPIError as error:
+        raise _unopened(error) from error
+    finally:
+        engine.dispose()
+
+
+_BRING_BACK = (
+    "is [keys] url right? Bring the newest copy back; only where cases were never encrypted run "
+    "`casegate encrypt`"
+)
+
+
+def _unopened(error: Exception) -> Unfit:
+    reason = error.orig if isinstance(error, DBAPIError) else getattr(error, "strerror", error)
+    return Unfit(f"the keys database cannot be opened ({reason}): see [keys] url")

@@ -1,0 +1,280 @@
+"""Erasure: by two persons or on the day, told as an event, and nothing opens afterwards."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from gateway.actions import cases, erasure, handoffs, offers, receipts
+from gateway.actions.administration import Change
+from gateway.actions.cases import Confirmation
+from gateway.actions.handoffs import Reply
+from gateway.actions.ports import Mode
+from gateway.domain.case import CaseState
+from gateway.domain.refusals import (
+    ApprovalRefused,
+    Erased,
+    Forbidden,
+    Invalid,
+    KeysUnavailable,
+    NotFound,
+    WrongState,
+)
+from gateway.evidence import canonical
+from tests.founding import (
+    ALICE,
+    BENOIT,
+    HOTLINE,
+    OFMIN,
+    OPENING,
+    accepted,
+    caller,
+    check_log,
+    consulted,
+    fields_of,
+    founded,
+    offer_of,
+    offered,
+    shown,
+    submitted,
+)
+
+TO_THE_DAY = timedelta(days=4000)
+
+
+@pytest.fixture
+def gateway():
+    return founded()
+
+
+def handed_over(gateway, *, close=True):
+    """A case that was offered, accepted and opened; its id and its handoff."""
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    consulted(gateway, handoff)
+    if close:
+        gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+        id_ = UUID(case.result["case"])
+        gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, Confirmation("agent-1"))
+    return UUID(case.result["case"]), handoff
+
+
+def change(case, originator=HOTLINE, **values):
+    return Change(
+        "case.erase", originator, {"case": str(case), "reason": "a court's order", **values}
+    )
+
+
+def erase(gateway, case, *people, **values):
+    made = change(case, **values)
+    return gateway.do(erasure.erase, made, gateway.approve(made, *people))
+
+
+def told(receipt):
+    return canonical.decode(shown(receipt)["subject"].encode())
+
+
+def test_two_administrators_erase_a_closed_case_before_its_day(gateway):
+    case, _ = handed_over(gateway)
+    written = erase(gateway, case)
+    assert written.result["state"] == "erased"
+    assert written.result["key"] == "destroyed"
+    assert gateway.case(case).state is CaseState.ERASED
+    gateway.confirm(written.receipt)
+    document = fields_of(written.receipt)
+    assert (document["typ"], document["op"]) == ("case.erased", "erasure")
+    assert document["case_digest"] == gateway.case(case).digest
+    assert told(written.receipt) == {
+        "organisation": HOTLINE,
+        "case": str(case),
+        "versions": 1,
+        "statements": 3,
+        "why": "early",
+        "reason": "a court's order",
+    }
+    assert shown(written.receipt)["by"] == [ALICE, BENOIT]
+    check_log(gateway)
+
+
+def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
+    case, _ = handed_over(gateway)
+    made = change(case)
+    refused = gateway.refusal(erasure.erase, made, gateway.approve(made, ALICE))
+    assert isinstance(refused.refusal, Forbidden)
+    assert gateway.case(case).state is CaseState.CLOSED
+    with pytest.raises(ApprovalRefused):
+        erasure.erase(gateway.ports, made, gateway.approve(made, ALICE, ALICE))
+
+
+def test_one_administrator_erases_a_case_on_its_day_wherever_it_stands(gateway):
+    case, _ = handed_over(gateway, close=False)
+    gateway.clock.advance(TO_THE_DAY)
+    assert told(erase(gateway, case, ALICE).receipt)["why"] == "due"
+
+
+def test_a_case_that_is_not_closed_is_not_erased_before_its_day(gateway):
+    case, _ = handed_over(gateway, close=False)
+    with pytest.raises(WrongState):
+        erase(gateway, case)
+    assert gateway.case(case).state is CaseState.CLEARED
+
+
+def test_a_case_whose_key_is_lost_is_erased_wherever_it_stands(gateway):
+    case, _ = handed_over(gateway, close=False)
+    with gateway.ports.begin(Mode.READ) as work:
+        gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
+    assert erase(gateway, case).result["state"] == "erased"
+
+
+@pytest.mark.parametrize("values", [{"reason": " "}, {"reason": "x" * 201}, {"case": "none"}])
+def test_an_erasure_names_case_and_reason(gateway, values):
+    case, _ = handed_over(gateway)
+    with pytest.raises(Invalid):
+        erase(gateway, **{"case": case, **values})
+
+
+def test_what_is_not_there_is_not_erased(gateway):
+    case, _ = handed_over(gateway)
+    for made in (change(gateway.new_id()), change(case, OFMIN)):
+        with pytest.raises(NotFound):
+            erasure.erase(gateway.ports, made, gateway.approve(made))
+
+
+def test_a_case_is_erased_once(gateway):
+    case, _ = handed_over(gateway)
+    erase(gateway, case)
+    with pytest.raises(WrongState):
+        erase(gateway, case)
+
+
+def test_a_case_is_erased_by_itself_from_its_day_on_and_not_before(gateway):
+    case, _ = handed_over(gateway, close=False)
+    day = gateway.case(case).erase_on
+    left = day - gateway.clock().date()
+    gateway.clock.advance(left - timedelta(days=1))
+    assert erasure.erase_due(gateway.ports) == 0
+    gateway.clock.advance(timedelta(days=1))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert gateway.case(case).state is CaseState.ERASED
+    assert len(gateway.ports.keys.gone) == 1
+    assert erasure.erase_due(gateway.ports) == 0
+
+
+def test_a_simulated_date_erases_nothing(gateway):
+    handed_over(gateway)
+    gateway.day = gateway.clock().date() + TO_THE_DAY
+    assert erasure.erase_due(gateway.ports) == 0
+
+
+def test_many_due_cases_go_in_batches(gateway, monkeypatch):
+    monkeypatch.setattr(erasure, "AT_ONCE", 2)
+    for _ in range(5):
+        submitted(gateway)
+    gateway.clock.advance(TO_THE_DAY)
+    assert [erasure.erase_due(gateway.ports) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_both_parties_have_the_erasure_in_their_streams_and_only_one_learns_the_case(gateway):
+    case, _ = handed_over(gateway)
+    event = UUID(erase(gateway, case).result["event"])
+    told_to = {}
+    for party in (HOTLINE, OFMIN):
+        found = receipts.look_up(gateway.ports, caller(party), event)
+        gateway.confirm(found)
+        told_to[party] = shown(found)
+    assert "subject" in told_to[HOTLINE]
+    assert told_to[OFMIN].keys() == {"party"}
+    assert "by" not in told_to[HOTLINE]
+
+
+def test_nothing_of_an_erased_case_opens_for_anybody_and_that_is_recorded(gateway):
+    case, handoff = handed_over(gateway)
+    erase(gateway, case)
+    hotline, office = caller(HOTLINE), caller(OFMIN)
+    attempts = [
+        (cases.look_up, hotline, case),
+        (cases.consult, hotline, gateway.key(), case, OPENING),
+        (cases.close, hotline, gateway.key(), case, Confirmation("agent-1")),
+        (handoffs.look_up, hotline, handoff),
+        (handoffs.look_up, office, handoff),
+        (handoffs.consult, office, gateway.key(), handoff, OPENING),
+        (offers.offer, hotline, gateway.key(), case, offer_of(gateway)),
+    ]
+    for action, *args in attempts:
+        refused = gateway.refusal(action, *args)
+        assert isinstance(refused.refusal, Erased), action
+        gateway.confirm(refused.receipt)
+        assert fields_of(refused.receipt)["result"] == "wrong_state"
+    assert cases.page(gateway.ports, hotline, None, 10) == []
+    assert [one["handoff"] for one in _boxes(gateway)] == [str(handoff)] * 2
+
+
+def _boxes(gateway):
+    return [
+        one
+        for party, box in ((HOTLINE, "out"), (OFMIN, "in"))
+        for one in handoffs.page(
+            gateway.ports, caller(party), box=box, state=None, after=None, limit=5
+        )
+    ]
+
+
+def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway):
+    submission = submitted(gateway)
+    handoff = UUID(offered(gateway, submission).result["handoff"])
+    gateway.clock.advance(TO_THE_DAY)
+    assert erasure.erase_due(gateway.ports) == 1
+    refused = gateway.refusal(
+        handoffs.refuse, caller(OFMIN), gateway.key(), handoff, Reply("officer-1", "no")
+    )
+    assert isinstance(refused.refusal, Erased)
+
+
+def test_every_receipt_of_before_still_verifies(gateway):
+    case, _ = handed_over(gateway)
+    before = list(gateway.receipts)
+    erase(gateway, case)
+    for one in before:
+        gateway.confirm(one)
+    check_log(gateway)
+
+
+def test_keys_that_could_not_be_destroyed_at_once_are_destroyed_later(gateway, monkeypatch):
+    case, _ = handed_over(gateway)
+
+    def away(keys):
+        raise KeysUnavailable("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(gateway.ports.keys, "destroy", away)
+        assert "maintenance" in erase(gateway, case).result["key"]
+        with pytest.raises(KeysUnavailable):
+            erasure.destroy_keys(gateway.ports)
+    assert gateway.ports.keys.gone == set()
+    assert erasure.destroy_keys(gateway.ports) == 1
+    assert erasure.destroy_keys(gateway.ports) == 0
+    assert len(gateway.ports.keys.gone) == 1
+
+
+def test_a_case_that_came_back_without_its_key_is_erased_again(gateway):
+    case, _ = handed_over(gateway, close=False)
+    kept, _ = handed_over(gateway)
+    with gateway.ports.begin(Mode.READ) as work:
+        gateway.ports.keys.destroy([work.cases.key_of(HOTLINE, case)])
+    size = gateway.size()
+    assert erasure.erase_again(gateway.ports) == 1
+    assert erasure.erase_again(gateway.ports) == 0
+    assert gateway.size() == size + 1
+    assert gateway.case(case).state is CaseState.ERASED
+    assert gateway.case(kept).state is CaseState.CLOSED
+
+
+def test_only_old_keys_that_no_case_has_are_destroyed(gateway):
+    case, _ = handed_over(gateway)
+    with gateway.ports.begin(Mode.READ) as work:
+        used = work.cases.key_of(HOTLINE, case)
+    unused = UUID(int=99)
+    gateway.ports.keys.old |= {used, unused}
+    assert erasure.destroy_unused(gateway.ports, None) == unused
+    assert gateway.ports.keys.gone == {unused}
+    assert erasure.destroy_unused(gateway.ports, unused) == unused

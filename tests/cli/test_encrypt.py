@@ -1,0 +1,140 @@
+"""`casegate encrypt`, `casegate admin case erase`, and folders whose keys are not as they were."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from gateway import wiring
+from gateway.actions import cases
+from gateway.actions.ports import Caller
+from gateway.cli.checkup import Finding, Level, look_over
+from tests.cli.test_admin import ADMISSION
+from tests.founding import CLEARED, SCOPES, case_content
+from tests.operating import Operator, operator, said
+
+HOTLINE = "point-de-contact"
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    made = operator(tmp_path)
+    made.done(
+        "organisation", "admit", HOTLINE, "--name", "H", "--kind", "hotline", "--country", "FR"
+    )
+    made.done(
+        "standing", "grant", HOTLINE, "--standing", "full", "--from", "2020-01-01",
+        "--decision", "d",
+    )  # fmt: skip
+    return made
+
+
+def submitted(gw: Operator, *, close: bool = True) -> UUID:
+    """A case of the hotline, closed unless it is to stay open."""
+    with gw.opened() as gateway:
+        caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+        content = case_content(gateway.ports.new_id())
+        submission = cases.Submission("intake-1", content, CLEARED)
+        written = cases.submit(gateway.ports, caller, str(gateway.ports.new_id()), submission)
+        id_ = UUID(written.result["case"])
+        if close:
+            done = cases.Confirmation("agent-1", "done")
+            cases.close(gateway.ports, caller, str(gateway.ports.new_id()), id_, done)
+    return id_
+
+
+def finding(gw: Operator, level: Level) -> str:
+    found: list[Finding] = [
+        one for one in look_over(gw.config, wiring.now()) if one.check == "case_keys"
+    ]
+    return "\n".join(one.sentence for one in found if one.level is level)
+
+
+def execute(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_two_administrators_erase_a_case(gw: Operator) -> None:
+    case = submitted(gw)
+    told = gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    assert "state erased" in told
+    assert "key destroyed" in told
+    assert "0 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_one_administrator_alone_does_not(gw: Operator) -> None:
+    case = submitted(gw)
+    refused = gw.admin("case", "erase", HOTLINE, case, "--reason", "asked", persons=("martin",))
+    assert "two different persons" in said(refused)
+    assert "1 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_nothing_starts_without_the_keys_database_and_none_is_made(gw: Operator) -> None:
+    submitted(gw)
+    for file in gw.folder.glob("keys.db*"):
+        file.unlink()
+    told = said(gw.admin("organisation", "admit", "x-office", *ADMISSION))
+    assert "Bring the newest copy back" in told
+    assert "missing" in finding(gw, Level.ERROR)
+    assert not (gw.folder / "keys.db").exists()
+
+
+def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> None:
+    gw.type("backup", "--folder", gw.folder, "--keys", gw.folder.parent / "older.db")
+    case = submitted(gw)
+    for file in gw.folder.glob("keys.db*"):
+        file.unlink()
+    shutil.move(gw.folder.parent / "older.db", gw.folder / "keys.db")
+    assert f"{HOTLINE} {case}" in finding(gw, Level.ERROR)
+    with pytest.raises(Exception, match="older than the content"):
+        submitted(gw)
+    gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost")
+    submitted(gw)
+    assert "1 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_who_lost_the_key_encryption_key_is_told(gw: Operator) -> None:
+    submitted(gw)
+    (kek,) = gw.config.keys.glob("kek-*")
+    kek.unlink()
+    assert "kek-" in finding(gw, Level.ERROR)
+
+
+def test_keys_that_others_may_open_are_told(gw: Operator) -> None:
+    (gw.folder / "keys.db").chmod(0o644)
+    assert "chmod 600" in finding(gw, Level.ERROR)
+
+
+def test_encrypting_twice_finds_nothing_the_second_time(gw: Operator) -> None:
+    submitted(gw)
+    result = gw.type("encrypt", "--folder", gw.folder)
+    assert result.exit_code == 0, result.output
+    assert "Nothing was in clear" in result.stdout
+
+
+def test_a_gateway_with_cases_in_clear_does_not_start(gw: Operator) -> None:
+    submitted(gw)
+    execute(gw.folder / "casegate.db", "UPDATE case_file SET content_key = NULL")
+    assert "casegate encrypt" in said(gw.admin("organisation", "admit", "x-office", *ADMISSION))
+    assert "in clear" in finding(gw, Level.ERROR)
+
+
+def test_a_gateway_of_before_gets_keys_by_the_command(gw: Operator) -> None:
+    for file in [*gw.folder.glob("keys.db*"), *gw.config.keys.glob("kek-*")]:
+        file.unlink()
+    result = gw.type("encrypt", "--folder", gw.folder)
+    assert result.exit_code == 0, result.output
+    submitted(gw)
+    assert "1 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_a_result_for_machines_has_the_receipt(gw: Operator) -> None:
+    case = submitted(gw)
+    told = json.loads(gw.done("--json", "case", "erase", HOTLINE, case, "--reason", "asked"))
+    assert told["result"]["state"] == "erased"
+    assert told["receipt"]

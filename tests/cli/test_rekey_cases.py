@@ -1,0 +1,115 @@
+"""`casegate admin gateway rekey --purpose kek`: announced, used, withdrawn; cut off, finished."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway import wiring
+from gateway.cli.admin import own_keys
+from gateway.store.keyring import BATCH, SqlKeyring
+from tests.cli.test_admin import confirmed
+from tests.operating import MARTIN, Operator, operator, said
+
+REKEY = ("gateway", "rekey", "--purpose", "kek")
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    return operator(tmp_path)
+
+
+def rekey(gw: Operator) -> str:
+    return gw.done(*REKEY, persons=(MARTIN,))
+
+
+def keks(gw: Operator) -> set[str]:
+    return set(wiring.key_encryption(gw.config).known())
+
+
+def taken(gw: Operator) -> tuple[object, bytes]:
+    """A key that a case has; with it a batch of them is in the database."""
+    with gw.opened() as gateway:
+        return gateway.keyring.take()
+
+
+def opens(gw: Operator, one: tuple[object, bytes]) -> bool:
+    with gw.opened() as gateway:
+        return gateway.keyring.key(one[0]) == one[1]
+
+
+def test_a_new_key_is_made_first_and_used_when_the_command_is_given_again(gw: Operator) -> None:
+    key = taken(gw)
+    (old,) = keks(gw)
+    assert "back up" in rekey(gw)
+    (new,) = keks(gw) - {old}
+    with gw.opened() as gateway:
+        assert (gateway.keyring.current(), gateway.keyring.coming()) == (old, new)
+    told = rekey(gw)
+    assert "step use" in told
+    assert "step withdraw" in told
+    assert keks(gw) == {new}
+    with gw.opened() as gateway:
+        ring = gateway.keyring
+        assert (ring.current(), ring.coming(), ring.left()) == (new, None, 0)
+    assert opens(gw, key)
+
+
+def test_each_step_is_an_event_with_the_key_and_who_approved(gw: Operator) -> None:
+    told = json.loads(gw.done("--json", *REKEY, persons=(MARTIN,)))
+    proved = confirmed(gw, told)
+    assert proved.event["typ"] == "gateway.rekeyed"
+    size = gw.size()
+    rekey(gw)
+    assert gw.size() == size + 2
+
+
+def test_what_was_cut_off_in_the_midst_is_finished(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = taken(gw)
+    rekey(gw)
+    monkeypatch.setattr(own_keys, "AT_ONCE", 10)
+    rewrap = SqlKeyring.rewrap
+    calls = iter(range(3))
+
+    def interrupted(ring: SqlKeyring, limit: int) -> int:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return rewrap(ring, limit)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqlKeyring, "rewrap", interrupted)
+        assert gw.admin(*REKEY, persons=(MARTIN,)).exit_code != 0
+    assert len(keks(gw)) == 2
+    assert opens(gw, key)
+    with gw.opened() as gateway:
+        assert gateway.keyring.left() == BATCH - 30
+    rekey(gw)
+    assert len(keks(gw)) == 1
+    assert opens(gw, key)
+
+
+def test_a_key_that_was_not_brought_here_is_not_turned_to(gw: Operator) -> None:
+    key = taken(gw)
+    (old,) = keks(gw)
+    rekey(gw)
+    (new,) = keks(gw) - {old}
+    (gw.config.keys / f"kek-{new}").unlink()
+    assert "cannot be read" in said(gw.admin(*REKEY, persons=(MARTIN,)))
+    with gw.opened() as gateway:
+        assert gateway.keyring.current() == old
+    assert opens(gw, key)
+
+
+def test_a_key_that_was_made_and_never_announced_is_taken_away(gw: Operator) -> None:
+    (old,) = keks(gw)
+    wiring.key_encryption(gw.config).make()
+    assert "step withdraw" in rekey(gw)
+    assert keks(gw) == {old}
+
+
+def test_nobody_without_an_approval_changes_it(gw: Operator) -> None:
+    (old,) = keks(gw)
+    assert gw.admin(*REKEY, persons=()).exit_code == 2
+    assert keks(gw) == {old}

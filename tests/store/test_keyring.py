@@ -1,0 +1,183 @@
+"""Keys are durable before they are used, end for good, and change their wrapping while in use."""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.store import keyring as keyrings
+from gateway.store.database import Unfit
+from gateway.store.keyring import make_keyring, require_keys
+from tests.postgresql import new_database
+from tests.store import places
+from tests.store.places import key_encryption
+from tests.store.samples import NOON, ORIGIN, new_id
+
+
+class Clock:
+    def __init__(self):
+        self.at = NOON
+
+    def __call__(self):
+        return self.at
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ring(request, tmp_path):
+    """A keys database of each kind, as two processes see it: `ring` and `ring.other`."""
+    clock = Clock()
+    place = places.sqlite(tmp_path)
+    if request.param == "postgresql":
+        url = new_database()
+        kek = key_encryption(Path(place.keys_folder()))
+        make_keyring(url, file=None, origin=ORIGIN, kek=kek.known()[0])
+        made = [place.keyring(clock, url=url) for _ in range(2)]
+    else:
+        made = [place.keyring(clock) for _ in range(2)]
+    made[0].other, made[0].clock, made[0].folder = made[1], clock, Path(place.keys_folder())
+    yield made[0]
+    place.close()
+
+
+def test_a_key_that_is_taken_is_durable_already(ring):
+    id_, key = ring.take()
+    assert len(key) == 32
+    assert ring.other.key(id_) == key
+    assert ring.states([id_, new_id()]) == {id_: True}
+
+
+def test_no_key_is_given_twice(ring):
+    taken = [one.take() for one in (ring, ring.other) for _ in range(keyrings.BATCH + 1)]
+    assert len({id_ for id_, _ in taken}) == len({key for _, key in taken}) == len(taken)
+
+
+def test_keys_are_made_many_at_a_time_and_only_where_they_are_used(ring):
+    ring.restock()
+    assert ring.long_made(None, 10) == []
+    ring.clock.at += timedelta(days=8)
+    assert ring.long_made(None, 1000) == []
+    ring.take()
+    ring.clock.at += timedelta(days=8)
+    assert len(ring.long_made(None, 1000)) == keyrings.BATCH
+
+
+def test_keys_that_lay_about_for_an_hour_are_not_used_any_more(ring):
+    first, _ = ring.take()
+    ring.clock.at += timedelta(hours=2)
+    second, _ = ring.take()
+    assert len(ring.destroyed(None, 10)) == 0
+    assert second > first
+    assert ring._stock[0].at == ring.clock.at
+
+
+def test_a_destroyed_key_is_told_from_one_that_was_never_there(ring):
+    id_, _ = ring.take()
+    kept, key = ring.take()
+    assert ring.destroy([id_]) == 1
+    assert ring.destroy([id_]) == 0
+    with pytest.raises(Erased):
+        ring.other.key(id_)
+    with pytest.raises(KeysUnavailable, match="missing"):
+        ring.key(new_id())
+    assert ring.destroyed(None, 10) == [id_]
+    assert ring.key(kept) == key
+
+
+def test_a_key_that_a_copy_has_lost_is_destroyed_all_the_same(ring):
+    lost = new_id()
+    assert ring.destroy([lost]) == 0
+    with pytest.raises(Erased):
+        ring.key(lost)
+
+
+def test_nothing_of_a_destroyed_key_is_left_in_the_files(tmp_path):
+    place = places.sqlite(tmp_path)
+    ring = place.keyring()
+    id_, _ = ring.take()
+    with closing(sqlite3.connect(tmp_path / "keys.db")) as connection:
+        (wrapped,) = connection.execute(
+            "SELECT wrapped FROM case_key WHERE id = ?", [id_.hex]
+        ).fetchone()
+    assert wrapped in _bytes(tmp_path)
+    ring.destroy([id_])
+    assert wrapped not in _bytes(tmp_path)
+    assert id_.hex.encode() in _bytes(tmp_path)
+    place.close()
+
+
+def _bytes(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.glob("keys.db*")))
+
+
+def test_no_key_is_made_when_none_may_be(ring):
+    def refuse():
+        raise KeysUnavailable("the keys database is older than the content")
+
+    ring.guard(refuse)
+    with pytest.raises(KeysUnavailable, match="older"):
+        ring.take()
+
+
+def test_another_gateways_keys_are_not_touched(tmp_path):
+    place = places.sqlite(tmp_path)
+    ring, url = place.keyring(), f"sqlite:///{tmp_path / 'keys.db'}"
+    id_, _ = ring.take()
+    with pytest.raises(Unfit, match="no keys of this gateway"):
+        require_keys(url, file=tmp_path / "keys.db", origin="other.example/log")
+    make_keyring(url, file=tmp_path / "keys.db", origin="other.example/log", kek="0" * 16)
+    other = place.keyring(origin="other.example/log")
+    other.destroy([new_id()])
+    with pytest.raises(KeysUnavailable):
+        other.key(id_)
+    assert ring.states([id_]) == {id_: True}
+    place.close()
+
+
+def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
+    file = tmp_path / "keys.db"
+    with pytest.raises(Unfit, match="missing"):
+        require_keys(f"sqlite:///{file}", file=file, origin=ORIGIN)
+    assert not file.exists()
+
+
+def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):
+    taken = [ring.take() for _ in range(5)]
+    kek = key_encryption(ring.folder)
+    old, new = ring.current(), kek.make()
+    ring.turn_to(new)
+    assert ring.left() == keyrings.BATCH
+    assert ring.rewrap(10) == 10  # and is cut off here
+    assert ring.left() == keyrings.BATCH - 10
+    made_since, key_since = ring.other.take()
+    while ring.rewrap(10):
+        pass
+    assert ring.left() == 0
+    kek.remove(old)
+    ring.clock.at += timedelta(minutes=1)
+    for id_, key in [*taken, (made_since, key_since)]:
+        assert ring.other.key(id_) == key
+
+
+def test_a_key_made_ahead_under_an_older_key_encryption_key_is_still_good(ring):
+    ring.take()
+    kek = key_encryption(ring.folder)
+    old = ring.current()
+    ring.turn_to(kek.make())
+    while ring.rewrap():
+        pass
+    kek.remove(old)
+    ring._kek.remove(old)
+    id_, key = ring.take()
+    assert ring.other.key(id_) == key
+
+
+def test_without_its_key_encryption_key_nothing_opens_and_nothing_is_made(ring):
+    id_, _ = ring.take()
+    ring._kek.remove(ring.current())
+    ring.other._stock.clear()
+    for attempt in (lambda: ring.key(id_), ring.other.take):
+        with pytest.raises(KeysUnavailable, match="operator"):
+            attempt()
