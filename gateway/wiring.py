@@ -150,6 +150,7 @@ def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = T
             policy_revision=lambda: policy.revision,
             now=now,
             random=secrets.token_bytes,
+            person_key=signing.fingerprint,
             waiters=config.waiters,
             keyring=keyring,
             **({} if counts is None else {"took": counts.took}),

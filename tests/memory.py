@@ -4,6 +4,7 @@ A writing Work changes a copy of the state, and its commit puts the copy in the 
 rolling back is forgetting, and a reading Work keeps the snapshot that it began with.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
@@ -17,13 +18,16 @@ from gateway.actions.ports import (
     CaseVersion,
     Consultation,
     Erasure,
+    Found,
     Head,
     Logged,
+    LogQuery,
     Mode,
     Proposal,
     Retry,
     SigningRequest,
 )
+from gateway.domain.audit import CaseName
 from gateway.domain.case import Case, CaseState
 from gateway.domain.conformance import Run
 from gateway.domain.facts import Fact
@@ -577,6 +581,16 @@ class MemoryLog(Collection):
     def counter(self, organisation: str) -> int:
         return len(self._desk.read().streams.get(organisation, ()))
 
+    def search(self, query: LogQuery) -> Sequence[Found]:
+        state = self._desk.read()
+        found = [
+            Found(index, made.id, any(_is_of_case(state, made, c) for c in query.coverage.cases))
+            for index, made in sorted(state.events.values(), key=lambda one: one[0])
+            if query.after < index < query.before and _fits(state, made, query)
+        ]
+        covered = [one for one in found if _is_covered(state, one, query)]
+        return covered[: query.limit]
+
     def head(self) -> Head:
         state = self._desk.read()
         return Head(len(state.entries), state.root)
@@ -611,6 +625,58 @@ class MemoryLog(Collection):
         index, made = self._desk.read().events[event]
         head = self.head()
         return Logged(made, index, tuple(tiles.inclusion_proof(self.tile, index, head.size)), head)
+
+
+def _values(made: Event, kind: str) -> list[Any]:
+    """The values of an event's details of one kind, lists taken apart."""
+    found: list[Any] = []
+    for disclosure in made.disclosures:
+        if disclosure.kind == kind:
+            value = disclosure.value
+            found += value if isinstance(value, list | tuple) else [value]
+    return found
+
+
+def _parties(made: Event) -> set[str]:
+    return {value["organisation"] for value in _values(made, "party")}
+
+
+def _is_of_case(state: State, made: Event, case: CaseName) -> bool:
+    document = json.loads(made.document)
+    digests = {
+        digest
+        for digest, version in state.versions.items()
+        if (version.originator, version.case) == (case.originator, case.case)
+    }
+    handoffs = {
+        str(handoff.id)
+        for handoff in state.handoffs.values()
+        if (handoff.originator, handoff.case) == (case.originator, case.case)
+    }
+    return document.get("case_digest") in digests or document.get("handoff") in handoffs
+
+
+def _is_covered(state: State, found: Found, query: LogQuery) -> bool:
+    parties = _parties(state.events[found.event][1])
+    return query.coverage.whole or found.of_case or bool(parties & query.coverage.members)
+
+
+def _fits(state: State, made: Event, query: LogQuery) -> bool:
+    document = json.loads(made.document)
+    at = datetime.fromisoformat(document["ts"])
+    return all(
+        (
+            query.organisation in (None, *_parties(made)),
+            query.person in (None, *_values(made, "by")),
+            query.rule in (None, *_values(made, "rules")),
+            query.case is None or _is_of_case(state, made, query.case),
+            query.handoff is None or document.get("handoff") == str(query.handoff),
+            query.typ in (None, document["typ"]),
+            query.result in (None, document["result"]),
+            query.since is None or at >= query.since,
+            query.until is None or at < query.until,
+        )
+    )
 
 
 class MemoryRetries(Collection):

@@ -51,7 +51,8 @@ from gateway.domain.organisation import (
 from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import StatementKind, SubjectCategory
 
-ON_LOG = ("directory.read", "events.read", "receipt.read")
+ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.read")
+MORE_ON_LOG = {"receipt.read": "party", "audit.read": "covered"}
 ON_CASE = ("case.submit", "case.read", "case.assess", "case.clear", "case.close")
 ON_HANDOFF = (
     "handoff.read",
@@ -93,6 +94,8 @@ BY_ADMINISTRATORS = (
     "invitation.withdraw",
     "organisation.lock",
     "organisation.unlock",
+    "audit.grant",
+    "audit.end",
     "case.erase",
 )
 ON_GATEWAY = ("admin.add", "admin.disable", "proposal.make")
@@ -555,8 +558,8 @@ def test_the_schema_knows_the_actions_of_the_common_vocabulary_and_no_others() -
 ABROAD = organisation("abroad")
 OFFICE = organisation("office", Standing.OBSERVER, competent=True, public=True)
 FITTING = [
-    *((action, HOTLINE, LOG, {}) for action in ON_LOG if action != "receipt.read"),
-    ("receipt.read", HOTLINE, LOG, {"party": True}),
+    *((action, HOTLINE, LOG, {}) for action in ON_LOG if action not in MORE_ON_LOG),
+    *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
     *((action, HOTLINE, OWN_CASE, {}) for action in (*ON_CASE, "case.consult")),
@@ -675,7 +678,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[Entity]) -> Question
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        "receipt.read": {"party": draw(st.booleans())},
+        **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},

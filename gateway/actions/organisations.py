@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
 from gateway.actions.ports import Caller, Head, Logged, Ports
+from gateway.domain.audit import AuditGrant
 from gateway.domain.decision import Entity
 from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import MemberKey, Organisation, Standing
@@ -58,6 +59,11 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
                 }
                 for c in certificates
                 if c.revoked_at is None
+            ],
+            "audit_grants": [
+                _grant(grant)
+                for grant in turn.organisation.audit_grants
+                if grant.holds(turn.today.day, turn.now)
             ],
             "legal_date": turn.today.day.isoformat(),
             "legal_date_simulated": turn.today.simulated,
@@ -217,6 +223,19 @@ def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
             {**_key(key), "countersignature": key.countersignature}
             for key in organisation.encryption_keys
         ],
+    }
+
+
+def _grant(grant: AuditGrant) -> dict[str, Any]:
+    case = grant.case
+    return {
+        "grant": str(grant.id),
+        "reach": str(grant.reach),
+        "member": grant.member if case is None else case.originator,
+        "case": None if case is None else str(case.case),
+        "person": grant.person,
+        "from": grant.start.isoformat(),
+        "until": grant.end.isoformat(),
     }
 
 

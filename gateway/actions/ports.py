@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self
 from uuid import UUID
 
+from gateway.domain.audit import CaseName, Coverage
 from gateway.domain.case import Case
 from gateway.domain.conformance import Run
 from gateway.domain.decision import Decision, Question
@@ -144,6 +145,39 @@ class Logged:
     proof: tuple[bytes, ...]
     head: Head
     base: Head | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which events an auditor looks for: those under ``coverage`` that fit every filter given.
+
+    ``after`` and ``before`` bound the entries' indexes, both left out; ``since <= at < until``
+    their times. ``organisation`` is a party, ``person`` who asked, ``rule`` one that decided;
+    ``typ`` is an event's name, ``result`` how it ended.
+    """
+
+    coverage: Coverage
+    limit: int
+    before: int
+    after: int = -1
+    organisation: str | None = None
+    person: str | None = None
+    rule: str | None = None
+    case: CaseName | None = None
+    handoff: UUID | None = None
+    typ: str | None = None
+    result: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An event that a search found, and whether it is one of a case that is covered as such."""
+
+    index: int
+    event: UUID
+    of_case: bool
 
 
 @dataclass(frozen=True)
@@ -393,6 +427,13 @@ class Log(Protocol):
 
     def counter(self, organisation: str) -> int:
         """The organisation's last counter; 0 before its first event."""
+
+    def search(self, query: LogQuery) -> Sequence[Found]:
+        """Events in the log's order.
+
+        Where an event was logged before persons could be searched for, ``person`` is not judged:
+        the caller looks at its details.
+        """
 
     def head(self) -> Head:
         """The state of the log as of this transaction."""

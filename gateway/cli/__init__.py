@@ -40,7 +40,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "audit": Subcommand(
         "gateway.cli.audit:audit",
         ANYONE,
-        "Prove a stream of events complete; copy a log and check the copy.",
+        "Prove a stream of events complete; copy a log and check it; read events under a grant.",
     ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",

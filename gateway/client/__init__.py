@@ -5,6 +5,7 @@ against their signers' keys, the log against what it showed before. Nothing is d
 certificates and keys come from the connection file alone.
 """
 
+from gateway.client.auditing import Audited, AuditFilters
 from gateway.client.connection import Connection
 from gateway.client.exchange import Written
 from gateway.client.failures import (
@@ -26,6 +27,8 @@ from gateway.client.gateway import Entry, Gateway, Opened, Resent
 from gateway.client.sealing import Unsealed
 
 __all__ = [
+    "AuditFilters",
+    "Audited",
     "ClientError",
     "Connection",
     "Entry",

@@ -26,6 +26,9 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 SIGNED = "application/sd-jwt"
 
+_READ_AT_ONCE = frozenset({"case.consult", "audit.read"})
+"""Writes whose answer somebody waits for: sent again later they would open things for nobody."""
+
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
 
@@ -101,7 +104,7 @@ class Exchange:
             key, body = str(self._ids()), body_of(asked)
         write = Write(action, path, key, body, handoff)
         # Content that opens later, with nobody at the screen, would be a false entry in the log.
-        if self._spool and action != "case.consult":
+        if self._spool and action not in _READ_AT_ONCE:
             self._spool.keep(write)
         return self.send(write)
 

@@ -21,6 +21,7 @@ import httpx
 from gateway.client import confirmation, documents, sealing
 from gateway.client.access import Access
 from gateway.client.assertion import Assertions, ClientKey
+from gateway.client.auditing import Audited, AuditFilters, audited
 from gateway.client.connection import Connection
 from gateway.client.documents import Offered, require
 from gateway.client.exchange import Exchange, Written, granted, list_of, members_of, next_page
@@ -45,6 +46,9 @@ from gateway.evidence.verdict import verify_bundle
 
 Progress = Callable[[int, int], None]
 """Told how many parts of how many are done."""
+
+AUDIT_PAGE = 100
+"""Events of one page of an audit: each page is an event itself."""
 
 ToldEnd = Callable[[str, StreamHead], None]
 """Told the end of a stream: the statement's text, and what it says."""
@@ -544,6 +548,27 @@ class Gateway:
         self._exchange.observe(found, before)
         place = confirmation.own_place(confirmed, self.connection) or 0
         return Entry(place, UUID(_id(event)), found, confirmed)
+
+    def audit(
+        self, by: str, reason_code: str, reason: str, filters: AuditFilters | None = None
+    ) -> Iterator[Audited]:
+        """Events of others that an audit grant reaches over, page by page as they are iterated.
+
+        Each page is a read of its own, recorded with ``by`` and ``reason``. Every receipt is
+        verified, and holds exactly the details that the record of its page names.
+        """
+        asked = {} if filters is None else filters.asked()
+        page: Any = None
+        while True:
+            body = {"by": by, "reason_code": reason_code, "reason": reason}
+            body |= {"filters": asked, "page": page, "limit": AUDIT_PAGE}
+            written = self._write("audit.read", "/audit/searches", body)
+            yield from audited(written, asked, self.connection)
+            following = written.result.get("next")
+            if following is None:
+                return
+            require(following != page, "a page of events leads to itself")
+            page = following
 
     def export(
         self,

@@ -147,6 +147,9 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "succession.plan": ("succession.planned", Operation.REGISTRY_CHANGE),
     "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
     "succession.read": ("succession.read", Operation.CONSULTATION),
+    "audit.grant": ("audit.granted", Operation.REGISTRY_CHANGE),
+    "audit.end": ("audit.ended", Operation.REGISTRY_CHANGE),
+    "audit.read": ("audit.read", Operation.LOG_ACCESS),
     "gateway.found": ("gateway.founded", Operation.REGISTRY_CHANGE),
     "gateway.rekey": ("gateway.rekeyed", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
@@ -159,8 +162,8 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content). The last ten are the gateway's
-own: its founding, a step of its keys or of its issuing authority, the certificate that the holder
-of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
-its last step, the status that goes with a first certificate, and the steps of a succession that
-was approved."""
+when they are refused (a read that is allowed opens no content), but for ``audit.read``, which is
+always one. The last ten are the gateway's own: its founding, a step of its keys or of its issuing
+authority, the certificate that the holder of the issuing key made, a certificate's end that comes
+near, a conformance run that is passed with its last step, the status that goes with a first
+certificate, and the steps of a succession that was approved."""

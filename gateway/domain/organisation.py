@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from gateway.domain.audit import AuditGrant
 from gateway.domain.refusals import NoCompetence, SeveralCompetences
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
@@ -49,6 +50,7 @@ SCOPES = (
     "handoffs.offer",
     "handoffs.read",
     "handoffs.answer",
+    "audit.read",
 )
 """What a system may ask a token for."""
 
@@ -326,6 +328,7 @@ class Organisation:
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     ``history`` has the statuses that it went through, the present one last; it is empty for one
     that came before statuses were remembered. ``application`` is None for one that was admitted.
+    ``audit_grants`` are those that it was given, over others, past and present.
     """
 
     slug: str
@@ -345,6 +348,7 @@ class Organisation:
     application: Application | None = None
     interests: tuple[Interest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    audit_grants: tuple[AuditGrant, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""

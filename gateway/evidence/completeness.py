@@ -6,13 +6,14 @@ last one, two roots of one size are contradictions, and the files that show one 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from gateway.evidence import canonical, receipt, stream
 from gateway.evidence.event import PARTY
+from gateway.evidence.log_copy import LogCopy
 from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt
 from gateway.evidence.steps import Code, Failed, Verdict, count, take
 from gateway.evidence.stream import StreamHead
@@ -43,13 +44,19 @@ class _Place:
     index: int
 
 
-def prove(statements: Sequence[Part], receipts: Iterable[Part], trust: Trust) -> Verdict:
+def prove(
+    statements: Sequence[Part],
+    receipts: Iterable[Part],
+    trust: Trust,
+    copy: LogCopy | None = None,
+) -> Verdict:
     """Verify that the receipts are one stream from 1 to the newest statement's number.
 
     ``statements`` are texts of `stream.issue_head`, of one organisation; ``receipts`` JSON of
-    `receipt.to_json`, read one by one.
+    `receipt.to_json`, read one by one. With a whole ``copy`` of the log, all that it signed is
+    held against that: without, roots of different sizes cannot be compared.
     """
-    proof = _Proof(statements, receipts, trust)
+    proof = _Proof(statements, receipts, trust, copy)
     return take("stream", proof.steps(), proof.conclude)
 
 
@@ -76,8 +83,15 @@ class _Proof:
 
     head: StreamHead
 
-    def __init__(self, statements: Sequence[Part], receipts: Iterable[Part], trust: Trust) -> None:
+    def __init__(
+        self,
+        statements: Sequence[Part],
+        receipts: Iterable[Part],
+        trust: Trust,
+        copy: LogCopy | None,
+    ) -> None:
         self._statements, self._receipts, self._trust = statements, receipts, trust
+        self._copy = copy
         self._heads: list[StreamHead] = []
         self._confirmed: list[tuple[str, Confirmed]] = []
         self._places: list[_Place] = []
@@ -210,7 +224,23 @@ class _Proof:
                     Code.CONTRADICTION,
                     f"the log signed two roots for {_entries(checkpoint)}: it is forked",
                 )
-        return f"one root for each of {count(len(roots), 'size')} shown"
+        shown = f"one root for each of {count(len(roots), 'size')} shown"
+        return shown if self._copy is None else f"{shown}; {self._compare_copy(self._copy, roots)}"
+
+    def _compare_copy(self, copy: LogCopy, roots: Mapping[int, bytes]) -> str:
+        if copy.checkpoint.origin != self.head.checkpoint.origin:
+            raise Failed(Code.MISMATCH, "the copy is of another log")
+        inside = {size: root for size, root in roots.items() if size <= copy.checkpoint.size}
+        for size, root in sorted(inside.items()):
+            if copy.root(size) != root:
+                raise Failed(
+                    Code.CONTRADICTION,
+                    f"the log signed another root for {size} entries than the copy has, whose "
+                    "checkpoint it signed as well: it is forked",
+                )
+        later = len(roots) - len(inside)
+        more = f", {later} beyond it" if later else ""
+        return f"{len(inside)} of them are those of the copy{more}"
 
     def conclude(self) -> str:
         head = self.head

@@ -6,6 +6,7 @@ an auditor's copy: it is the files that count, wherever they are.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from gateway.evidence.steps import Code, Failed, Verdict, count, take
@@ -27,6 +28,32 @@ def check(read: ReadFile, trust: Trust, progress: Progress = lambda done, of: No
     """Check the copy whose files ``read`` gives, from its entries up to the signed root."""
     copy = _Copy(read, trust, progress)
     return take("log", copy.steps(), copy.conclude)
+
+
+@dataclass(frozen=True)
+class LogCopy:
+    """A copy that `check` found whole: what its checkpoint says, and its files."""
+
+    checkpoint: Checkpoint
+    read: ReadFile
+
+    def root(self, size: int) -> bytes:
+        """The root over its first ``size`` entries, at most as many as it has."""
+        return tiles.root(partial(_tile, self.read, self.checkpoint.size), size)
+
+
+def _tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
+    """A tile of a copy of this size, as wide as it has it."""
+    count = (size >> tiles.TILE_HEIGHT * level) - n * tiles.TILE_WIDTH
+    return replica.read_file(read, TileAddress(level, n, min(tiles.TILE_WIDTH, count)))
+
+
+def open_copy(read: ReadFile, trust: Trust) -> tuple[Verdict, LogCopy | None]:
+    """Check a copy as `check` does, and give it where it is whole."""
+    copy = _Copy(read, trust, lambda done, of: None)
+    verdict = take("log", copy.steps(), copy.conclude)
+    whole = verdict.code == Code.VERIFIED
+    return verdict, LogCopy(copy.checkpoint, read) if whole else None
 
 
 def signed(note: bytes, trust: Trust) -> Checkpoint:
@@ -93,15 +120,9 @@ class _Copy:
         return self._file(TileAddress(level, n))
 
     def check_root(self) -> str:
-        size = self.checkpoint.size
-
-        def read(level: int, n: int) -> bytes:
-            width = min(
-                tiles.TILE_WIDTH, (size >> tiles.TILE_HEIGHT * level) - n * tiles.TILE_WIDTH
-            )
-            return self._file(TileAddress(level, n, width))
-
-        if tiles.root(read, size) != self.checkpoint.root:
+        with _judged():
+            root = LogCopy(self.checkpoint, self._read).root(self.checkpoint.size)
+        if root != self.checkpoint.root:
             raise Failed(
                 Code.NOT_IN_LOG,
                 "the tiles hold together, but lead to another root than the log signed: a leaf "

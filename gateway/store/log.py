@@ -6,20 +6,21 @@ Counters of organisations are counted under the same lock.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
-from gateway.actions.ports import Head, Logged
+from gateway.actions.ports import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import AlreadyExists, Busy, Erased
 from gateway.evidence.event import Event, EventDisclosure, compose
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
+from gateway.store import facets
 from gateway.store.contents import Contents
 from gateway.store.envelope import Place, is_envelope
 from gateway.store.tables import (
@@ -28,6 +29,7 @@ from gateway.store.tables import (
     log_disclosure,
     log_document,
     log_entry,
+    log_facet,
     log_head,
     log_tile,
     party,
@@ -70,6 +72,7 @@ _ADD_ENTRY = insert_new(log_entry)
 _ADD_DOCUMENTS = insert(log_document)
 _ADD_DISCLOSURES = insert(log_disclosure)
 _ADD_PARTIES = insert(party)
+_ADD_FACETS = insert(log_facet)
 KEY_OF = (
     select(case_file.c.content_key)
     .join(
@@ -92,13 +95,15 @@ class Letterhead:
     """What every event carries besides its fact, and where its secrets come from.
 
     ``origin`` names the log, ``policy_revision`` tells which policies are in force, ``now`` the
-    time of the append; ``random(n)`` gives n unpredictable bytes.
+    time of the append; ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons
+    where events are searched for.
     """
 
     origin: str
     policy_revision: Callable[[], str]
     now: Callable[[], datetime]
     random: Callable[[int], bytes]
+    person_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -166,10 +171,14 @@ class SqlLog:
             return Appended.nothing()
         head = _head(self._transaction.execute(_HEAD_LOCKED).one())
         # Whatever is read from here on is read after the lock: the latest that was committed.
-        events, parties = self._compose()
+        at = self._letterhead.now()
+        events, parties = self._compose(at)
         entries = [entry(event.document, event.nonce) for event in events]
         self._write_events(head.size, entries, events)
         self._transaction.execute(_ADD_PARTIES, parties)
+        key = self._letterhead.person_key
+        rows = [facets.row_of(f, n, at, key) for n, f in enumerate(self.facts, head.size)]
+        self._transaction.execute(_ADD_FACETS, rows)
         return self._grow(head, entries, events)
 
     def logged(self, event: UUID) -> Logged | None:
@@ -199,6 +208,12 @@ class SqlLog:
         last = self._transaction.execute(_COUNTER, {"organisation": organisation}).scalar_one()
         return last or 0
 
+    def search(self, query: LogQuery) -> Sequence[Found]:
+        """See the port."""
+        statement, values = facets.search(query, self._letterhead.person_key)
+        rows = self._transaction.execute(statement, values)
+        return [Found(row.idx, row.event, bool(row.of_case)) for row in rows]
+
     def head(self) -> Head:
         """See the port."""
         return _head(self._transaction.execute(_HEAD).one())
@@ -213,9 +228,9 @@ class SqlLog:
         rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
-    def _compose(self) -> tuple[list[Event], list[dict[str, Any]]]:
+    def _compose(self, at: datetime) -> tuple[list[Event], list[dict[str, Any]]]:
         """Make the events of the facts, and the rows of their parties' streams."""
-        at, policy = self._letterhead.now(), self._letterhead.policy_revision()
+        policy = self._letterhead.policy_revision()
         counters: dict[str, int] = {}
         events, parties = [], []
         for fact in self.facts:

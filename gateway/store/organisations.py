@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from gateway.actions.ports import Mode
+from gateway.domain.audit import AuditGrant, CaseName
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -417,6 +418,7 @@ def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
         encryption_keys=tuple(_sealed_to(*key) for key in json.loads(first.encryption_keys)),
         signed_only=first.signed_only,
         **read_membership(first.history, first.application, first.interests, first.agreements),
+        audit_grants=tuple(_grant(grant) for grant in json.loads(first.audit_grants)),
     )
 
 
@@ -437,7 +439,36 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
         ),
         "signed_only": organisation.signed_only,
         **write_membership(organisation),
+        "audit_grants": write_json([_grant_row(grant) for grant in organisation.audit_grants]),
     }
+
+
+def _grant(values: Sequence[Any]) -> AuditGrant:
+    id_, start, end, decision_ref, member, case, person, ended_at = values
+    return AuditGrant(
+        id=UUID(id_),
+        start=date.fromisoformat(start),
+        end=date.fromisoformat(end),
+        decision_ref=decision_ref,
+        member=member,
+        case=None if case is None else CaseName(case[0], UUID(case[1])),
+        person=person,
+        ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
+    )
+
+
+def _grant_row(grant: AuditGrant) -> list[Any]:
+    case, ended_at = grant.case, grant.ended_at
+    return [
+        str(grant.id),
+        grant.start.isoformat(),
+        grant.end.isoformat(),
+        grant.decision_ref,
+        grant.member,
+        None if case is None else [case.originator, str(case.case)],
+        grant.person,
+        None if ended_at is None else ended_at.isoformat(),
+    ]
 
 
 def _sealed_to(countersignature: str | None, *key: str) -> EncryptionKey:

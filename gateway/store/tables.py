@@ -66,6 +66,9 @@ organisation = Table(
     Column("application", TEXT, nullable=False, server_default="null"),
     Column("interests", TEXT, nullable=False, server_default="[]"),
     Column("agreements", TEXT, nullable=False, server_default="[]"),
+    # JSON [[id, start, end, decision_ref, member|null, [originator, case]|null, person|null,
+    # ended_at|null]...]
+    Column("audit_grants", TEXT, nullable=False, server_default="[]"),
     sqlite_with_rowid=False,
 )
 
@@ -452,6 +455,22 @@ log_disclosure = Table(
     Column("readers", TextSet, nullable=False),
     PrimaryKeyConstraint("event", "position"),
     sqlite_with_rowid=False,
+)
+
+# By what auditors search; texts of several words as |word|word|, persons as HMACs.
+log_facet = Table(
+    "log_facet",
+    metadata,
+    Column("idx", NUMBER, primary_key=True, autoincrement=False),
+    Column("event", Uuid, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("typ", TEXT, nullable=False),
+    Column("result", TEXT, nullable=False),
+    Column("handoff", Uuid),
+    Column("case_digest", TEXT),
+    Column("parties", TEXT, nullable=False),
+    Column("persons", TEXT),  # NULL for events of before this table
+    Column("rules", TEXT, nullable=False),
 )
 
 # A tile is overwritten as it grows and never again once it is full.

@@ -225,6 +225,7 @@ def open_store(
     policy_revision: Callable[[], str],
     now: Callable[[], datetime],
     random: Callable[[int], bytes],
+    person_key: bytes,
     waiters: int,
     keyring: Keyring,
     took: Took = ignore,
@@ -233,12 +234,14 @@ def open_store(
 
     ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
     with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
-    ``random(n)`` gives n unpredictable bytes; at most ``waiters`` writers of this process wait,
-    the next is told Busy; ``keyring`` has the keys of cases; ``took`` hears how long they wait and
-    commit. Raises Unfit when the database cannot hold evidence or was not set up.
+    ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons where events are
+    searched for; at most ``waiters`` writers of this process wait, the next is told Busy;
+    ``keyring`` has the keys of cases; ``took`` hears how long they wait and commit. Raises Unfit
+    when the database cannot hold evidence or was not set up.
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
-    return Store(database, Letterhead(origin, policy_revision, now, random), keyring, took)
+    letterhead = Letterhead(origin, policy_revision, now, random, person_key)
+    return Store(database, letterhead, keyring, took)
 
 
 @contextmanager
@@ -254,6 +257,7 @@ def open_for_reading(url: str, origin: str) -> Iterator[Store]:
         policy_revision=_never,
         now=_never,
         random=_never,
+        person_key=b"",
         waiters=0,
         keyring=NoKeys(),
     )

@@ -3,6 +3,7 @@
 from gateway.web import metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
+    audit,
     cases,
     changes,
     conformance,
@@ -23,6 +24,7 @@ PARTNERS: tuple[Endpoint, ...] = (
     *events.ENDPOINTS,
     *registry.ENDPOINTS,
     *changes.ENDPOINTS,
+    *audit.ENDPOINTS,
     *conformance.ENDPOINTS,
 )
 """Everything that a system with a token may call."""

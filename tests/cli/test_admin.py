@@ -514,3 +514,34 @@ def test_a_report_of_mandates_is_no_event(ofmin: Operator) -> None:
     report = ofmin.done("competence", "report", persons=())
     assert "NOBODY from 2024-01-01 on: no office" in report
     assert ofmin.size() == before
+
+
+# --- Audit grants
+
+TERM = ("--from", "2026-03-01", "--until", "2026-04-01", "--decision", "board 2026-02")
+
+
+def test_two_persons_give_and_end_an_audit_grant(ofmin: Operator) -> None:
+    told = json.loads(ofmin.done("--json", "audit", "grant", "ofmin", "--reach", "all", *TERM))
+    grant = told["result"]["grant"]
+    assert confirmed(ofmin, told).event["typ"] == "audit.granted"
+    alone = ofmin.admin("audit", "end", "ofmin", grant, "--reason", "over", persons=(MARTIN,))
+    assert said(alone).startswith("refused, and recorded: ")
+    assert f"grant {grant}" in ofmin.done("audit", "end", "ofmin", grant, "--reason", "over")
+
+
+def test_a_grant_over_a_member_or_a_case_names_it(ofmin: Operator) -> None:
+    member = ("--reach", "member", "--member", "ofmin")
+    assert "is the auditor itself" in said(ofmin.admin("audit", "grant", "ofmin", *member, *TERM))
+    ofmin.done("organisation", "admit", "cnil", *ADMISSION)
+    assert "reach member" in ofmin.done("audit", "grant", "cnil", *member, *TERM)
+    case = (
+        "--reach",
+        "case",
+        "--member",
+        "ofmin",
+        "--case",
+        "018f0000-0000-7000-8000-000000000011",
+    )
+    refused = ofmin.admin("audit", "grant", "cnil", *case, *TERM, "--person", "auditor-1")
+    assert "has no case of that id" in said(refused)

@@ -1,6 +1,7 @@
 """`casegate events --save` and `casegate audit`: streams and copies of the log, proved offline."""
 
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from gateway.client.public import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
-from tests.founding import HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
+from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
 
 # The module; the package has the command under the same name.
 MIRROR = import_module("gateway.cli.audit.mirror")
@@ -133,6 +134,18 @@ def test_the_public_log_is_copied_and_the_copy_is_whole(
     assert json.loads(desks.done("audit", "fsck", "copy", *public, "--json"))["kind"] == "log"
 
 
+def test_a_stream_is_held_against_a_copy_of_the_log(
+    desks: Desks, public: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    desks.done("events", "--save", "kept")
+    proved = desks.done("audit", "complete", "kept", *keys, "--log", "copy")
+    assert "1 of them are those of the copy" in proved
+    (desks.folder / "copy" / "checkpoint").write_text("x")
+    result = desks.run("audit", "complete", "kept", *keys, "--log", "copy")
+    assert (result.exit_code, "Not decided" in result.output) == (14, True)
+
+
 def test_a_tampered_copy_is_not_whole(desks: Desks, public: tuple[str, ...]) -> None:
     desks.done("audit", "mirror", ISSUER, "copy", *public)
     (bundle,) = (desks.folder / "copy" / "tile" / "entries").rglob("[0-9]*.p/*")
@@ -166,3 +179,88 @@ def test_following_goes_on_until_it_is_stopped(
     monkeypatch.setattr(MIRROR, "time", SimpleNamespace(sleep=sleep))
     result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30")
     assert (waits, result.stdout.count("one history")) == ([30, 30], 2)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "audit-access.md"
+
+
+def blurred(text: str) -> list[str]:
+    """The words of an output without what differs from day to day: keys, numbers, times."""
+    return re.sub(r"\d[\d:TZ-]*", "0", re.sub(r"key [\w-]{43}", "key K", text)).split()
+
+
+def test_the_outputs_on_the_page_are_those_of_the_commands(
+    desks: Desks, public: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    blocks = re.findall(r"^```\n\$ casegate ([^\n]+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    shown = {call.split()[1]: output for call, output in blocks}
+    desks.done("events", "--save", "stream")
+    proved = desks.done("audit", "complete", "stream", *keys)
+    assert blurred(proved) == blurred(shown["complete"])
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    assert blurred(desks.done("audit", "fsck", "copy", *public)) == blurred(shown["fsck"])
+
+
+@pytest.fixture
+def granted(desks: Desks) -> str:
+    """A handoff, and a grant over the whole log for the hotline abroad."""
+    handoff = desks.offered()
+    desks.stage.gateway.administer(
+        "audit.grant",
+        ABROAD,
+        reach="all",
+        start="2026-03-01",
+        until="2026-04-01",
+        decision_ref="board 2026-02",
+    )
+    return handoff
+
+
+WHO = ("--by", "auditor-1", "--reason-code", "lawfulness", "--reason", "yearly check")
+
+
+def test_an_auditor_lists_events_of_others(desks: Desks, granted: str) -> None:
+    output = desks.done("audit", "events", *WHO, "--handoff", granted, at=ABROAD)
+    assert "handoff.offered" in output
+    assert f"{HOTLINE},{OFMIN}" in output
+    assert "liaison-1" in output
+    (one,) = desks.told(
+        "audit", "events", *WHO, "--action", "handoff.offer", "--person", "liaison-1", at=ABROAD
+    )["events"]
+    assert (one["parties"], one["details"]["by"]) == ([HOTLINE, OFMIN], "liaison-1")
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (("--organisation", OFMIN, "--result", "allowed"), 5),
+        (("--rule", "R2.offer"), 1),
+        (("--since", "2030-01-01T00:00:00Z"), 0),
+        (("--until", "2026-03-02T00:00:00Z"), 0),
+        (("--limit", "2"), 2),
+    ],
+)
+def test_filters_are_passed_on(
+    desks: Desks, granted: str, filters: tuple[str, ...], count: int
+) -> None:
+    told = desks.told("audit", "events", *WHO, *filters, at=ABROAD)
+    assert len(told["events"]) == count
+
+
+def test_a_case_is_named_with_its_originator(desks: Desks, granted: str) -> None:
+    (offered,) = desks.told("audit", "events", *WHO, "--action", "handoff.offer", at=ABROAD)[
+        "events"
+    ]
+    digest = offered["event"]["case_digest"]
+    case = desks.told("handoff", "show", granted)["case"]
+    told = desks.told("audit", "events", *WHO, "--case", f"{HOTLINE}/{case}", at=ABROAD)
+    assert {one["event"]["case_digest"] for one in told["events"]} == {digest}
+    for wrong in ("x", f"{HOTLINE}/x", f"A B/{case}"):
+        assert desks.run("audit", "events", *WHO, "--case", wrong, at=ABROAD).exit_code == 2
+    assert desks.run("audit", "events", *WHO, "--since", "today", at=ABROAD).exit_code == 2
+
+
+def test_without_a_grant_the_refusal_names_its_rule(desks: Desks) -> None:
+    result = desks.run("audit", "events", *WHO)
+    assert (result.exit_code, "R2.audit.coverage" in result.stderr) == (1, True)
+    assert "receipt verified" in result.stderr

@@ -10,13 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.facts import Detail, Fact, Operation, Party, Result
-from gateway.evidence import completeness, receipt, stream
+from gateway.evidence import completeness, log_copy, receipt, stream
 from gateway.evidence.completeness import Part
+from gateway.evidence.log_copy import LogCopy
 from gateway.evidence.steps import Code, Outcome, Verdict
 from gateway.evidence.trust import Trust
+from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.entry import entry
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
+from tests.ledger.copies import Served
 
 GATEWAY = "https://gateway.example.org"
 ATTEST = es256("attest")
@@ -333,3 +337,58 @@ def test_an_end_is_signed_over_what_it_says():
         changed = bytearray(body)
         changed[place] ^= 1
         assert prove([Part("e", bytes(changed) + b"~")], []).code != Code.VERIFIED
+
+
+def copied(book: Book, size: int) -> LogCopy:
+    """A whole copy of another log of the same key, that shows events of its own."""
+    served = Served(book.signer, size)
+    verdict, copy = log_copy.open_copy(served.fetch, TRUST)
+    assert copy is not None, verdict
+    return copy
+
+
+class Twin(Served):
+    """A server of the very entries of a book."""
+
+    def __init__(self, book: Book, size: int) -> None:
+        self._book = book
+        super().__init__(book.signer, size)
+
+    def grow(self, by: int) -> None:
+        made = [entry(one.document, one.nonce) for one in self._book.events[: by or 0]]
+        self.entries = made
+        self._tiles, self._root = tiles.append(self._tile, 0, [tree.leaf_hash(one) for one in made])
+
+
+def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
+    book = story(2)
+    early, before = book.parts(), book.end()
+    for _ in range(3):
+        book.happen(POLICE)
+    verdict, copy = log_copy.open_copy(Twin(book, 5).fetch, TRUST)
+    assert copy is not None, verdict
+    late = [book.part(index) for index in (4, 5, 6)]
+    proved = completeness.prove([before, book.end()], [*early, *late], TRUST, copy)
+    assert proved.code == Code.VERIFIED, proved
+    assert "1 of them are those of the copy, 1 beyond it" in proved.steps[5].detail
+    refused(
+        completeness.prove([before, book.end()], [*early, *late], TRUST, copied(book, 5)),
+        Code.CONTRADICTION,
+        "one history",
+        "another root for 4 entries than the copy has",
+    )
+
+
+def test_a_copy_of_another_log_does_not_belong_here():
+    book, other = story(), Book("other.example.org/log")
+    trust = Trust([*TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
+    _, copy = log_copy.open_copy(Served(other.signer, 3).fetch, trust)
+    verdict = completeness.prove([book.end()], book.parts(), trust, copy)
+    refused(verdict, Code.MISMATCH, "one history", "another log")
+
+
+def test_a_copy_that_is_not_whole_is_not_opened():
+    served = Served(story().signer, 3)
+    served.lies["tile/0/000.p/3"] = b"x" * 96
+    verdict, copy = log_copy.open_copy(served.fetch, TRUST)
+    assert (verdict.code, copy) == (Code.MISMATCH, None)

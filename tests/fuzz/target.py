@@ -15,11 +15,13 @@ NAMES = (
     "case_json",
     "checkpoint",
     "client_cert",
+    "log_copy",
     "note",
     "proof",
     "sd_jwt",
     "statement",
     "stored_content",
+    "stream_head",
 )
 """One module beside this one for each parser of outside bytes."""
 

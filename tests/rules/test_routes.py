@@ -62,6 +62,7 @@ API = {
         ("POST", f"/admin/organisations/{{organisation}}/{action}"): (action, "admin")
         for action in CHANGES
     },
+    ("POST", "/audit/searches"): ("audit.read", "audit.read"),
     ("POST", "/conformance/runs"): ("conformance.start", ANY_SCOPE),
     ("GET", "/conformance/runs/{run}"): ("conformance.read", ANY_SCOPE),
     ("POST", "/conformance/runs/{run}/cases"): ("conformance.answer", ANY_SCOPE),

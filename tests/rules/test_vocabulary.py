@@ -5,6 +5,7 @@ from types import ModuleType
 import pytest
 
 from gateway.actions import (
+    audit,
     cases,
     conformance,
     enrolment,
@@ -62,6 +63,8 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "whoami": (organisations,),
     "succession": (successions,),
 }
+AUDITORS = {"audit.read": audit.read}
+"""The noun is the administrators' besides: they give and end the grants."""
 ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan"}
 """Administrators plan what the two offices then approve."""
 
@@ -87,6 +90,9 @@ def test_every_action_has_its_function(action):
         assert callable(BY_SYSTEMS[action])
         return
     noun, _, verb = action.partition(".")
+    if action in AUDITORS:
+        assert callable(AUDITORS[action])
+        return
     if noun not in PARTNERS or action in ADMINISTRATORS_OF_PARTNERS_NOUNS:
         assert callable(CHANGES[action])
         return
@@ -97,7 +103,7 @@ def test_every_action_has_its_function(action):
 def test_every_change_of_the_registry_is_an_action():
     administrators = {a for a in EVENTS if a.partition(".")[0] not in PARTNERS}
     administrators |= ADMINISTRATORS_OF_PARTNERS_NOUNS
-    assert CHANGES.keys() == administrators - GATEWAYS_OWN - BY_SYSTEMS.keys()
+    assert CHANGES.keys() == administrators - GATEWAYS_OWN - BY_SYSTEMS.keys() - AUDITORS.keys()
 
 
 def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():

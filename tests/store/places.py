@@ -27,7 +27,7 @@ from gateway.store.migrations import upgrade
 from gateway.store.work import Store, open_store
 from tests.memory import MemoryStore
 from tests.postgresql import new_database
-from tests.store.samples import NOON, ORIGIN, POLICY
+from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
 
 
 @dataclass
@@ -92,6 +92,7 @@ class Place:
                 policy_revision=lambda: POLICY,
                 now=now,
                 random=random,
+                person_key=PERSON_KEY,
                 waiters=waiters,
                 keyring=self.keyring(now),
             )

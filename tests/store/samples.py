@@ -29,6 +29,7 @@ from gateway.domain.organisation import (
 )
 
 ORIGIN = "log.example.org/casegate"
+PERSON_KEY = bytes(range(32))
 POLICY = "r1"
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.actions.ports import Mode
+from gateway.domain.audit import AuditGrant, CaseName
 from gateway.domain.organisation import DocumentKey, EncryptionKey, Period, Status
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.store.samples import (
@@ -25,6 +26,20 @@ def saved(store, *organisations):
         for made in organisations:
             work.organisations.add(made)
         work.commit()
+
+
+def test_audit_grants_come_back_as_they_were_given(store):
+    whole = AuditGrant(new_id(), date(2026, 3, 1), date(2026, 4, 1), "board")
+    made = organisation(
+        audit_grants=(
+            whole,
+            replace(whole, id=new_id(), member="police", person="auditor-1", ended_at=NOON),
+            replace(whole, id=new_id(), case=CaseName("police", new_id())),
+        )
+    )
+    saved(store, made)
+    with store.begin(Mode.READ) as work:
+        assert work.organisations.get("hotline") == made
 
 
 def test_an_organisation_comes_back_as_it_was_stored(store):

@@ -158,6 +158,7 @@ def _open(url, folder):
         policy_revision=str,
         now=lambda: None,
         random=bytes,
+        person_key=bytes(32),
         waiters=1,
         keyring=NoKeys(),
     )

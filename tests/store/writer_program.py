@@ -18,7 +18,7 @@ from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy
 from gateway.store.work import Store, open_store
 from tests.store.places import Place
-from tests.store.samples import ORIGIN, POLICY, case, fact
+from tests.store.samples import ORIGIN, PERSON_KEY, POLICY, case, fact
 
 _line = threading.Lock()
 
@@ -32,6 +32,7 @@ def main(url: str, lock: str, keys: str, seconds: str, threads: str) -> None:
         policy_revision=lambda: POLICY,
         now=lambda: datetime.fromtimestamp(time.time(), UTC),
         random=secrets.token_bytes,
+        person_key=PERSON_KEY,
         waiters=int(threads),
         keyring=place.keyring(lambda: datetime.fromtimestamp(time.time(), UTC)),
     )

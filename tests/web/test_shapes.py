@@ -195,6 +195,12 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.get(HOTLINE, "/organisations", "?limit=2")
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
+    term = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board"}
+    story.line.gateway.administer("audit.grant", HOTLINE, reach="all", **term)
+    story.get(HOTLINE, "/whoami")
+    search = {**BY, "reason_code": "security", "reason": "a look"}
+    story.post(HOTLINE, "/audit/searches", {**search, "limit": 2})
+    story.post(HOTLINE, "/audit/searches", {**search, "filters": {"person": "nobody"}})
 
 
 def tell_of_a_run(story: Story) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from gateway.actions.registry import (
     admins,
     agreements,
+    audits,
     competences,
     contacts,
     interests,
@@ -33,6 +34,7 @@ CHANGES: Mapping[str, Apply] = {
     **successions.CHANGES,
     **systems.CHANGES,
     **keys.CHANGES,
+    **audits.CHANGES,
     **invitations.CHANGES,
 }
 """Every change that administrators make, by its action."""

@@ -12,6 +12,7 @@ import click
 from gateway.cli.admin import (
     admins,
     agreement,
+    audit,
     case,
     certificate,
     competence,
@@ -51,7 +52,8 @@ def admin(
     """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
-    Who comes in and leaves, standings, competences and document keys need two persons (R10).
+    Who comes in and leaves, standings, competences, document keys and audit grants need two persons
+    (R10).
 
     As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
@@ -72,5 +74,6 @@ admin.add_command(own_keys.own_keys)
 admin.add_command(system.system)
 admin.add_command(certificate.certificate)
 admin.add_command(key.key)
+admin.add_command(audit.audit)
 admin.add_command(case.case)
 admin.add_command(invitation.invitation)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.audit.copies import reader
 from gateway.cli.screen import progress
 from gateway.cli.trust import FOLDER, STREAM_CODES, end_with, json_option, trusting
 from gateway.evidence import log_copy
@@ -24,14 +25,6 @@ def fsck(context: click.Context, folder: Path, trust: Trust, as_json: bool) -> N
     tlog-tiles names them. The verdict names the first bad index.
     """
 
-    def read(path: str) -> bytes:
-        try:
-            return (folder / path).read_bytes()
-        except FileNotFoundError:
-            raise LookupError(path) from None
-        except OSError as error:
-            raise click.UsageError(f"{folder / path} cannot be read: {error.strerror}") from error
-
     with progress("entries") as tell:
-        verdict = log_copy.check(read, trust, tell)
+        verdict = log_copy.check(reader(folder), trust, tell)
     end_with(context, verdict, as_json)

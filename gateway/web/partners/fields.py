@@ -13,7 +13,7 @@ from gateway.domain.organisation import SLUG
 from gateway.domain.timestamp import parse_day, parse_moment
 from gateway.evidence.base64url import DIGEST
 from gateway.web.partners import faults
-from gateway.web.partners.kinds import Array, Text
+from gateway.web.partners.kinds import Array, Text, Whole
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -26,6 +26,7 @@ _UUID7 = re.compile(
 _COMPACT = re.compile(r"[A-Za-z0-9._~-]{1,6000}", re.ASCII)
 _TERRITORY = re.compile(r"[A-Z]{2}", re.ASCII)
 _COMPETENCE = re.compile(r"[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", re.ASCII)
+_RULE = re.compile(r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
@@ -72,6 +73,16 @@ def digest(*, required: bool = True) -> Text:
 def compact(*, required: bool = True) -> Text:
     """A signed document in its compact form, as a member of a body."""
     return _like(_COMPACT, "must be a signed document in its compact form", required=required)
+
+
+def rule(*, required: bool = True) -> Text:
+    """A rule's id as decisions name it."""
+    return _like(_RULE, "must be a rule's id, as R10.two_persons", required=required)
+
+
+def whole(low: int, high: int, *, required: bool = True) -> Whole:
+    """A whole number in a body, within bounds."""
+    return Whole(low, high, required=required)
 
 
 def territory(*, required: bool = True) -> Text:

@@ -216,12 +216,24 @@ SHAPES: Mapping[str, Shape] = {
         until=MOMENT,
     ),
     "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),
+    "AuditGrant": _object(
+        **{
+            "grant": UUID,
+            "reach": TEXT,
+            "member": or_null(TEXT),
+            "case": or_null(UUID),
+            "person": or_null(TEXT),
+            "from": DAY,
+            "until": DAY,
+        }
+    ),
     "Whoami": _object(
         organisation=one_of("Organisation"),
         status=TEXT,
         system=TEXT,
         scopes=TEXTS,
         certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT, days_left=NUMBER)),
+        audit_grants=several(one_of("AuditGrant")),
         legal_date=DAY,
         legal_date_simulated=FLAG,
     ),
@@ -296,6 +308,10 @@ SHAPES: Mapping[str, Shape] = {
         {"presentation": SD_JWT},
     ),
     "Enrolled": _object(request=UUID, client_id=TEXT, certificate=TEXT),
+    "Audited": _object(
+        events=several(_object(index=NUMBER, event=UUID, receipt=one_of("Receipt"))),
+        next={**_object(after=NUMBER, before=NUMBER), "type": ["object", "null"]},
+    ),
     "Events": _object(
         head=NUMBER,
         statement=SD_JWT,

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "proposals"
-down_revision = "case_keys"
+down_revision = "log_facets"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 

@@ -1,0 +1,279 @@
+"""What an auditor reads under a grant: events with receipts, never content; each read is an event.
+
+A search is decided twice: before it looks, and again in the transaction that records it, where a
+grant that was ended meanwhile counts no more. Nothing is told before its record is in the log.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.actions.authorization import GATEWAY, Request, Turn, Written, authorize, write
+from gateway.actions.authorization import read as look_up
+from gateway.actions.organisations import LOG
+from gateway.actions.ports import Caller, Found, Head, Logged, LogQuery, Ports
+from gateway.domain.audit import CaseName, Coverage, coverage
+from gateway.domain.facts import EVENTS, Detail, Party
+from gateway.evidence import canonical, receipt, statement
+from gateway.evidence.event import PARTY, EventDisclosure
+from gateway.evidence.receipt import Receipt
+from gateway.ledger import proof
+
+ROWS_LOOKED_AT = 1000
+"""Events that one search opens at most; where more may follow, its `next` goes on from there."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the events must fit, each left out when None. ``action`` is the policy's word."""
+
+    organisation: str | None = None
+    person: str | None = None
+    rule: str | None = None
+    case: CaseName | None = None
+    handoff: UUID | None = None
+    action: str | None = None
+    result: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """The filters that are set, as JSON."""
+        case = self.case and {"originator": self.case.originator, "case": str(self.case.case)}
+        told = {
+            "organisation": self.organisation,
+            "person": self.person,
+            "rule": self.rule,
+            "case": case,
+            "handoff": self.handoff and str(self.handoff),
+            "action": self.action,
+            "result": self.result,
+            "since": self.since and self.since.isoformat(),
+            "until": self.until and self.until.isoformat(),
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A search: who reads and why, what for, and which page.
+
+    ``reason_code`` is one of domain.audit.REASON_CODES. ``after`` is the index of the last entry
+    of the page before (-1 for none), ``before`` the size of the log that the first page saw (None
+    for the first page), so that the pages of one search do not grow by the reads themselves.
+    """
+
+    by: str
+    reason_code: str
+    reason: str
+    filters: Filters = Filters()
+    after: int = -1
+    before: int | None = None
+    limit: int = 20
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        return {
+            "reason_code": self.reason_code,
+            "reason": self.reason,
+            "filters": self.filters.asked(),
+            "after": self.after,
+            "before": self.before,
+            "limit": self.limit,
+        }
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An event, and what of its details the grants show."""
+
+    logged: Logged
+    disclosures: tuple[EventDisclosure, ...]
+
+    def has(self, kind: str, wanted: str | None) -> bool:
+        """Whether a detail that is shown has a value: what is withheld must not be found either."""
+        if wanted is None:
+            return True
+        return any(wanted in _words(d.value) for d in self.disclosures if d.kind == kind)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The events found under ``head``, below the index ``before``.
+
+    ``last`` is the index that was looked at last, where more may follow.
+    """
+
+    events: tuple[_Shown, ...]
+    head: Head
+    before: int
+    last: int | None
+
+    def until(self, index: int) -> "_Page":
+        """The same page as it was before an entry."""
+        events = tuple(one for one in self.events if one.logged.index < index)
+        return replace(self, events=events, before=min(self.before, index))
+
+
+def read(ports: Ports, caller: Caller, key: str, reading: Reading) -> Written:
+    """Search the log under the caller's grants, and record that it was done."""
+    request = Request("audit.read", reading.by, key, reading.asked())
+    page = look_up(ports, caller, request, lambda turn: _look(turn, reading))
+
+    def act(turn: Turn) -> Mapping[str, Any]:
+        _covered(turn, reading)
+        _record(turn, reading, page)
+        return {}
+
+    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+        nonlocal page
+        _covered(turn, reading)
+        page = page.until(logged.index)
+        return {}
+
+    written = write(ports, caller, request, act, again)
+    return replace(written, result=_told(ports, page))
+
+
+def _covered(turn: Turn, reading: Reading) -> Coverage:
+    """What the caller's grants reach over now, once that has all that is asked for by name."""
+    grants = turn.organisation.audit_grants
+    found = coverage(grants, reading.by, turn.today.day, turn.now)
+    authorize(turn, LOG, {"covered": _reaches(turn, found, reading.filters)})
+    return found
+
+
+def _reaches(turn: Turn, found: Coverage, filters: Filters) -> bool:
+    """Whether what is asked for by name lies in the coverage; the rest is cut down to it."""
+    if found.empty:
+        return False
+    organisation, case = filters.organisation, filters.case
+    return (
+        # A covered case shows its events whoever takes part in them.
+        (organisation is None or bool(found.cases) or found.reaches_member(organisation))
+        # A covered member shows what it took part in, whosever case it is.
+        and (case is None or bool(found.members) or found.reaches_case(case))
+        and (filters.handoff is None or _reaches_handoff(turn, found, filters.handoff))
+    )
+
+
+def _reaches_handoff(turn: Turn, found: Coverage, handoff: UUID) -> bool:
+    """A handoff that is not covered is told as one that is not there."""
+    if found.whole:
+        return True
+    one = turn.work.handoffs.get(handoff)
+    if one is None:
+        return False
+    parties = frozenset({one.originator, one.address.organisation})
+    return found.reaches_case(CaseName(one.originator, one.case)) or bool(parties & found.members)
+
+
+def _look(turn: Turn, reading: Reading) -> _Page:
+    found = _covered(turn, reading)
+    head = turn.work.log.head()
+    before = head.size if reading.before is None else min(reading.before, head.size)
+    events: list[_Shown] = []
+    last: int | None = reading.after
+    for looked, one in enumerate(_rows(turn, _query(found, reading, before))):
+        if len(events) == reading.limit or looked == ROWS_LOOKED_AT:
+            break
+        last = one.index
+        shown = _shown(turn, found, one)
+        if shown is not None and _fits(shown, reading.filters):
+            events.append(shown)
+    else:
+        last = None
+    return _Page(tuple(events), head, before, last)
+
+
+def _query(found: Coverage, reading: Reading, before: int) -> LogQuery:
+    filters = reading.filters
+    return LogQuery(
+        coverage=found,
+        limit=reading.limit + 1,
+        before=before,
+        after=reading.after,
+        organisation=filters.organisation,
+        person=filters.person,
+        rule=filters.rule,
+        case=filters.case,
+        handoff=filters.handoff,
+        typ=None if filters.action is None else EVENTS[filters.action][0],
+        result=filters.result,
+        since=filters.since,
+        until=filters.until,
+    )
+
+
+def _rows(turn: Turn, query: LogQuery) -> Iterator[Found]:
+    """All that a query finds, page by page as it is iterated."""
+    while rows := turn.work.log.search(query):
+        yield from rows
+        if len(rows) < query.limit:
+            return
+        query = replace(query, after=rows[-1].index)
+
+
+def _shown(turn: Turn, found: Coverage, one: Found) -> _Shown | None:
+    """An event with what is covered of its details; None once its document was erased."""
+    logged = turn.work.log.logged(one.event)
+    if logged is None:
+        return None
+    details = logged.event.disclosures
+    return _Shown(logged, tuple(d for d in details if found.shows(d.readers, of_case=one.of_case)))
+
+
+def _fits(shown: _Shown, filters: Filters) -> bool:
+    return (
+        shown.has(PARTY, filters.organisation)
+        and shown.has("by", filters.person)
+        and shown.has("rules", filters.rule)
+    )
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """A detail's value as the words that filters name: of a party, its organisation."""
+    match value:
+        case {"organisation": str(organisation)}:
+            return (organisation,)
+        case list() | tuple():
+            return tuple(value)
+        case _:
+            return (str(value),)
+
+
+def _record(turn: Turn, reading: Reading, page: _Page) -> None:
+    """Record who read and why, what was searched for, and exactly which details were shown."""
+    reader = frozenset({turn.caller.organisation})
+    asked = {"filters": reading.filters.asked(), "after": reading.after}
+    turn.record(
+        (Party(turn.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
+        Detail("reason", f"{reading.reason_code}: {reading.reason}", reader),
+        Detail("subject", canonical.encode(asked).decode(), reader),
+        package=statement.package(d.digest for one in page.events for d in one.disclosures),
+    )
+
+
+def _told(ports: Ports, page: _Page) -> dict[str, Any]:
+    note = ports.notary.sign(page.head)
+    following = page.last is not None and {"after": page.last, "before": page.before}
+    return {
+        "events": [
+            {
+                "index": one.logged.index,
+                "event": str(one.logged.event.id),
+                "receipt": receipt.to_json(_receipt(one, note)),
+            }
+            for one in page.events
+        ],
+        "next": following or None,
+    }
+
+
+def _receipt(one: _Shown, note: str) -> Receipt:
+    logged = one.logged
+    text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
+    shown = tuple(d.encoded for d in one.disclosures)
+    return Receipt(logged.event.document, logged.event.nonce, shown, text)

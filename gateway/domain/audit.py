@@ -1,0 +1,111 @@
+"""Audit grants: who may read the log of whom, for how long, and what of an event that shows.
+
+A grant is a standing role of an organisation, given by two persons for a time, over the whole log,
+one member, or one case. It opens events, never content.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+LONGEST_DAYS = 366
+"""No grant lasts longer: who still needs it says so again, to two persons."""
+
+REASON_CODES = ("lawfulness", "self_monitoring", "security", "criminal_proceedings")
+"""The four purposes for which the log may be used (LED Art. 25(2))."""
+
+
+class Reach(StrEnum):
+    """Over what a grant reaches."""
+
+    ALL = "all"
+    MEMBER = "member"
+    CASE = "case"
+
+
+@dataclass(frozen=True)
+class CaseName:
+    """A case: its id is unique only with its originator."""
+
+    originator: str
+    case: UUID
+
+
+@dataclass(frozen=True)
+class AuditGrant:
+    """One grant. ``id`` is the event that gave it.
+
+    ``member`` is set when it reaches over one member's events, ``case`` when over one case;
+    neither for the whole log. ``person`` is the auditor's own pseudonym, or None for anybody at the
+    auditing organisation. ``decision_ref`` says who decided it. It holds on the legal days
+    ``start <= day < end``, and no more from ``ended_at`` on.
+    """
+
+    id: UUID
+    start: date
+    end: date
+    decision_ref: str
+    member: str | None = None
+    case: CaseName | None = None
+    person: str | None = None
+    ended_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a grant without an end, a longer one than may be, and one over two things."""
+        if not 0 < (self.end - self.start).days <= LONGEST_DAYS:
+            raise ValueError(f"an audit grant ends, after {LONGEST_DAYS} days at the latest")
+        if self.member is not None and self.case is not None:
+            raise ValueError("an audit grant is over one thing")
+
+    @property
+    def reach(self) -> Reach:
+        """Over what it reaches."""
+        if self.case is not None:
+            return Reach.CASE
+        return Reach.ALL if self.member is None else Reach.MEMBER
+
+    def holds(self, day: date, now: datetime) -> bool:
+        """Whether it counts on a legal day and at a moment."""
+        return self.start <= day < self.end and (self.ended_at is None or now < self.ended_at)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What several grants reach over together: the whole log, or members and cases."""
+
+    whole: bool = False
+    members: frozenset[str] = frozenset()
+    cases: frozenset[CaseName] = frozenset()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is covered."""
+        return not (self.whole or self.members or self.cases)
+
+    def reaches_member(self, organisation: str) -> bool:
+        """Whether an organisation's events are covered as such."""
+        return self.whole or organisation in self.members
+
+    def reaches_case(self, case: CaseName) -> bool:
+        """Whether all events of a case are covered."""
+        return self.whole or case in self.cases
+
+    def shows(self, readers: frozenset[str], *, of_case: bool) -> bool:
+        """Whether a sealed detail is shown, by who may read it.
+
+        ``of_case`` says that its event is one of a covered case: then all of it is. A member's
+        grant shows what that member may read.
+        """
+        return self.whole or of_case or not self.members.isdisjoint(readers)
+
+
+def coverage(grants: Iterable[AuditGrant], person: str, day: date, now: datetime) -> Coverage:
+    """What the grants that hold reach over, for one person at the auditing organisation."""
+    held = [g for g in grants if g.holds(day, now) and g.person in (None, person)]
+    return Coverage(
+        whole=any(grant.reach is Reach.ALL for grant in held),
+        members=frozenset(grant.member for grant in held if grant.member is not None),
+        cases=frozenset(grant.case for grant in held if grant.case is not None),
+    )

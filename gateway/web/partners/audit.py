@@ -1,0 +1,110 @@
+"""The log as auditors read it: a search is asked for by a person, for a reason, and recorded."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from marshmallow import ValidationError, fields, validates_schema
+
+from gateway.actions import audit
+from gateway.actions.audit import Filters, Reading
+from gateway.actions.authorization import Written
+from gateway.domain.audit import REASON_CODES, CaseName
+from gateway.domain.facts import EVENTS, Result
+from gateway.domain.timestamp import parse_moment
+from gateway.web.endpoint import Call, endpoint
+from gateway.web.partners import fields as field
+from gateway.web.partners.kinds import Part
+
+LARGEST_INDEX = 2**53 - 1
+
+
+class CaseNameBody(Part):
+    """A case by its originator and its id."""
+
+    originator = field.slug()
+    case = field.uuid()
+
+
+class FiltersBody(Part):
+    """What the events must fit; what is left out is not asked."""
+
+    organisation = field.slug(required=False)
+    person = field.staff(required=False)
+    rule = field.rule(required=False)
+    case = fields.Nested(CaseNameBody())
+    handoff = field.uuid(required=False)
+    action = field.word(sorted(EVENTS), required=False)
+    result = field.word(Result, required=False)
+    since = field.moment(required=False)
+    until = field.moment(required=False)
+
+    @validates_schema
+    def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
+        bounded = {"since", "until"} <= data.keys()
+        if bounded and parse_moment(data["until"]) <= parse_moment(data["since"]):
+            raise ValidationError("must be after since", "until")
+
+
+class PlaceBody(Part):
+    """Where a search goes on: the `next` of the page before."""
+
+    after = field.whole(-1, LARGEST_INDEX)
+    before = field.whole(0, LARGEST_INDEX)
+
+
+class SearchBody(Part):
+    """Who reads the log, why, and what for: one of the four purposes that LED Art. 25(2) allows."""
+
+    by = field.staff()
+    reason_code = field.word(REASON_CODES)
+    reason = field.free(200)
+    filters = fields.Nested(FiltersBody())
+    page = fields.Nested(PlaceBody())
+    limit = field.whole(1, field.LARGEST_LIMIT, required=False)
+
+
+@endpoint(
+    "POST /audit/searches",
+    action="audit.read",
+    scope="audit.read",
+    gives="Audited",
+    body=SearchBody(),
+    writes=True,
+)
+def search(call: Call) -> Written:
+    """Read events that an audit grant reaches over, with receipts and what it shows; no content.
+
+    Each search is an event with person, reason and filters. `next` goes into `page` of the next
+    one; it may lead to a page without events.
+    """
+    body = call.body
+    page = body.get("page", {})
+    reading = Reading(
+        by=body["by"],
+        reason_code=body["reason_code"],
+        reason=body["reason"],
+        filters=_filters(body.get("filters", {})),
+        after=page.get("after", -1),
+        before=page.get("before"),
+        limit=body.get("limit", field.DEFAULT_LIMIT),
+    )
+    return call.do(audit.read, reading)
+
+
+def _filters(body: Mapping[str, Any]) -> Filters:
+    case = body.get("case")
+    return Filters(
+        organisation=body.get("organisation"),
+        person=body.get("person"),
+        rule=body.get("rule"),
+        case=None if case is None else CaseName(case["originator"], UUID(case["case"])),
+        handoff=UUID(body["handoff"]) if "handoff" in body else None,
+        action=body.get("action"),
+        result=body.get("result"),
+        since=parse_moment(body["since"]) if "since" in body else None,
+        until=parse_moment(body["until"]) if "until" in body else None,
+    )
+
+
+ENDPOINTS = (search,)

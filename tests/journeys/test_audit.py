@@ -1,0 +1,120 @@
+"""An auditor over real TLS: reads under a grant, on record, and is refused once it ends."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import wiring
+from gateway.cli.demo.stage import Stage
+from gateway.client import Gateway, Refused
+from gateway.client.connection import Connection
+from gateway.config import host_and_port
+from tests.journeys.harness import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    case_content,
+    check_log,
+    clearance,
+    config_of,
+    log_key,
+)
+
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
+
+WHO = ("--by", "auditor-1", "--reason-code", "lawfulness", "--reason", "yearly check")
+
+
+def casegate(*arguments: object, status: int = 0) -> Any:
+    command = [sys.executable, "-m", "gateway.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return json.loads(done.stdout) if "--json" in arguments else done.stdout + done.stderr
+
+
+def member(stage: Stage, slug: str) -> Gateway:
+    """A member's client at the running gateway."""
+    file = stage.folder / slug / "connection.toml"
+    return Gateway(Connection.read(file), wiring.now, wiring.new_id)
+
+
+def offered(stage: Stage) -> str:
+    """A handoff from the hotline to the office."""
+    content = case_content()
+    with member(stage, HOTLINE) as hotline:
+        hotline.submit(content, "pdc-1", clearance(content))
+        written = hotline.offer(
+            content["case"],
+            "pdc-2",
+            purpose=["investigate"],
+            competence=("csam", "FR"),
+            groups=["items"],
+        )
+    return str(written.result["handoff"])
+
+
+def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(stage: Stage) -> None:
+    handoff = offered(stage)
+    ours = ("-c", stage.folder / ABROAD / "connection.toml")
+    refused = casegate("audit", "events", *WHO, *ours, status=1)
+    assert "R2.audit.coverage" in refused
+    today = wiring.now().date()
+    term = {
+        "from": str(today.replace(day=1)),
+        "until": str(today.replace(year=today.year + 1, month=1, day=1)),
+        "decision_ref": "board",
+    }
+    member_ = {"reach": "member", "member": HOTLINE, **term}
+    grant = stage.administer("audit.grant", ABROAD, member_).result["grant"]
+
+    told = casegate("audit", "events", *WHO, "--handoff", handoff, "--json", *ours)
+    (offer,) = told["events"]
+    assert offer["event"]["typ"] == "handoff.offered"
+    assert (offer["parties"], offer["details"]["by"]) == ([HOTLINE], "pdc-2")
+    denied = casegate("audit", "events", *WHO, "--organisation", OFMIN, *ours, status=1)
+    assert "R2.audit.coverage" in denied
+
+    with member(stage, ABROAD) as auditor:
+        types = [one.confirmed.event["typ"] for one in auditor.events()]
+        results = [
+            one.confirmed.event["result"]
+            for one in auditor.events()
+            if one.confirmed.event["typ"] == "audit.read"
+        ]
+        assert (types.count("audit.read"), results) == (3, ["denied", "allowed", "denied"])
+        # On an open connection, in whichever worker: the next request is refused.
+        list(auditor.audit("auditor-1", "security", "before the end"))
+        stage.administer("audit.end", ABROAD, {"grant": grant, "reason": "over"})
+        for _ in range(4):
+            with pytest.raises(Refused, match="audit grant"):
+                list(auditor.audit("auditor-1", "security", "after the end"))
+    check_log(stage)
+
+
+def test_a_stream_and_the_log_are_kept_and_proved_whole_without_the_gateway(
+    stage: Stage, tmp_path: Path
+) -> None:
+    offered(stage)
+    connection = stage.folder / OFMIN / "connection.toml"
+    casegate("events", "--save", tmp_path / "stream", "-c", connection)
+    proved = casegate("audit", "complete", tmp_path / "stream", "--trust", connection)
+    assert f"events of {OFMIN}, none missing, none twice" in proved
+
+    config = config_of(stage)
+    url = f"https://localhost:{host_and_port(config.public_bind)[1]}"
+    trust = ("--log-key", log_key(stage))
+    ca = ("--ca", config.published / "root.pem")
+    first = casegate("audit", "mirror", url, tmp_path / "log", *trust, *ca, "--json")
+    offered(stage)
+    second = casegate("audit", "mirror", url, tmp_path / "log", *trust, *ca, "--json")
+    assert second["before"] == first["size"]
+    assert second["size"] > first["size"]
+    whole = casegate("audit", "fsck", tmp_path / "log", *trust)
+    assert f"all {second['size']} entries" in whole
+    (bundle,) = (tmp_path / "log" / "tile" / "entries").rglob("[0-9]*.p/*")
+    bundle.write_bytes(bundle.read_bytes()[:-1] + b"\0")
+    casegate("audit", "fsck", tmp_path / "log", *trust, status=13)
