@@ -77,6 +77,13 @@ def make_site(folder: Path, databases: tuple[str, str] | None) -> Site:
     return site
 
 
+def found_site(folder: Path) -> Site:
+    """A site of SQLite that was made before, and kept."""
+    config = wiring.load_config(folder / "gateway")
+    ports = [int(bind.rpartition(":")[2]) for bind in (config.public_bind, config.partners_bind)]
+    return Site(folder, Addresses(*ports), "sqlite")
+
+
 @contextlib.contextmanager
 def started(site: Site) -> Iterator[list[Target]]:
     """All servers, in order of how much they do; stopped at the end."""
