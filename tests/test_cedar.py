@@ -126,6 +126,9 @@ OPTIONAL = policy_folder() / "optional"
 TODAY = date(2023, 11, 2)
 SINCE = Period(date(2023, 9, 1))
 CSAM = "receive/csam/FR"
+FREE = {"conflict": False, "third_country": False}
+BARRED = ("case.consult", "handoff.read", "handoff.accept", "handoff.offer")
+"""The actions of which policy must be told whether R9 or R15 stands against them."""
 CASE_ID = UUID("018b8e5f-0000-7000-8000-000000000001")
 
 
@@ -236,6 +239,7 @@ def offer_to(recipient: Entity, competence: str = "") -> Mapping[str, Any]:
         "competence": competence,
         "purpose": frozenset({"remove"}),
         "released": True,
+        **FREE,
     }
 
 
@@ -518,11 +522,11 @@ def test_an_answer_depends_on_what_policy_sees_of_a_case_and_not_on_its_id() -> 
 
 def test_a_yes_and_a_one_are_not_the_same_question() -> None:
     """Python says True == 1: what remembers answers must not."""
-    accept = {"conditions_accepted": True}
+    accept = {"conditions_accepted": True, **FREE}
     offered = handoff(HOTLINE, organisation("abroad"), state=State.OFFERED)
     asked = Question(organisation("abroad"), "handoff.accept", offered, accept)
     assert POLICY.decide(asked).allowed
-    assert POLICY.decide(replace(asked, context={"conditions_accepted": 1})) == UNDECIDED
+    assert POLICY.decide(replace(asked, context={**accept, "conditions_accepted": 1})) == UNDECIDED
 
 
 def test_threads_share_a_policy_and_get_their_own_answers() -> None:
@@ -562,18 +566,23 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *((action, HOTLINE, OWN_CASE, {}) for action in (*ON_CASE, "case.consult")),
+    *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE),
+    ("case.consult", HOTLINE, OWN_CASE, FREE),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
     ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
-    *((a, ABROAD, handoff(HOTLINE, ABROAD), {}) for a in ON_HANDOFF if a != "handoff.withdraw"),
-    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), {}),
-    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
+    *(
+        (a, ABROAD, handoff(HOTLINE, ABROAD), FREE if a in BARRED else {})
+        for a in ON_HANDOFF
+        if a != "handoff.withdraw"
+    ),
+    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), FREE),
+    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), FREE),
     (
         "handoff.accept",
         OFFICE,
         handoff(HOTLINE, OFFICE, CSAM, State.OFFERED),
-        {"conditions_accepted": True},
+        {"conditions_accepted": True, **FREE},
     ),
     ("case.disclose", ABROAD, disclosure("items", "url"), GIVE),
     ("case.disclose", OFFICE, disclosure("subjects", "suspect"), {**GIVE, "competence": CSAM}),
@@ -589,6 +598,15 @@ FITTING = [
     ("case.erase", Entity("Person", "p", {"enabled": True}), ABROAD,
      {"approvals": 2, "due": False}),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fact", FREE)
+@pytest.mark.parametrize("action", BARRED)
+def test_nothing_is_allowed_while_policy_is_not_told_of_a_barrier(action: str, fact: str) -> None:
+    whole = next(Question(p, a, r, c) for a, p, r, c in FITTING if a == action)
+    assert POLICY.decide(whole).allowed
+    silent = {name: value for name, value in whole.context.items() if name != fact}
+    assert POLICY.decide(replace(whole, context=silent)) == UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -679,7 +697,9 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[Entity]) -> Question
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
-        "handoff.accept": {"conditions_accepted": draw(st.booleans())},
+        "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
+        "handoff.read": FREE,
+        "case.consult": FREE,
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
     }
@@ -741,7 +761,8 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
     stranger: Entity, action: str, competence: str | None, state: State, accepted: bool
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
-    context = {"conditions_accepted": accepted} if action == "handoff.accept" else {}
+    context = dict(FREE) if action in BARRED else {}
+    context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(Question(stranger, action, found, context)) == NO_POLICY_SPOKE
 
 

@@ -13,6 +13,9 @@ from gateway.domain.transfer import barred
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import Verified
 
+OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
+"""The facts about an originator and its own case: nothing keeps it from it."""
+
 
 def before_offer(
     turn: Turn, reader: Organisation, case: UUID, verified: Verified
@@ -32,7 +35,7 @@ def before_recipient(turn: Turn, handoff: Handoff) -> Mapping[str, Value]:
     """
     reader, day = turn.organisation, turn.today.day
     if reader.slug != handoff.recipient:
-        return {"conflict": False, "third_country": False}
+        return OWN
     third_country = barred(reader, day)
     if not any(one.period.holds(day) for one in reader.interests):
         return {"conflict": False, "third_country": third_country}

@@ -19,12 +19,13 @@ from gateway.actions.authorization import (
     read,
     write,
 )
+from gateway.actions.barriers import OWN
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
 from gateway.actions.signed import Opened, assurance, check_signed, kept
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState, Element, SealedPart
-from gateway.domain.decision import CaseView, case_entity
+from gateway.domain.decision import CaseView, Value, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
 from gateway.domain.organisation import Organisation, organisation_uri
@@ -141,7 +142,7 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
     request = Request("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(turn: Turn) -> Mapping[str, Any]:
-        _, version = _authorized(turn, case)
+        _, version = _authorized(turn, case, OWN)
         shown = elements(sd_jwt.read_unverified(version.document), turn.organisation)
         originator = (Party(turn.caller.organisation, "originator"),)
         return open_content(
@@ -149,7 +150,7 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
         )
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
-        _authorized(turn, case)
+        _authorized(turn, case, OWN)
         consultation = turn.work.handoffs.consultation(logged.event.id)
         version = consultation and turn.work.cases.version(consultation.case_digest)
         if not consultation or not version:
@@ -466,11 +467,13 @@ def _case_digest(logged: Logged) -> str:
     return str(event.read(logged.event.document)["case_digest"])
 
 
-def _authorized(turn: Turn, case: UUID) -> tuple[Case, CaseVersion]:
+def _authorized(
+    turn: Turn, case: UUID, context: Mapping[str, Value] | None = None
+) -> tuple[Case, CaseVersion]:
     """The caller's own case, after policy allowed the turn's action on it."""
     found, version = find(turn, case)
     view = view_of(sd_jwt.read_unverified(version.document), version, found.state, turn)
-    authorize(turn, case_entity(view, turn.entity()))
+    authorize(turn, case_entity(view, turn.entity()), context)
     turn.about = About(case_digest=version.digest)
     return found, version
 
