@@ -116,8 +116,7 @@ def _filled(folder: Path, cases: int) -> Site:
         raise NotStarted(f"{place} was not filled to its end: remove it")
     place.mkdir()
     site = make_site(place, None)
-    with started_gateway(site) as target:
-        _run(replace(_plan(site, target, 0, 1), flow="handoffs", connections=CONNECTIONS))
+    handed_over(site)
     gateway = open_gateway(site.operator)
     try:
         with click.progressbar(length=cases, label=f"filling in {cases:,}") as bar:
@@ -126,6 +125,12 @@ def _filled(folder: Path, cases: int) -> Site:
         gateway.close()
     (place / _RUNS).write_text("1", encoding="ascii")
     return site
+
+
+def handed_over(site: Site) -> None:
+    """Let some handoffs go through the gateway, of which one is what a store is filled with."""
+    with started_gateway(site) as target:
+        _run(replace(_plan(site, target, 0, 1), flow="handoffs", connections=CONNECTIONS))
 
 
 def _measure(levels: list[Level]) -> None:
