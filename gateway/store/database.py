@@ -156,10 +156,14 @@ class Connections:
             return
         self._idle.append(connection)
 
-    def close(self) -> None:
-        """Close those that nobody uses."""
+    def hand_back(self) -> None:
+        """Give the engine those that nobody uses."""
         while self._idle:
             self._idle.pop().close()
+
+    def close(self) -> None:
+        """Close those that nobody uses, and those that the engine keeps."""
+        self.hand_back()
         self.engine.dispose()
 
 

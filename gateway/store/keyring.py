@@ -292,8 +292,8 @@ class SqlKeyring:
         return len(rows)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._readers.close()
+        """Close the connections: both kinds are of one pool, which is closed once, at the end."""
+        self._readers.hand_back()
         self._writers.close()
 
     def _make(self) -> None:
