@@ -19,8 +19,8 @@ from uuid import UUID
 from cryptography import x509
 
 from gateway.actions import erasure, succeeding
-from gateway.actions.administration import serve_signing
 from gateway.actions.authentication import prune_tokens
+from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode, SigningRequest
 from gateway.actions.reminders import remind
 from gateway.config import Config

@@ -5,8 +5,6 @@ binds the exact change by its digest; two approvals count as two only from two p
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from itertools import combinations
 from typing import Any
@@ -17,20 +15,17 @@ from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
 from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.persons import key_of
 from gateway.actions.ports import (
-    Authority,
     LegalDay,
     Mode,
     Policy,
     Ports,
-    SigningRequest,
     Work,
 )
 from gateway.actions.registry import CHANGES, ON_GATEWAY
 from gateway.actions.registry.desk import Apply, Change, Desk
 from gateway.domain.decision import Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
-from gateway.domain.membership import Move, move
-from gateway.domain.organisation import SLUG, Certificate, Organisation, Person, Status
+from gateway.domain.organisation import SLUG, Organisation, Person, Status
 from gateway.domain.refusals import (
     AlreadyExists,
     ApprovalRefused,
@@ -38,7 +33,6 @@ from gateway.domain.refusals import (
     Invalid,
     NotFound,
     Refusal,
-    Stale,
     TooManyDenials,
     WrongState,
 )
@@ -356,86 +350,3 @@ def _take_step(
         )
         (logged,) = work.commit()
     return Written({"event": str(event), **change.values}, receipt_for(ports, logged, GATEWAY))
-
-
-def serve_signing(ports: Ports, authority: Authority) -> list[SigningRequest]:
-    """Make the certificates that were approved; only the holder of the issuing key calls this.
-
-    Returns the requests served here; those that another holder served meanwhile are its own.
-    """
-    served = []
-    with ports.begin(Mode.READ) as work:
-        pending = work.signing.pending(100)
-    for request in pending:
-        with suppress(Stale):
-            served.append(_serve(ports, authority, request))
-    return served
-
-
-def _serve(ports: Ports, authority: Authority, request: SigningRequest) -> SigningRequest:
-    now = ports.now()
-    try:
-        pem, certificate = authority.issue(request.csr, request.organisation, request.system, now)
-    except ValueError as error:
-        return _finish(ports, replace(request, refusal=str(error)), None)
-    return _finish(ports, replace(request, certificate=pem), certificate)
-
-
-def _finish(
-    ports: Ports, request: SigningRequest, certificate: Certificate | None
-) -> SigningRequest:
-    typ, operation = EVENTS["certificate.serve"]
-    readers = frozenset({GATEWAY, request.organisation})
-    with ports.begin(Mode.REGISTRY) as work:
-        current = work.signing.get(request.id)
-        if current is None or current.certificate or current.refusal:
-            raise Stale("the request was served meanwhile")
-        work.signing.save(request)
-        if certificate is not None:
-            work.organisations.add_certificate(certificate)
-            _enrol(ports, work, request)
-        subject = certificate.thumbprint if certificate else "refused"
-        work.log.record(
-            Fact(
-                id=ports.new_id(),
-                typ=typ,
-                operation=operation,
-                result=Result.ALLOWED if certificate else Result.DENIED,
-                parties=(Party(GATEWAY, "gateway"), Party(request.organisation, "concerned")),
-                details=(
-                    Detail("by", request.approved_by, frozenset({GATEWAY})),
-                    Detail("subject", subject, readers),
-                ),
-                simulated_date=simulated(ports.legal_day(ports.now())),
-            )
-        )
-        work.commit()
-    return request
-
-
-def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
-    """With its first certificate an organisation that was approved is enrolled."""
-    member = work.organisations.get(request.organisation)
-    if member is None or member.status is not Status.APPROVED:
-        return
-    event, today = ports.new_id(), ports.legal_day(ports.now())
-    enrolled = move(member, Move.ENROL, today.day, event)
-    enrolled = replace(enrolled, version=member.version + 1)
-    work.organisations.save(enrolled)
-    typ, operation = EVENTS["organisation.enrol"]
-    told = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
-    both = frozenset({GATEWAY, member.slug})
-    work.log.record(
-        Fact(
-            id=event,
-            typ=typ,
-            operation=operation,
-            result=Result.ALLOWED,
-            parties=(Party(GATEWAY, "gateway"), Party(member.slug, "concerned")),
-            details=(
-                Detail("by", request.approved_by, frozenset({GATEWAY})),
-                Detail("subject", canonical.encode(told).decode(), both),
-            ),
-            simulated_date=simulated(today),
-        )
-    )

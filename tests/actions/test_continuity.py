@@ -5,8 +5,9 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import cases, handoffs, organisations, receipts
-from gateway.actions.administration import Change, administer, serve_signing
+from gateway.actions.administration import Change, administer
 from gateway.actions.continuity import CHECKED_EVERY
+from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Head, Marked, Mode
 from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.ledger import tree

@@ -9,6 +9,7 @@ from gateway.actions import administration, enrolment, organisations
 from gateway.actions.administration import Change
 from gateway.actions.authentication import NotAuthenticated
 from gateway.actions.enrolment import ATTEMPTS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
+from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Credentials, Mode
 from gateway.domain.organisation import Certificate, Status, system_uri
 from gateway.domain.refusals import (
@@ -68,7 +69,7 @@ class Authority:
 
 
 def serve(gateway: Founded) -> None:
-    administration.serve_signing(gateway.ports, Authority())
+    serve_signing(gateway.ports, Authority())
 
 
 def stream_of(gateway: Founded, slug: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.actions.administration import serve_signing
+from gateway.actions.issuing import serve_signing
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.pki.leaf import issue_client
