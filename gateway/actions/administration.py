@@ -21,7 +21,7 @@ from gateway.actions.ports import (
     Ports,
     Work,
 )
-from gateway.actions.registry import CHANGES, ON_GATEWAY
+from gateway.actions.registry import CHANGES, ON_GATEWAY, STEPS
 from gateway.actions.registry.desk import Apply, Change, Desk
 from gateway.domain.decision import Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
@@ -39,7 +39,7 @@ from gateway.domain.refusals import (
 from gateway.evidence import canonical
 
 GATEWAYS_OWN = Entity("Log", "log", {})
-"""The resource of changes that concern no organisation: who administers the gateway."""
+"""The resource of changes that concern no organisation: the gateway's administrators and keys."""
 
 RECORDED = (ApprovalRefused, Invalid, NotFound, WrongState, AlreadyExists, Forbidden)
 """Refusals of a change that are events: who tried what, and why it was not done."""
@@ -65,18 +65,29 @@ def administer(
     own host; ``proposal`` names the one that is made by it. Raises Refused with its receipt when
     policy, an approval or the registry says no; Invalid for what is no change; Stale, Busy.
     """
-    require_change(change)
-    heard: list[str] = []
+    apply, heard = require_change(change), list[str]()
     try:
-        return _make(ports, change, approvals, errand, heard=heard, proposal=proposal)
+        return _make(ports, change, apply, approvals, heard, errand=errand, proposal=proposal)
     except RECORDED as refusal:
         refused = record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard)))
         raise refused from refusal
 
 
-def require_change(change: Change) -> Apply:
+def take_step(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
+    """Record that a key or an authority of the gateway's own takes its next step.
+
+    The step itself is taken by who holds the key files, after this. Raises as `administer`.
+    """
+    apply, heard = require_change(change, STEPS), list[str]()
+    try:
+        return _make(ports, change, apply, approvals, heard)
+    except RECORDED as refusal:
+        raise record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard))) from refusal
+
+
+def require_change(change: Change, known: Mapping[str, Apply] = CHANGES) -> Apply:
     """What makes a change; Invalid for what is none, which leaves no event."""
-    apply = CHANGES.get(change.action)
+    apply = known.get(change.action)
     if apply is None:
         raise Invalid((("/action", "there is no such change of the registry"),))
     own = change.organisation == GATEWAY
@@ -88,11 +99,12 @@ def require_change(change: Change) -> Apply:
 def _make(
     ports: Ports,
     change: Change,
+    apply: Apply,
     approvals: Sequence[str],
-    errand: Errand | None,
-    *,
     heard: list[str],
-    proposal: UUID | None,
+    *,
+    errand: Errand | None = None,
+    proposal: UUID | None = None,
 ) -> Written:
     denied: Forbidden | None = None
     result: Mapping[str, Any] = {}
@@ -101,7 +113,7 @@ def _make(
         if logged is None:
             _require_open(work, proposal)
             desk = _desk(ports, work, change, approvals, heard)
-            denied, result = _decide(ports, desk)
+            denied, result = _decide(ports, desk, apply)
             if not denied:
                 remember(ports, work, change, errand, desk.event)
                 _close(work, proposal, desk.event)
@@ -120,12 +132,12 @@ def _desk(
     return Desk(work, change, persons, now, ports.legal_day(now).day, event, ports.issuer)
 
 
-def _decide(ports: Ports, desk: Desk) -> tuple[Forbidden | None, Mapping[str, Any]]:
+def _decide(ports: Ports, desk: Desk, apply: Apply) -> tuple[Forbidden | None, Mapping[str, Any]]:
     """Ask policy, then change the registry; what policy has against it is recorded as well."""
     today = ports.legal_day(desk.now)
     found = desk.work.organisations.get(desk.change.organisation)
     denied = denial(ports.policy, desk, found, today)
-    result = {} if denied else CHANGES[desk.change.action](desk, found)
+    result = {} if denied else apply(desk, found)
     _record(desk, denied, today)
     return denied, result
 
@@ -293,60 +305,3 @@ def found(ports: Ports, persons: Sequence[Person]) -> Written:
         )
         (logged,) = work.commit()
     return Written({"event": str(event)}, receipt_for(ports, logged, GATEWAY))
-
-
-def rekey(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> Written:
-    """Record that a key of the gateway's own takes its next step, approved by a person (M4).
-
-    ``values`` say the purpose, the step and the key's id. The step itself is taken by who holds
-    the key files, after this. Raises Refused.
-    """
-    return _record_own(ports, "gateway.rekey", values, approvals, least=1)
-
-
-def rotate(ports: Ports, values: Mapping[str, str], approvals: Sequence[str]) -> Written:
-    """Record that the issuing authority takes its next step, approved by two persons (R10).
-
-    ``values`` say the step, the authority's id, and whether it waited for its time. The step
-    itself is taken by who holds the issuing keys, after this. Raises Refused.
-    """
-    return _record_own(ports, "ca.rotate", values, approvals, least=2)
-
-
-def _record_own(
-    ports: Ports, action: str, values: Mapping[str, str], approvals: Sequence[str], *, least: int
-) -> Written:
-    """Record a step of the gateway's own keys, approved by so many different persons at least."""
-    change, heard = Change(action, GATEWAY, values), list[str]()
-    try:
-        return _take_step(ports, change, approvals, heard, least)
-    except RECORDED as refusal:
-        raise record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard))) from refusal
-
-
-def _take_step(
-    ports: Ports, change: Change, approvals: Sequence[str], heard: list[str], least: int
-) -> Written:
-    typ, operation = EVENTS[change.action]
-    event, today = ports.new_id(), ports.legal_day(ports.now())
-    gateway = frozenset({GATEWAY})
-    with ports.begin(Mode.REGISTRY) as work:
-        persons = spend(ports, work, change, approvals, event=event, heard=heard)
-        if len(persons) < least:
-            raise ApprovalRefused(f"this takes the approvals of {least} different persons")
-        work.log.record(
-            Fact(
-                id=event,
-                typ=typ,
-                operation=operation,
-                result=Result.ALLOWED,
-                parties=(Party(GATEWAY, "gateway"),),
-                details=(
-                    Detail("by", persons, gateway),
-                    Detail("subject", told(change), gateway),
-                ),
-                simulated_date=simulated(today),
-            )
-        )
-        (logged,) = work.commit()
-    return Written({"event": str(event), **change.values}, receipt_for(ports, logged, GATEWAY))

@@ -186,8 +186,8 @@ def _step(desk: Desk, gateway: wiring.Gateway, root: _Root, *, at_once: bool) ->
         "authority": (turn.of or new).id,
         "waited": "no" if now < turn.due else "yes",
     }
-    signed = approvals(desk, gateway, Change("ca.rotate", GATEWAY, values))
-    written = administration.rotate(gateway.ports, values, signed)
+    change = Change("ca.rotate", GATEWAY, values)
+    written = administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
     _take(config, turn, new, now)
     _see_published(gateway)
     show(desk, "ca.rotate", written)

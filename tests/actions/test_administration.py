@@ -282,7 +282,7 @@ ROTATION = Change("ca.rotate", GATEWAY, {"step": "use", "authority": "0" * 16, "
 
 def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream_alone(gateway):
     size = gateway.size()
-    written = gateway.do(administration.rotate, ROTATION.values, gateway.approve(ROTATION))
+    written = gateway.do(administration.take_step, ROTATION, gateway.approve(ROTATION))
     assert gateway.size() == size + 1
     assert written.result["step"] == "use"
     assert event.read(written.receipt.document)["typ"] == "ca.rotated"
@@ -290,13 +290,29 @@ def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream
 
 def test_one_person_lets_no_authority_take_a_step(gateway):
     one = gateway.approve(ROTATION, ALICE)
-    refused_on_record(gateway, ApprovalRefused, administration.rotate, ROTATION.values, one)
+    refused = gateway.refusal(administration.take_step, ROTATION, one)
+    assert refused.refusal.rules == ("R10.two_persons.authority",)
+    fields = fields_of(refused.receipt)
+    assert (fields["typ"], fields["result"]) == ("ca.rotated", "denied")
+
+
+@pytest.mark.parametrize("left_out", ROTATION.values)
+def test_a_step_that_is_not_told_in_full_is_refused_on_record(gateway, left_out):
+    told = {name: value for name, value in ROTATION.values.items() if name != left_out}
+    step = replace(ROTATION, values=told)
+    refused_on_record(gateway, Invalid, administration.take_step, step, gateway.approve(step))
+
+
+@pytest.mark.parametrize("change", [ADMISSION, SUSPENSION, replace(ROTATION, organisation=HOTLINE)])
+def test_no_change_of_the_registry_passes_as_a_step_of_the_gateway_s_keys(gateway, change):
+    arguments = (administration.take_step, change, gateway.approve(change))
+    refused_without_event(gateway, Invalid, *arguments)
 
 
 def test_an_approval_of_one_step_is_none_of_another(gateway):
-    other = {**ROTATION.values, "waited": "no"}
+    other = replace(ROTATION, values={**ROTATION.values, "waited": "no"})
     both = gateway.approve(ROTATION)
-    refused_on_record(gateway, ApprovalRefused, administration.rotate, other, both)
+    refused_on_record(gateway, ApprovalRefused, administration.take_step, other, both)
 
 
 # --- the founding --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from gateway.actions.registry import (
     keys,
     memberships,
     organisations,
+    own_keys,
     standings,
     successions,
     systems,
@@ -39,5 +40,8 @@ CHANGES: Mapping[str, Apply] = {
 }
 """Every change that administrators make, by its action."""
 
-ON_GATEWAY = frozenset(admins.CHANGES)
-"""The changes whose organisation is the gateway itself."""
+STEPS = own_keys.STEPS
+"""What is recorded of the gateway's own keys, on its own host alone."""
+
+ON_GATEWAY = frozenset({*admins.CHANGES, *STEPS})
+"""Those whose organisation is the gateway itself."""

@@ -95,5 +95,5 @@ def _withdraw(desk: Desk, gateway: wiring.Gateway, old: Sequence[str]) -> None:
 
 def _recorded(desk: Desk, gateway: wiring.Gateway, purpose: str, step: Step, key: str) -> Written:
     values = {"purpose": str(purpose), "step": str(step), "key": key}
-    signed = approvals(desk, gateway, Change("gateway.rekey", GATEWAY, values))
-    return administration.rekey(gateway.ports, values, signed)
+    change = Change("gateway.rekey", GATEWAY, values)
+    return administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
