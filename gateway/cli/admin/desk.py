@@ -169,17 +169,22 @@ def _propose(desk: Desk, gateway: wiring.Gateway, change: Change) -> None:
     (approval,) = approvals(desk, gateway, change)
     written = proposals.make(gateway.ports, change, approval)
     if desk.as_json:
-        print_json({"result": dict(written.result), "receipt": receipt.to_json(written.receipt)})
+        print_json(as_told(written))
         return
     named = written.result["proposal"]
     click.echo(f"{change.action}: proposed, until {written.result['expires_at']}")
     click.echo(f"  another person: casegate admin --as PERSON proposal approve {named}")
 
 
+def as_told(written: Written) -> dict[str, Any]:
+    """What was done, for machines: the result and the receipt."""
+    return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
+
+
 def show(desk: Desk, action: str, written: Written) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
     if desk.as_json:
-        print_json({"result": dict(written.result), "receipt": receipt.to_json(written.receipt)})
+        print_json(as_told(written))
         return
     apart = {"event", "overlaps"}
     values = {name: value for name, value in written.result.items() if name not in apart}

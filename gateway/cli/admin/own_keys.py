@@ -1,6 +1,6 @@
 """`casegate admin gateway`: the gateway's own keys."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -8,8 +8,8 @@ from gateway import keys, wiring
 from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
-from gateway.cli.admin.desk import Desk, approvals, opened, show
-from gateway.cli.screen import progress
+from gateway.cli.admin.desk import Desk, approvals, as_told, opened, show
+from gateway.cli.screen import print_json, progress
 from gateway.keys import Purpose, Step
 
 KEK = "kek"
@@ -45,7 +45,7 @@ def rekey(desk: Desk, purpose: str) -> None:
     """
     with opened(desk) as gateway:
         if purpose == KEK:
-            _rekey_cases(desk, gateway)
+            _show_steps(desk, gateway, _rekey_cases(desk, gateway))
             return
         folder, now = gateway.config.keys / Purpose.TOKEN, gateway.ports.now()
         turn = keys.due_turn(folder, Purpose.TOKEN, now)
@@ -56,28 +56,24 @@ def rekey(desk: Desk, purpose: str) -> None:
             click.echo("  restart the listeners now, and take the next step after a day")
 
 
-def _rekey_cases(desk: Desk, gateway: wiring.Gateway) -> None:
+def _rekey_cases(desk: Desk, gateway: wiring.Gateway) -> list[Written]:
     """The step that is due: what is announced in the keys database is used, else one is made."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
-    coming = ring.coming()
+    coming, done = ring.coming(), list[Written]()
     if coming is not None:
         kek.require(coming)
-        show(desk, "gateway.rekey", _recorded(desk, gateway, KEK, Step.USE, coming))
+        done.append(_recorded(desk, gateway, KEK, Step.USE, coming))
         ring.turn_to(coming)
     old = [one for one in kek.known() if one != ring.current()]
     if coming is not None or old or ring.left():
-        _withdraw(desk, gateway, old)
-        return
+        return [*done, *_withdraw(desk, gateway, old)]
     made = kek.make()
-    written = _recorded(desk, gateway, KEK, Step.PUBLISH, made)
+    done.append(_recorded(desk, gateway, KEK, Step.PUBLISH, made))
     ring.announce(made)
-    show(desk, "gateway.rekey", written)
-    if not desk.as_json:
-        click.echo(f"  back up {kek.file(made)}, and put it into keys/ of every other node;")
-        click.echo("  then give this command again")
+    return done
 
 
-def _withdraw(desk: Desk, gateway: wiring.Gateway, old: Sequence[str]) -> None:
+def _withdraw(desk: Desk, gateway: wiring.Gateway, old: Sequence[str]) -> Iterator[Written]:
     """Wrap what is left by the current key, and destroy those that nothing needs then."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
     total = done = ring.left()
@@ -86,9 +82,23 @@ def _withdraw(desk: Desk, gateway: wiring.Gateway, old: Sequence[str]) -> None:
             done -= wrapped
             tell(total - max(done, 0), total)
     for one in old:
-        show(desk, "gateway.rekey", _recorded(desk, gateway, KEK, Step.WITHDRAW, one))
+        yield _recorded(desk, gateway, KEK, Step.WITHDRAW, one)
         kek.remove(one)
-    if not desk.as_json:
+
+
+def _show_steps(desk: Desk, gateway: wiring.Gateway, done: Sequence[Written]) -> None:
+    """Print every step that one command took; for machines, as one object."""
+    if desk.as_json:
+        print_json({"steps": [as_told(one) for one in done]})
+        return
+    for one in done:
+        show(desk, "gateway.rekey", one)
+    last = done[-1].result if done else {"step": Step.WITHDRAW}
+    if last["step"] == Step.PUBLISH:
+        file = wiring.key_encryption(gateway.config).file(str(last["key"]))
+        click.echo(f"  back up {file}, and put it into keys/ of every other node;")
+        click.echo("  then give this command again")
+    else:
         click.echo("  remove it from the other nodes, and from its backups once the copies of the")
         click.echo("  keys database of before are gone: without it they open nothing")
 
