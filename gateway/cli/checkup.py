@@ -83,6 +83,8 @@ def look_over(config: Config, now: datetime) -> Iterator[Finding]:
             yield Finding(name, Level.ERROR, str(error))
         except OSError as error:
             yield Finding(name, Level.ERROR, f"{error.filename}: {error.strerror}")
+        except ValueError as error:  # of a file that was cut off, say
+            yield Finding(name, Level.ERROR, f"a file does not hold what it should: {error}")
 
 
 def settings(config: Config, now: datetime) -> Said:
@@ -331,8 +333,8 @@ def case_keys(config: Config, now: datetime) -> Said:
 
 def _keys_file(config: Config) -> Said:
     file = config.keys_file
-    if file is not None and file.stat().st_mode & 0o077:
-        yield Level.ERROR, f"others can open {file}: run chmod 600 {file}"
+    if file is not None and file.stat().st_mode & 0o007:
+        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
 
 
 def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:

@@ -192,6 +192,26 @@ def test_a_database_that_everybody_can_read_is_an_error(gw: Operator) -> None:
     assert "chmod o=" in the(findings(gw), "database", Level.ERROR)
 
 
+def test_keys_of_cases_that_the_service_s_group_may_read_are_well_and_everybody_s_are_not(
+    gw: Operator,
+) -> None:
+    file = gw.config.keys_file
+    file.chmod(0o660)
+    assert not [one for one in findings(gw) if "can open" in one.sentence]
+    file.chmod(0o664)
+    (found,) = [one for one in findings(gw) if "can open" in one.sentence]
+    assert found.level is Level.ERROR
+    assert f"chmod o= {file}" in found.sentence
+
+
+def test_a_certificate_that_was_cut_off_is_a_finding_like_others(gw: Operator) -> None:
+    whole = next(gw.config.published.glob("*.pem")).read_bytes()
+    (gw.config.server / "public.pem").write_bytes(whole[:200])
+    cut = [one for one in findings(gw) if "does not hold what it should" in one.sentence]
+    assert [one.level for one in cut] == [Level.ERROR] * len(cut)
+    assert cut
+
+
 @pytest.mark.parametrize(
     ("kind", "level"), [("nfs4", Level.ERROR), ("tmpfs", Level.WARNING), ("ext4", Level.OK)]
 )

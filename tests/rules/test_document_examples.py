@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from cryptography.exceptions import InvalidSignature
 from marshmallow import fields
 
-from gateway import metrics
+from gateway import metrics, wiring
 from gateway.cli import main
 from gateway.client import Connection
 from gateway.client.line import Line
@@ -28,6 +29,15 @@ from gateway.domain.vocabulary import CODES
 from gateway.evidence import base64url, canonical, sd_jwt, seal, statement
 from gateway.evidence import receipt as receipts
 from gateway.evidence.verdict import Code
+from gateway.keys import (
+    Purpose,
+    Step,
+    due_turn,
+    generate_key,
+    load_key_set,
+    take_turn,
+    write_key,
+)
 from gateway.ledger import entry, proof, tree
 from gateway.serving.openssl import openssl_conf
 from gateway.web.partners.case_document import load_case
@@ -510,41 +520,62 @@ def test_every_test_that_the_flow_names_is_there() -> None:
 # --- operators ---
 
 
-def test_the_listeners_never_get_what_only_maintenance_may_read(tmp_path: Path) -> None:
+def hand_over(folder: Path) -> Path:
+    """Give the listeners their copy of a gateway's folder, as the unit does; the copy."""
     if os.getuid() != os.getgid():
         pytest.skip("the hand-over names a user whose group has the same name")
-    for name in (
-        "casegate.toml",
-        "keys/fingerprint.secret",
-        "keys/kek-0123456789abcdef",
-        "keys/log/current.pem",
-        "server/public.pem",
-        "published/crl.pem",
-        "issuing/0.key",
-        "offline/root.key",
-        "people/martin.pem",
-    ):
-        file = tmp_path / "gateway" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(name, encoding="ascii")
-    script = CODE / "deploy/systemd/hand-over"
-    call = [script, tmp_path / "gateway", tmp_path / "listeners", str(os.getuid())]
+    script, copy = CODE / "deploy/systemd/hand-over", folder.with_name("listeners")
+    subprocess.run([script, folder, copy, str(os.getuid())], check=True)
+    return copy
+
+
+def files_of(folder: Path, *names: str) -> Path:
+    """A folder with files of these names."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name, encoding="ascii")
+    return folder
+
+
+HANDED = ("casegate.toml", "keys/fingerprint.secret", "keys/kek-0123456789abcdef")
+
+
+def test_the_listeners_never_get_what_only_maintenance_may_read(tmp_path: Path) -> None:
+    shared = (*HANDED, "keys/log/current.pem", "server/public.pem", "published/crl.pem")
+    own = ("issuing/0.key", "offline/root.key", "people/martin.pem")
+    gateway = files_of(tmp_path / "gateway", *shared, *own)
     for _ in range(2):
-        subprocess.run(call, check=True)
-    # What was changed for another is taken away from the listeners, too.
-    kek = tmp_path / "gateway/keys/kek-0123456789abcdef"
-    kek.rename(kek.with_name("kek-fedcba9876543210"))
-    subprocess.run(call, check=True)
-    given = {p for p in (tmp_path / "listeners").rglob("*") if p.is_file()}
-    assert {str(p.relative_to(tmp_path / "listeners")) for p in given} == {
-        "casegate.toml",
-        "keys/fingerprint.secret",
-        "keys/kek-fedcba9876543210",
-        "keys/log/current.pem",
-        "server/public.pem",
-        "published/crl.pem",
-    }
+        copy = hand_over(gateway)
+    given = {p for p in copy.rglob("*") if p.is_file()}
+    assert {str(p.relative_to(copy)) for p in given} == {*shared}
     assert {p.stat().st_mode & 0o777 for p in given} == {0o600}
+
+
+def test_what_is_taken_away_is_taken_from_the_listeners_too(tmp_path: Path) -> None:
+    others = ("published/old.crl", "server/public.pem", "keys/log/current.pem")
+    gateway = files_of(tmp_path / "gateway", *HANDED, *others)
+    copy = hand_over(gateway)
+    (gateway / "keys/kek-0123456789abcdef").rename(gateway / "keys/kek-fedcba9876543210")
+    (gateway / "published/old.crl").rename(gateway / "published/new.crl")
+    hand_over(gateway)
+    assert not (copy / "keys/kek-0123456789abcdef").exists()
+    assert (copy / "keys/kek-fedcba9876543210").exists()
+    assert {p.name for p in (copy / "published").iterdir()} == {"new.crl"}
+
+
+def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> None:
+    gateway = files_of(tmp_path / "gateway", *HANDED, "server/public.pem", "published/crl.pem")
+    folder, now = gateway / "keys/token", wiring.now()
+    folder.mkdir(mode=0o700)
+    write_key(folder / "current.pem", generate_key(Purpose.TOKEN))
+    hand_over(gateway)
+    for step in (Step.PUBLISH, Step.USE, Step.WITHDRAW):
+        turn = due_turn(folder, Purpose.TOKEN, now)
+        assert turn.step is step
+        take_turn(folder, turn, now)
+        given = load_key_set(hand_over(gateway) / "keys/token", Purpose.TOKEN)
+        assert given.jwks() == load_key_set(folder, Purpose.TOKEN).jwks()
+        now += timedelta(days=2)
 
 
 @pytest.mark.parametrize("unit", ["public", "partners", "deliver", "metrics"])
