@@ -2,8 +2,8 @@
 
 A store is filled for each number of cases, each offered once. Then the gateways, each as shipped,
 are measured in turns, round by round: cases are submitted for a while, and pages of twenty are
-read from random places of the inbox. A million cases take half an hour to fill in and 20 GB of
-disk; `--keep` keeps the stores for the next time.
+read from random places of the inbox. A million cases take a quarter of an hour to fill in, and
+19 GB of disk; `--keep` keeps the stores for the next time.
 """
 
 import contextlib
