@@ -105,11 +105,6 @@ def test_who_lost_the_key_encryption_key_is_told(gw: Operator) -> None:
     assert "kek-" in finding(gw, Level.ERROR)
 
 
-def test_keys_that_others_may_open_are_told(gw: Operator) -> None:
-    (gw.folder / "keys.db").chmod(0o644)
-    assert "chmod 600" in finding(gw, Level.ERROR)
-
-
 def test_encrypting_twice_finds_nothing_the_second_time(gw: Operator) -> None:
     submitted(gw)
     result = gw.type("encrypt", "--folder", gw.folder)
