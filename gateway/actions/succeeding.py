@@ -75,7 +75,7 @@ def due_successions(ports: Ports) -> tuple[Succession, ...]:
     """The successions whose day has come and that are not at their end."""
     today = ports.legal_day(ports.now()).day
     with ports.begin(Mode.READ) as work:
-        return tuple(s for s in work.successions.all() if s.applied is None and s.day <= today)
+        return tuple(s for s in work.successions.all() if not s.over and s.day <= today)
 
 
 def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
@@ -87,7 +87,7 @@ def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
     with ports.begin(Mode.READ) as work:
         found = _must(work, succession)
         if not found.may_apply(today.day):
-            return Progress(0, 0, done=found.applied is not None)
+            return Progress(0, 0, done=found.over)
         batch = _batch(_fates(ports, work, found, today.day), limit)
     moved = 0
     for fate in batch.moving:
@@ -148,6 +148,12 @@ def index(ports: Ports) -> list[dict[str, Any]]:
         return [told(one) for one in work.successions.all()]
 
 
+def find(ports: Ports, succession: UUID) -> Succession:
+    """A succession by its id. Raises NotFound."""
+    with ports.begin(Mode.READ) as work:
+        return _must(work, succession)
+
+
 def _must(work: Work, succession: UUID) -> Succession:
     found = work.successions.get(succession)
     if found is None:
@@ -203,7 +209,9 @@ def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, da
 def _judged(ports: Ports, work: Work, succession: Succession, fate: Fate, day: date) -> Fate:
     """Whether what was offered to the mandate may be re-issued to the successor."""
     successor = work.organisations.get(succession.successor)
-    if successor is None or not successor.active:
+    if successor is None or successor.status is Status.LEFT:
+        return replace(fate, way=Way.ASK_ANEW, why="the successor has left")
+    if not successor.active:
         return replace(fate, way=Way.WAIT, why="the successor does not take part at present")
     if fate.originator.status is Status.SUSPENDED:
         return replace(fate, way=Way.WAIT, why="the originator is suspended")
