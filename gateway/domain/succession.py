@@ -130,12 +130,17 @@ class Succession:
         same = handoff.address.competence == self.competence
         return own and same and held and self.day <= day < self.read_until
 
+    def concerns(self, handoff: Handoff) -> bool:
+        """Whether a handoff may have to move, by its address: the mandate, or the office itself."""
+        own = handoff.recipient == self.predecessor and handoff.state in OPEN
+        return own and handoff.address.competence in (None, self.competence)
+
     def way(self, handoff: Handoff, matters: Collection[str]) -> Way:
         """What becomes of a handoff; ``matters`` are those of its case.
 
         Whoever addressed the office itself chose that office, and chooses again.
         """
-        if handoff.recipient != self.predecessor or handoff.state not in OPEN:
+        if not self.concerns(handoff):
             return Way.STAY
         if handoff.address.competence == self.competence:
             return Way.REISSUE

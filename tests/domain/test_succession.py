@@ -68,6 +68,20 @@ def test_it_is_carried_out_from_its_day_on_when_both_approved_and_once(successio
     assert succession.may_apply(day) is may
 
 
+@pytest.mark.parametrize(
+    ("address", "concerned"),
+    [
+        (TO_THE_MANDATE, True),
+        (Address("ocrvp"), True),
+        (Address("ocrvp", "receive/csam/BE", UUID(int=3)), False),
+        (Address("ofmin", KEY, UUID(int=3)), False),
+    ],
+)
+def test_what_may_have_to_move_is_told_by_its_address(address, concerned):
+    assert PLANNED.concerns(to(address)) is concerned
+    assert not PLANNED.concerns(to(address, State.CLOSED))
+
+
 def test_it_is_called_off_before_its_end_and_once_and_then_nobody_approves_or_reads_by_it():
     cancelled = PLANNED.cancel(UUID(int=4))
     assert (cancelled.over, PLANNED.over, AGREED.end(UUID(int=4)).over) == (True, False, True)
