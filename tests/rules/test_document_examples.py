@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -156,6 +157,13 @@ def test_every_command_in_a_page_exists_with_its_options(page: str) -> None:
             assert found, f"no command {name} in {' '.join(words)}"
             command = found
         _parse(command, rest)
+
+
+def test_the_page_for_contributors_draws_the_layers_that_are_enforced() -> None:
+    settings = tomllib.loads((CODE / "pyproject.toml").read_text("utf-8"))
+    contract = settings["tool"]["importlinter"]["contracts"][0]
+    drawn = next(b for b in blocks("../CONTRIBUTING.md") if b.startswith("cli"))
+    assert [re.split(r"  +", line)[0] for line in drawn.splitlines()] == contract["layers"]
 
 
 def test_the_first_page_names_every_command() -> None:
