@@ -57,6 +57,7 @@ PAGES = (
     "case.md",
     "sealing.md",
     "admins.md",
+    "approvals.md",
     "membership.md",
     "auditors.md",
     "operators.md",
