@@ -168,7 +168,6 @@ def test_the_directory_and_the_registry_are_whole_page_by_page(founding):
     def names(page: Callable[[Any], Listing[Any]]) -> list[str]:
         return [one["organisation"] for one in paged(page, "")]
 
-    wanted = organisations.Wanted(kind="police_office")
     def offices(after: Any, limit: int) -> Listing[Any]:
         wanted = organisations.Wanted(kind="police_office")
         return organisations.page(founding.ports, ENTRUSTED, after, limit, wanted)
