@@ -195,9 +195,7 @@ def test_what_was_not_compared_is_said_in_the_step_and_in_the_sentence():
 def test_a_stated_end_of_any_size_costs_its_reader_nothing():
     book = story()
     verdict = prove([book.end(pseq=2**53 - 1)], book.parts())
-    refused(
-        verdict, Code.INCOMPLETE, "No number is missing", "number 5, 6, 7, 8, 9 and more"
-    )
+    refused(verdict, Code.INCOMPLETE, "No number is missing", "number 5, 6, 7, 8, 9 and more")
     assert f"{2**53 - 5} of" in verdict.sentence
 
 
