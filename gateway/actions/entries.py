@@ -29,6 +29,7 @@ from gateway.domain.organisation import (
     Seat,
     Status,
 )
+from gateway.domain.refusals import Stale
 
 
 def page(
@@ -76,7 +77,8 @@ def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
 def consult(ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[str, str]) -> Written:
     """Open an organisation's contacts, which is an event: for personal data has readers.
 
-    ``asked`` says ``by`` whom, and the ``reason``.
+    ``asked`` says ``by`` whom, and the ``reason``. Raises Stale for a repetition once the contacts
+    have changed: who reads the new ones is recorded anew.
     """
     by, reason = asked["by"], asked["reason"]
     content = {"organisation": slug, "reason": reason}
@@ -95,11 +97,20 @@ def consult(ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[st
         )
         return _contacts(turn, slug)
 
-    def again(turn: Turn, _logged: Logged) -> dict[str, Any]:
+    def again(turn: Turn, logged: Logged) -> dict[str, Any]:
         require_entrusted(turn)
+        if _changed_since(turn, slug, logged):
+            raise Stale("the contacts changed since they were opened: open them under a new key")
         return _contacts(turn, slug)
 
     return write(ports, caller, request, act, again)
+
+
+def _changed_since(turn: Turn, slug: str, opened: Logged) -> bool:
+    """Whether a contact of the organisation's is of an event after the one that opened them."""
+    made = {one.registered_by for one in turn.work.organisations.contacts(slug)}
+    entered = [turn.work.log.logged(event) for event in made]
+    return any(one is None or one.index > opened.index for one in entered)
 
 
 def _contacts(turn: Turn, slug: str) -> dict[str, Any]:
