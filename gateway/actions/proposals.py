@@ -4,6 +4,8 @@ So no two personal keys ever need to lie in one place. A proposal is good for as
 proposer's approval; when it is made, both approvals are judged again (R10).
 """
 
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from gateway.actions.authorization import (
     receipt_for,
 )
 from gateway.actions.errand import Errand, earlier, remember
+from gateway.actions.listing import Listing, gather
 from gateway.actions.organisations import LOG
 from gateway.actions.ports import Caller, Mode, Ports, Proposal, Work
 from gateway.actions.registry import CHANGES
@@ -202,13 +205,17 @@ def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
 
 def page(
     ports: Ports, caller: Caller, after: UUID | None, limit: int, *, waiting: bool
-) -> list[dict[str, Any]]:
+) -> Listing[Mapping[str, Any]]:
     """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         require_entrusted(turn)
-        found = turn.work.proposals.page(after, limit, turn.now if waiting else None)
-        return [_view(one) for one in found]
+        now = turn.now if waiting else None
+
+        def some(after: UUID | None, limit: int) -> Sequence[Proposal]:
+            return turn.work.proposals.page(after, limit, now)
+
+        return gather(some, attrgetter("id"), _view, after, limit)
 
     return read(ports, caller, Request("registry.read"), look)
 

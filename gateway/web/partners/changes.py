@@ -329,8 +329,8 @@ def index(call: Call) -> dict[str, Any]:
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
     waiting = asked.get("state") != "all"
-    found = call.ask(proposals.page, after, asked["limit"] + 1, waiting=waiting)
-    return page("/admin/proposals", found, "proposal", asked)
+    found = call.ask(proposals.page, after, asked["limit"], waiting=waiting)
+    return page("/admin/proposals", found, asked)
 
 
 @endpoint(
