@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from gateway.actions.mandates import organisations
-from gateway.actions.registry.desk import Apply, Desk, cut, flag, must, prose, slug, text, uuid
+from gateway.actions.registry.desk import Apply, Desk, end, flag, must, prose, slug, text, uuid
 from gateway.domain.mandates import Stretch, mandates, overlapping
 from gateway.domain.membership import FINAL, ended_by
 from gateway.domain.organisation import (
@@ -86,9 +86,8 @@ def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation
     An end that was recorded before stands, where it is that day.
     """
     for held in predecessor.competences:
-        if held.key == key and held.period.holds(day):
-            shorter = replace(held, period=cut(held.period, day))
-            kept = tuple(shorter if c is held else c for c in predecessor.competences)
+        if held.key == key and held.period.start < day and held.period.holds(day):
+            kept = end(predecessor.competences, held, day)
             return replace(predecessor, competences=kept), held.period.end
         if held.key == key and held.period.end == day:
             return predecessor, day

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "cancelled_successions"
-down_revision = "proposals"
+down_revision = "withdrawn_proposals"
 
 # As in columns.py when this was written.
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
