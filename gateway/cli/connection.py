@@ -1,7 +1,8 @@
 """What every partner command shares: the connection, the answer's evidence, the ways to fail.
 
-Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer, ask
-again; 4 the connection cannot be used (settings, certificate, token); 5 the evidence is false.
+Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer: ask
+again what changes nothing, resume a write; 4 the connection cannot be used (settings, certificate,
+token); 5 the evidence is false.
 """
 
 import functools
@@ -34,6 +35,8 @@ from gateway.client import (
     UnexpectedAnswer,
     Written,
 )
+from gateway.client.failures import Unanswered
+from gateway.client.spool import Write
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.keys import KeyFileError, Purpose, SigningKey, load_encryption_keys, load_key
@@ -55,33 +58,37 @@ _CODES: dict[type[ClientError], int] = {
 }
 
 EPILOG = (
-    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again), "
-    "4 no connection (settings, certificate, token), 5 false evidence."
+    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again; but "
+    "what would change something waits for `casegate system resume`), 4 no connection (settings, "
+    "certificate, token), 5 false evidence."
 )
 
 
 class Failure(click.ClickException):
     """A request that did not come to a good end, told in one sentence, or as JSON."""
 
-    def __init__(self, error: ClientError, as_json: bool) -> None:
-        """``as_json`` is whether machine output was asked for."""
+    def __init__(
+        self, error: ClientError, as_json: bool, done: Mapping[str, Any] | None = None
+    ) -> None:
+        """``as_json`` is whether machine output was asked for, ``done`` what it has beside."""
         super().__init__(str(error))
         self.exit_code = _CODES[type(error)]
-        self._error, self._as_json = error, as_json
+        self._error, self._as_json, self._done = error, as_json, done or {}
 
     def show(self, file: Any = None) -> None:
         """Tell what went wrong: people on the error stream, machines on the output."""
         if self._as_json:
-            print_json({"error": _told(self._error)})
+            print_json({**self._done, "error": told_error(self._error)})
             return
         alarm = isinstance(self._error, ReceiptMismatch | LogDamaged | LogForked)
         opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
         click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
-        for line in _reasons(self._error):
+        for line in reasons(self._error):
             click.echo(f"  {plain(line)}", err=True)
 
 
-def _told(error: ClientError) -> dict[str, Any]:
+def told_error(error: ClientError) -> dict[str, Any]:
+    """What went wrong, for machines."""
     told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
     if isinstance(error, Refused):
         told |= {
@@ -94,10 +101,26 @@ def _told(error: ClientError) -> dict[str, Any]:
         }
     if isinstance(error, LogForked):
         told["checkpoints"] = list(error.notes)
+    if error.unanswered:
+        told["write"] = {**told_write(error.unanswered), "kept": error.unanswered.kept}
     return told
 
 
-def _reasons(error: ClientError) -> Iterator[str]:
+def told_write(write: Write | Unanswered) -> dict[str, Any]:
+    """Which write it is, for machines."""
+    names = ("action", "path", "handoff", "key")
+    return {name: getattr(write, name) for name in names}
+
+
+def named(write: Write | Unanswered) -> str:
+    """Which write it is, for people."""
+    shown = write.handoff is None or write.handoff in write.path
+    handoff = "" if shown else f", handoff {write.handoff}"
+    return f"{write.action} {write.path}{handoff}, key {write.key}"
+
+
+def reasons(error: ClientError) -> Iterator[str]:
+    """What there is to know beside the sentence, line by line."""
     if isinstance(error, Refused):
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
         if error.rules:
@@ -106,6 +129,8 @@ def _reasons(error: ClientError) -> Iterator[str]:
             yield f"recorded as event {event_of(error.receipt)}, receipt verified"
     if isinstance(error, LogForked):
         yield from (line for note in error.notes for line in note.split("\n") if line)
+    if error.unanswered:
+        yield named(error.unanswered)
 
 
 def now() -> datetime:
@@ -154,6 +179,18 @@ def connected(file: Path, as_json: bool) -> Iterator[Gateway]:
             yield gateway
     except ClientError as error:
         raise Failure(error, as_json) from error
+    except KeyboardInterrupt as stopped:
+        # Whoever grows impatient asks anew, unless told what became of the write.
+        raise _interrupted(stopped) from stopped
+
+
+def _interrupted(stopped: KeyboardInterrupt) -> Exception:
+    notes = getattr(stopped, "__notes__", [])
+    if not notes:
+        return click.Abort()
+    told = click.ClickException(f"interrupted; {notes[0]}")
+    told.exit_code = NO_ANSWER
+    return told
 
 
 def partner(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,9 +16,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import keys
-from gateway.cli.connection import EPILOG, connected, now, partner
+from gateway.cli.connection import (
+    EPILOG,
+    REFUSED,
+    Failure,
+    connected,
+    named,
+    now,
+    partner,
+    reasons,
+    told_error,
+    told_write,
+)
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
-from gateway.client import Connection, Gateway, Resent, SettingsError, enrolment
+from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, render
 from gateway.client.spool import Spool
 from gateway.domain.organisation import SLUG
@@ -252,33 +263,69 @@ def _waiting(gateway: Gateway) -> int:
 
 
 @system.command(epilog=EPILOG)
+@click.option(
+    "--skip",
+    "skipped",
+    multiple=True,
+    metavar="KEY",
+    help="Set the write of this key aside first: its file stays, and is not sent any more.",
+)
 @partner
-def resume(gateway: Gateway, as_json: bool) -> None:
+def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
     """Send again what was never answered.
 
-    Each write is done once, however often it is sent.
+    Each write is done once, however often it is sent. It ends at the first that finds no answer
+    again, or no answer that its evidence confirms; what is left is kept. Exit status 1 when one
+    was refused: nothing was done for it, and it is not kept any more.
     """
-    ended = []
-    for one in gateway.resume():
-        ended.append(_ended(one))
-        if not as_json:
-            click.echo(f"{one.write.action}: {plain(_how(one))}")
+    aside = [_set_aside(gateway, key, as_json) for key in skipped]
+    ended: list[Resent] = []
+    failure = _resend(gateway, ended, as_json)
+    told = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
+    if failure is not None:
+        raise Failure(failure, as_json, told) from failure
     if as_json:
-        print_json({"resent": ended})
+        print_json(told)
     else:
         click.echo("Nothing waits any more." if ended else "Nothing waited.")
+    if any(one.refused for one in ended):
+        raise SystemExit(REFUSED)
+
+
+def _set_aside(gateway: Gateway, key: str, as_json: bool) -> dict[str, Any]:
+    try:
+        write = gateway.set_aside(key)
+    except LookupError:
+        raise click.UsageError(f"no write waits under the key {key}") from None
+    if not as_json:
+        click.echo(plain(f"{named(write)}: set aside, not sent"))
+    return told_write(write)
+
+
+def _resend(gateway: Gateway, ended: list[Resent], as_json: bool) -> ClientError | None:
+    """Send what waits, and tell of each; what stopped it, if anything did."""
+    try:
+        for one in gateway.resume():
+            ended.append(one)
+            if not as_json:
+                _tell_resent(one)
+    except ClientError as error:
+        return error
+    return None
+
+
+def _tell_resent(one: Resent) -> None:
+    if one.written is not None:
+        click.echo(plain(f"{named(one.write)}: done, event {one.written.confirmed.event['id']}"))
+    if one.refused is not None:
+        click.echo(plain(f"{named(one.write)}: refused: {one.refused}"))
+        for line in reasons(one.refused):
+            click.echo(f"  {plain(line)}")
 
 
 def _ended(one: Resent) -> dict[str, Any]:
     return {
-        "action": one.write.action,
-        "key": one.write.key,
-        "refused": one.refused and str(one.refused),
+        **told_write(one.write),
+        "error": one.refused and told_error(one.refused),
         "event": one.written and one.written.confirmed.event["id"],
     }
-
-
-def _how(one: Resent) -> str:
-    if one.written is None:
-        return f"refused: {one.refused}"
-    return f"done, event {one.written.confirmed.event['id']}"

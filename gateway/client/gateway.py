@@ -82,7 +82,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Resent:
-    """A kept write that was sent again, and how it ended: written, or refused for good."""
+    """A kept write that was sent again, and how it ended: written, or refused and so dropped."""
 
     write: Write
     written: Written | None = None
@@ -617,13 +617,22 @@ class Gateway:
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.
 
-        Stops with the first ClientError other than a refusal; what is left is kept.
+        Stops with the first ClientError other than a refusal, which names the write as
+        ``unanswered``; what is left is kept. `set_aside` takes one out of the way.
         """
         for write in self._exchange.waiting():
             try:
                 yield Resent(write, written=self._exchange.send(write))
             except Refused as refused:
                 yield Resent(write, refused=refused)
+
+    def set_aside(self, key: str) -> Write:
+        """Leave a kept write out of `resume` for good; its file stays, as evidence.
+
+        For one that no answer confirms: what came of it is for people to find out. LookupError
+        when no write waits under this key.
+        """
+        return self._exchange.set_aside(key)
 
     # --- how ---
 
