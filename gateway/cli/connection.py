@@ -2,7 +2,7 @@
 
 Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer: ask
 again what changes nothing, resume a write; 4 the connection cannot be used (settings, certificate,
-token); 5 the evidence is false.
+token); 5 the evidence is false; 6 done, but a file that was asked for could not be written.
 """
 
 import functools
@@ -17,6 +17,7 @@ from uuid import UUID
 import click
 from uuid_utils import compat
 
+from gateway.cli.arguments import NewFile
 from gateway.cli.screen import paint, plain, print_json, write_new
 from gateway.client import (
     ClientError,
@@ -41,7 +42,7 @@ from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.keys import KeyFileError, Purpose, SigningKey, load_encryption_keys, load_key
 
-REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
+REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE, NOT_KEPT = 1, 3, 4, 5, 6
 
 _CODES: dict[type[ClientError], int] = {
     Refused: REFUSED,
@@ -60,7 +61,7 @@ _CODES: dict[type[ClientError], int] = {
 EPILOG = (
     "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again; but "
     "what would change something waits for `casegate system resume`), 4 no connection (settings, "
-    "certificate, token), 5 false evidence."
+    "certificate, token), 5 false evidence, 6 done, but a file could not be written."
 )
 
 
@@ -85,6 +86,12 @@ class Failure(click.ClickException):
         click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
         for line in reasons(self._error):
             click.echo(f"  {plain(line)}", err=True)
+
+
+class NotKept(click.ClickException):
+    """What was asked for is done and told, but a file could not be written."""
+
+    exit_code = NOT_KEPT
 
 
 def told_error(error: ClientError) -> dict[str, Any]:
@@ -225,7 +232,7 @@ by_option = click.option(
 
 save_receipt_option = click.option(
     "--save-receipt",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="Keep the receipt in a new file, for casegate verify.",
 )
@@ -243,17 +250,41 @@ def tell_written(
     as_json: bool,
     save: Path | None,
     more: Mapping[str, Any] | None = None,
+    presentation: tuple[Path, bytes] | None = None,
 ) -> None:
-    """Tell that a write was done and where the log has it; keep its receipt where asked.
+    """Tell that a write was done and where the log has it; then keep what was asked for.
 
-    ``more`` are further members of the JSON.
+    ``more`` are further members of the JSON; ``presentation`` is a file to keep beside the
+    receipt's. Nothing that goes wrong on the disk hides what was done.
     """
     receipt = receipts.to_json(written.receipt)
-    if save is not None:
-        save_json(save, receipt)
     if as_json:
         print_json({"result": written.result, "receipt": receipt, **(more or {})})
-        return
+    else:
+        _print_written(written, sentence)
+    kept = {} if presentation is None else {presentation[0]: presentation[1]}
+    if save is not None:
+        kept[save] = _json_bytes(receipt)
+    _keep(kept, written)
+    if save is not None and not as_json:
+        click.echo(f"  receipt kept in {save}")
+
+
+def _keep(files: Mapping[Path, bytes], written: Written) -> None:
+    troubles = []
+    for file, data in files.items():
+        try:
+            write_new(file, data)
+        except click.ClickException as error:
+            troubles.append(error.message)
+    if troubles:
+        raise NotKept(
+            f"it is done, but {'; '.join(troubles)}. Do not repeat it: casegate receipt save "
+            f"{written.confirmed.event['id']} fetches the receipt again"
+        )
+
+
+def _print_written(written: Written, sentence: str) -> None:
     event = written.confirmed.event
     click.echo(f"{paint('Done', 'green')}: {plain(sentence)}")
     click.echo(
@@ -262,10 +293,12 @@ def tell_written(
     )
     if "simulated_date" in event:
         click.echo(f"  legal date set to {event['simulated_date']} for a demonstration")
-    if save is not None:
-        click.echo(f"  receipt kept in {save}")
 
 
 def save_json(file: Path, members: Any) -> None:
     """Keep JSON in a new file of its owner's."""
-    write_new(file, (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode())
+    write_new(file, _json_bytes(members))
+
+
+def _json_bytes(members: Any) -> bytes:
+    return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode()

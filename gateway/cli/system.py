@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import keys
+from gateway.cli.arguments import organisation_id
 from gateway.cli.connection import (
     EPILOG,
     REFUSED,
@@ -32,7 +33,6 @@ from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, render
 from gateway.client.spool import Spool
-from gateway.domain.organisation import SLUG
 from gateway.pki.files import replace_file
 
 RENEW_BEFORE = timedelta(days=10)
@@ -47,16 +47,14 @@ def system() -> None:
     """Set up this system's access to a gateway, and check it."""
 
 
-def _slug(_context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if not SLUG.fullmatch(value):
-        raise click.BadParameter("2 to 40 of a-z, 0-9 and '-', beginning with a letter")
-    return value
-
-
 @system.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--organisation", required=True, callback=_slug, help="Your organisation's id.")
-@click.option("--system", "name", required=True, callback=_slug, help="This system's name.")
+@click.option(
+    "--organisation", required=True, callback=organisation_id, help="Your organisation's id."
+)
+@click.option(
+    "--system", "name", required=True, callback=organisation_id, help="This system's name."
+)
 @click.option("--partners", default="", help="Address of the partners' interface, if known.")
 @click.option("--issuer", default="", help="The gateway's public address, if known.")
 @click.option("--log-key", default="", help="The log's verifier key, if known.")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import click
 
+from gateway.cli.arguments import organisation_id
 from gateway.cli.connection import EPILOG, by_option, partner
 from gateway.cli.screen import cold, print_json, print_table, words
 from gateway.client import Audited, AuditFilters, Gateway
@@ -57,7 +58,9 @@ class _Moment(click.ParamType):
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
 @click.option("--case", type=_CaseName(), metavar="ORIGINATOR/UUID", help="Events of one case.")
 @click.option("--handoff", type=click.UUID, metavar="UUID", help="Events of one handoff.")
-@click.option("--organisation", metavar="ID", help="Events in which it took part.")
+@click.option(
+    "--organisation", metavar="ID", callback=organisation_id, help="Events in which it took part."
+)
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
     "--action", type=click.Choice(sorted(EVENTS)), metavar="ACTION", help="As handoff.offer."
