@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from gateway.actions.authorization import (
 from gateway.actions.barriers import before_recipient
 from gateway.actions.cases import elements, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
+from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
 from gateway.actions.signed import BINDING, Opened, assurance, check_signed
@@ -156,6 +158,7 @@ def _answer(
 def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
     """The handoff, once the reply fits what was offered; nothing of that changes any more."""
     found = _party_to(turn, handoff)
+    _hide_barred(turn, found)
     if reply.signed is not None:
         _check_binding(kind, found, reply.signed)
     if kind.move not in _ACCEPTANCES:
@@ -273,6 +276,7 @@ class _Content:
 def _readable(turn: Turn, handoff: UUID) -> _Content:
     """The content of a handoff, when it may be opened now."""
     found = _party_to(turn, handoff)
+    _hide_barred(turn, found)
     turn.about = About(found.id, found.case_digest)
     reads_on = _reads_on(turn, found)
     is_open = found.state in READABLE or reads_on
@@ -360,19 +364,22 @@ def page(
     state: State | None,
     after: UUID | None,
     limit: int,
-) -> list[dict[str, Any]]:
+) -> Listing[Mapping[str, Any]]:
     """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         wanted = None if state is None else str(state)
-        found = turn.work.handoffs.page(caller.organisation, box, wanted, after, limit)
-        return [_summary(handoff) for handoff in found if _shows(turn, handoff)]
+        rows = partial(turn.work.handoffs.page, caller.organisation, box, wanted)
+        view = partial(_summary_in_list, turn)
+        return gather(rows, attrgetter("id"), view, after, limit)
 
     return read(ports, caller, Request("handoff.read"), look)
 
 
-def _shows(turn: Turn, handoff: Handoff) -> bool:
-    return allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+def _summary_in_list(turn: Turn, handoff: Handoff) -> dict[str, Any] | None:
+    """One handoff of a list; None when policy keeps it back."""
+    shows = allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+    return _summary(handoff) if shows else None
 
 
 def _party_to(turn: Turn, handoff: UUID) -> Handoff:
@@ -381,6 +388,14 @@ def _party_to(turn: Turn, handoff: UUID) -> Handoff:
     if found is None or turn.caller.organisation not in (found.originator, found.recipient):
         missing()
     return found
+
+
+def _hide_barred(turn: Turn, handoff: Handoff) -> None:
+    """Tell whom an interest of its own bars nothing else: its state or its conditions would say
+    that the handoff is there."""
+    barriers = _barriers(turn, handoff)
+    if barriers.get("conflict"):
+        authorize(turn, _entity(turn, handoff), barriers, "handoff.read")
 
 
 def _authorized(turn: Turn, handoff: UUID, context: Mapping[str, Value] | None = None) -> Handoff:
