@@ -8,6 +8,8 @@ import click
 
 from gateway.domain.organisation import SLUG
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
 
 def organisation_id(
     _context: click.Context, _parameter: click.Parameter, value: str | None

@@ -10,7 +10,7 @@ from uuid import UUID
 import click
 
 from gateway.actions.opening import REASON_CODES
-from gateway.cli.arguments import NewFile, organisation_id
+from gateway.cli.arguments import NewFile, json_option, organisation_id
 from gateway.cli.connection import (
     EPILOG,
     by_option,
@@ -427,7 +427,7 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
     metavar="FILE",
     help="The case JSON to write: look at it, complete it, then hand it in with 'submit'.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
     """Make a case from a report of the field (XARF 4, content/csam and content/csem). Offline.
 

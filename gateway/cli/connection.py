@@ -17,7 +17,8 @@ from uuid import UUID
 import click
 from uuid_utils import compat
 
-from gateway.cli.arguments import NewFile
+from gateway.cli.arguments import NewFile, json_option
+from gateway.cli.failure import Failed, NotKept
 from gateway.cli.screen import paint, plain, print_json, write_new
 from gateway.client import (
     ClientError,
@@ -42,7 +43,7 @@ from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.keys import KeyFileError, Purpose, SigningKey, load_encryption_keys, load_key
 
-REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE, NOT_KEPT = 1, 3, 4, 5, 6
+REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
 _CODES: dict[type[ClientError], int] = {
     Refused: REFUSED,
@@ -65,33 +66,22 @@ EPILOG = (
 )
 
 
-class Failure(click.ClickException):
+class Failure(Failed):
     """A request that did not come to a good end, told in one sentence, or as JSON."""
 
-    def __init__(
-        self, error: ClientError, as_json: bool, done: Mapping[str, Any] | None = None
-    ) -> None:
-        """``as_json`` is whether machine output was asked for, ``done`` what it has beside."""
-        super().__init__(str(error))
+    def __init__(self, error: ClientError, done: Mapping[str, Any] | None = None) -> None:
+        """``done`` is what machine output has beside the error."""
+        super().__init__(str(error), told_error(error), done)
         self.exit_code = _CODES[type(error)]
-        self._error, self._as_json, self._done = error, as_json, done or {}
+        self._error = error
 
     def show(self, file: Any = None) -> None:
-        """Tell what went wrong: people on the error stream, machines on the output."""
-        if self._as_json:
-            print_json({**self._done, "error": told_error(self._error)})
-            return
+        """Tell people what went wrong."""
         alarm = isinstance(self._error, ReceiptMismatch | LogDamaged | LogForked)
         opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
         click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
         for line in reasons(self._error):
             click.echo(f"  {plain(line)}", err=True)
-
-
-class NotKept(click.ClickException):
-    """What was asked for is done and told, but a file could not be written."""
-
-    exit_code = NOT_KEPT
 
 
 def told_error(error: ClientError) -> dict[str, Any]:
@@ -179,13 +169,13 @@ def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
 
 
 @contextmanager
-def connected(file: Path, as_json: bool) -> Iterator[Gateway]:
+def connected(file: Path) -> Iterator[Gateway]:
     """A gateway for one command; what can be expected to go wrong ends as one sentence."""
     try:
         with open_gateway(file) as gateway:
             yield gateway
     except ClientError as error:
-        raise Failure(error, as_json) from error
+        raise Failure(error) from error
     except KeyboardInterrupt as stopped:
         # Whoever grows impatient asks anew, unless told what became of the write.
         raise _interrupted(stopped) from stopped
@@ -195,29 +185,32 @@ def _interrupted(stopped: KeyboardInterrupt) -> Exception:
     notes = getattr(stopped, "__notes__", [])
     if not notes:
         return click.Abort()
-    told = click.ClickException(f"interrupted; {notes[0]}")
+    told = Failed(f"interrupted; {notes[0]}", {"kind": "Interrupted"})
     told.exit_code = NO_ANSWER
     return told
+
+
+connection_option = click.option(
+    "--connection",
+    "-c",
+    "connection_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CASEGATE_CONNECTION",
+    default=Path("connection.toml"),
+    show_default=True,
+    show_envvar=True,
+    help="The connection file of this system.",
+)
 
 
 def partner(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command its ``gateway``, and the options that all partner commands have."""
 
-    @click.option(
-        "--connection",
-        "-c",
-        "connection_file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        envvar="CASEGATE_CONNECTION",
-        default=Path("connection.toml"),
-        show_default=True,
-        show_envvar=True,
-        help="The connection file of this system.",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @connection_option
+    @json_option
     @functools.wraps(command)
     def run(connection_file: Path, as_json: bool, **arguments: Any) -> None:
-        with connected(connection_file, as_json) as gateway:
+        with connected(connection_file) as gateway:
             command(gateway, as_json=as_json, **arguments)
 
     return run

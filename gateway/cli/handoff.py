@@ -21,12 +21,12 @@ from gateway.cli.case import (
 )
 from gateway.cli.connection import (
     EPILOG,
-    NotKept,
     by_option,
     partner,
     save_receipt_option,
     tell_written,
 )
+from gateway.cli.failure import NotKept
 from gateway.cli.screen import (
     Input,
     cold,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,12 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import keys
-from gateway.cli.arguments import organisation_id
+from gateway.cli.arguments import json_option, organisation_id
 from gateway.cli.connection import (
     EPILOG,
     REFUSED,
     Failure,
     connected,
+    connection_option,
     named,
     now,
     partner,
@@ -31,7 +31,7 @@ from gateway.cli.connection import (
 )
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
-from gateway.client.connection import read_file, render
+from gateway.client.connection import read_file, renamed, render
 from gateway.client.spool import Spool
 from gateway.pki.files import replace_file
 
@@ -171,26 +171,17 @@ def check(gateway: Gateway, as_json: bool) -> None:
 
 
 @system.command(epilog=EPILOG)
-@click.option(
-    "--connection",
-    "-c",
-    "connection_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="CASEGATE_CONNECTION",
-    default=Path("connection.toml"),
-    show_default=True,
-    show_envvar=True,
-    help="The connection file of this system.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@connection_option
+@json_option
 def renew(connection_file: Path, as_json: bool) -> None:
     """Get this system's next certificate, for a new key, and use both from now on.
 
     The present certificate is the credential; nobody has to be asked. The connection file then
     names the new files. The old ones keep working until their end, and can be deleted.
     """
-    with connected(connection_file, as_json) as gateway:
+    with connected(connection_file) as gateway:
         connection = gateway.connection
+        _naming(connection_file, connection.certificate, connection.key)  # before anything is asked
         pending = connection.key.with_name("renewal.pem")
         organisation, _, name = connection.client_id.partition(".")
         csr = make_csr(_kept_key(pending), organisation, name)
@@ -201,6 +192,19 @@ def renew(connection_file: Path, as_json: bool) -> None:
         return
     click.echo(f"{paint('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
+
+
+def _naming(file: Path, certificate: Path, key: Path) -> bytes:
+    """The connection file as it names these two; SettingsError when it cannot be made to."""
+    made = {"certificate": certificate, "key": key}
+    told = {name: os.path.relpath(one, file.parent) for name, one in made.items()}
+    try:
+        return renamed(read_file(file).decode("utf-8"), told).encode()
+    except (SettingsError, ValueError) as error:
+        raise SettingsError(
+            f'{file}: {error}. Write certificate = "..." and key = "..." each on a line of its '
+            "own, then run this again: it would not name the new files"
+        ) from None
 
 
 def _kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
@@ -225,12 +229,15 @@ def _use(file: Path, connection: Connection, pending: Path, pem: bytes) -> datet
     key = connection.key.with_name(f"key-{mark}.pem")
     replace_file(certificate, pem)
     replace(connection, certificate=certificate, key=pending).tls()
+    text = _naming(file, certificate, key)
     pending.rename(key)
-    text = file.read_text(encoding="utf-8")
-    for setting, made in (("certificate", certificate), ("key", key)):
-        told = json.dumps(os.path.relpath(made, file.parent))
-        text = re.sub(rf"(?m)^{setting} = .*$", lambda _, t=told, s=setting: f"{s} = {t}", text)
-    replace_file(file, text.encode(), mode=0o600)
+    try:
+        replace_file(file, text, mode=0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be written ({error.strerror}): name the new files in it by hand, "
+            f"certificate {certificate} and key {key}"
+        ) from error
     return ends
 
 
@@ -281,7 +288,7 @@ def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
     failure = _resend(gateway, ended, as_json)
     told = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
     if failure is not None:
-        raise Failure(failure, as_json, told) from failure
+        raise Failure(failure, told) from failure
     if as_json:
         print_json(told)
     else:

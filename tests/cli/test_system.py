@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.actions.assertion import read_keys
 from gateway.cli import main, system
-from gateway.client import Unavailable
+from gateway.client import Connection, Unavailable
 from gateway.client.line import PAUSES
 from gateway.keys import Purpose, load_key
 from gateway.pki.leaf import issue_client
@@ -150,6 +150,83 @@ def test_a_certificate_file_without_one_is_told(checked: Desks, tls_files: Path)
     result = checked.run("system", "check")
     assert result.exit_code == 4
     assert "no certificate in PEM" in result.stderr
+
+
+@pytest.fixture
+def renewable(
+    desks: Desks, tls_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Makes a connection file whose system can renew, at a gateway that issues at once."""
+    desks.changes.update(
+        certificate=tls_files / "certificate.pem",
+        key=tls_files / "key.pem",
+        ca=tls_files / "ca.pem",
+    )
+
+    def issue(connection: Connection, csr: bytes, now: object, sleep: object) -> bytes:
+        made = issue_client(
+            authorities().issuing,
+            csr,
+            gateway="example",
+            organisation="point-de-contact",
+            system="desk",
+            crl_url="https://gateway.example.org/crl/x.crl",
+            now=real_now(),
+        )
+        return made.public_bytes(serialization.Encoding.PEM)
+
+    monkeypatch.setattr(system.enrolment, "renewed", issue)
+
+    def write(text: str) -> Path:
+        file = tls_files / "connection.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def test_a_renewal_names_the_new_files_however_the_old_ones_were_written(
+    desks: Desks, renewable: Callable[..., Path]
+) -> None:
+    file = renewable("certificate=\"certificate.pem\"\n  key = 'key.pem' # ours\n")
+    output = desks.done("system", "renew", "-c", str(file))
+    assert "names the new files" in output
+    told = tomllib.loads(file.read_text())
+    names = (told["certificate"], told["key"])
+    assert "certificate.pem" not in names
+    assert all((file.parent / name).exists() for name in names)
+    assert not (file.parent / "renewal.pem").exists()
+
+
+def test_a_renewal_that_could_not_be_named_is_not_begun(
+    desks: Desks, renewable: Callable[..., Path]
+) -> None:
+    """A weekly job must fail long before the certificate ends."""
+    file = renewable('certificate = "certificate.pem"\nkey = """\\\nkey.pem"""\n')
+    before = sorted(one.name for one in file.parent.iterdir())
+    result = desks.run("system", "renew", "-c", str(file))
+    assert result.exit_code == 4
+    assert "key does not stand on one line" in result.stderr or "cannot be changed" in result.stderr
+    assert sorted(one.name for one in file.parent.iterdir()) == before
+
+
+def test_a_connection_file_that_cannot_be_written_names_the_new_files(
+    desks: Desks, renewable: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = renewable('certificate = "certificate.pem"\nkey = "key.pem"\n')
+    whole = system.replace_file
+
+    def full(path: Path, data: bytes, mode: int = 0o644) -> None:
+        if path == file:
+            raise OSError(28, "No space left on device")
+        whole(path, data, mode)
+
+    monkeypatch.setattr(system, "replace_file", full)
+    result = desks.run("system", "renew", "-c", str(file))
+    assert result.exit_code == 4
+    for made in ("certificate-*.pem", "key-*.pem"):
+        (one,) = file.parent.glob(made)
+        assert str(one) in result.stderr
 
 
 GONE = [cut] * (len(PAUSES) + 1)
