@@ -13,6 +13,7 @@ from gateway.actions import administration, proposals
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
+from gateway.cli.failure import Failed
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
@@ -97,11 +98,8 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
             with _connected(desk) as gateway:
                 yield gateway
         except Refused as refused:
-            if desk.as_json:
-                told = receipt.to_json(refused.receipt)
-                print_json({"refused": refused.refusal.detail, "receipt": told})
-            detail = f"refused, and recorded: {_why(refused.refusal)}"
-            raise click.ClickException(detail) from refused
+            told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
+            raise Failed(f"refused, and recorded: {_why(refused.refusal)}", told) from refused
 
 
 def _why(refusal: Refusal) -> str:
