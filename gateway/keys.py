@@ -219,7 +219,10 @@ def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
     published = tuple(load_key(path, purpose) for path in neighbours if path.exists())
     kids = {key.kid for key in (current, *published)}
     if len(kids) != 1 + len(published):
-        raise KeyFileError(f"{folder} holds one key under two names; remove the copy")
+        raise KeyFileError(
+            f"{folder} holds one key under two names: remove previous.pem if it is the copy of "
+            "current.pem, then take the step again; else the other copy"
+        )
     return KeySet(current, published)
 
 

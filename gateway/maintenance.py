@@ -196,6 +196,11 @@ class Maintenance:
         except KeysUnavailable as unavailable:
             self._erasing = f"cases are not erased: {unavailable.detail}"
             return
+        except (Frozen, MarkUnreachable):
+            raise
+        except Exception as error:  # one case must not keep the rest of the upkeep
+            self._erased, self._erasing = now, f"some cases are not erased: {_place(error)}"
+            return
         self._erasing = None
         if batches < ERASED_AT_MOST:
             self._erased = now

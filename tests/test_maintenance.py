@@ -19,7 +19,7 @@ from cryptography import x509
 from sqlalchemy import create_engine, text
 
 from gateway import maintenance, wiring
-from gateway.actions import successions
+from gateway.actions import erasure, successions
 from gateway.actions.ports import Caller, Head, Mode, Ports, SigningRequest
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
@@ -305,6 +305,23 @@ def test_keys_that_do_not_answer_are_an_alarm_and_what_is_due_is_erased_later(
         upkeep.step()
         assert ports.keys.states([key]) == {key: False}
         assert not [one for one in upkeep.alarms() if "erased" in one]
+
+
+def test_a_case_that_cannot_be_erased_is_an_alarm_and_keeps_no_certificate(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("with a secret in it")
+
+    with maintained(gw) as (upkeep, _):
+        member(upkeep.gateway)
+        waiting = asked(upkeep.gateway)
+        monkeypatch.setattr(erasure, "erase_due", broken)
+        (served,) = upkeep.step()
+        assert served.id == waiting.id
+        (alarm,) = [one for one in upkeep.alarms() if "not erased" in one]
+        assert "ZeroDivisionError" in alarm
+        assert "secret" not in alarm
 
 
 def test_a_frozen_log_erases_nothing_and_destroys_no_key(gw: Operator) -> None:

@@ -16,6 +16,7 @@ from gateway.actions.authentication import require_caller
 from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
 from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import Organisation, takes_part
 from gateway.domain.refusals import (
     Busy,
@@ -107,6 +108,11 @@ class Turn:
                 return None
             self.known[slug] = found
         return self.known[slug]
+
+    def see(self, slug: str) -> Organisation | None:
+        """Likewise one that members may know of: not one that asked to take part, and never did."""
+        found = self.find(slug)
+        return None if found is None or found.status in UNSEEN else found
 
     def entity(self, organisation: Organisation | None = None) -> Entity:
         """An organisation (by default the caller's) as policy sees it on the legal date."""

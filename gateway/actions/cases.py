@@ -377,7 +377,7 @@ def _check_seals(turn: Turn, content: Mapping[str, Any]) -> None:
 
 def _seal_errors(turn: Turn, part: SealedPart) -> Iterator[tuple[str, str]]:
     pointer = f"/content/{part.group}/{part.place}"
-    addressee = turn.find(part.sealed_to)
+    addressee = turn.see(part.sealed_to)
     if addressee is None:
         yield f"{pointer}/sealed_to", "no organisation of this gateway has that id"
         return

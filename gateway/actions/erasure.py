@@ -18,7 +18,7 @@ from gateway.actions.registry.desk import Change, Desk, text
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
-from gateway.domain.refusals import KeysUnavailable, NotFound
+from gateway.domain.refusals import NotFound, Refusal
 from gateway.evidence import canonical
 
 ACTION = "case.erase"
@@ -79,13 +79,25 @@ def erase(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
 def erase_due(ports: Ports) -> int:
     """Erase cases whose day has come, as many as one transaction should; how many were.
 
-    Raises KeysUnavailable when their keys still have to be destroyed, Frozen, Busy.
+    Raises KeysUnavailable when their keys still have to be destroyed, Frozen, Busy; and whatever
+    is wrong with those that are left, once nothing else is.
     """
     day = civil_day(ports, ports.now())
     with ports.begin(Mode.READ) as work:
         due = work.cases.due(day, AT_ONCE)
     if not due:
         return 0
+    try:
+        done = _erase_all(ports, due, day)
+    except Refusal:
+        raise
+    except Exception:
+        done = _erase_singly(ports, due, day)
+    destroy_keys(ports)
+    return done
+
+
+def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
     with ports.begin(Mode.WRITE) as work:
         # In one order everywhere, for each is locked until the end.
         for one in sorted(due, key=lambda case: (case.originator, case.id)):
@@ -94,9 +106,22 @@ def erase_due(ports: Ports) -> int:
                 continue  # it has changed, or another node was faster
             erased = cases.erase(found, day)
             work.log.record(_erase(ports, work, ports.new_id(), erased, _Why("due")))
-        logged = work.commit()
-    destroy_keys(ports)
-    return len(logged)
+        return len(work.commit())
+
+
+def _erase_singly(ports: Ports, due: Sequence[Case], day: date) -> int:
+    """Erase each by itself: one that cannot be erased keeps no other. Raises when none could."""
+    done, failure = 0, None
+    for one in due:
+        try:
+            done += _erase_all(ports, [one], day)
+        except Refusal:
+            raise
+        except Exception as error:
+            failure = error
+    if failure is not None and not done:
+        raise failure
+    return done
 
 
 def destroy_keys(ports: Ports) -> int:
@@ -214,7 +239,7 @@ def _is_lost(ports: Ports, work: Work, case: Case) -> bool:
 def _destroyed_now(ports: Ports) -> str:
     try:
         destroy_keys(ports)
-    except KeysUnavailable:
+    except Refusal:  # what was decided stands, and its receipt is told
         return "will be destroyed by maintenance"
     return "destroyed"
 

@@ -156,6 +156,7 @@ def _answer(
 def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
     """The handoff, once the reply fits what was offered; nothing of that changes any more."""
     found = _party_to(turn, handoff)
+    _hide_barred(turn, found)
     if reply.signed is not None:
         _check_binding(kind, found, reply.signed)
     if kind.move not in _ACCEPTANCES:
@@ -273,6 +274,7 @@ class _Content:
 def _readable(turn: Turn, handoff: UUID) -> _Content:
     """The content of a handoff, when it may be opened now."""
     found = _party_to(turn, handoff)
+    _hide_barred(turn, found)
     turn.about = About(found.id, found.case_digest)
     reads_on = _reads_on(turn, found)
     is_open = found.state in READABLE or reads_on
@@ -381,6 +383,14 @@ def _party_to(turn: Turn, handoff: UUID) -> Handoff:
     if found is None or turn.caller.organisation not in (found.originator, found.recipient):
         missing()
     return found
+
+
+def _hide_barred(turn: Turn, handoff: Handoff) -> None:
+    """Tell whom an interest of its own bars nothing else: its state or its conditions would say
+    that the handoff is there."""
+    barriers = _barriers(turn, handoff)
+    if barriers.get("conflict"):
+        authorize(turn, _entity(turn, handoff), barriers, "handoff.read")
 
 
 def _authorized(turn: Turn, handoff: UUID, context: Mapping[str, Value] | None = None) -> Handoff:

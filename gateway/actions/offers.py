@@ -216,7 +216,7 @@ def _selected(parts: Mapping[str, Element], wanted: Offer) -> dict[str, Element]
 
 def _inputs(turn: Turn, case: Case, wanted: Offer, word: str) -> _Inputs:
     address = _resolve(turn, wanted)
-    recipient = turn.find(address.organisation)
+    recipient = turn.see(address.organisation)
     if recipient is None:
         raise Invalid((("/to", "no organisation of this gateway has that id"),))
     if recipient.status is not Status.ACTIVE:

@@ -5,6 +5,7 @@ A sentence says what is so and, unless all is well, what to do about it.
 
 import pwd
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
@@ -23,7 +25,7 @@ from gateway.cedar import check as check_policies
 from gateway.cedar import policy_folder
 from gateway.cli.mark import read_mark
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
+from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable, Refusal
 from gateway.domain.timestamp import parse_moment
 from gateway.evidence import event
 from gateway.keys import KeyFileError, Purpose
@@ -81,6 +83,10 @@ def look_over(config: Config, now: datetime) -> Iterator[Finding]:
             yield from (Finding(name, level, sentence) for level, sentence in check(config, now))
         except (KeyFileError, AuthorityError, Unfit) as error:
             yield Finding(name, Level.ERROR, str(error))
+        except Refusal as refusal:
+            yield Finding(name, Level.ERROR, refusal.detail)
+        except (DBAPIError, sqlite3.Error) as error:
+            yield Finding(name, Level.ERROR, f"the database cannot be read: {type(error).__name__}")
         except OSError as error:
             yield Finding(name, Level.ERROR, f"{error.filename}: {error.strerror}")
         except ValueError as error:  # of a file that was cut off, say

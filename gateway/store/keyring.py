@@ -65,6 +65,9 @@ LOW = 16
 USED_WITHIN = timedelta(hours=1)
 """How long a process keeps a key that it made for no case yet."""
 
+RESTOCKED_AFTER = timedelta(seconds=30)
+"""After how long keys are made ahead again when none could be: every writer would wait for it."""
+
 UNUSED_AFTER = timedelta(days=7)
 """After this a key that no case has will never be used: it is destroyed."""
 
@@ -175,6 +178,7 @@ class SqlKeyring:
         self._writing = threading.Lock()
         self._stock: deque[_Made] = deque()
         self._used = False
+        self._restocked_from = now()
 
     def guard(self, check: Callable[[], None]) -> None:
         """Have ``check`` run before keys are made: it raises KeysUnavailable when none may be."""
@@ -183,10 +187,15 @@ class SqlKeyring:
     def restock(self) -> None:
         """Make keys ahead where this process uses some: before the caller waits for other locks.
 
-        Raises KeysUnavailable.
+        When none can be made this says nothing, and tries again only after a while: not all that
+        is written needs one, and who does is told by `take`.
         """
-        if self._used and len(self._stock) < LOW:
+        if not self._used or len(self._stock) >= LOW or self._now() < self._restocked_from:
+            return
+        try:
             self._make()
+        except KeysUnavailable:
+            self._restocked_from = self._now() + RESTOCKED_AFTER
 
     def take(self) -> tuple[UUID, bytes]:
         """A new key for a new case, durable in its wrapped form. Raises KeysUnavailable."""

@@ -106,7 +106,11 @@ class Rounds:
             return self._begin(mode)
         found.writers += 1
         found.last = mode is Mode.REGISTRY
-        found.run("SAVEPOINT part")
+        try:
+            found.run("SAVEPOINT part")
+        except BaseException:  # whoever leaves without a word keeps the line for ever
+            self.undo(found, broken=True)
+            raise
         if found.broken:
             self.undo(found)
         return found
@@ -144,7 +148,8 @@ class Rounds:
             raise
 
     def _leave(self, round_: Round) -> None:
-        if round_.takes_more():
+        # Where writers work side by side nobody waits for a commit, and a round is one writer's.
+        if not self._database.locks_rows and round_.takes_more():
             self._handed = round_
             if self._database.hand_over():
                 return

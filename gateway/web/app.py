@@ -6,7 +6,7 @@ from time import perf_counter
 from flask import Flask, Response, g, request
 
 from gateway.domain.refusals import NotFound
-from gateway.web import listeners, openapi, problems
+from gateway.web import listeners, openapi, telling
 from gateway.web.answers import harden
 from gateway.web.endpoint import register, register_unauthenticated
 from gateway.web.gate import Gate
@@ -39,7 +39,7 @@ def _create(gate: Gate) -> Flask:
     app.before_request(_refuse_other_spellings)
     app.after_request(harden)
     app.after_request(_count(gate))
-    problems.install(app, gate)
+    telling.install(app, gate)
     return app
 
 

@@ -1,31 +1,19 @@
-"""Refusals as answers: one table from the class to status, name and words (RFC 9457).
+"""Every refusal's status, name and words: one table from its class (RFC 9457).
 
 The pages at ``/problems/<slug>`` are made from the same table. What is not in it is answered
 with 500 and no detail.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, g, request
-from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException
-
 from gateway.actions.authentication import NotAuthenticated
-from gateway.actions.authorization import Refused
 from gateway.domain import refusals
-from gateway.domain.refusals import Forbidden, Invalid, Refusal
-from gateway.evidence import receipt as receipts
-from gateway.evidence.receipt import Receipt
+from gateway.domain.refusals import Refusal
 from gateway.web import inputs
-from gateway.web.answers import json_response
-from gateway.web.gate import Gate
 
 MEDIA_TYPE = "application/problem+json"
-
-MAX_ERRORS = 100
-"""Errors that one answer lists: enough to mend a document, too few to make answers a burden."""
 
 
 class NoCredentials(Refusal):
@@ -125,7 +113,7 @@ _REFUSED = Problem(
     tells=False,
     noted=True,
 )
-_FAILED = Problem(
+FAILED = Problem(
     500,
     "server-error",
     "Something failed on our side",
@@ -471,122 +459,14 @@ HTTP_PROBLEMS: Mapping[int, Problem] = {
 
 def all_problems() -> dict[str, Problem]:
     """Every problem that can be told, by slug."""
-    told = (*PROBLEMS.values(), *HTTP_PROBLEMS.values(), _REFUSED, _FAILED)
+    told = (*PROBLEMS.values(), *HTTP_PROBLEMS.values(), _REFUSED, FAILED)
     return {problem.slug: problem for problem in told}
 
 
 def problem_of(refusal: Refusal) -> Problem:
     """The row of a refusal's class, or of the nearest class above it; server-error without one."""
     rows = (PROBLEMS[cls] for cls in type(refusal).__mro__ if cls in PROBLEMS)
-    return next(rows, _FAILED)
-
-
-def pointed(messages: Any, pointer: str = "") -> Iterable[tuple[str, str]]:
-    """Flatten marshmallow's tree of messages into pairs of JSON pointer and sentence.
-
-    A key that no field of ours could have is a caller's text, and is not repeated.
-    """
-    if isinstance(messages, Mapping):
-        for name, inner in messages.items():
-            ours = (
-                name != "_schema" and str(name).replace("_", "").isalnum() and len(str(name)) < 65
-            )
-            yield from pointed(inner, f"{pointer}/{name}" if ours else pointer)
-        return
-    for message in messages:
-        yield pointer, str(message)
-
-
-def install(app: Flask, gate: Gate) -> None:
-    """Tell refusals, schema errors, HTTP errors and failures of an app as problems."""
-
-    def refusal(error: Refusal) -> Response:
-        return _refused(gate, error, None)
-
-    def recorded(error: Refused) -> Response:
-        return _refused(gate, error.refusal, error.receipt)
-
-    def schema(error: ValidationError) -> Response:
-        return _refused(gate, Invalid(tuple(pointed(error.messages))), None)
-
-    def http(error: HTTPException) -> Response:
-        return _http(gate, error)
-
-    def failure(error: Exception) -> Response:
-        gate.log.fail("server-error", error, request=g.request_id)
-        return _answer(gate, _FAILED, {}, {})
-
-    app.register_error_handler(Refusal, refusal)
-    app.register_error_handler(Refused, recorded)
-    app.register_error_handler(ValidationError, schema)
-    app.register_error_handler(HTTPException, http)
-    app.register_error_handler(Exception, failure)
-
-
-def _refused(gate: Gate, refusal: Refusal, receipt: Receipt | None) -> Response:
-    problem = problem_of(refusal)
-    members: dict[str, Any] = {}
-    if problem.tells and refusal.detail:
-        members["detail"] = refusal.detail
-    if isinstance(refusal, Invalid):
-        members["errors"] = [
-            {"pointer": pointer, "message": message}
-            for pointer, message in refusal.errors[:MAX_ERRORS]
-        ]
-    if isinstance(refusal, Forbidden):
-        members["rules"] = list(refusal.rules)
-    if receipt is not None:
-        members["receipt"] = receipts.to_json(receipt)
-    if problem.noted:
-        _note(gate, problem, refusal)
-    return _answer(gate, problem, members, _headers(gate, problem, refusal))
-
-
-def _note(gate: Gate, problem: Problem, refusal: Refusal | None = None) -> None:
-    """A line for the operator, who alone may read what the caller is not told."""
-    fields = {"kind_of": type(refusal).__name__} if refusal else {}
-    if refusal and not problem.tells:
-        fields["reason"] = refusal.detail
-    gate.log.refuse(
-        problem.slug,
-        request=g.request_id,
-        endpoint=request.endpoint,
-        thumbprint=g.get("thumbprint"),
-        **fields,
-    )
-
-
-def _http(gate: Gate, error: HTTPException) -> Response:
-    problem = of_status(error.code or 0)
-    if problem.noted:
-        _note(gate, problem)
-    kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
-    if error.code == 413:
-        kept["Connection"] = "close"  # rather than read the rest of the body
-    return _answer(gate, problem, {}, kept, status=error.code)
-
-
-def _headers(gate: Gate, problem: Problem, refusal: Refusal) -> dict[str, str]:
-    headers = {}
-    if problem.retry_after is not None:
-        headers["Retry-After"] = str(problem.retry_after)
-    if problem.challenge is not None:
-        headers["WWW-Authenticate"] = _challenge(gate, problem.challenge, refusal)
-    if problem.basic:
-        headers["WWW-Authenticate"] = 'Basic realm="enrolment", charset="UTF-8"'
-    if problem.status == 401:
-        # A client whose rights have ended must not keep a connection open (access.md 3).
-        headers["Connection"] = "close"
-    return headers
-
-
-def _challenge(gate: Gate, code: str, refusal: Refusal) -> str:
-    """RFC 6750 section 3: without credentials there is no error code; RFC 9728 section 5.1."""
-    parts = [f'error="{code}"'] if code else []
-    if isinstance(refusal, InsufficientScope):
-        parts.append(f'scope="{refusal.scope}"')
-    metadata = f"{gate.partners_url}/.well-known/oauth-protected-resource"
-    return "Bearer " + ", ".join([*parts, f'resource_metadata="{metadata}"'])
+    return next(rows, FAILED)
 
 
 def document(
@@ -603,17 +483,4 @@ def document(
 
 def of_status(status: int) -> Problem:
     """The problem of what server or framework refuse by themselves."""
-    return _FAILED if status == 500 else HTTP_PROBLEMS.get(status, _REFUSED)
-
-
-def _answer(
-    gate: Gate,
-    problem: Problem,
-    members: Mapping[str, Any],
-    headers: Mapping[str, str],
-    status: int | None = None,
-) -> Response:
-    """The answer to a request that a problem came of."""
-    gate.told(problem.slug)
-    body = document(gate.issuer, problem, g.request_id, status) | members
-    return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)
+    return FAILED if status == 500 else HTTP_PROBLEMS.get(status, _REFUSED)

@@ -112,6 +112,24 @@ def test_content_that_was_accepted_does_not_open_any_more_and_the_case_can_be_gi
     gateway.do(handoffs.refuse, caller(OFMIN), gateway.key(), handoff, reply)
 
 
+def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_request(gateway):
+    handoff = UUID(offered(gateway).result["handoff"])
+    conditions = conditions_of(gateway, handoff, OFMIN)
+    declare(gateway, OFMIN)
+    me, key = caller(OFMIN), gateway.key()
+    for action, asked in (
+        (handoffs.consult, OPENING),
+        (handoffs.accept, Reply("officer-1", conditions={**conditions, "tlp": "CLEAR"})),
+        (handoffs.accept, Reply("officer-1", conditions=conditions, groups=("nothing",))),
+    ):
+        told = gateway.refusal(action, me, key, handoff, asked)
+        unknown = gateway.refusal(action, me, key, gateway.new_id(), asked)
+        assert isinstance(told.refusal, NotFound)
+        assert told.refusal.detail == unknown.refusal.detail
+        assert fields_of(told.receipt)["result"] == fields_of(unknown.receipt)["result"]
+        assert "handoff" not in fields_of(told.receipt)
+
+
 def test_an_originator_goes_on_seeing_its_own_handoff(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     declare(gateway, HOTLINE)

@@ -13,8 +13,10 @@ from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import (
     ApprovalRefused,
+    Busy,
     Erased,
     Forbidden,
+    Frozen,
     Invalid,
     KeysUnavailable,
     NotFound,
@@ -172,6 +174,39 @@ def test_many_due_cases_go_in_batches(gateway, monkeypatch):
         submitted(gateway)
     gateway.clock.advance(TO_THE_DAY)
     assert [erasure.erase_due(gateway.ports) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_case_that_cannot_be_erased_keeps_no_other(gateway, monkeypatch):
+    bad, *others = [UUID(submitted(gateway).result["case"]) for _ in range(3)]
+    gateway.clock.advance(TO_THE_DAY)
+    take_away = erasure._erase
+
+    def failing(ports, work, event, erased, why):
+        if erased.id == bad:
+            raise ZeroDivisionError
+        return take_away(ports, work, event, erased, why)
+
+    monkeypatch.setattr(erasure, "_erase", failing)
+    assert erasure.erase_due(gateway.ports) == 2
+    assert {gateway.case(one).state for one in others} == {CaseState.ERASED}
+    with pytest.raises(ZeroDivisionError):
+        erasure.erase_due(gateway.ports)
+    assert gateway.case(bad).state is not CaseState.ERASED
+
+
+@pytest.mark.parametrize("refusal", [Busy("later"), Frozen("behind"), KeysUnavailable("away")])
+def test_an_erasure_that_stands_is_told_though_its_key_is_still_there(
+    gateway, monkeypatch, refusal
+):
+    case, _ = handed_over(gateway)
+
+    def away(ports):
+        raise refusal
+
+    monkeypatch.setattr(erasure, "destroy_keys", away)
+    written = erase(gateway, case)
+    assert written.result["key"] == "will be destroyed by maintenance"
+    assert gateway.case(case).state is CaseState.ERASED
 
 
 def test_both_parties_have_the_erasure_in_their_streams_and_only_one_learns_the_case(gateway):

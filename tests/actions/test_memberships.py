@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, organisations
+from gateway.actions import administration, offers, organisations
 from gateway.actions.administration import Change
 from gateway.actions.ports import Mode
 from gateway.domain.conformance import LIFE, Run
@@ -21,8 +22,11 @@ from tests.founding import (
     Founded,
     caller,
     founded,
+    offer_of,
     refused_on_record,
+    refused_without_event,
     shown,
+    submitted,
 )
 
 NEW = "hotline-new"
@@ -195,6 +199,15 @@ def test_who_only_applied_is_in_no_directory_and_cannot_ask(gateway):
     assert len(everybody) == 4
     assert isinstance(gateway.refusal(organisations.look_up, me, NEW).refusal, NotFound)
     assert isinstance(gateway.refusal(organisations.whoami, caller(NEW)).refusal, Forbidden)
+
+
+def test_an_offer_does_not_tell_that_somebody_applied(gateway):
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    case, told = UUID(submitted(gateway).result["case"]), []
+    for to in (NEW, "hotline-nowhere"):
+        asked = (caller(HOTLINE), gateway.key(), case, offer_of(gateway, to))
+        told.append(refused_without_event(gateway, Invalid, offers.offer, *asked).errors)
+    assert told[0] == told[1]
 
 
 def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):

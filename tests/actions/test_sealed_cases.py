@@ -7,6 +7,7 @@ import pytest
 from gateway.actions import cases, handoffs, offers
 from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening
+from gateway.domain.organisation import Status
 from gateway.domain.refusals import Invalid
 from gateway.domain.sealed import Contents
 from gateway.evidence import sd_jwt, seal, signature
@@ -28,6 +29,7 @@ from tests.founding import (
     revised,
     submitted,
 )
+from tests.newcomers import NEWCOMER, Newcomer
 
 KEY, OTHER = encryption_key("ofmin"), encryption_key("ocrvp")
 PERSON = "018f0000-0000-7000-8000-000000000031"
@@ -197,6 +199,13 @@ def test_a_seal_for_nobody_here_is_refused(keyed):
     case = keyed.new_id()
     ((pointer, _),) = refused(keyed, sealed(case, "nobody"), case)
     assert pointer == "/content/subjects/1/sealed_to"
+
+
+def test_a_seal_does_not_tell_that_somebody_applied(keyed):
+    Newcomer(keyed).arrive(Status.APPLIED)
+    case = keyed.new_id()
+    told = [refused(keyed, sealed(case, to), case) for to in (NEWCOMER, "nobody")]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("to", [OCRVP, HOTLINE])

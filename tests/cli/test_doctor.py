@@ -17,6 +17,7 @@ from gateway import wiring
 from gateway.cli import checkup
 from gateway.cli.checkup import CHECKS, Finding, Level, look_over
 from gateway.cli.manifest import digest
+from gateway.domain.refusals import Busy
 from gateway.keys import Purpose, generate_key, write_key
 from tests.operating import Operator, operator
 from tests.postgresql import new_database
@@ -202,6 +203,19 @@ def test_keys_of_cases_that_the_service_s_group_may_read_are_well_and_everybody_
     (found,) = [one for one in findings(gw) if "can open" in one.sentence]
     assert found.level is Level.ERROR
     assert f"chmod o= {file}" in found.sentence
+
+
+@pytest.mark.parametrize("error", [sqlite3.DatabaseError("malformed"), Busy("come again")])
+def test_a_database_that_fails_keeps_no_other_check(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> object:
+        raise error
+
+    monkeypatch.setattr(checkup, "newest_document", broken)
+    found = findings(gw)
+    assert the(found, "clock", Level.ERROR)
+    assert {one.check for one in found} == {check.__name__ for check in CHECKS}
 
 
 def test_a_certificate_that_was_cut_off_is_a_finding_like_others(gw: Operator) -> None:

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -50,21 +51,18 @@ from tests.web.listening import Listening, listening
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = DOCS / "protocol/examples"
-PAGES = (
-    "README.md",
-    "partners.md",
-    "signing.md",
-    "case.md",
-    "sealing.md",
-    "admins.md",
-    "membership.md",
-    "auditors.md",
-    "operators.md",
-    "postgresql.md",
-    "security-flow.md",
-    "protocol/documents.md",
-    "protocol/checkpoint.md",
-)
+PAGES = [
+    *sorted(str(p.relative_to(DOCS)) for p in DOCS.rglob("*.md") if p.parent.name != "adr"),
+    "../README.md",
+    "../CONTRIBUTING.md",
+    "../certs/README.md",
+    "../deploy/haproxy/README.md",
+]
+"""All pages but the records of decisions, which tell what was so at their time."""
+LITERAL = [page for page in PAGES if page != "../README.md"]
+"""Pages whose commands can be given as they stand; the first page lists them all in short."""
+ADMINISTRATORS = ("admins.md", "membership.md", "succession.md", "audit-access.md", "joining.md")
+"""Pages where `A` stands for `casegate admin` with who approves."""
 MOST_LINES, WIDEST = 210, 130
 
 
@@ -126,12 +124,13 @@ def test_python_in_a_page_compiles(page: str) -> None:
 def commands(page: str) -> Iterator[list[str]]:
     """Each call of our command in a page: in its blocks and in its prose."""
     text = text_of(page).replace("\\\n", " ")
-    for line in text.split("\n"):
+    fenced = text.split("```")[1::2]
+    for line in "\n".join(fenced).split("\n"):
         call = line.strip().removeprefix("$ ")
         called = re.match(r"(?:runuser \S+ \S+ -- )?(?:/opt/casegate/bin/)?casegate (.*)", call)
         if called and "`" not in call:
             yield shlex.split(called[1], comments=True)
-        elif call.startswith("A ") and page in ("admins.md", "membership.md") and "`" not in call:
+        elif call.startswith("A ") and page in ADMINISTRATORS and "`" not in call:
             yield ["admin", "--as", "a", *shlex.split(call[2:])]
     for quoted in re.findall(r"`casegate ([^`]+)`", text):
         yield shlex.split(" ".join(quoted.split()))
@@ -146,7 +145,7 @@ def _parse(command: click.Command, words: list[str]) -> tuple[str, list[str]]:
     return (rest[0], rest[1:]) if rest else ("", [])
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", LITERAL)
 def test_every_command_in_a_page_exists_with_its_options(page: str) -> None:
     for words in commands(page):
         rest, command = words, main
@@ -160,8 +159,21 @@ def test_every_command_in_a_page_exists_with_its_options(page: str) -> None:
         _parse(command, rest)
 
 
+def test_the_page_for_contributors_draws_the_layers_that_are_enforced() -> None:
+    settings = tomllib.loads((CODE / "pyproject.toml").read_text("utf-8"))
+    contract = settings["tool"]["importlinter"]["contracts"][0]
+    drawn = next(b for b in blocks("../CONTRIBUTING.md") if b.startswith("cli"))
+    assert [re.split(r"  +", line)[0] for line in drawn.splitlines()] == contract["layers"]
+
+
+def test_the_first_page_names_every_command() -> None:
+    listed = next(b for b in blocks("../README.md") if b.startswith("casegate init"))
+    named = set(re.findall(r"[a-z]+", listed))
+    assert not set(main.list_commands(click.Context(main))) - named
+
+
 def test_the_pages_do_show_commands() -> None:
-    assert sum(len(list(commands(page))) for page in PAGES) > 40
+    assert sum(len(list(commands(page))) for page in LITERAL) > 40
 
 
 # --- auditors ---

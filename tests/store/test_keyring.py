@@ -121,6 +121,24 @@ def test_no_key_is_made_when_none_may_be(ring):
         ring.take()
 
 
+def test_who_needs_no_key_is_not_stopped_where_none_can_be_made(ring):
+    asked = []
+
+    def refuse():
+        asked.append(ring.clock.at)
+        raise KeysUnavailable("the keys database is older than the content")
+
+    ring.guard(refuse)
+    with pytest.raises(KeysUnavailable):
+        ring.take()
+    for _ in range(3):
+        ring.restock()
+    assert len(asked) == 2
+    ring.clock.at += keyrings.RESTOCKED_AFTER
+    ring.restock()
+    assert len(asked) == 3
+
+
 def test_another_gateways_keys_are_not_touched(tmp_path):
     place = places.sqlite(tmp_path)
     ring, url = place.keyring(), f"sqlite:///{tmp_path / 'keys.db'}"

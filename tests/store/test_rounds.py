@@ -259,3 +259,35 @@ def test_a_round_ends_for_the_other_processes(store, commits, monkeypatch):
     monkeypatch.setattr(rounds, "ROUND_SECONDS", 0.0)
     in_line(store, *(storing(case()) for _ in range(3)))
     assert commits.count == 6
+
+
+def test_writers_that_work_side_by_side_hand_nothing_over(postgresql, monkeypatch):
+    store = postgresql.open()
+
+    def hand_over() -> bool:
+        raise AssertionError("another writer could take a transaction that is still at work")
+
+    monkeypatch.setattr(store._database, "hand_over", hand_over)
+    made = case()
+    with store.begin(Mode.WRITE) as work:
+        storing(made)(work)
+    assert stored(store, made) == [True]
+
+
+def test_who_cannot_begin_its_part_leaves_the_line_to_others(store, commits, monkeypatch):
+    made, run = [case() for _ in range(3)], rounds.Round.run
+
+    def failing(round_, *statements):
+        if statements == ("SAVEPOINT part",):
+            monkeypatch.setattr(rounds.Round, "run", run)
+            raise ZeroDivisionError
+        run(round_, *statements)
+
+    monkeypatch.setattr(rounds.Round, "run", failing)
+    first, second = in_line(store, storing(made[0]), storing(made[1]))
+    assert isinstance(first, Busy)
+    assert isinstance(second, ZeroDivisionError | Busy)
+    assert stored(store, *made) == [False, False, False]
+    with store.begin(Mode.WRITE) as work:
+        storing(made[2])(work)
+    assert stored(store, *made) == [False, False, True]
