@@ -12,6 +12,7 @@ from gateway.cli.screen import plain, print_fields, print_json, print_table
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS, SLUG
 from gateway.evidence import receipt as receipts
+from gateway.evidence import revocation
 from gateway.evidence.origin import Origin, trace
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
@@ -83,11 +84,18 @@ def _save_keys(gateway: Gateway, organisation: str | None, file: Path) -> None:
     held = gateway.organisation(organisation)["document_keys"]
     if not held:
         raise click.ClickException(f"{organisation} has registered no document key")
-    found = [gateway.registration(organisation, str(one["kid"])) for one in held]
+    records = [gateway.key_record(organisation, str(one["kid"])) for one in held]
+    found = [one.registration for one in records]
+    ends = [end for one in records for end in one.revocations]
     origins = _traced(found, organisation, gateway.connection.trust)
     keys = [{**jwk_of(one.key), "kid": one.kid} for one in origins]
-    save_json(file, {"keys": keys, "registrations": [receipts.to_json(one) for one in found]})
-    for one in origins:
+    kept = {
+        "keys": keys,
+        "registrations": [receipts.to_json(one) for one in found],
+        "revocations": [receipts.to_json(one) for one in ends],
+    }
+    save_json(file, kept)
+    for one in (*origins, *(revocation.trace(end, gateway.connection.trust) for end in ends)):
         click.echo(one.told())
     click.echo(f"kept in {file}; compare the ids with {organisation} on a second way")
 

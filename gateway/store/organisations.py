@@ -476,13 +476,10 @@ def _sealed_to(countersignature: str | None, *key: str) -> EncryptionKey:
 
 
 def _key(
-    kid: str,
-    jwk: str,
-    start: str,
-    registered_by: str,
-    end: str | None = None,
-    revoked_by: str | None = None,
+    kid: str, jwk: str, start: str, registered_by: str, *ends: str | None
 ) -> tuple[str, str, datetime, UUID, datetime | None, UUID | None]:
+    """``ends`` are when it ended and by which event: older rows lack the event, or both."""
+    end, revoked_by = (*ends, None, None)[:2]
     last = None if end is None else datetime.fromisoformat(end)
     revoked = None if revoked_by is None else UUID(revoked_by)
     return kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last, revoked
