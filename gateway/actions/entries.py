@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from gateway.actions.authorization import (
@@ -13,6 +14,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
+from gateway.actions.listing import Listing, gather
 from gateway.actions.ports import Caller, Logged, Ports
 from gateway.actions.proposals import require_entrusted
 from gateway.domain.facts import Detail, Party
@@ -32,25 +34,17 @@ from gateway.domain.refusals import Stale
 
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
-) -> list[dict[str, Any]]:
+) -> Listing[Mapping[str, Any]]:
     """Organisations of any status, or of one, by id; applicants are here and nowhere else."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
+    def view(one: Organisation) -> dict[str, Any] | None:
+        return _line(one) if status in (None, one.status) else None
+
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         require_entrusted(turn)
-        return [_line(one) for one in _found(turn, after, limit, status)]
+        return gather(turn.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, Request("registry.read"), look)
-
-
-def _found(turn: Turn, after: str, limit: int, status: Status | None) -> list[Organisation]:
-    found: list[Organisation] = []
-    while len(found) < limit:
-        some = turn.work.organisations.page(after, limit)
-        found += [one for one in some if status in (None, one.status)]
-        if len(some) < limit:
-            break
-        after = some[-1].slug
-    return found[:limit]
 
 
 def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> dict[str, Any]:
