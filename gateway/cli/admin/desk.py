@@ -102,6 +102,21 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
                 print_json({"refused": refused.refusal.detail, "receipt": told})
             detail = f"refused, and recorded: {_why(refused.refusal)}"
             raise click.ClickException(detail) from refused
+        except Refusal as refusal:
+            if refusal.recorded is None:
+                raise
+            raise without_receipt(
+                desk, refusal, "do not repeat it: `casegate admin receipt` shows what was recorded"
+            ) from refusal
+
+
+def without_receipt(desk: Desk, refusal: Refusal, advice: str) -> click.ClickException:
+    """What to tell of a change that stands, though its receipt cannot be had now."""
+    if desk.as_json:
+        print_json({"result": {"event": str(refusal.recorded)}, "receipt": None})
+    return click.ClickException(
+        f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}"
+    )
 
 
 def _why(refusal: Refusal) -> str:
@@ -140,6 +155,17 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
     """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
     return administration.administer(gateway.ports, change, approvals(desk, gateway, change))
+
+
+def take_step(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
+    """Record a step of the gateway's own keys; who calls takes it only after that."""
+    try:
+        return administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
+    except Refusal as refusal:
+        if refusal.recorded is None:
+            raise
+        advice = "the step was not taken: give the command again once that is mended"
+        raise without_receipt(desk, refusal, advice) from refusal
 
 
 def approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
