@@ -75,7 +75,7 @@ def _approve(desk: Desk, gateway: wiring.Gateway, slug: str, values: Mapping[str
         if refusal.recorded is None:
             raise
         advice = "give the same command again for the certificate, once that is mended"
-        raise without_receipt(desk, refusal, advice) from refusal
+        raise without_receipt(refusal, advice) from refusal
 
 
 def _approved_before(

@@ -13,6 +13,7 @@ from gateway.actions import administration, proposals
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
+from gateway.cli.failure import Failed
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
@@ -97,25 +98,20 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
             with _connected(desk) as gateway:
                 yield gateway
         except Refused as refused:
-            if desk.as_json:
-                told = receipt.to_json(refused.receipt)
-                print_json({"refused": refused.refusal.detail, "receipt": told})
-            detail = f"refused, and recorded: {_why(refused.refusal)}"
-            raise click.ClickException(detail) from refused
+            told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
+            raise Failed(f"refused, and recorded: {_why(refused.refusal)}", told) from refused
         except Refusal as refusal:
             if refusal.recorded is None:
                 raise
-            raise without_receipt(
-                desk, refusal, "do not repeat it: `casegate admin receipt` shows what was recorded"
-            ) from refusal
+            advice = "do not repeat it: `casegate admin receipt` shows what was recorded"
+            raise without_receipt(refusal, advice) from refusal
 
 
-def without_receipt(desk: Desk, refusal: Refusal, advice: str) -> click.ClickException:
+def without_receipt(refusal: Refusal, advice: str) -> Failed:
     """What to tell of a change that stands, though its receipt cannot be had now."""
-    if desk.as_json:
-        print_json({"result": {"event": str(refusal.recorded)}, "receipt": None})
-    return click.ClickException(
-        f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}"
+    return Failed(
+        f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
+        {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
     )
 
 
@@ -165,7 +161,7 @@ def take_step(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
         if refusal.recorded is None:
             raise
         advice = "the step was not taken: give the command again once that is mended"
-        raise without_receipt(desk, refusal, advice) from refusal
+        raise without_receipt(refusal, advice) from refusal
 
 
 def approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:

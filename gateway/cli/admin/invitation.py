@@ -22,6 +22,7 @@ from gateway.cli.admin.desk import (
     refuse_proposing,
     show,
 )
+from gateway.cli.arguments import NewFile
 from gateway.cli.screen import new_file, print_json, print_table
 from gateway.client.invitation import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES, Invitation
@@ -43,7 +44,7 @@ def invitation() -> None:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="New file for the invitation; whoever has it can enrol once.",
 )
 @click.pass_obj
