@@ -221,7 +221,7 @@ def show(desk: Desk, action: str, written: Written) -> None:
     if desk.as_json:
         print_json(as_told(written))
         return
-    apart = {"event", "overlaps"}
+    apart = {"event", "overlaps", "nobody_from"}
     values = {name: value for name, value in written.result.items() if name not in apart}
     click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
     day = event.read(written.receipt.document).get("simulated_date")
@@ -233,6 +233,9 @@ def show(desk: Desk, action: str, written: Written) -> None:
             f"  WARNING: held on some of these days by {others}, too; offers to it are refused on "
             "them (casegate admin competence report)"
         )
+    if written.result.get("nobody_from"):
+        day = written.result["nobody_from"]
+        click.echo(f"  WARNING: nobody holds it on {day}; offers to it are refused then")
 
 
 def _words(value: Any) -> str:
