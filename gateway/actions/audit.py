@@ -1,7 +1,8 @@
 """What an auditor reads under a grant: events with receipts, never content; each read is an event.
 
-A search is decided twice: before it looks, and again in the transaction that records it, where a
-grant that was ended meanwhile counts no more. Nothing is told before its record is in the log.
+A search is decided twice: before it looks, and again in the transaction that records it, where
+grants that changed meanwhile make it void. Nothing is told before its record is in the log, and
+nothing that its record does not name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,8 @@ from gateway.actions.organisations import LOG
 from gateway.actions.ports import Caller, Found, Head, Logged, LogQuery, Ports
 from gateway.domain.audit import CaseName, Coverage, coverage
 from gateway.domain.facts import EVENTS, Detail, Party
-from gateway.evidence import canonical, receipt, statement
+from gateway.domain.refusals import Stale
+from gateway.evidence import canonical, event, receipt, statement
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof
@@ -101,36 +103,50 @@ class _Shown:
 
 @dataclass(frozen=True)
 class _Page:
-    """The events found under ``head``, below the index ``before``.
+    """The events found under ``head``, below the index ``before``, of what ``coverage`` shows.
 
     ``last`` is the index that was looked at last, where more may follow.
     """
 
+    coverage: Coverage
     events: tuple[_Shown, ...]
     head: Head
     before: int
     last: int | None
 
-    def until(self, index: int) -> "_Page":
-        """The same page as it was before an entry."""
-        events = tuple(one for one in self.events if one.logged.index < index)
-        return replace(self, events=events, before=min(self.before, index))
+    @property
+    def package(self) -> str:
+        """The digest over exactly the details that it shows."""
+        return statement.package(d.digest for one in self.events for d in one.disclosures)
+
+    def until(self, before: int) -> "_Page":
+        """The same page as it was when the log had ``before`` entries."""
+        events = tuple(one for one in self.events if one.logged.index < before)
+        last = self.last if self.last is not None and self.last < before else None
+        return replace(self, events=events, before=min(self.before, before), last=last)
 
 
 def read(ports: Ports, caller: Caller, key: str, reading: Reading) -> Written:
-    """Search the log under the caller's grants, and record that it was done."""
+    """Search the log under the caller's grants, and record that it was done.
+
+    Raises Stale when the grants changed while it was done, or since the first of the same requests:
+    what is told and what the record names are one.
+    """
     request = Request("audit.read", reading.by, key, reading.asked())
     page = look_up(ports, caller, request, lambda turn: _look(turn, reading))
 
     def act(turn: Turn) -> Mapping[str, Any]:
-        _covered(turn, reading)
+        if _covered(turn, reading) != page.coverage:
+            raise Stale("your grants changed while the log was read: search again")
         _record(turn, reading, page)
         return {}
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
         nonlocal page
         _covered(turn, reading)
-        page = page.until(logged.index)
+        page = page.until(_looked_until(logged))
+        if page.package != event.read(logged.event.document).get("package"):
+            raise Stale("your grants changed since this was read: search again under a new key")
         return {}
 
     written = write(ports, caller, request, act, again)
@@ -185,7 +201,7 @@ def _look(turn: Turn, reading: Reading) -> _Page:
             events.append(shown)
     else:
         last = None
-    return _Page(tuple(events), head, before, last)
+    return _Page(found, tuple(events), head, before, last)
 
 
 def _query(found: Coverage, reading: Reading, before: int) -> LogQuery:
@@ -247,13 +263,21 @@ def _words(value: Any) -> tuple[str, ...]:
 def _record(turn: Turn, reading: Reading, page: _Page) -> None:
     """Record who read and why, what was searched for, and exactly which details were shown."""
     reader = frozenset({turn.caller.organisation})
-    asked = {"filters": reading.filters.asked(), "after": reading.after}
+    place = {"after": reading.after, "before": page.before}
+    asked = {"filters": reading.filters.asked(), **place}
     turn.record(
         (Party(turn.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
         Detail("reason", f"{reading.reason_code}: {reading.reason}", reader),
         Detail("subject", canonical.encode(asked).decode(), reader),
-        package=statement.package(d.digest for one in page.events for d in one.disclosures),
+        package=page.package,
     )
+
+
+def _looked_until(logged: Logged) -> int:
+    """How many entries the log had when a search that is recorded looked at it."""
+    subjects = (d.value for d in logged.event.disclosures if d.kind == "subject")
+    subject = canonical.decode(str(next(subjects, "{}")).encode())
+    return int(subject.get("before", logged.index))
 
 
 def _told(ports: Ports, page: _Page) -> dict[str, Any]:

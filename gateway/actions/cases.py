@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from gateway.actions.authorization import (
     write,
 )
 from gateway.actions.barriers import OWN
+from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
 from gateway.actions.signed import Opened, assurance, check_signed, kept
@@ -170,12 +172,15 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> dict[str, Any]:
     return read(ports, caller, Request("case.read"), look)
 
 
-def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+def page(
+    ports: Ports, caller: Caller, after: UUID | None, limit: int
+) -> Listing[Mapping[str, Any]]:
     """A page of one's own cases by id, routing fields only."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
-        found = turn.work.cases.page(caller.organisation, after, limit)
-        return [view for case in found if (view := _view_in_list(turn, case)) is not None]
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
+        rows = partial(turn.work.cases.page, caller.organisation)
+        view = partial(_view_in_list, turn)
+        return gather(rows, attrgetter("id"), view, after, limit)
 
     return read(ports, caller, Request("case.read"), look)
 
@@ -480,7 +485,10 @@ def _authorized(
 
 def _view_in_list(turn: Turn, case: Case) -> dict[str, Any] | None:
     """The routing fields of one case of a list; None when policy keeps it back, or it is erased."""
-    version = None if case.state is CaseState.ERASED else turn.work.cases.version(case.digest)
+    try:
+        version = None if case.state is CaseState.ERASED else turn.work.cases.version(case.digest)
+    except Erased:  # its key went a moment ago, or before the copy that the database is restored of
+        return None
     if version is None:
         return None
     verified = sd_jwt.read_unverified(version.document)

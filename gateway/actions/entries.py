@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from gateway.actions.authorization import (
@@ -13,6 +14,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
+from gateway.actions.listing import Listing, gather
 from gateway.actions.ports import Caller, Logged, Ports
 from gateway.actions.proposals import require_entrusted
 from gateway.domain.facts import Detail, Party
@@ -27,29 +29,22 @@ from gateway.domain.organisation import (
     Seat,
     Status,
 )
+from gateway.domain.refusals import Stale
 
 
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
-) -> list[dict[str, Any]]:
+) -> Listing[Mapping[str, Any]]:
     """Organisations of any status, or of one, by id; applicants are here and nowhere else."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
+    def view(one: Organisation) -> dict[str, Any] | None:
+        return _line(one) if status in (None, one.status) else None
+
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         require_entrusted(turn)
-        return [_line(one) for one in _found(turn, after, limit, status)]
+        return gather(turn.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, Request("registry.read"), look)
-
-
-def _found(turn: Turn, after: str, limit: int, status: Status | None) -> list[Organisation]:
-    found: list[Organisation] = []
-    while len(found) < limit:
-        some = turn.work.organisations.page(after, limit)
-        found += [one for one in some if status in (None, one.status)]
-        if len(some) < limit:
-            break
-        after = some[-1].slug
-    return found[:limit]
 
 
 def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> dict[str, Any]:
@@ -82,7 +77,8 @@ def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
 def consult(ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[str, str]) -> Written:
     """Open an organisation's contacts, which is an event: for personal data has readers.
 
-    ``asked`` says ``by`` whom, and the ``reason``.
+    ``asked`` says ``by`` whom, and the ``reason``. Raises Stale for a repetition once the contacts
+    have changed: who reads the new ones is recorded anew.
     """
     by, reason = asked["by"], asked["reason"]
     content = {"organisation": slug, "reason": reason}
@@ -101,11 +97,20 @@ def consult(ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[st
         )
         return _contacts(turn, slug)
 
-    def again(turn: Turn, _logged: Logged) -> dict[str, Any]:
+    def again(turn: Turn, logged: Logged) -> dict[str, Any]:
         require_entrusted(turn)
+        if _changed_since(turn, slug, logged):
+            raise Stale("the contacts changed since they were opened: open them under a new key")
         return _contacts(turn, slug)
 
     return write(ports, caller, request, act, again)
+
+
+def _changed_since(turn: Turn, slug: str, opened: Logged) -> bool:
+    """Whether a contact of the organisation's is of an event after the one that opened them."""
+    made = {one.registered_by for one in turn.work.organisations.contacts(slug)}
+    entered = [turn.work.log.logged(event) for event in made]
+    return any(one is None or one.index > opened.index for one in entered)
 
 
 def _contacts(turn: Turn, slug: str) -> dict[str, Any]:

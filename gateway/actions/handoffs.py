@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from gateway.actions.authorization import (
 from gateway.actions.barriers import before_recipient
 from gateway.actions.cases import elements, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
+from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
 from gateway.actions.signed import BINDING, Opened, assurance, check_signed
@@ -362,19 +364,22 @@ def page(
     state: State | None,
     after: UUID | None,
     limit: int,
-) -> list[dict[str, Any]]:
+) -> Listing[Mapping[str, Any]]:
     """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         wanted = None if state is None else str(state)
-        found = turn.work.handoffs.page(caller.organisation, box, wanted, after, limit)
-        return [_summary(handoff) for handoff in found if _shows(turn, handoff)]
+        rows = partial(turn.work.handoffs.page, caller.organisation, box, wanted)
+        view = partial(_summary_in_list, turn)
+        return gather(rows, attrgetter("id"), view, after, limit)
 
     return read(ports, caller, Request("handoff.read"), look)
 
 
-def _shows(turn: Turn, handoff: Handoff) -> bool:
-    return allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+def _summary_in_list(turn: Turn, handoff: Handoff) -> dict[str, Any] | None:
+    """One handoff of a list; None when policy keeps it back."""
+    shows = allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+    return _summary(handoff) if shows else None
 
 
 def _party_to(turn: Turn, handoff: UUID) -> Handoff:

@@ -1,12 +1,14 @@
 """The directory: who takes part, with which standing and competences, on the legal date."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
+from gateway.actions.listing import Listing, gather
 from gateway.actions.ports import Caller, Head, Logged, Ports
 from gateway.domain.audit import AuditGrant
 from gateway.domain.decision import Entity
@@ -74,28 +76,19 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
 
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, wanted: Wanted = Wanted()
-) -> list[dict[str, Any]]:
-    """A page of the directory, by organisation id."""
+) -> Listing[Mapping[str, Any]]:
+    """A page of the directory, by organisation id: who only applied is not listed."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         authorize(turn, LOG)
-        found = _fitting(turn, wanted, after, limit)
-        return [_view(organisation, turn) for organisation in found]
+
+        def view(one: Organisation) -> dict[str, Any] | None:
+            fits = wanted.fits(one, turn.today.day) and one.status not in UNSEEN
+            return _view(one, turn) if fits else None
+
+        return gather(turn.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, Request("directory.read"), look)
-
-
-def _fitting(turn: Turn, wanted: Wanted, after: str, limit: int) -> Sequence[Organisation]:
-    """The first ``limit`` that fit and took part once: who only applied is not listed."""
-    found: list[Organisation] = []
-    while len(found) < limit:
-        read_on = turn.work.organisations.page(after, limit)
-        fitting = [one for one in read_on if wanted.fits(one, turn.today.day)]
-        found += [one for one in fitting if one.status not in UNSEEN]
-        if len(read_on) < limit:
-            break
-        after = read_on[-1].slug
-    return found[:limit]
 
 
 def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ So no two personal keys ever need to lie in one place. A proposal is good for as
 proposer's approval; when it is made, both approvals are judged again (R10).
 """
 
+from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from gateway.actions.authorization import (
     receipt_for,
 )
 from gateway.actions.errand import Errand, earlier, remember
+from gateway.actions.listing import Listing, gather
 from gateway.actions.organisations import LOG
 from gateway.actions.ports import Caller, Mode, Ports, Proposal, Work
 from gateway.actions.registry.desk import Change
@@ -146,12 +149,14 @@ def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
     return read(ports, caller, Request("registry.read"), look)
 
 
-def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+def page(
+    ports: Ports, caller: Caller, after: UUID | None, limit: int
+) -> Listing[Mapping[str, Any]]:
     """Proposals in the order in which they were made."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         require_entrusted(turn)
-        return [_view(one) for one in turn.work.proposals.page(after, limit)]
+        return gather(turn.work.proposals.page, attrgetter("id"), _view, after, limit)
 
     return read(ports, caller, Request("registry.read"), look)
 

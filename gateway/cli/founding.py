@@ -20,7 +20,9 @@ from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.files import replace_file
 from gateway.pki.publication import ROOT_FILE, publish_chain
 from gateway.store import migrations
-from gateway.store.keyring import make_keyring
+from gateway.store.database import Unfit
+from gateway.store.encryption import is_encrypted
+from gateway.store.keyring import make_keyring, require_keys
 
 README = """\
 The operator's folder of one Casegate gateway. Keep it from everybody else.
@@ -132,7 +134,18 @@ def _make_keys(config: Config) -> None:
 
 
 def begin_keys(config: Config) -> None:
-    """Make the key-encryption key and the keys database that it wraps, where there is none."""
+    """Make the key-encryption key and the keys database that it wraps, where there is none.
+
+    One that is there stays as it is, with the key-encryption key that it names. Raises Unfit when
+    it is missing and content is encrypted: new keys in the place of lost ones would hide the loss.
+    """
+    try:
+        require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
+    except Unfit:
+        if is_encrypted(config.database_url):
+            raise
+    else:
+        return
     kek = wiring.key_encryption(config)
     known = kek.known()
     make_keyring(

@@ -46,6 +46,7 @@ class Mirror:
     def __init__(self, fetch: Fetch, folder: Path, trust: Trust) -> None:
         """``trust`` has the keys of the logs that may be copied."""
         self._fetch, self._folder, self._trust = fetch, folder, trust
+        self._looked_at: list[TileAddress] = []
 
     def step(self, progress: Progress = lambda done, of: None) -> Step:
         """Bring the copy to the log's newest checkpoint.
@@ -68,11 +69,12 @@ class Mirror:
         if before == newest:
             return Step(before, newest, 0)
         known = 0 if before is None else before.size
+        self._looked_at.clear()
         try:
             fetched = self._copy(newest.size, known, progress)
         except (Damaged, Missing) as error:
             # Nobody can tell which of the new files is the false one.
-            self._drop(known, newest.size)
+            self._drop(known)
             if before is not None and stored is not None and self._contradicts(before, newest):
                 self._alarm("the log shows another history", before, stored, newest, note)
             raise LogDamaged(f"what the log serves does not hold together: {error}") from None
@@ -128,6 +130,7 @@ class Mirror:
     def _copy_bundle(self, bundle: TileAddress) -> int:
         """A bundle and the leaves beside it; what an interrupted run left is not fetched again."""
         tile = TileAddress(0, bundle.n, bundle.width)
+        self._looked_at += (tile, bundle)
         missing = [address for address in (tile, bundle) if not self._has(address)]
         found = {address: self._get(address) for address in (tile, bundle)}
         replica.check_bundle(bundle, found[bundle], found[tile])
@@ -137,6 +140,7 @@ class Mirror:
 
     def _copy_tile(self, tile: TileAddress) -> int:
         below = (tile.level or 1) - 1
+        self._looked_at.append(tile)
         missing = not self._has(tile)
         data = self._get(tile)
         replica.check_tile(
@@ -176,7 +180,7 @@ class Mirror:
 
         if tiles.root(read, newest.size) != newest.root:
             known = 0 if before is None else before.size
-            self._drop(known, newest.size)
+            self._drop(known)
             raise LogDamaged(
                 f"the tiles from entry {known} on lead to another root than the log signed: they "
                 "are not kept; ask again, and tell the operator if it stays so"
@@ -184,7 +188,7 @@ class Mirror:
         if before is None or stored is None or before.size == 0:
             return
         if tiles.root(read, before.size) != before.root:
-            self._drop(before.size, newest.size)
+            self._drop(before.size)
             self._alarm("the log shows another history", before, stored, newest, note)
 
     def _contradicts(self, before: Checkpoint, newest: Checkpoint) -> bool:
@@ -241,10 +245,13 @@ class Mirror:
                 with suppress(OSError):
                     partial.rmdir()
 
-    def _drop(self, known: int, size: int) -> None:
-        """Remove what the last step brought, but not what the copy stands on."""
+    def _drop(self, known: int) -> None:
+        """Remove what this step looked at, but not what the copy stands on.
+
+        The size that the log claims says nothing of how much that is.
+        """
         kept = set(_edge(known))
-        for address in _all(size, known):
+        for address in self._looked_at:
             if address not in kept:
                 self._remove(address)
 

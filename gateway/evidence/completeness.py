@@ -8,7 +8,7 @@ last one, two roots of one size are contradictions, and the files that show one 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from gateway.evidence import canonical, receipt, stream
@@ -24,6 +24,7 @@ MAX_RECEIPT_BYTES = 512 * 1024
 """A receipt file's longest, as in `verdict`."""
 
 _NAMED_AT_MOST = 5
+_UNCOMPARED = "roots of different sizes were not compared, which takes a copy of the log (--log)"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class _Proof:
         self._heads: list[StreamHead] = []
         self._confirmed: list[tuple[str, Confirmed]] = []
         self._places: list[_Place] = []
+        self._uncompared = False
 
     def steps(self) -> Sequence[tuple[str, Callable[[], str]]]:
         return (
@@ -176,12 +178,14 @@ class _Proof:
 
     def count_numbers(self) -> str:
         there = {place.pseq for place in self._places}
-        missing = [pseq for pseq in range(1, self.head.pseq + 1) if pseq not in there]
+        # The stated end may be any number: what is missing is counted, and not made.
+        missing = self.head.pseq - sum(pseq <= self.head.pseq for pseq in there)
         if missing:
+            absent = (pseq for pseq in range(1, self.head.pseq + 1) if pseq not in there)
             raise Failed(
                 Code.INCOMPLETE,
-                f"{len(missing)} of {count(self.head.pseq, 'event')} are missing, "
-                f"number {_listed(missing)}",
+                f"{missing} of {count(self.head.pseq, 'event')} are missing, "
+                f"number {_listed(absent)}",
             )
         last = max(there, default=0)
         if last > self.head.pseq:
@@ -225,7 +229,10 @@ class _Proof:
                     f"the log signed two roots for {_entries(checkpoint)}: it is forked",
                 )
         shown = f"one root for each of {count(len(roots), 'size')} shown"
-        return shown if self._copy is None else f"{shown}; {self._compare_copy(self._copy, roots)}"
+        if self._copy is not None:
+            return f"{shown}; {self._compare_copy(self._copy, roots)}"
+        self._uncompared = len(roots) > 1
+        return f"{shown}; {_UNCOMPARED}" if self._uncompared else shown
 
     def _compare_copy(self, copy: LogCopy, roots: Mapping[int, bytes]) -> str:
         if copy.checkpoint.origin != self.head.checkpoint.origin:
@@ -255,7 +262,13 @@ class _Proof:
             f"({_entries(head.checkpoint)}). What came later this does not show. That number "
             f"{head.pseq} is the last is the gateway's signed word: an event of "
             f"{head.organisation} in those entries that is not here would prove it false."
+            f"{self._one_history()}"
         )
+
+    def _one_history(self) -> str:
+        if not self._uncompared:
+            return ""
+        return f" Whether all of it is of one history is not shown: {_UNCOMPARED}."
 
 
 def _named(part: Part, read: Callable[[Part], Any]) -> Any:
@@ -282,7 +295,7 @@ def _receipt(part: Part) -> Receipt:
 
 
 def _listed(numbers: Iterable[int]) -> str:
-    known = list(numbers)
+    known = list(islice(numbers, _NAMED_AT_MOST + 1))
     told = ", ".join(str(number) for number in known[:_NAMED_AT_MOST])
     return f"{told} and more" if len(known) > _NAMED_AT_MOST else told
 

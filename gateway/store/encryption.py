@@ -16,7 +16,7 @@ from gateway.domain.refusals import KeysUnavailable
 from gateway.evidence import event, sd_jwt
 from gateway.store import cases, handoffs, log
 from gateway.store.contents import Contents
-from gateway.store.database import Unfit
+from gateway.store.database import Unfit, writing_engine
 from gateway.store.envelope import is_envelope
 from gateway.store.keyring import SqlKeyring
 from gateway.store.tables import (
@@ -139,6 +139,18 @@ def require_encrypted(store: Store) -> None:
             "the database has cases in clear, of before they were encrypted: stop the gateway, "
             "back it up, and run `casegate encrypt`"
         )
+
+
+def is_encrypted(url: str) -> bool:
+    """Whether the database of a SQLAlchemy URL has content that only keys open. Raises Unfit."""
+    engine = writing_engine(url)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(_NEWEST).first() is not None
+    except (DBAPIError, sqlite3.Error) as error:
+        raise Unfit("the database has no tables of this version: set it up first") from error
+    finally:
+        engine.dispose()
 
 
 def tally(work: SqlWork, keyring: SqlKeyring) -> Tally:

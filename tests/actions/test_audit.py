@@ -12,7 +12,7 @@ from gateway.actions.administration import Change, administer
 from gateway.actions.audit import Filters, Reading
 from gateway.actions.authorization import Refused, Written
 from gateway.domain.audit import CaseName
-from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, WrongState
+from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, WrongState
 from gateway.evidence import receipt, statement
 from gateway.evidence.sd_jwt import read_disclosure
 from tests.founding import (
@@ -125,6 +125,7 @@ def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_
     gateway, handoff
 ):
     grant(gateway)
+    size = gateway.size()
     written = read(gateway, handoff=handoff)
     recorded = fields_of(written.receipt)
     assert (recorded["typ"], recorded["op"], recorded["result"]) == (
@@ -132,7 +133,8 @@ def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_
     told = shown(written.receipt)
     assert told["by"] == "auditor-1"
     assert told["reason"] == "lawfulness: yearly check"
-    assert json.loads(told["subject"]) == {"after": -1, "filters": {"handoff": str(handoff)}}
+    assert json.loads(told["subject"]) == {
+        "after": -1, "before": size, "filters": {"handoff": str(handoff)}}  # fmt: skip
     digests = [
         read_disclosure(text).digest
         for one in written.result["events"]
@@ -195,6 +197,66 @@ def test_a_grant_ended_between_the_look_and_the_record_gives_nothing(gateway, ha
 
     monkeypatch.setattr(audit, "write", late)
     assert isinstance(refused(gateway).refusal, Forbidden)
+
+
+@pytest.mark.parametrize("narrower", [{"reach": "member", "member": OFMIN}, {"reach": "all"}])
+def test_a_page_looked_up_under_more_grants_than_hold_at_its_record_is_not_told(
+    gateway, handoff, monkeypatch, narrower
+):
+    """A search that names nothing is allowed by what is left, but was cut to what was there."""
+    granted = grant(gateway)
+    grant(gateway, **{**narrower, **({"person": "auditor-2"} if len(narrower) == 1 else {})})
+    grant(gateway, reach="member", member=OCRVP)
+    write, size = audit.write, gateway.size()
+
+    def late(*args):
+        end(gateway, granted)
+        return write(*args)
+
+    monkeypatch.setattr(audit, "write", late)
+    with pytest.raises(Stale):
+        read(gateway)
+    assert gateway.size() == size + 1  # the end of the grant alone
+
+
+def test_a_retry_under_wider_grants_tells_nothing_that_the_first_record_does_not_name(
+    gateway, handoff
+):
+    grant(gateway, reach="member", member=OCRVP)
+    key = gateway.key()
+    read(gateway, key=key)
+    granted = grant(gateway, reach="member", member=OFMIN)
+    with pytest.raises(Stale):
+        read(gateway, key=key)
+    end(gateway, granted)
+    read(gateway, key=key)
+
+
+def test_a_retry_under_narrower_grants_tells_less_than_the_record_and_so_nothing(gateway, handoff):
+    grant(gateway, reach="member", member=OFMIN)
+    granted = grant(gateway)
+    key = gateway.key()
+    read(gateway, key=key)
+    end(gateway, granted)
+    with pytest.raises(Stale):
+        read(gateway, key=key)
+
+
+def test_what_is_logged_between_the_look_and_the_record_is_not_in_a_retry_either(
+    gateway, handoff, monkeypatch
+):
+    grant(gateway)
+    key, write = gateway.key(), audit.write
+
+    def late(*args):
+        submitted(gateway)
+        return write(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "write", late)
+        first = read(gateway, key=key)
+    again = read(gateway, key=key)
+    assert [one["id"] for one in found(again)] == [one["id"] for one in found(first)]
 
 
 def test_a_grant_for_one_person_is_for_nobody_else(gateway, handoff):

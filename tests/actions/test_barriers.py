@@ -97,9 +97,9 @@ def test_what_was_offered_before_the_interest_was_declared_is_not_there_any_more
         (handoffs.accept, gateway.key(), handoff, reply),
     ):
         assert isinstance(gateway.refusal(action, me, *asked).refusal, NotFound)
-    assert handoffs.page(gateway.ports, me, **listing) == []
+    assert handoffs.page(gateway.ports, me, **listing).items == []
     gateway.administer("interest.end", OFMIN, interest=str(declared), until="2026-03-02")
-    assert len(handoffs.page(gateway.ports, me, **listing)) == 1
+    assert len(handoffs.page(gateway.ports, me, **listing).items) == 1
     gateway.do(handoffs.accept, me, gateway.key(), handoff, reply)
 
 

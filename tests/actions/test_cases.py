@@ -294,8 +294,8 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
 def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):
     own = [UUID(submitted(gateway).result["case"]) for _ in range(3)]
     submitted(gateway, originator=ABROAD)
-    first = cases.page(gateway.ports, caller(HOTLINE), None, 2)
-    rest = cases.page(gateway.ports, caller(HOTLINE), own[1], 2)
+    first = cases.page(gateway.ports, caller(HOTLINE), None, 2).items
+    rest = cases.page(gateway.ports, caller(HOTLINE), own[1], 2).items
     assert [UUID(seen["case"]) for seen in (*first, *rest)] == own
     assert "content.example.org" not in str(first)
 

@@ -240,7 +240,7 @@ def test_nothing_of_an_erased_case_opens_for_anybody_and_that_is_recorded(gatewa
         assert isinstance(refused.refusal, Erased), action
         gateway.confirm(refused.receipt)
         assert fields_of(refused.receipt)["result"] == "wrong_state"
-    assert cases.page(gateway.ports, hotline, None, 10) == []
+    assert cases.page(gateway.ports, hotline, None, 10).items == []
     assert [one["handoff"] for one in _boxes(gateway)] == [str(handoff)] * 2
 
 
@@ -250,7 +250,7 @@ def _boxes(gateway):
         for party, box in ((HOTLINE, "out"), (OFMIN, "in"))
         for one in handoffs.page(
             gateway.ports, caller(party), box=box, state=None, after=None, limit=5
-        )
+        ).items
     ]
 
 

@@ -354,7 +354,7 @@ def test_what_is_shown_of_an_answer_verifies_as_the_document_that_was_logged(gat
 
 def box(gateway: Founded, organisation: str, which: str, **asked: Any) -> list[UUID]:
     wanted = {"state": None, "after": None, "limit": 100, **asked}
-    seen = handoffs.page(gateway.ports, caller(organisation), box=which, **wanted)
+    seen = handoffs.page(gateway.ports, caller(organisation), box=which, **wanted).items
     assert "content.example.org" not in str(seen)
     return [UUID(one["handoff"]) for one in seen]
 

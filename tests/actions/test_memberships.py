@@ -192,10 +192,10 @@ def test_who_only_applied_is_in_no_directory_and_cannot_ask(gateway):
     gateway.administer("organisation.apply", "a-first", **APPLICATION)
     gateway.administer("organisation.apply", NEW, **APPLICATION)
     me = caller(HOTLINE)
-    listed = [o["organisation"] for o in organisations.page(gateway.ports, me, "", 2)]
+    listed = [o["organisation"] for o in organisations.page(gateway.ports, me, "", 2).items]
     assert len(listed) == 2
     assert not {"a-first", NEW} & set(listed)
-    everybody = organisations.page(gateway.ports, me, "", 100)
+    everybody = organisations.page(gateway.ports, me, "", 100).items
     assert len(everybody) == 4
     assert isinstance(gateway.refusal(organisations.look_up, me, NEW).refusal, NotFound)
     assert isinstance(gateway.refusal(organisations.whoami, caller(NEW)).refusal, Forbidden)

@@ -50,7 +50,7 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
 )
 def test_the_directory_is_that_of_the_legal_date(gateway, day, holder, standing_of_ofmin):
     gateway.day = day
-    page = organisations.page(gateway.ports, caller(HOTLINE), "", 10)
+    page = organisations.page(gateway.ports, caller(HOTLINE), "", 10).items
     holders = [one["organisation"] for one in page if one["competences"]]
     assert holders == [holder]
     standings = {one["organisation"]: one["standing"] for one in page}
@@ -60,8 +60,8 @@ def test_the_directory_is_that_of_the_legal_date(gateway, day, holder, standing_
 
 
 def test_the_directory_is_read_by_page(gateway):
-    first = organisations.page(gateway.ports, caller(OCRVP), "", 3)
-    rest = organisations.page(gateway.ports, caller(OCRVP), first[-1]["organisation"], 3)
+    first = organisations.page(gateway.ports, caller(OCRVP), "", 3).items
+    rest = organisations.page(gateway.ports, caller(OCRVP), first[-1]["organisation"], 3).items
     assert [one["organisation"] for one in (*first, *rest)] == sorted(ORGANISATIONS)
 
 
@@ -111,10 +111,11 @@ def test_the_directory_is_searched_by_kind_and_by_competence_page_by_page(
     gateway, wanted, found, limit
 ):
     seen, after = [], ""
-    while page := organisations.page(gateway.ports, caller(HOTLINE), after, limit, wanted):
-        assert len(page) <= limit
-        seen += [one["organisation"] for one in page]
-        after = seen[-1]
+    while after is not None:
+        page = organisations.page(gateway.ports, caller(HOTLINE), after, limit, wanted)
+        assert len(page.items) <= limit
+        seen += [one["organisation"] for one in page.items]
+        after = page.after
     assert seen == found
 
 

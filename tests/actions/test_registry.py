@@ -1,5 +1,6 @@
 """The changes of the registry: what each does, and the values that it refuses."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -60,7 +61,6 @@ MALFORMED = [
         ("decision_ref", " "),
     ]),
     ("standing.end", ABROAD, {"until": "never"}, "until"),
-    ("standing.end", ABROAD, {"until": "2000-01-01"}, "until"),
     *(("competence.grant", ABROAD, {**MANDATE, name: value}, name) for name, value in [
         ("function", "judge"), ("matter", "csam/FR"), ("matter", ""), ("territory", "FR/BE"),
         ("territory", "France"), ("legal_act", ""), ("until", "2026-01-01"),
@@ -127,8 +127,8 @@ def test_an_admitted_organisation_is_active_and_has_no_seat(gateway):
 @pytest.mark.parametrize(
     ("action", "values"),
     [
-        ("standing.grant", {**SEAT, "start": SEAT["from"]}),
-        ("competence.grant", {**MANDATE, "start": MANDATE["from"]}),
+        ("standing.grant", SEAT),
+        ("competence.grant", MANDATE),
         ("standing.end", {"until": "2026-04-01"}),
         ("competence.end", {"competence": "receive/csam/FR", "until": "2026-04-01"}),
     ],
@@ -237,6 +237,49 @@ def test_a_competence_that_ended_may_be_granted_again(gateway):
 def test_a_competence_that_is_not_held_does_not_end(gateway, key, until):
     values = {"competence": key, "until": until}
     refused(gateway, WrongState, "competence.end", OFMIN, values)
+
+
+# --- what was granted by mistake -----------------------------------------------------------------
+
+INTEREST = {"scope": "provider", "subject": "example.org", "kind": "funder", "from": "2026-01-01"}
+AGREEMENT = {"kind": "transfer", "about": "all", "reference": "Art. 46", "from": "2026-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("given", "values", "ended", "named"),
+    [
+        (
+            "standing.grant",
+            {**SEAT, "from": "1999-01-01", "until": "1999-06-01"},
+            "standing.end",
+            {},
+        ),
+        ("standing.grant", SEAT, "standing.end", {}),
+        ("competence.grant", MANDATE, "competence.end", {"competence": "receive/grooming/FR"}),
+        ("interest.declare", INTEREST, "interest.end", {"interest": None}),
+        ("agreement.record", AGREEMENT, "agreement.end", {"agreement": None}),
+    ],
+)
+def test_what_was_granted_by_mistake_is_taken_back_on_its_first_day(
+    gateway, given, values, ended, named
+):
+    gateway.administer("standing.end", ABROAD, until="2029-01-01")
+    before = gateway.organisation(ABROAD)
+    written = gateway.administer(given, ABROAD, **values)
+    named = {name: value or written.result[name] for name, value in named.items()}
+    gateway.administer(ended, ABROAD, **named, until=values["from"])
+    after = gateway.organisation(ABROAD)
+    assert after == replace(before, version=before.version + 2)
+    gateway.administer(given, ABROAD, **values)
+
+
+def test_a_mandate_from_a_day_to_come_is_taken_back_and_nothing_else_of_the_office(gateway):
+    gateway.administer("competence.end", OFMIN, competence="receive/csam/FR", until="2027-01-01")
+    values = {**MANDATE, "matter": "csam", "from": "2027-01-01"}
+    gateway.administer("competence.grant", OFMIN, **values)
+    gateway.administer("competence.end", OFMIN, competence="receive/csam/FR", until="2027-01-01")
+    (held,) = gateway.organisation(OFMIN).competences
+    assert held.period == Period(date(2023, 8, 31), date(2027, 1, 1))
 
 
 # --- systems -------------------------------------------------------------------------------------

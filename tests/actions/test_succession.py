@@ -120,7 +120,7 @@ def test_a_plan_takes_two_persons(gateway):
         ({"competence": "assess/csam/FR"}, Invalid),
         ({"competence": "csam/FR"}, Invalid),
         ({"read_until": "2026-03-31"}, Invalid),
-        ({"on": "2023-08-31", "read_until": "2026-05-01"}, Invalid),
+        ({"on": "2023-08-31", "read_until": "2026-05-01"}, WrongState),
         ({"on": "soon"}, Invalid),
         ({"consents": "no"}, Invalid),
         ({"legal_act": "x" * 201}, Invalid),

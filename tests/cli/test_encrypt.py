@@ -128,6 +128,33 @@ def test_a_gateway_of_before_gets_keys_by_the_command(gw: Operator) -> None:
     assert "1 cases are encrypted" in finding(gw, Level.OK)
 
 
+def test_the_command_makes_no_keys_in_the_place_of_lost_ones(gw: Operator) -> None:
+    submitted(gw)
+    for file in gw.folder.glob("keys.db*"):
+        file.unlink()
+    result = gw.type("encrypt", "--folder", gw.folder)
+    assert result.exit_code != 0
+    assert "Bring the newest copy back" in result.output
+    assert not (gw.folder / "keys.db").exists()
+
+
+def test_the_command_leaves_the_keys_that_are_there_with_their_key_encryption_key(
+    gw: Operator,
+) -> None:
+    submitted(gw)
+    (before,) = gw.config.keys.glob("kek-*")
+    (gw.config.keys / "kek-ffffffffffffffff").write_bytes(bytes(32))
+    (gw.config.keys / "kek-ffffffffffffffff").chmod(0o600)
+    with closing(wiring.connect_keyring(gw.config)) as ring:
+        named = ring.current()
+    assert gw.type("encrypt", "--folder", gw.folder).exit_code == 0
+    with closing(wiring.connect_keyring(gw.config)) as ring:
+        assert ring.current() == named == before.name.removeprefix("kek-")
+    before.rename(before.with_name("elsewhere"))
+    gw.type("encrypt", "--folder", gw.folder)
+    assert not before.exists(), "nothing takes its place"
+
+
 def test_a_result_for_machines_has_the_receipt(gw: Operator) -> None:
     case = submitted(gw)
     told = json.loads(gw.done("--json", "case", "erase", HOTLINE, case, "--reason", "asked"))

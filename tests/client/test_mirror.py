@@ -12,6 +12,7 @@ from gateway.evidence import log_copy
 from gateway.evidence.steps import Code
 from gateway.evidence.trust import Trust
 from gateway.ledger import tiles
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.ledger.copies import Served, flipped, signer_of
 
 ORIGIN = "log.example.org"
@@ -150,6 +151,24 @@ def test_what_does_not_hold_together_is_not_kept(tmp_path, path, change, words):
     with pytest.raises(LogDamaged, match=words):
         mirror(log, tmp_path).step()
     assert not (tmp_path / "checkpoint").exists()
+    log.lies.clear()
+    mirror(log, tmp_path).step()
+    whole(tmp_path, 600)
+
+
+@pytest.mark.parametrize("before", [0, 300])
+def test_the_size_that_a_log_claims_costs_its_mirror_nothing(tmp_path, before):
+    """A signed checkpoint may name any size: what is removed is what was fetched."""
+    log = Served(SIGNER, 300)
+    if before:
+        mirror(log, tmp_path).step()
+    log.grow(300)
+    claimed = Checkpoint(ORIGIN, 2**62, b"r" * 32)
+    log.lies["checkpoint"] = sign_checkpoint(claimed, SIGNER).encode()
+    had = files(tmp_path)
+    with pytest.raises(LogDamaged, match="is missing"):
+        mirror(log, tmp_path).step()
+    assert files(tmp_path) == had
     log.lies.clear()
     mirror(log, tmp_path).step()
     whole(tmp_path, 600)

@@ -178,6 +178,27 @@ def test_receipts_proved_by_logs_of_several_sizes_are_one_stream():
     assert "2 sizes" in verdict.steps[5].detail
 
 
+def test_what_was_not_compared_is_said_in_the_step_and_in_the_sentence():
+    book = story(2)
+    assert "compared" not in prove([book.end()], book.parts()).sentence, "one size is one root"
+    early = book.parts()
+    book.happen(POLICE)
+    receipts = [*early, book.part(4)]
+    verdict = prove([book.end()], receipts)
+    assert "roots of different sizes were not compared" in verdict.steps[5].detail
+    assert "Whether all of it is of one history is not shown" in verdict.sentence
+    _, copy = log_copy.open_copy(Twin(book, 5).fetch, TRUST)
+    proved = completeness.prove([book.end()], receipts, TRUST, copy)
+    assert (proved.code, "compared" in proved.sentence) == (Code.VERIFIED, False)
+
+
+def test_a_stated_end_of_any_size_costs_its_reader_nothing():
+    book = story()
+    verdict = prove([book.end(pseq=2**53 - 1)], book.parts())
+    refused(verdict, Code.INCOMPLETE, "No number is missing", "number 5, 6, 7, 8, 9 and more")
+    assert f"{2**53 - 5} of" in verdict.sentence
+
+
 def test_without_a_statement_nothing_is_complete():
     refused(prove([], story().parts()), Code.INCOMPLETE, "states the end", "no statement")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk, among, cut, must, prose, uuid
+from gateway.actions.registry.desk import Apply, Desk, among, end, must, prose, uuid
 from gateway.domain.organisation import AGREEMENT_KINDS, Agreement, Organisation
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.timestamp import parse_day
@@ -25,15 +25,13 @@ def _record(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    named, end = desk.read("agreement", uuid), desk.read("until", parse_day)
+    named, day = desk.read("agreement", uuid), desk.read("until", parse_day)
     ended = {one.id: one for one in organisation.agreements}.get(named)
     if ended is None:
         raise NotFound("the organisation has no such agreement")
-    if not ended.period.holds(end):
+    if not ended.period.holds(day):
         raise WrongState("the agreement is not valid on that day")
-    cut_short = replace(ended, period=cut(ended.period, end))
-    kept = tuple(cut_short if one.id == named else one for one in organisation.agreements)
-    desk.save(replace(organisation, agreements=kept))
+    desk.save(replace(organisation, agreements=end(organisation.agreements, ended, day)))
     return {"organisation": organisation.slug, "agreement": str(named)}
 
 

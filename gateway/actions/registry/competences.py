@@ -10,7 +10,7 @@ from gateway.actions.registry.desk import (
     Desk,
     among,
     country,
-    cut,
+    end,
     must,
     text,
 )
@@ -59,14 +59,12 @@ def _warning(desk: Desk, granted: Competence) -> Mapping[str, Any]:
 
 def _end_competence(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    key, end = desk.read("competence", text), desk.read("until", parse_day)
-    ended = [
-        replace(c, period=cut(c.period, end)) if c.key == key and c.period.holds(end) else c
-        for c in organisation.competences
-    ]
-    if tuple(ended) == organisation.competences:
+    key, day = desk.read("competence", text), desk.read("until", parse_day)
+    held = (c for c in organisation.competences if c.key == key and c.period.holds(day))
+    ended = next(held, None)
+    if ended is None:
         raise WrongState("the organisation does not hold that competence on that day")
-    desk.save(replace(organisation, competences=tuple(ended)))
+    desk.save(replace(organisation, competences=end(organisation.competences, ended, day)))
     return {"organisation": organisation.slug, "competence": key}
 
 

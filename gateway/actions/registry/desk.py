@@ -10,14 +10,19 @@ from uuid import UUID
 from gateway.actions.ports import Work
 from gateway.domain.organisation import (
     SLUG,
+    Agreement,
+    Competence,
+    Interest,
     Organisation,
     Period,
+    Seat,
 )
 from gateway.domain.refusals import Invalid, NotFound
 from gateway.domain.timestamp import parse_day
 from gateway.evidence.base64url import DIGEST
 
 T = TypeVar("T")
+H = TypeVar("H", Seat, Competence, Interest, Agreement)
 
 
 @dataclass(frozen=True)
@@ -164,9 +169,11 @@ def slug(value: Any) -> str:
     return str(value)
 
 
-def cut(period: Period, end: date) -> Period:
-    """The period, ended on a day that it holds; Invalid when nothing is left."""
-    try:
-        return Period(period.start, end)
-    except ValueError as error:
-        raise Invalid((("/until", str(error)),)) from None
+def end(held: tuple[H, ...], one: H, day: date) -> tuple[H, ...]:
+    """What is held once ``one`` of it ends on a day that it holds.
+
+    Ended on its first day it is taken back: no entry of it is left, only the events.
+    """
+    start = one.period.start
+    kept = [other for other in held if other is not one or start < day]
+    return tuple(replace(o, period=Period(start, day)) if o is one else o for o in kept)

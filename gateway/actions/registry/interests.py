@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
-from uuid import UUID
 
-from gateway.actions.registry.desk import Apply, Desk, among, cut, must, uuid
+from gateway.actions.registry.desk import Apply, Desk, among, end, must, uuid
 from gateway.domain.interest import read_subject
 from gateway.domain.organisation import INTEREST_KINDS, INTEREST_SCOPES, Interest, Organisation
 from gateway.domain.refusals import NotFound, WrongState
@@ -36,20 +34,14 @@ def _same(one: Interest, other: Interest) -> bool:
 
 def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    named, end = desk.read("interest", uuid), desk.read("until", parse_day)
-    if named not in [one.id for one in organisation.interests]:
+    named, day = desk.read("interest", uuid), desk.read("until", parse_day)
+    ended = {one.id: one for one in organisation.interests}.get(named)
+    if ended is None:
         raise NotFound("the organisation has declared no such interest")
-    kept = tuple(_ended(one, named, end) for one in organisation.interests)
-    desk.save(replace(organisation, interests=kept))
-    return {"organisation": organisation.slug, "interest": str(named)}
-
-
-def _ended(one: Interest, named: UUID, end: date) -> Interest:
-    if one.id != named:
-        return one
-    if not one.period.holds(end):
+    if not ended.period.holds(day):
         raise WrongState("the interest is not held on that day")
-    return replace(one, period=cut(one.period, end))
+    desk.save(replace(organisation, interests=end(organisation.interests, ended, day)))
+    return {"organisation": organisation.slug, "interest": str(named)}
 
 
 CHANGES: Mapping[str, Apply] = {"interest.declare": _declare, "interest.end": _end}

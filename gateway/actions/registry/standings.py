@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk, cut, must, text
+from gateway.actions.registry.desk import Apply, Desk, end, must, text
 from gateway.domain.organisation import (
     Organisation,
     Seat,
@@ -28,16 +27,12 @@ def _grant_standing(desk: Desk, found: Organisation | None) -> Mapping[str, Any]
 
 def _end_standing(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    end = desk.read("until", parse_day)
-    seats = [_ended(s, end) if s.period.holds(end) else s for s in organisation.seats]
-    if tuple(seats) == organisation.seats:
+    day = desk.read("until", parse_day)
+    ended = next((seat for seat in organisation.seats if seat.period.holds(day)), None)
+    if ended is None:
         raise WrongState("no seat is held on that day")
-    desk.save(replace(organisation, seats=tuple(seats)))
-    return {"organisation": organisation.slug, "until": end.isoformat()}
-
-
-def _ended(seat: Seat, end: date) -> Seat:
-    return replace(seat, period=cut(seat.period, end))
+    desk.save(replace(organisation, seats=end(organisation.seats, ended, day)))
+    return {"organisation": organisation.slug, "until": day.isoformat()}
 
 
 CHANGES: Mapping[str, Apply] = {

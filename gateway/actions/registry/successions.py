@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from gateway.actions.mandates import organisations
-from gateway.actions.registry.desk import Apply, Desk, cut, flag, must, slug, text
+from gateway.actions.registry.desk import Apply, Desk, end, flag, must, slug, text
 from gateway.domain.mandates import overlapping
 from gateway.domain.organisation import (
     Competence,
@@ -79,9 +79,8 @@ def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation
     An end that was recorded before stands, where it is that day.
     """
     for held in predecessor.competences:
-        if held.key == key and held.period.holds(day):
-            shorter = replace(held, period=cut(held.period, day))
-            kept = tuple(shorter if c is held else c for c in predecessor.competences)
+        if held.key == key and held.period.start < day and held.period.holds(day):
+            kept = end(predecessor.competences, held, day)
             return replace(predecessor, competences=kept), held.period.end
         if held.key == key and held.period.end == day:
             return predecessor, None

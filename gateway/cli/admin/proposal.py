@@ -1,14 +1,17 @@
 """`casegate admin proposal`: what one person proposed, read and approved by another one."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
 import click
 
 from gateway.actions import proposals
-from gateway.actions.ports import Mode, Ports, Proposal
+from gateway.actions.ports import Mode, Ports, Proposal, Work
 from gateway.cli.admin.desk import Desk, approvals, opened, show
 from gateway.cli.screen import print_fields, print_json, print_table
 from gateway.evidence import canonical
+
+PAGE = 100
 
 
 @click.group()
@@ -22,7 +25,7 @@ def list_(desk: Desk) -> None:
     """List proposals: made, waiting, or over."""
     with opened(desk) as gateway:
         with gateway.ports.begin(Mode.READ) as work:
-            found = work.proposals.page(None, 100)
+            found = list(_every(work))
         if desk.as_json:
             print_json({"items": [_fields(one) for one in found]})
             return
@@ -58,6 +61,14 @@ def approve(desk: Desk, proposal_id: UUID) -> None:
         (approval,) = approvals(desk, gateway, change)
         written = proposals.approve(gateway.ports, proposal_id, approval)
         show(desk, change.action, written)
+
+
+def _every(work: Work) -> Iterator[Proposal]:
+    """All proposals, oldest first, read by page."""
+    after = None
+    while page := work.proposals.page(after, PAGE):
+        yield from page
+        after = page[-1].id
 
 
 def _find(ports: Ports, proposal_id: UUID) -> Proposal:

@@ -255,8 +255,8 @@ def _confirmation(body: Mapping[str, Any]) -> Confirmation:
 def index(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
-    found = call.ask(cases.page, UUID(after) if after else None, call.query["limit"] + 1)
-    return page("/cases", found, "case", call.query)
+    found = call.ask(cases.page, UUID(after) if after else None, call.query["limit"])
+    return page("/cases", found, call.query)
 
 
 @endpoint(

@@ -310,8 +310,8 @@ def index(call: Call) -> dict[str, Any]:
     """List proposals, made, waiting, or over."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
-    found = call.ask(proposals.page, after, asked["limit"] + 1)
-    return page("/admin/proposals", found, "proposal", asked)
+    found = call.ask(proposals.page, after, asked["limit"])
+    return page("/admin/proposals", found, asked)
 
 
 @endpoint(

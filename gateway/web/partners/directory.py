@@ -44,8 +44,8 @@ def index(call: Call) -> dict[str, Any]:
     """List the organisations with their standing and competences on the legal date."""
     asked = call.query
     wanted = Wanted(asked.get("kind"), asked.get("competence"))
-    found = call.ask(organisations.page, asked.get("after", ""), asked["limit"] + 1, wanted)
-    return page("/organisations", found, "organisation", asked)
+    found = call.ask(organisations.page, asked.get("after", ""), asked["limit"], wanted)
+    return page("/organisations", found, asked)
 
 
 @endpoint(

@@ -201,9 +201,9 @@ def index(call: Call) -> dict[str, Any]:
         box=asked["box"],
         state=State(state) if state else None,
         after=UUID(after) if after else None,
-        limit=asked["limit"] + 1,
+        limit=asked["limit"],
     )
-    return page("/handoffs", found, "handoff", asked)
+    return page("/handoffs", found, asked)
 
 
 @endpoint(

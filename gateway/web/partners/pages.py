@@ -1,22 +1,16 @@
 """Pages of lists by keyset: the entries, and the address of the next page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from gateway.actions.listing import Listing
 
-def page(
-    path: str, found: Sequence[Mapping[str, Any]], key: str, asked: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A page of ``found``, which holds one entry more than was asked for when there are more.
 
-    ``key`` names the member by which the list is ordered; ``asked`` are the query's fields, of
-    which ``limit`` is one. The next page is asked for with the same fields.
-    """
-    limit = asked["limit"]
-    items = list(found[:limit])
-    more = len(found) > limit
-    return {"items": items, "next": following(path, asked, items[-1][key]) if more else None}
+def page(path: str, found: Listing[Mapping[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A page and the address of the next one, which is asked for with the same query fields."""
+    ended = found.after is None
+    return {"items": [*found.items], "next": None if ended else following(path, asked, found.after)}
 
 
 def following(path: str, asked: Mapping[str, Any], after: Any) -> str:

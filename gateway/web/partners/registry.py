@@ -47,8 +47,8 @@ def index(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
-    found = call.ask(entries.page, asked.get("after", ""), asked["limit"] + 1, status)
-    return page("/admin/organisations", found, "organisation", asked)
+    found = call.ask(entries.page, asked.get("after", ""), asked["limit"], status)
+    return page("/admin/organisations", found, asked)
 
 
 @endpoint(

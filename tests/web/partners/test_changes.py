@@ -298,3 +298,16 @@ def test_contacts_are_opened_on_record_and_the_organisation_finds_it_in_its_even
     assert "reason" not in told
     path = "/admin/organisations/nobody-here/contacts/consultations"
     assert operator.post(path, body).status_code == 404
+
+
+def test_contacts_that_changed_are_not_told_under_the_record_of_an_earlier_opening(line, operator):
+    contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
+    line.gateway.administer("contact.set", ABROAD, **contact)
+    path = f"/admin/organisations/{ABROAD}/contacts/consultations"
+    body = {"by": "staff-1", "reason": "an urgent case"}
+    assert operator.post(path, body, key="contacts-once").status_code == 200
+    line.gateway.administer("contact.set", ABROAD, **{**contact, "name": "E. Two"})
+    again = operator.post(path, body, key="contacts-once")
+    assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "stale")
+    anew = operator.post(path, body, key="contacts-twice")
+    assert anew.json["result"]["contacts"][0]["name"] == "E. Two"

@@ -1,0 +1,65 @@
+"""Pages of lists of which a caller sees a part: read on until one is full, within bounds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+R = TypeVar("R")
+T = TypeVar("T")
+Place = TypeVar("Place", str, UUID | None)
+
+ROWS_LOOKED_AT = 1000
+"""Rows that one page looks at, at most; where more may follow, its ``after`` goes on from there."""
+
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class Listing(Generic[T]):
+    """A page of a list: what the caller sees, in order.
+
+    ``after`` is the place after which the next page begins, and None at the end of the list alone:
+    a page may hold fewer than were asked for, or nothing, and still be followed by another one.
+    """
+
+    items: Sequence[T]
+    after: str | UUID | None = None
+
+
+def gather(
+    rows: Callable[[Place, int], Sequence[R]],
+    place: Callable[[R], Any],
+    view: Callable[[R], T | None],
+    after: Place,
+    limit: int,
+) -> Listing[T]:
+    """The next ``limit`` of what ``view`` shows (it is None for a row that the caller sees not).
+
+    ``rows`` reads the rows after a place, in order, up to a number; ``place`` is a row's own. A
+    page ends with one that is shown, wherever that can be: a place would tell of a hidden row.
+    """
+    items: list[T] = []
+    end: Any = after
+    for looked, row in enumerate(_from(rows, place, after, limit + 1)):
+        if looked == ROWS_LOOKED_AT:
+            return Listing(items, end)
+        shown = view(row)
+        if shown is not None and len(items) == limit:
+            return Listing(items, end)
+        if shown is not None:
+            items.append(shown)
+        if shown is not None or looked == ROWS_LOOKED_AT - 1:
+            end = place(row)
+    return Listing(items)
+
+
+def _from(
+    rows: Callable[[Place, int], Sequence[R]], place: Callable[[R], Any], after: Place, size: int
+) -> Iterator[R]:
+    """All rows after a place, read by batch as they are iterated."""
+    while found := rows(after, size):
+        yield from found
+        if len(found) < size:
+            return
+        after, size = place(found[-1]), max(size, BATCH)
