@@ -198,7 +198,12 @@ def show(desk: Desk, action: str, written: Written) -> None:
             f"  WARNING: held on some of these days by {others}, too; offers to it are refused on "
             "them (casegate admin competence report)"
         )
+    if written.result.get("left"):
+        click.echo(
+            "  WARNING: what is left still lets the system in; whoever had its key may have renewed "
+            "by it (certificate revoke ID --system NAME)"
+        )
 
 
 def _words(value: Any) -> str:
-    return " ".join(value) if isinstance(value, list) else str(value)
+    return " ".join(value) or "none" if isinstance(value, list) else str(value)
