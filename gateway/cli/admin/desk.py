@@ -200,8 +200,8 @@ def show(desk: Desk, action: str, written: Written) -> None:
         )
     if written.result.get("left"):
         click.echo(
-            "  WARNING: what is left still lets the system in; whoever had its key may have renewed "
-            "by it (certificate revoke ID --system NAME)"
+            "  WARNING: what is left still lets the system in; whoever had its key may have "
+            "renewed by it (certificate revoke ID --system NAME)"
         )
 
 
