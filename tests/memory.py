@@ -375,8 +375,17 @@ class MemoryProposals(Collection):
     def get(self, proposal: UUID) -> Proposal | None:
         return self._desk.read().proposals.get(proposal)
 
-    def page(self, after: UUID | None, limit: int) -> Sequence[Proposal]:
-        return _page(self._desk.read().proposals.values(), after, limit)
+    def page(
+        self, before: UUID | None, limit: int, waiting: datetime | None = None
+    ) -> Sequence[Proposal]:
+        found = self._desk.read().proposals.values()
+        open_ones = [
+            one
+            for one in found
+            if waiting is None or (not _is_over(one) and one.expires_at >= waiting)
+        ]
+        ordered = sorted(open_ones, key=lambda one: one.id, reverse=True)
+        return [one for one in ordered if before is None or one.id < before][:limit]
 
     def add(self, proposal: Proposal) -> None:
         state = self._desk.change_registry()
@@ -386,13 +395,23 @@ class MemoryProposals(Collection):
     def close(self, proposal: UUID, event: UUID) -> None:
         state = self._desk.change_registry()
         stored = state.proposals.get(proposal)
-        _require_fresh(stored is not None and stored.made_by is None)
+        _require_fresh(stored is not None and not _is_over(stored))
         state.proposals[proposal] = replace(stored, made_by=event)
+
+    def withdraw(self, proposal: UUID, event: UUID) -> None:
+        state = self._desk.change_registry()
+        stored = state.proposals.get(proposal)
+        _require_fresh(stored is not None and not _is_over(stored))
+        state.proposals[proposal] = replace(stored, withdrawn_by=event)
 
     def prune(self, until: datetime) -> None:
         state = self._desk.change_registry()
         kept = state.proposals.items()
         state.proposals = {key: one for key, one in kept if one.expires_at >= until}
+
+
+def _is_over(one: Proposal) -> bool:
+    return (one.made_by or one.withdrawn_by) is not None
 
 
 class MemoryCases(Collection):
@@ -746,6 +765,13 @@ class MemorySigning(Collection):
     def get(self, request: UUID) -> SigningRequest | None:
         return self._desk.read().signing.get(request)
 
+    def of_csr(self, organisation: str, system: str, csr: str) -> SigningRequest | None:
+        wanted = (organisation, system, csr)
+        for _, one in sorted(self._desk.read().signing.items(), reverse=True):
+            if (one.organisation, one.system, one.csr) == wanted:
+                return one
+        return None
+
     def pending(self, limit: int) -> Sequence[SigningRequest]:
         waiting = sorted(self._desk.read().signing.items())
         return [r for _, r in waiting if r.certificate is None and r.refusal is None][:limit]
@@ -776,6 +802,18 @@ class MemoryInvitations(Collection):
     def by_token(self, token_sha256: str) -> Invitation | None:
         found = self._desk.read().invitations.values()
         return next((one for one in found if one.token_sha256 == token_sha256), None)
+
+    def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        found = self._desk.read().invitations.values()
+        return _page(
+            [
+                one
+                for one in found
+                if one.key is None and one.withdrawn_at is None and one.ends_at > now
+            ],
+            after,
+            limit,
+        )
 
     def save(self, invitation: Invitation) -> None:
         state = self._desk.change_registry()
@@ -857,6 +895,7 @@ class MemorySuccessions(Collection):
             by_predecessor=succession.by_predecessor,
             by_successor=succession.by_successor,
             applied=succession.applied,
+            cancelled=succession.cancelled,
             version=succession.version,
         )
 

@@ -211,7 +211,7 @@ class Proposal:
     """A change that one person proposed, with their approval, until another one approves it.
 
     ``id`` is the event that recorded it; ``values`` are those of the change, as JSON; ``made_by``
-    is the event by which it was made.
+    is the event by which it was made, ``withdrawn_by`` the one by which its proposer took it back.
     """
 
     id: UUID
@@ -222,6 +222,7 @@ class Proposal:
     approval: str
     expires_at: datetime
     made_by: UUID | None = None
+    withdrawn_by: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -319,14 +320,22 @@ class Proposals(Protocol):
     def get(self, proposal: UUID) -> Proposal | None:
         """One proposal, made or not."""
 
-    def page(self, after: UUID | None, limit: int) -> Sequence[Proposal]:
-        """Proposals with an id greater than ``after``, in order of id."""
+    def page(
+        self, before: UUID | None, limit: int, waiting: datetime | None = None
+    ) -> Sequence[Proposal]:
+        """Proposals with an id less than ``before``, the newest first.
+
+        With ``waiting`` only those that can be approved at that moment.
+        """
 
     def add(self, proposal: Proposal) -> None:
         """Keep a proposal; AlreadyExists when its id is taken."""
 
     def close(self, proposal: UUID, event: UUID) -> None:
-        """Remember by which event it was made; Stale when it was made before, or is not there."""
+        """Remember by which event it was made; Stale when it is not there, made or withdrawn."""
+
+    def withdraw(self, proposal: UUID, event: UUID) -> None:
+        """Remember by which event it was withdrawn; Stale as for `close`."""
 
     def prune(self, until: datetime) -> None:
         """Forget the proposals that ended before ``until``."""
@@ -499,6 +508,9 @@ class Signing(Protocol):
     def get(self, request: UUID) -> SigningRequest | None:
         """One request, served or not."""
 
+    def of_csr(self, organisation: str, system: str, csr: str) -> SigningRequest | None:
+        """The newest request of a system with exactly this text, served or not."""
+
     def pending(self, limit: int) -> Sequence[SigningRequest]:
         """Requests not yet served, oldest first."""
 
@@ -517,6 +529,9 @@ class Invitations(Protocol):
 
     def by_token(self, token_sha256: str) -> Invitation | None:
         """The invitation with this token, whatever became of it."""
+
+    def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        """Those that can be used still at a moment, by id, from the one after ``after`` on."""
 
     def save(self, invitation: Invitation) -> None:
         """Store what became of it; Stale when there is none with its id."""
@@ -563,8 +578,8 @@ class Successions(Protocol):
         """Store a planned succession; AlreadyExists when the id is taken."""
 
     def save(self, succession: Succession) -> None:
-        """Replace approvals and end of the stored one, whose version must be one less; else
-        Stale."""
+        """Replace approvals, end and cancellation of the stored one, whose version must be one
+        less; else Stale."""
 
     def moved(self, succession: UUID) -> Sequence[Moved]:
         """The handoffs that a succession ended, by id."""

@@ -173,6 +173,7 @@ proposal = Table(
     Column("approval", TEXT, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("made_by", Uuid),
+    Column("withdrawn_by", Uuid),
     Index("proposal_by_end", "expires_at"),
 )
 
@@ -234,6 +235,8 @@ succession = Table(
     Column("successor_event", Uuid),
     Column("applied", Uuid),
     Column("version", Integer, nullable=False),
+    Column("former_end", Day),
+    Column("cancelled", Uuid),
     Index("succession_from", "predecessor", "competence"),
 )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding
+from gateway.actions import proposals, succeeding
 from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change
 from gateway.client.conformance import _verifies, read_presentation
@@ -235,7 +235,12 @@ def tell_of_the_registry(story: Story) -> None:
     story.get(HOTLINE, "/admin/proposals/{proposal}", **named)
     path = "/admin/proposals/{proposal}/approvals"
     story.post(HOTLINE, path, {"approval": signed(BENOIT)}, **named)
-    story.get(HOTLINE, "/admin/proposals")
+    story.get(HOTLINE, "/admin/proposals", "?state=all")
+    other = story.post(HOTLINE, "/admin/proposals", {**said, "approval": signed(ALICE)})
+    named = {"proposal": other["result"]["proposal"]}
+    (taken_back,) = gateway.approve(proposals.withdrawal_of(UUID(named["proposal"])), ALICE)
+    path = "/admin/proposals/{proposal}/withdrawal"
+    story.post(HOTLINE, path, {"approval": taken_back}, **named)
     gateway.administer("organisation.reinstate", ABROAD, reason="test")
     path = f"/admin/organisations/{{organisation}}/{action}"
     body = {"values": reason, "approvals": [signed(ALICE)]}
@@ -247,6 +252,8 @@ def tell_of_the_registry(story: Story) -> None:
         story.get(HOTLINE, "/admin/organisations/{organisation}", organisation=slug)
     story.get(HOTLINE, "/admin/organisations", "?limit=2")
     story.get(HOTLINE, "/admin/admins")
+    gateway.administer("invitation.make", HOTLINE, system=DESK, token_sha256="t" * 43)
+    story.get(HOTLINE, "/admin/invitations")
     contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
     gateway.administer("contact.set", ABROAD, **contact)
     path = "/admin/organisations/{organisation}/contacts/consultations"

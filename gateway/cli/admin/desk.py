@@ -13,6 +13,7 @@ from gateway.actions import administration, proposals
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
+from gateway.cli.failure import Failed
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
@@ -97,11 +98,21 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
             with _connected(desk) as gateway:
                 yield gateway
         except Refused as refused:
-            if desk.as_json:
-                told = receipt.to_json(refused.receipt)
-                print_json({"refused": refused.refusal.detail, "receipt": told})
-            detail = f"refused, and recorded: {_why(refused.refusal)}"
-            raise click.ClickException(detail) from refused
+            told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
+            raise Failed(f"refused, and recorded: {_why(refused.refusal)}", told) from refused
+        except Refusal as refusal:
+            if refusal.recorded is None:
+                raise
+            advice = "do not repeat it: `casegate admin receipt` shows what was recorded"
+            raise without_receipt(refusal, advice) from refusal
+
+
+def without_receipt(refusal: Refusal, advice: str) -> Failed:
+    """What to tell of a change that stands, though its receipt cannot be had now."""
+    return Failed(
+        f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
+        {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
+    )
 
 
 def _why(refusal: Refusal) -> str:
@@ -139,13 +150,36 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 
 def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
     """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
-    if desk.proposes:
-        raise click.UsageError("this change cannot be proposed: it needs what is at hand here")
     return administration.administer(gateway.ports, change, approvals(desk, gateway, change))
 
 
+def take_step(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
+    """Record a step of the gateway's own keys; who calls takes it only after that."""
+    try:
+        return administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
+    except Refusal as refusal:
+        if refusal.recorded is None:
+            raise
+        advice = "the step was not taken: give the command again once that is mended"
+        raise without_receipt(refusal, advice) from refusal
+
+
 def approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
-    """A change, signed by each of the desk's persons; KeyFileError when a key is not there."""
+    """A change that is made now, signed by each of the desk's persons.
+
+    KeyFileError when a key is not there; a usage error when it should only be proposed.
+    """
+    refuse_proposing(desk)
+    return _signed(desk, gateway, change)
+
+
+def refuse_proposing(desk: Desk) -> None:
+    """End with a usage error where `--propose` is given to what happens at once, or not at all."""
+    if desk.proposes:
+        raise click.UsageError("this cannot be proposed: it needs what is at hand here")
+
+
+def _signed(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
     files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
     for person, file in files.items():
         if not file.exists():
@@ -158,15 +192,16 @@ def change_registry(desk: Desk, action: str, organisation: str, values: dict[str
     change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
     with opened(desk) as gateway:
         if desk.proposes:
-            _propose(desk, gateway, change)
+            propose(desk, gateway, change)
         else:
             show(desk, action, make(desk, gateway, change))
 
 
-def _propose(desk: Desk, gateway: wiring.Gateway, change: Change) -> None:
+def propose(desk: Desk, gateway: wiring.Gateway, change: Change) -> None:
+    """Keep a change that one person signs, for another one to approve."""
     if len(desk.persons) != 1:
         raise click.UsageError("one person proposes: give --as once")
-    (approval,) = approvals(desk, gateway, change)
+    (approval,) = _signed(desk, gateway, change)
     written = proposals.make(gateway.ports, change, approval)
     if desk.as_json:
         print_json(as_told(written))
@@ -186,23 +221,30 @@ def show(desk: Desk, action: str, written: Written) -> None:
     if desk.as_json:
         print_json(as_told(written))
         return
-    apart = {"event", "overlaps"}
+    apart = {"event", "overlaps", "nobody_from"}
     values = {name: value for name, value in written.result.items() if name not in apart}
     click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {written.result['event']}{simulated}")
-    if written.result.get("overlaps"):
-        others = ", ".join(written.result["overlaps"])
-        click.echo(
-            f"  WARNING: held on some of these days by {others}, too; offers to it are refused on "
-            "them (casegate admin competence report)"
+    for sentence in _warnings(written.result):
+        click.echo(f"  WARNING: {sentence}")
+
+
+def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
+    """What somebody has to see to after a change."""
+    if others := ", ".join(result.get("overlaps", ())):
+        yield (
+            f"held on some of these days by {others}, too; offers to it are refused on them "
+            "(casegate admin competence report)"
         )
-    if written.result.get("left"):
-        click.echo(
-            "  WARNING: what is left still lets the system in; whoever had its key may have "
-            "renewed by it (certificate revoke ID --system NAME)"
+    if result.get("left"):
+        yield (
+            "what is left still lets the system in; whoever had its key may have renewed by it "
+            "(certificate revoke ID --system NAME)"
         )
+    if day := result.get("nobody_from"):
+        yield f"nobody holds it on {day}; offers to it are refused then"
 
 
 def _words(value: Any) -> str:

@@ -79,6 +79,7 @@ _PROPOSAL = {
     "proposer": TEXT,
     "expires_at": MOMENT,
     "made_by": or_null(UUID),
+    "withdrawn_by": or_null(UUID),
 }
 _DAYS = {"from": DAY, "until": or_null(DAY)}
 
@@ -183,6 +184,7 @@ SHAPES: Mapping[str, Shape] = {
         resolved_by=UUID,
         waits_for=TEXTS,
         applied=or_null(UUID),
+        cancelled=or_null(UUID),
     ),
     "Successions": _object(items=several(one_of("Succession"))),
     "Competence": _object(
@@ -243,6 +245,8 @@ SHAPES: Mapping[str, Shape] = {
         **_PROPOSAL, values={"type": "object", "additionalProperties": ANYTHING}
     ),
     "Proposals": _page("Proposal"),
+    "OpenInvitation": _object(invitation=UUID, organisation=TEXT, system=TEXT, ends_at=MOMENT),
+    "OpenInvitations": _page("OpenInvitation"),
     "EntrySummary": _object(organisation=TEXT, name=TEXT, kind=TEXT, status=TEXT),
     "Entries": _page("EntrySummary"),
     "Entry": _object(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "renewals"
-down_revision = "proposals"
+down_revision = "cancelled_successions"
 
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
