@@ -238,7 +238,7 @@ def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path
     (tmp_path / "other").write_text('{"kty":"oct","k":"AAAA","kid":"x"}')
     words = ("system", "key", "ofmin", "desk")
     for name, sentence in (
-        ("text", "holds no JWK"),
+        ("text", "is no JWK"),
         ("other", "keys is missing, or has not the form"),
     ):
         result = ofmin.admin(*words, "--key", tmp_path / name)
