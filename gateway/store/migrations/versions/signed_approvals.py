@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "signed_approvals"
-down_revision = "cancelled_successions"
+down_revision = "renewals"
 
 # As in columns.py when this was written.
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
