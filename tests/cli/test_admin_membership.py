@@ -176,7 +176,7 @@ def test_a_script_that_does_not_say_yes_signs_nothing(gw, proposed, words):
     size = gw.size()
     refused = gw.admin(*words, "proposal", "approve", proposed, persons=("martin",))
     assert (refused.exit_code, gw.size()) == (2, size)
-    assert "say --yes" in refused.stderr
+    assert "say --yes" in refused.output
 
 
 def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
@@ -202,8 +202,8 @@ def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
 @pytest.mark.parametrize(
     "words",
     [
-        ("gateway", "rekey"),
-        ("gateway", "rekey", "--purpose", "kek"),
+        ("gateway", "rekey", "--step", "publish"),
+        ("gateway", "rekey", "--purpose", "kek", "--step", "publish"),
         ("succession", "apply"),
         ("proposal", "approve", "018f0000-0000-7000-8000-000000000000", "--yes"),
         ("proposal", "withdraw", "018f0000-0000-7000-8000-000000000000"),
