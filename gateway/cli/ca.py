@@ -11,17 +11,17 @@ import click
 from cryptography import x509
 
 from gateway import keys, maintenance, wiring
-from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import (
     Desk,
-    approvals,
     key_files_option,
     opened,
     persons_option,
     show,
+    take_step,
 )
+from gateway.cli.arguments import json_option
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.cli.passphrase import one_line
 from gateway.cli.screen import print_fields, print_json, print_table
@@ -55,14 +55,14 @@ def ca() -> None:
 
 @ca.command("list")
 @folder_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def list_authorities(folder: Path, as_json: bool) -> None:
     """List the issuing authorities: next, current, former, retired."""
     with told_plainly():
         config = wiring.load_config(folder.absolute())
         told = [_told(config, one) for one in rotation.kept(config.issuing)]
     if as_json:
-        print_json(told)
+        print_json({"items": told})
         return
     rows = [[one[column] or "-" for column in ("id", "place", "since", "ends")] for one in told]
     print_table(("authority", "is", "since", "ends"), rows)
@@ -71,7 +71,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
 @ca.command("show")
 @folder_option
 @click.argument("authority", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
     """Show the issuing AUTHORITY, by default the one in use, and which step comes next."""
     with told_plainly():
@@ -187,7 +187,7 @@ def _step(desk: Desk, gateway: wiring.Gateway, root: _Root, *, at_once: bool) ->
         "waited": "no" if now < turn.due else "yes",
     }
     change = Change("ca.rotate", GATEWAY, values)
-    written = administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
+    written = take_step(desk, gateway, change)
     _take(config, turn, new, now)
     _see_published(gateway)
     show(desk, "ca.rotate", written)

@@ -10,12 +10,13 @@ import click
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.cli.arguments import json_option
 from gateway.cli.connection import EPILOG, Failure, connected, new_id, now
 from gateway.cli.keys import KEY_FILE
 from gateway.cli.screen import paint, plain, print_fields, print_json
 from gateway.cli.system import make_csr, private_pem
 from gateway.client import ClientError, Refused, SettingsError
-from gateway.client.connection import render
+from gateway.client.connection import new_settings, render
 from gateway.client.enrolment import Enrolled, Enrolment
 from gateway.client.invitation import InvitationFile
 from gateway.domain.organisation import organisation_uri
@@ -83,19 +84,14 @@ class _Home:
         """Write what the partners' commands read; the connection file last."""
         replace_file(self.folder / "certificate.pem", certificate)
         replace_file(self.folder / "gateway-keys.json", attest_keys)
-        settings = {
-            "partners": self.invitation.partners,
-            "issuer": self.invitation.issuer,
-            "client_id": self.invitation.client_id,
-            "certificate": "certificate.pem",
-            "key": "key.pem",
-            "ca": "ca.pem",
-            "log_key": self.invitation.log_key,
-            "attest_keys": "gateway-keys.json",
-            "state": "newest.checkpoint",
-            "spool": "spool",
-            **({"document_key": f"keys/{KEY_FILE}"} if signs else {}),
-        }
+        settings = new_settings(
+            self.invitation.client_id,
+            partners=self.invitation.partners,
+            issuer=self.invitation.issuer,
+            log_key=self.invitation.log_key,
+        )
+        if signs:
+            settings["document_key"] = f"keys/{KEY_FILE}"
         file = self.folder / CONNECTION_FILE
         replace_file(file, render(settings).encode(), mode=0o600)
         return file
@@ -113,7 +109,7 @@ class _Home:
     is_flag=True,
     help="Make none: your organisation has one, or wants the gateway to attest.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
     """Enrol this system by the invitation in FILE, and set up its connection.
 
@@ -126,10 +122,10 @@ def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool
         home = _Home(folder or Path(invitation.client_id), invitation)
         connection, done, key = _enrol(home, signs=not no_document_key)
     except ClientError as error:
-        raise Failure(error, as_json) from error
+        raise Failure(error) from error
     except KeyFileError as error:
         raise click.ClickException(str(error)) from error
-    with connected(connection, as_json) as gateway:
+    with connected(connection) as gateway:
         _tell(home, done, key, gateway.whoami(), as_json=as_json)
 
 

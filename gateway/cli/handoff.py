@@ -3,13 +3,13 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
+from gateway.cli.arguments import Moment, NewFile, organisation_id
 from gateway.cli.case import (
     full_option,
     opening_reason_option,
@@ -25,6 +25,7 @@ from gateway.cli.connection import (
     save_receipt_option,
     tell_written,
 )
+from gateway.cli.failure import NotKept
 from gateway.cli.screen import (
     Input,
     cold,
@@ -41,7 +42,6 @@ from gateway.client import Gateway, Written
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import OUTCOMES, State
-from gateway.domain.timestamp import parse_moment
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 
@@ -52,18 +52,6 @@ def handoff() -> None:
 
 
 # --- Offering ------------------------------------------------------------------------------------
-
-
-class _Moment(click.ParamType):
-    """A time with its offset."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        try:
-            return value if isinstance(value, datetime) else parse_moment(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class _Mandate(click.ParamType):
@@ -84,12 +72,18 @@ def _offer_options(command: Any) -> Any:
     purposes = click.Choice([str(purpose) for purpose in Purpose])
     for option in (
         click.option("--note", help="A word to the recipient, up to 300 characters."),
-        click.option("--until", type=_Moment(), help="When the offer and its use end."),
+        click.option("--until", type=Moment(), help="When the offer and its use end."),
         click.option("--purpose", multiple=True, required=True, type=purposes),
         click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
         click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),
         click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
-        click.option("--to", "organisation", metavar="ORGANISATION", help="To this organisation."),
+        click.option(
+            "--to",
+            "organisation",
+            metavar="ORGANISATION",
+            callback=organisation_id,
+            help="To this organisation.",
+        ),
     ):
         command = option(command)
     return command
@@ -465,7 +459,7 @@ def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="The new file.",
 )
@@ -486,11 +480,12 @@ def export(
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")
-    if out.exists():
-        raise click.UsageError(f"{out} exists and is not overwritten")
     with progress("Collecting receipts") as tell:
         data = gateway.export(handoff, by, reason, progress=tell)
-    write_new(out, data)
+    try:
+        write_new(out, data)
+    except click.ClickException as error:
+        raise NotKept(error.message) from error
     if as_json:
         print_json({"file": str(out), "bytes": len(data)})
     else:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway.client.failures import SettingsError
+from gateway.client.line import ADDRESS
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
@@ -26,10 +27,6 @@ from gateway.ledger.note import ED25519, NoteError, VerificationKey
 
 MAX_FILE_BYTES = 1024 * 1024
 """No file that a connection names comes near; it bounds what a wrong path costs."""
-
-_ORIGIN = re.compile(
-    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
-)
 
 _REQUIRED: Mapping[str, str] = {
     "partners": "the address of the partners' interface, https://host:port",
@@ -96,6 +93,7 @@ class Connection:
                 gateway_keys=read_keys(paths["attest_keys"]),
                 organisations=read_organisation_keys(paths.get("organisation_keys")),
                 registrations=read_organisation_registrations(paths.get("organisation_keys")),
+                revocations=read_organisation_revocations(paths.get("organisation_keys")),
             ),
             state=paths.get("state"),
             spool=paths.get("spool"),
@@ -172,21 +170,39 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
 def read_registrations(file: Path) -> tuple[Receipt, ...]:
     """The receipts that a file of an organisation's keys may have beside them; none is usual.
 
-    RFC 7517 5 lets a JWK set have members of its own: ours is ``registrations``.
+    RFC 7517 5 lets a JWK set have members of its own: ours are ``registrations``, and
+    ``revocations``.
     """
+    return _receipts_in(file, "registrations")
+
+
+def read_revocations(file: Path) -> tuple[Receipt, ...]:
+    """Likewise the receipts that tell which of the keys were revoked."""
+    return _receipts_in(file, "revocations")
+
+
+def _receipts_in(file: Path, name: str) -> tuple[Receipt, ...]:
     try:
         members = canonical.decode(read_file(file))
-        return tuple(receipts.from_json(one) for one in members.get("registrations", ()))
+        return tuple(receipts.from_json(one) for one in members.get(name, ()))
     except (ValueError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{file} has registrations that are no receipts: {error}") from None
+        raise SettingsError(f"{file} has {name} that are no receipts: {error}") from None
 
 
 def read_organisation_registrations(folder: Path | None) -> tuple[Receipt, ...]:
     """What all files of a folder of organisations' keys say of where the keys came from."""
+    return tuple(one for file in _key_files(folder) for one in read_registrations(file))
+
+
+def read_organisation_revocations(folder: Path | None) -> tuple[Receipt, ...]:
+    """What all of them say of which keys were revoked."""
+    return tuple(one for file in _key_files(folder) for one in read_revocations(file))
+
+
+def _key_files(folder: Path | None) -> list[Path]:
     if folder is None or not folder.is_dir():
-        return ()
-    files = [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
-    return tuple(one for file in files for one in read_registrations(file))
+        return []
+    return [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
 
 
 def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:
@@ -226,6 +242,24 @@ def read_file(file: Path) -> bytes:
     return data
 
 
+def new_settings(
+    client_id: str, *, partners: str = "", issuer: str = "", log_key: str = ""
+) -> dict[str, str]:
+    """The settings of a new connection, all files of which lie beside it; for `render`."""
+    return {
+        "partners": partners,
+        "issuer": issuer,
+        "client_id": client_id,
+        "certificate": "certificate.pem",
+        "key": "key.pem",
+        "ca": "ca.pem",
+        "log_key": log_key,
+        "attest_keys": "gateway-keys.json",
+        "state": "newest.checkpoint",
+        "spool": "spool",
+    }
+
+
 def render(values: Mapping[str, str]) -> str:
     """Write a connection file with a comment for each setting; what is unknown stays empty.
 
@@ -240,6 +274,27 @@ def render(values: Mapping[str, str]) -> str:
         off = "# " if name in _OPTIONAL and not given[name] else ""
         lines += ["", f"# {about[0].upper()}{about[1:]}.", f"{off}{name} = {_quoted(given[name])}"]
     return "\n".join(lines) + "\n"
+
+
+def renamed(text: str, values: Mapping[str, str]) -> str:
+    """The text of a connection file in which these settings have new values; all else stays.
+
+    SettingsError unless each stands exactly once, on a line of its own: nothing else is certain
+    to be read as it was meant.
+    """
+    wanted = {**tomllib.loads(text), **values}
+    for name, value in values.items():
+        line = re.compile(rf"""(?m)^[ \t]*(["']?){name}\1[ \t]*=.*$""")
+        text, found = line.subn(lambda _, n=name, v=value: f"{n} = {_quoted(v)}", text)
+        if found != 1:
+            raise SettingsError(f"{name} does not stand on one line of its own")
+    try:
+        kept = tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        kept = False
+    if not kept:
+        raise SettingsError(f"{', '.join(values)} cannot be changed without changing more")
+    return text
 
 
 def _quoted(value: str) -> str:
@@ -267,7 +322,7 @@ def _values(file: Path) -> dict[str, str]:
 
 
 def _origin(file: Path, name: str, value: str) -> str:
-    if not _ORIGIN.fullmatch(value):
+    if not ADDRESS.fullmatch(value):
         raise SettingsError(f"{file}: {name} must be https://host or https://host:port, no more")
     return value
 

@@ -81,8 +81,16 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class KeyRecord:
+    """The receipts of the events that registered a document key, and that revoked it, if any."""
+
+    registration: Receipt
+    revocations: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True)
 class Resent:
-    """A kept write that was sent again, and how it ended: written, or refused for good."""
+    """A kept write that was sent again, and how it ended: written, or refused and so dropped."""
 
     write: Write
     written: Written | None = None
@@ -206,20 +214,28 @@ class Gateway:
         return text, documents.check_status(text, slug, self._now(), self.connection)
 
     def registration(self, organisation: str, kid: str) -> Receipt:
-        """The receipt of the event that registered a member's document key.
+        """The receipt of the event that registered a member's document key; see `key_record`."""
+        return self.key_record(organisation, kid).registration
 
-        Verified to the end (`gateway.evidence.origin`); ReceiptMismatch when it does not hold.
+    def key_record(self, organisation: str, kid: str) -> KeyRecord:
+        """The events that registered a member's document key, and that revoked it.
+
+        Verified to the end (`gateway.evidence.origin`, `gateway.evidence.revocation`);
+        ReceiptMismatch when they do not hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
             raise ValueError("not an organisation id, or not the id of a document key")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/keys/{kid}"
-        found = confirmation.read_receipt(
-            self._exchange.read("directory.read", path).get("receipt")
-        )
+        answer = self._exchange.read("directory.read", path)
+        found = confirmation.read_receipt(answer.get("receipt"))
+        ends = tuple(confirmation.read_receipt(one) for one in answer.get("revocations", ()))
         confirmation.confirm_key(found, organisation, kid, self.connection)
-        self._exchange.observe(found, before)
-        return found
+        for one in ends:
+            confirmation.confirm_revocation(one, organisation, kid, self.connection)
+        for one in (found, *ends):
+            self._exchange.observe(one, before)
+        return KeyRecord(found, ends)
 
     # --- the conformance run ---
 
@@ -550,20 +566,31 @@ class Gateway:
         return Entry(place, UUID(_id(event)), found, confirmed)
 
     def audit(
-        self, by: str, reason_code: str, reason: str, filters: AuditFilters | None = None
+        self,
+        by: str,
+        reason_code: str,
+        reason: str,
+        filters: AuditFilters | None = None,
+        limit: int | None = None,
     ) -> Iterator[Audited]:
         """Events of others that an audit grant reaches over, page by page as they are iterated.
 
-        Each page is a read of its own, recorded with ``by`` and ``reason``. Every receipt is
-        verified, and holds exactly the details that the record of its page names.
+        Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
+        more than that many events are asked for. Every receipt is verified, and holds exactly the
+        details that the record of its page names.
         """
         asked = {} if filters is None else filters.asked()
         page: Any = None
-        while True:
+        left = limit
+        while left is None or left > 0:
+            size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
             body = {"by": by, "reason_code": reason_code, "reason": reason}
-            body |= {"filters": asked, "page": page, "limit": AUDIT_PAGE}
+            body |= {"filters": asked, "page": page, "limit": size}
             written = self._write("audit.read", "/audit/searches", body)
-            yield from audited(written, asked, self.connection)
+            found = audited(written, asked, self.connection)
+            require(len(found) <= size, "more events were told than were asked for")
+            yield from found
+            left = None if left is None else left - len(found)
             following = written.result.get("next")
             if following is None:
                 return
@@ -599,13 +626,15 @@ class Gateway:
         offer, *answers = (str(answer["statement"]) for answer in view["answers"])
         before = view.get("succeeds", {}).get("offer")
         documents = [case, offer, *answers, *([before] if before else [])]
+        keys = list(self._key_records(documents))
         data = bundle.encode(
             Bundle(
                 case,
                 offer,
                 tuple(answers),
                 (*receipts, *consultations),
-                registrations=tuple(self._registrations(documents)),
+                registrations=tuple(one.registration for one in keys),
+                revocations=tuple(end for one in keys for end in one.revocations),
                 succeeded_offer=before,
                 succession=self._plan(view),
             )
@@ -617,13 +646,22 @@ class Gateway:
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.
 
-        Stops with the first ClientError other than a refusal; what is left is kept.
+        Stops with the first ClientError other than a refusal, which names the write as
+        ``unanswered``; what is left is kept. `set_aside` takes one out of the way.
         """
         for write in self._exchange.waiting():
             try:
                 yield Resent(write, written=self._exchange.send(write))
             except Refused as refused:
                 yield Resent(write, refused=refused)
+
+    def set_aside(self, key: str) -> Write:
+        """Leave a kept write out of `resume` for good; its file stays, as evidence.
+
+        For one that no answer confirms: what came of it is for people to find out. LookupError
+        when no write waits under this key.
+        """
+        return self._exchange.set_aside(key)
 
     # --- how ---
 
@@ -690,7 +728,7 @@ class Gateway:
             )
         return self.consult_case(view["case"], by, "export", reason)
 
-    def _registrations(self, texts: Sequence[str]) -> Iterator[Receipt]:
+    def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
         """Where the members' own keys came from that signed these documents, each once."""
         bare = [read_bare(sd_jwt.parse(text)) for text in texts]
         own = [one for one in bare if "attested_for" not in one.claims]
@@ -699,7 +737,7 @@ class Gateway:
             # Not shown to this system, or erased: then a key file vouches for the key, and
             # `casegate verify` says so.
             with contextlib.suppress(Refused):
-                yield self.registration(organisation, kid)
+                yield self.key_record(organisation, kid)
 
     def _plan(self, view: Mapping[str, Any]) -> Receipt | None:
         """The receipt of the succession's plan, where this office took part in it."""

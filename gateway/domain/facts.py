@@ -45,7 +45,7 @@ class Detail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``; each occurs once in an event. ``value`` is text or a list of texts.
+    ``subject``, ``key``; each occurs once in an event. ``value`` is text or a list of texts.
     """
 
     kind: str
@@ -146,6 +146,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "conformance.read": ("conformance.read", Operation.CONSULTATION),
     "conformance.answer": ("conformance.answered", Operation.REGISTRY_CHANGE),
     "succession.plan": ("succession.planned", Operation.REGISTRY_CHANGE),
+    "succession.cancel": ("succession.cancelled", Operation.REGISTRY_CHANGE),
     "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
     "succession.read": ("succession.read", Operation.CONSULTATION),
     "audit.grant": ("audit.granted", Operation.REGISTRY_CHANGE),

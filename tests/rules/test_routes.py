@@ -18,7 +18,7 @@ LINE = listening()
 APPS = (LINE.partners, LINE.public)
 
 API = {
-    ("GET", "/whoami"): ("whoami.read", "directory.read"),
+    ("GET", "/whoami"): ("whoami.read", ANY_SCOPE),
     ("GET", "/organisations"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/status"): ("directory.read", "directory.read"),
@@ -54,6 +54,7 @@ API = {
         "admin",
     ),
     ("GET", "/admin/admins"): ("registry.read", "admin"),
+    ("GET", "/admin/invitations"): ("registry.read", "admin"),
     ("POST", "/admin/proposals"): ("proposal.make", "admin"),
     ("GET", "/admin/proposals"): ("registry.read", "admin"),
     ("GET", "/admin/proposals/{proposal}"): ("registry.read", "admin"),

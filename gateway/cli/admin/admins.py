@@ -10,6 +10,7 @@ from gateway import keys, wiring
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.folder import told_plainly
 from gateway.evidence import approval, canonical
 from gateway.keys import Purpose
@@ -68,11 +69,8 @@ def sign(file: Path, person: str, key_file: Path, issuer: str) -> None:
 @click.pass_obj
 def add(desk: Desk, person: str, name: str, jwk: Path) -> None:
     """Let PERSON approve changes: an id that is theirs for ever."""
-    try:
-        public = canonical.decode(jwk.read_bytes())
-    except ValueError as error:
-        raise click.ClickException(f"{jwk} is no JWK: {error}") from error
-    change_registry(desk, "admin.add", GATEWAY, {"person": person, "name": name, "jwk": public})
+    values = {"person": person, "name": name, "jwk": read_jwk(jwk)}
+    change_registry(desk, "admin.add", GATEWAY, values)
 
 
 @admins.command("disable")

@@ -8,23 +8,21 @@ import click
 
 from gateway.actions import succeeding
 from gateway.actions.ports import Ports
-from gateway.cli.admin.days import day
+from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
 from gateway.cli.screen import print_fields, print_json, print_table, words
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
 
-_DAY: dict[str, Any] = {
-    "type": click.DateTime(["%Y-%m-%d"]),
-    "metavar": "YYYY-MM-DD",
-    "required": True,
-}
 _competence = click.option(
     "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
 )
-_on = click.option("--on", help="First day of the successor's mandate.", **_DAY)
+_on = click.option("--on", required=True, help="First day of the successor's mandate.", **DAY)
 _read_until = click.option(
-    "--read-until", help="First day on which the predecessor opens none of it any more.", **_DAY
+    "--read-until",
+    required=True,
+    help="First day on which the predecessor opens none of it any more.",
+    **DAY,
 )
 
 
@@ -109,6 +107,22 @@ def preview_succession(
     _show(found, as_json or desk.as_json)
 
 
+@succession.command("cancel", short_help="Call a plan off before anything has moved.")
+@click.argument("succession", type=click.UUID)
+@click.option("--reason", required=True, help="Why; both offices read it.")
+@click.pass_obj
+def cancel_succession(desk: Desk, succession: UUID, reason: str) -> None:
+    """Call SUCCESSION off, for good: two persons are needed (R10).
+
+    The successor gives back what the plan gave it, and the predecessor holds the mandate as
+    before; once its day has come, from today on. Refused when a handoff has moved.
+    """
+    with looked_at(desk) as gateway:
+        planned = succeeding.find(gateway.ports, succession)
+    values = {"succession": str(succession), "reason": reason}
+    change_registry(desk, "succession.cancel", planned.predecessor, values)
+
+
 @succession.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
@@ -126,11 +140,17 @@ def list_successions(desk: Desk, as_json: bool) -> None:
             one["predecessor"],
             one["successor"],
             one["on"],
-            "done" if one["applied"] else words(one["waits_for"]),
+            _waits(one),
         )
         for one in found
     ]
     print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
+
+
+def _waits(one: Mapping[str, Any]) -> str:
+    if one["cancelled"]:
+        return "cancelled"
+    return "done" if one["applied"] else words(one["waits_for"])
 
 
 @succession.command("show", short_help="Report what moved, what stayed, who reads until when.")

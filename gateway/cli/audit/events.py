@@ -1,19 +1,18 @@
 """`casegate audit events`: events of others, as far as an audit grant reaches."""
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import click
 
+from gateway.cli.arguments import Moment, organisation_id
 from gateway.cli.connection import EPILOG, by_option, partner
 from gateway.cli.screen import cold, print_json, print_table, words
 from gateway.client import Audited, AuditFilters, Gateway
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.facts import EVENTS, Result
 from gateway.domain.organisation import SLUG
-from gateway.domain.timestamp import parse_moment
 from gateway.evidence import receipt as receipts
 
 
@@ -33,19 +32,6 @@ class _CaseName(click.ParamType):
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 
 
-class _Moment(click.ParamType):
-    """A time with its offset."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Read it strictly."""
-        try:
-            return parse_moment(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time with its offset, as 2026-01-02T03:04:05Z", param, ctx)
-
-
 @click.command(epilog=EPILOG)
 @by_option
 @click.option(
@@ -57,16 +43,18 @@ class _Moment(click.ParamType):
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
 @click.option("--case", type=_CaseName(), metavar="ORIGINATOR/UUID", help="Events of one case.")
 @click.option("--handoff", type=click.UUID, metavar="UUID", help="Events of one handoff.")
-@click.option("--organisation", metavar="ID", help="Events in which it took part.")
+@click.option(
+    "--organisation", metavar="ID", callback=organisation_id, help="Events in which it took part."
+)
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
     "--action", type=click.Choice(sorted(EVENTS)), metavar="ACTION", help="As handoff.offer."
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.seat.")
 @click.option("--result", type=click.Choice([str(one) for one in Result]), help="How they ended.")
-@click.option("--since", type=_Moment(), metavar="TIME", help="From this time on.")
-@click.option("--until", type=_Moment(), metavar="TIME", help="Before this time.")
-@click.option("--limit", type=click.IntRange(1), help="Show no more than this many.")
+@click.option("--since", type=Moment(), metavar="TIME", help="From this time on.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Before this time.")
+@click.option("--limit", type=click.IntRange(1), help="Read no more than this many.")
 @partner
 def events(
     gateway: Gateway,
@@ -79,11 +67,11 @@ def events(
 ) -> None:
     """Read events that an audit grant of your organisation reaches over; never content.
 
-    Each page of a hundred is an event itself, with who read it, why, and by which filters. Every
-    receipt is verified. What is withheld lies beyond the grant, is erased, or is padding.
+    Each page of a hundred, or of --limit, is an event itself, with who read it, why, and by which
+    filters. Every receipt is verified. What is withheld lies beyond the grant, is erased, or is
+    padding.
     """
-    found = gateway.audit(by, reason_code, reason, AuditFilters(**filters))
-    shown = list(islice(found, limit))
+    shown = list(gateway.audit(by, reason_code, reason, AuditFilters(**filters), limit))
     if as_json:
         print_json({"events": [_told(one) for one in shown]})
         return

@@ -7,6 +7,7 @@ from gateway.actions.organisations import Wanted
 from gateway.domain.organisation import KINDS, SLUG
 from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
+from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
 from gateway.web.partners.kinds import Part
@@ -22,12 +23,7 @@ class OrganisationsQuery(Part):
     limit = field.limit()
 
 
-@endpoint(
-    "GET /whoami",
-    action="whoami.read",
-    scope="directory.read",
-    gives="Whoami",
-)
+@endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, gives="Whoami")
 def whoami(call: Call) -> dict[str, Any]:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return call.ask(organisations.whoami)
@@ -88,7 +84,8 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof that its private half was at hand, and the word of the
-    key before it. Whoever has the log's key can check all of it.
+    key before it. `revocations` has the receipt of the event that revoked the key, if one did,
+    with nothing but its `key`. Whoever has the log's key can check all of it.
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound

@@ -184,6 +184,7 @@ SHAPES: Mapping[str, Shape] = {
         resolved_by=UUID,
         waits_for=TEXTS,
         applied=or_null(UUID),
+        cancelled=or_null(UUID),
     ),
     "Successions": _object(items=several(one_of("Succession"))),
     "Competence": _object(
@@ -216,7 +217,12 @@ SHAPES: Mapping[str, Shape] = {
         statement={"type": "string", "description": "A signed trust mark (RFC 7515), compact."},
         until=MOMENT,
     ),
-    "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),
+    "KeyRegistration": _object(
+        organisation=TEXT,
+        kid=TEXT,
+        receipt=one_of("Receipt"),
+        revocations=several(one_of("Receipt")),
+    ),
     "AuditGrant": _object(
         **{
             "grant": UUID,
@@ -244,6 +250,8 @@ SHAPES: Mapping[str, Shape] = {
         **_PROPOSAL, values={"type": "object", "additionalProperties": ANYTHING}
     ),
     "Proposals": _page("Proposal"),
+    "OpenInvitation": _object(invitation=UUID, organisation=TEXT, system=TEXT, ends_at=MOMENT),
+    "OpenInvitations": _page("OpenInvitation"),
     "EntrySummary": _object(organisation=TEXT, name=TEXT, kind=TEXT, status=TEXT),
     "Entries": _page("EntrySummary"),
     "Entry": _object(
