@@ -4,8 +4,8 @@ Two questions are asked. Of bytes: do they begin like a picture, a film, a sound
 document? Of text: does it carry a file, by address (`data:`, `file:`, a network or drive path) or
 by content (base64, also wrapped, escaped, or encoded several times over)?
 
-What this cannot do: recognise a file without a known beginning that is cut into short words, or
-kept to some hundred characters between other signs. The lengths of the fields bound what could pass.
+What this cannot do: recognise a file without a known beginning that is cut into short words, or is
+of a few hundred characters between other signs. The lengths of the fields bound what could pass.
 """
 
 import html

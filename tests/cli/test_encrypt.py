@@ -110,7 +110,9 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
         with gateway.ports.begin(Mode.READ) as work:
             key = work.cases.key_of(HOTLINE, lost)
         assert key is not None
-        execute(gw.folder / "keys.db", f"DELETE FROM case_key WHERE id = '{key.hex}'")
+        oldest = "DELETE FROM case_key WHERE id = (SELECT min(id) FROM case_key)"
+        execute(gw.folder / "keys.db", oldest)
+        assert not gateway.keyring.states([key])
         with pytest.raises(KeysUnavailable):
             cases.look_up(gateway.ports, caller, lost)
         (one,) = cases.page(gateway.ports, caller, None, 10).items
