@@ -377,7 +377,8 @@ class Exchange:
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
             f"the log {log}.{self._came_sentence()}{missing}{self._sealed()}{self._later()}"
-            f"{self._erased()}{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
+            f"{self._erased()}{caveat(self._documents())}"
+            f"{origin.unproved(self._documents(), self.origins)}"
             f"{self._revoked()}{self._simulated()}"
         )
 
