@@ -202,7 +202,7 @@ class SigningRequest:
     """A certificate that was approved and waits for the process that holds the issuing key.
 
     ``csr`` is PEM; ``certificate`` (PEM) is there once it was served; ``refusal`` when the
-    request turned out to be bad.
+    request turned out to be bad. ``asked_on`` is the certificate on which a renewal was asked for.
     """
 
     id: UUID
@@ -212,6 +212,7 @@ class SigningRequest:
     approved_by: str
     certificate: str | None = None
     refusal: str | None = None
+    asked_on: str | None = None
 
 
 @dataclass(frozen=True)
