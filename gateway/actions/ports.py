@@ -116,6 +116,15 @@ class Consultation:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A handoff of a case: to whom it went, and the digest of the version that was offered."""
+
+    handoff: UUID
+    recipient: str
+    case_digest: str
+
+
+@dataclass(frozen=True)
 class Retry:
     """A write that was done: its retry key, what it asked (HMAC), the event that it became."""
 
@@ -413,8 +422,8 @@ class Handoffs(Protocol):
     def open_of(self, originator: str, case: UUID) -> int:
         """How many handoffs of the case are open."""
 
-    def recipients_of(self, originator: str, case: UUID) -> Sequence[str]:
-        """Every organisation to which the case was offered, by name."""
+    def sent_of(self, originator: str, case: UUID) -> Sequence[Sent]:
+        """Every handoff of the case, by id."""
 
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed."""
