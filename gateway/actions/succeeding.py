@@ -6,18 +6,16 @@ transaction that keeps them, which holds everything that they rest on against wh
 (contracts.md 6).
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.cases import sealed_of, view_on
+from gateway.actions.cases import view_on
 from gateway.actions.ports import CaseVersion, LegalDay, Mode, Ports, Work
-from gateway.actions.successions import parties_of, subject_of, told
+from gateway.actions.successions import parties_of, subject_of
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
@@ -88,7 +86,7 @@ def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
     """
     today = ports.legal_day(ports.now())
     with ports.begin(Mode.READ) as work:
-        found = _must(work, succession)
+        found = must(work, succession)
         if not found.may_apply(today.day):
             return Progress(0, 0, done=found.over)
         batch = _batch(ports, work, found, today.day, limit)
@@ -128,7 +126,7 @@ def _batch(ports: Ports, work: Work, succession: Succession, day: date, limit: i
     staying: set[UUID] = set()
     waiting = 0
     for handoff in _concerned(work, succession):
-        fate = _fate_if_kept(ports, work, succession, handoff, day)
+        fate = fate_if_kept(ports, work, succession, handoff, day)
         if fate is None or fate.way is Way.STAY:
             staying.add(handoff.id)
             continue
@@ -140,34 +138,8 @@ def _batch(ports: Ports, work: Work, succession: Succession, day: date, limit: i
     return _Batch((*moving,), waiting, frozenset(staying), more=False)
 
 
-def report(ports: Ports, succession: UUID) -> dict[str, Any]:
-    """What moved, what is to move, what stays, and who may read what until when."""
-    with ports.begin(Mode.READ) as work:
-        return _report(ports, work, _must(work, succession))
-
-
-def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
-    """What a succession that is not planned yet would do; nothing is kept. Raises NotFound."""
-    with ports.begin(Mode.READ) as work:
-        for office in planned.offices:
-            if work.organisations.get(office) is None:
-                raise NotFound(f"there is no organisation {office}")
-        return _report(ports, work, planned)
-
-
-def index(ports: Ports) -> list[dict[str, Any]]:
-    """All successions, oldest first."""
-    with ports.begin(Mode.READ) as work:
-        return [told(one) for one in work.successions.all()]
-
-
-def find(ports: Ports, succession: UUID) -> Succession:
+def must(work: Work, succession: UUID) -> Succession:
     """A succession by its id. Raises NotFound."""
-    with ports.begin(Mode.READ) as work:
-        return _must(work, succession)
-
-
-def _must(work: Work, succession: UUID) -> Succession:
     found = work.successions.get(succession)
     if found is None:
         raise NotFound("there is no succession with that id")
@@ -177,18 +149,18 @@ def _must(work: Work, succession: UUID) -> Succession:
 # --- what becomes of each handoff
 
 
-def _open(work: Work, organisation: str) -> Iterator[Handoff]:
+def still_open(work: Work, organisation: str) -> Iterator[Handoff]:
     """Every open handoff of the predecessor's, oldest first by state; no case is read for it."""
     for state in sorted(OPEN):
-        yield from _received(work, organisation, state)
+        yield from received(work, organisation, state)
 
 
 def _concerned(work: Work, succession: Succession) -> Iterator[Handoff]:
     """Those that may have to move, by their address."""
-    return filter(succession.concerns, _open(work, succession.predecessor))
+    return filter(succession.concerns, still_open(work, succession.predecessor))
 
 
-def _fate_if_kept(
+def fate_if_kept(
     ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date
 ) -> Fate | None:
     """The fate of a handoff; None when its case came to its end: nothing is left to move."""
@@ -198,14 +170,15 @@ def _fate_if_kept(
         return None
 
 
-def _received(work: Work, organisation: str, state: State | None) -> Iterator[Handoff]:
+def received(work: Work, organisation: str, state: State | None) -> Iterator[Handoff]:
+    """What an organisation received, oldest first; in any state where none is given."""
     after: UUID | None = None
     while page := work.handoffs.page(organisation, "in", state and str(state), after, PAGE):
         yield from page
         after = page[-1].id
 
 
-_OF_ANOTHER = "it is not of this mandate"
+OF_ANOTHER = "it is not of this mandate"
 
 
 def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date) -> Fate:
@@ -227,7 +200,7 @@ def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, da
         case=case,
     )
     if fate.way is Way.STAY:
-        return replace(fate, why=_OF_ANOTHER)
+        return replace(fate, why=OF_ANOTHER)
     if fate.way is Way.ASK_ANEW:
         return replace(fate, why="it was offered to the office itself, and not to the mandate")
     return _judged(ports, work, succession, fate, day)
@@ -336,11 +309,11 @@ def _carry_out(ports: Ports, succession: Succession, fate: Fate) -> None:
     today = ports.legal_day(ports.now())
     draft = _draft(ports, succession, fate)
     with ports.begin(Mode.WRITE) as work:
-        current = _must(work, succession.id)
+        current = must(work, succession.id)
         handoff = work.handoffs.get(fate.handoff.id)
         if not current.may_apply(today.day) or handoff is None:
             raise Stale("the succession is at its end")
-        if _fate_if_kept(ports, work, current, handoff, today.day) != fate:
+        if fate_if_kept(ports, work, current, handoff, today.day) != fate:
             raise Stale("the handoff has changed")
         work.handoffs.save(draft.ended, draft.ending)
         work.log.record(_ended(succession, fate, draft, today))
@@ -553,7 +526,7 @@ def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool
     typ, operation = EVENTS["succession.apply"]
     today, event = ports.legal_day(ports.now()), ports.new_id()
     with ports.begin(Mode.WRITE) as work:
-        current = _must(work, succession.id)
+        current = must(work, succession.id)
         new = any(handoff.id not in staying for handoff in _concerned(work, current))
         if new or not current.may_apply(today.day):
             return False
@@ -572,89 +545,3 @@ def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool
         )
         work.commit()
     return True
-
-
-# --- the report
-
-
-def _report(ports: Ports, work: Work, succession: Succession) -> dict[str, Any]:
-    today = ports.legal_day(ports.now()).day
-    day = max(today, succession.day)
-    open_ = (
-        _told_open(ports, work, succession, handoff, day)
-        for handoff in _open(work, succession.predecessor)
-    )
-    done = work.successions.moved(succession.id)
-    return {
-        **told(succession),
-        "legal_date": today.isoformat(),
-        "moved": [_told_moved(work, succession, one) for one in done],
-        "open": [one for one in open_ if one is not None],
-        "ended_before": _ended_before(work, succession, {one.handoff for one in done}),
-    }
-
-
-def _told_open(
-    ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date
-) -> dict[str, Any] | None:
-    """What becomes of an open handoff; None when its case was erased."""
-    fate = None
-    if succession.concerns(handoff):
-        fate = _fate_if_kept(ports, work, succession, handoff, day)
-        if fate is None:
-            return None
-    stays = fate is None or fate.way is Way.STAY
-    return {
-        "handoff": str(handoff.id),
-        "originator": handoff.originator,
-        "state": str(handoff.state),
-        "way": str(Way.STAY if fate is None else fate.way),
-        "why": _OF_ANOTHER if fate is None else fate.why,
-        "predecessor_reads_until": None if fate is None else _reads_until(succession, fate),
-        "to_seal_anew": 0 if fate is None or stays else _to_seal_anew(succession, fate),
-    }
-
-
-def _to_seal_anew(succession: Succession, fate: Fate) -> int:
-    sealed = sealed_of(fate.case, fate.handoff.permitted)
-    return sum(part["sealed_to"] == succession.predecessor for part in sealed)
-
-
-def _reads_until(succession: Succession, fate: Fate) -> str | None:
-    """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
-    if fate.way is Way.STAY or not fate.taken_on:
-        return None
-    if fate.handoff.address.competence is None:
-        return succession.day.isoformat()
-    return succession.read_until.isoformat()
-
-
-def _told_moved(work: Work, succession: Succession, moved: Moved) -> dict[str, Any]:
-    handoff = work.handoffs.get(moved.handoff)
-    following = None if moved.became is None else work.handoffs.get(moved.became)
-    by_mandate = handoff is not None and handoff.address.competence is not None
-    reads = succession.read_until.isoformat() if moved.taken_on and by_mandate else None
-    return {
-        "handoff": str(moved.handoff),
-        "originator": None if handoff is None else handoff.originator,
-        "became": None if moved.became is None else str(moved.became),
-        "state": None if following is None else str(following.state),
-        "at": moved.at.isoformat(),
-        "event": str(moved.event),
-        "predecessor_reads_until": reads or moved.at.date().isoformat(),
-    }
-
-
-def _ended_before(work: Work, succession: Succession, moved: set[UUID]) -> Mapping[str, int]:
-    """How many handoffs of the mandate were at their end by themselves, by state.
-
-    The predecessor opens none of them from the day of the succession on.
-    """
-    found = Counter(
-        str(handoff.state)
-        for handoff in _received(work, succession.predecessor, None)
-        if handoff.address.competence == succession.competence
-        and handoff.state not in OPEN
-        and handoff.id not in moved
-    )
-    return dict(sorted(found.items()))

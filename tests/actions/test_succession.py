@@ -7,7 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, erasure, handoffs, succeeding, successions
+from gateway.actions import (
+    administration,
+    erasure,
+    handoffs,
+    succeeding,
+    succession_report,
+    successions,
+)
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.handoffs import Reply
@@ -268,41 +275,6 @@ def test_nothing_moves_before_the_day_and_before_both_approved(gateway):
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=False)
     assert gateway.size() == before
     assert gateway.handoff(handoff).state == "accepted"
-
-
-def test_a_preview_tells_what_will_be_and_changes_nothing(gateway):
-    held, waiting = accepted(gateway), UUID(offered(gateway).result["handoff"])
-    succession = planned(gateway)
-    before = gateway.size()
-    report = succeeding.report(gateway.ports, succession)
-    assert gateway.size() == before
-    by_handoff = {one["handoff"]: one for one in report["open"]}
-    assert by_handoff[str(held)]["way"] == by_handoff[str(waiting)]["way"] == "reissue"
-    assert by_handoff[str(held)]["predecessor_reads_until"] == "2026-05-01"
-    assert by_handoff[str(waiting)]["predecessor_reads_until"] is None
-    assert report["moved"] == []
-
-
-def test_a_preview_needs_no_plan(gateway):
-    held = accepted(gateway)
-    thought = succeeding.Succession(
-        id=succeeding.UNPLANNED,
-        predecessor=OFMIN,
-        successor=OCRVP,
-        competence=KEY,
-        day=DAY,
-        read_until=LATER,
-        legal_act="",
-        consents=False,
-        resolved_by=succeeding.UNPLANNED,
-    )
-    before = gateway.size()
-    report = succeeding.preview(gateway.ports, thought)
-    assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(held), "reissue")]
-    assert gateway.size() == before
-    assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
-    with pytest.raises(NotFound):
-        succeeding.preview(gateway.ports, replace(thought, successor="nobody"))
 
 
 # --- the day
@@ -621,7 +593,7 @@ def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     strict = replace(gateway.ports, policy=CedarPolicy.load(policy_folder(), SIGNED))
-    (row,) = succeeding.report(strict, succession)["open"]
+    (row,) = succession_report.report(strict, succession)["open"]
     assert row["way"] == "ask_anew"
     assert succeeding.apply(strict, succession).done
     assert view(gateway, HOTLINE, handoff)["succeeded_by"]["handoff"] is None
@@ -680,7 +652,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
     assert stream(gateway, HOTLINE).count("handoff.lapsed") == 1
     refused = gateway.refusal(handoffs.consult, caller(ABROAD), gateway.key(), own, OPENING)
     assert isinstance(refused.refusal, WrongState)
-    report = succeeding.report(gateway.ports, succession)
+    report = succession_report.report(gateway.ports, succession)
     by_handoff = {one["handoff"]: one for one in report["moved"]}
     assert by_handoff[str(own)]["became"] is None
     assert by_handoff[str(mandate)]["predecessor_reads_until"] == "2026-05-01"
@@ -701,7 +673,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
     assert gateway.handoff(other).state == "accepted"
-    report = succeeding.report(gateway.ports, succession)
+    report = succession_report.report(gateway.ports, succession)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(other), "stay")]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), other, OPENING)
 
@@ -760,7 +732,7 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
     case, element = taken(gateway), PERSON
     handoff = accepted(gateway, offered(gateway, case))
     succession = agreed(gateway)
-    (row,) = succeeding.report(gateway.ports, succession)["open"]
+    (row,) = succession_report.report(gateway.ports, succession)["open"]
     assert row["to_seal_anew"] == 1
     gateway.day = DAY
     succeeding.apply(gateway.ports, succession)
@@ -794,26 +766,3 @@ def test_a_mandate_can_move_on_and_the_handoff_with_it(gateway):
     assert (third.recipient, third.state) == (OFMIN, "offered")
     refused = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     assert isinstance(refused.refusal, WrongState)
-
-
-# --- the report
-
-
-def test_the_report_tells_what_moved_what_stayed_and_who_reads_until_when(gateway):
-    held, waiting = accepted(gateway), UUID(offered(gateway).result["handoff"])
-    closed = accepted(gateway)
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), closed, Reply("officer-1", "done"))
-    succession = agreed(gateway, consents=True)
-    gateway.day = DAY
-    assert succeeding.apply(gateway.ports, succession).done
-    report = succeeding.report(gateway.ports, succession)
-    moved = {one["handoff"]: one for one in report["moved"]}
-    assert moved.keys() == {str(held), str(waiting)}
-    assert moved[str(held)]["became"] == str(following(gateway, held))
-    assert moved[str(held)]["predecessor_reads_until"] == "2026-05-01"
-    assert moved[str(waiting)]["state"] == "offered"
-    assert report["ended_before"] == {"closed": 1}
-    assert (report["open"], report["consents_carry_over"]) == ([], True)
-    assert report["applied"] is not None
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), closed, OPENING)
-    assert refused.refusal.rules == ("R3.mandate",)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding
+from gateway.actions import succeeding, succession_report
 from gateway.cli.admin import succession as commands
 from tests.cli.desks import Desks
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
@@ -137,7 +137,7 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
     monkeypatch.setattr(succeeding.apply, "__defaults__", (2,))
     commands._apply(gateway.ports, one)
     assert capsys.readouterr().out == f"succession {one}: moved 3, waiting 0; at its end\n"
-    report: dict[str, Any] = succeeding.report(gateway.ports, one)
+    report: dict[str, Any] = succession_report.report(gateway.ports, one)
     commands._show(report, as_json=False)
     out = capsys.readouterr().out
     assert out.count("2026-05-01") == 4

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from gateway.actions import succeeding
+from gateway.actions import succeeding, succession_report
 from gateway.actions.ports import Ports
 from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
@@ -104,7 +104,7 @@ def preview_succession(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with looked_at(desk) as gateway:
-        found = succeeding.preview(gateway.ports, planned)
+        found = succession_report.preview(gateway.ports, planned)
     _show(found, as_json or desk.as_json)
 
 
@@ -119,7 +119,7 @@ def cancel_succession(desk: Desk, succession: UUID, reason: str) -> None:
     before; once its day has come, from today on. Refused when a handoff has moved.
     """
     with looked_at(desk) as gateway:
-        planned = succeeding.find(gateway.ports, succession)
+        planned = succession_report.find(gateway.ports, succession)
     values = {"succession": str(succession), "reason": reason}
     change_registry(desk, "succession.cancel", planned.predecessor, values)
 
@@ -130,7 +130,7 @@ def cancel_succession(desk: Desk, succession: UUID, reason: str) -> None:
 def list_successions(desk: Desk, as_json: bool) -> None:
     """List all successions, and what each of them waits for."""
     with looked_at(desk) as gateway:
-        found = succeeding.index(gateway.ports)
+        found = succession_report.index(gateway.ports)
     if as_json or desk.as_json:
         print_json({"items": found})
         return
@@ -161,7 +161,7 @@ def _waits(one: Mapping[str, Any]) -> str:
 def show_succession(desk: Desk, succession: UUID, as_json: bool) -> None:
     """Report what moved, what is to move, what stays, and who reads until when."""
     with looked_at(desk) as gateway:
-        found = succeeding.report(gateway.ports, succession)
+        found = succession_report.report(gateway.ports, succession)
     _show(found, as_json or desk.as_json)
 
 
