@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from gateway.actions.mandates import organisations
-from gateway.actions.registry.desk import Apply, Desk, end, flag, must, slug, text
+from gateway.actions.registry.desk import Desk, Form, Kind, end, flag, must, slug, text
 from gateway.domain.mandates import overlapping
 from gateway.domain.organisation import (
     Competence,
@@ -27,8 +27,8 @@ _MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
 
 def _plan(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     predecessor = must(found)
-    key, day = desk.read("competence", _receiving), desk.read("on", parse_day)
-    successor = must(desk.work.organisations.get(desk.read("successor", slug)))
+    key, day = desk.said["competence"], desk.said["on"]
+    successor = must(desk.work.organisations.get(desk.said["successor"]))
     _require_new(desk, predecessor.slug, key)
     if successor.status not in _MAY_SUCCEED:
         raise WrongState(f"the successor is {successor.status}: it could take on nothing")
@@ -104,7 +104,7 @@ def _taken(
         function=function,
         matter=matter,
         territory=territory,
-        legal_act=desk.read("legal_act", _act),
+        legal_act=desk.said["legal_act"],
         period=period,
         registered_by=desk.event,
     )
@@ -118,14 +118,28 @@ def _succession(desk: Desk, successor: str, competence: Competence) -> Successio
             predecessor=desk.change.organisation,
             successor=successor,
             competence=competence.key,
-            day=desk.read("on", parse_day),
-            read_until=desk.read("read_until", parse_day),
-            legal_act=desk.read("legal_act", _act),
-            consents=desk.read("consents", flag),
+            day=desk.said["on"],
+            read_until=desk.said["read_until"],
+            legal_act=desk.said["legal_act"],
+            consents=desk.said["consents"],
             resolved_by=competence.registered_by,
         )
     except ValueError as error:
         raise Invalid((("", str(error)),)) from None
 
 
-CHANGES: Mapping[str, Apply] = {"succession.plan": _plan}
+CHANGES: Mapping[str, Kind] = {
+    "succession.plan": Kind(
+        Form(
+            {
+                "competence": _receiving,
+                "on": parse_day,
+                "successor": slug,
+                "read_until": parse_day,
+                "legal_act": _act,
+                "consents": flag,
+            }
+        ),
+        _plan,
+    )
+}
