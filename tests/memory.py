@@ -375,8 +375,17 @@ class MemoryProposals(Collection):
     def get(self, proposal: UUID) -> Proposal | None:
         return self._desk.read().proposals.get(proposal)
 
-    def page(self, after: UUID | None, limit: int) -> Sequence[Proposal]:
-        return _page(self._desk.read().proposals.values(), after, limit)
+    def page(
+        self, before: UUID | None, limit: int, waiting: datetime | None = None
+    ) -> Sequence[Proposal]:
+        found = self._desk.read().proposals.values()
+        open_ones = [
+            one
+            for one in found
+            if waiting is None or (not _is_over(one) and one.expires_at >= waiting)
+        ]
+        ordered = sorted(open_ones, key=lambda one: one.id, reverse=True)
+        return [one for one in ordered if before is None or one.id < before][:limit]
 
     def add(self, proposal: Proposal) -> None:
         state = self._desk.change_registry()
@@ -386,13 +395,23 @@ class MemoryProposals(Collection):
     def close(self, proposal: UUID, event: UUID) -> None:
         state = self._desk.change_registry()
         stored = state.proposals.get(proposal)
-        _require_fresh(stored is not None and stored.made_by is None)
+        _require_fresh(stored is not None and not _is_over(stored))
         state.proposals[proposal] = replace(stored, made_by=event)
+
+    def withdraw(self, proposal: UUID, event: UUID) -> None:
+        state = self._desk.change_registry()
+        stored = state.proposals.get(proposal)
+        _require_fresh(stored is not None and not _is_over(stored))
+        state.proposals[proposal] = replace(stored, withdrawn_by=event)
 
     def prune(self, until: datetime) -> None:
         state = self._desk.change_registry()
         kept = state.proposals.items()
         state.proposals = {key: one for key, one in kept if one.expires_at >= until}
+
+
+def _is_over(one: Proposal) -> bool:
+    return (one.made_by or one.withdrawn_by) is not None
 
 
 class MemoryCases(Collection):

@@ -98,7 +98,14 @@ BY_ADMINISTRATORS = (
     "audit.end",
     "case.erase",
 )
-ON_GATEWAY = ("admin.add", "admin.disable", "proposal.make", "gateway.rekey", "ca.rotate")
+ON_GATEWAY = (
+    "admin.add",
+    "admin.disable",
+    "proposal.make",
+    "proposal.withdraw",
+    "gateway.rekey",
+    "ca.rotate",
+)
 BY_ENTRUSTED = ("registry.read", "registry.consult")
 ON_ITSELF = (
     "invitation.use",

@@ -4,7 +4,7 @@ Every change is a policy decision and an event, and is undone only by another ev
 binds the exact change by its digest; two approvals count as two only from two persons (R10).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import date
 from itertools import combinations
 from typing import Any
@@ -87,13 +87,17 @@ def take_step(ports: Ports, change: Change, approvals: Sequence[str]) -> Written
 
 def require_change(change: Change, known: Mapping[str, Apply] = CHANGES) -> Apply:
     """What makes a change; Invalid for what is none, which leaves no event."""
-    apply = known.get(change.action)
-    if apply is None:
+    require_form(change, known)
+    return known[change.action]
+
+
+def require_form(change: Change, known: Container[str]) -> None:
+    """Raise Invalid for what is no change of the ``known`` actions, which leaves no event."""
+    if change.action not in known:
         raise Invalid((("/action", "there is no such change of the registry"),))
     own = change.organisation == GATEWAY
     if own is not (change.action in ON_GATEWAY) or not SLUG.fullmatch(change.organisation):
         raise Invalid((("/organisation", "not an organisation id, or the gateway's own"),))
-    return apply
 
 
 def _make(
@@ -111,12 +115,12 @@ def _make(
     with ports.begin(Mode.REGISTRY) as work:
         logged = earlier(ports, work, change, errand)
         if logged is None:
-            _require_open(work, proposal)
-            desk = _desk(ports, work, change, approvals, heard)
+            require_open(work, proposal)
+            desk = desk_of(ports, work, change, approvals, heard)
             denied, result = _decide(ports, desk, apply)
             if not denied:
                 remember(ports, work, change, errand, desk.event)
-                _close(work, proposal, desk.event)
+                close(work, proposal, desk.event)
             (logged,) = work.commit()
     receipt = receipt_for(ports, logged, GATEWAY)
     if denied:
@@ -124,9 +128,10 @@ def _make(
     return Written({"event": str(logged.event.id), **result}, receipt)
 
 
-def _desk(
+def desk_of(
     ports: Ports, work: Work, change: Change, approvals: Sequence[str], heard: list[str]
 ) -> Desk:
+    """Where a change is made, once its approvals count; ``heard`` is as for `approvals.spend`."""
     now, event = ports.now(), ports.new_id()
     persons = spend(ports, work, change, approvals, event=event, heard=heard)
     return Desk(work, change, persons, now, ports.legal_day(now).day, event, ports.issuer)
@@ -142,15 +147,19 @@ def _decide(ports: Ports, desk: Desk, apply: Apply) -> tuple[Forbidden | None, M
     return denied, result
 
 
-def _require_open(work: Work, proposal: UUID | None) -> None:
+def require_open(work: Work, proposal: UUID | None) -> None:
+    """Raise WrongState for a proposal that cannot be made any more; None is none."""
     if proposal is None:
         return
     found = work.proposals.get(proposal)
     if found is None or found.made_by is not None:
         raise WrongState("the proposal was made before")
+    if found.withdrawn_by is not None:
+        raise WrongState("the proposal was withdrawn by the person who made it")
 
 
-def _close(work: Work, proposal: UUID | None, event: UUID) -> None:
+def close(work: Work, proposal: UUID | None, event: UUID) -> None:
+    """Remember by which event a proposal was made; None is none."""
     if proposal is not None:
         work.proposals.close(proposal, event)
 

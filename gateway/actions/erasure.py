@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.actions.administration import denial, record_denial, simulated
-from gateway.actions.approvals import spend
+from gateway.actions import administration
 from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
+from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.ports import Erasure, Mode, Ports, Work
-from gateway.actions.registry.desk import Change, Desk, text
+from gateway.actions.registry.desk import Change, Desk, text, uuid
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
-from gateway.domain.refusals import NotFound, Refusal
+from gateway.domain.refusals import Forbidden, NotFound, Refusal
 from gateway.evidence import canonical
 
 ACTION = "case.erase"
@@ -42,38 +42,75 @@ class _Why:
     reason: str | None = None
 
 
-def erase(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
+def erase(
+    ports: Ports,
+    change: Change,
+    approvals: Sequence[str],
+    errand: Errand | None = None,
+    *,
+    proposal: UUID | None = None,
+) -> Written:
     """Erase one case on the word of administrators: two of them before its day.
 
     ``change`` is about the originator; its values are the case's id and a reason. A case that its
     originator did not close is erased only when its day has come, or its key is lost anyway.
-    ``key`` of the result tells whether the key is destroyed by now. Raises ApprovalRefused,
-    Invalid, NotFound, WrongState, KeysUnavailable; Refused (with its receipt) when policy says no.
+    ``key`` of the result tells whether the key is destroyed by now. ``errand`` and ``proposal``
+    are as for `administration.administer`, and so is what is raised; KeysUnavailable besides.
     """
-    now, event = ports.now(), ports.new_id()
-    today, day = ports.legal_day(now), civil_day(ports, now)
-    with ports.begin(Mode.WRITE) as work:
-        persons = spend(ports, work, change, approvals, event=event, heard=[])
-        desk = Desk(work, change, persons, now, today.day, event, ports.issuer)
-        reason = desk.read("reason", _reason)
-        found = work.cases.get(change.organisation, desk.read("case", UUID))
-        if found is None:
-            raise NotFound("that organisation has no such case here")
-        due = cases.is_due(found, day)
-        organisation = work.organisations.get(change.organisation)
-        denied = denial(ports.policy, desk, organisation, today, due=due)
-        if denied:
-            record_denial(desk, denied, today)
-        else:
-            lost = _is_lost(ports, work, found)
-            why = _Why("due" if due else "early", persons, reason)
-            work.log.record(_erase(ports, work, event, cases.erase(found, day, lost=lost), why))
-        (logged,) = work.commit()
+    administration.require_form(change, (ACTION,))
+    heard = list[str]()
+    try:
+        return _erase_by_hand(ports, change, approvals, heard, errand=errand, proposal=proposal)
+    except administration.RECORDED as refusal:
+        persons = tuple(dict.fromkeys(heard))
+        raise administration.record_refusal(ports, change, refusal, persons) from refusal
+
+
+def _erase_by_hand(
+    ports: Ports,
+    change: Change,
+    approvals: Sequence[str],
+    heard: list[str],
+    *,
+    errand: Errand | None,
+    proposal: UUID | None,
+) -> Written:
+    denied: Forbidden | None = None
+    with ports.begin(Mode.REGISTRY) as work:
+        logged = earlier(ports, work, change, errand)
+        if logged is None:
+            administration.require_open(work, proposal)
+            desk = administration.desk_of(ports, work, change, approvals, heard)
+            denied = _decide(ports, desk)
+            if not denied:
+                remember(ports, work, change, errand, desk.event)
+                administration.close(work, proposal, desk.event)
+            (logged,) = work.commit()
     receipt = receipt_for(ports, logged, GATEWAY)
     if denied:
         raise Refused(denied, receipt)
-    told = {"event": str(event), "case": str(found.id), "state": str(CaseState.ERASED)}
-    return Written({**told, "key": _destroyed_now(ports)}, receipt)
+    told = {"case": change.values["case"], "state": str(CaseState.ERASED)}
+    return Written({"event": str(logged.event.id), **told, "key": _destroyed_now(ports)}, receipt)
+
+
+def _decide(ports: Ports, desk: Desk) -> Forbidden | None:
+    """Ask policy, then take the case's content away; both are recorded."""
+    today, day = ports.legal_day(desk.now), civil_day(ports, desk.now)
+    reason, originator = desk.read("reason", _reason), desk.change.organisation
+    found = desk.work.cases.get(originator, desk.read("case", uuid))
+    if found is None:
+        raise NotFound("that organisation has no such case here")
+    due = cases.is_due(found, day)
+    organisation = desk.work.organisations.get(originator)
+    denied = administration.denial(ports.policy, desk, organisation, today, due=due)
+    if denied:
+        administration.record_denial(desk, denied, today)
+        return denied
+    lost = _is_lost(ports, desk.work, found)
+    why = _Why("due" if due else "early", desk.persons, reason)
+    erased = cases.erase(found, day, lost=lost)
+    desk.work.log.record(_erase(ports, desk.work, desk.event, erased, why))
+    return None
 
 
 def erase_due(ports: Ports) -> int:
@@ -213,7 +250,7 @@ def _erase(ports: Ports, work: Work, event: UUID, erased: Case, why: _Why) -> Fa
             Detail("subject", _told(erased, counted, why), gateway | {erased.originator}),
         ),
         case_digest=erased.digest,
-        simulated_date=simulated(today),
+        simulated_date=administration.simulated(today),
     )
 
 

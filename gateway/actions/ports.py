@@ -210,7 +210,7 @@ class Proposal:
     """A change that one person proposed, with their approval, until another one approves it.
 
     ``id`` is the event that recorded it; ``values`` are those of the change, as JSON; ``made_by``
-    is the event by which it was made.
+    is the event by which it was made, ``withdrawn_by`` the one by which its proposer took it back.
     """
 
     id: UUID
@@ -221,6 +221,7 @@ class Proposal:
     approval: str
     expires_at: datetime
     made_by: UUID | None = None
+    withdrawn_by: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -318,14 +319,22 @@ class Proposals(Protocol):
     def get(self, proposal: UUID) -> Proposal | None:
         """One proposal, made or not."""
 
-    def page(self, after: UUID | None, limit: int) -> Sequence[Proposal]:
-        """Proposals with an id greater than ``after``, in order of id."""
+    def page(
+        self, before: UUID | None, limit: int, waiting: datetime | None = None
+    ) -> Sequence[Proposal]:
+        """Proposals with an id less than ``before``, the newest first.
+
+        With ``waiting`` only those that can be approved at that moment.
+        """
 
     def add(self, proposal: Proposal) -> None:
         """Keep a proposal; AlreadyExists when its id is taken."""
 
     def close(self, proposal: UUID, event: UUID) -> None:
-        """Remember by which event it was made; Stale when it was made before, or is not there."""
+        """Remember by which event it was made; Stale when it is not there, made or withdrawn."""
+
+    def withdraw(self, proposal: UUID, event: UUID) -> None:
+        """Remember by which event it was withdrawn; Stale as for `close`."""
 
     def prune(self, until: datetime) -> None:
         """Forget the proposals that ended before ``until``."""

@@ -4,12 +4,12 @@ So no two personal keys ever need to lie in one place. A proposal is good for as
 proposer's approval; when it is made, both approvals are judged again (R10).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from gateway.actions import administration, approvals
+from gateway.actions import administration, approvals, erasure
 from gateway.actions.authorization import (
     GATEWAY,
     Request,
@@ -24,6 +24,7 @@ from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.listing import Listing, gather
 from gateway.actions.organisations import LOG
 from gateway.actions.ports import Caller, Mode, Ports, Proposal, Work
+from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change
 from gateway.domain.decision import Entity, Question
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
@@ -33,13 +34,18 @@ from gateway.evidence import canonical
 REMEMBERED = approvals.LIVES * 10
 """How long after its end a proposal can still be looked up."""
 
+PROPOSABLE = frozenset({*CHANGES, erasure.ACTION})
+"""What one person may propose and another one make: all that takes no step of a key's own."""
+
+UNKNOWN = "there is no such proposal, or it ended long ago"
+
 
 def make(ports: Ports, change: Change, approval: str, errand: Errand | None = None) -> Written:
     """Keep a change that one person proposes and has signed; 72 hours are there to approve it.
 
     Raises Refused when the approval does not count, Invalid for what is no change.
     """
-    administration.require_change(change)
+    administration.require_form(change, PROPOSABLE)
     heard: list[str] = []
     try:
         return _make(ports, change, approval, errand, heard)
@@ -56,7 +62,7 @@ def _make(
             kept = _proposed(ports, work, change, approval, heard)
             work.proposals.prune(ports.now() - REMEMBERED)
             work.proposals.add(kept)
-            _record(ports, work, change, kept)
+            _record(ports, work, change, action="proposal.make", event=kept.id, by=kept.proposer)
             remember(ports, work, change, errand, kept.id)
             (logged,) = work.commit()
         else:
@@ -69,7 +75,7 @@ def _proposed(
 ) -> Proposal:
     """The proposal of a person whose approval counts now, and was not used."""
     given = approvals.verify(ports, work, approval, approvals.digest_of(change), heard)
-    _require_allowed(ports, given.person)
+    _require_allowed(ports, "proposal.make", given.person)
     if work.retries.get(GATEWAY, f"approval/{given.person}/{given.jti}") is not None:
         raise ApprovalRefused("an approval was used before: sign anew")
     return Proposal(
@@ -90,31 +96,78 @@ def _kept(work: Work, proposal: UUID) -> Proposal:
     return found
 
 
-def _record(ports: Ports, work: Work, change: Change, kept: Proposal) -> None:
-    typ, operation = EVENTS["proposal.make"]
+def _record(ports: Ports, work: Work, change: Change, *, action: str, event: UUID, by: str) -> None:
+    typ, operation = EVENTS[action]
     gateway = frozenset({GATEWAY})
-    today = ports.legal_day(ports.now())
     work.log.record(
         Fact(
-            id=kept.id,
+            id=event,
             typ=typ,
             operation=operation,
             result=Result.ALLOWED,
             parties=(Party(GATEWAY, "gateway"),),
             details=(
-                Detail("by", (kept.proposer,), gateway),
+                Detail("by", (by,), gateway),
                 Detail("subject", administration.told(change), gateway),
             ),
-            simulated_date=today.day if today.simulated else None,
+            simulated_date=administration.simulated(ports.legal_day(ports.now())),
         )
     )
 
 
-def _require_allowed(ports: Ports, person: str) -> None:
+def _require_allowed(ports: Ports, action: str, person: str) -> None:
     principal = Entity("Person", person, {"enabled": True})
-    decision = ports.policy.decide(Question(principal, "proposal.make", LOG, {"approvals": 1}))
+    decision = ports.policy.decide(Question(principal, action, LOG, {"approvals": 1}))
     if not decision.allowed:
         raise Forbidden(" ".join(decision.reasons) or "policy does not allow it", decision.rules)
+
+
+def withdrawal_of(proposal: UUID) -> Change:
+    """What the proposer signs to withdraw a proposal."""
+    return Change("proposal.withdraw", GATEWAY, {"proposal": str(proposal)})
+
+
+def withdraw(ports: Ports, proposal: UUID, approval: str, errand: Errand | None = None) -> Written:
+    """Take a proposal back: its proposer alone may, as long as it was not made.
+
+    ``approval`` is of `withdrawal_of`. Raises Refused.
+    """
+    change, heard = withdrawal_of(proposal), list[str]()
+    try:
+        return _withdraw(ports, proposal, approval, heard, errand)
+    except administration.RECORDED as refusal:
+        raise administration.record_refusal(ports, change, refusal, tuple(heard)) from refusal
+
+
+def _withdraw(
+    ports: Ports,
+    proposal: UUID,
+    approval: str,
+    heard: list[str],
+    errand: Errand | None,
+) -> Written:
+    change, event = withdrawal_of(proposal), ports.new_id()
+    with ports.begin(Mode.REGISTRY) as work:
+        logged = earlier(ports, work, change, errand)
+        if logged is None:
+            (by,) = approvals.spend(ports, work, change, [approval], event=event, heard=heard)
+            _require_allowed(ports, change.action, by)
+            _require_own(work, proposal, by)
+            administration.require_open(work, proposal)
+            work.proposals.withdraw(proposal, event)
+            _record(ports, work, change, action=change.action, event=event, by=by)
+            remember(ports, work, change, errand, event)
+            (logged,) = work.commit()
+    result = {"event": str(logged.event.id), "proposal": str(proposal)}
+    return Written(result, receipt_for(ports, logged, GATEWAY))
+
+
+def _require_own(work: Work, proposal: UUID, person: str) -> None:
+    found = work.proposals.get(proposal)
+    if found is None:
+        raise NotFound(UNKNOWN)
+    if found.proposer != person:
+        raise ApprovalRefused("a proposal is withdrawn by the person who made it, and by no other")
 
 
 def approve(ports: Ports, proposal: UUID, approval: str, errand: Errand | None = None) -> Written:
@@ -126,10 +179,11 @@ def approve(ports: Ports, proposal: UUID, approval: str, errand: Errand | None =
     with ports.begin(Mode.READ) as work:
         found = work.proposals.get(proposal)
     if found is None:
-        raise NotFound("there is no such proposal, or it ended long ago")
+        raise NotFound(UNKNOWN)
     change = change_of(found)
     signed = [found.approval, approval]
-    return administration.administer(ports, change, signed, errand, proposal=proposal)
+    do = erasure.erase if change.action == erasure.ACTION else administration.administer
+    return do(ports, change, signed, errand, proposal=proposal)
 
 
 def change_of(proposal: Proposal) -> Change:
@@ -150,13 +204,18 @@ def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
 
 
 def page(
-    ports: Ports, caller: Caller, after: UUID | None, limit: int
+    ports: Ports, caller: Caller, after: UUID | None, limit: int, *, waiting: bool
 ) -> Listing[Mapping[str, Any]]:
-    """Proposals in the order in which they were made."""
+    """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
 
     def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         require_entrusted(turn)
-        return gather(turn.work.proposals.page, attrgetter("id"), _view, after, limit)
+        now = turn.now if waiting else None
+
+        def some(after: UUID | None, limit: int) -> Sequence[Proposal]:
+            return turn.work.proposals.page(after, limit, now)
+
+        return gather(some, attrgetter("id"), _view, after, limit)
 
     return read(ports, caller, Request("registry.read"), look)
 
@@ -174,6 +233,7 @@ def _view(one: Proposal) -> dict[str, Any]:
         "proposer": one.proposer,
         "expires_at": one.expires_at.isoformat(),
         "made_by": None if one.made_by is None else str(one.made_by),
+        "withdrawn_by": None if one.withdrawn_by is None else str(one.withdrawn_by),
     }
 
 

@@ -121,6 +121,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "system.enable": ("system.enabled", Operation.REGISTRY_CHANGE),
     "system.entrust": ("system.entrusted", Operation.REGISTRY_CHANGE),
     "proposal.make": ("proposal.made", Operation.REGISTRY_CHANGE),
+    "proposal.withdraw": ("proposal.withdrawn", Operation.REGISTRY_CHANGE),
     "registry.read": ("registry.read", Operation.CONSULTATION),
     "registry.consult": ("registry.consulted", Operation.CONSULTATION),
     "organisation.suspend": ("organisation.suspended", Operation.REGISTRY_CHANGE),

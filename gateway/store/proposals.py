@@ -13,14 +13,19 @@ from gateway.store.tables import proposal
 from gateway.store.transaction import Transaction, insert_new
 
 _GET = select(proposal).where(proposal.c.id == bindparam("proposal"))
-_PAGE = select(proposal).order_by(proposal.c.id).limit(bindparam("limit"))
-_PAGE_AFTER = _PAGE.where(proposal.c.id > bindparam("after"))
-_ADD = insert_new(proposal)
-_CLOSE = (
-    update(proposal)
-    .where(proposal.c.id == bindparam("of_id"), proposal.c.made_by.is_(None))
-    .values(made_by=bindparam("event"))
+_PAGE = (
+    select(proposal)
+    .where(proposal.c.id < bindparam("before"))
+    .order_by(proposal.c.id.desc())
+    .limit(bindparam("limit"))
 )
+_OPEN = (proposal.c.made_by.is_(None), proposal.c.withdrawn_by.is_(None))
+_WAITING = _PAGE.where(*_OPEN, proposal.c.expires_at >= bindparam("now"))
+_LAST = UUID(int=2**128 - 1)
+_ADD = insert_new(proposal)
+_END = update(proposal).where(proposal.c.id == bindparam("of_id"), *_OPEN)
+_CLOSE = _END.values(made_by=bindparam("event"))
+_WITHDRAW = _END.values(withdrawn_by=bindparam("event"))
 _PRUNE = delete(proposal).where(proposal.c.expires_at < bindparam("until"))
 
 
@@ -36,12 +41,15 @@ class SqlProposals:
         row = self._transaction.execute(_GET, {"proposal": proposal}).first()
         return row and _proposal(row)
 
-    def page(self, after: UUID | None, limit: int) -> Sequence[Proposal]:
+    def page(
+        self, before: UUID | None, limit: int, waiting: datetime | None = None
+    ) -> Sequence[Proposal]:
         """See the port."""
-        if after is None:
-            rows = self._transaction.execute(_PAGE, {"limit": limit})
+        values = {"before": before or _LAST, "limit": limit}
+        if waiting is None:
+            rows = self._transaction.execute(_PAGE, values)
         else:
-            rows = self._transaction.execute(_PAGE_AFTER, {"limit": limit, "after": after})
+            rows = self._transaction.execute(_WAITING, {**values, "now": waiting})
         return [_proposal(row) for row in rows]
 
     def add(self, proposal: Proposal) -> None:
@@ -54,7 +62,13 @@ class SqlProposals:
         """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_CLOSE, {"of_id": proposal, "event": event}):
-            raise Stale("the proposal was made before, or is over")
+            raise Stale("the proposal was made or withdrawn before")
+
+    def withdraw(self, proposal: UUID, event: UUID) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_WITHDRAW, {"of_id": proposal, "event": event}):
+            raise Stale("the proposal was made or withdrawn before")
 
     def prune(self, until: datetime) -> None:
         """See the port."""
@@ -72,4 +86,5 @@ def _proposal(row: Row[Any]) -> Proposal:
         row.approval,
         row.expires_at,
         row.made_by,
+        row.withdrawn_by,
     )

@@ -173,6 +173,7 @@ proposal = Table(
     Column("approval", TEXT, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("made_by", Uuid),
+    Column("withdrawn_by", Uuid),
     Index("proposal_by_end", "expires_at"),
 )
 

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.actions import cases, erasure, handoffs, offers, receipts
 from gateway.actions.administration import Change
+from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import Confirmation
 from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
@@ -35,11 +36,14 @@ from tests.founding import (
     consulted,
     fields_of,
     founded,
+    key_of,
     offer_of,
     offered,
     shown,
     submitted,
 )
+
+BERNARD = key_of("c-bernard").public_jwk()
 
 TO_THE_DAY = timedelta(days=4000)
 
@@ -70,6 +74,15 @@ def change(case, originator=HOTLINE, **values):
 def erase(gateway, case, *people, **values):
     made = change(case, **values)
     return gateway.do(erasure.erase, made, gateway.approve(made, *people))
+
+
+def refused(gateway, case, *people, **values):
+    """Why an erasure was refused, on record."""
+    made = change(case, **values)
+    size = gateway.size()
+    why = gateway.refusal(erasure.erase, made, gateway.approve(made, *people))
+    assert gateway.size() == size + 1
+    return why.refusal
 
 
 def told(receipt):
@@ -104,8 +117,32 @@ def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
     refused = gateway.refusal(erasure.erase, made, gateway.approve(made, ALICE))
     assert isinstance(refused.refusal, Forbidden)
     assert gateway.case(case).state is CaseState.CLOSED
-    with pytest.raises(ApprovalRefused):
-        erasure.erase(gateway.ports, made, gateway.approve(made, ALICE, ALICE))
+    twice = gateway.refusal(erasure.erase, made, gateway.approve(made, ALICE, ALICE))
+    assert isinstance(twice.refusal, ApprovalRefused)
+
+
+def test_a_refused_erasure_is_an_event_that_names_whose_signature_was_good(gateway):
+    case, _ = handed_over(gateway, close=False)
+    made = change(case)
+    gateway.administer("admin.add", GATEWAY, person="c-bernard", name="C. B.", jwk=BERNARD)
+    gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left")
+    signed = gateway.approve(made, ALICE, "c-bernard")
+    why = gateway.refusal(erasure.erase, made, signed)
+    assert isinstance(why.refusal, ApprovalRefused)
+    document = fields_of(why.receipt)
+    assert (document["typ"], document["result"]) == ("case.erased", "denied")
+    assert shown(why.receipt)["by"] == [ALICE, "c-bernard"]
+    assert "administers nothing any more" in shown(why.receipt)["reason"]
+    unknown = gateway.refusal(erasure.erase, change(gateway.new_id()), [])
+    assert fields_of(unknown.receipt)["result"] == "denied"
+
+
+def test_what_is_no_erasure_leaves_no_event(gateway):
+    size = gateway.size()
+    for made in (Change("case.close", HOTLINE, {}), Change("case.erase", "No Slug", {})):
+        with pytest.raises(Invalid):
+            erasure.erase(gateway.ports, made, [])
+    assert gateway.size() == size
 
 
 def test_one_administrator_erases_a_case_on_its_day_wherever_it_stands(gateway):
@@ -116,8 +153,7 @@ def test_one_administrator_erases_a_case_on_its_day_wherever_it_stands(gateway):
 
 def test_a_case_that_is_not_closed_is_not_erased_before_its_day(gateway):
     case, _ = handed_over(gateway, close=False)
-    with pytest.raises(WrongState):
-        erase(gateway, case)
+    assert isinstance(refused(gateway, case), WrongState)
     assert gateway.case(case).state is CaseState.CLEARED
 
 
@@ -131,22 +167,20 @@ def test_a_case_whose_key_is_lost_is_erased_wherever_it_stands(gateway):
 @pytest.mark.parametrize("values", [{"reason": " "}, {"reason": "x" * 201}, {"case": "none"}])
 def test_an_erasure_names_case_and_reason(gateway, values):
     case, _ = handed_over(gateway)
-    with pytest.raises(Invalid):
-        erase(gateway, **{"case": case, **values})
+    assert isinstance(refused(gateway, **{"case": case, **values}), Invalid)
 
 
 def test_what_is_not_there_is_not_erased(gateway):
     case, _ = handed_over(gateway)
     for made in (change(gateway.new_id()), change(case, OFMIN)):
-        with pytest.raises(NotFound):
-            erasure.erase(gateway.ports, made, gateway.approve(made))
+        told = gateway.refusal(erasure.erase, made, gateway.approve(made))
+        assert isinstance(told.refusal, NotFound)
 
 
 def test_a_case_is_erased_once(gateway):
     case, _ = handed_over(gateway)
     erase(gateway, case)
-    with pytest.raises(WrongState):
-        erase(gateway, case)
+    assert isinstance(refused(gateway, case), WrongState)
 
 
 def test_a_case_is_erased_by_itself_from_its_day_on_and_not_before(gateway):

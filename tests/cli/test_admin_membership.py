@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.actions.administration import Change, administer
+from gateway.cli.admin import proposal
 from gateway.evidence import base64url
 from tests.operating import DUBOIS, Operator, operator, said
 
@@ -82,7 +83,9 @@ def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
     about = ("--scope", "provider", "--subject", "provider.example", "--kind", "funder")
     told = json.loads(gw.done("--json", "interest", "declare", "abc", *about, *since))
     named = told["result"]["interest"]
-    gw.done("interest", "end", "abc", named, "--until", "2026-02-01", persons=(DUBOIS,))
+    ended = ("interest", "end", "abc", named, "--until", "2026-02-01")
+    assert "two different persons" in said(gw.admin(*ended, persons=(DUBOIS,)))
+    gw.done(*ended)
     said_ = ("--kind", "transfer", "--about", "all", "--reference", "Art. 46(2)(c)")
     told = json.loads(gw.done("--json", "agreement", "record", "abc", *said_, *since))
     gw.done("agreement", "end", "abc", told["result"]["agreement"], "--until", "2026-02-01")
@@ -133,18 +136,92 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
     told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))
     named = told["result"]["proposal"]
-    assert "standing.grant" in gw.done("proposal", "list", persons=("martin",))
-    assert "board" in gw.done("proposal", "show", named, persons=("martin",))
-    shown_ = json.loads(gw.done("--json", "proposal", "show", named, persons=("martin",)))
+    assert "standing.grant" in gw.done("proposal", "list", persons=())
+    assert "board" in gw.done("proposal", "show", named, persons=())
+    shown_ = json.loads(gw.done("--json", "proposal", "show", named, persons=()))
     assert shown_["values"]["standing"] == "full"
-    own = gw.admin("proposal", "approve", named, persons=(DUBOIS,))
-    assert "two approvals of one person" in said(own)
-    assert "standing full" in gw.done("proposal", "approve", named, persons=("martin",))
-    assert "made before" in said(gw.admin("proposal", "approve", named, persons=("martin",)))
-    listed = json.loads(gw.done("--json", "proposal", "list", persons=("martin",)))["items"]
-    assert [one["made_by"] is None for one in listed] == [True, False]
+    approve = ("proposal", "approve", named, "--yes")
+    assert "two approvals of one person" in said(gw.admin(*approve, persons=(DUBOIS,)))
+    assert "standing full" in gw.done(*approve, persons=("martin",))
+    assert "made before" in said(gw.admin(*approve, persons=("martin",)))
+    listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
+    assert [one["made_by"] for one in listed] == [None]
+    listed = json.loads(gw.done("--json", "proposal", "list", "--all", persons=()))["items"]
+    assert [one["made_by"] is None for one in listed] == [False, True]
     unknown = "018f0000-0000-7000-8000-000000000000"
-    assert "no such proposal" in said(gw.admin("proposal", "show", unknown, persons=(DUBOIS,)))
+    assert "no such proposal" in said(gw.admin("proposal", "show", unknown, persons=()))
+
+
+@pytest.fixture
+def proposed(gw):
+    """A suspension that one person proposed; its id."""
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    words = ("--json", "--propose", "organisation", "suspend", "abc", "--reason", "no answer")
+    return json.loads(gw.done(*words, persons=(DUBOIS,)))["result"]["proposal"]
+
+
+def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatch):
+    monkeypatch.setattr(proposal, "_interactive", lambda: True)
+    who = ("admin", "--folder", gw.folder, "--as", "martin", "proposal", "approve", proposed)
+    size = gw.size()
+    refused = gw.type(*who, input="n\n")
+    assert (refused.exit_code, gw.size()) == (1, size)
+    assert "no answer" in refused.stdout
+    agreed = gw.type(*who, input="y\n")
+    assert "status suspended" in agreed.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_script_that_does_not_say_yes_signs_nothing(gw, proposed, words):
+    size = gw.size()
+    refused = gw.admin(*words, "proposal", "approve", proposed, persons=("martin",))
+    assert (refused.exit_code, gw.size()) == (2, size)
+    assert "say --yes" in refused.stderr
+
+
+def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
+    words = ("proposal", "withdraw", proposed)
+    assert "the person who made it" in said(gw.admin(*words, persons=("martin",)))
+    assert proposed in gw.done(*words, persons=(DUBOIS,))
+    assert proposed not in gw.done("proposal", "list", persons=())
+    assert "withdrawn" in gw.done("proposal", "list", "--all", persons=())
+    late = gw.admin("proposal", "approve", proposed, "--yes", persons=("martin",))
+    assert "was withdrawn" in said(late)
+
+
+def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
+    monkeypatch.setattr(proposal, "PAGE", 2)
+    words = ("--propose", "organisation", "suspend", "abc", "--reason", "again")
+    for _ in range(4):
+        gw.done(*words, persons=(DUBOIS,))
+    listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
+    assert len(listed) == 5
+    assert listed[-1]["proposal"] == proposed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gateway", "rekey"),
+        ("gateway", "rekey", "--purpose", "kek"),
+        ("succession", "apply"),
+        ("proposal", "approve", "018f0000-0000-7000-8000-000000000000", "--yes"),
+        ("proposal", "withdraw", "018f0000-0000-7000-8000-000000000000"),
+    ],
+)
+def test_what_cannot_be_proposed_is_not_done_instead(gw, words):
+    kept = sorted(gw.config.keys.rglob("*"))
+    refused = gw.admin("--propose", *words, persons=("martin",))
+    assert refused.exit_code != 0
+    assert (gw.size(), sorted(gw.config.keys.rglob("*"))) == (1, kept)
+
+
+def test_to_propose_an_erasure_erases_nothing(gw):
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    case = "018f0000-0000-7000-8000-000000000000"
+    words = ("--propose", "case", "erase", "abc", case, "--reason", "an order")
+    assert "give --as once" in gw.admin(*words).stderr
+    assert "case.erase: proposed" in gw.done(*words, persons=(DUBOIS,))
 
 
 def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):

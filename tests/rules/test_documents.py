@@ -1,10 +1,16 @@
 """The documents list what the code has: every event, every setting."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 from gateway import config
+from gateway.actions.organisations import LOG
+from gateway.actions.registry import CHANGES, ON_GATEWAY, STEPS
+from gateway.domain.decision import Entity, Question, organisation_entity
 from gateway.domain.facts import EVENTS
+from gateway.domain.organisation import Organisation, Status
+from tests.founding import policy
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,6 +24,34 @@ def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other() -
     listed = {action: (event, operation) for event, action, operation in rows}
     assert len(rows) == len(listed)
     assert listed == {action: (typ, str(op)) for action, (typ, op) in EVENTS.items()}
+
+
+def test_the_table_for_administrators_says_how_many_persons_policy_asks_for() -> None:
+    table = (ROOT / "docs/admins.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z ]+)`(?:, `([a-z]+)`)? \| (one|two) \|", table, re.MULTILINE)
+    told = {}
+    for command, other, persons in rows:
+        noun, _, verb = command.removeprefix("casegate ").rpartition(" ")
+        for one in filter(None, (verb, other)):
+            told[f"{noun}.{one}"] = persons
+    assert told.keys() == CHANGES.keys() | STEPS.keys()
+    assert told == {action: _persons(action) for action in told}
+
+
+def _persons(action: str) -> str:
+    """How many persons policy wants for a change of a member, or of the gateway."""
+    member = Organisation(
+        slug="member",
+        name="",
+        kind="hotline",
+        public_authority=False,
+        regimes=frozenset(),
+        country="FR",
+        status=Status.ACTIVE,
+    )
+    resource = LOG if action in ON_GATEWAY else organisation_entity(member, date(2026, 3, 2))
+    asked = Question(Entity("Person", "a", {"enabled": True}), action, resource, {"approvals": 1})
+    return "two" if any("two_persons" in rule for rule in policy().decide(asked).rules) else "one"
 
 
 def test_every_setting_is_in_the_readme_and_no_other() -> None:

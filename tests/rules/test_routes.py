@@ -58,6 +58,7 @@ API = {
     ("GET", "/admin/proposals"): ("registry.read", "admin"),
     ("GET", "/admin/proposals/{proposal}"): ("registry.read", "admin"),
     ("POST", "/admin/proposals/{proposal}/approvals"): ("proposal.make", "admin"),
+    ("POST", "/admin/proposals/{proposal}/withdrawal"): ("proposal.withdraw", "admin"),
     **{
         ("POST", f"/admin/organisations/{{organisation}}/{action}"): (action, "admin")
         for action in CHANGES

@@ -71,7 +71,7 @@ def _parts(sql):
     """The lines of a definition; a column that was added later stands behind the last of them."""
     later = (
         "document_keys|signed_only|encryption_keys|tokens_from|reminded|history|application"
-        "|interests|agreements|erase_on|content_key|audit_grants"
+        "|interests|agreements|erase_on|content_key|audit_grants|withdrawn_by"
     )
     lines = re.split(rf"\n|, (?={later})", sql.replace("\t", ""))
     return sorted(filter(None, (line.strip(" ,") for line in lines)))

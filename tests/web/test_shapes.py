@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding
+from gateway.actions import proposals, succeeding
 from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change
 from gateway.client.conformance import _verifies, read_presentation
@@ -235,7 +235,12 @@ def tell_of_the_registry(story: Story) -> None:
     story.get(HOTLINE, "/admin/proposals/{proposal}", **named)
     path = "/admin/proposals/{proposal}/approvals"
     story.post(HOTLINE, path, {"approval": signed(BENOIT)}, **named)
-    story.get(HOTLINE, "/admin/proposals")
+    story.get(HOTLINE, "/admin/proposals", "?state=all")
+    other = story.post(HOTLINE, "/admin/proposals", {**said, "approval": signed(ALICE)})
+    named = {"proposal": other["result"]["proposal"]}
+    (taken_back,) = gateway.approve(proposals.withdrawal_of(UUID(named["proposal"])), ALICE)
+    path = "/admin/proposals/{proposal}/withdrawal"
+    story.post(HOTLINE, path, {"approval": taken_back}, **named)
     gateway.administer("organisation.reinstate", ABROAD, reason="test")
     path = f"/admin/organisations/{{organisation}}/{action}"
     body = {"values": reason, "approvals": [signed(ALICE)]}

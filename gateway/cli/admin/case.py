@@ -6,7 +6,7 @@ import click
 
 from gateway.actions import erasure
 from gateway.actions.administration import Change
-from gateway.cli.admin.desk import Desk, approvals, opened, show
+from gateway.cli.admin.desk import Desk, approvals, opened, propose, show
 
 
 @click.group()
@@ -28,5 +28,8 @@ def erase(desk: Desk, originator: str, case_id: UUID, reason: str) -> None:
     """
     change = Change(erasure.ACTION, originator, {"case": str(case_id), "reason": reason})
     with opened(desk) as gateway:
+        if desk.proposes:
+            propose(desk, gateway, change)
+            return
         written = erasure.erase(gateway.ports, change, approvals(desk, gateway, change))
         show(desk, erasure.ACTION, written)

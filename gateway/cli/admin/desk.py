@@ -139,13 +139,25 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 
 def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
     """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
-    if desk.proposes:
-        raise click.UsageError("this change cannot be proposed: it needs what is at hand here")
     return administration.administer(gateway.ports, change, approvals(desk, gateway, change))
 
 
 def approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
-    """A change, signed by each of the desk's persons; KeyFileError when a key is not there."""
+    """A change that is made now, signed by each of the desk's persons.
+
+    KeyFileError when a key is not there; a usage error when it should only be proposed.
+    """
+    refuse_proposing(desk)
+    return _signed(desk, gateway, change)
+
+
+def refuse_proposing(desk: Desk) -> None:
+    """End with a usage error where `--propose` is given to what happens at once, or not at all."""
+    if desk.proposes:
+        raise click.UsageError("this cannot be proposed: it needs what is at hand here")
+
+
+def _signed(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
     files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
     for person, file in files.items():
         if not file.exists():
@@ -158,15 +170,16 @@ def change_registry(desk: Desk, action: str, organisation: str, values: dict[str
     change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
     with opened(desk) as gateway:
         if desk.proposes:
-            _propose(desk, gateway, change)
+            propose(desk, gateway, change)
         else:
             show(desk, action, make(desk, gateway, change))
 
 
-def _propose(desk: Desk, gateway: wiring.Gateway, change: Change) -> None:
+def propose(desk: Desk, gateway: wiring.Gateway, change: Change) -> None:
+    """Keep a change that one person signs, for another one to approve."""
     if len(desk.persons) != 1:
         raise click.UsageError("one person proposes: give --as once")
-    (approval,) = approvals(desk, gateway, change)
+    (approval,) = _signed(desk, gateway, change)
     written = proposals.make(gateway.ports, change, approval)
     if desk.as_json:
         print_json(as_told(written))

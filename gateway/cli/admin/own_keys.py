@@ -8,7 +8,7 @@ from gateway import keys, wiring
 from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
-from gateway.cli.admin.desk import Desk, approvals, as_told, opened, show
+from gateway.cli.admin.desk import Desk, approvals, as_told, opened, refuse_proposing, show
 from gateway.cli.screen import print_json, progress
 from gateway.keys import Purpose, Step
 
@@ -43,6 +43,7 @@ def rekey(desk: Desk, purpose: str) -> None:
     nodes; then all keys of cases are wrapped by it, and the one before is destroyed. Nothing is
     restarted. What was cut off is finished by the same command.
     """
+    refuse_proposing(desk)
     with opened(desk) as gateway:
         if purpose == KEK:
             _show_steps(desk, gateway, _rekey_cases(desk, gateway))

@@ -1,17 +1,22 @@
-"""`casegate admin proposal`: what one person proposed, read and approved by another one."""
+"""`casegate admin proposal`: what one person proposed: read, approved by another, withdrawn."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
 from uuid import UUID
 
 import click
 
+from gateway import wiring
 from gateway.actions import proposals
-from gateway.actions.ports import Mode, Ports, Proposal, Work
-from gateway.cli.admin.desk import Desk, approvals, opened, show
+from gateway.actions.ports import Mode, Ports, Proposal
+from gateway.cli.admin.desk import Desk, approvals, looked_at, opened, show
 from gateway.cli.screen import print_fields, print_json, print_table
 from gateway.evidence import canonical
 
 PAGE = 100
+"""Proposals that are read in one transaction."""
 
 
 @click.group()
@@ -20,69 +25,110 @@ def proposal() -> None:
 
 
 @proposal.command("list")
+@click.option("--all", "all_of_them", is_flag=True, help="Those made, withdrawn or over, too.")
 @click.pass_obj
-def list_(desk: Desk) -> None:
-    """List proposals: made, waiting, or over."""
-    with opened(desk) as gateway:
-        with gateway.ports.begin(Mode.READ) as work:
-            found = list(_every(work))
+def list_(desk: Desk, all_of_them: bool) -> None:
+    """List the proposals that wait for another person, the newest first."""
+    with looked_at(desk) as gateway:
+        now = gateway.ports.now()
+        found = list(_each(gateway.ports, None if all_of_them else now))
         if desk.as_json:
             print_json({"items": [_fields(one) for one in found]})
             return
         header = ("proposal", "action", "organisation", "proposer", "ends")
-        rows = [
-            (str(p.id), p.action, p.organisation, p.proposer, _end(p, gateway.ports)) for p in found
-        ]
+        rows = [(str(p.id), p.action, p.organisation, p.proposer, _end(p, now)) for p in found]
         print_table(header, rows)
+
+
+def _each(ports: Ports, waiting: datetime | None) -> Iterator[Proposal]:
+    """All that wait at a moment, or all there are, page by page."""
+    before: UUID | None = None
+    while True:
+        with ports.begin(Mode.READ) as work:
+            found = work.proposals.page(before, PAGE, waiting)
+        yield from found
+        if len(found) < PAGE:
+            return
+        before = found[-1].id
 
 
 @proposal.command("show")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def show_(desk: Desk, proposal_id: UUID) -> None:
-    """Show a proposal with its values: read them before you approve."""
-    with opened(desk) as gateway:
+    """Show a proposal with its values."""
+    with looked_at(desk) as gateway:
         one = _find(gateway.ports, proposal_id)
         if desk.as_json:
             print_json(_fields(one))
-            return
-        print_fields({**_fields(one), "values": one.values})
+        else:
+            _print(one)
 
 
 @proposal.command("approve")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
+@click.option("--yes", is_flag=True, help="Do not ask: the values were read before.")
 @click.pass_obj
-def approve(desk: Desk, proposal_id: UUID) -> None:
-    """Sign what PROPOSAL says and make it; --as another person than its proposer."""
-    if len(desk.persons) != 1:
-        raise click.UsageError("one person approves: give --as once")
-    with opened(desk) as gateway:
-        change = proposals.change_of(_find(gateway.ports, proposal_id))
+def approve(desk: Desk, proposal_id: UUID, yes: bool) -> None:
+    """Sign what PROPOSAL says and make it; --as another person than its proposer.
+
+    What is signed is shown and must be agreed to; a script says --yes.
+    """
+    with _one_person(desk) as gateway:
+        one = _find(gateway.ports, proposal_id)
+        if not yes:
+            _agree(desk, one)
+        change = proposals.change_of(one)
         (approval,) = approvals(desk, gateway, change)
-        written = proposals.approve(gateway.ports, proposal_id, approval)
-        show(desk, change.action, written)
+        show(desk, change.action, proposals.approve(gateway.ports, proposal_id, approval))
 
 
-def _every(work: Work) -> Iterator[Proposal]:
-    """All proposals, oldest first, read by page."""
-    after = None
-    while page := work.proposals.page(after, PAGE):
-        yield from page
-        after = page[-1].id
+@proposal.command("withdraw")
+@click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
+@click.pass_obj
+def withdraw(desk: Desk, proposal_id: UUID) -> None:
+    """Take PROPOSAL back before it is made; --as its proposer, who alone may."""
+    with _one_person(desk) as gateway:
+        change = proposals.withdrawal_of(proposal_id)
+        (approval,) = approvals(desk, gateway, change)
+        show(desk, change.action, proposals.withdraw(gateway.ports, proposal_id, approval))
+
+
+def _one_person(desk: Desk) -> AbstractContextManager[wiring.Gateway]:
+    if len(desk.persons) > 1:
+        raise click.UsageError("one person approves, or withdraws: give --as once")
+    return opened(desk)
+
+
+def _interactive() -> bool:
+    return sys.stdin.isatty()
+
+
+def _agree(desk: Desk, one: Proposal) -> None:
+    if desk.as_json or not _interactive():
+        raise click.UsageError("what you sign must be agreed to: read it by show, say --yes")
+    _print(one)
+    click.confirm("Sign this, and make it?", abort=True)
 
 
 def _find(ports: Ports, proposal_id: UUID) -> Proposal:
     with ports.begin(Mode.READ) as work:
         found = work.proposals.get(proposal_id)
     if found is None:
-        raise click.ClickException("there is no such proposal, or it ended long ago")
+        raise click.ClickException(proposals.UNKNOWN)
     return found
 
 
-def _end(one: Proposal, ports: Ports) -> str:
+def _end(one: Proposal, now: datetime) -> str:
     if one.made_by is not None:
         return "made"
-    return "over" if one.expires_at < ports.now() else one.expires_at.isoformat(timespec="minutes")
+    if one.withdrawn_by is not None:
+        return "withdrawn"
+    return "over" if one.expires_at < now else one.expires_at.isoformat(timespec="minutes")
+
+
+def _print(one: Proposal) -> None:
+    print_fields({**_fields(one), "values": one.values})
 
 
 def _fields(one: Proposal) -> dict[str, object]:
@@ -94,4 +140,5 @@ def _fields(one: Proposal) -> dict[str, object]:
         "proposer": one.proposer,
         "expires_at": one.expires_at.isoformat(),
         "made_by": None if one.made_by is None else str(one.made_by),
+        "withdrawn_by": None if one.withdrawn_by is None else str(one.withdrawn_by),
     }

@@ -9,7 +9,7 @@ import click
 from gateway.actions import succeeding
 from gateway.actions.ports import Ports
 from gateway.cli.admin.days import day
-from gateway.cli.admin.desk import Desk, change_registry, looked_at
+from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
 from gateway.cli.screen import print_fields, print_json, print_table, words
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
@@ -153,6 +153,7 @@ def apply_succession(desk: Desk, succession: UUID | None) -> None:
     Maintenance does the same each minute. It may be stopped and begun again: no handoff moves
     twice. Nothing happens before the day, or before both offices approved.
     """
+    refuse_proposing(desk)
     with looked_at(desk) as gateway:
         due = [one.id for one in succeeding.due_successions(gateway.ports)]
         for one in due if succession is None else [succession]:

@@ -216,14 +216,15 @@ class ChangeApprovalBody(Part):
 class ProposalBody(ChangeApprovalBody):
     """A change, and the approval of its proposer."""
 
-    action = field.word(CHANGES)
+    action = field.word(sorted(proposals.PROPOSABLE))
     organisation = field.slug()
     values = fields.Dict(required=True)
 
 
 class ProposalsQuery(Part):
-    """A page of proposals, oldest first."""
+    """A page of proposals, the newest first: of those that wait, unless all are asked for."""
 
+    state = field.word(("waiting", "all"), required=False)
     after = field.uuid(required=False)
     limit = field.limit()
 
@@ -300,6 +301,23 @@ def approve(call: Call, proposal: UUID) -> Written:
 
 
 @endpoint(
+    "POST /admin/proposals/<uuid:proposal>/withdrawal",
+    action="proposal.withdraw",
+    scope=SCOPE,
+    gives="Changed",
+    writes=True,
+    body=ChangeApprovalBody(),
+)
+def withdraw(call: Call, proposal: UUID) -> Written:
+    """Withdraw a proposal as its proposer, who signs `proposal.withdraw` of `gateway`.
+
+    Its only value is `proposal`, the id.
+    """
+    errand = Errand(call.caller, call.key, f"withdraw/{proposal}")
+    return proposals.withdraw(call.ports, proposal, call.body["approval"], errand)
+
+
+@endpoint(
     "GET /admin/proposals",
     action="registry.read",
     scope=SCOPE,
@@ -307,10 +325,11 @@ def approve(call: Call, proposal: UUID) -> Written:
     query=ProposalsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
-    """List proposals, made, waiting, or over."""
+    """List the proposals that wait for another person, with `state=all` those of before, too."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
-    found = call.ask(proposals.page, after, asked["limit"])
+    waiting = asked.get("state") != "all"
+    found = call.ask(proposals.page, after, asked["limit"], waiting=waiting)
     return page("/admin/proposals", found, asked)
 
 
@@ -329,6 +348,7 @@ ENDPOINTS = (
     *(_address(action) for action in CHANGES),
     propose,
     approve,
+    withdraw,
     index,
     show,
 )

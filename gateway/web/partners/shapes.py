@@ -79,6 +79,7 @@ _PROPOSAL = {
     "proposer": TEXT,
     "expires_at": MOMENT,
     "made_by": or_null(UUID),
+    "withdrawn_by": or_null(UUID),
 }
 _DAYS = {"from": DAY, "until": or_null(DAY)}
 

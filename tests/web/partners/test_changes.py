@@ -165,7 +165,8 @@ def test_a_proposal_is_made_by_another_persons_approval(line, operator):
     assert done.status_code == 200, done.text
     assert shown(receipt.from_json(done.json["receipt"]))["by"] == [ALICE, BENOIT]
     assert str(line.gateway.organisation(ABROAD).seats[0].period.end) == "2026-04-01"
-    (listed,) = operator.get("/admin/proposals").json["items"]
+    assert operator.get("/admin/proposals").json["items"] == []
+    (listed,) = operator.get("/admin/proposals?state=all").json["items"]
     assert listed["made_by"] == done.json["result"]["event"]
 
 
@@ -180,6 +181,35 @@ def test_nobody_approves_their_own_proposal_and_the_attempt_is_an_event(line, op
         assert answer.json["type"].endswith("approval-refused")
         assert size(line) == before + 1
     assert operator.get(f"/admin/proposals/{named}").json["made_by"] is None
+
+
+def test_those_that_wait_are_listed_the_newest_first_page_by_page(line, operator):
+    named = [
+        propose(operator, ABROAD, {"until": f"2026-04-0{day}"}, ALICE).json["result"]["proposal"]
+        for day in (1, 2, 3)
+    ]
+    first = operator.get("/admin/proposals?limit=2").json
+    assert [one["proposal"] for one in first["items"]] == [named[2], named[1]]
+    rest = operator.get(first["next"]).json
+    assert ([one["proposal"] for one in rest["items"]], rest["next"]) == ([named[0]], None)
+
+
+def test_a_proposal_is_withdrawn_by_its_proposer_and_by_no_other(line, operator):
+    values = {"until": "2026-04-01"}
+    named = propose(operator, ABROAD, values, ALICE).json["result"]["proposal"]
+    path = f"/admin/proposals/{named}/withdrawal"
+    said = ("proposal.withdraw", GATEWAY, {"proposal": named})
+    (other,) = sign(line, *said, BENOIT)
+    assert operator.post(path, {"approval": other}).json["type"].endswith("approval-refused")
+    (own,) = sign(line, *said, ALICE)
+    done = operator.post(path, {"approval": own}, key="withdraw-once")
+    assert done.status_code == 200, done.text
+    again = operator.post(path, {"approval": own}, key="withdraw-once")
+    assert again.json["result"] == done.json["result"]
+    assert operator.get("/admin/proposals").json["items"] == []
+    (second,) = sign(line, "standing.end", ABROAD, values, BENOIT)
+    late = operator.post(f"/admin/proposals/{named}/approvals", {"approval": second})
+    assert (late.status_code, "withdrawn" in late.json["detail"]) == (409, True)
 
 
 def test_a_proposal_is_made_once(line, operator):
@@ -226,7 +256,7 @@ def test_a_repeated_proposal_is_kept_once(line, operator):
     first = operator.post("/admin/proposals", body, key="propose-once")
     again = operator.post("/admin/proposals", body, key="propose-once")
     assert first.json["result"] == again.json["result"]
-    assert len(operator.get("/admin/proposals").json["items"]) == 1
+    assert len(operator.get("/admin/proposals?state=all").json["items"]) == 1
     path = f"/admin/organisations/{ABROAD}/standing.end"
     used = operator.post(
         path, {"values": values, "approvals": [body["approval"]]}, key="propose-once"

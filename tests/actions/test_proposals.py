@@ -1,0 +1,121 @@
+"""Proposals: one person proposes, another one makes it, and until then it can be taken back."""
+
+from uuid import UUID
+
+import pytest
+
+from gateway.actions import administration, cases, erasure, proposals
+from gateway.actions.administration import Change
+from gateway.actions.cases import Confirmation
+from gateway.actions.ports import Mode
+from gateway.domain.case import CaseState
+from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, NotFound, WrongState
+from tests.founding import (
+    ABROAD,
+    ALICE,
+    BENOIT,
+    HOTLINE,
+    caller,
+    check_log,
+    fields_of,
+    founded,
+    shown,
+    submitted,
+)
+
+END = Change("standing.end", ABROAD, {"until": "2026-04-01"})
+
+
+@pytest.fixture
+def gateway():
+    return founded()
+
+
+def proposed(gateway, change=END, by=ALICE):
+    written = gateway.do(proposals.make, change, *gateway.approve(change, by))
+    return UUID(written.result["proposal"])
+
+
+def approve(gateway, named, change=END, by=BENOIT):
+    return gateway.do(proposals.approve, named, *gateway.approve(change, by))
+
+
+def withdraw(gateway, named, by=ALICE):
+    signed = gateway.approve(proposals.withdrawal_of(named), by)
+    return gateway.do(proposals.withdraw, named, *signed)
+
+
+def not_withdrawn(gateway, named, by=ALICE):
+    signed = gateway.approve(proposals.withdrawal_of(named), by)
+    return gateway.refusal(proposals.withdraw, named, *signed)
+
+
+def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(gateway):
+    named = proposed(gateway)
+    receipt = withdraw(gateway, named).receipt
+    assert fields_of(receipt)["typ"] == "proposal.withdrawn"
+    assert shown(receipt)["by"] == [ALICE]
+    with pytest.raises(Exception, match="was withdrawn"):
+        approve(gateway, named)
+    with gateway.ports.begin(Mode.READ) as work:
+        assert str(work.proposals.get(named).withdrawn_by) == str(fields_of(receipt)["id"])
+    check_log(gateway)
+
+
+def test_nobody_else_withdraws_it_and_the_attempt_is_an_event(gateway):
+    named = proposed(gateway)
+    refused = not_withdrawn(gateway, named, BENOIT)
+    assert isinstance(refused.refusal, ApprovalRefused)
+    assert shown(refused.receipt)["by"] == [BENOIT]
+    approve(gateway, named)
+
+
+def test_what_was_made_or_withdrawn_is_not_withdrawn(gateway):
+    made, taken_back = proposed(gateway), proposed(gateway)
+    approve(gateway, made)
+    withdraw(gateway, taken_back)
+    for named in (made, taken_back):
+        assert isinstance(not_withdrawn(gateway, named).refusal, WrongState)
+    assert isinstance(not_withdrawn(gateway, gateway.new_id()).refusal, NotFound)
+
+
+def test_an_erasure_is_proposed_by_one_person_and_made_by_another(gateway):
+    case = UUID(submitted(gateway).result["case"])
+    gateway.do(cases.close, caller(HOTLINE), gateway.key(), case, Confirmation("agent-1"))
+    erase = Change(erasure.ACTION, HOTLINE, {"case": str(case), "reason": "a court's order"})
+    named = proposed(gateway, erase)
+    assert gateway.case(case).state is CaseState.CLOSED
+    own = gateway.refusal(proposals.approve, named, *gateway.approve(erase, ALICE))
+    assert isinstance(own.refusal, ApprovalRefused)
+    assert gateway.case(case).state is CaseState.CLOSED
+    written = approve(gateway, named, erase)
+    assert shown(written.receipt)["by"] == [ALICE, BENOIT]
+    assert (written.result["state"], written.result["key"]) == ("erased", "destroyed")
+    with gateway.ports.begin(Mode.READ) as work:
+        assert str(work.proposals.get(named).made_by) == written.result["event"]
+    check_log(gateway)
+
+
+@pytest.mark.parametrize("action", ["gateway.rekey", "ca.rotate", "proposal.make", "case.close"])
+def test_what_takes_a_key_at_hand_is_not_proposed(gateway, action):
+    change = Change(action, "gateway", {})
+    with pytest.raises(Invalid):
+        proposals.make(gateway.ports, change, *gateway.approve(change, ALICE))
+
+
+@pytest.mark.parametrize(
+    ("action", "values"),
+    [
+        ("certificate.issue", {"system": "desk", "csr": "any"}),
+        ("system.key", {"system": "desk", "keys": []}),
+        (
+            "interest.end",
+            {"interest": "018f0000-0000-7000-8000-000000000011", "until": "2026-02-01"},
+        ),
+    ],
+)
+def test_one_person_alone_opens_no_way_in_and_lifts_no_barrier(gateway, action, values):
+    change = Change(action, HOTLINE, values)
+    refused = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R10.two_persons",)
