@@ -876,6 +876,7 @@ class MemorySuccessions(Collection):
             by_predecessor=succession.by_predecessor,
             by_successor=succession.by_successor,
             applied=succession.applied,
+            cancelled=succession.cancelled,
             version=succession.version,
         )
 

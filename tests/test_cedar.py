@@ -84,6 +84,7 @@ BY_ADMINISTRATORS = (
     "competence.grant",
     "competence.end",
     "succession.plan",
+    "succession.cancel",
     "system.register",
     "system.key",
     "certificate.issue",

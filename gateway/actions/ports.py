@@ -571,8 +571,8 @@ class Successions(Protocol):
         """Store a planned succession; AlreadyExists when the id is taken."""
 
     def save(self, succession: Succession) -> None:
-        """Replace approvals and end of the stored one, whose version must be one less; else
-        Stale."""
+        """Replace approvals, end and cancellation of the stored one, whose version must be one
+        less; else Stale."""
 
     def moved(self, succession: UUID) -> Sequence[Moved]:
         """The handoffs that a succession ended, by id."""

@@ -16,8 +16,9 @@ from uuid import UUID
 
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import sealed_of, view_on
-from gateway.actions.ports import LegalDay, Mode, Ports, Work
+from gateway.actions.ports import CaseVersion, LegalDay, Mode, Ports, Work
 from gateway.actions.successions import parties_of, subject_of, told
+from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.handoff import (
@@ -49,7 +50,8 @@ PAGE = 100
 class Fate:
     """What a succession does to one handoff, why, and what that rests on.
 
-    ``rules`` are those of the policy that decided. ``case`` is the version that was offered.
+    ``rules`` are those of the policy that decided. ``version`` is the one that was offered, and
+    ``case`` what it says.
     """
 
     handoff: Handoff
@@ -59,6 +61,7 @@ class Fate:
     offer: Answer
     taken_on: bool
     originator: Organisation
+    version: CaseVersion
     case: Verified
 
 
@@ -75,7 +78,7 @@ def due_successions(ports: Ports) -> tuple[Succession, ...]:
     """The successions whose day has come and that are not at their end."""
     today = ports.legal_day(ports.now()).day
     with ports.begin(Mode.READ) as work:
-        return tuple(s for s in work.successions.all() if s.applied is None and s.day <= today)
+        return tuple(s for s in work.successions.all() if not s.over and s.day <= today)
 
 
 def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
@@ -87,8 +90,8 @@ def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
     with ports.begin(Mode.READ) as work:
         found = _must(work, succession)
         if not found.may_apply(today.day):
-            return Progress(0, 0, done=found.applied is not None)
-        batch = _batch(_fates(ports, work, found, today.day), limit)
+            return Progress(0, 0, done=found.over)
+        batch = _batch(ports, work, found, today.day, limit)
     moved = 0
     for fate in batch.moving:
         with suppress(Stale):  # somebody was faster, or something changed: the next call sees
@@ -98,7 +101,7 @@ def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
     done = False
     if not left:
         with suppress(Stale):  # another one ended it at this very moment
-            done = _end(ports, found)
+            done = _end(ports, found, batch.staying)
     return Progress(moved, batch.waiting, done=done)
 
 
@@ -107,24 +110,34 @@ _TO_MOVE = frozenset({Way.REISSUE, Way.ASK_ANEW})
 
 @dataclass(frozen=True)
 class _Batch:
-    """What one call moves, how many wait among those it looked at, and whether there are more."""
+    """What one call moves, how many wait among those it looked at, and whether there are more.
+
+    ``staying`` were looked at and stay, now and ever: the version that was offered is frozen, and
+    so are its matters; what was erased is not read again.
+    """
 
     moving: tuple[Fate, ...]
     waiting: int
+    staying: frozenset[UUID]
     more: bool
 
 
-def _batch(fates: Iterator[Fate], limit: int) -> _Batch:
+def _batch(ports: Ports, work: Work, succession: Succession, day: date, limit: int) -> _Batch:
     """The first ``limit`` to be moved; no more are held in memory."""
     moving: list[Fate] = []
+    staying: set[UUID] = set()
     waiting = 0
-    for fate in fates:
+    for handoff in _concerned(work, succession):
+        fate = _fate_if_kept(ports, work, succession, handoff, day)
+        if fate is None or fate.way is Way.STAY:
+            staying.add(handoff.id)
+            continue
         waiting += fate.way is Way.WAIT
         if fate.way in _TO_MOVE:
             if len(moving) == limit:
-                return _Batch((*moving,), waiting, more=True)
+                return _Batch((*moving,), waiting, frozenset(staying), more=True)
             moving.append(fate)
-    return _Batch((*moving,), waiting, more=False)
+    return _Batch((*moving,), waiting, frozenset(staying), more=False)
 
 
 def report(ports: Ports, succession: UUID) -> dict[str, Any]:
@@ -148,6 +161,12 @@ def index(ports: Ports) -> list[dict[str, Any]]:
         return [told(one) for one in work.successions.all()]
 
 
+def find(ports: Ports, succession: UUID) -> Succession:
+    """A succession by its id. Raises NotFound."""
+    with ports.begin(Mode.READ) as work:
+        return _must(work, succession)
+
+
 def _must(work: Work, succession: UUID) -> Succession:
     found = work.successions.get(succession)
     if found is None:
@@ -158,15 +177,25 @@ def _must(work: Work, succession: UUID) -> Succession:
 # --- what becomes of each handoff
 
 
-def _fates(ports: Ports, work: Work, succession: Succession, day: date) -> Iterator[Fate]:
-    """The fate of every open handoff of the predecessor's, oldest first by state."""
+def _open(work: Work, organisation: str) -> Iterator[Handoff]:
+    """Every open handoff of the predecessor's, oldest first by state; no case is read for it."""
     for state in sorted(OPEN):
-        for handoff in _received(work, succession.predecessor, state):
-            try:
-                fate = _fate(ports, work, succession, handoff, day)
-            except Erased:
-                continue  # its case came to its end: there is nothing left to move
-            yield fate
+        yield from _received(work, organisation, state)
+
+
+def _concerned(work: Work, succession: Succession) -> Iterator[Handoff]:
+    """Those that may have to move, by their address."""
+    return filter(succession.concerns, _open(work, succession.predecessor))
+
+
+def _fate_if_kept(
+    ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date
+) -> Fate | None:
+    """The fate of a handoff; None when its case came to its end: nothing is left to move."""
+    try:
+        return _fate(ports, work, succession, handoff, day)
+    except Erased:
+        return None
 
 
 def _received(work: Work, organisation: str, state: State | None) -> Iterator[Handoff]:
@@ -174,6 +203,9 @@ def _received(work: Work, organisation: str, state: State | None) -> Iterator[Ha
     while page := work.handoffs.page(organisation, "in", state and str(state), after, PAGE):
         yield from page
         after = page[-1].id
+
+
+_OF_ANOTHER = "it is not of this mandate"
 
 
 def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date) -> Fate:
@@ -191,10 +223,11 @@ def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, da
         offer=offer,
         taken_on=was_taken_on(answers),
         originator=originator,
+        version=version,
         case=case,
     )
     if fate.way is Way.STAY:
-        return replace(fate, why="it is not of this mandate")
+        return replace(fate, why=_OF_ANOTHER)
     if fate.way is Way.ASK_ANEW:
         return replace(fate, why="it was offered to the office itself, and not to the mandate")
     return _judged(ports, work, succession, fate, day)
@@ -203,18 +236,24 @@ def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, da
 def _judged(ports: Ports, work: Work, succession: Succession, fate: Fate, day: date) -> Fate:
     """Whether what was offered to the mandate may be re-issued to the successor."""
     successor = work.organisations.get(succession.successor)
-    if successor is None or not successor.active:
+    if successor is None or successor.status is Status.LEFT:
+        return replace(fate, way=Way.ASK_ANEW, why="the successor has left")
+    if not successor.active:
         return replace(fate, way=Way.WAIT, why="the successor does not take part at present")
     if fate.originator.status is Status.SUSPENDED:
         return replace(fate, way=Way.WAIT, why="the originator is suspended")
     obstacle = _obstacle(succession, fate, ports.now())
     if obstacle:
         return replace(fate, way=Way.ASK_ANEW, why=obstacle)
-    decided = ports.policy.decide(_question(work, succession, fate, successor, day))
-    if not decided.allowed:
-        why = "policy does not let it be offered to the successor"
-        return replace(fate, way=Way.ASK_ANEW, why=why, rules=decided.rules)
-    return replace(fate, why="it was offered to the mandate", rules=decided.rules)
+    rules: list[str] = []
+    for question in _questions(work, succession, fate, successor, day):
+        decided = ports.policy.decide(question)
+        if not decided.allowed:
+            why = "policy does not let it be offered to the successor"
+            return replace(fate, way=Way.ASK_ANEW, why=why, rules=decided.rules)
+        rules += decided.rules
+    why = "it was offered to the mandate"
+    return replace(fate, why=why, rules=tuple(dict.fromkeys(rules)))
 
 
 def _obstacle(succession: Succession, fate: Fate, now: datetime) -> str:
@@ -228,33 +267,43 @@ def _obstacle(succession: Succession, fate: Fate, now: datetime) -> str:
     return ""
 
 
-def _question(
+def _questions(
     work: Work, succession: Succession, fate: Fate, successor: Organisation, day: date
-) -> Question:
-    """The question that an offer of the same to the successor would ask."""
+) -> Iterator[Question]:
+    """What an offer of the same to the successor would ask: of the version that was offered, and
+    of the current one, in which its originator may let less of it go."""
     handoff = fate.handoff
-    version = work.cases.version(handoff.case_digest)
     case = work.cases.get(handoff.originator, handoff.case)
-    if version is None or case is None:
+    if case is None:
         raise Stale("the case of a handoff is gone")
     originator = organisation_entity(fate.originator, day)
-    released = fate.case.content.get("release_to") or ()
-    return Question(
-        originator,
-        "handoff.offer",
-        case_entity(view_on(fate.case, version, case.state, day), originator),
-        {
-            "recipient": _holding(successor, succession, day),
-            "competence": succession.competence,
-            "purpose": frozenset(handoff.purpose),
-            "released": not released or succession.successor in released,
-            "assurance": "attested",
-            "conflict": conflicts(
-                successor, day, f"{handoff.originator}/{handoff.case}", fate.case.content
-            ),
-            "third_country": barred(successor, day),
-        },
-    )
+    named = f"{handoff.originator}/{handoff.case}"
+    for version, verified in _versions(work, fate, case):
+        released = verified.content.get("release_to") or ()
+        yield Question(
+            originator,
+            "handoff.offer",
+            case_entity(view_on(verified, version, case.state, day), originator),
+            {
+                "recipient": _holding(successor, succession, day),
+                "competence": succession.competence,
+                "purpose": frozenset(handoff.purpose),
+                "released": not released or succession.successor in released,
+                "assurance": "attested",
+                "conflict": conflicts(successor, day, named, verified.content),
+                "third_country": barred(successor, day),
+            },
+        )
+
+
+def _versions(work: Work, fate: Fate, case: Case) -> Iterator[tuple[CaseVersion, Verified]]:
+    """The version that was offered, and the current one where that is another."""
+    yield fate.version, fate.case
+    if case.digest != fate.version.digest:
+        current = work.cases.version(case.digest)
+        if current is None:
+            raise Stale("the case of a handoff is gone")
+        yield current, sd_jwt.read_unverified(current.document)
 
 
 def _holding(successor: Organisation, succession: Succession, day: date) -> Entity:
@@ -291,7 +340,7 @@ def _carry_out(ports: Ports, succession: Succession, fate: Fate) -> None:
         handoff = work.handoffs.get(fate.handoff.id)
         if not current.may_apply(today.day) or handoff is None:
             raise Stale("the succession is at its end")
-        if _fate(ports, work, current, handoff, today.day) != fate:
+        if _fate_if_kept(ports, work, current, handoff, today.day) != fate:
             raise Stale("the handoff has changed")
         work.handoffs.save(draft.ended, draft.ending)
         work.log.record(_ended(succession, fate, draft, today))
@@ -490,14 +539,17 @@ def _fact(
     )
 
 
-def _end(ports: Ports, succession: Succession) -> bool:
-    """Record that nothing is left to move; False when that is not so any more."""
+def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool:
+    """Record that nothing is left to move but what stays; False when that is not so any more.
+
+    No case is read while others wait to write.
+    """
     typ, operation = EVENTS["succession.apply"]
     today, event = ports.legal_day(ports.now()), ports.new_id()
     with ports.begin(Mode.WRITE) as work:
         current = _must(work, succession.id)
-        fates = _fates(ports, work, current, today.day)
-        if not current.may_apply(today.day) or any(fate.way is not Way.STAY for fate in fates):
+        new = any(handoff.id not in staying for handoff in _concerned(work, current))
+        if new or not current.may_apply(today.day):
             return False
         work.successions.save(current.end(event))
         readers = frozenset({GATEWAY, *current.offices})
@@ -521,28 +573,45 @@ def _end(ports: Ports, succession: Succession) -> bool:
 
 def _report(ports: Ports, work: Work, succession: Succession) -> dict[str, Any]:
     today = ports.legal_day(ports.now()).day
-    open_ = _fates(ports, work, succession, max(today, succession.day))
+    day = max(today, succession.day)
+    open_ = (
+        _told_open(ports, work, succession, handoff, day)
+        for handoff in _open(work, succession.predecessor)
+    )
     done = work.successions.moved(succession.id)
     return {
         **told(succession),
         "legal_date": today.isoformat(),
         "moved": [_told_moved(work, succession, one) for one in done],
-        "open": [_told_fate(succession, fate) for fate in open_],
+        "open": [one for one in open_ if one is not None],
         "ended_before": _ended_before(work, succession, {one.handoff for one in done}),
     }
 
 
-def _told_fate(succession: Succession, fate: Fate) -> dict[str, Any]:
-    sealed = sealed_of(fate.case, fate.handoff.permitted)
+def _told_open(
+    ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date
+) -> dict[str, Any] | None:
+    """What becomes of an open handoff; None when its case was erased."""
+    fate = None
+    if succession.concerns(handoff):
+        fate = _fate_if_kept(ports, work, succession, handoff, day)
+        if fate is None:
+            return None
+    stays = fate is None or fate.way is Way.STAY
     return {
-        "handoff": str(fate.handoff.id),
-        "originator": fate.handoff.originator,
-        "state": str(fate.handoff.state),
-        "way": str(fate.way),
-        "why": fate.why,
-        "predecessor_reads_until": _reads_until(succession, fate),
-        "to_seal_anew": sum(part["sealed_to"] == succession.predecessor for part in sealed),
+        "handoff": str(handoff.id),
+        "originator": handoff.originator,
+        "state": str(handoff.state),
+        "way": str(Way.STAY if fate is None else fate.way),
+        "why": _OF_ANOTHER if fate is None else fate.why,
+        "predecessor_reads_until": None if fate is None else _reads_until(succession, fate),
+        "to_seal_anew": 0 if fate is None or stays else _to_seal_anew(succession, fate),
     }
+
+
+def _to_seal_anew(succession: Succession, fate: Fate) -> int:
+    sealed = sealed_of(fate.case, fate.handoff.permitted)
+    return sum(part["sealed_to"] == succession.predecessor for part in sealed)
 
 
 def _reads_until(succession: Succession, fate: Fate) -> str | None:

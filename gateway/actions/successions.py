@@ -91,6 +91,7 @@ def _as_of(succession: Succession, event: UUID) -> Succession:
         by_predecessor=then(succession.by_predecessor),
         by_successor=then(succession.by_successor),
         applied=None,
+        cancelled=None,
     )
 
 
@@ -132,6 +133,7 @@ def told(succession: Succession) -> dict[str, Any]:
         "legal_act": succession.legal_act,
         "consents_carry_over": succession.consents,
         "resolved_by": str(succession.resolved_by),
-        "waits_for": list(succession.missing),
+        "waits_for": [] if succession.over else list(succession.missing),
         "applied": str(succession.applied) if succession.applied else None,
+        "cancelled": str(succession.cancelled) if succession.cancelled else None,
     }

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import click
 
+from gateway.cli.failure import NotKept, print_failure, wants_json
+
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
 OPERATORS = "Operators, on the gateway's host"
@@ -149,6 +151,10 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
 """Every subcommand; ``about`` is the first sentence of its own help."""
 
 
+_JSON = "gateway.cli.json"
+"""Where a command line keeps whether it asks for machine output."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its subcommands by name and imports only the one that is called."""
 
@@ -170,6 +176,24 @@ class LazyGroup(click.Group):
                 f"'{cmd_name}' needs the package '{missing.name}', which comes with"
                 " the server's part: pip install 'casegate[server]'"
             ) from missing
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line, and whether it asks for machine output."""
+        ctx.meta[_JSON] = wants_json(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the subcommand; for machines a failure of any kind is one JSON value."""
+        as_json = ctx.meta[_JSON]
+        try:
+            return super().invoke(ctx)
+        except NotKept:
+            raise  # what was done is on the output already
+        except click.ClickException as error:
+            if not as_json:
+                raise
+            print_failure(error)
+            ctx.exit(error.exit_code)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands by audience, from the table alone."""

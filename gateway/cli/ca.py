@@ -22,6 +22,7 @@ from gateway.cli.admin.desk import (
     persons_option,
     show,
 )
+from gateway.cli.arguments import json_option
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.cli.passphrase import one_line
 from gateway.cli.screen import print_fields, print_json, print_table
@@ -55,14 +56,14 @@ def ca() -> None:
 
 @ca.command("list")
 @folder_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def list_authorities(folder: Path, as_json: bool) -> None:
     """List the issuing authorities: next, current, former, retired."""
     with told_plainly():
         config = wiring.load_config(folder.absolute())
         told = [_told(config, one) for one in rotation.kept(config.issuing)]
     if as_json:
-        print_json(told)
+        print_json({"items": told})
         return
     rows = [[one[column] or "-" for column in ("id", "place", "since", "ends")] for one in told]
     print_table(("authority", "is", "since", "ends"), rows)
@@ -71,7 +72,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
 @ca.command("show")
 @folder_option
 @click.argument("authority", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
     """Show the issuing AUTHORITY, by default the one in use, and which step comes next."""
     with told_plainly():

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 
 from gateway.actions.opening import REASON_CODES
+from gateway.cli.arguments import NewFile, json_option, organisation_id
 from gateway.cli.connection import (
     EPILOG,
     by_option,
@@ -59,7 +60,7 @@ unseal_option = click.option(
 )
 save_option = click.option(
     "--save",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="Keep the signed presentation in a new file.",
 )
@@ -104,7 +105,7 @@ plain_option = click.option(
 out_option = click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="The new file.",
 )
@@ -270,16 +271,20 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
 
 
 def show_opened(gateway: Gateway, opened: Opened, as_json: bool, said: Mapping[str, Any]) -> None:
-    """Show what a consultation opened, and keep what was asked for."""
-    if said["save"] is not None:
-        write_new(said["save"], opened.presentation.encode("ascii") + b"\n")
+    """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if said["unseal"] else ()
     if not as_json:
         print_content(opened, full=said["full"], unsealed=unsealed)
         click.echo()
     more = {"unsealed": [_told(one) for one in unsealed]} if said["unseal"] else None
+    file = said["save"]
     tell_written(
-        opened.written, "content opened", as_json=as_json, save=said["save_receipt"], more=more
+        opened.written,
+        "content opened",
+        as_json=as_json,
+        save=said["save_receipt"],
+        more=more,
+        presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
     )
 
 
@@ -299,7 +304,13 @@ def _told(one: Unsealed) -> dict[str, Any]:
 @case.command(epilog=EPILOG)
 @content_argument
 @plain_option
-@click.option("--to", required=True, metavar="ORGANISATION", help="Who alone can open it.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="ORGANISATION",
+    callback=organisation_id,
+    help="Who alone can open it.",
+)
 @out_option
 @partner
 def seal(
@@ -330,8 +341,21 @@ def seal(
 @click.argument("case", type=click.UUID)
 @by_option
 @plain_option
-@click.option("--from", "before", required=True, metavar="ORGANISATION", help="It opens them now.")
-@click.option("--to", required=True, metavar="ORGANISATION", help="Who alone shall open them.")
+@click.option(
+    "--from",
+    "before",
+    required=True,
+    metavar="ORGANISATION",
+    callback=organisation_id,
+    help="It opens them now.",
+)
+@click.option(
+    "--to",
+    required=True,
+    metavar="ORGANISATION",
+    callback=organisation_id,
+    help="Who alone shall open them.",
+)
 @reason_code_option
 @opening_reason_option
 @_cleared_options
@@ -399,11 +423,11 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="The case JSON to write: look at it, complete it, then hand it in with 'submit'.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
     """Make a case from a report of the field (XARF 4, content/csam and content/csem). Offline.
 

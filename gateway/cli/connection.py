@@ -1,7 +1,8 @@
 """What every partner command shares: the connection, the answer's evidence, the ways to fail.
 
-Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer, ask
-again; 4 the connection cannot be used (settings, certificate, token); 5 the evidence is false.
+Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer: ask
+again what changes nothing, resume a write; 4 the connection cannot be used (settings, certificate,
+token); 5 the evidence is false; 6 done, but a file that was asked for could not be written.
 """
 
 import functools
@@ -16,6 +17,8 @@ from uuid import UUID
 import click
 from uuid_utils import compat
 
+from gateway.cli.arguments import NewFile, json_option
+from gateway.cli.failure import Failed, NotKept
 from gateway.cli.screen import paint, plain, print_json, write_new
 from gateway.client import (
     ClientError,
@@ -34,6 +37,8 @@ from gateway.client import (
     UnexpectedAnswer,
     Written,
 )
+from gateway.client.failures import Unanswered
+from gateway.client.spool import Write
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.keys import KeyFileError, Purpose, SigningKey, load_encryption_keys, load_key
@@ -55,33 +60,32 @@ _CODES: dict[type[ClientError], int] = {
 }
 
 EPILOG = (
-    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again), "
-    "4 no connection (settings, certificate, token), 5 false evidence."
+    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again; but "
+    "what would change something waits for `casegate system resume`), 4 no connection (settings, "
+    "certificate, token), 5 false evidence, 6 done, but a file could not be written."
 )
 
 
-class Failure(click.ClickException):
+class Failure(Failed):
     """A request that did not come to a good end, told in one sentence, or as JSON."""
 
-    def __init__(self, error: ClientError, as_json: bool) -> None:
-        """``as_json`` is whether machine output was asked for."""
-        super().__init__(str(error))
+    def __init__(self, error: ClientError, done: Mapping[str, Any] | None = None) -> None:
+        """``done`` is what machine output has beside the error."""
+        super().__init__(str(error), told_error(error), done)
         self.exit_code = _CODES[type(error)]
-        self._error, self._as_json = error, as_json
+        self._error = error
 
     def show(self, file: Any = None) -> None:
-        """Tell what went wrong: people on the error stream, machines on the output."""
-        if self._as_json:
-            print_json({"error": _told(self._error)})
-            return
+        """Tell people what went wrong."""
         alarm = isinstance(self._error, ReceiptMismatch | LogDamaged | LogForked)
         opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
         click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
-        for line in _reasons(self._error):
+        for line in reasons(self._error):
             click.echo(f"  {plain(line)}", err=True)
 
 
-def _told(error: ClientError) -> dict[str, Any]:
+def told_error(error: ClientError) -> dict[str, Any]:
+    """What went wrong, for machines."""
     told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
     if isinstance(error, Refused):
         told |= {
@@ -94,10 +98,26 @@ def _told(error: ClientError) -> dict[str, Any]:
         }
     if isinstance(error, LogForked):
         told["checkpoints"] = list(error.notes)
+    if error.unanswered:
+        told["write"] = {**told_write(error.unanswered), "kept": error.unanswered.kept}
     return told
 
 
-def _reasons(error: ClientError) -> Iterator[str]:
+def told_write(write: Write | Unanswered) -> dict[str, Any]:
+    """Which write it is, for machines."""
+    names = ("action", "path", "handoff", "key")
+    return {name: getattr(write, name) for name in names}
+
+
+def named(write: Write | Unanswered) -> str:
+    """Which write it is, for people."""
+    shown = write.handoff is None or write.handoff in write.path
+    handoff = "" if shown else f", handoff {write.handoff}"
+    return f"{write.action} {write.path}{handoff}, key {write.key}"
+
+
+def reasons(error: ClientError) -> Iterator[str]:
+    """What there is to know beside the sentence, line by line."""
     if isinstance(error, Refused):
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
         if error.rules:
@@ -106,6 +126,8 @@ def _reasons(error: ClientError) -> Iterator[str]:
             yield f"recorded as event {event_of(error.receipt)}, receipt verified"
     if isinstance(error, LogForked):
         yield from (line for note in error.notes for line in note.split("\n") if line)
+    if error.unanswered:
+        yield named(error.unanswered)
 
 
 def now() -> datetime:
@@ -147,33 +169,48 @@ def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
 
 
 @contextmanager
-def connected(file: Path, as_json: bool) -> Iterator[Gateway]:
+def connected(file: Path) -> Iterator[Gateway]:
     """A gateway for one command; what can be expected to go wrong ends as one sentence."""
     try:
         with open_gateway(file) as gateway:
             yield gateway
     except ClientError as error:
-        raise Failure(error, as_json) from error
+        raise Failure(error) from error
+    except KeyboardInterrupt as stopped:
+        # Whoever grows impatient asks anew, unless told what became of the write.
+        raise _interrupted(stopped) from stopped
+
+
+def _interrupted(stopped: KeyboardInterrupt) -> Exception:
+    notes = getattr(stopped, "__notes__", [])
+    if not notes:
+        return click.Abort()
+    told = Failed(f"interrupted; {notes[0]}", {"kind": "Interrupted"})
+    told.exit_code = NO_ANSWER
+    return told
+
+
+connection_option = click.option(
+    "--connection",
+    "-c",
+    "connection_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CASEGATE_CONNECTION",
+    default=Path("connection.toml"),
+    show_default=True,
+    show_envvar=True,
+    help="The connection file of this system.",
+)
 
 
 def partner(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command its ``gateway``, and the options that all partner commands have."""
 
-    @click.option(
-        "--connection",
-        "-c",
-        "connection_file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        envvar="CASEGATE_CONNECTION",
-        default=Path("connection.toml"),
-        show_default=True,
-        show_envvar=True,
-        help="The connection file of this system.",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @connection_option
+    @json_option
     @functools.wraps(command)
     def run(connection_file: Path, as_json: bool, **arguments: Any) -> None:
-        with connected(connection_file, as_json) as gateway:
+        with connected(connection_file) as gateway:
             command(gateway, as_json=as_json, **arguments)
 
     return run
@@ -188,7 +225,7 @@ by_option = click.option(
 
 save_receipt_option = click.option(
     "--save-receipt",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="Keep the receipt in a new file, for casegate verify.",
 )
@@ -206,17 +243,41 @@ def tell_written(
     as_json: bool,
     save: Path | None,
     more: Mapping[str, Any] | None = None,
+    presentation: tuple[Path, bytes] | None = None,
 ) -> None:
-    """Tell that a write was done and where the log has it; keep its receipt where asked.
+    """Tell that a write was done and where the log has it; then keep what was asked for.
 
-    ``more`` are further members of the JSON.
+    ``more`` are further members of the JSON; ``presentation`` is a file to keep beside the
+    receipt's. Nothing that goes wrong on the disk hides what was done.
     """
     receipt = receipts.to_json(written.receipt)
-    if save is not None:
-        save_json(save, receipt)
     if as_json:
         print_json({"result": written.result, "receipt": receipt, **(more or {})})
-        return
+    else:
+        _print_written(written, sentence)
+    kept = {} if presentation is None else {presentation[0]: presentation[1]}
+    if save is not None:
+        kept[save] = _json_bytes(receipt)
+    _keep(kept, written)
+    if save is not None and not as_json:
+        click.echo(f"  receipt kept in {save}")
+
+
+def _keep(files: Mapping[Path, bytes], written: Written) -> None:
+    troubles = []
+    for file, data in files.items():
+        try:
+            write_new(file, data)
+        except click.ClickException as error:
+            troubles.append(error.message)
+    if troubles:
+        raise NotKept(
+            f"it is done, but {'; '.join(troubles)}. Do not repeat it: casegate receipt save "
+            f"{written.confirmed.event['id']} fetches the receipt again"
+        )
+
+
+def _print_written(written: Written, sentence: str) -> None:
     event = written.confirmed.event
     click.echo(f"{paint('Done', 'green')}: {plain(sentence)}")
     click.echo(
@@ -225,10 +286,12 @@ def tell_written(
     )
     if "simulated_date" in event:
         click.echo(f"  legal date set to {event['simulated_date']} for a demonstration")
-    if save is not None:
-        click.echo(f"  receipt kept in {save}")
 
 
 def save_json(file: Path, members: Any) -> None:
     """Keep JSON in a new file of its owner's."""
-    write_new(file, (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode())
+    write_new(file, _json_bytes(members))
+
+
+def _json_bytes(members: Any) -> bytes:
+    return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode()

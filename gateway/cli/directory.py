@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from gateway.cli.arguments import NewFile, organisation_id
 from gateway.cli.connection import EPILOG, partner, save_json
 from gateway.cli.screen import plain, print_fields, print_json, print_table
 from gateway.client import Gateway
-from gateway.domain.organisation import KINDS, SLUG
+from gateway.domain.organisation import KINDS
 from gateway.evidence import receipt as receipts
 from gateway.evidence.origin import Origin, trace
 from gateway.evidence.receipt import Receipt
@@ -19,10 +20,10 @@ from gateway.evidence.trust import Trust
 
 
 @click.command(epilog=EPILOG)
-@click.argument("organisation", required=False)
+@click.argument("organisation", required=False, callback=organisation_id)
 @click.option(
     "--save-keys",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="Keep its document keys, and where each came from, in a new file for organisation_keys.",
 )
@@ -45,16 +46,27 @@ def directory(
 ) -> None:
     """List the organisations that take part, or show one.
 
-    With each stand its seat, and the matters that it is competent to receive.
+    With each stand its seat, and the matters that it is competent to receive. An ORGANISATION is
+    shown, or else its status, or its keys are kept.
     """
+    if organisation is None:
+        if status or save_keys is not None:
+            raise click.UsageError("say whose: casegate directory ORGANISATION")
+        _list(gateway, kind, competence, as_json)
+        return
+    if kind is not None or competence is not None:
+        raise click.UsageError("--kind and --competence are for the list: leave ORGANISATION out")
+    if status and save_keys is not None:
+        raise click.UsageError("--status and --save-keys are two commands: give one of them")
     if status:
         _show_status(gateway, organisation, as_json)
-        return
-    if save_keys is not None:
-        _save_keys(gateway, organisation, save_keys)
-    elif organisation is not None:
+    elif save_keys is not None:
+        _save_keys(gateway, organisation, save_keys, as_json)
+    else:
         _show(gateway, organisation, as_json)
-        return
+
+
+def _list(gateway: Gateway, kind: str | None, competence: str | None, as_json: bool) -> None:
     found = list(gateway.organisations(kind, competence))
     if as_json:
         print_json({"items": found})
@@ -64,10 +76,8 @@ def directory(
     )
 
 
-def _show_status(gateway: Gateway, organisation: str | None, as_json: bool) -> None:
+def _show_status(gateway: Gateway, organisation: str, as_json: bool) -> None:
     """The statement alone on the output, to be kept as a file; what it says beside it."""
-    if organisation is None or not SLUG.fullmatch(organisation):
-        raise click.UsageError("say whose status: casegate directory ORGANISATION --status")
     text, mark = gateway.status(organisation)
     if as_json:
         print_json({"statement": text, "says": mark.told(), "until": mark.ends.isoformat()})
@@ -76,10 +86,8 @@ def _show_status(gateway: Gateway, organisation: str | None, as_json: bool) -> N
     click.echo(f"Verified: {plain(mark.told())}.", err=True)
 
 
-def _save_keys(gateway: Gateway, organisation: str | None, file: Path) -> None:
+def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -> None:
     """A JWK set with a receipt for each key: trust it once you compared the ids with its owner."""
-    if organisation is None or not SLUG.fullmatch(organisation):
-        raise click.UsageError("say whose keys: casegate directory ORGANISATION --save-keys FILE")
     held = gateway.organisation(organisation)["document_keys"]
     if not held:
         raise click.ClickException(f"{organisation} has registered no document key")
@@ -87,6 +95,10 @@ def _save_keys(gateway: Gateway, organisation: str | None, file: Path) -> None:
     origins = _traced(found, organisation, gateway.connection.trust)
     keys = [{**jwk_of(one.key), "kid": one.kid} for one in origins]
     save_json(file, {"keys": keys, "registrations": [receipts.to_json(one) for one in found]})
+    if as_json:
+        told = [{"kid": one.kid, "origin": one.told()} for one in origins]
+        print_json({"organisation": organisation, "file": str(file), "keys": told})
+        return
     for one in origins:
         click.echo(one.told())
     click.echo(f"kept in {file}; compare the ids with {organisation} on a second way")
@@ -107,8 +119,6 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _show(gateway: Gateway, organisation: str, as_json: bool) -> None:
-    if not SLUG.fullmatch(organisation):
-        raise click.UsageError("an organisation id is 2 to 40 of a-z, 0-9 and '-'")
     found = gateway.organisation(organisation)
     if as_json:
         print_json(found)

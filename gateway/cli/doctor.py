@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gateway import wiring
+from gateway.cli.arguments import json_option
 from gateway.cli.checkup import Finding, Level, look_over
 from gateway.cli.folder import folder_option
 from gateway.cli.screen import paint, plain, print_json
@@ -17,7 +18,7 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 
 @click.command()
 @folder_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def doctor(folder: Path, as_json: bool) -> None:
     """Look over a gateway's folder, keys, certificates, database, log and clock.
 

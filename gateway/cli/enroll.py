@@ -10,6 +10,7 @@ import click
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.cli.arguments import json_option
 from gateway.cli.connection import EPILOG, Failure, connected, new_id, now
 from gateway.cli.keys import KEY_FILE
 from gateway.cli.screen import paint, plain, print_fields, print_json
@@ -113,7 +114,7 @@ class _Home:
     is_flag=True,
     help="Make none: your organisation has one, or wants the gateway to attest.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
     """Enrol this system by the invitation in FILE, and set up its connection.
 
@@ -126,10 +127,10 @@ def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool
         home = _Home(folder or Path(invitation.client_id), invitation)
         connection, done, key = _enrol(home, signs=not no_document_key)
     except ClientError as error:
-        raise Failure(error, as_json) from error
+        raise Failure(error) from error
     except KeyFileError as error:
         raise click.ClickException(str(error)) from error
-    with connected(connection, as_json) as gateway:
+    with connected(connection) as gateway:
         _tell(home, done, key, gateway.whoami(), as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from gateway.cli.arguments import NewFile, organisation_id
 from gateway.cli.case import (
     full_option,
     opening_reason_option,
@@ -25,6 +26,7 @@ from gateway.cli.connection import (
     save_receipt_option,
     tell_written,
 )
+from gateway.cli.failure import NotKept
 from gateway.cli.screen import (
     Input,
     cold,
@@ -89,7 +91,13 @@ def _offer_options(command: Any) -> Any:
         click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
         click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),
         click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
-        click.option("--to", "organisation", metavar="ORGANISATION", help="To this organisation."),
+        click.option(
+            "--to",
+            "organisation",
+            metavar="ORGANISATION",
+            callback=organisation_id,
+            help="To this organisation.",
+        ),
     ):
         command = option(command)
     return command
@@ -465,7 +473,7 @@ def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="The new file.",
 )
@@ -486,11 +494,12 @@ def export(
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")
-    if out.exists():
-        raise click.UsageError(f"{out} exists and is not overwritten")
     with progress("Collecting receipts") as tell:
         data = gateway.export(handoff, by, reason, progress=tell)
-    write_new(out, data)
+    try:
+        write_new(out, data)
+    except click.ClickException as error:
+        raise NotKept(error.message) from error
     if as_json:
         print_json({"file": str(out), "bytes": len(data)})
     else:

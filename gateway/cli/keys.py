@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
+from gateway.cli.arguments import organisation_id
 from gateway.cli.connection import new_id, now
 from gateway.cli.screen import write_new
-from gateway.domain.organisation import SLUG, organisation_uri
+from gateway.domain.organisation import organisation_uri
 from gateway.evidence import registration
 from gateway.keys import (
     KeyFileError,
@@ -43,16 +44,12 @@ def keys() -> None:
     """
 
 
-def _slug(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not SLUG.fullmatch(value):
-        raise click.BadParameter("an organisation id is [a-z][a-z0-9-]{1,39}")
-    return value
-
-
 def _about(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say whose key it is, and for which gateway."""
     gateway = click.option("--gateway", required=True, help="Its issuer, as https://....")
-    whose = click.option("--organisation", required=True, callback=_slug, help="Your id there.")
+    whose = click.option(
+        "--organisation", required=True, callback=organisation_id, help="Your id there."
+    )
     return whose(gateway(command))
 
 

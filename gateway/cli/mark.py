@@ -8,6 +8,7 @@ import click
 from gateway import maintenance, wiring
 from gateway.actions.continuity import require_beginnings
 from gateway.actions.ports import Marked, Mode
+from gateway.cli.arguments import json_option
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.cli.manifest import told
 from gateway.cli.screen import print_json, progress
@@ -33,7 +34,7 @@ def mark() -> None:
 
 @mark.command()
 @folder_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def show(folder: Path, as_json: bool) -> None:
     """Show the high-water mark beside the database. Exit status: 0 they fit, 1 FROZEN."""
     with told_plainly():

@@ -9,6 +9,7 @@ import click
 
 from gateway.cedar import Report, policy_folder
 from gateway.cedar import check as check_folder
+from gateway.cli.arguments import json_option
 
 
 @click.group()
@@ -17,7 +18,7 @@ def policy() -> None:
 
 
 @policy.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 @click.argument(
     "folder",
     required=False,

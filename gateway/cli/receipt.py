@@ -5,6 +5,7 @@ from uuid import UUID
 
 import click
 
+from gateway.cli.arguments import NewFile
 from gateway.cli.connection import EPILOG, partner, save_json
 from gateway.cli.screen import cold, paint, print_fields, print_json, words
 from gateway.client import Entry, Gateway
@@ -47,7 +48,7 @@ def _proved(entry: Entry) -> dict[str, str]:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
     help="The new file.",
 )

@@ -48,6 +48,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=True, indent=2))
 
 
+def print_line(value: Any) -> None:
+    """Print one JSON value on one line, at once: a stream of them is JSON Lines."""
+    click.echo(json.dumps(value, ensure_ascii=True))
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows under their headings, each column as wide as its widest cell."""
     cells = [list(headings), *([plain(cell) for cell in row] for row in rows)]

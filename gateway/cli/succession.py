@@ -35,9 +35,14 @@ def list_successions(gateway: Gateway, as_json: bool) -> None:
 
 
 def _row(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    waits = "nothing: applied" if one["applied"] else words(one["waits_for"])
     offices = one["predecessor"], one["successor"]
-    return one["succession"], one["competence"], *offices, one["on"], waits
+    return one["succession"], one["competence"], *offices, one["on"], _waits(one)
+
+
+def _waits(one: Mapping[str, Any]) -> str:
+    if one["cancelled"]:
+        return "nothing: cancelled"
+    return "nothing: applied" if one["applied"] else words(one["waits_for"])
 
 
 @succession.command(epilog=EPILOG)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,12 +15,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import keys
-from gateway.cli.connection import EPILOG, connected, now, partner
+from gateway.cli.arguments import json_option, organisation_id
+from gateway.cli.connection import (
+    EPILOG,
+    REFUSED,
+    Failure,
+    connected,
+    connection_option,
+    named,
+    now,
+    partner,
+    reasons,
+    told_error,
+    told_write,
+)
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
-from gateway.client import Connection, Gateway, Resent, SettingsError, enrolment
-from gateway.client.connection import read_file, render
+from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
+from gateway.client.connection import read_file, renamed, render
 from gateway.client.spool import Spool
-from gateway.domain.organisation import SLUG
 from gateway.pki.files import replace_file
 
 RENEW_BEFORE = timedelta(days=10)
@@ -36,16 +47,14 @@ def system() -> None:
     """Set up this system's access to a gateway, and check it."""
 
 
-def _slug(_context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if not SLUG.fullmatch(value):
-        raise click.BadParameter("2 to 40 of a-z, 0-9 and '-', beginning with a letter")
-    return value
-
-
 @system.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--organisation", required=True, callback=_slug, help="Your organisation's id.")
-@click.option("--system", "name", required=True, callback=_slug, help="This system's name.")
+@click.option(
+    "--organisation", required=True, callback=organisation_id, help="Your organisation's id."
+)
+@click.option(
+    "--system", "name", required=True, callback=organisation_id, help="This system's name."
+)
 @click.option("--partners", default="", help="Address of the partners' interface, if known.")
 @click.option("--issuer", default="", help="The gateway's public address, if known.")
 @click.option("--log-key", default="", help="The log's verifier key, if known.")
@@ -162,26 +171,17 @@ def check(gateway: Gateway, as_json: bool) -> None:
 
 
 @system.command(epilog=EPILOG)
-@click.option(
-    "--connection",
-    "-c",
-    "connection_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="CASEGATE_CONNECTION",
-    default=Path("connection.toml"),
-    show_default=True,
-    show_envvar=True,
-    help="The connection file of this system.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@connection_option
+@json_option
 def renew(connection_file: Path, as_json: bool) -> None:
     """Get this system's next certificate, for a new key, and use both from now on.
 
     The present certificate is the credential; nobody has to be asked. The connection file then
     names the new files. The old ones keep working until their end, and can be deleted.
     """
-    with connected(connection_file, as_json) as gateway:
+    with connected(connection_file) as gateway:
         connection = gateway.connection
+        _naming(connection_file, connection.certificate, connection.key)  # before anything is asked
         pending = connection.key.with_name("renewal.pem")
         organisation, _, name = connection.client_id.partition(".")
         csr = make_csr(_kept_key(pending), organisation, name)
@@ -192,6 +192,19 @@ def renew(connection_file: Path, as_json: bool) -> None:
         return
     click.echo(f"{paint('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
+
+
+def _naming(file: Path, certificate: Path, key: Path) -> bytes:
+    """The connection file as it names these two; SettingsError when it cannot be made to."""
+    made = {"certificate": certificate, "key": key}
+    told = {name: os.path.relpath(one, file.parent) for name, one in made.items()}
+    try:
+        return renamed(read_file(file).decode("utf-8"), told).encode()
+    except (SettingsError, ValueError) as error:
+        raise SettingsError(
+            f'{file}: {error}. Write certificate = "..." and key = "..." each on a line of its '
+            "own, then run this again: it would not name the new files"
+        ) from None
 
 
 def _kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
@@ -216,12 +229,15 @@ def _use(file: Path, connection: Connection, pending: Path, pem: bytes) -> datet
     key = connection.key.with_name(f"key-{mark}.pem")
     replace_file(certificate, pem)
     replace(connection, certificate=certificate, key=pending).tls()
+    text = _naming(file, certificate, key)
     pending.rename(key)
-    text = file.read_text(encoding="utf-8")
-    for setting, made in (("certificate", certificate), ("key", key)):
-        told = json.dumps(os.path.relpath(made, file.parent))
-        text = re.sub(rf"(?m)^{setting} = .*$", lambda _, t=told, s=setting: f"{s} = {t}", text)
-    replace_file(file, text.encode(), mode=0o600)
+    try:
+        replace_file(file, text, mode=0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be written ({error.strerror}): name the new files in it by hand, "
+            f"certificate {certificate} and key {key}"
+        ) from error
     return ends
 
 
@@ -252,33 +268,69 @@ def _waiting(gateway: Gateway) -> int:
 
 
 @system.command(epilog=EPILOG)
+@click.option(
+    "--skip",
+    "skipped",
+    multiple=True,
+    metavar="KEY",
+    help="Set the write of this key aside first: its file stays, and is not sent any more.",
+)
 @partner
-def resume(gateway: Gateway, as_json: bool) -> None:
+def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
     """Send again what was never answered.
 
-    Each write is done once, however often it is sent.
+    Each write is done once, however often it is sent. It ends at the first that finds no answer
+    again, or no answer that its evidence confirms; what is left is kept. Exit status 1 when one
+    was refused: nothing was done for it, and it is not kept any more.
     """
-    ended = []
-    for one in gateway.resume():
-        ended.append(_ended(one))
-        if not as_json:
-            click.echo(f"{one.write.action}: {plain(_how(one))}")
+    aside = [_set_aside(gateway, key, as_json) for key in skipped]
+    ended: list[Resent] = []
+    failure = _resend(gateway, ended, as_json)
+    told = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
+    if failure is not None:
+        raise Failure(failure, told) from failure
     if as_json:
-        print_json({"resent": ended})
+        print_json(told)
     else:
         click.echo("Nothing waits any more." if ended else "Nothing waited.")
+    if any(one.refused for one in ended):
+        raise SystemExit(REFUSED)
+
+
+def _set_aside(gateway: Gateway, key: str, as_json: bool) -> dict[str, Any]:
+    try:
+        write = gateway.set_aside(key)
+    except LookupError:
+        raise click.UsageError(f"no write waits under the key {key}") from None
+    if not as_json:
+        click.echo(plain(f"{named(write)}: set aside, not sent"))
+    return told_write(write)
+
+
+def _resend(gateway: Gateway, ended: list[Resent], as_json: bool) -> ClientError | None:
+    """Send what waits, and tell of each; what stopped it, if anything did."""
+    try:
+        for one in gateway.resume():
+            ended.append(one)
+            if not as_json:
+                _tell_resent(one)
+    except ClientError as error:
+        return error
+    return None
+
+
+def _tell_resent(one: Resent) -> None:
+    if one.written is not None:
+        click.echo(plain(f"{named(one.write)}: done, event {one.written.confirmed.event['id']}"))
+    if one.refused is not None:
+        click.echo(plain(f"{named(one.write)}: refused: {one.refused}"))
+        for line in reasons(one.refused):
+            click.echo(f"  {plain(line)}")
 
 
 def _ended(one: Resent) -> dict[str, Any]:
     return {
-        "action": one.write.action,
-        "key": one.write.key,
-        "refused": one.refused and str(one.refused),
+        **told_write(one.write),
+        "error": one.refused and told_error(one.refused),
         "event": one.written and one.written.confirmed.event["id"],
     }
-
-
-def _how(one: Resent) -> str:
-    if one.written is None:
-        return f"refused: {one.refused}"
-    return f"done, event {one.written.confirmed.event['id']}"

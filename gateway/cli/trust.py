@@ -40,8 +40,6 @@ FOLDER = (
     "organisations/<id>.json (JWK sets)."
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
 _trust_option = click.option(
     "--trust",
     "--connection",

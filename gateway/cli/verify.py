@@ -5,8 +5,9 @@ Neither network nor database: the file and the keys that the verifier brings dec
 
 import click
 
+from gateway.cli.arguments import json_option
 from gateway.cli.screen import Input
-from gateway.cli.trust import CODES, FOLDER, end_with, json_option, trusting
+from gateway.cli.trust import CODES, FOLDER, end_with, trusting
 from gateway.evidence import bundle, verdict
 from gateway.evidence.trust import Trust
 

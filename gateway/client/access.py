@@ -69,8 +69,8 @@ class Access:
         members = _members(reply)
         if reply.status >= 500:
             said = members.get("detail")
-            reason = said if isinstance(said, str) else "ask again later"
-            raise Unavailable(f"the gateway gives no access tokens at present: {reason}")
+            reason = f": {said}" if isinstance(said, str) else ""
+            raise Unavailable(f"the gateway gives no access tokens at present{reason}")
         if reply.status != 200:
             error = members.get("error")
             known = isinstance(error, str) and _ERROR.fullmatch(error)

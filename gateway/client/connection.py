@@ -242,6 +242,27 @@ def render(values: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def renamed(text: str, values: Mapping[str, str]) -> str:
+    """The text of a connection file in which these settings have new values; all else stays.
+
+    SettingsError unless each stands exactly once, on a line of its own: nothing else is certain
+    to be read as it was meant.
+    """
+    wanted = {**tomllib.loads(text), **values}
+    for name, value in values.items():
+        line = re.compile(rf"""(?m)^[ \t]*(["']?){name}\1[ \t]*=.*$""")
+        text, found = line.subn(lambda _, n=name, v=value: f"{n} = {_quoted(v)}", text)
+        if found != 1:
+            raise SettingsError(f"{name} does not stand on one line of its own")
+    try:
+        kept = tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        kept = False
+    if not kept:
+        raise SettingsError(f"{', '.join(values)} cannot be changed without changing more")
+    return text
+
+
 def _quoted(value: str) -> str:
     # A JSON string of printable text is a basic string of TOML too.
     return json.dumps(value, ensure_ascii=False)

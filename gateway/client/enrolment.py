@@ -175,9 +175,7 @@ def _patient(line: Line, message: Message, sleep: Callable[[float], None]) -> Re
             return reply
         after = reply.headers.get("retry-after", "")
         sleep(min(float(after) if after.isdigit() else 5.0, LONGEST_WAIT))
-    raise Unavailable(
-        "the gateway took the request, but has not made the certificate yet: run this again later"
-    )
+    raise Unavailable("the gateway took the request, but has not made the certificate yet")
 
 
 def _certificates(pem: bytes) -> list[tuple[bytes, str]]:

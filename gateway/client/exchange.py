@@ -13,7 +13,15 @@ from uuid import UUID
 from gateway.client import confirmation
 from gateway.client.access import Access
 from gateway.client.connection import Connection
-from gateway.client.failures import Problem, ReceiptMismatch, Refused, Unavailable, UnexpectedAnswer
+from gateway.client.failures import (
+    ClientError,
+    Problem,
+    ReceiptMismatch,
+    Refused,
+    Unanswered,
+    Unavailable,
+    UnexpectedAnswer,
+)
 from gateway.client.line import Message, Reply
 from gateway.client.sightings import Sighting, Sightings
 from gateway.client.spool import Spool, Write
@@ -112,25 +120,49 @@ class Exchange:
         """The writes that were kept and never answered, oldest first."""
         return list(self._spool.waiting()) if self._spool else []
 
+    def set_aside(self, key: str) -> Write:
+        """Keep a waiting write, and send it no more; LookupError when none has this key."""
+        if self._spool is None:
+            raise LookupError(key)
+        return self._spool.set_aside(key)
+
     def send(self, write: Write) -> Written:
-        """Send a write, for the first time or again; Refused when the gateway says no."""
+        """Send a write, for the first time or again; Refused when the gateway says no.
+
+        Every other ClientError tells that the write is left ``unanswered``.
+        """
+        try:
+            written = self._sent(write)
+        except Refused:
+            self._forget(write)
+            raise
+        except ClientError as error:
+            error.unanswered = self._left(write)
+            raise
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(self._left(write).advice)
+            raise
+        self._forget(write)
+        return written
+
+    def _sent(self, write: Write) -> Written:
         before = self.newest()
         media = JSON if write.document is None else SIGNED
         headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}
         reply = self._access.send(Message("POST", write.path, write.body.encode(), headers))
-        try:
-            members = members_of(self._granted(reply, write.action, before, write))
-        except Refused:
-            self._forget(write)
-            raise
+        members = members_of(self._granted(reply, write.action, before, write))
         result = members.get("result")
         if not isinstance(result, dict):
             raise UnexpectedAnswer("the gateway answers a write without its result")
         found = confirmation.read_receipt(members.get("receipt"))
         confirmed = confirmation.confirm_write(write, result, found, self._connection)
         self.observe(found, before)
-        self._forget(write)
         return Written(result, found, confirmed)
+
+    def _left(self, write: Write) -> Unanswered:
+        reads = write.action in _READ_AT_ONCE
+        kept = self._spool is not None and not reads
+        return Unanswered(write.action, write.path, write.key, write.handoff, kept, reads)
 
     def _forget(self, write: Write) -> None:
         if self._spool:

@@ -8,8 +8,51 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
 
 
+@dataclass(frozen=True)
+class Unanswered:
+    """A write that was asked for, and of which it is not known whether it was done.
+
+    ``handoff`` is the id that its event must name, if it must; ``kept`` whether it waits in the
+    spool; ``reads`` whether it opens something to whoever asks, and so is not sent again later.
+    """
+
+    action: str
+    path: str
+    key: str
+    handoff: str | None = None
+    kept: bool = False
+    reads: bool = False
+
+    @property
+    def advice(self) -> str:
+        """What to do about it: whoever asked anew would ask under another key, for a second one."""
+        if self.kept:
+            return (
+                f"the write is kept under the key {self.key}: casegate system resume sends it "
+                "again; do not repeat it"
+            )
+        unknown = f"whether it was done is not known (idempotency key {self.key})"
+        if self.reads:
+            return f"{unknown}: asking again is another event"
+        return f"{unknown}, and nothing is kept without a spool: look before you repeat it"
+
+
 class ClientError(Exception):
-    """A request did not come to a good end; the message is one sentence that says what to do."""
+    """A request did not come to a good end; the message is one sentence that says what to do.
+
+    ``unanswered`` is the write behind it, where it is not known whether that was done.
+    """
+
+    advice = ""
+    """What to do about it, when nothing was to be changed."""
+
+    unanswered: Unanswered | None = None
+
+    def __str__(self) -> str:
+        """What went wrong, then what to do."""
+        advice = self.unanswered.advice if self.unanswered else self.advice
+        told = super().__str__()
+        return f"{told.removesuffix('.')}; {advice}" if advice else told
 
 
 class SettingsError(ClientError):
@@ -25,6 +68,8 @@ class Unavailable(ClientError):
 
     Ask again with the same idempotency key; `Gateway.resume` does so for what was kept on disk.
     """
+
+    advice = "ask again later"
 
 
 class TokenRefused(ClientError):

@@ -82,7 +82,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Resent:
-    """A kept write that was sent again, and how it ended: written, or refused for good."""
+    """A kept write that was sent again, and how it ended: written, or refused and so dropped."""
 
     write: Write
     written: Written | None = None
@@ -550,20 +550,31 @@ class Gateway:
         return Entry(place, UUID(_id(event)), found, confirmed)
 
     def audit(
-        self, by: str, reason_code: str, reason: str, filters: AuditFilters | None = None
+        self,
+        by: str,
+        reason_code: str,
+        reason: str,
+        filters: AuditFilters | None = None,
+        limit: int | None = None,
     ) -> Iterator[Audited]:
         """Events of others that an audit grant reaches over, page by page as they are iterated.
 
-        Each page is a read of its own, recorded with ``by`` and ``reason``. Every receipt is
-        verified, and holds exactly the details that the record of its page names.
+        Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
+        more than that many events are asked for. Every receipt is verified, and holds exactly the
+        details that the record of its page names.
         """
         asked = {} if filters is None else filters.asked()
         page: Any = None
-        while True:
+        left = limit
+        while left is None or left > 0:
+            size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
             body = {"by": by, "reason_code": reason_code, "reason": reason}
-            body |= {"filters": asked, "page": page, "limit": AUDIT_PAGE}
+            body |= {"filters": asked, "page": page, "limit": size}
             written = self._write("audit.read", "/audit/searches", body)
-            yield from audited(written, asked, self.connection)
+            found = audited(written, asked, self.connection)
+            require(len(found) <= size, "more events were told than were asked for")
+            yield from found
+            left = None if left is None else left - len(found)
             following = written.result.get("next")
             if following is None:
                 return
@@ -617,13 +628,22 @@ class Gateway:
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.
 
-        Stops with the first ClientError other than a refusal; what is left is kept.
+        Stops with the first ClientError other than a refusal, which names the write as
+        ``unanswered``; what is left is kept. `set_aside` takes one out of the way.
         """
         for write in self._exchange.waiting():
             try:
                 yield Resent(write, written=self._exchange.send(write))
             except Refused as refused:
                 yield Resent(write, refused=refused)
+
+    def set_aside(self, key: str) -> Write:
+        """Leave a kept write out of `resume` for good; its file stays, as evidence.
+
+        For one that no answer confirms: what came of it is for people to find out. LookupError
+        when no write waits under this key.
+        """
+        return self._exchange.set_aside(key)
 
     # --- how ---
 

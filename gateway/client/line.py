@@ -112,7 +112,7 @@ class Line:
                 _refuse_untrusted(error)
                 if pause is None:
                     raise Unavailable(
-                        f"no answer from {self._address} ({type(error).__name__}): ask again later"
+                        f"no answer from {self._address} ({type(error).__name__})"
                     ) from error
                 self._sleep(pause)
                 continue

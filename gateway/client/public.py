@@ -83,5 +83,5 @@ class PublicLog:
         if reply.status == 404:
             raise LookupError(path)
         if reply.status >= 500 or reply.status == 429:
-            raise Unavailable(f"the log cannot answer now (status {reply.status}): ask again later")
+            raise Unavailable(f"the log cannot answer now (status {reply.status})")
         raise UnexpectedAnswer(f"the log answers with the status {reply.status}")

@@ -22,6 +22,9 @@ from gateway.evidence.sd_jwt import SdJwt
 MAX_BYTES = 1024 * 1024
 """Four times the longest request body, which the JSON of this file may escape."""
 
+SET_ASIDE = ".set-aside"
+"""Ends the name of a write that its owner does not want sent any more: evidence, for people."""
+
 _KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
 
 
@@ -86,6 +89,16 @@ class Spool:
         """Forget a write that is answered."""
         with contextlib.suppress(FileNotFoundError):
             self._file(key).unlink()
+
+    def set_aside(self, key: str) -> Write:
+        """Keep a write, and count it as waiting no more; LookupError when none has this key."""
+        file = self._file(key)
+        if not _KEY.fullmatch(key) or not file.exists():
+            raise LookupError(key)
+        write = _read(file)
+        file.replace(file.with_suffix(SET_ASIDE))
+        self._sync()
+        return write
 
     def waiting(self) -> Iterator[Write]:
         """The writes without an answer, oldest first; SettingsError for a file that is none."""

@@ -146,6 +146,7 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "conformance.read": ("conformance.read", Operation.CONSULTATION),
     "conformance.answer": ("conformance.answered", Operation.REGISTRY_CHANGE),
     "succession.plan": ("succession.planned", Operation.REGISTRY_CHANGE),
+    "succession.cancel": ("succession.cancelled", Operation.REGISTRY_CHANGE),
     "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
     "succession.read": ("succession.read", Operation.CONSULTATION),
     "audit.grant": ("audit.granted", Operation.REGISTRY_CHANGE),

@@ -83,15 +83,15 @@ def leave(organisation: Organisation, day: date, event: UUID) -> Organisation:
     left = move(organisation, Move.LEAVE, day, event)
     return replace(
         left,
-        seats=tuple(_ended(organisation.seats, day)),
-        competences=tuple(_ended(organisation.competences, day)),
+        seats=ended_by(organisation.seats, day),
+        competences=ended_by(organisation.competences, day),
     )
 
 
-def _ended(held: tuple[H, ...], day: date) -> list[H]:
+def ended_by(held: tuple[H, ...], day: date) -> tuple[H, ...]:
     """Those that began before ``day``, each ended by then: a period holds one day at least."""
     began = [one for one in held if one.period.start < day]
-    return [replace(one, period=_until(one.period, day)) for one in began]
+    return tuple(replace(one, period=_until(one.period, day)) for one in began)
 
 
 def _until(period: Period, day: date) -> Period:

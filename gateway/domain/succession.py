@@ -44,8 +44,10 @@ class Succession:
 
     ``id`` is the audit event that planned it. ``competence`` is a key such as receive/csam/FR,
     ``resolved_by`` the event that registered it for the successor. ``consents`` tells whether the
-    legal act carries consents over. ``applied`` is the event of its end. ``version`` counts the
-    changes, for compare-and-set.
+    legal act carries consents over. ``former_end`` is the end that the predecessor's mandate had
+    before the plan: ``day`` where it had been ended for that day before. ``applied`` is the event
+    of its end, ``cancelled`` the one that called it off. ``version`` counts the changes, for
+    compare-and-set.
     """
 
     id: UUID
@@ -57,9 +59,11 @@ class Succession:
     legal_act: str
     consents: bool
     resolved_by: UUID
+    former_end: date | None = None
     by_predecessor: Approved | None = None
     by_successor: Approved | None = None
     applied: UUID | None = None
+    cancelled: UUID | None = None
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -75,6 +79,11 @@ class Succession:
         return self.predecessor, self.successor
 
     @property
+    def over(self) -> bool:
+        """Whether nothing comes of it any more: it was carried out, or called off."""
+        return self.applied is not None or self.cancelled is not None
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The offices that did not approve yet."""
         given = (self.by_predecessor, self.by_successor)
@@ -82,7 +91,9 @@ class Succession:
         return tuple(office for office, approved in pairs if approved is None)
 
     def approve(self, office: str, approved: Approved) -> "Succession":
-        """The succession once the office gave its part; WrongState when it did so before."""
+        """The succession once the office gave its part; WrongState when it can give none."""
+        if self.cancelled is not None:
+            raise WrongState("this succession was cancelled")
         if office not in self.missing:
             raise WrongState("your office has approved this succession before")
         if office == self.predecessor:
@@ -93,23 +104,43 @@ class Succession:
         """The succession once nothing is left to move."""
         return replace(self, applied=event, version=self.version + 1)
 
+    def cancel(self, event: UUID) -> "Succession":
+        """The succession once it is called off, for good; WrongState when it is over."""
+        if self.cancelled is not None:
+            raise WrongState("this succession was cancelled before")
+        if self.applied is not None:
+            raise WrongState(f"this succession was carried out: {self.way_back}")
+        return replace(self, cancelled=event, version=self.version + 1)
+
+    @property
+    def way_back(self) -> str:
+        """What undoes it once it was carried out."""
+        return f"plan that the mandate moves back, from {self.successor} to {self.predecessor}"
+
     def may_apply(self, day: date) -> bool:
         """Whether handoffs may be moved: the day has come, both offices approved, more is to do."""
-        return self.applied is None and not self.missing and self.day <= day
+        return not self.over and not self.missing and self.day <= day
 
     def lets_read(self, handoff: Handoff, *, was_taken_on: bool, day: date) -> bool:
         """Whether the predecessor may still open a handoff that it had taken on, on ``day``."""
+        if self.cancelled is not None:
+            return False
         held = handoff.state in _TAKEN_ON or (handoff.state is State.SUCCEEDED and was_taken_on)
         own = handoff.recipient == self.predecessor
         same = handoff.address.competence == self.competence
         return own and same and held and self.day <= day < self.read_until
+
+    def concerns(self, handoff: Handoff) -> bool:
+        """Whether a handoff may have to move, by its address: the mandate, or the office itself."""
+        own = handoff.recipient == self.predecessor and handoff.state in OPEN
+        return own and handoff.address.competence in (None, self.competence)
 
     def way(self, handoff: Handoff, matters: Collection[str]) -> Way:
         """What becomes of a handoff; ``matters`` are those of its case.
 
         Whoever addressed the office itself chose that office, and chooses again.
         """
-        if handoff.recipient != self.predecessor or handoff.state not in OPEN:
+        if not self.concerns(handoff):
             return Way.STAY
         if handoff.address.competence == self.competence:
             return Way.REISSUE

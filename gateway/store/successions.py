@@ -106,6 +106,7 @@ _REPLACED = (
     "successor_by",
     "successor_event",
     "applied",
+    "cancelled",
     "version",
 )
 
@@ -130,9 +131,11 @@ def _succession(row: Row[Any]) -> Succession:
         legal_act=row.legal_act,
         consents=row.consents,
         resolved_by=row.resolved_by,
+        former_end=row.former_end,
         by_predecessor=_approved(row.predecessor_by, row.predecessor_event),
         by_successor=_approved(row.successor_by, row.successor_event),
         applied=row.applied,
+        cancelled=row.cancelled,
         version=row.version,
     )
 

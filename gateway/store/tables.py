@@ -234,6 +234,8 @@ succession = Table(
     Column("successor_event", Uuid),
     Column("applied", Uuid),
     Column("version", Integer, nullable=False),
+    Column("former_end", Day),
+    Column("cancelled", Uuid),
     Index("succession_from", "predecessor", "competence"),
 )
 

@@ -23,7 +23,7 @@ from gateway.web.problems import (
 from gateway.web.tokens import Tokens
 
 ANY_SCOPE = "any"
-"""Declared by an endpoint that every authenticated system may use: its own events."""
+"""Declared by an endpoint that every authenticated system may use: itself, its own events."""
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE)  # RFC 6750 2.1
 

@@ -83,6 +83,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("agreement.record", HOTLINE, {"kind": "transfer", "about": "all", "reference": "Art. 46"}),
     ("agreement.end", HOTLINE, {"agreement": UNKNOWN, "until": "2026-04-01"}),
     ("succession.plan", OFMIN, PLAN),
+    ("succession.cancel", OFMIN, {"succession": UNKNOWN, **REASON}),
     ("system.register", HOTLINE, {"system": "mill", "scopes": ["cases.read"]}),
     ("system.key", HOTLINE, {"system": "desk", "keys": [key_of("client").public_jwk()]}),
     ("system.disable", HOTLINE, SYSTEM_REASON),

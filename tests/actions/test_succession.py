@@ -29,12 +29,16 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
+    case_content,
     conditions_of,
     document_key,
+    element_id,
     offered,
     refused_on_record,
+    revised,
     submitted,
 )
+from tests.memory import MemoryCases
 
 DAY, LATER = date(2026, 4, 1), date(2026, 5, 1)
 KEY = "receive/csam/FR"
@@ -544,6 +548,51 @@ def test_what_a_release_list_keeps_from_the_successor_is_asked_anew(gateway):
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
 
 
+def test_what_a_later_version_keeps_from_the_successor_is_asked_anew(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, marking={"release_to": [OFMIN]})
+    told = lost(gateway, handoff)
+    said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
+    assert "policy does not let it be offered" in said["reason"]
+
+
+def test_what_a_later_version_lets_go_further_is_still_kept_by_the_one_that_was_offered(gateway):
+    case = submitted(gateway, marking={"release_to": [OFMIN]})
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case)
+    lost(gateway, handoff)
+
+
+def test_a_purpose_that_a_later_version_takes_back_is_asked_anew(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, marking={"purpose": ["remove"]})
+    lost(gateway, handoff)
+
+
+def test_a_provider_that_only_a_later_version_names_can_meet_an_interest(gateway):
+    case = submitted(gateway)
+    interest = {"scope": "provider", "subject": "example.net", "kind": "funder"}
+    gateway.administer("interest.declare", OCRVP, **interest, start="2020-01-01")
+    handoff = accepted(gateway, offered(gateway, case))
+    there = {"id": element_id("host"), "kind": "host", "value": "content.example.net"}
+    url = {**case_content(gateway.new_id())["items"][0], "value": "https://content.example.net/"}
+    revised(gateway, case, items=[url, there])
+    lost(gateway, handoff)
+
+
+def test_what_a_later_version_leaves_open_is_re_issued_as_it_was_offered(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    new = gateway.handoff(following(gateway, handoff))
+    assert new.case_digest == gateway.handoff(handoff).case_digest == case.result["digest"]
+
+
 def test_what_an_interest_of_the_successor_meets_is_asked_anew(gateway):
     interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
     gateway.administer("interest.declare", OCRVP, **interest, start="2020-01-01")
@@ -652,6 +701,43 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
     report = succeeding.report(gateway.ports, succession)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(other), "stay")]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), other, OPENING)
+
+
+def test_no_case_of_another_mandate_is_read_and_none_at_the_end(gateway, monkeypatch):
+    grant = {"function": "receive", "matter": "csam", "territory": "BE", "legal_act": "act"}
+    gateway.administer("competence.grant", OFMIN, **grant, start="2020-01-01")
+    other = accepted(gateway, offered(gateway, to=("csam", "BE")))
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    version, read = MemoryCases.version, []
+
+    def noted(cases, digest):
+        read.append((cases._desk._mode, digest))
+        return version(cases, digest)
+
+    monkeypatch.setattr(MemoryCases, "version", noted)
+    assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert {digest for _, digest in read} == {gateway.handoff(handoff).case_digest}
+    assert gateway.handoff(other).case_digest != gateway.handoff(handoff).case_digest
+    assert [mode for mode, _ in read].count(Mode.WRITE) == 1  # the one that moved, held against
+
+
+def test_what_comes_in_at_the_very_end_is_seen_by_the_next_call(gateway, monkeypatch):
+    succession = agreed(gateway)
+    handoff = UUID(offered(gateway).result["handoff"])
+    gateway.day = DAY
+    batch = succeeding._batch
+
+    def empty(*arguments):
+        found = batch(*arguments)
+        return replace(found, moving=())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(succeeding, "_batch", empty)
+        assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=False)
+    assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert gateway.handoff(handoff).state == "succeeded"
 
 
 @pytest.mark.parametrize("slug", [OCRVP, HOTLINE])

@@ -191,10 +191,10 @@ def test_the_receipt_of_a_denial_verifies_too(gw: Operator) -> None:
     words = ("--json", "organisation", "admit", "ofmin", *ADMISSION)
     result = gw.admin(*words, persons=(MARTIN,))
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
+    told = json.loads(result.stdout)["error"]
     proved = confirmed(gw, told)
     assert (proved.event["typ"], proved.event["result"]) == ("organisation.admitted", "denied")
-    assert told["refused"] in said(result)
+    assert (told["kind"], "refused, and recorded" in told["message"]) == ("Refused", True)
 
 
 def test_without_json_a_person_reads_what_was_done_and_which_event_it_is(gw: Operator) -> None:

@@ -5,13 +5,16 @@ import re
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
+from gateway.client import AuditFilters
 from gateway.client.public import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
+from tests.client.desk import Desk
 from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
 
 # The module; the package has the command under the same name.
@@ -109,7 +112,10 @@ def public(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """The founded gateway's public listener without sockets, and the option that trusts its log."""
 
     def open_log(url: str, ca: Path | None) -> PublicLog:
-        transport = httpx.WSGITransport(app=desks.stage.public)
+        def app(*call: Any) -> Any:
+            return desks.stage.public(*call)
+
+        transport = httpx.WSGITransport(app=app)
         clock = desks.stage.gateway.clock
         return PublicLog(url, ca, clock, sleep=lambda _: None, transport=transport)
 
@@ -181,6 +187,44 @@ def test_following_goes_on_until_it_is_stopped(
     assert (waits, result.stdout.count("one history")) == ([30, 30], 2)
 
 
+def test_a_log_that_is_away_for_a_while_is_followed_on_and_said_once(
+    desks: Desks, public: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart of the gateway takes longer than the client's patience."""
+    waits: list[float] = []
+    app = desks.stage.public
+
+    def away(environ: object, start: object) -> object:
+        raise httpx.ConnectError("away")
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        desks.stage.public = app if len(waits) in (3, 5) else away  # type: ignore[assignment]
+        if len(waits) == 6:
+            raise KeyboardInterrupt
+        if len(waits) == 3:
+            desks.submitted()
+
+    monkeypatch.setattr(MIRROR, "time", SimpleNamespace(sleep=sleep))
+    result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30", "--json")
+    steps = [json.loads(line) for line in result.stdout.splitlines()]
+    size = desks.stage.gateway.size()
+    assert [step["size"] for step in steps] == [size - 1, size, size]
+    assert result.stderr.count("goes on every 30 s") == 2, "once for each time it was away"
+
+
+def test_a_log_that_was_never_there_is_not_followed(
+    desks: Desks, public: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(environ: object, start: object) -> object:
+        raise httpx.ConnectError("away")
+
+    monkeypatch.setattr(desks.stage, "public", away)
+    result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30", "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["error"]["kind"] == "Unavailable"
+
+
 PAGE = Path(__file__).parents[2] / "docs" / "audit-access.md"
 
 
@@ -245,6 +289,18 @@ def test_filters_are_passed_on(
 ) -> None:
     told = desks.told("audit", "events", *WHO, *filters, at=ABROAD)
     assert len(told["events"]) == count
+
+
+def test_no_more_is_read_than_is_asked_for(desks: Desks, granted: str) -> None:
+    """What is read is recorded: an auditor must be able to read little."""
+    desks.told("audit", "events", *WHO, "--limit", "2", at=ABROAD)
+    desk = Desk(desks.stage, ABROAD)
+    page = next(iter(desk.audit("a-1", "lawfulness", "x", None, 1)))
+    assert page.index == 0
+    asked = json.loads(desk.wire.requests[-1].content)
+    assert asked["limit"] == 1
+    shown = list(desk.audit("a-1", "lawfulness", "x", AuditFilters(action="audit.read")))
+    assert len(shown) == 2
 
 
 def test_a_case_is_named_with_its_originator(desks: Desks, granted: str) -> None:

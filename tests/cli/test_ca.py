@@ -146,7 +146,7 @@ def test_the_authorities_are_listed_and_shown_with_the_next_step(
     (old,) = chain(gw)
     new = rotated(gw, "--root-passphrase-file", passphrase)["authority"]
     listed = gw.type("ca", "list", "--folder", gw.folder, "--json")
-    told = json.loads(listed.stdout)
+    told = json.loads(listed.stdout)["items"]
     assert [(one["id"], one["place"]) for one in told] == [(new, "next"), (old, "current")]
     assert all(one["revocation_list_ends"] for one in told)
     table = gw.type("ca", "list", "--folder", gw.folder)

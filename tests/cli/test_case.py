@@ -3,6 +3,7 @@
 import json
 from uuid import UUID
 
+import click
 import pytest
 
 from gateway.evidence import sd_jwt
@@ -82,9 +83,49 @@ def test_presentation_and_receipt_are_kept_where_asked(desks: Desks) -> None:
     desks.done("case", "consult", case, *reason, *kept)
     assert sd_jwt.parse((desks.folder / "presentation.txt").read_text().removesuffix("\n"))
     assert "proof" in json.loads((desks.folder / "receipt.json").read_text())
-    again = desks.run("case", "consult", case, *reason, *kept)
-    assert again.exit_code == 1
-    assert "not overwritten" in again.output
+
+
+CONSULT = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
+
+
+@pytest.mark.parametrize("option", ["--save", "--save-receipt"])
+def test_where_nothing_can_be_kept_nothing_is_opened(desks: Desks, option: str) -> None:
+    case = desks.submitted()
+    before = desks.stage.gateway.size()
+    (desks.folder / "there.json").touch()
+    for file, told in (("there.json", "not overwritten"), ("nowhere/x.json", "is no folder")):
+        result = desks.run("case", "consult", case, *CONSULT, option, file)
+        assert result.exit_code == 2
+        assert told in result.stderr
+    assert desks.stage.gateway.size() == before
+
+
+def test_a_receipt_that_cannot_be_kept_stops_a_write_before_it_is_sent(desks: Desks) -> None:
+    before = desks.stage.gateway.size()
+    words = (str(desks.case_file()), "--by", "intake-1", "--save-receipt", "nowhere/r.json")
+    assert desks.run("case", "submit", *words).exit_code == 2
+    assert desks.stage.gateway.size() == before
+
+
+def test_a_disk_that_fails_later_hides_nothing_that_was_done(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: object, data: bytes) -> None:
+        raise click.ClickException(f"{file} cannot be written: No space left on device")
+
+    case = desks.submitted()
+    monkeypatch.setattr("gateway.cli.connection.write_new", full)
+    kept = ("--save", "p.txt", "--save-receipt", "r.json")
+    result = desks.run("case", "consult", case, *CONSULT, *kept)
+    assert result.exit_code == 6
+    assert "hxxps://content[.]example[.]org/page" in result.stdout
+    assert "recorded as event" in result.stdout
+    for told in ("p.txt cannot", "r.json cannot", "Do not repeat it: casegate receipt save"):
+        assert told in result.stderr
+    result = desks.run("case", "consult", case, *CONSULT, *kept, "--json")
+    assert result.exit_code == 6
+    assert json.loads(result.stdout)["result"]["case"] == case
+    assert "r.json cannot be written" in result.stderr
 
 
 def test_a_refusal_says_why_and_where_it_is_recorded(desks: Desks) -> None:

@@ -41,6 +41,34 @@ def test_no_answer_is_told_as_something_to_repeat(
     assert "ask again later" in result.stderr
 
 
+def test_a_write_without_an_answer_is_told_as_something_to_resume(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = str(desks.case_file())
+    desks.changes["spool"] = tmp_path / "spool"
+    failing(desks, monkeypatch, *[cut] * (len(PAUSES) + 1))
+    result = desks.run("case", "submit", file, "--by", "intake-1")
+    (kept,) = (tmp_path / "spool").iterdir()
+    assert result.exit_code == 3
+    assert "casegate system resume sends it again; do not repeat it" in result.stderr
+    assert f"case.submit /cases, key {kept.stem}" in result.stderr
+    told = json.loads(desks.run("case", "submit", file, "--by", "intake-1", "--json").stdout)
+    assert told["error"]["write"]["kept"] is True
+
+
+def test_an_interrupted_write_is_no_refusal(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stop(request: object, response: object) -> None:
+        raise KeyboardInterrupt
+
+    desks.changes["spool"] = tmp_path / "spool"
+    failing(desks, monkeypatch, passing, stop)
+    result = desks.run("case", "submit", str(desks.case_file()), "--by", "intake-1")
+    assert result.exit_code == 3
+    assert "do not repeat it" in result.stderr
+
+
 def test_an_answer_of_something_else_is_no_answer(
     desks: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

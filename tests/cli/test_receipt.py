@@ -61,6 +61,7 @@ def test_the_directory_lists_seats_and_mandates(desks: Desks) -> None:
     assert {one["organisation"] for one in desks.told("directory")["items"]} >= {HOTLINE, ABROAD}
     assert desks.told("directory", OFMIN)["organisation"] == OFMIN
     assert desks.run("directory", "Not An Id").exit_code == 2
+    assert "Not An Id" in desks.run("directory", "Not An Id").stderr
     assert desks.run("directory", "nobody").exit_code == 1
 
 
@@ -72,11 +73,32 @@ def test_keys_are_kept_with_where_they_came_from(desks: Desks) -> None:
     assert f"key {first.kid} of {OFMIN}: registered on" in told
     assert f"countersigned with key {first.kid}\n" in told
     assert "compare the ids" in told
+    assert HOTLINE not in told, "the list is another command"
     file = desks.folder / "ofmin.json"
     assert file.stat().st_mode & 0o777 == 0o600
     assert set(read_keys(file)) == {first.kid, second.kid}
     assert len(read_registrations(file)) == 2
-    assert desks.run("directory", OFMIN, "--save-keys", "ofmin.json").exit_code == 1
+    assert desks.run("directory", OFMIN, "--save-keys", "ofmin.json").exit_code == 2
+    told = desks.told("directory", OFMIN, "--save-keys", "again.json")
+    assert (told["organisation"], told["file"]) == (OFMIN, "again.json")
+    assert {one["kid"] for one in told["keys"]} == {first.kid, second.kid}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (OFMIN, "--kind", "police_office"),
+        (OFMIN, "--competence", "receive/csam/FR"),
+        (OFMIN, "--status", "--kind", "police_office"),
+        (OFMIN, "--status", "--save-keys", "x.json"),
+        ("--status",),
+        ("--save-keys", "x.json"),
+    ],
+)
+def test_what_does_not_go_together_is_not_ignored(desks: Desks, words: tuple[str, ...]) -> None:
+    desks.stage.gateway.register_key(OFMIN, document_key("office"))
+    assert desks.run("directory", *words).exit_code == 2
+    assert not (desks.folder / "x.json").exists()
 
 
 def test_there_is_nothing_to_keep_where_no_key_is_registered(desks: Desks) -> None:

@@ -79,7 +79,7 @@ def test_a_case_is_sealed_into_a_new_file_of_its_owner(sealing: Desks) -> None:
         "case", "seal", sealing.case_file(), "--plain", plain_file(sealing), "--to", OFMIN,
         "--out", out,
     )  # fmt: skip
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert "is not overwritten" in again.output
 
 
@@ -89,6 +89,34 @@ def test_a_file_that_is_no_plain_content_is_an_error_of_use(sealing: Desks, plai
     file.write_text(plain)
     asked = ("--plain", file, "--to", OFMIN, "--out", sealing.folder / "x.json")
     assert sealing.run("case", "seal", sealing.case_file(), *asked).exit_code == 2
+
+
+def test_an_office_is_named_by_its_id_wherever_one_is(sealing: Desks) -> None:
+    out = sealing.folder / "x.json"
+    plain = ("--plain", plain_file(sealing))
+    case = "018f0000-0000-7000-8000-000000000001"
+    offer = ("--by", "x1", "--purpose", "identify_victim", "--group", "items")
+    why = ("--by", "x1", "--reason-code", "quality", "--reason", "x")
+    for words in (
+        ("case", "seal", str(sealing.case_file()), *plain, "--to", "OFMIN", "--out", out),
+        ("case", "reseal", case, *plain, *why, "--from", OFMIN, "--to", "OFMIN"),
+        ("case", "reseal", case, *plain, *why, "--from", "OFMIN", "--to", ABROAD),
+        ("handoff", "offer", case, *offer, "--to", "OFMIN"),
+        ("handoff", "preview", case, *offer, "--to", "OFMIN"),
+        (
+            "audit",
+            "events",
+            *why[:2],
+            "--reason-code",
+            "lawfulness",
+            *why[4:],
+            "--organisation",
+            "X",
+        ),
+    ):
+        result = sealing.run(*words)
+        assert result.exit_code == 2, result.output
+        assert "is no id" in result.stderr
 
 
 def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing: Desks) -> None:

@@ -54,6 +54,39 @@ def test_a_succession_is_planned_by_two_persons_and_ends_the_gap(gw: Operator) -
     assert "one office on every day since 2006-05-08" in report
 
 
+def test_a_plan_is_called_off_by_two_persons_and_the_mandate_is_where_it_was(gw: Operator) -> None:
+    one = planned(gw)
+    words = ("succession", "cancel", one, "--reason", "the decree was postponed")
+    assert said(gw.admin(*words, persons=(MARTIN,))).startswith("refused, and recorded: ")
+    told = gw.done(*words)
+    assert f"succession.cancel: succession {one}, predecessor ocrvp, successor ofmin" in told
+    assert "WARNING" not in told
+    (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
+    assert listed["cancelled"] is not None
+    assert "cancelled" in gw.done("succession", "list", persons=())
+    report = json.loads(gw.done("competence", "report", "--json", persons=()))
+    (mandate,) = report["competences"]
+    assert mandate["stretches"][-1]["holders"] == ["ocrvp"]
+    assert "cancelled before" in said(gw.admin(*words))
+    assert planned_anew(gw)
+
+
+def planned_anew(gw: Operator) -> bool:
+    days = (*WORDS[:5], "2100-01-01", "--read-until", "2100-02-01")
+    return bool(gw.done("succession", "plan", *days, *ACT))
+
+
+def test_days_that_nobody_would_hold_are_warned_of(gw: Operator) -> None:
+    gw.done(
+        "competence", "end", "ocrvp", "--competence", "receive/csam/FR", "--until", "2100-01-01"
+    )
+    days = (*WORDS[:5], "2100-01-01", "--read-until", "2100-02-01")
+    gw.done("succession", "plan", *days, *ACT)
+    (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
+    told = gw.done("succession", "cancel", listed["succession"], "--reason", "no successor")
+    assert "WARNING: nobody holds it on 2100-01-01" in told
+
+
 def test_a_preview_changes_nothing_and_nobody_has_to_approve_it(gw: Operator) -> None:
     before = gw.size()
     told = gw.done("succession", "preview", *WORDS, persons=())
@@ -124,6 +157,8 @@ def test_an_office_lists_shows_and_approves(desks: Desks) -> None:
     assert desks.told("succession", "list", at=HOTLINE) == {"items": []}
     assert desks.told("succession", "show", one, at=OFMIN)["waits_for"] == [OCRVP]
     assert desks.run("succession", "show", one, at=HOTLINE).exit_code == 1
+    gateway.administer("succession.cancel", OFMIN, succession=one, reason="postponed")
+    assert "nothing: cancelled" in desks.done("succession", "list", at=OCRVP)
 
 
 def test_a_moved_handoff_is_shown_with_where_it_went(desks: Desks) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.actions.assertion import read_keys
 from gateway.cli import main, system
-from gateway.client import Unavailable
+from gateway.client import Connection, Unavailable
 from gateway.client.line import PAUSES
 from gateway.keys import Purpose, load_key
 from gateway.pki.leaf import issue_client
@@ -149,21 +152,189 @@ def test_a_certificate_file_without_one_is_told(checked: Desks, tls_files: Path)
     assert "no certificate in PEM" in result.stderr
 
 
+@pytest.fixture
+def renewable(
+    desks: Desks, tls_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Makes a connection file whose system can renew, at a gateway that issues at once."""
+    desks.changes.update(
+        certificate=tls_files / "certificate.pem",
+        key=tls_files / "key.pem",
+        ca=tls_files / "ca.pem",
+    )
+
+    def issue(connection: Connection, csr: bytes, now: object, sleep: object) -> bytes:
+        made = issue_client(
+            authorities().issuing,
+            csr,
+            gateway="example",
+            organisation="point-de-contact",
+            system="desk",
+            crl_url="https://gateway.example.org/crl/x.crl",
+            now=real_now(),
+        )
+        return made.public_bytes(serialization.Encoding.PEM)
+
+    monkeypatch.setattr(system.enrolment, "renewed", issue)
+
+    def write(text: str) -> Path:
+        file = tls_files / "connection.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def test_a_renewal_names_the_new_files_however_the_old_ones_were_written(
+    desks: Desks, renewable: Callable[..., Path]
+) -> None:
+    file = renewable("certificate=\"certificate.pem\"\n  key = 'key.pem' # ours\n")
+    output = desks.done("system", "renew", "-c", str(file))
+    assert "names the new files" in output
+    told = tomllib.loads(file.read_text())
+    names = (told["certificate"], told["key"])
+    assert "certificate.pem" not in names
+    assert all((file.parent / name).exists() for name in names)
+    assert not (file.parent / "renewal.pem").exists()
+
+
+def test_a_renewal_that_could_not_be_named_is_not_begun(
+    desks: Desks, renewable: Callable[..., Path]
+) -> None:
+    """A weekly job must fail long before the certificate ends."""
+    file = renewable('certificate = "certificate.pem"\nkey = """\\\nkey.pem"""\n')
+    before = sorted(one.name for one in file.parent.iterdir())
+    result = desks.run("system", "renew", "-c", str(file))
+    assert result.exit_code == 4
+    assert "key does not stand on one line" in result.stderr or "cannot be changed" in result.stderr
+    assert sorted(one.name for one in file.parent.iterdir()) == before
+
+
+def test_a_connection_file_that_cannot_be_written_names_the_new_files(
+    desks: Desks, renewable: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = renewable('certificate = "certificate.pem"\nkey = "key.pem"\n')
+    whole = system.replace_file
+
+    def full(path: Path, data: bytes, mode: int = 0o644) -> None:
+        if path == file:
+            raise OSError(28, "No space left on device")
+        whole(path, data, mode)
+
+    monkeypatch.setattr(system, "replace_file", full)
+    result = desks.run("system", "renew", "-c", str(file))
+    assert result.exit_code == 4
+    for made in ("certificate-*.pem", "key-*.pem"):
+        (one,) = file.parent.glob(made)
+        assert str(one) in result.stderr
+
+
+GONE = [cut] * (len(PAUSES) + 1)
+
+
+def left(desks: Desks, spool: Path, *asks: Callable[[Desk], object]) -> list[str]:
+    """Ask for writes that are not answered; their keys."""
+    desks.changes["spool"] = spool
+    for ask in asks:
+        desk = Desk(desks.stage, spool=spool)
+        desk.wire.faults = [passing, *GONE]
+        with pytest.raises(Unavailable):
+            ask(desk)
+    return sorted(file.stem for file in spool.iterdir())
+
+
 def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     desks.changes["spool"] = spool
     assert desks.done("system", "resume") == "Nothing waited.\n"
+    new_id = desks.stage.gateway.new_id
     desk = Desk(desks.stage, spool=spool)
-    for fault in (lose_answer, cut):
-        desk.wire.faults = [passing, fault, *[cut] * len(PAUSES)]
-        with pytest.raises(Unavailable):
-            desk.submit(case_content(desks.stage.gateway.new_id()), "intake-1")
-        desk = Desk(desks.stage, spool=spool)
+    desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
     with pytest.raises(Unavailable):
-        desk.wire.faults = [passing, *[cut] * (len(PAUSES) + 1)]
-        desk.close_case(desks.stage.gateway.new_id(), "intake-1")
+        desk.submit(case_content(new_id()), "intake-1")
+    left(desks, spool, lambda desk: desk.submit(case_content(new_id()), "intake-1"))
+    keys = [file.stem for file in sorted(spool.iterdir())]
     output = desks.done("system", "resume")
-    assert output.count("case.submit: done, event") == 2
-    assert "case.close: refused: There is no such thing for you" in output
+    for key in keys:
+        assert f"case.submit /cases, key {key}: done, event" in output
     assert output.endswith("Nothing waits any more.\n")
-    assert json.loads(desks.done("system", "resume", "--json")) == {"resent": []}
+    told = json.loads(desks.done("system", "resume", "--json"))
+    assert told == {"set_aside": [], "resent": []}
+
+
+def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_path: Path) -> None:
+    handoff = desks.stage.gateway.new_id()
+    ask = lambda desk: desk.refuse(handoff, "officer-1", "no capacity")  # noqa: E731
+    (key,) = left(desks, tmp_path / "spool", ask)
+    result = desks.run("system", "resume")
+    assert result.exit_code == 1
+    named = f"handoff.refuse /handoffs/{handoff}/refusal, key {key}"
+    assert f"{named}: refused: There is no such thing for you" in result.stdout
+    assert "receipt verified" in result.stdout
+    left(desks, tmp_path / "spool", ask)
+    result = desks.run("system", "resume", "--json")
+    assert result.exit_code == 1
+    (resent,) = json.loads(result.stdout)["resent"]
+    assert resent["path"] == f"/handoffs/{handoff}/refusal"
+    assert resent["error"]["slug"] == "not-found"
+    assert resent["event"] is None
+
+
+def test_an_offer_that_is_resumed_is_named_by_its_handoff(desks: Desks, tmp_path: Path) -> None:
+    case = UUID(desks.submitted())
+    (key,) = left(
+        desks,
+        tmp_path / "spool",
+        lambda desk: desk.offer(
+            case, "x1", purpose=["identify_victim"], competence=("csam", "FR"), groups=["items"]
+        ),
+    )
+    (file,) = (tmp_path / "spool").iterdir()
+    handoff = json.loads(file.read_text())["handoff"]
+    output = desks.done("system", "resume")
+    assert f"handoff.offer /cases/{case}/handoffs, handoff {handoff}, key {key}: done" in output
+
+
+@pytest.fixture
+def stuck(desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Desks, list[str]]:
+    """Three writes that wait; the second has no answer that its evidence confirms."""
+    new_id = desks.stage.gateway.new_id
+    submit = lambda desk: desk.submit(case_content(new_id()), "intake-1")  # noqa: E731
+    keys = left(desks, tmp_path / "spool", submit, submit, submit)
+    begin = Desk.__init__
+
+    def tampered(self: Desk, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        self.wire.tamper = lambda request, members: (
+            members | {"receipt": {}} if request.headers["idempotency-key"] == keys[1] else None
+        )
+
+    monkeypatch.setattr(Desk, "__init__", tampered)
+    return desks, keys
+
+
+def test_what_was_resumed_is_told_with_the_error_that_ended_it(
+    stuck: tuple[Desks, list[str]],
+) -> None:
+    desks, keys = stuck
+    result = desks.run("system", "resume")
+    assert result.exit_code == 5
+    assert f"key {keys[0]}: done" in result.stdout
+    assert "EVIDENCE FALSE" in result.stderr
+    assert f"case.submit /cases, key {keys[1]}" in result.stderr
+    result = desks.run("system", "resume", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["resent"]) == (5, [])
+    assert told["error"]["write"]["key"] == keys[1]
+
+
+def test_a_write_that_is_never_confirmed_is_set_aside_and_blocks_nothing(
+    stuck: tuple[Desks, list[str]], tmp_path: Path
+) -> None:
+    desks, keys = stuck
+    assert desks.run("system", "resume", "--skip", "no-such-key").exit_code == 2
+    told = json.loads(desks.done("system", "resume", "--skip", keys[1], "--json"))
+    assert [one["key"] for one in told["set_aside"]] == [keys[1]]
+    assert [one["key"] for one in told["resent"]] == [keys[0], keys[2]]
+    assert [file.name for file in (tmp_path / "spool").iterdir()] == [f"{keys[1]}.set-aside"]
+    assert desks.done("system", "resume") == "Nothing waited.\n"

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.client import Connection, SettingsError
 from gateway.client import connection as connections
-from gateway.client.connection import read_organisation_keys, render
+from gateway.client.connection import read_organisation_keys, renamed, render
 from gateway.keys import Purpose, generate_encryption_key, generate_key, jwk_set
 from gateway.ledger import note
 from tests.founding import ORIGIN, key_of, note_signer
@@ -186,3 +186,35 @@ def test_files_that_tls_cannot_use_are_named(tmp_path: Path, tls_files: Path) ->
     (tls_files / "key.pem").unlink()
     with pytest.raises(SettingsError, match="cannot be read"):
         read.tls()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'certificate = "old.pem"',
+        'certificate="old.pem"',
+        "certificate\t= 'old.pem' # the present one",
+        '"certificate" = "old.pem"',
+        '  certificate   =   """old.pem"""',
+    ],
+)
+def test_a_setting_is_changed_however_it_was_written(line: str) -> None:
+    text = f'# certificate = "x"\n{line}\nkey="old.key"\nca = "ca.pem" # kept\n'
+    made = renamed(text, {"certificate": 'new "1".pem', "key": "new.key"})
+    told = tomllib.loads(made)
+    assert told == {"certificate": 'new "1".pem', "key": "new.key", "ca": "ca.pem"}
+    assert 'ca = "ca.pem" # kept\n' in made
+    assert made.startswith('# certificate = "x"\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'key = "k"\n',
+        'key = "k"\n[more]\ncertificate = "c"\n',
+        'certificate = """\\\nc"""\nkey = "k"',
+    ],
+)
+def test_a_setting_that_cannot_be_changed_for_certain_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"certificate"):
+        renamed(text, {"certificate": "new.pem", "key": "new.key"})

@@ -61,10 +61,38 @@ def test_both_offices_approve_once_each_in_any_order():
         (PLANNED, DAY, False),
         (PLANNED.approve("ocrvp", GIVEN), DAY, False),
         (AGREED.end(UUID(int=4)), DAY, False),
+        (AGREED.cancel(UUID(int=4)), DAY, False),
     ],
 )
 def test_it_is_carried_out_from_its_day_on_when_both_approved_and_once(succession, day, may):
     assert succession.may_apply(day) is may
+
+
+@pytest.mark.parametrize(
+    ("address", "concerned"),
+    [
+        (TO_THE_MANDATE, True),
+        (Address("ocrvp"), True),
+        (Address("ocrvp", "receive/csam/BE", UUID(int=3)), False),
+        (Address("ofmin", KEY, UUID(int=3)), False),
+    ],
+)
+def test_what_may_have_to_move_is_told_by_its_address(address, concerned):
+    assert PLANNED.concerns(to(address)) is concerned
+    assert not PLANNED.concerns(to(address, State.CLOSED))
+
+
+def test_it_is_called_off_before_its_end_and_once_and_then_nobody_approves_or_reads_by_it():
+    cancelled = PLANNED.cancel(UUID(int=4))
+    assert (cancelled.over, PLANNED.over, AGREED.end(UUID(int=4)).over) == (True, False, True)
+    for again in (cancelled, AGREED.end(UUID(int=4))):
+        with pytest.raises(WrongState):
+            again.cancel(UUID(int=5))
+    with pytest.raises(WrongState, match="cancelled"):
+        cancelled.approve("ocrvp", GIVEN)
+    held = to(TO_THE_MANDATE)
+    assert PLANNED.lets_read(held, was_taken_on=True, day=DAY)
+    assert not cancelled.lets_read(held, was_taken_on=True, day=DAY)
 
 
 @pytest.mark.parametrize(

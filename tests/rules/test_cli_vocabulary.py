@@ -39,6 +39,7 @@ NOT_ASKED = {
     "handoff.succeed",
     "handoff.lapse",
     "succession.plan",
+    "succession.cancel",
     "succession.apply",
 }
 """What administrators ask for, and what the gateway does by itself: no partner asks for it."""

@@ -18,7 +18,7 @@ LINE = listening()
 APPS = (LINE.partners, LINE.public)
 
 API = {
-    ("GET", "/whoami"): ("whoami.read", "directory.read"),
+    ("GET", "/whoami"): ("whoami.read", ANY_SCOPE),
     ("GET", "/organisations"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/status"): ("directory.read", "directory.read"),

@@ -63,8 +63,8 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
 }
 AUDITORS = {"audit.read": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
-ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan"}
-"""Administrators plan what the two offices then approve."""
+ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel"}
+"""Administrators plan what the two offices then approve, and call it off."""
 
 READS = {
     "case.read": "look_up",

@@ -71,7 +71,7 @@ def _parts(sql):
     """The lines of a definition; a column that was added later stands behind the last of them."""
     later = (
         "document_keys|signed_only|encryption_keys|tokens_from|reminded|history|application"
-        "|interests|agreements|erase_on|content_key|audit_grants|withdrawn_by"
+        "|interests|agreements|erase_on|content_key|audit_grants|withdrawn_by|former_end|cancelled"
     )
     lines = re.split(rf"\n|, (?={later})", sql.replace("\t", ""))
     return sorted(filter(None, (line.strip(" ,") for line in lines)))
@@ -143,6 +143,24 @@ def test_events_of_before_are_found_after_the_upgrade_as_after_their_writing(
         found = _facets(connection)
     engine.dispose()
     assert found == [{**row, "persons": None} for row in written[:-1]]
+
+
+def test_a_succession_of_before_gives_no_mandate_back_when_it_is_called_off(tmp_path):
+    url = _sqlite(tmp_path)
+    _upgrade_to(url, "proposals")
+    with sqlite3.connect(tmp_path / "casegate.db") as connection:
+        connection.execute(
+            "INSERT INTO succession (id, predecessor, successor, competence, day, read_until,"
+            " legal_act, consents, resolved_by, version) VALUES (?, 'police', 'abroad',"
+            " 'receive/csam/FR', '2026-04-01', '2026-05-01', 'act', 0, ?, 1)",
+            (new_id().hex, new_id().hex),
+        )
+    connection.close()
+    upgrade(url)
+    with sqlite3.connect(tmp_path / "casegate.db") as connection:
+        found = connection.execute("SELECT former_end, cancelled FROM succession").fetchall()
+    connection.close()
+    assert found == [("2026-04-01", None)]
 
 
 def _facets(connection):

@@ -24,6 +24,7 @@ def succession(predecessor="police", successor="abroad", **changes):
         legal_act="Decree",
         consents=True,
         resolved_by=new_id(),
+        former_end=date(2027, 1, 1),
     )
     return replace(made, **changes)
 
@@ -69,6 +70,17 @@ def test_approvals_and_the_end_are_kept_and_the_plan_stays(kept):
         work.commit()
     with kept.begin(Mode.READ) as work:
         assert work.successions.get(one.id) == done
+
+
+def test_that_it_was_called_off_is_kept(kept):
+    one = succession(former_end=None)
+    planned(kept, one)
+    cancelled = one.cancel(new_id())
+    with kept.begin(Mode.REGISTRY) as work:
+        work.successions.save(cancelled)
+        work.commit()
+    with kept.begin(Mode.READ) as work:
+        assert work.successions.get(one.id) == cancelled
 
 
 def test_a_succession_that_changed_meanwhile_is_not_overwritten(kept):

@@ -1,13 +1,30 @@
-"""A mandate is planned to move to another office: one change ends it there and gives it here."""
+"""A mandate is planned to move to another office, in one change; or the plan is called off.
+
+Calling it off undoes what the plan did, and only that: what had been ended or given for that day
+before stands, and so does what was changed since. Days that have passed stay as they were.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from gateway.actions.mandates import organisations
-from gateway.actions.registry.desk import Desk, Form, Kind, end, flag, must, slug, text
-from gateway.domain.mandates import overlapping
+from gateway.actions.registry.desk import (
+    Desk,
+    Form,
+    Kind,
+    end,
+    flag,
+    must,
+    prose,
+    slug,
+    text,
+    uuid,
+)
+from gateway.domain.mandates import Stretch, mandates, overlapping
+from gateway.domain.membership import FINAL, ended_by
 from gateway.domain.organisation import (
     Competence,
     Organisation,
@@ -15,7 +32,7 @@ from gateway.domain.organisation import (
     Status,
     read_competence_key,
 )
-from gateway.domain.refusals import Invalid, WrongState
+from gateway.domain.refusals import Invalid, NotFound, WrongState
 from gateway.domain.succession import Succession
 from gateway.domain.timestamp import parse_day
 
@@ -32,9 +49,10 @@ def _plan(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     _require_new(desk, predecessor.slug, key)
     if successor.status not in _MAY_SUCCEED:
         raise WrongState(f"the successor is {successor.status}: it could take on nothing")
-    ended, last = _ended(predecessor, key, day)
+    ended, former_end = _ended(predecessor, key, day)
+    last = None if former_end == day else former_end
     taken, competence = _taken(desk, successor, key, Period(day, last))
-    succession = _succession(desk, successor.slug, competence)
+    succession = _succession(desk, successor.slug, competence, former_end)
     desk.save(ended)
     if taken is not successor:
         desk.save(taken)
@@ -69,12 +87,12 @@ def _act(value: Any) -> str:
 
 def _require_new(desk: Desk, predecessor: str, key: str) -> None:
     planned = desk.work.successions.from_office(predecessor, key)
-    if any(one.applied is None for one in planned):
-        raise WrongState("this mandate of the office is planned to move already")
+    if any(not one.over for one in planned):
+        raise WrongState("this mandate of the office is planned to move already: cancel that first")
 
 
 def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation, date | None]:
-    """The predecessor without the mandate from ``day`` on, and until when it had it.
+    """The predecessor without the mandate from ``day`` on, and which end that had before.
 
     An end that was recorded before stands, where it is that day.
     """
@@ -83,7 +101,7 @@ def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation
             kept = end(predecessor.competences, held, day)
             return replace(predecessor, competences=kept), held.period.end
         if held.key == key and held.period.end == day:
-            return predecessor, None
+            return predecessor, day
     raise WrongState("the predecessor does not hold that competence until that day")
 
 
@@ -111,7 +129,9 @@ def _taken(
     return replace(successor, competences=(*successor.competences, competence)), competence
 
 
-def _succession(desk: Desk, successor: str, competence: Competence) -> Succession:
+def _succession(
+    desk: Desk, successor: str, competence: Competence, former_end: date | None
+) -> Succession:
     try:
         return Succession(
             id=desk.event,
@@ -123,23 +143,108 @@ def _succession(desk: Desk, successor: str, competence: Competence) -> Successio
             legal_act=desk.said["legal_act"],
             consents=desk.said["consents"],
             resolved_by=competence.registered_by,
+            former_end=former_end,
         )
     except ValueError as error:
         raise Invalid((("", str(error)),)) from None
 
 
+# --- calling it off
+
+
+def _cancel(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    predecessor = must(found)
+    planned = desk.work.successions.get(desk.said["succession"])
+    if planned is None or planned.predecessor != predecessor.slug:
+        raise NotFound("the office has no succession with that id")
+    cancelled = planned.cancel(desk.event)
+    if desk.work.successions.moved(planned.id):
+        raise WrongState(f"handoffs have moved already; let it be carried out: {planned.way_back}")
+    successor = must(desk.work.organisations.get(planned.successor))
+    for before, after in (
+        (successor, _taken_back(desk, planned, successor)),
+        (predecessor, _given_back(desk, planned, predecessor)),
+    ):
+        if after != before:
+            desk.save(after)
+    desk.work.successions.save(cancelled)
+    desk.concerned += (successor.slug,)
+    return {
+        "succession": str(planned.id),
+        "predecessor": predecessor.slug,
+        "successor": successor.slug,
+        "competence": planned.competence,
+        **_holding(desk, planned),
+    }
+
+
+def _taken_back(desk: Desk, planned: Succession, successor: Organisation) -> Organisation:
+    """The successor without what the plan gave it: from today on, or from the first day."""
+    held = [
+        ended_by((c,), desk.today) if c.id == planned.id else (c,) for c in successor.competences
+    ]
+    return replace(successor, competences=tuple(chain.from_iterable(held)))
+
+
+def _given_back(desk: Desk, planned: Succession, predecessor: Organisation) -> Organisation:
+    """The predecessor with the mandate as long as it had it before: as if there had been no plan,
+    or, once its day has passed, in a new period from today on."""
+    own = [c for c in predecessor.competences if c.key == planned.competence]
+    cut_short = next((c for c in own if c.period.end == planned.day), None)
+    first = max(planned.day, desk.today)
+    days = _free(planned, first, [c.period for c in own if c is not cut_short])
+    if cut_short is None or days is None or predecessor.status in FINAL:
+        return predecessor
+    if first == planned.day:
+        longer = replace(cut_short, period=Period(cut_short.period.start, days.end))
+        kept = tuple(longer if c is cut_short else c for c in predecessor.competences)
+        return replace(predecessor, competences=kept)
+    again = replace(cut_short, id=desk.event, registered_by=desk.event, period=days)
+    return replace(predecessor, competences=(*predecessor.competences, again))
+
+
+def _free(planned: Succession, first: date, others: list[Period]) -> Period | None:
+    """The days that the plan took from the predecessor, from ``first`` on, that it does not hold
+    by what it was given since."""
+    if any(period.holds(first) for period in others):
+        return None
+    later = [period.start for period in others if period.start > first]
+    ends = [end for end in (planned.former_end, *later) if end is not None]
+    end = min(ends, default=None)
+    return None if end is not None and end <= first else Period(first, end)
+
+
+def _holding(desk: Desk, planned: Succession) -> Mapping[str, Any]:
+    """Who holds the mandate beside the predecessor from today on, and since when nobody does."""
+    held = [c for one in organisations(desk.work) for c in one.competences]
+    found = mandates(c for c in held if c.key == planned.competence)
+    coming = [s for one in found for s in one.stretches if _comes(s, desk.today)]
+    several = {who for s in coming if len(s.holders) > 1 for who in s.holders}
+    nobody = [max(s.period.start, desk.today) for s in coming if not s.holders]
+    told: dict[str, Any] = {}
+    if several:
+        told["overlaps"] = sorted(several - {planned.predecessor})
+    if nobody:
+        told["nobody_from"] = min(nobody).isoformat()
+    return told
+
+
+def _comes(stretch: Stretch, today: date) -> bool:
+    return stretch.period.end is None or stretch.period.end > today
+
+
+_PLAN = Form(
+    {
+        "competence": _receiving,
+        "on": parse_day,
+        "successor": slug,
+        "read_until": parse_day,
+        "legal_act": _act,
+        "consents": flag,
+    }
+)
+
 CHANGES: Mapping[str, Kind] = {
-    "succession.plan": Kind(
-        Form(
-            {
-                "competence": _receiving,
-                "on": parse_day,
-                "successor": slug,
-                "read_until": parse_day,
-                "legal_act": _act,
-                "consents": flag,
-            }
-        ),
-        _plan,
-    )
+    "succession.plan": Kind(_PLAN, _plan),
+    "succession.cancel": Kind(Form({"succession": uuid, "reason": prose}), _cancel),
 }

@@ -13,6 +13,7 @@ from gateway.actions import administration, proposals
 from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
+from gateway.cli.failure import Failed
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
@@ -97,11 +98,8 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
             with _connected(desk) as gateway:
                 yield gateway
         except Refused as refused:
-            if desk.as_json:
-                told = receipt.to_json(refused.receipt)
-                print_json({"refused": refused.refusal.detail, "receipt": told})
-            detail = f"refused, and recorded: {_why(refused.refusal)}"
-            raise click.ClickException(detail) from refused
+            told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
+            raise Failed(f"refused, and recorded: {_why(refused.refusal)}", told) from refused
 
 
 def _why(refusal: Refusal) -> str:
@@ -199,7 +197,7 @@ def show(desk: Desk, action: str, written: Written) -> None:
     if desk.as_json:
         print_json(as_told(written))
         return
-    apart = {"event", "overlaps"}
+    apart = {"event", "overlaps", "nobody_from"}
     values = {name: value for name, value in written.result.items() if name not in apart}
     click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
     day = event.read(written.receipt.document).get("simulated_date")
@@ -211,6 +209,9 @@ def show(desk: Desk, action: str, written: Written) -> None:
             f"  WARNING: held on some of these days by {others}, too; offers to it are refused on "
             "them (casegate admin competence report)"
         )
+    if written.result.get("nobody_from"):
+        day = written.result["nobody_from"]
+        click.echo(f"  WARNING: nobody holds it on {day}; offers to it are refused then")
 
 
 def _words(value: Any) -> str:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes
 
 from gateway.actions.administration import Change
 from gateway.cli.admin.desk import Desk, change_registry, make, opened, show
+from gateway.cli.arguments import NewFile
 from gateway.cli.screen import write_new
 from gateway.client.invitation import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
@@ -26,7 +27,7 @@ def invitation() -> None:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="New file for the invitation; whoever has it can enrol once.",
 )
 @click.pass_obj
@@ -41,8 +42,6 @@ def make_invitation(desk: Desk, slug: str, name: str, out: Path) -> None:
     digest = base64url.digest(token.encode())
     change = Change("invitation.make", slug, {"system": name, "token_sha256": digest})
     with opened(desk) as gateway:
-        if out.exists():
-            raise click.ClickException(f"{out} exists and is not overwritten")
         written = make(desk, gateway, change)
         config = gateway.config
         root = x509.load_pem_x509_certificate((config.published / "root.pem").read_bytes())

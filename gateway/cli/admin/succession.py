@@ -109,6 +109,22 @@ def preview_succession(
     _show(found, as_json or desk.as_json)
 
 
+@succession.command("cancel", short_help="Call a plan off before anything has moved.")
+@click.argument("succession", type=click.UUID)
+@click.option("--reason", required=True, help="Why; both offices read it.")
+@click.pass_obj
+def cancel_succession(desk: Desk, succession: UUID, reason: str) -> None:
+    """Call SUCCESSION off, for good: two persons are needed (R10).
+
+    The successor gives back what the plan gave it, and the predecessor holds the mandate as
+    before; once its day has come, from today on. Refused when a handoff has moved.
+    """
+    with looked_at(desk) as gateway:
+        planned = succeeding.find(gateway.ports, succession)
+    values = {"succession": str(succession), "reason": reason}
+    change_registry(desk, "succession.cancel", planned.predecessor, values)
+
+
 @succession.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
@@ -126,11 +142,17 @@ def list_successions(desk: Desk, as_json: bool) -> None:
             one["predecessor"],
             one["successor"],
             one["on"],
-            "done" if one["applied"] else words(one["waits_for"]),
+            _waits(one),
         )
         for one in found
     ]
     print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
+
+
+def _waits(one: Mapping[str, Any]) -> str:
+    if one["cancelled"]:
+        return "cancelled"
+    return "done" if one["applied"] else words(one["waits_for"])
 
 
 @succession.command("show", short_help="Report what moved, what stayed, who reads until when.")

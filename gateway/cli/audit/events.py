@@ -1,12 +1,12 @@
 """`casegate audit events`: events of others, as far as an audit grant reaches."""
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import click
 
+from gateway.cli.arguments import organisation_id
 from gateway.cli.connection import EPILOG, by_option, partner
 from gateway.cli.screen import cold, print_json, print_table, words
 from gateway.client import Audited, AuditFilters, Gateway
@@ -57,7 +57,9 @@ class _Moment(click.ParamType):
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
 @click.option("--case", type=_CaseName(), metavar="ORIGINATOR/UUID", help="Events of one case.")
 @click.option("--handoff", type=click.UUID, metavar="UUID", help="Events of one handoff.")
-@click.option("--organisation", metavar="ID", help="Events in which it took part.")
+@click.option(
+    "--organisation", metavar="ID", callback=organisation_id, help="Events in which it took part."
+)
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
     "--action", type=click.Choice(sorted(EVENTS)), metavar="ACTION", help="As handoff.offer."
@@ -66,7 +68,7 @@ class _Moment(click.ParamType):
 @click.option("--result", type=click.Choice([str(one) for one in Result]), help="How they ended.")
 @click.option("--since", type=_Moment(), metavar="TIME", help="From this time on.")
 @click.option("--until", type=_Moment(), metavar="TIME", help="Before this time.")
-@click.option("--limit", type=click.IntRange(1), help="Show no more than this many.")
+@click.option("--limit", type=click.IntRange(1), help="Read no more than this many.")
 @partner
 def events(
     gateway: Gateway,
@@ -79,11 +81,11 @@ def events(
 ) -> None:
     """Read events that an audit grant of your organisation reaches over; never content.
 
-    Each page of a hundred is an event itself, with who read it, why, and by which filters. Every
-    receipt is verified. What is withheld lies beyond the grant, is erased, or is padding.
+    Each page of a hundred, or of --limit, is an event itself, with who read it, why, and by which
+    filters. Every receipt is verified. What is withheld lies beyond the grant, is erased, or is
+    padding.
     """
-    found = gateway.audit(by, reason_code, reason, AuditFilters(**filters))
-    shown = list(islice(found, limit))
+    shown = list(gateway.audit(by, reason_code, reason, AuditFilters(**filters), limit))
     if as_json:
         print_json({"events": [_told(one) for one in shown]})
         return

@@ -2,14 +2,15 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
+from gateway.cli.arguments import json_option
 from gateway.cli.connection import EPILOG, Failure, now
-from gateway.cli.screen import print_json, progress
-from gateway.cli.trust import FOLDER, json_option, trusting
-from gateway.client import ClientError
+from gateway.cli.screen import plain, print_line, progress
+from gateway.cli.trust import FOLDER, trusting
+from gateway.client import ClientError, Unavailable
 from gateway.client.mirror import Mirror, Step
 from gateway.client.public import PublicLog
 from gateway.evidence.trust import Trust
@@ -33,7 +34,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
     "--follow",
     type=click.IntRange(1),
     metavar="SECONDS",
-    help="Go on for ever, and look for more after so many seconds.",
+    help="Go on for ever, and look for more after so many seconds; JSON is then one line a step.",
 )
 @json_option
 def mirror(
@@ -47,20 +48,38 @@ def mirror(
     try:
         with open_log(url, ca) as log:
             copy = Mirror(log.fetch, folder, trust)
-            while True:
-                with progress("entries") as tell:
-                    _tell(copy.step(tell), folder, as_json)
-                if follow is None:
-                    return
-                time.sleep(follow)
+            _tell(_step(copy), folder, as_json)
+            if follow is not None:
+                _follow(copy, folder, follow, as_json)
     except ClientError as error:
-        raise Failure(error, as_json) from error
+        raise Failure(error) from error
+
+
+def _step(copy: Mirror) -> Step:
+    with progress("entries") as tell:
+        return copy.step(tell)
+
+
+def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn:
+    """Look for more for ever; that a log which was there is away for a while is said once."""
+    away = False
+    while True:
+        time.sleep(seconds)
+        try:
+            step = _step(copy)
+        except Unavailable as error:
+            if not away:
+                click.echo(f"{plain(error)}: this goes on every {seconds} s", err=True)
+            away = True
+        else:
+            away = False
+            _tell(step, folder, as_json)
 
 
 def _tell(step: Step, folder: Path, as_json: bool) -> None:
     before = step.before.size if step.before else 0
     if as_json:
-        print_json(_told(step, before))
+        print_line(_told(step, before))
     elif step.before == step.after:
         click.echo(f"{folder} has all {step.after.size} entries of {step.after.origin}")
     else:

@@ -103,6 +103,12 @@ class CompetenceEndValues(Part):
     until = field.day()
 
 
+class CancelValues(ReasonValues):
+    """A planned succession, and why it is called off."""
+
+    succession = field.uuid()
+
+
 class InterestValues(Part):
     """What the organisation is bound to."""
 
@@ -194,6 +200,7 @@ VALUES: Mapping[str, type[Part]] = {
     "standing.end": UntilValues,
     "competence.grant": _lasting(CompetenceValues),
     "competence.end": CompetenceEndValues,
+    "succession.cancel": CancelValues,
     "interest.declare": _lasting(InterestValues),
     "interest.end": InterestEndValues,
     "agreement.record": _lasting(AgreementValues),

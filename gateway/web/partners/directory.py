@@ -7,6 +7,7 @@ from gateway.actions.organisations import Wanted
 from gateway.domain.organisation import KINDS, SLUG
 from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
+from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
 from gateway.web.partners.kinds import Part
@@ -22,12 +23,7 @@ class OrganisationsQuery(Part):
     limit = field.limit()
 
 
-@endpoint(
-    "GET /whoami",
-    action="whoami.read",
-    scope="directory.read",
-    gives="Whoami",
-)
+@endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, gives="Whoami")
 def whoami(call: Call) -> dict[str, Any]:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return call.ask(organisations.whoami)

@@ -184,6 +184,7 @@ SHAPES: Mapping[str, Shape] = {
         resolved_by=UUID,
         waits_for=TEXTS,
         applied=or_null(UUID),
+        cancelled=or_null(UUID),
     ),
     "Successions": _object(items=several(one_of("Succession"))),
     "Competence": _object(

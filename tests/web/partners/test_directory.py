@@ -31,6 +31,12 @@ def test_a_caller_sees_the_scopes_of_its_token(hotline):
     assert hotline.get("/whoami", token=token).json["scopes"] == ["directory.read"]
 
 
+def test_a_system_without_the_directory_sees_itself_and_not_the_directory(hotline):
+    token = hotline.token(scope="cases.read")
+    assert hotline.get("/whoami", token=token).json["scopes"] == ["cases.read"]
+    assert hotline.get("/organisations", token=token).status_code == 403
+
+
 def test_the_directory_is_listed_by_id_page_by_page(hotline):
     seen, path = [], "/organisations?limit=3"
     while path:

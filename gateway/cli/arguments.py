@@ -1,0 +1,44 @@
+"""Kinds of arguments that several commands take, each read and checked in one way."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.domain.organisation import SLUG
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def organisation_id(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Check an organisation's id, or another name of its form, before anything is asked."""
+    if value is not None and not SLUG.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} is no id: 2 to 40 of a-z, 0-9 and '-', beginning with a letter"
+        )
+    return value
+
+
+class NewFile(click.Path):
+    """A file that a command makes: checked before anything is asked or recorded.
+
+    What was found out or recorded would be lost, or look refused, if it could not be kept then.
+    """
+
+    def __init__(self) -> None:
+        """A path, of no folder."""
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path; a usage error when a file is there, or none can be made."""
+        path = Path(super().convert(value, param, ctx))
+        if path.exists() or path.is_symlink():
+            self.fail(f"{path} exists and is not overwritten", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"{path.parent} is no folder", param, ctx)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            self.fail(f"nothing can be written in {path.parent}", param, ctx)
+        return path

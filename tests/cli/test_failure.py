@@ -1,0 +1,53 @@
+"""For machines every failure is one JSON value of one shape, and nothing else."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import main
+from gateway.cli.failure import wants_json
+from tests.cli.desks import Desks
+
+NOWHERE = "018f0000-0000-7000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "code"),
+    [
+        (("case", "show", NOWHERE), "Refused", 1),
+        (("case", "show", "x"), "UsageError", 2),
+        (("case", "show"), "UsageError", 2),
+        (("case", "vanish"), "UsageError", 2),
+        (("vanish",), "UsageError", 2),
+        (("directory", "--status"), "UsageError", 2),
+        (("directory", "ofmin", "--save-keys", "x.json"), "Error", 1),
+        (("audit", "complete", ".", "--log-key", "x"), "UsageError", 2),
+        (("ca", "list"), "Error", 1),
+        (("case", "import", "report", "--profile", "none", "--out", "x"), "UsageError", 2),
+    ],
+)
+def test_a_failure_is_one_value_of_one_shape(
+    desks: Desks, words: tuple[str, ...], kind: str, code: int
+) -> None:
+    result = desks.run(*words, "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, result.stderr) == (code, "")
+    assert told["error"]["kind"] == kind
+    assert told["error"]["message"]
+    assert "\n" not in result.stdout.strip()
+    assert desks.run(*words).stdout == "", "people read it on the error stream"
+
+
+def test_a_connection_that_cannot_be_used_is_told_so_too(tmp_path: Path) -> None:
+    missing = str(tmp_path / "connection.toml")
+    result = CliRunner().invoke(main, ["case", "list", "--json", "-c", missing])
+    assert result.exit_code == 4
+    assert json.loads(result.stdout)["error"]["kind"] == "SettingsError"
+
+
+def test_machine_output_is_asked_for_before_the_options_end() -> None:
+    assert wants_json(["case", "list", "--json"])
+    assert not wants_json(["case", "list"])
+    assert not wants_json(["verify", "--", "--json"])
