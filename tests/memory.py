@@ -765,6 +765,13 @@ class MemorySigning(Collection):
     def get(self, request: UUID) -> SigningRequest | None:
         return self._desk.read().signing.get(request)
 
+    def of_csr(self, organisation: str, system: str, csr: str) -> SigningRequest | None:
+        wanted = (organisation, system, csr)
+        for _, one in sorted(self._desk.read().signing.items(), reverse=True):
+            if (one.organisation, one.system, one.csr) == wanted:
+                return one
+        return None
+
     def pending(self, limit: int) -> Sequence[SigningRequest]:
         waiting = sorted(self._desk.read().signing.items())
         return [r for _, r in waiting if r.certificate is None and r.refusal is None][:limit]
@@ -795,6 +802,18 @@ class MemoryInvitations(Collection):
     def by_token(self, token_sha256: str) -> Invitation | None:
         found = self._desk.read().invitations.values()
         return next((one for one in found if one.token_sha256 == token_sha256), None)
+
+    def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        found = self._desk.read().invitations.values()
+        return _page(
+            [
+                one
+                for one in found
+                if one.key is None and one.withdrawn_at is None and one.ends_at > now
+            ],
+            after,
+            limit,
+        )
 
     def save(self, invitation: Invitation) -> None:
         state = self._desk.change_registry()

@@ -369,9 +369,14 @@ def _refuse(ports: Ports, caller: Caller, request: Request, denial: _Denied) -> 
 def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
     """The receipt of an event with the disclosures that ``organisation`` may read.
 
-    Call it with no transaction open: it signs a checkpoint, and only of what is committed.
+    Call it with no transaction open: it signs a checkpoint, and only of what is committed. A
+    refusal of the notary's names the event as ``recorded``.
     """
-    note = ports.notary.sign(logged.head, logged.base)
+    try:
+        note = ports.notary.sign(logged.head, logged.base)
+    except Refusal as refusal:
+        refusal.recorded = logged.event.id
+        raise
     text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
     shown = tuple(d.encoded for d in logged.event.disclosures if organisation in d.readers)
     return receipt.Receipt(logged.event.document, logged.event.nonce, shown, text)

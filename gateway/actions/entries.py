@@ -1,9 +1,10 @@
 """What the operator's systems read of the registry: entries as of any day, contacts on record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from gateway.actions.authorization import (
     GATEWAY,
@@ -18,6 +19,7 @@ from gateway.actions.listing import Listing, gather
 from gateway.actions.ports import Caller, Logged, Ports
 from gateway.actions.proposals import require_entrusted
 from gateway.domain.facts import Detail, Party
+from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Agreement,
     Application,
@@ -70,6 +72,30 @@ def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
             {"person": one.id, "name": one.name, "enabled": one.enabled}
             for one in turn.work.organisations.persons()
         ]
+
+    return read(ports, caller, Request("registry.read"), look)
+
+
+def invitations(
+    ports: Ports, caller: Caller, after: UUID | None, limit: int
+) -> Listing[Mapping[str, Any]]:
+    """The invitations that can be used still, by id; their tokens are nowhere here."""
+
+    def view(one: Invitation) -> dict[str, Any]:
+        return {
+            "invitation": str(one.id),
+            "organisation": one.organisation,
+            "system": one.system,
+            "ends_at": one.ends_at.isoformat(),
+        }
+
+    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
+        require_entrusted(turn)
+
+        def some(after: UUID | None, limit: int) -> Sequence[Invitation]:
+            return turn.work.invitations.open(turn.now, after, limit)
+
+        return gather(some, attrgetter("id"), view, after, limit)
 
     return read(ports, caller, Request("registry.read"), look)
 

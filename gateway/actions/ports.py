@@ -507,6 +507,9 @@ class Signing(Protocol):
     def get(self, request: UUID) -> SigningRequest | None:
         """One request, served or not."""
 
+    def of_csr(self, organisation: str, system: str, csr: str) -> SigningRequest | None:
+        """The newest request of a system with exactly this text, served or not."""
+
     def pending(self, limit: int) -> Sequence[SigningRequest]:
         """Requests not yet served, oldest first."""
 
@@ -525,6 +528,9 @@ class Invitations(Protocol):
 
     def by_token(self, token_sha256: str) -> Invitation | None:
         """The invitation with this token, whatever became of it."""
+
+    def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        """Those that can be used still at a moment, by id, from the one after ``after`` on."""
 
     def save(self, invitation: Invitation) -> None:
         """Store what became of it; Stale when there is none with its id."""

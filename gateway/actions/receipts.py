@@ -3,9 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
+from gateway.actions.authorization import (
+    GATEWAY,
+    Request,
+    Turn,
+    authorize,
+    missing,
+    read,
+    receipt_for,
+)
 from gateway.actions.organisations import LOG
-from gateway.actions.ports import Caller, Head, Logged, Ports
+from gateway.actions.ports import Caller, Head, Logged, Mode, Ports
+from gateway.domain.refusals import NotFound
 from gateway.evidence import receipt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.stream import issue_head
@@ -23,6 +32,15 @@ def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
 
     logged = read(ports, caller, Request("receipt.read"), look)
     return receipt_for(ports, logged, caller.organisation)
+
+
+def of_gateway(ports: Ports, event: UUID) -> Receipt:
+    """The receipt of an event as the gateway itself reads it, on its own host; NotFound."""
+    with ports.begin(Mode.READ) as work:
+        logged = work.log.logged(event)
+    if logged is None:
+        raise NotFound("the log has no event with this id")
+    return receipt_for(ports, logged, GATEWAY)
 
 
 def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, Any]:

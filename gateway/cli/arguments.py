@@ -1,12 +1,14 @@
 """Kinds of arguments that several commands take, each read and checked in one way."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.domain.organisation import SLUG
+from gateway.domain.timestamp import parse_moment
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -20,6 +22,21 @@ def organisation_id(
             f"{value!r} is no id: 2 to 40 of a-z, 0-9 and '-', beginning with a letter"
         )
     return value
+
+
+class Moment(click.ParamType):
+    """A time with its offset."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it strictly."""
+        try:
+            return value if isinstance(value, datetime) else parse_moment(str(value))
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 class NewFile(click.Path):

@@ -11,16 +11,15 @@ import click
 from cryptography import x509
 
 from gateway import keys, maintenance, wiring
-from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import (
     Desk,
-    approvals,
     key_files_option,
     opened,
     persons_option,
     show,
+    take_step,
 )
 from gateway.cli.arguments import json_option
 from gateway.cli.folder import folder_option, told_plainly
@@ -188,7 +187,7 @@ def _step(desk: Desk, gateway: wiring.Gateway, root: _Root, *, at_once: bool) ->
         "waited": "no" if now < turn.due else "yes",
     }
     change = Change("ca.rotate", GATEWAY, values)
-    written = administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
+    written = take_step(desk, gateway, change)
     _take(config, turn, new, now)
     _see_published(gateway)
     show(desk, "ca.rotate", written)

@@ -16,7 +16,7 @@ from gateway.cli.keys import KEY_FILE
 from gateway.cli.screen import paint, plain, print_fields, print_json
 from gateway.cli.system import make_csr, private_pem
 from gateway.client import ClientError, Refused, SettingsError
-from gateway.client.connection import render
+from gateway.client.connection import new_settings, render
 from gateway.client.enrolment import Enrolled, Enrolment
 from gateway.client.invitation import InvitationFile
 from gateway.domain.organisation import organisation_uri
@@ -84,19 +84,14 @@ class _Home:
         """Write what the partners' commands read; the connection file last."""
         replace_file(self.folder / "certificate.pem", certificate)
         replace_file(self.folder / "gateway-keys.json", attest_keys)
-        settings = {
-            "partners": self.invitation.partners,
-            "issuer": self.invitation.issuer,
-            "client_id": self.invitation.client_id,
-            "certificate": "certificate.pem",
-            "key": "key.pem",
-            "ca": "ca.pem",
-            "log_key": self.invitation.log_key,
-            "attest_keys": "gateway-keys.json",
-            "state": "newest.checkpoint",
-            "spool": "spool",
-            **({"document_key": f"keys/{KEY_FILE}"} if signs else {}),
-        }
+        settings = new_settings(
+            self.invitation.client_id,
+            partners=self.invitation.partners,
+            issuer=self.invitation.issuer,
+            log_key=self.invitation.log_key,
+        )
+        if signs:
+            settings["document_key"] = f"keys/{KEY_FILE}"
         file = self.folder / CONNECTION_FILE
         replace_file(file, render(settings).encode(), mode=0o600)
         return file

@@ -1,13 +1,12 @@
 """`casegate events`: your organisation's own events, in the order of its own counter."""
 
-import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.connection import EPILOG, partner
+from gateway.cli.connection import EPILOG, partner, save_json
 from gateway.cli.screen import print_json, print_table, progress, write_new
 from gateway.client import Entry, Gateway
 from gateway.evidence import receipt as receipts
@@ -59,7 +58,7 @@ def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
     saved = 0
     with progress("events") as tell:
         for entry in gateway.events(before, ends.__setitem__):
-            write_new(folder / _name(entry.pseq), _json(receipts.to_json(entry.receipt)))
+            save_json(folder / _name(entry.pseq), receipts.to_json(entry.receipt))
             saved += 1
             tell(entry.pseq, max(end.pseq for end in ends.values()))
     text, end = list(ends.items())[-1]
@@ -88,10 +87,6 @@ def _keep_statement(folder: Path, text: str, end: StreamHead) -> None:
     file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
     if not file.exists():
         write_new(file, f"{text}\n".encode())
-
-
-def _json(members: Any) -> bytes:
-    return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _told(entry: Entry) -> dict[str, Any]:

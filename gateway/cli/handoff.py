@@ -3,14 +3,13 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import NewFile, organisation_id
+from gateway.cli.arguments import Moment, NewFile, organisation_id
 from gateway.cli.case import (
     full_option,
     opening_reason_option,
@@ -43,7 +42,6 @@ from gateway.client import Gateway, Written
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import OUTCOMES, State
-from gateway.domain.timestamp import parse_moment
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 
@@ -54,18 +52,6 @@ def handoff() -> None:
 
 
 # --- Offering ------------------------------------------------------------------------------------
-
-
-class _Moment(click.ParamType):
-    """A time with its offset."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        try:
-            return value if isinstance(value, datetime) else parse_moment(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class _Mandate(click.ParamType):
@@ -86,7 +72,7 @@ def _offer_options(command: Any) -> Any:
     purposes = click.Choice([str(purpose) for purpose in Purpose])
     for option in (
         click.option("--note", help="A word to the recipient, up to 300 characters."),
-        click.option("--until", type=_Moment(), help="When the offer and its use end."),
+        click.option("--until", type=Moment(), help="When the offer and its use end."),
         click.option("--purpose", multiple=True, required=True, type=purposes),
         click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
         click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),

@@ -8,8 +8,9 @@ import click
 from gateway.cli.arguments import NewFile
 from gateway.cli.connection import EPILOG, partner, save_json
 from gateway.cli.screen import cold, paint, print_fields, print_json, words
-from gateway.client import Entry, Gateway
+from gateway.client import Gateway
 from gateway.evidence import receipt as receipts
+from gateway.evidence.receipt import Confirmed
 
 
 @click.group(epilog=EPILOG)
@@ -27,11 +28,11 @@ def show(gateway: Gateway, as_json: bool, event: UUID) -> None:
         print_json(receipts.to_json(entry.receipt))
         return
     click.echo(f"{paint('Verified', 'green')}: event {entry.event}")
-    print_fields(_proved(entry))
+    print_fields(proved(entry.confirmed))
 
 
-def _proved(entry: Entry) -> dict[str, str]:
-    confirmed = entry.confirmed
+def proved(confirmed: Confirmed) -> dict[str, str]:
+    """What a receipt that was verified says, in words."""
     clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
     shown = {f"{kind} (sealed)": cold(words(value)) for kind, value in confirmed.opened.shown}
     withheld = confirmed.opened.withheld

@@ -4,6 +4,7 @@ Texts of other organisations are shown, never obeyed: no control character of th
 terminal, and no address of theirs is a link.
 """
 
+import io
 import json
 import os
 import re
@@ -113,6 +114,25 @@ def write_new(file: Path, data: bytes) -> None:
         raise click.ClickException(f"{file} exists and is not overwritten") from None
     except OSError as error:
         raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def new_file(file: Path, *, mode: int) -> Iterator[io.FileIO]:
+    """A new file, made before what goes into it; it is gone again when nothing was written.
+
+    A ClickException when something is there already; OSError when it cannot be made.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise click.ClickException(f"{file} exists and is not overwritten") from None
+    with io.FileIO(descriptor, "wb") as opened:
+        try:
+            yield opened
+        except BaseException:
+            if opened.tell() == 0:
+                file.unlink()
+            raise
 
 
 @contextmanager

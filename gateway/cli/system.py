@@ -31,7 +31,7 @@ from gateway.cli.connection import (
 )
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
-from gateway.client.connection import read_file, renamed, render
+from gateway.client.connection import new_settings, read_file, renamed, render
 from gateway.client.spool import Spool
 from gateway.pki.files import replace_file
 
@@ -73,18 +73,9 @@ def request(
     except keys.KeyFileError as error:
         raise click.ClickException(str(error)) from error
     write_new(folder / "request.csr", make_csr(key, organisation, name))
-    settings = {
-        "partners": partners,
-        "issuer": issuer,
-        "client_id": f"{organisation}.{name}",
-        "certificate": "certificate.pem",
-        "key": "key.pem",
-        "ca": "ca.pem",
-        "log_key": log_key,
-        "attest_keys": "gateway-keys.json",
-        "state": "newest.checkpoint",
-        "spool": "spool",
-    }
+    settings = new_settings(
+        f"{organisation}.{name}", partners=partners, issuer=issuer, log_key=log_key
+    )
     write_new(folder / "connection.toml", render(settings).encode())
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Hand {folder / 'request.csr'} to the gateway's operator, never the key.")

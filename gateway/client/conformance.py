@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from gateway.client.exchange import list_of
-from gateway.client.failures import ClientError, Refused, UnexpectedAnswer
+from gateway.client.failures import Refused, UnexpectedAnswer
 from gateway.client.gateway import Gateway
 from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt, statement
@@ -106,11 +105,3 @@ def _verifies(told: Any, run: Mapping[str, Any]) -> bool:
     except (ReceiptError, NoteError):
         return False
     return True
-
-
-def run_id(run: Mapping[str, Any]) -> UUID:
-    """The id of a run; ClientError when the answer has none."""
-    try:
-        return UUID(str(run.get("run")))
-    except ValueError:
-        raise ClientError("the gateway's answer is no conformance run") from None

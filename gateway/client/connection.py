@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway.client.failures import SettingsError
+from gateway.client.line import ADDRESS
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
@@ -26,10 +27,6 @@ from gateway.ledger.note import ED25519, NoteError, VerificationKey
 
 MAX_FILE_BYTES = 1024 * 1024
 """No file that a connection names comes near; it bounds what a wrong path costs."""
-
-_ORIGIN = re.compile(
-    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
-)
 
 _REQUIRED: Mapping[str, str] = {
     "partners": "the address of the partners' interface, https://host:port",
@@ -226,6 +223,24 @@ def read_file(file: Path) -> bytes:
     return data
 
 
+def new_settings(
+    client_id: str, *, partners: str = "", issuer: str = "", log_key: str = ""
+) -> dict[str, str]:
+    """The settings of a new connection, all files of which lie beside it; for `render`."""
+    return {
+        "partners": partners,
+        "issuer": issuer,
+        "client_id": client_id,
+        "certificate": "certificate.pem",
+        "key": "key.pem",
+        "ca": "ca.pem",
+        "log_key": log_key,
+        "attest_keys": "gateway-keys.json",
+        "state": "newest.checkpoint",
+        "spool": "spool",
+    }
+
+
 def render(values: Mapping[str, str]) -> str:
     """Write a connection file with a comment for each setting; what is unknown stays empty.
 
@@ -288,7 +303,7 @@ def _values(file: Path) -> dict[str, str]:
 
 
 def _origin(file: Path, name: str, value: str) -> str:
-    if not _ORIGIN.fullmatch(value):
+    if not ADDRESS.fullmatch(value):
         raise SettingsError(f"{file}: {name} must be https://host or https://host:port, no more")
     return value
 

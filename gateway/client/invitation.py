@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from gateway.client.failures import SettingsError
+from gateway.client.line import ADDRESS
 from gateway.domain.invitation import TOKEN
 from gateway.domain.organisation import SLUG
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
 
 FORMAT = "casegate-invitation/1"
 
-_ORIGIN = re.compile(r"https://[a-z0-9.:\[\]-]{1,270}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -77,7 +77,7 @@ class InvitationFile:
         """Whether each field has its form; ValueError or NoteError for some that have not."""
         return (
             all(SLUG.fullmatch(name) for name in (self.gateway, self.organisation, self.system))
-            and all(_ORIGIN.fullmatch(address) for address in (self.issuer, self.partners))
+            and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.partners))
             and _DIGEST.fullmatch(self.root_sha256) is not None
             and TOKEN.fullmatch(self.token) is not None
             and datetime.fromisoformat(self.ends_at).tzinfo is not None

@@ -1,6 +1,5 @@
 """The public listener of a gateway, as anybody may read it: no certificate, no token."""
 
-import re
 import ssl
 import time
 from collections.abc import Callable
@@ -13,11 +12,7 @@ from typing import Self
 import httpx
 
 from gateway.client.failures import SettingsError, Unavailable, UnexpectedAnswer
-from gateway.client.line import Line, Message
-
-_ADDRESS = re.compile(
-    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
-)
+from gateway.client.line import ADDRESS, Line, Message
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class PublicLog:
     ) -> None:
         """``url`` is the issuer's address, ``https://host:port``; SettingsError for another."""
         address = url.removesuffix("/")
-        if not _ADDRESS.fullmatch(address):
+        if not ADDRESS.fullmatch(address):
             raise SettingsError("the address is https://host or https://host:port, no more")
         self._line = Line(PublicListener(address, ca), clock, sleep, transport)
 

@@ -1,10 +1,16 @@
 """Every expected "no": one class and one sentence each; transports translate, none decides."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 
 class Refusal(Exception):
-    """An expected "no". ``detail`` is one sentence that tells the caller what to do."""
+    """An expected "no". ``detail`` is one sentence that tells the caller what to do.
+
+    ``recorded`` is an event that stands all the same: its receipt alone cannot be had now.
+    """
+
+    recorded: UUID | None = None
 
     def __init__(self, detail: str = "") -> None:
         """Keep the sentence; nothing in it may come from another organisation's data."""

@@ -1,5 +1,7 @@
 """Invitations to enrol a system, and what became of each."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,18 @@ from gateway.store.transaction import Transaction, insert_new
 
 _GET = select(invitation).where(invitation.c.id == bindparam("invitation"))
 _BY_TOKEN = select(invitation).where(invitation.c.token_sha256 == bindparam("token"))
+_OPEN = (
+    select(invitation)
+    .where(
+        invitation.c.key.is_(None),
+        invitation.c.withdrawn_at.is_(None),
+        invitation.c.ends_at > bindparam("now"),
+        invitation.c.id > bindparam("after"),
+    )
+    .order_by(invitation.c.id)
+    .limit(bindparam("limit"))
+)
+_BEFORE_ALL = UUID(int=0)
 _ADD = insert_new(invitation)
 _SAVE = update(invitation).where(invitation.c.id == bindparam("invitation"))
 
@@ -38,6 +52,11 @@ class SqlInvitations:
         """See the port."""
         row = self._transaction.execute(_BY_TOKEN, {"token": token_sha256}).first()
         return row and _invitation(row)
+
+    def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        """See the port."""
+        values = {"now": now, "after": after or _BEFORE_ALL, "limit": limit}
+        return [_invitation(row) for row in self._transaction.execute(_OPEN, values)]
 
     def save(self, invitation: Invitation) -> None:
         """See the port; who was invited, by whom and until when stays."""

@@ -11,6 +11,16 @@ from gateway.store.tables import signing_request
 from gateway.store.transaction import Transaction, insert_new
 
 _GET = select(signing_request).where(signing_request.c.id == bindparam("request"))
+_OF_CSR = (
+    select(signing_request)
+    .where(
+        signing_request.c.organisation == bindparam("organisation"),
+        signing_request.c.system == bindparam("system"),
+        signing_request.c.csr == bindparam("csr"),
+    )
+    .order_by(signing_request.c.id.desc())
+    .limit(1)
+)
 # Taken by state, never by "greater than the last one seen": rows may commit late (evidence.md L7).
 _PENDING = (
     select(signing_request)
@@ -38,6 +48,12 @@ class SqlSigning:
     def get(self, request: UUID) -> SigningRequest | None:
         """See the port."""
         row = self._transaction.execute(_GET, {"request": request}).first()
+        return row and _request(row)
+
+    def of_csr(self, organisation: str, system: str, csr: str) -> SigningRequest | None:
+        """See the port."""
+        values = {"organisation": organisation, "system": system, "csr": csr}
+        row = self._transaction.execute(_OF_CSR, values).first()
         return row and _request(row)
 
     def pending(self, limit: int) -> list[SigningRequest]:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.actions import handoffs, receipts
 from gateway.actions.handoffs import Reply
+from gateway.domain.refusals import MarkUnreachable, NotFound
 from gateway.evidence import event, receipt
 from gateway.evidence.receipt import ForeignDisclosure, NotInLog
 from tests.founding import (
@@ -44,6 +45,27 @@ def test_a_party_gets_the_receipt_again_proved_in_the_log_of_today(gateway):
     assert second.event == first.event
     assert second.index == first.index
     assert second.checkpoint.size == first.checkpoint.size + 1
+
+
+def test_on_its_own_host_the_gateway_proves_what_was_recorded(gateway):
+    written = gateway.administer("organisation.suspend", ABROAD, reason="test")
+    again = receipts.of_gateway(gateway.ports, event_of(written.receipt))
+    assert gateway.confirm(again).event == gateway.confirm(written.receipt).event
+    with pytest.raises(NotFound):
+        receipts.of_gateway(gateway.ports, gateway.new_id())
+
+
+def test_what_stands_without_a_receipt_is_named(gateway, monkeypatch):
+    def away(*_: Any) -> str:
+        raise MarkUnreachable("no")
+
+    size = gateway.size()
+    monkeypatch.setattr(gateway.notary, "sign", away)
+    with pytest.raises(MarkUnreachable) as refused:
+        gateway.administer("organisation.suspend", ABROAD, reason="test")
+    monkeypatch.undo()
+    assert gateway.size() == size + 1
+    assert event_of(receipts.of_gateway(gateway.ports, refused.value.recorded))
 
 
 def test_both_parties_prove_one_event_and_share_no_disclosure_but_the_purpose(gateway):

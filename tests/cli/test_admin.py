@@ -1,6 +1,7 @@
 """`casegate admin`: named persons with their keys, one change, its receipt, one sentence if not."""
 
 import base64
+import errno
 import json
 import os
 import shutil
@@ -23,10 +24,13 @@ from gateway import maintenance, wiring
 from gateway.actions.ports import Mode
 from gateway.cli import main
 from gateway.cli.admin import admin, certificate
+from gateway.client.invitation import InvitationFile
 from gateway.domain.organisation import Certificate
+from gateway.domain.refusals import MarkUnreachable
 from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import Confirmed
 from gateway.keys import Purpose, generate_key, load_key_set, write_key
+from gateway.store.mark import SqlMark
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
@@ -234,7 +238,7 @@ def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path
     (tmp_path / "other").write_text('{"kty":"oct","k":"AAAA","kid":"x"}')
     words = ("system", "key", "ofmin", "desk")
     for name, sentence in (
-        ("text", "holds no JWK"),
+        ("text", "is no JWK"),
         ("other", "keys is missing, or has not the form"),
     ):
         result = ofmin.admin(*words, "--key", tmp_path / name)
@@ -310,9 +314,166 @@ def test_a_maintain_that_does_not_serve_is_not_waited_for_for_ever(
     ofmin: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificate, "WAIT_SECONDS", 0.2)
+    out, csr = ofmin.folder.parent / "certificate.pem", request()
     with maintenance.holding(ofmin.config):
-        assert "maintenance did not serve the request" in said(issue(ofmin))
-    assert not (ofmin.folder.parent / "certificate.pem").exists()
+        assert "maintenance did not serve the request" in said(issue(ofmin, csr))
+        assert not out.exists()
+        size = ofmin.size()
+        assert "give this command again" in said(issue(ofmin, csr))
+    assert ofmin.size() == size
+    assert issue(ofmin, csr).exit_code == 0
+    assert ofmin.size() == size + 1
+    assert len(x509.load_pem_x509_certificates(out.read_bytes())) == 2
+
+
+def test_the_same_request_gives_the_same_certificate_until_that_is_revoked(
+    ofmin: Operator,
+) -> None:
+    out, csr = ofmin.folder.parent, request()
+    assert issue(ofmin, csr).exit_code == 0
+    size = ofmin.size()
+    assert issue(ofmin, csr, out="again.pem").exit_code == 0
+    assert (out / "again.pem").read_bytes() == (out / "certificate.pem").read_bytes()
+    assert ofmin.size() == size
+    leaf = x509.load_pem_x509_certificates((out / "again.pem").read_bytes())[0]
+    thumbprint = base64url.digest(leaf.public_bytes(Encoding.DER))
+    ofmin.done("certificate", "revoke", "ofmin", thumbprint, "--reason", "lost")
+    assert issue(ofmin, csr, out="next.pem").exit_code == 0
+    assert (out / "next.pem").read_bytes() != (out / "certificate.pem").read_bytes()
+
+
+def test_a_certificate_is_proposed_approved_elsewhere_and_fetched(
+    ofmin: Operator, tmp_path: Path
+) -> None:
+    csr, out = tmp_path / "request.csr", tmp_path / "certificate.pem"
+    csr.write_bytes(request())
+    words = ("certificate", "issue", "ofmin", "desk", "--csr", csr)
+    assert "--out FILE" in ofmin.admin(*words, persons=(MARTIN,)).stderr
+    made = json.loads(ofmin.done("--json", "--propose", *words, persons=(MARTIN,)))
+    alone = ofmin.admin(*words, "--out", out, persons=(MARTIN,))
+    assert "two different persons" in said(alone)
+    named = made["result"]["proposal"]
+    ofmin.done("proposal", "approve", named, "--yes", persons=(DUBOIS,))
+    ofmin.done(*words, "--out", out, persons=(MARTIN,))
+    assert len(x509.load_pem_x509_certificates(out.read_bytes())) == 2
+
+
+# --- The mark cannot be raised once the change is in
+
+
+@pytest.fixture
+def unmarked(ofmin: Operator, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The mark's database does not answer until this is undone."""
+
+    def away(*_: Any) -> bool:
+        raise MarkUnreachable("the log's high-water mark cannot be raised")
+
+    monkeypatch.setattr(SqlMark, "advance", away)
+    return monkeypatch
+
+
+def event_named(sentence: str) -> str:
+    assert sentence.startswith("recorded as event "), sentence
+    return sentence.split()[3].rstrip(",")
+
+
+def test_a_change_that_stands_without_a_receipt_is_told_by_its_event(
+    ofmin: Operator, unmarked: pytest.MonkeyPatch
+) -> None:
+    sentence = said(ofmin.admin("organisation", "suspend", "ofmin", "--reason", "x"))
+    assert "do not repeat it" in sentence
+    machines = ofmin.admin("--json", "organisation", "reinstate", "ofmin", "--reason", "x")
+    named = json.loads(machines.stdout)["error"]
+    unmarked.undo()
+    shown = ofmin.done("receipt", event_named(sentence), persons=())
+    assert "organisation.suspended" in shown
+    told = json.loads(ofmin.done("--json", "receipt", named["event"], persons=()))
+    assert confirmed(ofmin, {"receipt": told}).event["typ"] == "organisation.reinstated"
+    unknown = "018f0000-0000-7000-8000-000000000000"
+    assert "no event with this id" in said(ofmin.admin("receipt", unknown, persons=()))
+
+
+def test_a_step_of_a_key_that_has_no_receipt_is_not_taken(
+    ofmin: Operator, unmarked: pytest.MonkeyPatch
+) -> None:
+    sentence = said(ofmin.admin("gateway", "rekey", persons=(MARTIN,)))
+    assert "the step was not taken" in sentence
+    assert not (ofmin.config.keys / "token" / "next.pem").exists()
+
+
+def test_a_certificate_that_was_approved_without_a_receipt_is_not_approved_twice(
+    ofmin: Operator, unmarked: pytest.MonkeyPatch
+) -> None:
+    csr = request()
+    assert "give the same command again" in said(issue(ofmin, csr))
+    unmarked.undo()
+    size = ofmin.size()
+    assert issue(ofmin, csr).exit_code == 0
+    assert ofmin.size() == size + 1  # issued, and not approved once more
+
+
+# --- Invitations
+
+
+def invite(gw: Operator, out: Path) -> Any:
+    return gw.admin("invitation", "make", "ofmin", "desk", "--out", out)
+
+
+def open_invitations(gw: Operator) -> list[dict[str, str]]:
+    listed: list[dict[str, str]] = json.loads(gw.done("--json", "invitation", "list", persons=()))[
+        "items"
+    ]
+    return listed
+
+
+def test_open_invitations_are_listed_without_their_tokens(ofmin: Operator, tmp_path: Path) -> None:
+    assert open_invitations(ofmin) == []
+    for name in ("one", "two"):
+        assert invite(ofmin, tmp_path / name).exit_code == 0
+    first, second = (InvitationFile.read((tmp_path / n).read_bytes()) for n in ("one", "two"))
+    listed = open_invitations(ofmin)
+    assert [one["invitation"] for one in listed] == [first.invitation, second.invitation]
+    printed = ofmin.done("invitation", "list", persons=())
+    assert first.token not in printed
+    words = ("invitation", "withdraw", "ofmin", first.invitation, "--reason", "lost")
+    ofmin.done(*words, persons=(MARTIN,))
+    assert [one["invitation"] for one in open_invitations(ofmin)] == [second.invitation]
+
+
+def test_nobody_is_invited_when_the_file_cannot_be_made(ofmin: Operator, tmp_path: Path) -> None:
+    size = ofmin.size()
+    assert "is no folder" in invite(ofmin, tmp_path / "no" / "file").stderr
+    (tmp_path / "there").write_text("mine")
+    assert "is not overwritten" in invite(ofmin, tmp_path / "there").stderr
+    assert (ofmin.size(), open_invitations(ofmin)) == (size, [])
+    refused = ofmin.admin(
+        "invitation", "make", "ofmin", "desk", "--out", tmp_path / "alone", persons=(MARTIN,)
+    )
+    assert "two different persons" in said(refused)
+    assert not (tmp_path / "alone").exists()
+
+
+def test_when_the_disk_is_full_the_invitation_is_named_to_be_withdrawn(
+    ofmin: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: InvitationFile) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(InvitationFile, "render", full)
+    sentence = said(invite(ofmin, tmp_path / "file"))
+    (stands,) = open_invitations(ofmin)
+    assert f"withdraw invitation {stands['invitation']} of ofmin" in sentence
+    assert not (tmp_path / "file").exists()
+
+
+def test_an_invitation_without_a_receipt_keeps_its_token(
+    ofmin: Operator, tmp_path: Path, unmarked: pytest.MonkeyPatch
+) -> None:
+    sentence = said(invite(ofmin, tmp_path / "file"))
+    assert "do not repeat it" in sentence
+    made = InvitationFile.read((tmp_path / "file").read_bytes())
+    assert made.invitation == event_named(sentence)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
 def broken_signature() -> bytes:

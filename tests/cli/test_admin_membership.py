@@ -179,7 +179,7 @@ def test_a_script_that_does_not_say_yes_signs_nothing(gw, proposed, words):
     size = gw.size()
     refused = gw.admin(*words, "proposal", "approve", proposed, persons=("martin",))
     assert (refused.exit_code, gw.size()) == (2, size)
-    assert "say --yes" in refused.stderr
+    assert "say --yes" in refused.output
 
 
 def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):

@@ -38,6 +38,7 @@ def test_its_token_is_not_in_its_words() -> None:
         {"format": "casegate-invitation/2"},
         {"issuer": "http://gateway.example.org"},
         {"partners": "https://partners.example.org/path"},
+        {"partners": "https://partners:8443:8444"},
         {"organisation": "../etc"},
         {"system": "a"},
         {"token": TOKEN[:-1]},

@@ -54,6 +54,7 @@ API = {
         "admin",
     ),
     ("GET", "/admin/admins"): ("registry.read", "admin"),
+    ("GET", "/admin/invitations"): ("registry.read", "admin"),
     ("POST", "/admin/proposals"): ("proposal.make", "admin"),
     ("GET", "/admin/proposals"): ("registry.read", "admin"),
     ("GET", "/admin/proposals/{proposal}"): ("registry.read", "admin"),

@@ -86,3 +86,17 @@ def test_certificates_that_end_in_a_time_are_found_in_order_without_the_revoked(
         found = work.organisations.expiring(NOON, NOON + timedelta(days=3))
         assert found == [made[1], replace(made[0], reminded=14)]
         assert work.organisations.expiring(made[1].not_after, made[1].not_after) == []
+
+
+def test_those_that_can_be_used_still_come_in_pages_and_no_other(store, stored):
+    others = [invitation(letter * 43) for letter in "abcdef"]
+    used, withdrawn, over, *waiting = others
+    with store.begin(Mode.REGISTRY) as work:
+        for one in (used, withdrawn, replace(over, ends_at=NOON), *waiting):
+            work.invitations.add(one)
+        work.invitations.save(replace(used, key="key", request=new_id()))
+        work.invitations.save(replace(withdrawn, withdrawn_at=NOON))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.invitations.open(NOON, None, 2) == [stored, waiting[0]]
+        assert work.invitations.open(NOON, waiting[0].id, 9) == waiting[1:]

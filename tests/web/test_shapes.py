@@ -252,6 +252,8 @@ def tell_of_the_registry(story: Story) -> None:
         story.get(HOTLINE, "/admin/organisations/{organisation}", organisation=slug)
     story.get(HOTLINE, "/admin/organisations", "?limit=2")
     story.get(HOTLINE, "/admin/admins")
+    gateway.administer("invitation.make", HOTLINE, system=DESK, token_sha256="t" * 43)
+    story.get(HOTLINE, "/admin/invitations")
     contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
     gateway.administer("contact.set", ABROAD, **contact)
     path = "/admin/organisations/{organisation}/contacts/consultations"

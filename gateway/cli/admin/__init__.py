@@ -23,6 +23,7 @@ from gateway.cli.admin import (
     organisation,
     own_keys,
     proposal,
+    receipt,
     standing,
     succession,
     system,
@@ -67,6 +68,7 @@ admin.add_command(interest.interest)
 admin.add_command(agreement.agreement)
 admin.add_command(admins.admins)
 admin.add_command(proposal.proposal)
+admin.add_command(receipt.receipt)
 admin.add_command(standing.standing)
 admin.add_command(competence.competence)
 admin.add_command(succession.succession)

@@ -10,6 +10,7 @@ from gateway import keys, wiring
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.folder import told_plainly
 from gateway.evidence import approval, canonical, registration
 from gateway.keys import Purpose
@@ -91,12 +92,8 @@ def sign(file: Path, person: str, key_file: Path, issuer: str) -> None:
 @click.pass_obj
 def add(desk: Desk, person: str, name: str, jwk: Path, proof: Path) -> None:
     """Let PERSON approve changes: an id that is theirs for ever."""
-    try:
-        public = canonical.decode(jwk.read_bytes())
-    except ValueError as error:
-        raise click.ClickException(f"{jwk} is no JWK: {error}") from error
     said = proof.read_text(encoding="ascii", errors="replace").strip()
-    values = {"person": person, "name": name, "jwk": public, "proof": said}
+    values = {"person": person, "name": name, "jwk": read_jwk(jwk), "proof": said}
     change_registry(desk, "admin.add", GATEWAY, values)
 
 

@@ -1,18 +1,25 @@
 """`casegate admin certificate`: certificates of members' systems, issued and revoked."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 from uuid import UUID
 
 import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
+from gateway.actions import receipts
 from gateway.actions.administration import Change
-from gateway.actions.ports import Mode, SigningRequest
-from gateway.cli.admin.desk import Desk, change_registry, make, opened, show
+from gateway.actions.authorization import Written
+from gateway.actions.ports import Mode, SigningRequest, Work
+from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, without_receipt
+from gateway.cli.screen import new_file
+from gateway.domain.refusals import Refusal
+from gateway.evidence import base64url
+from gateway.pki.leaf import RENEW_BEFORE
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
 
@@ -33,39 +40,63 @@ def certificate() -> None:
 )
 @click.option(
     "--out",
-    required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="New file for the certificate and its authority's.",
 )
 @click.pass_obj
-def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path) -> None:
-    """Issue a certificate for the system NAME of SLUG; name and use come from the registry."""
+def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | None) -> None:
+    """Issue a certificate for the system NAME of SLUG; name and use come from the registry.
+
+    The same request once more gives the certificate that was made of it, or waits for it again, as
+    long as that is not revoked and lasts for ten days: nothing is approved anew. So it is after a
+    proposal was approved, too.
+    """
     values = {"system": name, "csr": csr.read_text(encoding="ascii", errors="replace")}
-    change = Change("certificate.issue", slug, values)
-    with opened(desk) as gateway, _new_file(out) as file:
-        written = make(desk, gateway, change)
+    if desk.proposes:
+        change_registry(desk, "certificate.issue", slug, values)
+        return
+    if out is None:
+        raise click.UsageError("say where the certificate is to be written: --out FILE")
+    with opened(desk) as gateway, new_file(out, mode=0o644) as file:
+        written = _approved_before(gateway, slug, values) or _approve(desk, gateway, slug, values)
         found = served(gateway, UUID(str(written.result["request"])))
         if found.certificate is None:
             raise click.ClickException(f"the request was refused: {found.refusal}")
-        file.write(found.certificate)
+        file.write(found.certificate.encode())
         show(desk, "certificate.issue", written)
         if not desk.as_json:
             click.echo(f"  certificate in {out}")
 
 
-@contextmanager
-def _new_file(path: Path) -> Iterator[TextIO]:
-    """A new file, made before anything is recorded; without a result it is gone again."""
+def _approve(desk: Desk, gateway: wiring.Gateway, slug: str, values: Mapping[str, str]) -> Written:
     try:
-        file = path.open("x", encoding="ascii")
-    except FileExistsError:
-        raise click.ClickException(f"{path} exists and is not overwritten") from None
-    with file:
-        try:
-            yield file
-        except BaseException:
-            path.unlink()
+        return make(desk, gateway, Change("certificate.issue", slug, values))
+    except Refusal as refusal:
+        if refusal.recorded is None:
             raise
+        advice = "give the same command again for the certificate, once that is mended"
+        raise without_receipt(refusal, advice) from refusal
+
+
+def _approved_before(
+    gateway: wiring.Gateway, slug: str, values: Mapping[str, str]
+) -> Written | None:
+    """The approval of the same request, which waits still or of which a good certificate came."""
+    with gateway.ports.begin(Mode.READ) as work:
+        found = work.signing.of_csr(slug, values["system"], values["csr"])
+        if found is None or not _is_good(work, found, gateway.ports.now()):
+            return None
+    event = str(found.id)
+    return Written({"event": event, "request": event}, receipts.of_gateway(gateway.ports, found.id))
+
+
+def _is_good(work: Work, request: SigningRequest, now: datetime) -> bool:
+    if request.certificate is None:
+        return request.refusal is None
+    leaf = x509.load_pem_x509_certificates(request.certificate.encode())[0]
+    thumbprint = base64url.digest(leaf.public_bytes(Encoding.DER))
+    known = work.organisations.certificate(thumbprint)
+    return known is not None and known.revoked_at is None and now < known.not_after - RENEW_BEFORE
 
 
 def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
@@ -83,7 +114,10 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
         if found is not None and (found.certificate or found.refusal):
             return found
         if time.monotonic() > ends:
-            raise click.ClickException("maintenance did not serve the request: see its log")
+            raise click.ClickException(
+                "maintenance did not serve the request yet: see its log, then give this command "
+                "again, which waits for the same certificate"
+            )
         time.sleep(0.1)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.admin.desk import Desk, change_registry
-from gateway.evidence import canonical
+from gateway.cli.admin.json_file import read_object
 
 
 @click.group()
@@ -19,10 +19,4 @@ def contact() -> None:
 @click.pass_obj
 def set_contact(desk: Desk, slug: str, file: Path) -> None:
     """Take on the contact in FILE for SLUG: JSON with role, name and address."""
-    try:
-        said = canonical.decode(file.read_bytes())
-    except ValueError as error:
-        raise click.ClickException(f"{file} is no JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise click.ClickException(f"{file} is no JSON object")
-    change_registry(desk, "contact.set", slug, said)
+    change_registry(desk, "contact.set", slug, read_object(file))

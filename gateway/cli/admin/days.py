@@ -4,10 +4,12 @@ from typing import Any
 
 import click
 
-_DAY: dict[str, Any] = {"type": click.DateTime(["%Y-%m-%d"]), "metavar": "YYYY-MM-DD"}
-from_day = click.option("--from", "start", required=True, help="First day.", **_DAY)
-until_day = click.option("--until", help="First day without it; open by default.", **_DAY)
-end_day = click.option("--until", required=True, help="First day without it.", **_DAY)
+DAY: dict[str, Any] = {"type": click.DateTime(["%Y-%m-%d"]), "metavar": "YYYY-MM-DD"}
+"""What every option for a day has."""
+
+from_day = click.option("--from", "start", required=True, help="First day.", **DAY)
+until_day = click.option("--until", help="First day without it; open by default.", **DAY)
+end_day = click.option("--until", required=True, help="First day without it.", **DAY)
 
 
 def day(value: Any) -> str | None:

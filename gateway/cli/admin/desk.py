@@ -100,6 +100,19 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
         except Refused as refused:
             told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
             raise Failed(f"refused, and recorded: {_why(refused.refusal)}", told) from refused
+        except Refusal as refusal:
+            if refusal.recorded is None:
+                raise
+            advice = "do not repeat it: `casegate admin receipt` shows what was recorded"
+            raise without_receipt(refusal, advice) from refusal
+
+
+def without_receipt(refusal: Refusal, advice: str) -> Failed:
+    """What to tell of a change that stands, though its receipt cannot be had now."""
+    return Failed(
+        f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
+        {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
+    )
 
 
 def _why(refusal: Refusal) -> str:
@@ -138,6 +151,17 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
     """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
     return administration.administer(gateway.ports, change, approvals(desk, gateway, change))
+
+
+def take_step(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
+    """Record a step of the gateway's own keys; who calls takes it only after that."""
+    try:
+        return administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
+    except Refusal as refusal:
+        if refusal.recorded is None:
+            raise
+        advice = "the step was not taken: give the command again once that is mended"
+        raise without_receipt(refusal, advice) from refusal
 
 
 def approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:

@@ -1,19 +1,36 @@
-"""`casegate admin invitation`: let a member's system enrol itself once, or take that back."""
+"""`casegate admin invitation`: let a member's system enrol itself once, list that, take it back."""
 
+import io
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from gateway import wiring
 from gateway.actions.administration import Change
-from gateway.cli.admin.desk import Desk, change_registry, make, opened, show
+from gateway.actions.ports import Mode, Ports
+from gateway.cli.admin.desk import (
+    Desk,
+    change_registry,
+    looked_at,
+    make,
+    opened,
+    refuse_proposing,
+    show,
+)
 from gateway.cli.arguments import NewFile
-from gateway.cli.screen import write_new
+from gateway.cli.screen import new_file, print_json, print_table
 from gateway.client.invitation import InvitationFile
-from gateway.domain.invitation import TOKEN_BYTES
+from gateway.domain.invitation import TOKEN_BYTES, Invitation
+from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
+
+PAGE = 100
+"""Invitations that are read in one transaction."""
 
 
 @click.group()
@@ -38,30 +55,87 @@ def make_invitation(desk: Desk, slug: str, name: str, out: Path) -> None:
     over on a way that nobody else reads. It also lets the member register its first document key,
     so that two persons invite.
     """
+    refuse_proposing(desk)
     token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
     digest = base64url.digest(token.encode())
     change = Change("invitation.make", slug, {"system": name, "token_sha256": digest})
-    with opened(desk) as gateway:
-        written = make(desk, gateway, change)
-        config = gateway.config
-        root = x509.load_pem_x509_certificate((config.published / "root.pem").read_bytes())
-        made = InvitationFile(
-            gateway=config.name,
-            issuer=config.issuer,
-            partners=config.partners_url,
-            root_sha256=root.fingerprint(hashes.SHA256()).hex(),
-            log_key=gateway.keys.log.vkey,
-            organisation=slug,
-            system=name,
-            invitation=str(written.result["invitation"]),
-            token=token,
-            ends_at=str(written.result["ends_at"]),
-        )
-        write_new(out, made.render())
+    with opened(desk) as gateway, new_file(out, mode=0o600) as file:
+        try:
+            written = make(desk, gateway, change)
+        except Refusal as refusal:
+            if refusal.recorded is not None:  # it may stand: then its token is kept
+                _write(gateway, file, refusal.recorded, token)
+            raise
+        made = _write(gateway, file, UUID(str(written.result["invitation"])), token)
         show(desk, "invitation.make", written)
-        if not desk.as_json:
+        if made is not None and not desk.as_json:
             click.echo(f"  invitation in {out}: hand it over so that nobody else reads it")
             click.echo(f"  the root's fingerprint, for a second way: {_grouped(made.root_sha256)}")
+
+
+def _write(
+    gateway: wiring.Gateway, file: io.FileIO, invitation: UUID, token: str
+) -> InvitationFile | None:
+    """Write what was invited to; None, and nothing, when there is no such invitation."""
+    with gateway.ports.begin(Mode.READ) as work:
+        stands = work.invitations.get(invitation)
+    if stands is None:
+        return None
+    config = gateway.config
+    root = x509.load_pem_x509_certificate((config.published / "root.pem").read_bytes())
+    made = InvitationFile(
+        gateway=config.name,
+        issuer=config.issuer,
+        partners=config.partners_url,
+        root_sha256=root.fingerprint(hashes.SHA256()).hex(),
+        log_key=gateway.keys.log.vkey,
+        organisation=stands.organisation,
+        system=stands.system,
+        invitation=str(stands.id),
+        token=token,
+        ends_at=stands.ends_at.isoformat(timespec="seconds"),
+    )
+    try:
+        file.write(made.render())
+    except OSError as error:
+        raise click.ClickException(
+            f"the file cannot be written ({error.strerror}), and its token is lost: withdraw "
+            f"invitation {stands.id} of {stands.organisation}, and invite anew"
+        ) from error
+    return made
+
+
+@invitation.command("list")
+@click.pass_obj
+def list_invitations(desk: Desk) -> None:
+    """List the invitations that can be used still. No token is kept, so none is shown."""
+    with looked_at(desk) as gateway:
+        found = list(_each_open(gateway.ports))
+    if desk.as_json:
+        print_json({"items": [_fields(one) for one in found]})
+        return
+    rows = [tuple(_fields(one).values()) for one in found]
+    print_table(("invitation", "organisation", "system", "ends"), rows)
+
+
+def _each_open(ports: Ports) -> Iterator[Invitation]:
+    now, after = ports.now(), None
+    while True:
+        with ports.begin(Mode.READ) as work:
+            found = work.invitations.open(now, after, PAGE)
+        yield from found
+        if len(found) < PAGE:
+            return
+        after = found[-1].id
+
+
+def _fields(one: Invitation) -> dict[str, str]:
+    return {
+        "invitation": str(one.id),
+        "organisation": one.organisation,
+        "system": one.system,
+        "ends_at": one.ends_at.isoformat(timespec="minutes"),
+    }
 
 
 def _grouped(digest: str) -> str:

@@ -1,13 +1,12 @@
 """`casegate admin key`: keys of members, registered and revoked; the lock to signed documents."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.admin.organisation import organisation
-from gateway.evidence import canonical
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -30,7 +29,7 @@ def register_key(
 ) -> None:
     """Register a key of SLUG, made by `casegate keys new` or `casegate keys encryption`."""
     values = {
-        "jwk": _jwk(jwk),
+        "jwk": read_jwk(jwk),
         "proof": _text(proof),
         "countersignature": None if countersignature is None else _text(countersignature),
     }
@@ -72,10 +71,3 @@ def unlock(desk: Desk, slug: str, statement: Path) -> None:
 
 def _text(file: Path) -> str:
     return file.read_text(encoding="ascii", errors="replace").strip()
-
-
-def _jwk(file: Path) -> Any:
-    try:
-        return canonical.decode(file.read_bytes())
-    except ValueError as error:
-        raise click.ClickException(f"{file} is no JWK: {error}") from error

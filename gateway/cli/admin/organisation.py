@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from gateway.cli.admin.days import day
+from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.json_file import read_object
 from gateway.domain.organisation import KINDS
 from gateway.domain.vocabulary import Regime
-from gateway.evidence import base64url, canonical
+from gateway.evidence import base64url
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_DAY: dict[str, Any] = {"type": click.DateTime(["%Y-%m-%d"]), "metavar": "YYYY-MM-DD"}
 _because = click.option("--reason", required=True, help="Why; it stands in the event.")
 
 
@@ -26,7 +26,7 @@ def organisation() -> None:
 @organisation.command("apply", short_help="Record an application.")
 @click.argument("slug")
 @click.argument("file", type=_FILE)
-@click.option("--received", "received_on", required=True, help="Day of the application.", **_DAY)
+@click.option("--received", "received_on", required=True, help="Day of the application.", **DAY)
 @click.pass_obj
 def apply(desk: Desk, slug: str, file: Path, received_on: Any) -> None:
     """Record the application in FILE under the id SLUG, which is never used again.
@@ -34,20 +34,15 @@ def apply(desk: Desk, slug: str, file: Path, received_on: Any) -> None:
     FILE is JSON, as the organisation fills it in: name, kind, public_authority, regimes, country,
     standing, purposes, about, contacts.
     """
-    try:
-        said = canonical.decode(file.read_bytes())
-    except ValueError as error:
-        raise click.ClickException(f"{file} is no JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise click.ClickException(f"{file} is no JSON object")
-    change_registry(desk, "organisation.apply", slug, {**said, "received_on": day(received_on)})
+    said = {**read_object(file), "received_on": day(received_on)}
+    change_registry(desk, "organisation.apply", slug, said)
 
 
 def _resolved(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say what the governing body decided, and where it is written."""
     for option in (
         click.option("--document", required=True, type=_FILE, help="It; only its digest is kept."),
-        click.option("--decided-on", required=True, help="Day of the decision.", **_DAY),
+        click.option("--decided-on", required=True, help="Day of the decision.", **DAY),
         click.option("--decision", required=True, help="Reference of the body's decision."),
     ):
         command = option(command)

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 import click
 
 from gateway import keys, wiring
-from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
-from gateway.cli.admin.desk import Desk, approvals, as_told, opened, refuse_proposing, show
+from gateway.cli.admin.desk import Desk, as_told, opened, refuse_proposing, show, take_step
 from gateway.cli.screen import print_json, progress
 from gateway.keys import Purpose, Step
 
@@ -107,4 +106,4 @@ def _show_steps(desk: Desk, gateway: wiring.Gateway, done: Sequence[Written]) ->
 def _recorded(desk: Desk, gateway: wiring.Gateway, purpose: str, step: Step, key: str) -> Written:
     values = {"purpose": str(purpose), "step": str(step), "key": key}
     change = Change("gateway.rekey", GATEWAY, values)
-    return administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
+    return take_step(desk, gateway, change)

@@ -8,23 +8,21 @@ import click
 
 from gateway.actions import succeeding
 from gateway.actions.ports import Ports
-from gateway.cli.admin.days import day
+from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
 from gateway.cli.screen import print_fields, print_json, print_table, words
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
 
-_DAY: dict[str, Any] = {
-    "type": click.DateTime(["%Y-%m-%d"]),
-    "metavar": "YYYY-MM-DD",
-    "required": True,
-}
 _competence = click.option(
     "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
 )
-_on = click.option("--on", help="First day of the successor's mandate.", **_DAY)
+_on = click.option("--on", required=True, help="First day of the successor's mandate.", **DAY)
 _read_until = click.option(
-    "--read-until", help="First day on which the predecessor opens none of it any more.", **_DAY
+    "--read-until",
+    required=True,
+    help="First day on which the predecessor opens none of it any more.",
+    **DAY,
 )
 
 

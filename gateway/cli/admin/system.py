@@ -1,13 +1,12 @@
 """`casegate admin system`: members' systems, their scopes, and the keys of those that have one."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.json_file import read_jwk
 from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
-from gateway.evidence import canonical
 
 
 @click.group()
@@ -47,7 +46,7 @@ def set_keys(
     """
     if bool(files) is certificate_alone:
         raise click.UsageError("Give --key once or twice, or --certificate-alone.")
-    values = {"system": name, "keys": [_jwk(file) for file in files]}
+    values = {"system": name, "keys": [read_jwk(file) for file in files]}
     change_registry(desk, "system.key", slug, values)
 
 
@@ -86,10 +85,3 @@ def disable(desk: Desk, slug: str, name: str, reason: str) -> None:
 def enable(desk: Desk, slug: str, name: str, reason: str) -> None:
     """Let the system NAME of SLUG work again, with new tokens."""
     change_registry(desk, "system.enable", slug, {"system": name, "reason": reason})
-
-
-def _jwk(file: Path) -> Any:
-    try:
-        return canonical.decode(file.read_bytes())
-    except ValueError as error:
-        raise click.ClickException(f"{file} holds no JWK: {error}") from None

@@ -6,14 +6,13 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import organisation_id
+from gateway.cli.arguments import Moment, organisation_id
 from gateway.cli.connection import EPILOG, by_option, partner
 from gateway.cli.screen import cold, print_json, print_table, words
 from gateway.client import Audited, AuditFilters, Gateway
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.facts import EVENTS, Result
 from gateway.domain.organisation import SLUG
-from gateway.domain.timestamp import parse_moment
 from gateway.evidence import receipt as receipts
 
 
@@ -31,19 +30,6 @@ class _CaseName(click.ParamType):
             return originator, UUID(case)
         except ValueError:
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
-
-
-class _Moment(click.ParamType):
-    """A time with its offset."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Read it strictly."""
-        try:
-            return parse_moment(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time with its offset, as 2026-01-02T03:04:05Z", param, ctx)
 
 
 @click.command(epilog=EPILOG)
@@ -66,8 +52,8 @@ class _Moment(click.ParamType):
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.seat.")
 @click.option("--result", type=click.Choice([str(one) for one in Result]), help="How they ended.")
-@click.option("--since", type=_Moment(), metavar="TIME", help="From this time on.")
-@click.option("--until", type=_Moment(), metavar="TIME", help="Before this time.")
+@click.option("--since", type=Moment(), metavar="TIME", help="From this time on.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Before this time.")
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many.")
 @partner
 def events(

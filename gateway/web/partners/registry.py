@@ -1,6 +1,7 @@
 """The registry in full, for the operator's systems: entries as of any day, contacts on record."""
 
 from typing import Any
+from uuid import UUID
 
 from gateway.actions import entries
 from gateway.actions.authorization import Written
@@ -27,6 +28,13 @@ class EntryQuery(Part):
     """The day as of which an entry is read."""
 
     at = field.day(required=False)
+
+
+class InvitationsQuery(Part):
+    """A page of invitations, the oldest first."""
+
+    after = field.uuid(required=False)
+    limit = field.limit()
 
 
 class ContactsBody(Part):
@@ -89,9 +97,23 @@ def admins(call: Call) -> dict[str, Any]:
     return {"items": call.ask(entries.admins)}
 
 
+@endpoint(
+    "GET /admin/invitations",
+    action="registry.read",
+    scope=SCOPE,
+    gives="OpenInvitations",
+    query=InvitationsQuery(),
+)
+def invitations(call: Call) -> dict[str, Any]:
+    """List the invitations that can be used still, without their tokens, which nobody keeps."""
+    asked = call.query
+    after = UUID(asked["after"]) if "after" in asked else None
+    return page("/admin/invitations", call.ask(entries.invitations, after, asked["limit"]), asked)
+
+
 def _require_slug(organisation: str) -> None:
     if not SLUG.fullmatch(organisation):
         raise NotFound
 
 
-ENDPOINTS = (index, show, consult, admins)
+ENDPOINTS = (index, show, consult, admins, invitations)

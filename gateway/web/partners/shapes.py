@@ -245,6 +245,8 @@ SHAPES: Mapping[str, Shape] = {
         **_PROPOSAL, values={"type": "object", "additionalProperties": ANYTHING}
     ),
     "Proposals": _page("Proposal"),
+    "OpenInvitation": _object(invitation=UUID, organisation=TEXT, system=TEXT, ends_at=MOMENT),
+    "OpenInvitations": _page("OpenInvitation"),
     "EntrySummary": _object(organisation=TEXT, name=TEXT, kind=TEXT, status=TEXT),
     "Entries": _page("EntrySummary"),
     "Entry": _object(

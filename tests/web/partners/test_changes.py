@@ -119,7 +119,7 @@ def test_a_field_that_is_not_of_the_change_is_told_by_its_place(line, operator):
 def test_a_system_that_nobody_entrusted_brings_no_change_and_reads_nothing(line):
     other = line.partner(OFMIN)
     assert change(other, "organisation.suspend", ABROAD, SUSPENSION, ALICE).status_code == 403
-    for path in ("/admin/organisations", "/admin/admins", "/admin/proposals"):
+    for path in ("/admin/organisations", "/admin/admins", "/admin/proposals", "/admin/invitations"):
         answer = other.get(path)
         assert answer.status_code == 403
         assert answer.json["type"].endswith("insufficient-scope")
