@@ -38,6 +38,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import canonical
+from gateway.evidence.revocation import KEY
 
 K = TypeVar("K")
 
@@ -257,10 +258,18 @@ def _record(desk: Desk, today: LegalDay) -> None:
             details=(
                 Detail("by", desk.persons, gateway),
                 Detail("subject", told(desk.change), readers),
+                *_named_key(desk, readers),
             ),
             simulated_date=simulated(today),
         )
     )
+
+
+def _named_key(desk: Desk, readers: frozenset[str]) -> tuple[Detail, ...]:
+    """The key that a change is about, beside the reason: for who may know the one alone."""
+    if desk.names_key is None:
+        return ()
+    return (Detail(KEY, (desk.change.organisation, desk.names_key), readers),)
 
 
 def _parties(desk: Desk) -> tuple[Party, ...]:

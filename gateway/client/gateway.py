@@ -81,6 +81,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class KeyRecord:
+    """The receipts of the events that registered a document key, and that revoked it, if any."""
+
+    registration: Receipt
+    revocations: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True)
 class Resent:
     """A kept write that was sent again, and how it ended: written, or refused and so dropped."""
 
@@ -206,20 +214,28 @@ class Gateway:
         return text, documents.check_status(text, slug, self._now(), self.connection)
 
     def registration(self, organisation: str, kid: str) -> Receipt:
-        """The receipt of the event that registered a member's document key.
+        """The receipt of the event that registered a member's document key; see `key_record`."""
+        return self.key_record(organisation, kid).registration
 
-        Verified to the end (`gateway.evidence.origin`); ReceiptMismatch when it does not hold.
+    def key_record(self, organisation: str, kid: str) -> KeyRecord:
+        """The events that registered a member's document key, and that revoked it.
+
+        Verified to the end (`gateway.evidence.origin`, `gateway.evidence.revocation`);
+        ReceiptMismatch when they do not hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
             raise ValueError("not an organisation id, or not the id of a document key")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/keys/{kid}"
-        found = confirmation.read_receipt(
-            self._exchange.read("directory.read", path).get("receipt")
-        )
+        answer = self._exchange.read("directory.read", path)
+        found = confirmation.read_receipt(answer.get("receipt"))
+        ends = tuple(confirmation.read_receipt(one) for one in answer.get("revocations", ()))
         confirmation.confirm_key(found, organisation, kid, self.connection)
-        self._exchange.observe(found, before)
-        return found
+        for one in ends:
+            confirmation.confirm_revocation(one, organisation, kid, self.connection)
+        for one in (found, *ends):
+            self._exchange.observe(one, before)
+        return KeyRecord(found, ends)
 
     # --- the conformance run ---
 
@@ -610,13 +626,15 @@ class Gateway:
         offer, *answers = (str(answer["statement"]) for answer in view["answers"])
         before = view.get("succeeds", {}).get("offer")
         documents = [case, offer, *answers, *([before] if before else [])]
+        keys = list(self._key_records(documents))
         data = bundle.encode(
             Bundle(
                 case,
                 offer,
                 tuple(answers),
                 (*receipts, *consultations),
-                registrations=tuple(self._registrations(documents)),
+                registrations=tuple(one.registration for one in keys),
+                revocations=tuple(end for one in keys for end in one.revocations),
                 succeeded_offer=before,
                 succession=self._plan(view),
             )
@@ -710,7 +728,7 @@ class Gateway:
             )
         return self.consult_case(view["case"], by, "export", reason)
 
-    def _registrations(self, texts: Sequence[str]) -> Iterator[Receipt]:
+    def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
         """Where the members' own keys came from that signed these documents, each once."""
         bare = [read_bare(sd_jwt.parse(text)) for text in texts]
         own = [one for one in bare if "attested_for" not in one.claims]
@@ -719,7 +737,7 @@ class Gateway:
             # Not shown to this system, or erased: then a key file vouches for the key, and
             # `casegate verify` says so.
             with contextlib.suppress(Refused):
-                yield self.registration(organisation, kid)
+                yield self.key_record(organisation, kid)
 
     def _plan(self, view: Mapping[str, Any]) -> Receipt | None:
         """The receipt of the succession's plan, where this office took part in it."""

@@ -88,7 +88,8 @@ class Desk:
     """One change in one transaction; ``today`` is the legal day on which it is judged.
 
     ``said`` are the values of the change as its form reads them, None for what is left out;
-    ``concerned`` are other organisations whose entries it changes, and who read its event.
+    ``concerned`` are other organisations whose entries it changes, and who read its event;
+    ``names_key`` is the id of a key that the event names, apart from all else that it tells.
     """
 
     work: Work
@@ -100,6 +101,7 @@ class Desk:
     issuer: str
     said: Mapping[str, Any]
     concerned: tuple[str, ...] = ()
+    names_key: str | None = None
 
     def read(self, name: str, read: Callable[[Any], T]) -> T:
         """A value whose form hangs on what else is said, as ``read`` understands it; Invalid."""
