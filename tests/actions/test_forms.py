@@ -91,6 +91,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("system.entrust", HOTLINE, {"system": "desk", "scopes": ["admin"]}),
     ("certificate.issue", HOTLINE, {"system": "desk", "csr": "a request"}),
     ("certificate.revoke", HOTLINE, {"thumbprint": "A" * 43, **REASON}),
+    ("certificate.revoke", HOTLINE, {"system": "desk", **REASON}),
     ("key.register", HOTLINE, {"jwk": document_key("new").public_jwk(), **SIGNED}),
     ("key.register", HOTLINE, {"jwk": encryption_key("new").public_jwk(), **SIGNED}),
     ("key.revoke", HOTLINE, {"kid": "A" * 43, **REASON}),

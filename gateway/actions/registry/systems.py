@@ -7,6 +7,7 @@ from typing import Any
 from gateway.actions.assertion import read_keys
 from gateway.actions.ports import SigningRequest
 from gateway.actions.registry.desk import (
+    NOT_OF_FORM,
     Desk,
     Form,
     Kind,
@@ -20,10 +21,11 @@ from gateway.actions.registry.desk import (
 from gateway.domain.organisation import (
     OPERATOR_SCOPES,
     SCOPES,
+    Certificate,
     Organisation,
     System,
 )
-from gateway.domain.refusals import NotFound, WrongState
+from gateway.domain.refusals import Invalid, NotFound, WrongState
 
 
 def _register_system(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
@@ -96,15 +98,45 @@ def _approve_certificate(desk: Desk, found: Organisation | None) -> Mapping[str,
 
 
 def _revoke_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    """Revoke one certificate, or with ``system`` all that the system has.
+
+    Whoever has a system's key may have renewed by it: ``left`` tells which ones still stand.
+    """
     organisation = must(found)
-    thumbprint = desk.said["thumbprint"]
-    certificate = desk.work.organisations.certificate(thumbprint)
+    if desk.said["system"] is not None and desk.said["thumbprint"] is not None:
+        raise Invalid((("/system", "is for all certificates of a system: name that, or one"),))
+    if desk.said["system"] is not None:
+        system = _system(desk, organisation)
+        revoked = _standing(desk, system)
+        if not revoked:
+            raise WrongState("the system has no certificate that stands")
+    else:
+        revoked = [_certificate(desk, organisation)]
+        system = System(organisation.slug, revoked[0].system, frozenset())
+    for one in revoked:
+        desk.work.organisations.save_certificate(replace(one, revoked_at=desk.now))
+    return {
+        "client_id": system.client_id,
+        "revoked": [one.thumbprint for one in revoked],
+        "left": [one.thumbprint for one in _standing(desk, system)],
+    }
+
+
+def _certificate(desk: Desk, organisation: Organisation) -> Certificate:
+    if desk.said["thumbprint"] is None:
+        raise Invalid((("/thumbprint", NOT_OF_FORM),))
+    certificate = desk.work.organisations.certificate(desk.said["thumbprint"])
     if certificate is None or certificate.organisation != organisation.slug:
         raise NotFound("the organisation has no such certificate")
     if certificate.revoked_at is not None:
         raise WrongState("the certificate is revoked already")
-    desk.work.organisations.save_certificate(replace(certificate, revoked_at=desk.now))
-    return {"thumbprint": thumbprint}
+    return certificate
+
+
+def _standing(desk: Desk, system: System) -> list[Certificate]:
+    """The certificates of a system that still let it in."""
+    held = desk.work.organisations.certificates(system.organisation, system.name)
+    return [one for one in held if one.revoked_at is None and desk.now < one.not_after]
 
 
 CHANGES: Mapping[str, Kind] = {
@@ -114,5 +146,7 @@ CHANGES: Mapping[str, Kind] = {
     "system.enable": Kind(Form({"system": slug, "reason": prose}), _enable),
     "system.entrust": Kind(Form({"system": slug, "scopes": any_of(OPERATOR_SCOPES)}), _entrust),
     "certificate.issue": Kind(Form({"system": slug, "csr": text}), _approve_certificate),
-    "certificate.revoke": Kind(Form({"thumbprint": text}, {"reason": prose}), _revoke_certificate),
+    "certificate.revoke": Kind(
+        Form({}, {"thumbprint": text, "system": slug, "reason": prose}), _revoke_certificate
+    ),
 }
