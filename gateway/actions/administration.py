@@ -37,6 +37,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import canonical
+from gateway.evidence.revocation import KEY
 
 GATEWAYS_OWN = Entity("Log", "log", {})
 """The resource of changes that concern no organisation: the gateway's administrators and keys."""
@@ -242,11 +243,19 @@ def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
             details=(
                 Detail("by", desk.persons, gateway),
                 Detail("subject", told(desk.change), readers),
+                *_named_key(desk, readers),
                 *rules,
             ),
             simulated_date=simulated(today),
         )
     )
+
+
+def _named_key(desk: Desk, readers: frozenset[str]) -> tuple[Detail, ...]:
+    """The key that a change is about, beside the reason: for who may know the one alone."""
+    if desk.names_key is None:
+        return ()
+    return (Detail(KEY, (desk.change.organisation, desk.names_key), readers),)
 
 
 def record_denial(desk: Desk, denied: Forbidden, today: LegalDay) -> None:

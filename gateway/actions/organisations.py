@@ -7,7 +7,15 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from gateway.actions.authorization import Request, Turn, authorize, missing, read, receipt_for
+from gateway.actions.authorization import (
+    GATEWAY,
+    Request,
+    Turn,
+    authorize,
+    missing,
+    read,
+    receipt_for,
+)
 from gateway.actions.listing import Listing, gather
 from gateway.actions.ports import Caller, Head, Logged, Ports
 from gateway.domain.audit import AuditGrant
@@ -17,6 +25,7 @@ from gateway.domain.organisation import MemberKey, Organisation, Standing
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
 from gateway.evidence.origin import SUBJECT
+from gateway.evidence.revocation import KEY
 
 LOG = Entity("Log", "log", {})
 """The resource of reads that concern no single case."""
@@ -172,21 +181,35 @@ def _end_of(turn: Turn, organisation: Organisation, standing: Standing, at: date
 def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
     """Where a member's document key came from: the event that registered it, with its subject.
 
-    Everybody who takes part may check it (gateway.evidence.origin). Who else the event concerned,
-    and which administrators approved it, stays sealed.
+    With it goes the event that revoked the key, if one did, which shows the key alone. Everybody
+    who takes part may check both (gateway.evidence.origin, revocation). Who else they concerned,
+    which administrators approved them, and why a key was revoked, stays sealed.
     """
 
-    def look(turn: Turn) -> Logged:
+    def look(turn: Turn) -> tuple[Logged, Logged | None]:
         authorize(turn, LOG)
         found = turn.find(slug)
         key = None if found is None else found.document_key(kid)
-        logged = None if key is None else turn.work.log.logged(key.registered_by)
-        return missing() if logged is None else logged
+        registered = None if key is None else turn.work.log.logged(key.registered_by)
+        if key is None or registered is None:
+            missing()
+        ended = key.revoked_by
+        return registered, None if ended is None else turn.work.log.logged(ended)
 
-    logged = read(ports, caller, Request("directory.read"), look)
-    subject = tuple(d.encoded for d in logged.event.disclosures if d.kind == SUBJECT)
-    proved = replace(receipt_for(ports, logged, slug), disclosures=subject)
-    return {"organisation": slug, "kid": kid, "receipt": receipt.to_json(proved)}
+    registered, revoked = read(ports, caller, Request("directory.read"), look)
+    return {
+        "organisation": slug,
+        "kid": kid,
+        "receipt": _showing(ports, registered, SUBJECT),
+        "revocations": [] if revoked is None else [_showing(ports, revoked, KEY)],
+    }
+
+
+def _showing(ports: Ports, logged: Logged, kind: str) -> dict[str, Any]:
+    """The receipt of an event with one kind of its details."""
+    shown = tuple(d.encoded for d in logged.event.disclosures if d.kind == kind)
+    proved = replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
+    return receipt.to_json(proved)
 
 
 def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:

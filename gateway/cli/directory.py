@@ -13,6 +13,7 @@ from gateway.cli.screen import plain, print_fields, print_json, print_table
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
 from gateway.evidence import receipt as receipts
+from gateway.evidence import revocation
 from gateway.evidence.origin import Origin, trace
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
@@ -91,15 +92,27 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
     held = gateway.organisation(organisation)["document_keys"]
     if not held:
         raise click.ClickException(f"{organisation} has registered no document key")
-    found = [gateway.registration(organisation, str(one["kid"])) for one in held]
+    records = [gateway.key_record(organisation, str(one["kid"])) for one in held]
+    found = [one.registration for one in records]
+    ends = [end for one in records for end in one.revocations]
     origins = _traced(found, organisation, gateway.connection.trust)
     keys = [{**jwk_of(one.key), "kid": one.kid} for one in origins]
-    save_json(file, {"keys": keys, "registrations": [receipts.to_json(one) for one in found]})
+    kept = {
+        "keys": keys,
+        "registrations": [receipts.to_json(one) for one in found],
+        "revocations": [receipts.to_json(one) for one in ends],
+    }
+    save_json(file, kept)
+    revoked = [revocation.trace(end, gateway.connection.trust) for end in ends]
     if as_json:
-        told = [{"kid": one.kid, "origin": one.told()} for one in origins]
+        ended = {one.kid: one.told() for one in revoked}
+        told = [
+            {"kid": one.kid, "origin": one.told(), "revocation": ended.get(one.kid)}
+            for one in origins
+        ]
         print_json({"organisation": organisation, "file": str(file), "keys": told})
         return
-    for one in origins:
+    for one in (*origins, *revoked):
         click.echo(one.told())
     click.echo(f"kept in {file}; compare the ids with {organisation} on a second way")
 

@@ -15,7 +15,9 @@ from gateway.client.connection import (
     read_keys,
     read_organisation_keys,
     read_organisation_registrations,
+    read_organisation_revocations,
     read_registrations,
+    read_revocations,
 )
 from gateway.client.failures import SettingsError
 from gateway.domain.organisation import SLUG
@@ -151,6 +153,7 @@ def _trust_at(place: Path) -> Trust:
         gateway_keys=read_keys(gateway) if gateway.exists() else {},
         organisations=read_organisation_keys(place / "organisations"),
         registrations=read_organisation_registrations(place / "organisations"),
+        revocations=read_organisation_revocations(place / "organisations"),
     )
 
 
@@ -168,6 +171,7 @@ def _joined(trusts: Sequence[Trust]) -> Trust:
         gateway_keys=gateway,
         organisations=organisations,
         registrations=[one for trust in trusts for one in trust.registrations],
+        revocations=[one for trust in trusts for one in trust.revocations],
     )
 
 
@@ -206,5 +210,9 @@ def _organisation(given: str) -> Trust:
         raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
     keys = Path(file)
     return Trust(
-        (), (), organisations={slug: read_keys(keys)}, registrations=read_registrations(keys)
+        (),
+        (),
+        organisations={slug: read_keys(keys)},
+        registrations=read_registrations(keys),
+        revocations=read_revocations(keys),
     )

@@ -14,9 +14,11 @@ from gateway.client.failures import ReceiptMismatch
 from gateway.client.spool import Write
 from gateway.domain.facts import EVENTS, Result
 from gateway.evidence import receipt as receipts
+from gateway.evidence import revocation
 from gateway.evidence.event import PARTY
 from gateway.evidence.origin import Origin, trace
 from gateway.evidence.receipt import Confirmed, Receipt, ReceiptError
+from gateway.evidence.revocation import Revocation
 from gateway.evidence.steps import Failed
 from gateway.evidence.stream import StreamHead, read_head
 from gateway.evidence.trust import Signed
@@ -98,6 +100,22 @@ def confirm_key(receipt: Receipt, organisation: str, kid: str, connection: Conne
         "the registration is that of another key",
     )
     return origin
+
+
+def confirm_revocation(
+    receipt: Receipt, organisation: str, kid: str, connection: Connection
+) -> Revocation:
+    """The receipt is that of the event that revoked this key of this organisation."""
+    confirm(receipt, connection)
+    try:
+        found = revocation.trace(receipt, connection.trust)
+    except (ReceiptError, Failed) as error:
+        raise ReceiptMismatch(f"the revocation of a key does not hold: {error}") from None
+    require(
+        (found.organisation, found.kid) == (organisation, kid),
+        "the revocation is that of another key",
+    )
+    return found
 
 
 def confirm_end(page: Mapping[str, Any], connection: Connection) -> StreamHead:

@@ -93,6 +93,7 @@ class Connection:
                 gateway_keys=read_keys(paths["attest_keys"]),
                 organisations=read_organisation_keys(paths.get("organisation_keys")),
                 registrations=read_organisation_registrations(paths.get("organisation_keys")),
+                revocations=read_organisation_revocations(paths.get("organisation_keys")),
             ),
             state=paths.get("state"),
             spool=paths.get("spool"),
@@ -169,21 +170,39 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
 def read_registrations(file: Path) -> tuple[Receipt, ...]:
     """The receipts that a file of an organisation's keys may have beside them; none is usual.
 
-    RFC 7517 5 lets a JWK set have members of its own: ours is ``registrations``.
+    RFC 7517 5 lets a JWK set have members of its own: ours are ``registrations``, and
+    ``revocations``.
     """
+    return _receipts_in(file, "registrations")
+
+
+def read_revocations(file: Path) -> tuple[Receipt, ...]:
+    """Likewise the receipts that tell which of the keys were revoked."""
+    return _receipts_in(file, "revocations")
+
+
+def _receipts_in(file: Path, name: str) -> tuple[Receipt, ...]:
     try:
         members = canonical.decode(read_file(file))
-        return tuple(receipts.from_json(one) for one in members.get("registrations", ()))
+        return tuple(receipts.from_json(one) for one in members.get(name, ()))
     except (ValueError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{file} has registrations that are no receipts: {error}") from None
+        raise SettingsError(f"{file} has {name} that are no receipts: {error}") from None
 
 
 def read_organisation_registrations(folder: Path | None) -> tuple[Receipt, ...]:
     """What all files of a folder of organisations' keys say of where the keys came from."""
+    return tuple(one for file in _key_files(folder) for one in read_registrations(file))
+
+
+def read_organisation_revocations(folder: Path | None) -> tuple[Receipt, ...]:
+    """What all of them say of which keys were revoked."""
+    return tuple(one for file in _key_files(folder) for one in read_revocations(file))
+
+
+def _key_files(folder: Path | None) -> list[Path]:
     if folder is None or not folder.is_dir():
-        return ()
-    files = [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
-    return tuple(one for file in files for one in read_registrations(file))
+        return []
+    return [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
 
 
 def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:

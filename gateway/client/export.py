@@ -18,10 +18,18 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class KeyRecord:
+    """The receipts of the events that registered a document key, and that revoked it, if any."""
+
+    registration: Receipt
+    revocations: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True)
 class Export:
     """A verified handoff, and where its receipts come from.
 
-    ``receipt`` gives the receipt of an event, ``registration`` that of a member's key (by
+    ``receipt`` gives the receipt of an event, ``key_record`` those of a member's key (by
     organisation and key id); both verified, or Refused.
     """
 
@@ -29,7 +37,7 @@ class Export:
     offered: Offered
     trust: Trust
     receipt: Callable[[str], Receipt]
-    registration: Callable[[str, str], Receipt]
+    key_record: Callable[[str, str], KeyRecord]
 
     def routing(self) -> str:
         """The case as everybody sees it before anything is opened."""
@@ -52,13 +60,15 @@ class Export:
         offer, *answers = (str(answer["statement"]) for answer in self.view["answers"])
         before = self.view.get("succeeds", {}).get("offer")
         documents = [case, offer, *answers, *([before] if before else [])]
+        keys = list(self._key_records(documents))
         data = bundle.encode(
             Bundle(
                 case,
                 offer,
                 tuple(answers),
                 (*receipts, *consultations),
-                registrations=tuple(self._registrations(documents)),
+                registrations=tuple(one.registration for one in keys),
+                revocations=tuple(end for one in keys for end in one.revocations),
                 succeeded_offer=before,
                 succession=self._plan(),
             )
@@ -67,7 +77,7 @@ class Export:
         require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
         return data
 
-    def _registrations(self, texts: Sequence[str]) -> Iterator[Receipt]:
+    def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
         """Where the members' own keys came from that signed these documents, each once."""
         bare = [read_bare(sd_jwt.parse(text)) for text in texts]
         own = [one for one in bare if "attested_for" not in one.claims]
@@ -76,7 +86,7 @@ class Export:
             # Not shown to this system, or erased: then a key file vouches for the key, and
             # `casegate verify` says so.
             with contextlib.suppress(Refused):
-                yield self.registration(organisation, kid)
+                yield self.key_record(organisation, kid)
 
     def _plan(self) -> Receipt | None:
         """The receipt of the succession's plan, where this office took part in it."""

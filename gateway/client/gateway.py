@@ -33,7 +33,7 @@ from gateway.client.exchange import (
     next_page,
     spelled,
 )
-from gateway.client.export import Export, Progress
+from gateway.client.export import Export, KeyRecord, Progress
 from gateway.client.failures import NotCurrent, Refused, SettingsError, UnexpectedAnswer
 from gateway.client.line import Line, Message, clock_difference
 from gateway.client.sealing import Plain, Unsealed
@@ -212,20 +212,28 @@ class Gateway:
         return text, documents.check_status(text, slug, self._now(), self.connection)
 
     def registration(self, organisation: str, kid: str) -> Receipt:
-        """The receipt of the event that registered a member's document key.
+        """The receipt of the event that registered a member's document key; see `key_record`."""
+        return self.key_record(organisation, kid).registration
 
-        Verified to the end (`gateway.evidence.origin`); ReceiptMismatch when it does not hold.
+    def key_record(self, organisation: str, kid: str) -> KeyRecord:
+        """The events that registered a member's document key, and that revoked it.
+
+        Verified to the end (`gateway.evidence.origin`, `gateway.evidence.revocation`);
+        ReceiptMismatch when they do not hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
             raise ValueError("not an organisation id, or not the id of a document key")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/keys/{kid}"
-        found = confirmation.read_receipt(
-            self._exchange.read("directory.read", path).get("receipt")
-        )
+        answer = self._exchange.read("directory.read", path)
+        found = confirmation.read_receipt(answer.get("receipt"))
+        ends = tuple(confirmation.read_receipt(one) for one in answer.get("revocations", ()))
         confirmation.confirm_key(found, organisation, kid, self.connection)
-        self._exchange.observe(found, before)
-        return found
+        for one in ends:
+            confirmation.confirm_revocation(one, organisation, kid, self.connection)
+        for one in (found, *ends):
+            self._exchange.observe(one, before)
+        return KeyRecord(found, ends)
 
     # --- one's own cases ---
 
@@ -578,7 +586,7 @@ class Gateway:
             offered,
             self.connection.trust,
             receipt=lambda event: self.receipt(event).receipt,
-            registration=self.registration,
+            key_record=self.key_record,
         )
         if by is None or reason is None:
             return export.file(export.routing(), (), progress)

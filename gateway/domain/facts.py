@@ -45,7 +45,7 @@ class Detail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``; each occurs once in an event. ``value`` is text or a list of texts.
+    ``subject``, ``key``; each occurs once in an event. ``value`` is text or a list of texts.
     """
 
     kind: str

@@ -290,7 +290,7 @@ class MemberKey:
 
     ``kid`` is the RFC 7638 thumbprint, ``jwk`` the key as JSON. It counts from ``valid_from``
     until ``valid_to`` (half-open). ``registered_by`` is the audit event that registered it: the
-    answer to "who says that this is their key?".
+    answer to "who says that this is their key?". ``revoked_by`` is the one that revoked it.
     """
 
     kid: str
@@ -298,6 +298,7 @@ class MemberKey:
     valid_from: datetime
     registered_by: UUID
     valid_to: datetime | None = None
+    revoked_by: UUID | None = None
 
     def holds(self, at: datetime) -> bool:
         """Whether the key counts at a moment."""

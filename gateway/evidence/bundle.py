@@ -17,9 +17,11 @@ MAX_BYTES = 4 * 1024 * 1024
 """A presentation and an offer of half a megabyte each, and some hundred answers with receipts."""
 
 _REGISTRATIONS = "registrations"
+_REVOCATIONS = "revocations"
 _SUCCEEDED = "succeeded_offer"
 _PLAN = "succession"
 _FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
+_OPTIONAL = frozenset({_REGISTRATIONS, _REVOCATIONS, _SUCCEEDED, _PLAN})
 
 
 class BundleError(ValueError):
@@ -31,8 +33,9 @@ class Bundle:
     """A case presentation, the offer and its answers (compact SD-JWTs), and receipts.
 
     ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts
-    of the events that registered the members' keys in use. ``succeeded_offer`` is the offer that
-    the one here follows, where a succession re-issued it; ``succession`` the receipt of its plan.
+    of the events that registered the members' keys in use, ``revocations`` those of the events by
+    which some of them were revoked since. ``succeeded_offer`` is the offer that the one here
+    follows, where a succession re-issued it; ``succession`` the receipt of its plan.
     """
 
     case: str
@@ -43,6 +46,7 @@ class Bundle:
     registrations: tuple[Receipt, ...] = ()
     succeeded_offer: str | None = None
     succession: Receipt | None = None
+    revocations: tuple[Receipt, ...] = ()
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -55,8 +59,12 @@ def encode(bundle: Bundle) -> bytes:
         "receipts": [receipt.to_json(one) for one in bundle.receipts],
         "keys": dict(bundle.keys),
     }
-    if bundle.registrations:
-        members[_REGISTRATIONS] = [receipt.to_json(one) for one in bundle.registrations]
+    for name, found in (
+        (_REGISTRATIONS, bundle.registrations),
+        (_REVOCATIONS, bundle.revocations),
+    ):
+        if found:
+            members[name] = [receipt.to_json(one) for one in found]
     if bundle.succeeded_offer is not None:
         members[_SUCCEEDED] = bundle.succeeded_offer
     if bundle.succession is not None:
@@ -77,7 +85,7 @@ def parse(data: bytes) -> Bundle:
         raise BundleError(f"the bundle cannot be read: {error}") from None
     if not isinstance(members, dict) or members.get("format") != FORMAT:
         raise BundleError(f"the file is not of the format {FORMAT}")
-    if members.keys() - {_REGISTRATIONS, _SUCCEEDED, _PLAN} != _FIELDS:
+    if members.keys() - _OPTIONAL != _FIELDS:
         raise BundleError("a bundle has case, offer, answers, receipts, keys and registrations")
     documents = [members["case"], members["offer"], *_list(members, "answers")]
     before = members.get(_SUCCEEDED)
@@ -88,19 +96,21 @@ def parse(data: bytes) -> Bundle:
     if not isinstance(members["keys"], dict):
         raise BundleError("the keys of a bundle are by issuer")
     case, offer, *answers = documents
-    receipts = tuple(_receipt(one) for one in _list(members, "receipts"))
-    registered = _list(members, _REGISTRATIONS) if _REGISTRATIONS in members else []
-    registrations = tuple(_receipt(one) for one in registered)
     return Bundle(
         case,
         offer,
         tuple(answers),
-        receipts,
+        _receipts(members, "receipts"),
         members["keys"],
-        registrations,
+        _receipts(members, _REGISTRATIONS) if _REGISTRATIONS in members else (),
         succeeded_offer=before,
         succession=_receipt(members[_PLAN]) if _PLAN in members else None,
+        revocations=_receipts(members, _REVOCATIONS) if _REVOCATIONS in members else (),
     )
+
+
+def _receipts(members: Mapping[str, Any], name: str) -> tuple[Receipt, ...]:
+    return tuple(_receipt(one) for one in _list(members, name))
 
 
 def _list(members: Mapping[str, Any], name: str) -> list[Any]:

@@ -5,16 +5,27 @@ from typing import Any
 
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
-from gateway.evidence import bundle, course, origin, sd_jwt, seal, statement, succession
+from gateway.evidence import (
+    bundle,
+    course,
+    origin,
+    revocation,
+    sd_jwt,
+    seal,
+    statement,
+    succession,
+)
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.course import Course
 from gateway.evidence.origin import Origin
 from gateway.evidence.receipt import Confirmed
+from gateway.evidence.revocation import Revocation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.evidence.statement import ANSWER_TYP, CASE_TYP, OFFER_TYP, Answer, Offer
 from gateway.evidence.steps import Code, Failed, count
 from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document, read_bare
 
+_SUBMITTED = "case.submitted"
 _OFFERED = "handoff.offered"
 _CONSULTED = "case.consulted"
 _EVENT_OF_ANSWER = {
@@ -48,6 +59,7 @@ class Exchange:
     answers: Mapping[str, Answer]
     """By the digest of the document, in the bundle's order."""
     origins: Sequence[Origin]
+    revoked: Sequence[Revocation]
     plan: Confirmed | None = None
     """The event that planned the succession, where the file has it."""
     confirmed: Sequence[Confirmed]
@@ -249,21 +261,31 @@ class Exchange:
     def trace_keys(self) -> str:
         """The registrations of the keys that signed: in one history with the rest, and before it.
 
-        What only a key file vouches for is said, and no failure: whose file it is, its user knows.
+        Likewise their revocations, which come after it. What only a key file vouches for is said,
+        and no failure: whose file it is, its user knows.
         """
-        receipts = (*self.bundle.registrations, *self._trust.registrations)
-        self.origins = origin.origins(self._documents(), receipts, self._trust)
-        known = {(one.checkpoint.origin, one.checkpoint.size): one for one in self.confirmed}
+        documents = self._documents()
+        registered = (*self.bundle.registrations, *self._trust.registrations)
+        revoked = (*self.bundle.revocations, *self._trust.revocations)
+        self.origins = origin.origins(documents, registered, self._trust)
+        self.revoked = revocation.revocations(documents, revoked, self._trust)
         for one in self.origins:
-            registered = one.confirmed
-            checkpoint = registered.checkpoint
-            other = known.get((checkpoint.origin, checkpoint.size))
-            if other is not None and other.checkpoint.root != checkpoint.root:
-                raise Failed(Code.NOT_IN_LOG, "the log has signed two histories; keep this file")
-            same_log = checkpoint.origin == self._log()
-            if same_log and self._first_use(one) <= registered.index:
+            if self._is_here(one.confirmed) and self._first_use(one) <= one.confirmed.index:
                 raise Failed(Code.MISMATCH, "a key was registered after it was used")
-        return origin.told(self._documents(), self.origins)
+        for other in self.revoked:
+            if self._is_here(other.confirmed) and self._last_use(other) >= other.confirmed.index:
+                raise Failed(Code.MISMATCH, "a key was used after it was revoked")
+        ends = revocation.told(documents, self.revoked)
+        return "; ".join(filter(None, [origin.told(documents, self.origins), ends]))
+
+    def _is_here(self, event: Confirmed) -> bool:
+        """Whether the event is of the log of this handoff; Failed when it is of another history."""
+        checkpoint = event.checkpoint
+        known = {(one.checkpoint.origin, one.checkpoint.size): one for one in self.confirmed}
+        other = known.get((checkpoint.origin, checkpoint.size))
+        if other is not None and other.checkpoint.root != checkpoint.root:
+            raise Failed(Code.NOT_IN_LOG, "the log has signed two histories; keep this file")
+        return checkpoint.origin == self._log()
 
     def _documents(self) -> list[Signed]:
         before = [] if self.before is None else [self.before]
@@ -278,6 +300,41 @@ class Exchange:
         named = ("stmt_sha256", "case_digest")
         used = (c.index for c in self.confirmed if digests.intersection(map(c.event.get, named)))
         return next(used, one.confirmed.index + 1)
+
+    def _last_use(self, one: Revocation) -> int:
+        """The last place at which a document that the key signed is shown to have come; or -1."""
+        signed = [s for s in self._documents() if s.kid == one.kid]
+        return max((at for s in signed if (at := self._place_of(s)) is not None), default=-1)
+
+    def _place_of(self, signed: Signed) -> int | None:
+        """Where a document came into the log, where that is shown.
+
+        Of a case version only its own event says so: it may be offered, and read, much later.
+        """
+        digest = signed.document.digest
+        places = (
+            c.index
+            for c in self.confirmed
+            if c.event.get("stmt_sha256") == digest
+            or (c.event["typ"] == _SUBMITTED and c.event.get("case_digest") == digest)
+        )
+        return next(places, None)
+
+    def _unplaced(self) -> set[tuple[str, str]]:
+        """The keys of documents that may have come into the log after their key was revoked."""
+        ends = {(r.organisation, r.kid): r.confirmed for r in self.revoked}
+        return {
+            name
+            for s in self._documents()
+            if (name := (s.author, s.kid)) in ends and not self._came_before(s, ends[name])
+        }
+
+    def _came_before(self, signed: Signed, end: Confirmed) -> bool:
+        """Whether an entry before the end of its key names a document."""
+        digest, named = signed.document.digest, ("stmt_sha256", "case_digest")
+        return end.checkpoint.origin == self._log() and any(
+            c.index < end.index and digest in map(c.event.get, named) for c in self.confirmed
+        )
 
     def follow_course(self) -> str:
         """The events can follow each other in the log's order."""
@@ -320,8 +377,12 @@ class Exchange:
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
             f"the log {log}.{self._came_sentence()}{missing}{self._sealed()}{self._later()}"
             f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
-            f"{self._simulated()}"
+            f"{self._revoked()}{self._simulated()}"
         )
+
+    def _revoked(self) -> str:
+        unshown = revocation.unshown(self._documents(), self.revoked)
+        return f"{unshown}{revocation.undated(self.revoked, self._unplaced())}"
 
     def _came(self) -> str:
         return succession.told(self.offer, self.before, self.plan)

@@ -17,8 +17,8 @@ class Trust:
 
     ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
     key id; ``organisations`` has the document keys of each organisation id, by key id.
-    ``registrations`` are receipts that tell where such keys came from; they are not believed, but
-    checked against the log.
+    ``registrations`` are receipts that tell where such keys came from, ``revocations`` when they
+    ended; they are not believed, but checked against the log.
     """
 
     log_keys: Sequence[VerificationKey]
@@ -26,6 +26,7 @@ class Trust:
     gateway_keys: Mapping[str, PublicKey] = field(default_factory=dict)
     organisations: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
     registrations: Sequence[Receipt] = ()
+    revocations: Sequence[Receipt] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,16 @@ No network, no clock: a verdict depends on the file and on the trusted keys alon
 from collections.abc import Callable
 from typing import Any
 
-from gateway.evidence import bundle, canonical, origin, receipt, sd_jwt, seal, trust_mark
+from gateway.evidence import (
+    bundle,
+    canonical,
+    origin,
+    receipt,
+    revocation,
+    sd_jwt,
+    seal,
+    trust_mark,
+)
 from gateway.evidence.event import Opened
 from gateway.evidence.exchange import Exchange
 from gateway.evidence.receipt import (
@@ -207,6 +216,7 @@ class _Presentation:
     typ: str
     signed: Signed
     origins: list[origin.Origin]
+    revoked: list[revocation.Revocation]
 
     def __init__(self, data: bytes, trust: Trust) -> None:
         self._data, self._trust = data, trust
@@ -230,8 +240,16 @@ class _Presentation:
         return seal.told(seal.shown(self.signed.verified)) if self.typ == CASE_TYP else ""
 
     def trace_key(self) -> str:
-        self.origins = origin.origins([self.signed], self._trust.registrations, self._trust)
-        return origin.told([self.signed], self.origins)
+        signed, trust = [self.signed], self._trust
+        self.origins = origin.origins(signed, trust.registrations, trust)
+        self.revoked = revocation.revocations(signed, trust.revocations, trust)
+        ends = revocation.told(signed, self.revoked)
+        return "; ".join(filter(None, [origin.told(signed, self.origins), ends]))
+
+    def _revoked(self) -> str:
+        unplaced = {(one.organisation, one.kid) for one in self.revoked}
+        unshown = revocation.unshown([self.signed], self.revoked)
+        return f"{unshown}{revocation.undated(self.revoked, unplaced)}"
 
     def count_withheld(self) -> str:
         withheld = self.signed.verified.withheld
@@ -243,6 +261,7 @@ class _Presentation:
         return (
             f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {told}."
             f"{caveat([self.signed])}{origin.unproved([self.signed], self.origins)}"
+            f"{self._revoked()}"
             f" Alone it shows neither that it was logged nor to whom "
             "it was offered: that takes the handoff's bundle."
         )

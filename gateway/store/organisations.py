@@ -476,15 +476,19 @@ def _sealed_to(countersignature: str | None, *key: str) -> EncryptionKey:
 
 
 def _key(
-    kid: str, jwk: str, start: str, registered_by: str, end: str | None = None
-) -> tuple[str, str, datetime, UUID, datetime | None]:
+    kid: str, jwk: str, start: str, registered_by: str, *ends: str | None
+) -> tuple[str, str, datetime, UUID, datetime | None, UUID | None]:
+    """``ends`` are when it ended and by which event: older rows lack the event, or both."""
+    end, revoked_by = (*ends, None, None)[:2]
     last = None if end is None else datetime.fromisoformat(end)
-    return kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last
+    revoked = None if revoked_by is None else UUID(revoked_by)
+    return kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last, revoked
 
 
 def _key_row(key: MemberKey) -> list[str | None]:
     end = None if key.valid_to is None else key.valid_to.isoformat()
-    return [key.kid, key.jwk, key.valid_from.isoformat(), str(key.registered_by), end]
+    revoked = None if key.revoked_by is None else str(key.revoked_by)
+    return [key.kid, key.jwk, key.valid_from.isoformat(), str(key.registered_by), end, revoked]
 
 
 def _seat(standing: str, start: str, end: str | None, decision_ref: str) -> Seat:

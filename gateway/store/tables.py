@@ -56,10 +56,11 @@ organisation = Table(
     Column("status", TEXT, nullable=False),
     Column("seats", TEXT, nullable=False),  # JSON [[standing, start, end|null, decision_ref]...]
     Column("version", Integer, nullable=False),
-    # JSON [[kid, jwk, valid_from, registered_by, valid_to|null]...]
+    # JSON [[kid, jwk, valid_from, registered_by, valid_to|null, revoked_by|null]...]
     Column("document_keys", TEXT, nullable=False, server_default="[]"),
     Column("signed_only", Boolean, nullable=False, server_default=false()),
-    # JSON [[countersignature|null, kid, jwk, valid_from, registered_by, valid_to|null]...]
+    # JSON [[countersignature|null, kid, jwk, valid_from, registered_by, valid_to|null,
+    # revoked_by|null]...]
     Column("encryption_keys", TEXT, nullable=False, server_default="[]"),
     # JSON, as gateway/store/memberships.py writes them
     Column("history", TEXT, nullable=False, server_default="[]"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client.connection import read_keys, read_registrations
+from gateway.client.connection import read_keys, read_registrations, read_revocations
 from gateway.evidence import trust_mark, verdict
 from gateway.keys import jwk_set
 from tests.cli.desks import CLEARED, Desks
@@ -99,6 +99,22 @@ def test_what_does_not_go_together_is_not_ignored(desks: Desks, words: tuple[str
     desks.stage.gateway.register_key(OFMIN, document_key("office"))
     assert desks.run("directory", *words).exit_code == 2
     assert not (desks.folder / "x.json").exists()
+
+
+def test_keys_are_kept_with_when_they_were_revoked(desks: Desks) -> None:
+    gateway, (first, second) = desks.stage.gateway, (document_key(n) for n in ("hotline", "next"))
+    gateway.register_key(HOTLINE, first)
+    desks.changes["document_key"] = first
+    told = desks.told("case", "submit", str(desks.case_file()), "--by", "intake-1", *CLEARED)
+    (desks.folder / "case.sd-jwt").write_text(told["result"]["document"])
+    gateway.register_key(HOTLINE, second, before=first)
+    gateway.administer("key.revoke", HOTLINE, kid=first.kid, reason="lost")
+    told = desks.done("directory", HOTLINE, "--save-keys", "keys.json")
+    assert f"key {first.kid} of {HOTLINE}: revoked on" in told
+    assert len(read_revocations(desks.folder / "keys.json")) == 1
+    keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
+    log = ("--log-key", gateway.notary.signer.vkey)
+    assert f"of {HOTLINE}: revoked on" in desks.done("verify", "case.sd-jwt", *keys, *log)
 
 
 def test_there_is_nothing_to_keep_where_no_key_is_registered(desks: Desks) -> None:

@@ -12,7 +12,7 @@ import pytest
 from gateway.client import ReceiptMismatch, Unavailable
 from gateway.client.line import PAUSES
 from gateway.evidence import receipt as receipts
-from gateway.evidence import sd_jwt, signature, statement
+from gateway.evidence import revocation, sd_jwt, signature, statement
 from gateway.evidence.origin import trace
 from gateway.evidence.steps import Verdict
 from gateway.evidence.trust import Trust
@@ -158,6 +158,27 @@ def test_a_false_registration_fails_the_bundle(stage, change, code):
     _, members = bundled(stage)
     change(members["registrations"][0])
     assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is code
+
+
+def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
+    """Shown is which key, and when; why, and on whose word, stays with its owner."""
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    handoff = signed_offer(stage, hotline)
+    office.accept(office.handoff(handoff), "officer-1")
+    kid = KEYS[HOTLINE].kid
+    stage.gateway.administer("key.revoke", HOTLINE, kid=kid, reason="lost on a train")
+    data = office.export(handoff, "officer-1", "for the file")
+    assert b"train" not in data
+    (end,) = json.loads(data)["revocations"]
+    found = revocation.trace(receipts.from_json(end), trust(stage))
+    assert [kind for kind, _ in found.confirmed.opened.shown] == ["key"]
+    verdict = verify_bundle(data, trust(stage))
+    assert f"key {kid} of {HOTLINE}: revoked on 2026-03-02" in step(verdict, "own key came from")
+    assert f"The key of {HOTLINE} was revoked by entry" in verdict.sentence
+    assert f"Whether the key of {OFMIN} was revoked before" in verdict.sentence
+    hotline.wire.tamper = lambda request, members: members.update(revocations=[end])
+    with pytest.raises(ReceiptMismatch, match="another key"):
+        hotline.registration(OFMIN, KEYS[OFMIN].kid)
 
 
 def test_another_key_under_a_registered_id_fails_the_bundle(stage):

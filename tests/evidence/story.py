@@ -68,9 +68,13 @@ def case_version(organisation: str = "hotline", attested: bool = False, seed: st
 
 @dataclass
 class Story:
-    """One handoff in one log. ``log`` may hold more events than the handoff's own."""
+    """One handoff in one log. ``log`` may hold more events than the handoff's own.
+
+    ``own_case`` lets the originator sign the case itself, whoever attests the rest.
+    """
 
     attested: bool = False
+    own_case: bool = False
     handoff: UUID = HANDOFF
     originator: str = "hotline"
     recipient: str = "police"
@@ -80,7 +84,8 @@ class Story:
     answers: list[SdJwt] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.case = case_version(self.originator, self.attested, str(self.handoff))
+        attested = self.attested and not self.own_case
+        self.case = case_version(self.originator, attested, str(self.handoff))
         self.permitted = [d.digest for d in self.case.disclosures if d.name != "reporter"]
         self.package = statement.package(self.permitted)
         self.offer = statement.issue_offer(

@@ -59,9 +59,12 @@ def test_an_organisation_comes_back_as_it_was_stored(store):
 
 def test_keys_to_sign_with_and_to_seal_to_come_back_each_as_what_they_are(store):
     made = organisation(
-        document_keys=(DocumentKey("a", "{}", NOON, new_id()),),
+        document_keys=(
+            DocumentKey("a", "{}", NOON, new_id()),
+            DocumentKey("d", "{}", NOON, new_id(), NOON + timedelta(days=1), new_id()),
+        ),
         encryption_keys=(
-            EncryptionKey("b", "{}", NOON, new_id(), NOON + timedelta(days=1), "word"),
+            EncryptionKey("b", "{}", NOON, new_id(), NOON + timedelta(days=1), new_id(), "word"),
             EncryptionKey("c", "{}", NOON, new_id()),
         ),
     )

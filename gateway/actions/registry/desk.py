@@ -38,7 +38,8 @@ class Change:
 class Desk:
     """One change in one transaction; ``today`` is the legal day on which it is judged.
 
-    ``concerned`` are other organisations whose entries it changes, and who read its event.
+    ``concerned`` are other organisations whose entries it changes, and who read its event;
+    ``names_key`` is the id of a key that the event names, apart from all else that it tells.
     """
 
     work: Work
@@ -49,6 +50,7 @@ class Desk:
     event: UUID
     issuer: str
     concerned: tuple[str, ...] = ()
+    names_key: str | None = None
 
     def read(self, name: str, read: Callable[[Any], T]) -> T:
         """A value of the change, as ``read`` understands it; Invalid when it does not."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 from gateway.actions.ports import Retry
@@ -83,15 +82,19 @@ def _revoke_key(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     desk.save(
         replace(
             organisation,
-            document_keys=_ended_key(organisation.document_keys, kid, desk.now),
-            encryption_keys=_ended_key(organisation.encryption_keys, kid, desk.now),
+            document_keys=_ended_key(organisation.document_keys, kid, desk),
+            encryption_keys=_ended_key(organisation.encryption_keys, kid, desk),
         ),
     )
+    desk.names_key = kid
     return {"organisation": organisation.slug, "kid": kid}
 
 
-def _ended_key(keys: tuple[K, ...], kid: str, now: datetime) -> tuple[K, ...]:
-    return tuple(replace(key, valid_to=now) if key.kid == kid else key for key in keys)
+def _ended_key(keys: tuple[K, ...], kid: str, desk: Desk) -> tuple[K, ...]:
+    return tuple(
+        replace(key, valid_to=desk.now, revoked_by=desk.event) if key.kid == kid else key
+        for key in keys
+    )
 
 
 def _lock(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:

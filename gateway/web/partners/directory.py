@@ -84,7 +84,8 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof that its private half was at hand, and the word of the
-    key before it. Whoever has the log's key can check all of it.
+    key before it. `revocations` has the receipt of the event that revoked the key, if one did,
+    with nothing but its `key`. Whoever has the log's key can check all of it.
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound

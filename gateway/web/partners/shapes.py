@@ -217,7 +217,12 @@ SHAPES: Mapping[str, Shape] = {
         statement={"type": "string", "description": "A signed trust mark (RFC 7515), compact."},
         until=MOMENT,
     ),
-    "KeyRegistration": _object(organisation=TEXT, kid=TEXT, receipt=one_of("Receipt")),
+    "KeyRegistration": _object(
+        organisation=TEXT,
+        kid=TEXT,
+        receipt=one_of("Receipt"),
+        revocations=several(one_of("Receipt")),
+    ),
     "AuditGrant": _object(
         **{
             "grant": UUID,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.evidence import origin, receipt, trust_mark
+from gateway.evidence import origin, receipt, revocation, trust_mark
 from tests.client.desk import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
 from tests.web.listening import Listening, Partner, listening
@@ -91,8 +91,14 @@ def test_who_approved_a_key_and_whose_counters_it_moved_stays_sealed(line, hotli
 def test_a_revoked_key_keeps_its_origin(line, hotline):
     key = document_key("office")
     line.gateway.register_key(OFMIN, key)
+    path = f"/organisations/{OFMIN}/keys/{key.kid}"
+    assert hotline.get(path).json["revocations"] == []
     line.gateway.administer("key.revoke", OFMIN, kid=key.kid, reason="replaced")
-    assert hotline.get(f"/organisations/{OFMIN}/keys/{key.kid}").status_code == 200
+    told = hotline.get(path).json
+    assert told["receipt"]
+    found = revocation.trace(receipt.from_json(told["revocations"][0]), trust_of(line.gateway))
+    assert (found.organisation, found.kid) == (OFMIN, key.kid)
+    assert [kind for kind, _ in found.confirmed.opened.shown] == ["key"]
 
 
 def test_a_key_of_another_organisation_is_not_found_there(line, hotline):

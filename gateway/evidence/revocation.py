@@ -1,0 +1,111 @@
+"""When a member's document key was revoked: the event that did so, proved by its log.
+
+The event's ``key`` detail names organisation and key and nothing else, so everybody who takes part
+may be shown it. A file without one shows no revocation; that there was none it cannot show.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.domain.facts import Result
+from gateway.evidence.receipt import Confirmed, Receipt, UnknownLog
+from gateway.evidence.steps import Code, Failed
+from gateway.evidence.trust import Signed, Trust, confirm
+
+REVOKED = "key.revoked"
+KEY = "key"
+"""The kind of the detail: a list of the organisation's id and the key's."""
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """A key that counts no more from an entry of the log on."""
+
+    organisation: str
+    kid: str
+    confirmed: Confirmed
+
+    def told(self) -> str:
+        """One clause: day, event and place."""
+        event = self.confirmed.event
+        return (
+            f"key {self.kid} of {self.organisation}: revoked on {event['ts'][:10]} by event "
+            f"{event['id']}, entry {self.confirmed.index} of the log {event['log']}"
+        )
+
+
+def trace(receipt: Receipt, trust: Trust) -> Revocation:
+    """Check the revocation that a receipt proves.
+
+    Raises what `trust.confirm` raises; Failed for an event that revokes no key, or names none.
+    """
+    confirmed = confirm(receipt, trust)
+    event = confirmed.event
+    if event["typ"] != REVOKED or event["result"] != Result.ALLOWED:
+        raise Failed(Code.MISMATCH, f"{event['typ']} ({event['result']}) revokes no key")
+    named = [value for kind, value in confirmed.opened.shown if kind == KEY]
+    match named:
+        case [[str(organisation), str(kid)]]:
+            return Revocation(organisation, kid, confirmed)
+        case _:
+            raise Failed(Code.MISMATCH, "which key was revoked is not shown")
+
+
+def revocations(
+    documents: Sequence[Signed], receipts: Iterable[Receipt], trust: Trust
+) -> list[Revocation]:
+    """The revocations of the keys that signed ``documents``, the first of each key.
+
+    Those of other keys are left out, and those of logs whose keys were not given.
+    """
+    used = _used(documents)
+    found: dict[tuple[str, str], Revocation] = {}
+    for receipt in receipts:
+        try:
+            one = trace(receipt, trust)
+        except UnknownLog:
+            continue  # without the log's key it proves nothing, and is told as if it were not there
+        name = one.organisation, one.kid
+        first = found.get(name)
+        if name in used and (first is None or one.confirmed.index < first.confirmed.index):
+            found[name] = one
+    return [found[name] for name in sorted(found)]
+
+
+def told(documents: Sequence[Signed], known: Sequence[Revocation]) -> str:
+    """Of each key that signed one of the documents, whether it was revoked; clauses, or nothing."""
+    by_name = {(one.organisation, one.kid): one for one in known}
+    return "; ".join(
+        by_name[slug, kid].told()
+        if (slug, kid) in by_name
+        else f"key {kid} of {slug}: whether it was revoked is not shown"
+        for slug, kid in sorted(_used(documents))
+    )
+
+
+def unshown(documents: Sequence[Signed], known: Sequence[Revocation]) -> str:
+    """The sentence that must stand where nothing shows whether a key had been revoked."""
+    shown = {(one.organisation, one.kid) for one in known}
+    names = " and ".join(sorted({slug for slug, _ in _used(documents) - shown}))
+    return f" Whether the key of {names} was revoked before, nothing here shows." if names else ""
+
+
+def undated(known: Sequence[Revocation], unplaced: Collection[tuple[str, str]]) -> str:
+    """The sentences about keys that were revoked at some time.
+
+    ``unplaced`` are those of which a document's first place in the log is not shown.
+    """
+    return "".join(
+        f" The key of {one.organisation} was revoked by entry {one.confirmed.index}"
+        + (
+            ": that what it signed was logged before, nothing here shows."
+            if (one.organisation, one.kid) in unplaced
+            else ", after what it signed here was logged."
+        )
+        for one in known
+    )
+
+
+def _used(documents: Sequence[Signed]) -> set[tuple[str, str]]:
+    """The members' own keys that signed, by organisation and key id."""
+    return {(one.author, one.kid) for one in documents if not one.attested}
