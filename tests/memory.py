@@ -25,6 +25,7 @@ from gateway.actions.ports import (
     Mode,
     Proposal,
     Retry,
+    Sent,
     SigningRequest,
 )
 from gateway.domain.audit import CaseName
@@ -556,10 +557,13 @@ class MemoryHandoffs(Collection):
             (h.originator, h.case) == (originator, case) and h.state in OPEN for h in handoffs
         )
 
-    def recipients_of(self, originator: str, case: UUID) -> Sequence[str]:
+    def sent_of(self, originator: str, case: UUID) -> Sequence[Sent]:
         of = (originator, case)
         found = self._desk.read().handoffs.values()
-        return sorted({h.recipient for h in found if (h.originator, h.case) == of})
+        sent = [h for h in found if (h.originator, h.case) == of]
+        return [
+            Sent(h.id, h.recipient, h.case_digest) for h in sorted(sent, key=lambda one: one.id)
+        ]
 
     def add_consultation(self, consultation: Consultation) -> None:
         state = self._desk.write()

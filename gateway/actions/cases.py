@@ -31,7 +31,7 @@ from gateway.domain.decision import CaseView, Value, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
 from gateway.domain.organisation import Organisation, organisation_uri
-from gateway.domain.refusals import Erased, Forbidden, Invalid, OpenHandoffs, Stale
+from gateway.domain.refusals import Erased, Forbidden, Invalid, KeysUnavailable, OpenHandoffs, Stale
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, sd_jwt, seal, statement
 from gateway.evidence.sd_jwt import Verified
@@ -484,16 +484,29 @@ def _authorized(
 
 
 def _view_in_list(turn: Turn, case: Case) -> dict[str, Any] | None:
-    """The routing fields of one case of a list; None when policy keeps it back, or it is erased."""
+    """The routing fields of one case of a list; None when policy keeps it back, or it is erased.
+
+    A case whose key is lost is left out as well: it keeps no other from its originator.
+    """
     try:
         version = None if case.state is CaseState.ERASED else turn.work.cases.version(case.digest)
     except Erased:  # its key went a moment ago, or before the copy that the database is restored of
+        return None
+    except KeysUnavailable:
+        if has_key(turn, case.originator, case.id):
+            raise
         return None
     if version is None:
         return None
     verified = sd_jwt.read_unverified(version.document)
     seen = case_entity(view_of(verified, version, case.state, turn), turn.entity())
     return _view(case, version, verified) if allows(turn, seen) else None
+
+
+def has_key(turn: Turn, originator: str, case: UUID) -> bool:
+    """Whether a case's key is there. Raises KeysUnavailable when that can be told of none."""
+    key = turn.work.cases.key_of(originator, case)
+    return key is not None and key in turn.ports.keys.states([key])
 
 
 def _view(case: Case, version: CaseVersion, verified: Verified) -> dict[str, Any]:

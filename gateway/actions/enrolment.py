@@ -36,10 +36,11 @@ from gateway.actions.registry.desk import Change, Desk
 from gateway.domain.decision import Question, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.invitation import Invitation
-from gateway.domain.organisation import SLUG, Organisation, read_system_uri, system_of
+from gateway.domain.organisation import Organisation, read_system_uri
 from gateway.domain.refusals import (
     AlreadyExists,
     Forbidden,
+    Invalid,
     InvitationRefused,
     NotFound,
     NotInvited,
@@ -48,8 +49,8 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import base64url, canonical
 
-ATTEMPTS_PER_MINUTE = 10
-"""Attempts with a wrong token, and refused ones, that one organisation's name may cause."""
+REFUSALS_PER_MINUTE = 10
+"""Refused attempts with the tokens of one organisation's invitations."""
 
 RENEWALS_PER_DAY = 10
 """Certificates that one system may ask for by itself in a day."""
@@ -73,42 +74,41 @@ def use(
     """Ask for a system's certificate by an invitation; the result names the request.
 
     ``name`` is a client id, or an organisation's. Repeated with the same key it gives the same
-    request, so that who was interrupted goes on. Raises NotInvited, TooManyAttempts, Invalid,
-    AlreadyExists, and Refused for what is an event: an invitation of another system, used before
-    for another key, expired or withdrawn, or a policy's no.
+    request, so that who was interrupted goes on. Raises NotInvited, TooManyAttempts, Invalid, and
+    Refused for what is an event: an invitation of another system, used before for another key,
+    expired or withdrawn, a first document key where there is one, or a policy's no.
     """
     invitation = _invited(ports, name, token)
     try:
         if name not in (invitation.organisation, f"{invitation.organisation}.{invitation.system}"):
             raise InvitationRefused("the invitation is for another system than the one named")
         return _use(ports, invitation, asked, first_key)
-    except (InvitationRefused, Forbidden, NotFound) as refusal:
+    except (InvitationRefused, Forbidden, NotFound, AlreadyExists) as refusal:
         _refuse(ports, invitation, refusal)
+    except Invalid:
+        with ports.begin(Mode.WRITE) as work:
+            _spend(ports, work, invitation.organisation)
+            work.commit()
+        raise
 
 
 def _invited(ports: Ports, name: str, token: str) -> Invitation:
-    """The invitation with this token. It is looked up by a digest that nobody can steer."""
+    """The invitation with this token. It is looked up by a digest that nobody can steer.
+
+    A wrong one writes nothing, whoever it names: nobody without a token learns who is here, takes
+    the place of a writer, or uses up what those with a token may cause.
+    """
     digest = base64url.digest(token.encode())
-    named, _ = system_of(name) or (name, "")
     with ports.begin(Mode.READ) as work:
         found = work.invitations.by_token(digest)
-        known = SLUG.fullmatch(named) and work.organisations.get(named) is not None
     if found is None or not hmac.compare_digest(found.token_sha256, digest):
-        _count(ports, named if known else GATEWAY)
         raise NotInvited("no invitation has this name and token")
     return found
 
 
-def _count(ports: Ports, organisation: str) -> None:
-    """Count an attempt that came to nothing; TooManyAttempts beyond the budget."""
-    with ports.begin(Mode.WRITE) as work:
-        _spend(ports, work, organisation)
-        work.commit()
-
-
 def _spend(ports: Ports, work: Work, organisation: str) -> None:
     window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
-    if not work.budgets.spend(organisation, window, ATTEMPTS_PER_MINUTE):
+    if not work.budgets.spend(organisation, window, REFUSALS_PER_MINUTE):
         raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
 
 
@@ -249,7 +249,14 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> Writte
             raise TooManyAttempts("too many certificates for this system today: use the last one")
         client_id = f"{caller.organisation}.{caller.system}"
         turn.work.signing.add(
-            SigningRequest(turn.event, caller.organisation, caller.system, asked.pem, client_id)
+            SigningRequest(
+                turn.event,
+                caller.organisation,
+                caller.system,
+                asked.pem,
+                client_id,
+                asked_on=shown.thumbprint,
+            )
         )
         told = canonical.encode({"system": caller.system, "key": asked.key}).decode()
         turn.record(

@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.actions import administration
 from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
 from gateway.actions.errand import Errand, earlier, remember
-from gateway.actions.ports import Erasure, Mode, Ports, Work
+from gateway.actions.ports import Erasure, Mode, Ports, Sent, Work
 from gateway.actions.registry.desk import Change, Desk, text, uuid
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState
@@ -25,6 +25,9 @@ ACTION = "case.erase"
 
 AT_ONCE = 50
 """Cases that are erased in one transaction: writers wait meanwhile."""
+
+EVENTS_AT_ONCE = 200
+"""Events after which a transaction takes no further case: each handoff has one."""
 
 PAGE = 500
 """Keys that are looked at together."""
@@ -85,7 +88,7 @@ def _erase_by_hand(
             if not denied:
                 remember(ports, work, change, errand, desk.event)
                 administration.close(work, proposal, desk.event)
-            (logged,) = work.commit()
+            logged = next(one for one in work.commit() if one.event.id == desk.event)
     receipt = receipt_for(ports, logged, GATEWAY)
     if denied:
         raise Refused(denied, receipt)
@@ -109,7 +112,7 @@ def _decide(ports: Ports, desk: Desk) -> Forbidden | None:
     lost = _is_lost(ports, desk.work, found)
     why = _Why("due" if due else "early", desk.persons, reason)
     erased = cases.erase(found, day, lost=lost)
-    desk.work.log.record(_erase(ports, desk.work, desk.event, erased, why))
+    _erase(ports, desk.work, desk.event, erased, why)
     return None
 
 
@@ -135,15 +138,19 @@ def erase_due(ports: Ports) -> int:
 
 
 def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
+    done = events = 0
     with ports.begin(Mode.WRITE) as work:
         # In one order everywhere, for each is locked until the end.
         for one in sorted(due, key=lambda case: (case.originator, case.id)):
             found = work.cases.get(one.originator, one.id)
             if found is None or found.state is CaseState.ERASED or not cases.is_due(found, day):
                 continue  # it has changed, or another node was faster
-            erased = cases.erase(found, day)
-            work.log.record(_erase(ports, work, ports.new_id(), erased, _Why("due")))
-        return len(work.commit())
+            events += _erase(ports, work, ports.new_id(), cases.erase(found, day), _Why("due"))
+            done += 1
+            if events >= EVENTS_AT_ONCE:
+                break  # the others come next
+        work.commit()
+    return done
 
 
 def _erase_singly(ports: Ports, due: Sequence[Case], day: date) -> int:
@@ -201,7 +208,7 @@ def _erase_again(ports: Ports, one: Case, day: date) -> bool:
         if found is None or found.state is CaseState.ERASED:
             return False
         erased = cases.erase(found, day, lost=True)
-        work.log.record(_erase(ports, work, ports.new_id(), erased, _Why("key destroyed")))
+        _erase(ports, work, ports.new_id(), erased, _Why("key destroyed"))
         work.commit()
     return True
 
@@ -227,30 +234,42 @@ def civil_day(ports: Ports, now: datetime) -> date:
     return now.date() if today.simulated else today.day
 
 
-def _erase(ports: Ports, work: Work, event: UUID, erased: Case, why: _Why) -> Fact:
-    """Take a case's content away; what is to be recorded of it."""
+def _erase(ports: Ports, work: Work, event: UUID, erased: Case, why: _Why) -> int:
+    """Take a case's content away and record it; how many events that made.
+
+    The originator's is ``event``. Each office is told by one of its own for each handoff that it
+    was offered, in the words that it knows: the handoff, and the digest of that version.
+    """
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
-    recipients = work.handoffs.recipients_of(erased.originator, erased.id)
-    typ, operation = EVENTS[ACTION]
-    today = ports.legal_day(ports.now())
+    sent = work.handoffs.sent_of(erased.originator, erased.id)
     gateway = frozenset({GATEWAY})
     by = (Detail("by", why.by, gateway),) if why.by else ()
-    return Fact(
+    subject = Detail("subject", _told(erased, counted, why), gateway | {erased.originator})
+    own = Fact(
         id=event,
-        typ=typ,
-        operation=operation,
+        typ=EVENTS[ACTION][0],
+        operation=EVENTS[ACTION][1],
         result=Result.ALLOWED,
-        parties=(
-            Party(GATEWAY, "gateway"),
-            Party(erased.originator, "originator"),
-            *(Party(name, "recipient") for name in recipients if name != erased.originator),
-        ),
-        details=(
-            *by,
-            Detail("subject", _told(erased, counted, why), gateway | {erased.originator}),
-        ),
+        parties=(Party(GATEWAY, "gateway"), Party(erased.originator, "originator")),
+        details=(*by, subject),
         case_digest=erased.digest,
-        simulated_date=administration.simulated(today),
+        simulated_date=administration.simulated(ports.legal_day(ports.now())),
+    )
+    work.log.record(own)
+    for one in sent:
+        work.log.record(_to_office(own, ports.new_id(), one))
+    return 1 + len(sent)
+
+
+def _to_office(own: Fact, event: UUID, sent: Sent) -> Fact:
+    """The same erasure, as the office learns it to which a handoff went."""
+    return replace(
+        own,
+        id=event,
+        parties=(Party(GATEWAY, "gateway"), Party(sent.recipient, "recipient")),
+        details=(),
+        handoff=sent.handoff,
+        case_digest=sent.case_digest,
     )
 
 

@@ -21,7 +21,7 @@ from gateway.actions.authorization import (
     write,
 )
 from gateway.actions.barriers import before_recipient
-from gateway.actions.cases import elements, sealed_of
+from gateway.actions.cases import elements, has_key, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
@@ -42,7 +42,14 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import Organisation, organisation_uri
-from gateway.domain.refusals import ConditionsDiffer, DocumentRefused, Invalid, Stale, WrongState
+from gateway.domain.refusals import (
+    ConditionsDiffer,
+    DocumentRefused,
+    Invalid,
+    KeysUnavailable,
+    Stale,
+    WrongState,
+)
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
 
@@ -377,8 +384,13 @@ def page(
 
 
 def _summary_in_list(turn: Turn, handoff: Handoff) -> dict[str, Any] | None:
-    """One handoff of a list; None when policy keeps it back."""
-    shows = allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+    """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
+    try:
+        shows = allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+    except KeysUnavailable:
+        if has_key(turn, handoff.originator, handoff.case):
+            raise
+        return None
     return _summary(handoff) if shows else None
 
 

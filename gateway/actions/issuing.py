@@ -54,6 +54,10 @@ def _obstacle(work: Work, request: SigningRequest) -> str | None:
     system = work.organisations.system(request.organisation, request.system)
     if system is None or not system.enabled:
         return "the system was disabled: have it enabled, then ask again"
+    if request.asked_on is not None:
+        asked_on = work.organisations.certificate(request.asked_on)
+        if asked_on is None or asked_on.revoked_at is not None:
+            return "the certificate that it was asked on was revoked: ask for an invitation"
     return None
 
 

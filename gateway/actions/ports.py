@@ -116,6 +116,15 @@ class Consultation:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A handoff of a case: to whom it went, and the digest of the version that was offered."""
+
+    handoff: UUID
+    recipient: str
+    case_digest: str
+
+
+@dataclass(frozen=True)
 class Retry:
     """A write that was done: its retry key, what it asked (HMAC), the event that it became."""
 
@@ -193,7 +202,7 @@ class SigningRequest:
     """A certificate that was approved and waits for the process that holds the issuing key.
 
     ``csr`` is PEM; ``certificate`` (PEM) is there once it was served; ``refusal`` when the
-    request turned out to be bad.
+    request turned out to be bad. ``asked_on`` is the certificate on which a renewal was asked for.
     """
 
     id: UUID
@@ -203,6 +212,7 @@ class SigningRequest:
     approved_by: str
     certificate: str | None = None
     refusal: str | None = None
+    asked_on: str | None = None
 
 
 @dataclass(frozen=True)
@@ -412,8 +422,8 @@ class Handoffs(Protocol):
     def open_of(self, originator: str, case: UUID) -> int:
         """How many handoffs of the case are open."""
 
-    def recipients_of(self, originator: str, case: UUID) -> Sequence[str]:
-        """Every organisation to which the case was offered, by name."""
+    def sent_of(self, originator: str, case: UUID) -> Sequence[Sent]:
+        """Every handoff of the case, by id."""
 
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed."""

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.client.connection import Connection
@@ -24,7 +25,7 @@ from gateway.client.failures import NotTrusted, ReceiptMismatch, Unavailable, Un
 from gateway.client.invitation import InvitationFile
 from gateway.client.line import Line, Message, Reply
 from gateway.domain.facts import EVENTS, Result
-from gateway.evidence import canonical
+from gateway.evidence import base64url, canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import ReceiptError
 from gateway.evidence.signature import public_keys
@@ -117,10 +118,13 @@ class Enrolment:
         certificate = result.get("certificate") if isinstance(result, dict) else None
         if not isinstance(certificate, str):
             raise UnexpectedAnswer("the gateway answers an enrolment without a certificate")
-        return Enrolled(certificate.encode(), self._event(members.get("receipt")))
+        key = x509.load_pem_x509_csr(csr).public_key()
+        if _key_of(certificate.encode()) != key:
+            raise UnexpectedAnswer("the gateway answers with a certificate for another key")
+        return Enrolled(certificate.encode(), self._event(members.get("receipt"), key))
 
-    def _event(self, told: Any) -> str:
-        """The event that the receipt proves: the use of an invitation by our own system."""
+    def _event(self, told: Any, ours: CertificatePublicKeyTypes) -> str:
+        """The event that the receipt proves: our invitation, used by our system for our key."""
         key = VerificationKey.parse(self.invitation.log_key)
         try:
             confirmed = confirm(receipts.from_json(told), Trust((key,), (key.name,), {}, {}))
@@ -129,6 +133,17 @@ class Enrolment:
         event = confirmed.event
         if (event["typ"], event["result"]) != (EVENTS["invitation.use"][0], Result.ALLOWED):
             raise ReceiptMismatch("the receipt of the enrolment is of another event")
+        spki = ours.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        said = {
+            "invitation": self.invitation.invitation,
+            "system": self.invitation.system,
+            "key": base64url.digest(spki),
+        }
+        subjects = [value for kind, value in confirmed.opened.shown if kind == "subject"]
+        if subjects != [canonical.encode(said).decode()]:
+            raise ReceiptMismatch("the receipt of the enrolment is of another system or key")
         return str(event["id"])
 
     def _sent(self, message: Message, root: Path | None) -> Reply:
@@ -176,6 +191,14 @@ def _patient(line: Line, message: Message, sleep: Callable[[float], None]) -> Re
         after = reply.headers.get("retry-after", "")
         sleep(min(float(after) if after.isdigit() else 5.0, LONGEST_WAIT))
     raise Unavailable("the gateway took the request, but has not made the certificate yet")
+
+
+def _key_of(pem: bytes) -> CertificatePublicKeyTypes:
+    """The key of the first certificate of a file."""
+    try:
+        return x509.load_pem_x509_certificate(pem).public_key()
+    except ValueError:
+        raise UnexpectedAnswer("what the gateway answers with is no certificate") from None
 
 
 def _certificates(pem: bytes) -> list[tuple[bytes, str]]:

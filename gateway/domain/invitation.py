@@ -53,11 +53,14 @@ class Invitation:
             )
         return self
 
-    def withdraw(self, now: datetime) -> "Invitation":
-        """The invitation once withdrawn; InvitationRefused when there is nothing to withdraw."""
+    def withdraw(self, now: datetime, *, served: bool) -> "Invitation":
+        """The invitation once withdrawn; InvitationRefused when there is nothing to withdraw.
+
+        ``served`` tells whether a certificate came of it already.
+        """
         if self.withdrawn_at is not None:
             raise InvitationRefused("the invitation was withdrawn before")
-        if self.key is not None:
+        if served:
             raise InvitationRefused(
                 "the invitation was used: revoke the certificate that came of it"
             )

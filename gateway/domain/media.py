@@ -4,8 +4,8 @@ Two questions are asked. Of bytes: do they begin like a picture, a film, a sound
 document? Of text: does it carry a file, by address (`data:`, `file:`, a network or drive path) or
 by content (base64, also wrapped, escaped, or encoded several times over)?
 
-What this cannot do: recognise a file without a known beginning that is cut into short words. The
-length limits of the fields bound what could pass.
+What this cannot do: recognise a file without a known beginning that is cut into short words, or is
+of a few hundred characters between other signs. The lengths of the fields bound what could pass.
 """
 
 import html
@@ -179,6 +179,8 @@ def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
                 return sentence
         if _has_run(reading, longest_run):
             return f"holds a base64 run of more than {longest_run} characters"
+        if _is_scrambled(reading, longest_run):
+            return "holds a long run of signs that spell nothing, as base85 has"
     kind = sniff_encoded(text)
     return f"holds an encoded {kind}" if kind else None
 
@@ -229,11 +231,13 @@ def _unescaped(found: re.Match[str]) -> str:
 
 _TOKEN = re.compile(_RUN + "+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ONION = re.compile(r"\b[a-z2-7]{56}(?=\.onion\b)")
 _HASH = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})")
 _WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
 _LONGEST_WORD = 25
 _EVEN_WIDTH = 16  # pieces this wide, all alike, are a wrapped run whatever they spell
 _MARKS = 6  # quotes, plus signs, commas: as many as may part two wide pieces of one run
+_STREWN = 8  # times as much as may stand in a row may stand in pieces between other signs
 
 
 class _Piece(NamedTuple):
@@ -268,8 +272,9 @@ def _has_run(text: str, longest: int) -> bool:
     strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _WORDLIKE.fullmatch(t))
     if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
         return False
-    pieces = list(_pieces(text))
-    return _is_even(pieces, longest) or _is_dense(pieces, longest)
+    pieces = list(_pieces(_ONION.sub("", text)))
+    rules = (_is_even, _is_dense, _is_strewn)
+    return any(rule(pieces, longest) for rule in rules)
 
 
 def _is_even(pieces: list[_Piece], longest: int) -> bool:
@@ -292,6 +297,36 @@ def _is_dense(pieces: list[_Piece], longest: int) -> bool:
     for piece in pieces:
         total = (total if piece.marks == 0 else 0) + piece.unknown if piece.unknown else 0
         if total > longest:
+            return True
+    return False
+
+
+def _is_strewn(pieces: list[_Piece], longest: int) -> bool:
+    """Whether pieces that spell no words outweigh the words among them, whatever parts them."""
+    weight = 0
+    for piece in pieces:
+        weight = max(0, weight + (piece.unknown if piece.odd else -2 * piece.width))
+        if weight > _STREWN * longest:
+            return True
+    return False
+
+
+# --- base85: signs of all kinds in a row ---
+
+_ADDRESS = re.compile(r"\W*(?:[a-z][a-z0-9+.-]*:|[\w-]+(?:\.[\w-]+)+(?:[/:?#]|$))", re.I)
+_SCRAMBLED = 20  # characters without a space: no word is so long and has so many signs
+_KINDS_OF_SIGNS = 4
+_RARE = frozenset("!#$%&*+;<=>?@^`{|}~")
+
+
+def _is_scrambled(text: str, longest: int) -> bool:
+    """Whether long words full of signs outweigh the others: base85, which RFC 1924 and PDF have."""
+    weight = 0
+    for word in text.split():
+        kinds = len(_RARE.intersection(word)) if len(word) >= _SCRAMBLED else 0
+        strange = kinds >= _KINDS_OF_SIGNS and not _ADDRESS.match(word)
+        weight = max(0, weight + (len(word) if strange else -len(word)))
+        if weight > _STREWN * longest:
             return True
     return False
 

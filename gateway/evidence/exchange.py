@@ -28,6 +28,7 @@ from gateway.evidence.trust import Signed, Trust, caveat, confirm, open_document
 _SUBMITTED = "case.submitted"
 _OFFERED = "handoff.offered"
 _CONSULTED = "case.consulted"
+_ERASED = "case.erased"
 _EVENT_OF_ANSWER = {
     "acceptance": "handoff.accepted",
     "refusal": "handoff.refused",
@@ -376,7 +377,8 @@ class Exchange:
             f"the case to {self._recipient()}; after {count(len(self.answers), 'answer')} shown "
             f"the handoff stood {self._states()} at entry {self._last()}; all that is shown is in "
             f"the log {log}.{self._came_sentence()}{missing}{self._sealed()}{self._later()}"
-            f"{caveat(self._documents())}{origin.unproved(self._documents(), self.origins)}"
+            f"{self._erased()}{caveat(self._documents())}"
+            f"{origin.unproved(self._documents(), self.origins)}"
             f"{self._revoked()}{self._simulated()}"
         )
 
@@ -405,6 +407,10 @@ class Exchange:
         if self.course.states.isdisjoint(OPEN):
             return ""
         return " What came later, a withdrawal too, this file need not show: ask the other party."
+
+    def _erased(self) -> str:
+        ends = [one.index for one in self.confirmed if one.event["typ"] == _ERASED]
+        return f" The gateway erased its copy of the case by entry {ends[0]}." if ends else ""
 
     def _simulated(self) -> str:
         events = [one.event for one in self.confirmed]

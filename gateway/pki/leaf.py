@@ -52,7 +52,7 @@ def issue_client(
     builder = _leaf_builder(
         authority,
         name,
-        requested_key(csr),
+        read_csr(csr)[1],
         [alternative],
         usage=ExtendedKeyUsageOID.CLIENT_AUTH,
         now=now,
@@ -62,8 +62,10 @@ def issue_client(
     )
 
 
-def requested_key(csr: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
-    """The key of a request, PEM or DER; CsrRefused unless the request is signed with it."""
+def read_csr(
+    csr: bytes,
+) -> tuple[x509.CertificateSigningRequest, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey]:
+    """A request, PEM or DER, and its key; CsrRefused unless the request is signed with it."""
     if len(csr) > LARGEST_REQUEST:
         raise CsrRefused(f"a certificate request has at most {LARGEST_REQUEST} bytes")
     pem = csr.lstrip().startswith(b"-----BEGIN")
@@ -75,9 +77,9 @@ def requested_key(csr: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519Publ
     if not proven:
         raise CsrRefused("the certificate request is not signed with its own key")
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return key
+        return request, key
     if isinstance(key, ed25519.Ed25519PublicKey):
-        return key
+        return request, key
     raise CsrRefused("a client's key is on P-256 or Ed25519")
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.actions.ports import CertificateRequest
 from gateway.evidence import base64url
-from gateway.pki.leaf import LARGEST_REQUEST, CsrRefused, requested_key
+from gateway.pki.leaf import LARGEST_REQUEST, CsrRefused, read_csr
 
 
 def read_request(data: bytes) -> CertificateRequest:
@@ -20,11 +20,9 @@ def read_request(data: bytes) -> CertificateRequest:
     """
     if len(data) > 2 * LARGEST_REQUEST:
         raise CsrRefused(f"a certificate request has at most {LARGEST_REQUEST} bytes")
-    plain = _decoded(data)
-    key = requested_key(plain)
-    pem = plain
-    if not plain.lstrip().startswith(b"-----BEGIN"):
-        pem = x509.load_der_x509_csr(plain).public_bytes(serialization.Encoding.PEM)
+    request, key = read_csr(_decoded(data))
+    # Written anew: what stood around it, which a reader of PEM passes over, is nothing of ours.
+    pem = request.public_bytes(serialization.Encoding.PEM)
     spki = key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
-from gateway.actions.ports import Consultation
+from gateway.actions.ports import Consultation, Sent
 from gateway.domain.handoff import OPEN, Address, Answer, Handoff, Move, State
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.contents import Contents
@@ -45,11 +45,10 @@ _OPEN_OF = select(func.count()).where(
     handoff.c.case == bindparam("case"),
     or_(*(handoff.c.state == state.value for state in sorted(OPEN))),
 )
-_RECIPIENTS = (
-    select(handoff.c.recipient)
+_SENT_OF = (
+    select(handoff.c.id, handoff.c.recipient, handoff.c.case_digest)
     .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
-    .distinct()
-    .order_by(handoff.c.recipient)
+    .order_by(handoff.c.id)
 )
 _ADD = insert_new(handoff)
 _SAVE = update(handoff).where(
@@ -149,10 +148,11 @@ class SqlHandoffs:
         values = {"originator": originator, "case": case}
         return int(self._transaction.execute(_OPEN_OF, values).scalar_one())
 
-    def recipients_of(self, originator: str, case: UUID) -> Sequence[str]:
+    def sent_of(self, originator: str, case: UUID) -> Sequence[Sent]:
         """See the port."""
         values = {"originator": originator, "case": case}
-        return [row.recipient for row in self._transaction.execute(_RECIPIENTS, values)]
+        rows = self._transaction.execute(_SENT_OF, values)
+        return [Sent(row.id, row.recipient, row.case_digest) for row in rows]
 
     def add_consultation(self, consultation: Consultation) -> None:
         """See the port; AlreadyExists when its event recorded another one."""

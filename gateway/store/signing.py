@@ -86,4 +86,5 @@ def _request(row: Row[Any]) -> SigningRequest:
         approved_by=row.approved_by,
         certificate=row.certificate,
         refusal=row.refusal,
+        asked_on=row.asked_on,
     )

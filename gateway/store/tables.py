@@ -190,6 +190,7 @@ signing_request = Table(
     Column("served", Boolean, nullable=False),  # certificate or refusal is there
     Column("certificate", TEXT),
     Column("refusal", TEXT),
+    Column("asked_on", TEXT),  # the thumbprint of the certificate that is renewed
 )
 Index(
     "signing_request_pending",

@@ -7,7 +7,7 @@ Hostile callers can cause lines, so each kind has a budget; the next line tells 
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -26,7 +26,7 @@ class SecurityLog:
     """Writes lines to a stream; threads share it."""
 
     def __init__(self, stream: TextIO, now: Callable[[], datetime], lines: int = LINES) -> None:
-        """``lines`` is the budget of each kind of refusal in a minute."""
+        """``lines`` is the budget of each kind of line in a minute, but for what was granted."""
         self._now = now
         self._lines = lines
         self._lock = Lock()
@@ -46,6 +46,26 @@ class SecurityLog:
 
     def refuse(self, kind: str, **fields: Any) -> None:
         """Write a refusal within its budget; beyond it, only count."""
+        if (counted := self._counted(kind)) is not None:
+            self._logger.warning(kind, **fields, **counted)
+
+    def fail(self, kind: str, error: BaseException, **fields: Any) -> None:
+        """Write where something unexpected happened, within the budget of its kind.
+
+        Its message stays out: those of a database or a parser repeat the values at hand.
+        """
+        if (counted := self._counted(kind)) is None:
+            return
+        frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+        where = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
+        name = f"{type(error).__module__}.{type(error).__qualname__}"
+        self._logger.error(kind, error=name, where=where, **fields, **counted)
+
+    def _counted(self, kind: str) -> Mapping[str, Any] | None:
+        """What a line says of its time, and of those that were left out before it.
+
+        None where it is one too many in this minute.
+        """
         at = self._stamp()
         with self._lock:
             if at[:16] != self._minute:
@@ -53,22 +73,10 @@ class SecurityLog:
             written = self._written.get(kind, 0)
             if written >= self._lines:
                 self._left_out[kind] = self._left_out.get(kind, 0) + 1
-                return
+                return None
             self._written[kind] = written + 1
             left_out = self._left_out.pop(kind, 0)
-        if left_out:
-            fields["left_out"] = left_out
-        self._logger.warning(kind, at=at, **fields)
-
-    def fail(self, kind: str, error: BaseException, **fields: Any) -> None:
-        """Write where something unexpected happened.
-
-        Its message stays out: those of a database or a parser repeat the values at hand.
-        """
-        frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-        where = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
-        name = f"{type(error).__module__}.{type(error).__qualname__}"
-        self._logger.error(kind, at=self._stamp(), error=name, where=where, **fields)
+        return {"at": at, "left_out": left_out} if left_out else {"at": at}
 
     def _stamp(self) -> str:
         return self._now().isoformat(timespec="milliseconds")

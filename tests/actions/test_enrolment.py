@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from gateway.actions import administration, enrolment, organisations
 from gateway.actions.administration import Change
 from gateway.actions.authentication import NotAuthenticated
-from gateway.actions.enrolment import ATTEMPTS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
+from gateway.actions.enrolment import REFUSALS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
 from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Credentials, Mode
 from gateway.domain.organisation import Certificate, Status, system_uri
@@ -20,6 +22,7 @@ from gateway.domain.refusals import (
     NotFound,
     NotInvited,
     TooManyAttempts,
+    WrongState,
 )
 from gateway.evidence import origin
 from gateway.evidence.receipt import Receipt
@@ -37,6 +40,7 @@ from tests.founding import (
     document_key,
     fields_of,
     founded,
+    refused_on_record,
     refused_without_event,
     shown,
 )
@@ -206,28 +210,44 @@ def test_a_token_that_nobody_was_given_says_nothing_and_is_no_event(
     refused_without_event(gateway, NotInvited, enrolment.use, name, OTHER_TOKEN, host.asked(), None)
 
 
-def test_wrong_tokens_are_counted_and_the_right_one_still_works(
-    gateway: Founded, host: Newcomer
+def test_wrong_tokens_tell_nothing_however_many_and_take_nothing_from_the_right_one(
+    gateway: Founded, host: Newcomer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.invite()
-    asked = host.asked()
-    for _ in range(ATTEMPTS_PER_MINUTE):
-        with pytest.raises(NotInvited):
-            enrolment.use(gateway.ports, NEWCOMER, OTHER_TOKEN, asked)
-    with pytest.raises(TooManyAttempts):
-        enrolment.use(gateway.ports, NEWCOMER, OTHER_TOKEN, asked)
+    asked, told = host.asked(), set()
+    begin = gateway.ports.begin
+
+    def reading(mode: Mode) -> Any:
+        assert mode is Mode.READ, "a wrong token takes the place of a writer"
+        return begin(mode)
+
+    ports = replace(gateway.ports, begin=reading)
+    for name in (NEWCOMER, "nobody-here") * 20:
+        with pytest.raises(NotInvited) as refused:
+            enrolment.use(ports, name, OTHER_TOKEN, asked)
+        told.add(refused.value.detail)
+    assert len(told) == 1
     assert host.use().result["client_id"] == f"{NEWCOMER}.{DESK}"
 
 
-def test_refused_invitations_are_counted_too(gateway: Founded, host: Newcomer) -> None:
+def test_refused_invitations_are_counted(gateway: Founded, host: Newcomer) -> None:
     host.invite()
     host.use()
     thief, size = Newcomer(gateway), gateway.size()
-    for _ in range(ATTEMPTS_PER_MINUTE):
+    for _ in range(REFUSALS_PER_MINUTE):
         gateway.refusal(enrolment.use, NEWCOMER, TOKEN, thief.asked())
     with pytest.raises(TooManyAttempts):
         enrolment.use(gateway.ports, NEWCOMER, TOKEN, thief.asked())
-    assert gateway.size() == size + ATTEMPTS_PER_MINUTE
+    assert gateway.size() == size + REFUSALS_PER_MINUTE
+
+
+def test_false_proofs_are_counted_too(gateway: Founded, host: Newcomer) -> None:
+    host.invite()
+    false = FirstKey(document_key("another").public_jwk(), host.first_key().proof)
+    asked = (NEWCOMER, TOKEN, host.asked(), false)
+    for _ in range(REFUSALS_PER_MINUTE):
+        refused_without_event(gateway, Invalid, enrolment.use, *asked)
+    refused_without_event(gateway, TooManyAttempts, enrolment.use, *asked)
 
 
 @pytest.mark.parametrize("status", [Status.SUSPENDED, Status.LEFT])
@@ -257,9 +277,8 @@ def test_a_second_document_key_is_never_registered_by_an_invitation(gateway: Fou
     gateway.register_key(HOTLINE, document_key("first"))
     host = Newcomer(gateway, HOTLINE)
     host.invite()
-    refused_without_event(
-        gateway, AlreadyExists, enrolment.use, HOTLINE, TOKEN, host.asked(), host.first_key()
-    )
+    told = gateway.refusal(enrolment.use, HOTLINE, TOKEN, host.asked(), host.first_key())
+    assert isinstance(told.refusal, AlreadyExists)
 
 
 def test_one_person_invites_nobody(gateway: Founded, host: Newcomer) -> None:
@@ -341,6 +360,51 @@ def test_a_revoked_certificate_renews_nothing(gateway: Founded, credentials: Cre
     )
     asked = Newcomer(gateway).asked()
     refused_without_event(gateway, NotAuthenticated, enrolment.renew, credentials, asked)
+
+
+def test_a_renewal_whose_certificate_is_revoked_before_it_is_made_is_not_made(
+    gateway: Founded, credentials: Credentials
+) -> None:
+    asked = enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
+    revoked = gateway.administer(
+        "certificate.revoke", NEWCOMER, thumbprint=credentials.thumbprint, reason="stolen"
+    )
+    assert revoked.result["left"] == []
+    serve(gateway)
+    made = enrolment.outcome(gateway.ports, UUID(asked.result["request"]))
+    assert made.certificate is None
+    assert "revoked" in made.refusal
+
+
+def test_a_thief_s_renewals_are_shown_and_end_with_the_system_s_certificates(
+    gateway: Founded, credentials: Credentials
+) -> None:
+    gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
+    gateway.clock.advance(timedelta(seconds=1))
+    serve(gateway)
+    one = gateway.administer(
+        "certificate.revoke", NEWCOMER, thumbprint=credentials.thumbprint, reason="stolen"
+    )
+    (renewed,) = one.result["left"]
+    everything = {"system": DESK, "reason": "stolen"}
+    rest = gateway.administer("certificate.revoke", NEWCOMER, **everything)
+    assert (rest.result["revoked"], rest.result["left"]) == ([renewed], [])
+    change = Change("certificate.revoke", NEWCOMER, everything)
+    refused_on_record(
+        gateway, WrongState, administration.administer, change, gateway.approve(change)
+    )
+
+
+def test_an_invitation_is_withdrawn_with_the_request_that_waits(
+    gateway: Founded, host: Newcomer
+) -> None:
+    invitation = host.invite().result["invitation"]
+    used = host.use()
+    gateway.administer("invitation.withdraw", NEWCOMER, invitation=invitation, reason="stolen")
+    serve(gateway)
+    made = enrolment.outcome(gateway.ports, UUID(used.result["request"]))
+    assert (made.certificate, made.refusal) == (None, "the invitation was withdrawn")
+    assert gateway.organisation(NEWCOMER).status is Status.APPROVED
 
 
 # --- What an enrolled organisation may do ---

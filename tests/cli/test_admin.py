@@ -520,7 +520,7 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
         work.organisations.add_certificate(Certificate(thumbprint, 1, "ofmin", "desk", ends))
         work.commit()
     words = ("certificate", "revoke", "ofmin", thumbprint, "--reason", "lost")
-    assert f"thumbprint {thumbprint}" in ofmin.done(*words, persons=(MARTIN,))
+    assert f"revoked {thumbprint}," in ofmin.done(*words, persons=(MARTIN,))
 
 
 # --- What goes wrong

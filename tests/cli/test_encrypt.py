@@ -11,8 +11,10 @@ import pytest
 
 from gateway import wiring
 from gateway.actions import cases
-from gateway.actions.ports import Caller
+from gateway.actions.ports import Caller, Mode
 from gateway.cli.checkup import Finding, Level, look_over
+from gateway.domain.refusals import KeysUnavailable
+from gateway.store.keyring import SqlKeyring
 from tests.cli.test_admin import ADMISSION
 from tests.founding import CLEARED, SCOPES, case_content
 from tests.operating import Operator, operator, said
@@ -96,6 +98,49 @@ def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> Non
     gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost")
     submitted(gw)
     assert "1 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But where no key can be had at all, a short list would be a false one."""
+    lost, kept = submitted(gw), submitted(gw)
+    caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+    with gw.opened() as gateway:
+        with gateway.ports.begin(Mode.READ) as work:
+            key = work.cases.key_of(HOTLINE, lost)
+        assert key is not None
+        oldest = "DELETE FROM case_key WHERE id = (SELECT min(id) FROM case_key)"
+        execute(gw.folder / "keys.db", oldest)
+        assert not gateway.keyring.states([key])
+        with pytest.raises(KeysUnavailable):
+            cases.look_up(gateway.ports, caller, lost)
+        (one,) = cases.page(gateway.ports, caller, None, 10).items
+        assert one["case"] == str(kept)
+
+        def away(_ring: SqlKeyring) -> None:
+            raise KeysUnavailable("away")
+
+        monkeypatch.setattr(SqlKeyring, "_reading", away)
+        with pytest.raises(KeysUnavailable):
+            cases.page(gateway.ports, caller, None, 10)
+
+
+def test_a_case_whose_key_was_destroyed_is_in_no_list_and_its_list_needs_no_record(
+    gw: Operator,
+) -> None:
+    """As after an older database was put in place, while its log stands frozen."""
+    back, kept = submitted(gw), submitted(gw)
+    caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+    with gw.opened() as gateway:
+        with gateway.ports.begin(Mode.READ) as work:
+            key, size = work.cases.key_of(HOTLINE, back), work.log.head().size
+        assert key is not None
+        gateway.keyring.destroy([key])
+        (one,) = cases.page(gateway.ports, caller, None, 10).items
+        assert one["case"] == str(kept)
+        with gateway.ports.begin(Mode.READ) as work:
+            assert work.log.head().size == size
 
 
 def test_who_lost_the_key_encryption_key_is_told(gw: Operator) -> None:

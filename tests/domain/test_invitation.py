@@ -39,16 +39,18 @@ def test_it_ends_after_72_hours_for_everybody() -> None:
 
 
 def test_once_withdrawn_it_is_refused_and_not_withdrawn_again() -> None:
-    gone = MADE.withdraw(NOON)
+    gone = MADE.withdraw(NOON, served=False)
     with pytest.raises(InvitationRefused, match="withdrawn"):
         gone.use("key", REQUEST, NOON)
     with pytest.raises(InvitationRefused, match="before"):
-        gone.withdraw(NOON)
+        gone.withdraw(NOON, served=False)
 
 
-def test_what_was_used_is_not_withdrawn_any_more() -> None:
+def test_what_a_certificate_came_of_is_not_withdrawn_any_more() -> None:
+    used = MADE.use("key", REQUEST, NOON)
     with pytest.raises(InvitationRefused, match="revoke"):
-        MADE.use("key", REQUEST, NOON).withdraw(NOON)
+        used.withdraw(NOON, served=True)
+    assert used.withdraw(NOON, served=False).withdrawn_at == NOON
 
 
 def test_a_token_is_256_bits_in_base64url() -> None:

@@ -203,6 +203,20 @@ def test_no_file_passes_cut_into_pieces_of_different_widths():
         assert find_media("\n".join(pieces))
 
 
+@pytest.mark.parametrize("parted", [", ", ". ", "|", " / ", "; ", "\n- ", " * ", "', '"])
+@pytest.mark.parametrize("width", [4, 6, 8, 12, 15])
+def test_no_file_passes_in_pieces_between_other_signs(width, parted):
+    for seed in range(5):
+        assert find_media(wrapped(b64(Random(seed).randbytes(1500)), width, parted))
+
+
+@pytest.mark.parametrize("encode", [base64.b85encode, base64.a85encode])
+@pytest.mark.parametrize("width", [60, 75, 2000])
+def test_no_file_passes_in_base85(encode, width):
+    for seed in range(20):
+        assert find_media(wrapped(encode(Random(seed).randbytes(1280)).decode(), width))
+
+
 @given(st.binary(min_size=49, max_size=100))
 def test_percent_signs_and_entities_hide_no_run(data):
     every = "".join(f"%{byte:02X}" for byte in b64(data).encode())
@@ -304,6 +318,40 @@ WORDS = (
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=150))
 def test_prose_passes_in_any_order_of_words(words):
     assert find_media(" ".join(words)) is None
+
+
+# What is strange by itself may be told a few times, and in a list with words around it.
+NAMES_OF_THINGS = (
+    "dQw4w9WgXcQ https://t.me/+AbCdEfGhIjKlMnOp https://e.example/p?a=1&b=2;c=3#d%20e!f "
+    "d41d8cd98f00b204e9800998ecf8427e 2001:db8:85a3::8a2e:370:7334 FR7630006000011234567890189 "
+    "1BoatSLRHtKNngkdXEeobR76b53LETtpyT xXDarkWolf40 AB-123-CD $USER {x} <b> C&A R&D #tag @name"
+)
+
+
+@given(
+    st.lists(st.sampled_from((WORDS + " " + NAMES_OF_THINGS).split()), max_size=60),
+    st.lists(st.sampled_from(WORDS.split()), min_size=60, max_size=120),
+    st.randoms(use_true_random=False),
+)
+def test_names_of_things_pass_among_words(things, words, random):
+    mixed = [*(one for one in things if len(one) < 30), *words]
+    random.shuffle(mixed)
+    assert find_media(" ".join(mixed)) is None
+
+
+def test_a_list_of_accounts_of_addresses_or_of_hidden_hosts_passes():
+    random = Random(1)
+
+    def made(length, signs):
+        return "".join(random.choice(signs) for _ in range(length))
+
+    accounts = [made(8, "abcdefghijklmnopKLM") + str(n) for n in range(40)]
+    films = ["https://youtu.be/" + made(11, "abcdefXYZ-_0123456789") for _ in range(40)]
+    hosts = ["http://" + made(56, "abcdefghij234567") + ".onion/index" for _ in range(20)]
+    searches = ["https://e.example/?a=1&b=2+3;c=4#5!" + made(8, "abc$~*") for _ in range(40)]
+    for several in (accounts, films, hosts, searches):
+        assert find_media("Seen: " + ", ".join(several)) is None
+        assert find_media("\n".join(several)) is None or several is accounts
 
 
 # --- links ---

@@ -445,6 +445,16 @@ def test_the_presentation_of_another_case_does_not_belong():
     refused(swapped, Code.MISMATCH, "The offer is for this case version", "another case version")
 
 
+def test_the_erasure_that_an_office_was_told_of_belongs_to_its_handoff_and_is_said():
+    story = Story().told("acceptance")
+    assert "erased its copy" not in verified(story.file()).sentence
+    at = story.record("case.erased", None, package=None)
+    told = verified(story.file()).sentence
+    assert f"The gateway erased its copy of the case by entry {at}." in told
+    story.record("case.erased", None, package=None, case_digest=story.package)
+    refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another case_digest")
+
+
 def test_only_the_originator_offers_a_case():
     case = case_version("hotline")
     thief = sd_jwt.issue(

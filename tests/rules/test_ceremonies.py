@@ -68,7 +68,7 @@ def test_every_ceremony_works_as_it_is_written(place: Path) -> None:
     assert "TLS Web Client Authentication" in checked
     assert "main.pem: OK" in checked
 
-    assert "certificate.revoke: thumbprint" in run(revoke, place)
+    assert "certificate.revoke: client_id ocrvp.main, revoked" in run(revoke, place)
     published = run(publish, place)
     assert "crlNumber" in published
     assert "not accepted any more\n" in published

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode
+from gateway.actions.ports import Mode, Sent
 from gateway.domain.handoff import Address, State
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.store.samples import (
@@ -67,6 +67,17 @@ def test_a_taken_handoff_id_is_refused_and_the_work_goes_on(store, stored_case):
         assert work.handoffs.get(made.id) == made
         assert work.handoffs.answer_of(offer.event) is None
         assert work.handoffs.get(free[0].id) == free[0]
+
+
+def test_what_was_sent_of_a_case_is_found_by_it(store, stored_case):
+    made, _ = stored(store, handoff(stored_case))
+    other, _ = stored(store, handoff(stored_case))
+    with store.begin(Mode.READ) as work:
+        assert work.handoffs.sent_of(made.originator, made.case) == [
+            Sent(one.id, one.recipient, one.case_digest)
+            for one in sorted((made, other), key=lambda one: one.id)
+        ]
+        assert work.handoffs.sent_of("nobody", made.case) == []
 
 
 def test_a_handoff_of_an_unknown_version_is_an_error(store, stored_case):

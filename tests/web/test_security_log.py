@@ -72,6 +72,12 @@ def test_a_failure_is_written_by_its_place_and_kind_and_without_its_message(writ
     assert "street" not in written.stream.getvalue()
 
 
+def test_failures_have_a_budget_too(written):
+    for _ in range(99):
+        written.log.fail("server-error", RuntimeError("x"))
+    assert len(written.lines()) < 99
+
+
 def test_two_logs_in_one_process_are_apart(written):
     other = Written()
     written.log.note("here")

@@ -1,6 +1,7 @@
 """Invitations: two persons let a system enrol once; one person takes that back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,12 @@ def _withdraw(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
         raise NotFound("the organisation has no such invitation")
     if desk.now >= invitation.ends_at and invitation.key is None:
         raise InvitationRefused("the invitation has expired: nobody can use it any more")
-    desk.work.invitations.save(invitation.withdraw(desk.now))
+    asked = invitation.request and desk.work.signing.get(invitation.request)
+    pending = asked if asked and not asked.certificate and not asked.refusal else None
+    served = invitation.key is not None and pending is None
+    desk.work.invitations.save(invitation.withdraw(desk.now, served=served))
+    if pending:
+        desk.work.signing.save(replace(pending, refusal="the invitation was withdrawn"))
     return {"invitation": str(invitation.id)}
 
 

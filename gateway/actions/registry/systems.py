@@ -19,6 +19,7 @@ from gateway.actions.registry.desk import (
 from gateway.domain.organisation import (
     OPERATOR_SCOPES,
     SCOPES,
+    Certificate,
     Organisation,
     System,
 )
@@ -96,15 +97,41 @@ def _approve_certificate(desk: Desk, found: Organisation | None) -> Mapping[str,
 
 
 def _revoke_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    """Revoke one certificate, or with ``system`` all that the system has.
+
+    Whoever has a system's key may have renewed by it: ``left`` tells which ones still stand.
+    """
     organisation = must(found)
-    thumbprint = desk.read("thumbprint", text)
-    certificate = desk.work.organisations.certificate(thumbprint)
+    if "system" in desk.change.values:
+        system = _system(desk, organisation)
+        revoked = _standing(desk, system)
+        if not revoked:
+            raise WrongState("the system has no certificate that stands")
+    else:
+        revoked = [_certificate(desk, organisation)]
+        system = System(organisation.slug, revoked[0].system, frozenset())
+    for one in revoked:
+        desk.work.organisations.save_certificate(replace(one, revoked_at=desk.now))
+    return {
+        "client_id": system.client_id,
+        "revoked": [one.thumbprint for one in revoked],
+        "left": [one.thumbprint for one in _standing(desk, system)],
+    }
+
+
+def _certificate(desk: Desk, organisation: Organisation) -> Certificate:
+    certificate = desk.work.organisations.certificate(desk.read("thumbprint", text))
     if certificate is None or certificate.organisation != organisation.slug:
         raise NotFound("the organisation has no such certificate")
     if certificate.revoked_at is not None:
         raise WrongState("the certificate is revoked already")
-    desk.work.organisations.save_certificate(replace(certificate, revoked_at=desk.now))
-    return {"thumbprint": thumbprint}
+    return certificate
+
+
+def _standing(desk: Desk, system: System) -> list[Certificate]:
+    """The certificates of a system that still let it in."""
+    held = desk.work.organisations.certificates(system.organisation, system.name)
+    return [one for one in held if one.revoked_at is None and desk.now < one.not_after]
 
 
 CHANGES: Mapping[str, Apply] = {

@@ -128,13 +128,19 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
 @click.argument("slug")
-@click.argument("thumbprint")
+@click.argument("thumbprint", required=False)
+@click.option("--system", help="Instead of one certificate: all that this system has.")
 @click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
-def revoke_certificate(desk: Desk, slug: str, thumbprint: str, reason: str) -> None:
-    """Revoke the certificate of SLUG with this THUMBPRINT (x5t#S256).
+def revoke_certificate(
+    desk: Desk, slug: str, thumbprint: str | None, system: str | None, reason: str
+) -> None:
+    """Revoke the certificate of SLUG with this THUMBPRINT (x5t#S256), or all of a system.
 
-    Its next request is refused, on open connections too.
+    Its next request is refused, on open connections too. Whoever had a stolen key may have
+    renewed by it: then take --system.
     """
-    values = {"thumbprint": thumbprint, "reason": reason}
+    if (thumbprint is None) is (system is None):
+        raise click.UsageError("name a THUMBPRINT, or a system with --system")
+    values = {"thumbprint": thumbprint, "system": system, "reason": reason}
     change_registry(desk, "certificate.revoke", slug, values)

@@ -227,16 +227,25 @@ def show(desk: Desk, action: str, written: Written) -> None:
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {written.result['event']}{simulated}")
-    if written.result.get("overlaps"):
-        others = ", ".join(written.result["overlaps"])
-        click.echo(
-            f"  WARNING: held on some of these days by {others}, too; offers to it are refused on "
-            "them (casegate admin competence report)"
+    for sentence in _warnings(written.result):
+        click.echo(f"  WARNING: {sentence}")
+
+
+def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
+    """What somebody has to see to after a change."""
+    if others := ", ".join(result.get("overlaps", ())):
+        yield (
+            f"held on some of these days by {others}, too; offers to it are refused on them "
+            "(casegate admin competence report)"
         )
-    if written.result.get("nobody_from"):
-        day = written.result["nobody_from"]
-        click.echo(f"  WARNING: nobody holds it on {day}; offers to it are refused then")
+    if result.get("left"):
+        yield (
+            "what is left still lets the system in; whoever had its key may have renewed by it "
+            "(certificate revoke ID --system NAME)"
+        )
+    if day := result.get("nobody_from"):
+        yield f"nobody holds it on {day}; offers to it are refused then"
 
 
 def _words(value: Any) -> str:
-    return " ".join(value) if isinstance(value, list) else str(value)
+    return " ".join(value) or "none" if isinstance(value, list) else str(value)
