@@ -21,6 +21,7 @@ from gateway.cli.admin.desk import (
     show,
     take_step,
 )
+from gateway.cli.admin.steps import require_meant
 from gateway.cli.arguments import json_option
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.cli.passphrase import one_line
@@ -39,7 +40,7 @@ from gateway.pki.rotation import Kept, Place, Step, Turn
 WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
 
 _DONE: Mapping[Step, str] = {
-    Step.PUBLISH: "it is published; take it into use with the same command, a day from now",
+    Step.PUBLISH: "it is published; take it into use with --step use, a day from now",
     Step.USE: "it signs from now on; the one before is trusted until its last certificate ends",
     Step.RETIRE: "it is trusted no more; its key is destroyed here: destroy the copies",
 }
@@ -121,6 +122,12 @@ def _at(moment: datetime) -> str:
     help="File with the passphrase of the root key on its one line; asked for when not given.",
 )
 @click.option(
+    "--step",
+    "named",
+    type=click.Choice([str(one) for one in Step]),
+    help="The step that you mean; on a terminal asked for when not given, else required.",
+)
+@click.option(
     "--at-once",
     is_flag=True,
     help="Do not wait for the step's time, as when others may have the issuing key.",
@@ -132,6 +139,7 @@ def rotate(
     key_files: Mapping[str, Path],
     root_folder: Path | None,
     root_passphrase_file: Path | None,
+    named: str | None,
     at_once: bool,
     as_json: bool,
 ) -> None:
@@ -144,7 +152,7 @@ def rotate(
     with opened(desk) as gateway, rotation.ceremony(gateway.config.issuing):
         root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
         rotation.forget_retired_keys(gateway.config.issuing)
-        _step(desk, gateway, root, at_once=at_once)
+        _step(desk, gateway, root, named, at_once=at_once)
 
 
 @dataclass(frozen=True)
@@ -172,10 +180,13 @@ class _Root:
         return str(click.prompt("Passphrase of the root key", hide_input=True)).encode()
 
 
-def _step(desk: Desk, gateway: wiring.Gateway, root: _Root, *, at_once: bool) -> None:
+def _step(
+    desk: Desk, gateway: wiring.Gateway, root: _Root, named: str | None, *, at_once: bool
+) -> None:
     """Record the step, take it, and see it published."""
     config, now = gateway.config, gateway.ports.now()
     turn = rotation.next_turn(config.issuing, now)
+    require_meant(turn.step, named, as_json=desk.as_json)
     if now < turn.due and not at_once:
         raise AuthorityError(
             f"the step '{turn.step}' is due on {_at(turn.due)}; --at-once does not wait"
@@ -216,7 +227,8 @@ def _see_published(gateway: wiring.Gateway) -> None:
     while not _is_published(config):
         if time.monotonic() > ends:
             raise click.ClickException(
-                "the step is recorded and taken, but maintenance did not publish it: see its log"
+                "the step is recorded and taken, but maintenance did not publish it yet: see its "
+                "log; do not take the next step before `casegate doctor` is content"
             )
         time.sleep(0.1)
 

@@ -47,6 +47,9 @@ SOON = timedelta(days=5)
 SKEW = timedelta(seconds=2)
 LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 256 * 1024**2
 
+ENOUGH = 3
+"""Administrators of whom two remain when one is disabled."""
+
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs"})
 MEMORY = frozenset({"tmpfs", "ramfs"})
 
@@ -351,7 +354,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
         yield (
             Level.WARNING,
             f"keys are wrapped by another key-encryption key than {current}: finish its change"
-            " by `casegate admin gateway rekey --purpose kek`",
+            " by `casegate admin gateway rekey --purpose kek --step withdraw`",
         )
     elif others:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
@@ -386,6 +389,20 @@ def policies(config: Config, now: datetime) -> Said:
         yield Level.OK, f"{report.policies} rules hold in {report.cases} cases"
 
 
+def administrators(config: Config, now: datetime) -> Said:
+    """Whether one administrator could be disabled by two others."""
+    with _read(config) as work:
+        enabled = [person for person in work.organisations.persons() if person.enabled]
+    if len(enabled) < ENOUGH:
+        yield (
+            Level.WARNING,
+            f"{len(enabled)} administrators: none of them can be disabled, for two others must do "
+            "it; add a third one (docs/approvals.md)",
+        )
+    else:
+        yield Level.OK, f"{len(enabled)} administrators: two can disable a third"
+
+
 CHECKS: tuple[Callable[[Config, datetime], Said], ...] = (
     settings,
     permissions,
@@ -394,6 +411,7 @@ CHECKS: tuple[Callable[[Config, datetime], Said], ...] = (
     certificates,
     database,
     schema,
+    administrators,
     clock,
     log,
     case_keys,

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
+from gateway.cli.checkup import ENOUGH
 from gateway.cli.folder import told_plainly
 from gateway.cli.founding import make, require_free
 from gateway.cli.passphrase import one_line
+from gateway.config import DATABASE_VARIABLE
 from gateway.domain.organisation import SLUG
 
 SHORTEST_PASSPHRASE = 12
@@ -35,10 +39,20 @@ SHORTEST_PASSPHRASE = 12
 )
 @click.option(
     "--database",
+    callback=lambda _context, _parameter, given: _without_password(given),
     help="SQLAlchemy URL, without a password; SQLite in the folder by default.",
 )
-@click.option("--mark", help="URL of the log's high-water mark; likewise.")
-@click.option("--keys", "case_keys", help="URL of the database of the keys of cases; likewise.")
+@click.option(
+    "--mark",
+    callback=lambda _context, _parameter, given: _without_password(given),
+    help="URL of the log's high-water mark; likewise.",
+)
+@click.option(
+    "--keys",
+    "case_keys",
+    callback=lambda _context, _parameter, given: _without_password(given),
+    help="URL of the database of the keys of cases; likewise.",
+)
 @click.option(
     "--admin",
     "admins",
@@ -89,6 +103,23 @@ def init(
     _tell(folder, admins)
 
 
+def _without_password(given: str | None) -> str | None:
+    """A database's address; a password in it would lie in the settings and in their backups."""
+    if given is None:
+        return None
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        return given  # told with the settings, which it is no value of
+    if url.password is not None or "password" in url.query:
+        raise click.BadParameter(
+            "leave the password out: it would stand in casegate.toml, its backups and your "
+            "shell's history. Name a password file in the address (?passfile=...), or set "
+            f"{DATABASE_VARIABLE} to the database's whole address"
+        )
+    return given
+
+
 def _persons(given: Sequence[str]) -> list[tuple[str, str]]:
     persons = [_person(one) for one in given]
     ids = {person for person, _ in persons}
@@ -126,5 +157,12 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
     click.echo(f"  1. Move {folder / 'offline'} off this machine; it is needed in ceremonies only.")
     click.echo(f"  2. Hand each key in {folder / 'people'} to its person.")
     click.echo(f"  3. casegate run --folder {folder}")
-    click.echo("  4. Admit members:")
+    step = 4
+    if len(persons) < ENOUGH:
+        click.echo(
+            "  4. Add a third administrator: of two, neither can be disabled (approvals.md):"
+        )
+        click.echo(f"     casegate admin --folder {folder} {names} admin add ...")
+        step = 5
+    click.echo(f"  {step}. Admit members:")
     click.echo(f"     casegate admin --folder {folder} {names} organisation admit ...")

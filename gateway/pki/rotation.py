@@ -216,8 +216,10 @@ def reminder(folder: Path, now: datetime) -> list[str]:
     if turn.of is None or now < turn.due:
         return []
     if turn.step is Step.USE:
-        return [f"issuing authority {turn.of.id} can be taken into use: `casegate ca rotate`"]
-    return [f"issuing authority {turn.of.id} can be retired: `casegate ca rotate`"]
+        return [
+            f"issuing authority {turn.of.id} can be taken into use: `casegate ca rotate --step use`"
+        ]
+    return [f"issuing authority {turn.of.id} can be retired: `casegate ca rotate --step retire`"]
 
 
 def _date(file: Path, now: datetime) -> None:

@@ -396,7 +396,7 @@ def test_a_change_that_stands_without_a_receipt_is_told_by_its_event(
 def test_a_step_of_a_key_that_has_no_receipt_is_not_taken(
     ofmin: Operator, unmarked: pytest.MonkeyPatch
 ) -> None:
-    sentence = said(ofmin.admin("gateway", "rekey", persons=(MARTIN,)))
+    sentence = said(ofmin.admin("gateway", "rekey", "--step", "publish", persons=(MARTIN,)))
     assert "the step was not taken" in sentence
     assert not (ofmin.config.keys / "token" / "next.pem").exists()
 
@@ -617,7 +617,7 @@ def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
 ) -> None:
     folder = gw.config.keys / "token"
     old = load_key_set(folder, Purpose.TOKEN).current
-    told = json.loads(gw.done("--json", "gateway", "rekey", persons=(MARTIN,)))
+    told = json.loads(gw.done("--json", "gateway", "rekey", "--step", "publish", persons=(MARTIN,)))
     published = load_key_set(folder, Purpose.TOKEN)
     (following,) = published.published
     assert published.current == old
@@ -632,19 +632,21 @@ def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
         "key": following.kid,
     }
     size = gw.size()
-    early = gw.admin("gateway", "rekey", persons=(MARTIN,))
+    early = gw.admin("gateway", "rekey", "--step", "use", persons=(MARTIN,))
     assert "less than a day" in said(early)
     assert gw.size() == size
     long_ago = time.time() - 86_401
     os.utime(folder / "next.pem", (long_ago, long_ago))
-    assert "step use" in gw.done("gateway", "rekey", persons=(MARTIN,))
+    again = gw.admin("gateway", "rekey", "--step", "publish", persons=(MARTIN,))
+    assert "the next step is 'use'" in said(again)
+    assert "step use" in gw.done("gateway", "rekey", "--step", "use", persons=(MARTIN,))
     used = load_key_set(folder, Purpose.TOKEN)
     assert (used.current, used.published) == (following, (old,))
 
 
 def test_nobody_changes_the_gateway_s_keys_with_a_stranger_s(gw: Operator, tmp_path: Path) -> None:
     write_key(tmp_path / "other.pem", generate_key(Purpose.PERSON))
-    words = ("--key", f"{MARTIN}={tmp_path / 'other.pem'}", "gateway", "rekey")
+    words = ("--key", f"{MARTIN}={tmp_path / 'other.pem'}", "gateway", "rekey", "--step", "publish")
     result = gw.admin(*words, persons=(MARTIN,))
     assert result.exit_code == 1
     assert not (gw.config.keys / "token" / "next.pem").exists()

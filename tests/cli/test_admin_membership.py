@@ -202,8 +202,8 @@ def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
 @pytest.mark.parametrize(
     "words",
     [
-        ("gateway", "rekey"),
-        ("gateway", "rekey", "--purpose", "kek"),
+        ("gateway", "rekey", "--step", "publish"),
+        ("gateway", "rekey", "--purpose", "kek", "--step", "publish"),
         ("succession", "apply"),
         ("proposal", "approve", "018f0000-0000-7000-8000-000000000000", "--yes"),
         ("proposal", "withdraw", "018f0000-0000-7000-8000-000000000000"),

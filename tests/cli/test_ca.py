@@ -9,7 +9,9 @@ import pytest
 from click.testing import Result
 from cryptography import x509
 
-from gateway import wiring
+from gateway import maintenance, wiring
+from gateway.cli import ca
+from gateway.cli.admin import steps
 from gateway.pki.authority import authority_id, make_root
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.rotation import Place, kept
@@ -69,23 +71,23 @@ def test_a_new_authority_is_published_then_used_and_the_one_before_retired(
 ) -> None:
     (old,) = chain(gw)
     size = gw.size()
-    first = rotated(gw, "--root-passphrase-file", passphrase)
+    first = rotated(gw, "--step", "publish", "--root-passphrase-file", passphrase)
     new = first["authority"]
     assert (first["step"], first["waited"]) == ("publish", "yes")
     assert (set(chain(gw)), lists(gw), server_authority(gw)) == ({old, new}, 2, old)
     assert (gw.config.issuing / "next" / f"{new}.key").stat().st_mode & 0o777 == 0o600
 
-    assert "the step 'use' is due on" in said(rotate(gw))
+    assert "the step 'use' is due on" in said(rotate(gw, "--step", "use"))
     assert gw.size() == size + 1
     age(gw, 1)
-    second = rotated(gw)
+    second = rotated(gw, "--step", "use")
     assert (second["step"], second["authority"]) == ("use", new)
     assert (set(chain(gw)), lists(gw), server_authority(gw)) == ({old, new}, 2, new)
     assert wiring.IssuingAuthority(gw.config).authorities[0].id == new
 
-    assert "the step 'retire' is due on" in said(rotate(gw))
+    assert "the step 'retire' is due on" in said(rotate(gw, "--step", "retire"))
     age(gw, 32)
-    third = rotated(gw)
+    third = rotated(gw, "--step", "retire")
     assert (third["step"], third["authority"]) == ("retire", old)
     assert (chain(gw), lists(gw), server_authority(gw)) == ([new], 1, new)
     assert not (gw.config.published / f"{old}.crl").exists()
@@ -96,17 +98,48 @@ def test_a_new_authority_is_published_then_used_and_the_one_before_retired(
 def test_when_the_key_was_lost_no_step_waits_and_the_event_says_so(
     gw: Operator, passphrase: Path
 ) -> None:
-    rotated(gw, "--root-passphrase-file", passphrase)
-    steps = [rotated(gw, "--at-once") for _ in range(2)]
+    rotated(gw, "--step", "publish", "--root-passphrase-file", passphrase)
+    steps = [rotated(gw, "--at-once", "--step", step) for step in ("use", "retire")]
     assert [(one["step"], one["waited"]) for one in steps] == [("use", "no"), ("retire", "no")]
     assert len(chain(gw)) == 1
+
+
+def test_a_step_that_is_repeated_takes_no_further_one(
+    gw: Operator, passphrase: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--at-once", "--step", "publish", "--root-passphrase-file", passphrase)
+    with maintenance.holding(gw.config):
+        monkeypatch.setattr(ca, "WAIT_SECONDS", 0.2)
+        assert "did not publish it yet" in said(rotate(gw, *words))
+    size = gw.size()
+    assert "the next step is 'use', so 'publish' was taken" in said(rotate(gw, *words))
+    assert gw.size() == size
+    assert [one.place for one in kept(gw.config.issuing)] == [Place.NEXT, Place.CURRENT]
+
+
+def test_a_script_names_the_step_and_a_person_is_asked(
+    gw: Operator, passphrase: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--root-passphrase-file", passphrase)
+    unsaid = rotate(gw, *words)
+    assert (unsaid.exit_code, "--step publish is the one that is next" in unsaid.stderr) == (
+        2,
+        True,
+    )
+    monkeypatch.setattr(steps, "_interactive", lambda: True)
+    who = ("--as", MARTIN, "--as", DUBOIS)
+    typed = ("ca", "rotate", "--folder", gw.folder, *who, *words)
+    assert gw.type(*typed, input="n\n").exit_code == 1
+    assert gw.size() == 1
+    assert "step publish" in gw.type(*typed, input="y\n").stdout
+    assert rotate(gw, "--json", "--at-once").exit_code == 2
 
 
 def test_one_person_changes_no_authority_and_each_attempt_is_an_event(
     gw: Operator, passphrase: Path
 ) -> None:
     size, before = gw.size(), chain(gw)
-    words = ("--root-passphrase-file", passphrase)
+    words = ("--step", "publish", "--root-passphrase-file", passphrase)
     assert "takes two" in said(rotate(gw, *words, persons=(MARTIN,)))
     assert "one person count once" in said(rotate(gw, *words, persons=(MARTIN, MARTIN)))
     assert (gw.size(), chain(gw)) == (size + 2, before)
@@ -123,7 +156,7 @@ def test_without_the_root_or_its_passphrase_there_is_no_new_authority(
     gw: Operator, passphrase: Path, tmp_path: Path
 ) -> None:
     passphrase.write_text("another passphrase\n")
-    words = ("--root-passphrase-file", passphrase)
+    words = ("--step", "publish", "--root-passphrase-file", passphrase)
     assert "passphrase is wrong" in said(rotate(gw, *words))
     gw.config.offline.rename(tmp_path / "elsewhere")
     assert "--root says where the root is" in said(rotate(gw, *words))
@@ -135,7 +168,7 @@ def test_another_root_is_refused(gw: Operator, passphrase: Path) -> None:
     other = make_root("example", wiring.now())
     (gw.config.offline / "root.pem").write_bytes(other.certificate_pem())
     (gw.config.offline / "root.key").write_bytes(other.key_pem(PASSPHRASE))
-    refused = rotate(gw, "--root-passphrase-file", passphrase)
+    refused = rotate(gw, "--step", "publish", "--root-passphrase-file", passphrase)
     assert "is not the root of this gateway" in said(refused)
     assert len(chain(gw)) == 1
 
@@ -144,7 +177,7 @@ def test_the_authorities_are_listed_and_shown_with_the_next_step(
     gw: Operator, passphrase: Path
 ) -> None:
     (old,) = chain(gw)
-    new = rotated(gw, "--root-passphrase-file", passphrase)["authority"]
+    new = rotated(gw, "--step", "publish", "--root-passphrase-file", passphrase)["authority"]
     listed = gw.type("ca", "list", "--folder", gw.folder, "--json")
     told = json.loads(listed.stdout)["items"]
     assert [(one["id"], one["place"]) for one in told] == [(new, "next"), (old, "current")]

@@ -51,14 +51,27 @@ def test_a_new_gateway_has_no_error(gw: Operator) -> None:
     lines = result.stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"ok", "warning"}
     warned = [line for line in lines if line.startswith("warning")]
-    assert [line.split()[1] for line in warned] == ["permissions:", "issuing"]
+    assert [line.split()[1] for line in warned] == ["permissions:", "issuing", "administrators:"]
 
 
 def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(gw.config.offline)
     monkeypatch.setattr(checkup, "_listeners_run_as", lambda: {54321})
+    own = gw.folder.parent / "own"
+    gw.done("admin", "key", own)
+    gw.done("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", own / "key.jwk")
     result = gw.type("doctor", "--folder", gw.folder)
     assert result.exit_code == 0, result.output
+
+
+def test_with_two_administrators_neither_can_be_disabled(gw: Operator, tmp_path: Path) -> None:
+    assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)
+    gw.done("admin", "key", tmp_path / "own")
+    jwk = tmp_path / "own" / "key.jwk"
+    gw.done("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", jwk)
+    assert "3 administrators" in the(findings(gw), "administrators", Level.OK)
+    gw.done("admin", "disable", "bernard", "--reason", "left")
+    assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)
 
 
 def test_every_check_says_something(gw: Operator) -> None:

@@ -116,7 +116,7 @@ def test_the_file_explains_every_setting_and_is_the_configuration(
         (("--issuer", "http://gateway.example.org"), "[gateway] issuer"),
         (("--name", "Example"), "[gateway] name"),
         (("--public-bind", "everywhere"), "[public] bind"),
-        (("--database", "mysql://user:hunter2@db.example/x"), "[database] url"),
+        (("--database", "mysql://user@db.example/x"), "[database] url"),
     ],
 )
 def test_a_wrong_setting_is_named_before_a_passphrase_is_asked_for(
@@ -300,6 +300,21 @@ def test_no_secret_is_an_argument() -> None:
         if "passphrase" in str(parameter.name):
             assert parameter.name == "root_passphrase_file"
     assert not any("password" in str(parameter.name) for parameter in init.params)
+
+
+@pytest.mark.parametrize("option", ["--database", "--mark", "--keys"])
+@pytest.mark.parametrize("place", ["gw:hunter2@db.example/gw", "gw@db.example/gw?password=hunter2"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(
+    tmp_path: Path, passphrase_file: Path, option: str, place: str
+) -> None:
+    folder = tmp_path / "gw"
+    words = ("--root-passphrase-file", passphrase_file, option, f"postgresql+psycopg://{place}")
+    refused = typed(folder, *words)
+    assert refused.exit_code == 2
+    assert "leave the password out" in refused.stderr
+    assert "CASEGATE_DATABASE" in refused.stderr
+    assert "hunter2" not in refused.output
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ def gw(tmp_path: Path) -> Operator:
     return operator(tmp_path)
 
 
-def rekey(gw: Operator) -> str:
-    return gw.done(*REKEY, persons=(MARTIN,))
+def rekey(gw: Operator, step: str) -> str:
+    return gw.done(*REKEY, "--step", step, persons=(MARTIN,))
 
 
 def keks(gw: Operator) -> set[str]:
@@ -41,11 +41,14 @@ def opens(gw: Operator, one: tuple[object, bytes]) -> bool:
 def test_a_new_key_is_made_first_and_used_when_the_command_is_given_again(gw: Operator) -> None:
     key = taken(gw)
     (old,) = keks(gw)
-    assert "back up" in rekey(gw)
+    assert "back up" in rekey(gw, "publish")
     (new,) = keks(gw) - {old}
     with gw.opened() as gateway:
         assert (gateway.keyring.current(), gateway.keyring.coming()) == (old, new)
-    told = rekey(gw)
+    again = gw.admin(*REKEY, "--step", "publish", persons=(MARTIN,))
+    assert "the next step is 'use', so 'publish' was taken before" in said(again)
+    assert gw.admin(*REKEY, persons=(MARTIN,)).exit_code == 2
+    told = rekey(gw, "use")
     assert "step use" in told
     assert "step withdraw" in told
     assert keks(gw) == {new}
@@ -58,7 +61,8 @@ def test_a_new_key_is_made_first_and_used_when_the_command_is_given_again(gw: Op
 def test_each_step_is_an_event_with_the_key_and_who_approved(gw: Operator) -> None:
     for steps in (["publish"], ["use", "withdraw"]):
         size = gw.size()
-        told = json.loads(gw.done("--json", *REKEY, persons=(MARTIN,)))["steps"]
+        words = ("--json", *REKEY, "--step", steps[0])
+        told = json.loads(gw.done(*words, persons=(MARTIN,)))["steps"]
         assert [one["result"]["step"] for one in told] == steps
         assert {confirmed(gw, one).event["typ"] for one in told} == {"gateway.rekeyed"}
         assert gw.size() == size + len(steps)
@@ -68,7 +72,7 @@ def test_what_was_cut_off_in_the_midst_is_finished(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = taken(gw)
-    rekey(gw)
+    rekey(gw, "publish")
     monkeypatch.setattr(own_keys, "AT_ONCE", 10)
     rewrap = SqlKeyring.rewrap
     calls = iter(range(3))
@@ -80,12 +84,12 @@ def test_what_was_cut_off_in_the_midst_is_finished(
 
     with monkeypatch.context() as broken:
         broken.setattr(SqlKeyring, "rewrap", interrupted)
-        assert gw.admin(*REKEY, persons=(MARTIN,)).exit_code != 0
+        assert gw.admin(*REKEY, "--step", "use", persons=(MARTIN,)).exit_code != 0
     assert len(keks(gw)) == 2
     assert opens(gw, key)
     with gw.opened() as gateway:
         assert gateway.keyring.left() == BATCH - 30
-    rekey(gw)
+    rekey(gw, "withdraw")
     assert len(keks(gw)) == 1
     assert opens(gw, key)
 
@@ -93,10 +97,10 @@ def test_what_was_cut_off_in_the_midst_is_finished(
 def test_a_key_that_was_not_brought_here_is_not_turned_to(gw: Operator) -> None:
     key = taken(gw)
     (old,) = keks(gw)
-    rekey(gw)
+    rekey(gw, "publish")
     (new,) = keks(gw) - {old}
     (gw.config.keys / f"kek-{new}").unlink()
-    assert "cannot be read" in said(gw.admin(*REKEY, persons=(MARTIN,)))
+    assert "cannot be read" in said(gw.admin(*REKEY, "--step", "use", persons=(MARTIN,)))
     with gw.opened() as gateway:
         assert gateway.keyring.current() == old
     assert opens(gw, key)
@@ -105,7 +109,7 @@ def test_a_key_that_was_not_brought_here_is_not_turned_to(gw: Operator) -> None:
 def test_a_key_that_was_made_and_never_announced_is_taken_away(gw: Operator) -> None:
     (old,) = keks(gw)
     wiring.key_encryption(gw.config).make()
-    assert "step withdraw" in rekey(gw)
+    assert "step withdraw" in rekey(gw, "withdraw")
     assert keks(gw) == {old}
 
 

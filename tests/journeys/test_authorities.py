@@ -103,10 +103,10 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     stage = rotating
     processes = workers(stage)
     first = authority_of(stage.folder / HOTLINE)
-    new = rotate(stage)["authority"]
+    new = rotate(stage, "--step", "publish")["authority"]
     with stage.client(HOTLINE) as hotline:
         assert hotline.whoami()["organisation"]["active"] is True
-    assert rotate(stage, "--at-once")["step"] == "use"
+    assert rotate(stage, "--at-once", "--step", "use")["step"] == "use"
     before = renew(stage, HOTLINE)
     assert (authority_of(before), authority_of(stage.folder / HOTLINE)) == (first, new)
     eventually(stage, stage.folder / HOTLINE, taken=True)  # a proxy is given the bundle first
@@ -120,7 +120,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     eventually(stage, stage.folder / ABROAD, taken=False)
     assert shakes_hands(stage, stage.folder / OFMIN)
 
-    assert rotate(stage, "--at-once")["authority"] == first
+    assert rotate(stage, "--at-once", "--step", "retire")["authority"] == first
     eventually(stage, before, taken=False)  # although it sends the retired authority along
     eventually(stage, stage.folder / OFMIN, taken=False)
     assert shakes_hands(stage, stage.folder / HOTLINE)

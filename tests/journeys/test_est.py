@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -96,3 +97,34 @@ def test_strongswan_enrols_is_refused_a_second_use_and_renews(stage: Stage, tmp_
     assert renewed.subject == leaf.subject
     assert renewed.public_key() != leaf.public_key()
     check_log(stage)
+
+
+def test_curl_enrols_as_the_page_says_with_the_token_on_no_command_line(
+    stage: Stage, tmp_path: Path
+) -> None:
+    missing = [tool for tool in ("bash", "curl", "openssl", "base64") if shutil.which(tool) is None]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    config, name = config_of(stage), f"curl-{os.urandom(3).hex()}"
+    token = invited(stage, tmp_path, name)
+    (tmp_path / "ca.pem").write_bytes((config.published / "root.pem").read_bytes())
+    page = (Path(__file__).parents[2] / "docs" / "joining.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    typed = (
+        block.replace("https://gateway.example.org", config.issuer)
+        .replace("hotline-new.desk", f"{HOTLINE}.{name}")
+        .replace("hotline-new.json", "invitation.json")
+    )
+    assert token not in typed
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", typed], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    certificates = x509.load_pem_x509_certificates((tmp_path / "certificate.pem").read_bytes())
+    names = [
+        one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        for one in certificates
+        if not one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    ]
+    uris = [each.get_values_for_type(x509.UniformResourceIdentifier) for each in names]
+    assert uris == [[system_uri(config.name, HOTLINE, name)]]

@@ -130,11 +130,17 @@ def test_the_operator_is_reminded_of_a_step_whose_time_has_come(issuing: Path) -
     publish(issuing)
     assert rotation.reminder(issuing, LATER + timedelta(hours=23)) == []
     (use_it,) = rotation.reminder(issuing, LATER + DAY)
-    assert use_it == f"issuing authority {NEW.id} can be taken into use: `casegate ca rotate`"
+    assert (
+        use_it
+        == f"issuing authority {NEW.id} can be taken into use: `casegate ca rotate --step use`"
+    )
     use(issuing)
     assert rotation.reminder(issuing, LATER + 31 * DAY) == []
     (retire_it,) = rotation.reminder(issuing, LATER + 32 * DAY)
-    assert retire_it == f"issuing authority {ISSUING.id} can be retired: `casegate ca rotate`"
+    assert (
+        retire_it
+        == f"issuing authority {ISSUING.id} can be retired: `casegate ca rotate --step retire`"
+    )
 
 
 def test_two_ceremonies_at_once_are_one(issuing: Path) -> None:

@@ -8,6 +8,7 @@ from gateway import keys, wiring
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
 from gateway.cli.admin.desk import Desk, as_told, opened, refuse_proposing, show, take_step
+from gateway.cli.admin.steps import require_meant
 from gateway.cli.screen import print_json, progress
 from gateway.keys import Purpose, Step
 
@@ -31,24 +32,31 @@ def own_keys() -> None:
     show_default=True,
     help="Which key: that of access tokens, or the one that wraps the keys of cases.",
 )
+@click.option(
+    "--step",
+    "named",
+    type=click.Choice([str(one) for one in Step]),
+    help="The step that you mean; on a terminal asked for when not given, else required.",
+)
 @click.pass_obj
-def rekey(desk: Desk, purpose: str) -> None:
+def rekey(desk: Desk, purpose: str, named: str | None) -> None:
     """Take the next step to a new key for access tokens, or for wrapping the keys of cases.
 
     Access tokens: first a new key is published, then it signs, then the one before is withdrawn,
     each a day after the step before. The listeners see a step when they are restarted.
 
     Key-encryption key (--purpose kek): first a new one is made, to be backed up and given to all
-    nodes; then all keys of cases are wrapped by it, and the one before is destroyed. Nothing is
-    restarted. What was cut off is finished by the same command.
+    nodes (publish); then all keys of cases are wrapped by it, and the one before is destroyed
+    (use). Nothing is restarted. What was cut off is finished by --step withdraw.
     """
     refuse_proposing(desk)
     with opened(desk) as gateway:
         if purpose == KEK:
-            _show_steps(desk, gateway, _rekey_cases(desk, gateway))
+            _show_steps(desk, gateway, _rekey_cases(desk, gateway, named))
             return
         folder, now = gateway.config.keys / Purpose.TOKEN, gateway.ports.now()
         turn = keys.due_turn(folder, Purpose.TOKEN, now)
+        require_meant(turn.step, named, as_json=desk.as_json)
         written = _recorded(desk, gateway, Purpose.TOKEN, turn.step, turn.key.kid)
         keys.take_turn(folder, turn, now)
         show(desk, "gateway.rekey", written)
@@ -56,10 +64,13 @@ def rekey(desk: Desk, purpose: str) -> None:
             click.echo("  restart the listeners now, and take the next step after a day")
 
 
-def _rekey_cases(desk: Desk, gateway: wiring.Gateway) -> list[Written]:
+def _rekey_cases(desk: Desk, gateway: wiring.Gateway, named: str | None) -> list[Written]:
     """The step that is due: what is announced in the keys database is used, else one is made."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
     coming, done = ring.coming(), list[Written]()
+    unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
+    due = Step.USE if coming else Step.WITHDRAW if unfinished else Step.PUBLISH
+    require_meant(due, named, as_json=desk.as_json)
     if coming is not None:
         kek.require(coming)
         done.append(_recorded(desk, gateway, KEK, Step.USE, coming))
@@ -97,7 +108,7 @@ def _show_steps(desk: Desk, gateway: wiring.Gateway, done: Sequence[Written]) ->
     if last["step"] == Step.PUBLISH:
         file = wiring.key_encryption(gateway.config).file(str(last["key"]))
         click.echo(f"  back up {file}, and put it into keys/ of every other node;")
-        click.echo("  then give this command again")
+        click.echo("  then take --step use")
     else:
         click.echo("  remove it from the other nodes, and from its backups once the copies of the")
         click.echo("  keys database of before are gone: without it they open nothing")

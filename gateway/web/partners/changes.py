@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from gateway.actions import proposals
 from gateway.actions.administration import administer
@@ -16,6 +16,7 @@ from gateway.actions.authorization import Written
 from gateway.actions.errand import Errand
 from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change
+from gateway.domain.audit import Reach
 from gateway.domain.organisation import (
     AGREEMENT_KINDS,
     CONTACT_ROLES,
@@ -165,6 +166,86 @@ class SystemReasonValues(ReasonValues):
     system = field.slug()
 
 
+class SystemKeysValues(Part):
+    """A system and all its public keys (JWK); without one its certificate is enough."""
+
+    system = field.slug()
+    keys = fields.List(fields.Dict(), required=True)
+
+
+class CertificateValues(Part):
+    """A system and its certificate request, PKCS #10 in PEM."""
+
+    system = field.slug()
+    csr = fields.String(required=True, validate=validate.Length(min=1, max=16 * 1024))
+
+
+class ThumbprintValues(ReasonValues):
+    """A certificate by its x5t#S256, and why."""
+
+    thumbprint = field.digest()
+
+
+class KeyValues(Part):
+    """A member's public key, its proof, and the word of a valid key before it."""
+
+    jwk = fields.Dict(required=True)
+    proof = field.compact()
+    countersignature = field.compact(required=False)
+
+
+class KeyReasonValues(ReasonValues):
+    """A member's key, and why."""
+
+    kid = field.digest()
+
+
+class StatementValues(Part):
+    """What the member itself signed."""
+
+    statement = field.compact()
+
+
+class InvitationValues(Part):
+    """A system, and the SHA-256 of the token that whoever invites keeps."""
+
+    system = field.slug()
+    token_sha256 = field.digest()
+
+
+class InvitationReasonValues(ReasonValues):
+    """An invitation, and why."""
+
+    invitation = field.uuid()
+
+
+class AuditValues(Part):
+    """What an auditor may read: all, the events of a member, or those of a member's case."""
+
+    reach = field.word(Reach)
+    member = field.slug(required=False)
+    case = field.uuid(required=False)
+    person = field.free(200, required=False)
+    decision_ref = field.free(2000)
+
+
+class AuditEndValues(ReasonValues):
+    """A grant, and why it ends."""
+
+    grant = field.uuid()
+
+
+class SuccessionValues(Part):
+    """A mandate that moves to another office on a day."""
+
+    successor = field.slug()
+    competence = field.competence()
+    on = field.day()
+    read_until = field.day()
+    legal_act = field.free(2000)
+    consents = Flag(required=True)
+
+
 class AdminValues(Part):
     """A named administrator and the public key that approves in their name."""
 
@@ -179,9 +260,9 @@ class AdminReasonValues(ReasonValues):
     person = field.slug()
 
 
-def _lasting(values: type[Part]) -> type[Part]:
-    """The same values with the days of a period; ``from`` is no name in Python."""
-    days = {"from": field.day(), "until": field.day(required=False)}
+def _lasting(values: type[Part], *, ends: bool = False) -> type[Part]:
+    """The same values with the days of a period, which ``ends`` if so said; ``from`` is no name."""
+    days = {"from": field.day(), "until": field.day(required=ends)}
     return type(values.__name__.replace("Values", "PeriodValues"), (values,), days)
 
 
@@ -208,10 +289,22 @@ VALUES: Mapping[str, type[Part]] = {
     "system.disable": SystemReasonValues,
     "system.enable": SystemReasonValues,
     "system.entrust": EntrustValues,
+    "system.key": SystemKeysValues,
+    "certificate.issue": CertificateValues,
+    "certificate.revoke": ThumbprintValues,
+    "key.register": KeyValues,
+    "key.revoke": KeyReasonValues,
+    "organisation.lock": StatementValues,
+    "organisation.unlock": StatementValues,
+    "invitation.make": InvitationValues,
+    "invitation.withdraw": InvitationReasonValues,
+    "audit.grant": _lasting(AuditValues, ends=True),
+    "audit.end": AuditEndValues,
+    "succession.plan": SuccessionValues,
     "admin.add": AdminValues,
     "admin.disable": AdminReasonValues,
 }
-"""What the values of a change look like; those of any other change are an object, judged later."""
+"""What the values of each change look like."""
 
 
 class ChangeApprovalBody(Part):
@@ -238,10 +331,7 @@ class ProposalsQuery(Part):
 
 def _body(action: str) -> Schema:
     """The body of a change: its values, and the approvals that it has."""
-    values = VALUES.get(action)
-    nested: Any = (
-        fields.Dict(required=True) if values is None else fields.Nested(values(), required=True)
-    )
+    nested = fields.Nested(VALUES[action](), required=True)
     approvals = field.several(field.compact(), least=1)
     name = "".join(part.title() for part in action.split(".")) + "Change"
     made: type[Part] = type(name, (Part,), {"values": nested, "approvals": approvals})
