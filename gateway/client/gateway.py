@@ -500,7 +500,8 @@ class Gateway:
         if self._author is None:
             return self._write("succession.approve", path, {"by": by})
         shown = self.succession(succession)
-        require(shown.get("succession") == spelled(succession), "the succession shown is another one")
+        same = shown.get("succession") == spelled(succession)
+        require(same, "the succession shown is another one")
         return self._exchange.write("succession.approve", path, self._author.approval(shown, by))
 
     # --- evidence ---
