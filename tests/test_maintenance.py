@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, text
 from gateway import maintenance, wiring
 from gateway.actions import erasure, successions
 from gateway.actions.ports import Caller, Head, Mode, Ports, SigningRequest
+from gateway.actions.successions import Approval
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy, KeysUnavailable
@@ -636,7 +637,7 @@ def test_a_succession_that_is_due_is_applied_and_until_then_says_for_whom_it_wai
         for slug in ("ocrvp", "ofmin"):
             caller = Caller(slug, "desk", frozenset(SCOPES))
             ports = upkeep.gateway.ports
-            successions.approve(ports, caller, f"key-{slug}", succession, "officer-1")
+            successions.approve(ports, caller, f"key-{slug}", succession, Approval("officer-1"))
         upkeep.step()  # within the same minute nothing is looked at again
         assert len(upkeep.alarms()) == 1
         clock.at += timedelta(minutes=1)

@@ -20,6 +20,7 @@ from gateway.evidence import canonical, registration, sd_jwt, statement
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Verified
 from gateway.evidence.signature import read_document_key
 from gateway.evidence.statement import StatementError
+from gateway.evidence.succession_approval import PLANNED, SUCCESSION_TYP
 
 _HEADING = frozenset({"iss", "aud", "iat", "jti"})
 _CASE_CLAIMS = frozenset({"case", "version", "prev", "profile", *cases.CLEAR_MARKING})
@@ -229,6 +230,12 @@ def _moment(seconds: Any) -> str:
         raise DocumentRefused("'until' is a time in whole seconds since 1970") from None
 
 
+def _succession_body(opened: Opened) -> dict[str, Any]:
+    """The body that a signed approval of a succession stands for: the person."""
+    _only(opened.verified.claims, _HEADING | frozenset(PLANNED))
+    return {placed.name: placed.value for placed in opened.verified.placed}
+
+
 def _only(claims: Mapping[str, Any], allowed: frozenset[str]) -> None:
     if not claims.keys() <= allowed:
         raise DocumentRefused("a claim stands in clear that the document's type does not have")
@@ -237,3 +244,4 @@ def _only(claims: Mapping[str, Any], allowed: frozenset[str]) -> None:
 CASE = Form(statement.CASE_TYP, _case_body)
 OFFER = Form(statement.OFFER_TYP, _offer_body)
 ANSWER = Form(statement.ANSWER_TYP, _answer_body)
+SUCCESSION = Form(SUCCESSION_TYP, _succession_body)

@@ -35,7 +35,7 @@ from gateway.domain.handoff import (
 from gateway.domain.interest import conflicts
 from gateway.domain.organisation import Organisation, Status, organisation_uri
 from gateway.domain.refusals import Erased, NotFound, Stale
-from gateway.domain.succession import Moved, Succession, Way
+from gateway.domain.succession import Approved, Moved, Succession, Way
 from gateway.domain.transfer import barred
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
@@ -400,11 +400,17 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
         package=handoff.package,
         kind="succession" if handoff.address.competence else "lapse",
         by=approved.by,
-        reason=f"{_moving(succession)}; {next_step}",
+        reason=f"{_moving(succession)}; {next_step}{_ground(approved)}",
         to=succession.successor,
         signer=ports.attester,
         random=ports.random,
     )
+
+
+def _ground(approved: Approved) -> str:
+    """What the predecessor signed itself, on which its end of a handoff rests."""
+    signed = approved.signed
+    return "" if signed is None else f"; as it signed in {sd_jwt.parse(signed).digest}"
 
 
 def _moving(succession: Succession) -> str:

@@ -1,7 +1,7 @@
 """What the two offices of a succession do: read it, and approve it, each for its part."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,33 +16,64 @@ from gateway.actions.authorization import (
     write,
 )
 from gateway.actions.ports import Caller, Logged, Ports
-from gateway.actions.signed import check_signed
+from gateway.actions.signed import Opened, check_signed
 from gateway.domain.decision import Entity, succession_entity
 from gateway.domain.facts import Detail, Party
+from gateway.domain.refusals import DocumentRefused
 from gateway.domain.succession import Approved, Succession
 from gateway.evidence import canonical
+from gateway.evidence.succession_approval import planned
 
 
-def approve(ports: Ports, caller: Caller, key: str, succession: UUID, by: str) -> Written:
+@dataclass(frozen=True)
+class Approval:
+    """Who approves for an office, and the document by which it does, where it signs one itself."""
+
+    by: str
+    signed: Opened | None = None
+
+    @property
+    def kept(self) -> str | None:
+        """The document as it is kept and shown: the person stays with the event."""
+        return None if self.signed is None else self.signed.document.present(()).compact()
+
+
+def approve(
+    ports: Ports, caller: Caller, key: str, succession: UUID, approval: Approval
+) -> Written:
     """Approve a succession for one's own office: both have to, before anything is re-issued.
 
-    Raises WrongState (approved before), and the policy's denials; an office that is locked to
-    what it signs itself is refused, for in a succession the gateway speaks in its name.
+    Raises WrongState (approved before, or cancelled), DocumentRefused for one that approves
+    another plan, and the policy's denials. In a succession the gateway speaks in the
+    predecessor's name: an office that is locked to what it signs itself signs its approval.
     """
-    request = Request("succession.approve", by, key, {"succession": str(succession)})
+    own = {} if approval.signed is None else {"signed": True}
+    asked = {"succession": str(succession), **own}
+    request = Request("succession.approve", approval.by, key, asked)
 
     def act(turn: Turn) -> Mapping[str, Any]:
         found = _authorized(turn, succession)
-        check_signed(turn, None)
-        approved = found.approve(caller.organisation, Approved(by, turn.event))
+        check_signed(turn, approval.signed)
+        _check_plan(found, approval.signed)
+        given = Approved(approval.by, turn.event, approval.kept)
+        approved = found.approve(caller.organisation, given)
         turn.work.successions.save(approved)
-        _record(turn, approved)
+        _record(turn, approved, approval.signed)
         return told(approved)
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
         return told(_as_of(_authorized(turn, succession), logged.event.id))
 
     return write(ports, caller, request, act, again)
+
+
+def _check_plan(succession: Succession, signed: Opened | None) -> None:
+    """What was signed is what was planned, each word of it."""
+    if signed is None:
+        return
+    said, wanted = planned(signed.verified.claims), planned(told(succession))
+    if canonical.encode(said) != canonical.encode(wanted):
+        raise DocumentRefused("the document approves another plan: read the succession anew")
 
 
 def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
@@ -95,11 +126,12 @@ def _as_of(succession: Succession, event: UUID) -> Succession:
     )
 
 
-def _record(turn: Turn, succession: Succession) -> None:
-    """Record an approval for the gateway and both offices."""
+def _record(turn: Turn, succession: Succession, signed: Opened | None) -> None:
+    """Record an approval for the gateway and both offices, with the digest of its document."""
     turn.record(
         parties_of(succession),
         Detail("subject", subject_of(succession), frozenset({GATEWAY, *succession.offices})),
+        statement_sha256=None if signed is None else signed.document.digest,
     )
 
 
@@ -133,6 +165,11 @@ def told(succession: Succession) -> dict[str, Any]:
         "legal_act": succession.legal_act,
         "consents_carry_over": succession.consents,
         "resolved_by": str(succession.resolved_by),
+        "approvals": [
+            {"office": office, "event": str(one.event), "statement": one.signed}
+            for office, one in succession.approvals
+            if one is not None
+        ],
         "waits_for": [] if succession.over else list(succession.missing),
         "applied": str(succession.applied) if succession.applied else None,
         "cancelled": str(succession.cancelled) if succession.cancelled else None,

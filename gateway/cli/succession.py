@@ -54,7 +54,16 @@ def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
     if as_json:
         print_json(found)
         return
-    print_fields({name.replace("_", " "): _cold(value) for name, value in found.items()})
+    fields = {n.replace("_", " "): _cold(v) for n, v in found.items() if n != "approvals"}
+    print_fields({**fields, "approved by": words(approved_by(found))})
+
+
+def approved_by(shown: Mapping[str, Any]) -> list[str]:
+    """The offices that approved, and which of them signed their approval themselves."""
+    return [
+        f"{one['office']} (signed)" if one["statement"] else str(one["office"])
+        for one in shown["approvals"]
+    ]
 
 
 def _cold(value: Any) -> Any:
@@ -72,7 +81,7 @@ def approve(
     """Approve SUCCESSION for your office.
 
     Once both offices did, each open handoff of the mandate is re-issued to the successor from the
-    day of the succession on.
+    day of the succession on. A connection with a document key signs the plan that it is shown.
     """
     written = gateway.approve_succession(succession, by)
     waits = words(written.result["waits_for"])

@@ -187,6 +187,8 @@ def _check_documents(
             handoff=str(answer.handoff),
         )
         _check_own(write, signed)
+    elif write.action == "succession.approve" and write.document is not None:
+        _same(event, stmt_sha256=write.document.digest)
 
 
 def _check_own(write: Write, recorded: Signed) -> None:

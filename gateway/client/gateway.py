@@ -523,9 +523,16 @@ class Gateway:
         return self._exchange.read("succession.read", f"/successions/{_id(succession)}")
 
     def approve_succession(self, succession: UUID | str, by: str) -> Written:
-        """Approve it for one's own office; nothing is re-issued before both have."""
+        """Approve it for one's own office; nothing is re-issued before both have.
+
+        With a document key what is shown of it is signed.
+        """
         path = f"/successions/{_id(succession)}/approval"
-        return self._write("succession.approve", path, {"by": by})
+        if self._author is None:
+            return self._write("succession.approve", path, {"by": by})
+        shown = self.succession(succession)
+        require(shown.get("succession") == _id(succession), "the succession shown is another one")
+        return self._exchange.write("succession.approve", path, self._author.approval(shown, by))
 
     # --- evidence ---
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from gateway.client.documents import KINDS, Offered, Previewed
 from gateway.domain import case as cases
 from gateway.domain.organisation import organisation_uri, read_competence_key
-from gateway.evidence import sd_jwt, statement
+from gateway.evidence import sd_jwt, statement, succession_approval
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.statement import CASE_TYP, OFFER_TYP
 
@@ -108,6 +108,19 @@ class Author:
             signer=self.key,
             random=self.random,
             **asked,
+        )
+
+    def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:
+        """Sign an approval of a succession as the gateway shows it."""
+        return succession_approval.issue(
+            issuer=organisation_uri(self.issuer, self.organisation),
+            audience=self.issuer,
+            at=self.now(),
+            jti=self.ids(),
+            shown=shown,
+            by=by,
+            signer=self.key,
+            random=self.random,
         )
 
 

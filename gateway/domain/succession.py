@@ -32,10 +32,14 @@ class Way(StrEnum):
 
 @dataclass(frozen=True)
 class Approved:
-    """An office's approval: the person of it who gave it, and the event that recorded it."""
+    """An office's approval: the person of it who gave it, and the event that recorded it.
+
+    ``signed`` is the document by which it did so, without the person; None where it signed none.
+    """
 
     by: str
     event: UUID
+    signed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,14 @@ class Succession:
         return self.applied is not None or self.cancelled is not None
 
     @property
+    def approvals(self) -> tuple[tuple[str, Approved | None], ...]:
+        """Each office with its approval, the predecessor first."""
+        return (self.predecessor, self.by_predecessor), (self.successor, self.by_successor)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The offices that did not approve yet."""
-        given = (self.by_predecessor, self.by_successor)
-        pairs = zip(self.offices, given, strict=True)
-        return tuple(office for office, approved in pairs if approved is None)
+        return tuple(office for office, approved in self.approvals if approved is None)
 
     def approve(self, office: str, approved: Approved) -> "Succession":
         """The succession once the office gave its part; WrongState when it can give none."""

@@ -103,8 +103,10 @@ class SqlSuccessions:
 _REPLACED = (
     "predecessor_by",
     "predecessor_event",
+    "predecessor_signed",
     "successor_by",
     "successor_event",
+    "successor_signed",
     "applied",
     "cancelled",
     "version",
@@ -117,6 +119,7 @@ def _row(succession: Succession) -> dict[str, Any]:
         approved: Approved | None = values.pop(f"by_{office}")
         values[f"{office}_by"] = approved and approved.by
         values[f"{office}_event"] = approved and approved.event
+        values[f"{office}_signed"] = approved and approved.signed
     return values
 
 
@@ -132,16 +135,16 @@ def _succession(row: Row[Any]) -> Succession:
         consents=row.consents,
         resolved_by=row.resolved_by,
         former_end=row.former_end,
-        by_predecessor=_approved(row.predecessor_by, row.predecessor_event),
-        by_successor=_approved(row.successor_by, row.successor_event),
+        by_predecessor=_approved(row.predecessor_by, row.predecessor_event, row.predecessor_signed),
+        by_successor=_approved(row.successor_by, row.successor_event, row.successor_signed),
         applied=row.applied,
         cancelled=row.cancelled,
         version=row.version,
     )
 
 
-def _approved(by: str | None, event: UUID | None) -> Approved | None:
-    return None if by is None or event is None else Approved(by, event)
+def _approved(by: str | None, event: UUID | None, signed: str | None) -> Approved | None:
+    return None if by is None or event is None else Approved(by, event, signed)
 
 
 def _moved(row: Row[Any]) -> Moved:

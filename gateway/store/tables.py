@@ -238,6 +238,8 @@ succession = Table(
     Column("version", Integer, nullable=False),
     Column("former_end", Day),
     Column("cancelled", Uuid),
+    Column("predecessor_signed", TEXT),
+    Column("successor_signed", TEXT),
     Index("succession_from", "predecessor", "competence"),
 )
 

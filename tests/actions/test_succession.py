@@ -13,6 +13,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
+from gateway.actions.successions import Approval
 from gateway.cedar import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, WrongState
@@ -59,7 +60,7 @@ def planned(gateway: Founded, **changes: Any) -> UUID:
 
 
 def approve(gateway: Founded, succession: UUID, office: str, by: str = "officer-9") -> Any:
-    return gateway.do(successions.approve, caller(office), gateway.key(), succession, by)
+    return gateway.do(successions.approve, caller(office), gateway.key(), succession, Approval(by))
 
 
 def agreed(gateway: Founded, **changes: Any) -> UUID:
@@ -210,7 +211,7 @@ def test_who_approved_is_known_to_its_own_office_alone(gateway):
 
 def test_an_office_approves_once_and_a_retry_is_the_same(gateway):
     succession = planned(gateway)
-    arguments = (successions.approve, caller(OFMIN), "key-of-it", succession, "officer-1")
+    arguments = (successions.approve, caller(OFMIN), "key-of-it", succession, Approval("officer-1"))
     first = gateway.do(*arguments)
     approve(gateway, succession, OCRVP)
     again = gateway.do(*arguments)
@@ -218,7 +219,7 @@ def test_an_office_approves_once_and_a_retry_is_the_same(gateway):
     assert first.result == again.result
     assert again.result["waits_for"] == [OCRVP]
     refused = gateway.refusal(
-        successions.approve, caller(OFMIN), gateway.key(), succession, "officer-1"
+        successions.approve, caller(OFMIN), gateway.key(), succession, Approval("officer-1")
     )
     assert isinstance(refused.refusal, WrongState)
 
@@ -228,7 +229,9 @@ def test_nobody_else_learns_that_there_is_a_succession(gateway, slug):
     succession = planned(gateway)
     for action in (
         lambda ports: successions.look_up(ports, caller(slug), succession),
-        lambda ports: successions.approve(ports, caller(slug), gateway.key(), succession, "x-1"),
+        lambda ports: successions.approve(
+            ports, caller(slug), gateway.key(), succession, Approval("x-1")
+        ),
         lambda ports: successions.look_up(ports, caller(slug), gateway.new_id()),
     ):
         action.__name__ = "it"
@@ -244,7 +247,7 @@ def test_an_office_that_is_locked_to_its_signature_does_not_approve_without(gate
     gateway.administer("organisation.lock", OFMIN, statement=word)
     succession = planned(gateway)
     refused = gateway.refusal(
-        successions.approve, caller(OFMIN), gateway.key(), succession, "officer-1"
+        successions.approve, caller(OFMIN), gateway.key(), succession, Approval("officer-1")
     )
     assert refused.refusal.rules == ("R2.signed_only",)
 

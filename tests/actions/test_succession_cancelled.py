@@ -9,6 +9,7 @@ from gateway.actions import administration, handoffs, mandates, succeeding, succ
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
 from gateway.actions.succeeding import Progress
+from gateway.actions.successions import Approval
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, Refusal, WrongState
 from tests.actions.test_succession import (
     DAY,
@@ -111,7 +112,7 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
     cancel(gateway, succession)
     for office in (OFMIN, OCRVP):
         late = gateway.refusal(
-            successions.approve, caller(office), gateway.key(), succession, "officer-1"
+            successions.approve, caller(office), gateway.key(), succession, Approval("officer-1")
         )
         assert "was cancelled" in late.refusal.detail
     gateway.day = AFTER
@@ -124,7 +125,7 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
 
 def test_an_approval_that_is_sent_again_says_what_it_said(gateway):
     succession = planned(gateway)
-    arguments = (successions.approve, caller(OFMIN), "key-of-it", succession, "officer-1")
+    arguments = (successions.approve, caller(OFMIN), "key-of-it", succession, Approval("officer-1"))
     first = gateway.do(*arguments)
     cancel(gateway, succession)
     assert gateway.do(*arguments).result == first.result

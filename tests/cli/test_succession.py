@@ -152,6 +152,9 @@ def test_an_office_lists_shows_and_approves(desks: Desks) -> None:
     assert "receive/csam/FR" in shown
     told = desks.done("succession", "approve", one, "--by", "officer-1", at=OFMIN)
     assert f"it waits for {OCRVP}" in told
+    shown = desks.done("succession", "show", one, at=OCRVP)
+    assert "approved by" in shown
+    assert "(signed)" not in shown
     assert "receipt verified" in told
     assert desks.run("succession", "approve", one, "--by", "officer-1", at=OFMIN).exit_code == 1
     assert desks.told("succession", "list", at=HOTLINE) == {"items": []}

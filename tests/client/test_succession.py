@@ -6,9 +6,11 @@ import pytest
 
 from gateway.actions import succeeding
 from gateway.client import Refused
+from gateway.client.failures import ReceiptMismatch
+from gateway.evidence import sd_jwt
 from gateway.evidence.verdict import verify_bundle
 from tests.client.desk import Desk, trust_of
-from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
+from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, document_key
 from tests.web.listening import Listening, listening
 from tests.web.partners.test_successions import DAY, PLAN
 
@@ -70,6 +72,32 @@ def test_a_bundle_of_the_old_handoff_says_that_it_succeeded(stage: Listening) ->
         assert (
             "the handoff stood succeeded" in verify_bundle(data, trust_of(stage.gateway)).sentence
         )
+
+
+def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) -> None:
+    key = document_key("office")
+    stage.gateway.register_key(OFMIN, key)
+    planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
+    succession = planned.result["succession"]
+    with Desk(stage, OFMIN, document_key=key) as office:
+        written = office.approve_succession(succession, "officer-3")
+        (shown,) = office.succession(succession)["approvals"]
+    signed = sd_jwt.parse(shown["statement"])
+    assert written.confirmed.event["stmt_sha256"] == signed.digest
+    claims = sd_jwt.read_unverified(shown["statement"]).claims
+    assert (claims["succession"], claims["on"]) == (succession, PLAN["on"])
+
+
+def test_a_succession_that_is_shown_under_another_name_is_not_signed(stage: Listening) -> None:
+    key = document_key("office")
+    stage.gateway.register_key(OFMIN, key)
+    planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
+    with Desk(stage, OFMIN, document_key=key) as office:
+        office.wire.tamper = lambda _, members: {**members, "succession": "another"}
+        with pytest.raises(ReceiptMismatch):
+            office.approve_succession(planned.result["succession"], "officer-3")
+        office.wire.tamper = None
+        assert office.succession(planned.result["succession"])["approvals"] == []
 
 
 def test_a_stranger_is_refused(stage: Listening) -> None:

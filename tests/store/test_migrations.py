@@ -72,7 +72,7 @@ def _parts(sql):
     later = (
         "document_keys|signed_only|encryption_keys|tokens_from|reminded|history|application"
         "|interests|agreements|erase_on|content_key|audit_grants|withdrawn_by|former_end|cancelled"
-        "|asked_on"
+        "|predecessor_signed|successor_signed|asked_on"
     )
     lines = re.split(rf"\n|, (?={later})", sql.replace("\t", ""))
     return sorted(filter(None, (line.strip(" ,") for line in lines)))

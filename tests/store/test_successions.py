@@ -63,7 +63,8 @@ def test_approvals_and_the_end_are_kept_and_the_plan_stays(kept):
     one = succession()
     planned(kept, one)
     given = Approved("officer-1", new_id())
-    approved = one.approve("abroad", given).approve("police", replace(given, by="officer-2"))
+    signed = replace(given, by="officer-2", signed="eyJ.eyJ.c2ln~")
+    approved = one.approve("abroad", given).approve("police", signed)
     done = replace(approved.end(new_id()), version=2)
     with kept.begin(Mode.WRITE) as work:
         work.successions.save(replace(done, legal_act="another", competence="receive/x/FR"))

@@ -11,6 +11,7 @@ from gateway.actions.ports import Ports
 from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
 from gateway.cli.screen import print_fields, print_json, print_table, words
+from gateway.cli.succession import approved_by
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
 
@@ -198,8 +199,9 @@ def _show(found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    lists = ("moved", "open")
-    print_fields({n.replace("_", " "): v for n, v in found.items() if n not in lists})
+    lists = ("moved", "open", "approvals")
+    fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
+    print_fields({**fields, "approved by": words(approved_by(found))})
     if found["moved"]:
         click.echo("\nmoved")
         headings = ("handoff", "originator", "became", "state", "at", "predecessor reads until")

@@ -182,6 +182,7 @@ SHAPES: Mapping[str, Shape] = {
         legal_act=TEXT,
         consents_carry_over=FLAG,
         resolved_by=UUID,
+        approvals=several(_object(office=TEXT, event=UUID, statement=or_null(SD_JWT))),
         waits_for=TEXTS,
         applied=or_null(UUID),
         cancelled=or_null(UUID),

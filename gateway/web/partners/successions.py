@@ -5,6 +5,8 @@ from uuid import UUID
 
 from gateway.actions import successions
 from gateway.actions.authorization import Written
+from gateway.actions.signed import SUCCESSION
+from gateway.actions.successions import Approval
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import fields as field
 from gateway.web.partners.kinds import Part
@@ -45,10 +47,11 @@ def show(call: Call, succession: UUID) -> dict[str, Any]:
     gives="Succession",
     body=ApprovalBody(),
     writes=True,
+    signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> Written:
     """Approve a succession for one's own office; nothing is re-issued before both have."""
-    return call.do(successions.approve, succession, call.body["by"])
+    return call.do(successions.approve, succession, Approval(call.body["by"], call.signed))
 
 
 ENDPOINTS = (index, show, approve)
