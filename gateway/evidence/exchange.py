@@ -304,7 +304,7 @@ class Exchange:
 
     def _last_use(self, one: Revocation) -> int:
         """The last place at which a document that the key signed is shown to have come; or -1."""
-        signed = [s for s in self._documents() if s.kid == one.kid]
+        signed = filter(one.of, self._documents())
         return max((at for s in signed if (at := self._place_of(s)) is not None), default=-1)
 
     def _place_of(self, signed: Signed) -> int | None:
@@ -321,14 +321,15 @@ class Exchange:
         )
         return next(places, None)
 
-    def _unplaced(self) -> set[tuple[str, str]]:
-        """The keys of documents that may have come into the log after their key was revoked."""
-        ends = {(r.organisation, r.kid): r.confirmed for r in self.revoked}
-        return {
-            name
-            for s in self._documents()
-            if (name := (s.author, s.kid)) in ends and not self._came_before(s, ends[name])
-        }
+    def _unplaced(self) -> list[Revocation]:
+        """Those after which a document of the key may have come into the log."""
+        return [
+            one
+            for one in self.revoked
+            if not all(
+                self._came_before(s, one.confirmed) for s in filter(one.of, self._documents())
+            )
+        ]
 
     def _came_before(self, signed: Signed, end: Confirmed) -> bool:
         """Whether an entry before the end of its key names a document."""

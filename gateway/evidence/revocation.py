@@ -25,6 +25,11 @@ class Revocation:
     kid: str
     confirmed: Confirmed
 
+    def of(self, signed: Signed) -> bool:
+        """Whether a document was signed by the key."""
+        mine = (self.organisation, self.kid) == (signed.author, signed.kid)
+        return mine and not signed.attested
+
     def told(self) -> str:
         """One clause: day, event and place."""
         event = self.confirmed.event
@@ -54,32 +59,35 @@ def trace(receipt: Receipt, trust: Trust) -> Revocation:
 def revocations(
     documents: Sequence[Signed], receipts: Iterable[Receipt], trust: Trust
 ) -> list[Revocation]:
-    """The revocations of the keys that signed ``documents``, the first of each key.
+    """The revocations of the keys that signed ``documents``, the first of each key in each log.
 
     Those of other keys are left out, and those of logs whose keys were not given.
     """
     used = _used(documents)
-    found: dict[tuple[str, str], Revocation] = {}
+    found: dict[tuple[str, str, str], Revocation] = {}
     for receipt in receipts:
         try:
             one = trace(receipt, trust)
         except UnknownLog:
             continue  # without the log's key it proves nothing, and is told as if it were not there
-        name = one.organisation, one.kid
-        first = found.get(name)
-        if name in used and (first is None or one.confirmed.index < first.confirmed.index):
+        if (one.organisation, one.kid) not in used:
+            continue
+        name = one.organisation, one.kid, one.confirmed.checkpoint.origin
+        first = found.setdefault(name, one)
+        if one.confirmed.index < first.confirmed.index:
             found[name] = one
     return [found[name] for name in sorted(found)]
 
 
 def told(documents: Sequence[Signed], known: Sequence[Revocation]) -> str:
     """Of each key that signed one of the documents, whether it was revoked; clauses, or nothing."""
-    by_name = {(one.organisation, one.kid): one for one in known}
+    shown = {(one.organisation, one.kid) for one in known}
+    others = sorted(_used(documents) - shown)
     return "; ".join(
-        by_name[slug, kid].told()
-        if (slug, kid) in by_name
-        else f"key {kid} of {slug}: whether it was revoked is not shown"
-        for slug, kid in sorted(_used(documents))
+        [
+            *(one.told() for one in known),
+            *(f"key {kid} of {slug}: whether it was revoked is not shown" for slug, kid in others),
+        ]
     )
 
 
@@ -90,16 +98,16 @@ def unshown(documents: Sequence[Signed], known: Sequence[Revocation]) -> str:
     return f" Whether the key of {names} was revoked before, nothing here shows." if names else ""
 
 
-def undated(known: Sequence[Revocation], unplaced: Collection[tuple[str, str]]) -> str:
+def undated(known: Sequence[Revocation], unplaced: Collection[Revocation]) -> str:
     """The sentences about keys that were revoked at some time.
 
-    ``unplaced`` are those of which a document's first place in the log is not shown.
+    ``unplaced`` are those before which some document of the key is not shown to be in the log.
     """
     return "".join(
         f" The key of {one.organisation} was revoked by entry {one.confirmed.index}"
         + (
             ": that what it signed was logged before, nothing here shows."
-            if (one.organisation, one.kid) in unplaced
+            if one in unplaced
             else ", after what it signed here was logged."
         )
         for one in known

@@ -247,9 +247,8 @@ class _Presentation:
         return "; ".join(filter(None, [origin.told(signed, self.origins), ends]))
 
     def _revoked(self) -> str:
-        unplaced = {(one.organisation, one.kid) for one in self.revoked}
         unshown = revocation.unshown([self.signed], self.revoked)
-        return f"{unshown}{revocation.undated(self.revoked, unplaced)}"
+        return f"{unshown}{revocation.undated(self.revoked, self.revoked)}"
 
     def count_withheld(self) -> str:
         withheld = self.signed.verified.withheld

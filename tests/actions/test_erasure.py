@@ -360,6 +360,31 @@ def test_a_reader_with_an_interest_still_lists_what_is_left_of_an_erased_case(ga
     assert _boxes(gateway) == before
 
 
+def test_a_reader_with_an_interest_lists_the_other_handoffs_when_one_key_is_lost(
+    gateway, monkeypatch
+):
+    (lost, of_lost), (_, other) = (handed_over(gateway, close=False) for _ in range(2))
+    interest = {"scope": "provider", "subject": "elsewhere.example", "kind": "funder"}
+    gateway.administer("interest.declare", OFMIN, **interest, start="2020-01-01")
+    digest = gateway.handoff(of_lost).case_digest
+    with gateway.ports.begin(Mode.READ) as work:
+        version, key = type(work.cases).version, work.cases.key_of(HOTLINE, lost)
+
+    def unreadable(self, wanted):
+        if wanted == digest:
+            raise KeysUnavailable("missing")
+        return version(self, wanted)
+
+    monkeypatch.setattr(type(work.cases), "version", unreadable)
+    with pytest.raises(KeysUnavailable):
+        _boxes(gateway)  # its key is there: so none can be had now
+    gateway.ports.keys.lost.add(key)
+    inbox = handoffs.page(
+        gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=5
+    ).items
+    assert [one["handoff"] for one in inbox] == [str(other)]
+
+
 def test_every_receipt_of_before_still_verifies(gateway):
     case, _ = handed_over(gateway)
     before = list(gateway.receipts)

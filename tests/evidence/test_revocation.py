@@ -181,6 +181,11 @@ def test_a_revocation_in_another_trusted_log_is_told_and_orders_nothing():
     verdict = verify_bundle(story.file(revocations=(end,)), trust)
     assert verdict.code == Code.VERIFIED, verdict
     assert "nothing here shows" in verdict.sentence
+    own = revoked(story.log, OFFICES, "police")
+    story.say("outcome")
+    ends = (receipt_of(story.log, own), receipt_of(other, revoked(other, OFFICES, "police")))
+    for order in (ends, ends[::-1]):
+        assert verify_bundle(story.file(revocations=order), trust).code == Code.MISMATCH
 
 
 # --- one document ---
