@@ -271,6 +271,24 @@ class Founded:
             random=self.ports.random,
         ).compact()
 
+    def newcomer(
+        self, person: str, key: SigningKey | None = None, /, **changes: Any
+    ) -> dict[str, Any]:
+        """The values by which a person becomes an administrator, proof of their key included."""
+        key = key or key_of(person)
+        proof = registration.issue(
+            organisation=approval.person_uri(ISSUER, person),
+            audience=ISSUER,
+            says=registration.POSSESSION,
+            kid=key.kid,
+            at=self.clock(),
+            jti=self.new_id(),
+            signer=key,
+            random=self.ports.random,
+        ).compact()
+        named = {"person": person, "name": person.title(), "jwk": key.public_jwk(), "proof": proof}
+        return named | changes
+
     def register_key(
         self, organisation: str, key: SigningKey, before: SigningKey | None = None
     ) -> Written:

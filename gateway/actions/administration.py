@@ -4,10 +4,10 @@ Every change is a policy decision and an event, and is undone only by another ev
 binds the exact change by its digest; two approvals count as two only from two persons (R10).
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.actions.approvals import digest_of, spend
@@ -22,7 +22,7 @@ from gateway.actions.ports import (
     Work,
 )
 from gateway.actions.registry import CHANGES, ON_GATEWAY, STEPS
-from gateway.actions.registry.desk import Apply, Change, Desk
+from gateway.actions.registry.desk import Apply, Change, Desk, Form, Kind
 from gateway.domain.decision import Entity, Question, Value, organisation_entity
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.organisation import SLUG, Organisation, Person, Status
@@ -31,6 +31,7 @@ from gateway.domain.refusals import (
     ApprovalRefused,
     Forbidden,
     Invalid,
+    InvitationRefused,
     NotFound,
     Refusal,
     TooManyDenials,
@@ -39,16 +40,27 @@ from gateway.domain.refusals import (
 from gateway.evidence import canonical
 from gateway.evidence.revocation import KEY
 
+K = TypeVar("K")
+
 GATEWAYS_OWN = Entity("Log", "log", {})
 """The resource of changes that concern no organisation: the gateway's administrators and keys."""
 
-RECORDED = (ApprovalRefused, Invalid, NotFound, WrongState, AlreadyExists, Forbidden)
+RECORDED = (
+    ApprovalRefused,
+    Invalid,
+    NotFound,
+    WrongState,
+    AlreadyExists,
+    InvitationRefused,
+    Forbidden,
+)
 """Refusals of a change that are events: who tried what, and why it was not done."""
 
 _RESULTS: Mapping[type[Refusal], Result] = {
     NotFound: Result.NOT_FOUND,
     WrongState: Result.WRONG_STATE,
     AlreadyExists: Result.WRONG_STATE,
+    InvitationRefused: Result.WRONG_STATE,
 }
 
 
@@ -66,9 +78,9 @@ def administer(
     own host; ``proposal`` names the one that is made by it. Raises Refused with its receipt when
     policy, an approval or the registry says no; Invalid for what is no change; Stale, Busy.
     """
-    apply, heard = require_change(change), list[str]()
+    kind, heard = require_change(change, CHANGES), list[str]()
     try:
-        return _make(ports, change, apply, approvals, heard, errand=errand, proposal=proposal)
+        return _make(ports, change, kind, approvals, heard, errand=errand, proposal=proposal)
     except RECORDED as refusal:
         refused = record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard)))
         raise refused from refusal
@@ -79,73 +91,74 @@ def take_step(ports: Ports, change: Change, approvals: Sequence[str]) -> Written
 
     The step itself is taken by who holds the key files, after this. Raises as `administer`.
     """
-    apply, heard = require_change(change, STEPS), list[str]()
+    kind, heard = require_change(change, STEPS), list[str]()
     try:
-        return _make(ports, change, apply, approvals, heard)
+        return _make(ports, change, kind, approvals, heard)
     except RECORDED as refusal:
         raise record_refusal(ports, change, refusal, tuple(dict.fromkeys(heard))) from refusal
 
 
-def require_change(change: Change, known: Mapping[str, Apply] = CHANGES) -> Apply:
-    """What makes a change; Invalid for what is none, which leaves no event."""
-    require_form(change, known)
-    return known[change.action]
-
-
-def require_form(change: Change, known: Container[str]) -> None:
-    """Raise Invalid for what is no change of the ``known`` actions, which leaves no event."""
+def require_change(change: Change, known: Mapping[str, K]) -> K:
+    """What is known of a change's action; Invalid for what is no change, which leaves no event."""
     if change.action not in known:
         raise Invalid((("/action", "there is no such change of the registry"),))
     own = change.organisation == GATEWAY
     if own is not (change.action in ON_GATEWAY) or not SLUG.fullmatch(change.organisation):
         raise Invalid((("/organisation", "not an organisation id, or the gateway's own"),))
+    return known[change.action]
 
 
 def _make(
     ports: Ports,
     change: Change,
-    apply: Apply,
+    kind: Kind,
     approvals: Sequence[str],
     heard: list[str],
     *,
     errand: Errand | None = None,
     proposal: UUID | None = None,
 ) -> Written:
-    denied: Forbidden | None = None
     result: Mapping[str, Any] = {}
     with ports.begin(Mode.REGISTRY) as work:
         logged = earlier(ports, work, change, errand)
         if logged is None:
             require_open(work, proposal)
-            desk = desk_of(ports, work, change, approvals, heard)
-            denied, result = _decide(ports, desk, apply)
-            if not denied:
-                remember(ports, work, change, errand, desk.event)
-                close(work, proposal, desk.event)
+            desk = desk_of(ports, work, change, kind.form, approvals, heard=heard)
+            result = _apply(ports, desk, kind.apply)
+            remember(ports, work, change, errand, desk.event)
+            close(work, proposal, desk.event)
             (logged,) = work.commit()
     receipt = receipt_for(ports, logged, GATEWAY)
-    if denied:
-        raise Refused(denied, receipt)
     return Written({"event": str(logged.event.id), **result}, receipt)
 
 
 def desk_of(
-    ports: Ports, work: Work, change: Change, approvals: Sequence[str], heard: list[str]
+    ports: Ports,
+    work: Work,
+    change: Change,
+    form: Form,
+    approvals: Sequence[str],
+    *,
+    heard: list[str],
 ) -> Desk:
-    """Where a change is made, once its approvals count; ``heard`` is as for `approvals.spend`."""
+    """Where a change is made, once its approvals count and its values are of the form.
+
+    ``heard`` is as for `approvals.spend`. Raises ApprovalRefused, Invalid.
+    """
     now, event = ports.now(), ports.new_id()
     persons = spend(ports, work, change, approvals, event=event, heard=heard)
-    return Desk(work, change, persons, now, ports.legal_day(now).day, event, ports.issuer)
+    said, day = form.read(change.values), ports.legal_day(now).day
+    return Desk(work, change, persons, now, day, event, ports.issuer, said)
 
 
-def _decide(ports: Ports, desk: Desk, apply: Apply) -> tuple[Forbidden | None, Mapping[str, Any]]:
-    """Ask policy, then change the registry; what policy has against it is recorded as well."""
+def _apply(ports: Ports, desk: Desk, apply: Apply) -> Mapping[str, Any]:
+    """Ask policy, then change the registry; Forbidden for what policy is against."""
     today = ports.legal_day(desk.now)
     found = desk.work.organisations.get(desk.change.organisation)
-    denied = denial(ports.policy, desk, found, today)
-    result = {} if denied else apply(desk, found)
-    _record(desk, denied, today)
-    return denied, result
+    require_allowed(ports.policy, desk, found, today)
+    result = apply(desk, found)
+    _record(desk, today)
+    return result
 
 
 def require_open(work: Work, proposal: UUID | None) -> None:
@@ -168,10 +181,14 @@ def close(work: Work, proposal: UUID | None, event: UUID) -> None:
 def record_refusal(
     ports: Ports, change: Change, refusal: Refusal, persons: tuple[str, ...]
 ) -> Refused:
-    """Record that a change was refused, for the gateway alone; only then may it be told."""
+    """Record that a change was refused, for the gateway alone; only then may it be told.
+
+    It is done in a transaction of its own: what was refused is rolled back, and consumes nothing.
+    """
     typ, operation = EVENTS[change.action]
     now = ports.now()
     gateway = frozenset({GATEWAY})
+    rules = refusal.rules if isinstance(refusal, Forbidden) else ()
     fact = Fact(
         id=ports.new_id(),
         typ=typ,
@@ -182,6 +199,7 @@ def record_refusal(
             Detail("by", persons, gateway),
             Detail("reason", refusal.detail, gateway),
             *_subject(change, refusal, gateway),
+            *((Detail("rules", rules, gateway),) if rules else ()),
         ),
         simulated_date=simulated(ports.legal_day(now)),
     )
@@ -198,6 +216,7 @@ def _subject(change: Change, refusal: Refusal, readers: frozenset[str]) -> tuple
     """The change in words, or by its digest where nobody stands for what is in it.
 
     Values that were malformed, or that no approval covers, might be a secret in the wrong place.
+    Every other refusal comes after the values were read by the form of the change.
     """
     try:
         said = told(change)
@@ -209,42 +228,37 @@ def _subject(change: Change, refusal: Refusal, readers: frozenset[str]) -> tuple
     return (Detail("subject", said, readers),)
 
 
-def denial(
+def require_allowed(
     policy: Policy, desk: Desk, found: Organisation | None, today: LegalDay, **facts: Value
-) -> Forbidden | None:
-    """What policy has against the change, on further ``facts``; None when it allows it."""
+) -> None:
+    """Raise Forbidden when policy is against the change, on further ``facts``."""
     principal = Entity("Person", desk.persons[0], {"enabled": True})
     resource = GATEWAYS_OWN
     if desk.change.action not in ON_GATEWAY:
         resource = organisation_entity(found or _applicant(desk.change), today.day)
     context = {"approvals": len(desk.persons), **facts}
     decision = policy.decide(Question(principal, desk.change.action, resource, context))
-    if decision.allowed:
-        return None
-    reason = " ".join(decision.reasons) or "policy does not allow this change"
-    return Forbidden(reason, decision.rules)
+    if not decision.allowed:
+        reason = " ".join(decision.reasons) or "policy does not allow this change"
+        raise Forbidden(reason, decision.rules)
 
 
-def _record(desk: Desk, denied: Forbidden | None, today: LegalDay) -> None:
-    """Record the change for the gateway and whom it concerns; a denial for the gateway alone."""
+def _record(desk: Desk, today: LegalDay) -> None:
+    """Record the change for the gateway and whom it concerns."""
     typ, operation = EVENTS[desk.change.action]
-    parties = _parties(desk)
-    concerned = (desk.change.organisation, *desk.concerned)
     gateway = frozenset({GATEWAY})
-    readers = gateway if denied else gateway.union(concerned)
-    rules = (Detail("rules", denied.rules, gateway),) if denied else ()
+    readers = gateway.union((desk.change.organisation, *desk.concerned))
     desk.work.log.record(
         Fact(
             id=desk.event,
             typ=typ,
             operation=operation,
-            result=Result.DENIED if denied else Result.ALLOWED,
-            parties=parties[:1] if denied else parties,
+            result=Result.ALLOWED,
+            parties=_parties(desk),
             details=(
                 Detail("by", desk.persons, gateway),
                 Detail("subject", told(desk.change), readers),
                 *_named_key(desk, readers),
-                *rules,
             ),
             simulated_date=simulated(today),
         )
@@ -256,11 +270,6 @@ def _named_key(desk: Desk, readers: frozenset[str]) -> tuple[Detail, ...]:
     if desk.names_key is None:
         return ()
     return (Detail(KEY, (desk.change.organisation, desk.names_key), readers),)
-
-
-def record_denial(desk: Desk, denied: Forbidden, today: LegalDay) -> None:
-    """Record that policy was against the change, for the gateway alone."""
-    _record(desk, denied, today)
 
 
 def _parties(desk: Desk) -> tuple[Party, ...]:

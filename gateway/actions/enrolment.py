@@ -183,7 +183,8 @@ def _register(
     event = ports.new_id()
     now = ports.now()
     today = ports.legal_day(now).day
-    desk = Desk(work, change, used.approved_by, now, today, event, ports.issuer)
+    said = keys.REGISTRATION.read(values)
+    desk = Desk(work, change, used.approved_by, now, today, event, ports.issuer, said)
     keys.register_document_key(desk, member)
     told = {"organisation": used.organisation, **values}
     work.log.record(_fact(ports, event, "key.register", used, told))

@@ -11,14 +11,14 @@ from datetime import date, datetime
 from uuid import UUID
 
 from gateway.actions import administration
-from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
+from gateway.actions.authorization import GATEWAY, Written, receipt_for
 from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.ports import Erasure, Mode, Ports, Sent, Work
-from gateway.actions.registry.desk import Change, Desk, text, uuid
+from gateway.actions.registry.desk import Change, Desk, Form, text, uuid
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
-from gateway.domain.refusals import Forbidden, NotFound, Refusal
+from gateway.domain.refusals import NotFound, Refusal
 from gateway.evidence import canonical
 
 ACTION = "case.erase"
@@ -34,6 +34,17 @@ PAGE = 500
 
 LONGEST_REASON = 200
 """Characters."""
+
+
+def _reason(value: object) -> str:
+    said = text(value)
+    if len(said) > LONGEST_REASON:
+        raise ValueError
+    return said
+
+
+FORM = Form({"case": uuid, "reason": _reason})
+"""Which case, and why it is erased by hand."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ def erase(
     ``key`` of the result tells whether the key is destroyed by now. ``errand`` and ``proposal``
     are as for `administration.administer`, and so is what is raised; KeysUnavailable besides.
     """
-    administration.require_form(change, (ACTION,))
+    administration.require_change(change, {ACTION: FORM})
     heard = list[str]()
     try:
         return _erase_by_hand(ports, change, approvals, heard, errand=errand, proposal=proposal)
@@ -78,42 +89,34 @@ def _erase_by_hand(
     errand: Errand | None,
     proposal: UUID | None,
 ) -> Written:
-    denied: Forbidden | None = None
     with ports.begin(Mode.REGISTRY) as work:
         logged = earlier(ports, work, change, errand)
         if logged is None:
             administration.require_open(work, proposal)
-            desk = administration.desk_of(ports, work, change, approvals, heard)
-            denied = _decide(ports, desk)
-            if not denied:
-                remember(ports, work, change, errand, desk.event)
-                administration.close(work, proposal, desk.event)
+            desk = administration.desk_of(ports, work, change, FORM, approvals, heard=heard)
+            _erase_at(ports, desk)
+            remember(ports, work, change, errand, desk.event)
+            administration.close(work, proposal, desk.event)
             logged = next(one for one in work.commit() if one.event.id == desk.event)
     receipt = receipt_for(ports, logged, GATEWAY)
-    if denied:
-        raise Refused(denied, receipt)
     told = {"case": change.values["case"], "state": str(CaseState.ERASED)}
     return Written({"event": str(logged.event.id), **told, "key": _destroyed_now(ports)}, receipt)
 
 
-def _decide(ports: Ports, desk: Desk) -> Forbidden | None:
-    """Ask policy, then take the case's content away; both are recorded."""
+def _erase_at(ports: Ports, desk: Desk) -> None:
+    """Ask policy, then take the case's content away, and record it; Forbidden."""
     today, day = ports.legal_day(desk.now), civil_day(ports, desk.now)
-    reason, originator = desk.read("reason", _reason), desk.change.organisation
-    found = desk.work.cases.get(originator, desk.read("case", uuid))
+    reason, originator = desk.said["reason"], desk.change.organisation
+    found = desk.work.cases.get(originator, desk.said["case"])
     if found is None:
         raise NotFound("that organisation has no such case here")
     due = cases.is_due(found, day)
     organisation = desk.work.organisations.get(originator)
-    denied = administration.denial(ports.policy, desk, organisation, today, due=due)
-    if denied:
-        administration.record_denial(desk, denied, today)
-        return denied
+    administration.require_allowed(ports.policy, desk, organisation, today, due=due)
     lost = _is_lost(ports, desk.work, found)
     why = _Why("due" if due else "early", desk.persons, reason)
     erased = cases.erase(found, day, lost=lost)
     _erase(ports, desk.work, desk.event, erased, why)
-    return None
 
 
 def erase_due(ports: Ports) -> int:
@@ -298,10 +301,3 @@ def _destroyed_now(ports: Ports) -> str:
     except Refusal:  # what was decided stands, and its receipt is told
         return "will be destroyed by maintenance"
     return "destroyed"
-
-
-def _reason(value: object) -> str:
-    said = text(value)
-    if len(said) > LONGEST_REASON:
-        raise ValueError
-    return said

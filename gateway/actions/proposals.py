@@ -25,7 +25,7 @@ from gateway.actions.listing import Listing, gather
 from gateway.actions.organisations import LOG
 from gateway.actions.ports import Caller, Mode, Ports, Proposal, Work
 from gateway.actions.registry import CHANGES
-from gateway.actions.registry.desk import Change
+from gateway.actions.registry.desk import Change, Form
 from gateway.domain.decision import Entity, Question
 from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
 from gateway.domain.refusals import ApprovalRefused, Forbidden, NotFound, Stale
@@ -34,7 +34,10 @@ from gateway.evidence import canonical
 REMEMBERED = approvals.LIVES * 10
 """How long after its end a proposal can still be looked up."""
 
-PROPOSABLE = frozenset({*CHANGES, erasure.ACTION})
+PROPOSABLE: Mapping[str, Form] = {
+    **{action: kind.form for action, kind in CHANGES.items()},
+    erasure.ACTION: erasure.FORM,
+}
 """What one person may propose and another one make: all that takes no step of a key's own."""
 
 UNKNOWN = "there is no such proposal, or it ended long ago"
@@ -43,23 +46,29 @@ UNKNOWN = "there is no such proposal, or it ended long ago"
 def make(ports: Ports, change: Change, approval: str, errand: Errand | None = None) -> Written:
     """Keep a change that one person proposes and has signed; 72 hours are there to approve it.
 
-    Raises Refused when the approval does not count, Invalid for what is no change.
+    Raises Refused when the approval does not count, or a value is not of its form; Invalid for
+    what is no change.
     """
-    administration.require_form(change, PROPOSABLE)
-    heard: list[str] = []
+    form, heard = administration.require_change(change, PROPOSABLE), list[str]()
     try:
-        return _make(ports, change, approval, errand, heard)
+        return _make(ports, change, form, approval, errand, heard=heard)
     except administration.RECORDED as refusal:
         raise administration.record_refusal(ports, change, refusal, tuple(heard)) from refusal
 
 
 def _make(
-    ports: Ports, change: Change, approval: str, errand: Errand | None, heard: list[str]
+    ports: Ports,
+    change: Change,
+    form: Form,
+    approval: str,
+    errand: Errand | None,
+    *,
+    heard: list[str],
 ) -> Written:
     with ports.begin(Mode.REGISTRY) as work:
         logged = earlier(ports, work, change, errand)
         if logged is None:
-            kept = _proposed(ports, work, change, approval, heard)
+            kept = _proposed(ports, work, change, form, approval, heard=heard)
             work.proposals.prune(ports.now() - REMEMBERED)
             work.proposals.add(kept)
             _record(ports, work, change, action="proposal.make", event=kept.id, by=kept.proposer)
@@ -71,10 +80,14 @@ def _make(
 
 
 def _proposed(
-    ports: Ports, work: Work, change: Change, approval: str, heard: list[str]
+    ports: Ports, work: Work, change: Change, form: Form, approval: str, *, heard: list[str]
 ) -> Proposal:
-    """The proposal of a person whose approval counts now, and was not used."""
+    """The proposal of a person whose approval counts now and was not used, if it has the form.
+
+    What the values mean is judged when the change is made, on what is in the registry then.
+    """
     given = approvals.verify(ports, work, approval, approvals.digest_of(change), heard)
+    form.read(change.values)
     _require_allowed(ports, "proposal.make", given.person)
     if work.retries.get(GATEWAY, f"approval/{given.person}/{given.jti}") is not None:
         raise ApprovalRefused("an approval was used before: sign anew")

@@ -42,11 +42,12 @@ def run(
     verifies receipts of which some were altered, and refuses an offer. Exit status 1 when a step
     is not passed.
     """
-    begun = earlier or str(gateway.start_conformance(by).result["run"])
-    told = gateway.conformance(begun)
+    runs = gateway.conformance
+    begun = earlier or str(runs.start(by).result["run"])
+    told = runs.show(begun)
     case = _sample() if case_file is None else _read(case_file)
-    outcomes = list(Walk(gateway, by, case).steps(told))
-    after = gateway.conformance(str(told["run"]))
+    outcomes = list(Walk(runs, by, case).steps(told))
+    after = runs.show(str(told["run"]))
     if as_json:
         print_json({"run": after["run"], "state": after["state"], "steps": _told(outcomes)})
     else:
@@ -91,7 +92,7 @@ def _told(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 @partner
 def show(gateway: Gateway, as_json: bool, identifier: UUID) -> None:
     """Show which steps of a run are passed."""
-    found = gateway.conformance(identifier)
+    found = gateway.conformance.show(identifier)
     if as_json:
         print_json(found)
         return

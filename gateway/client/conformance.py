@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from gateway.client.exchange import list_of
+from gateway.client.exchange import Exchange, Written, list_of, spelled
 from gateway.client.failures import Refused, UnexpectedAnswer
-from gateway.client.gateway import Gateway
+from gateway.client.signing import Author
 from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.receipt import ReceiptError
@@ -32,10 +33,45 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """The conformance runs of an organisation at its gateway."""
+
+    exchange: Exchange
+    author: Author | None
+    organisation: str
+
+    def start(self, by: str) -> Written:
+        """Begin a run; its result is the run."""
+        return self.exchange.write("conformance.start", "/conformance/runs", {"by": by})
+
+    def show(self, run: UUID | str) -> dict[str, Any]:
+        """A run of one's own: its steps, and what there is to work on."""
+        return self.exchange.read("conformance.read", f"/conformance/runs/{spelled(run)}")
+
+    def send(
+        self,
+        run: UUID | str,
+        content: Mapping[str, Any],
+        by: str,
+        clearance: Mapping[str, Any] | None = None,
+    ) -> Written:
+        """Hand a test case in, as `Gateway.submit` does a real one."""
+        asked = {"by": by, "content": content, "clearance": clearance}
+        own = asked if self.author is None else self.author.case(asked)
+        path = f"/conformance/runs/{spelled(run)}/cases"
+        return self.exchange.write("conformance.answer", path, own)
+
+    def answer(self, run: UUID | str, noun: str, by: str, **asked: Any) -> Written:
+        """Do another part of a run: ``noun`` is the last part of its address."""
+        path = f"/conformance/runs/{spelled(run)}/{noun}"
+        return self.exchange.write("conformance.answer", path, {"by": by, **asked})
+
+
+@dataclass(frozen=True)
 class Walk:
     """A walk through one run. ``case`` is a test case (JSON) that this system would send."""
 
-    gateway: Gateway
+    runs: Runs
     by: str
     case: Mapping[str, Any]
     clearance: Mapping[str, Any] | None = None
@@ -62,23 +98,23 @@ class Walk:
                 yield Outcome(step)
 
     def _send(self, run: str, _: Mapping[str, Any]) -> None:
-        self.gateway.send_test_case(run, self.case, self.by, self.clearance)
+        self.runs.send(run, self.case, self.by, self.clearance)
 
     def _receive(self, run: str, shown: Mapping[str, Any]) -> None:
         offer = list_of(shown, "offers")[0]
-        self.gateway.answer_test(run, "acceptance", self.by, conditions=offer["conditions"])
-        opened = self.gateway.answer_test(
+        self.runs.answer(run, "acceptance", self.by, conditions=offer["conditions"])
+        opened = self.runs.answer(
             run, "consultations", self.by, reason_code="quality", reason="conformance run"
         )
-        digest, package = read_presentation(opened.result, self.gateway.connection.organisation)
-        self.gateway.answer_test(run, "reading", self.by, case_digest=digest, package=package)
+        digest, package = read_presentation(opened.result, self.runs.organisation)
+        self.runs.answer(run, "reading", self.by, case_digest=digest, package=package)
 
     def _verify(self, run: str, shown: Mapping[str, Any]) -> None:
         verdicts = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
-        self.gateway.answer_test(run, "verdicts", self.by, verdicts=verdicts)
+        self.runs.answer(run, "verdicts", self.by, verdicts=verdicts)
 
     def _refuse(self, run: str, _: Mapping[str, Any]) -> None:
-        self.gateway.answer_test(run, "refusal", self.by, reason="not ours: conformance run")
+        self.runs.answer(run, "refusal", self.by, reason="not ours: conformance run")
 
 
 def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, str]:

@@ -232,6 +232,11 @@ def next_page(page: Mapping[str, Any], path: str) -> str | None:
     return str(following)
 
 
+def spelled(name: Any) -> str:
+    """A UUID in its one spelling, as paths have it; ValueError for anything else."""
+    return str(name if isinstance(name, UUID) else UUID(str(name)))
+
+
 def body_of(asked: Mapping[str, Any]) -> str:
     """The body of a request; what is None is left out."""
     given = {name: value for name, value in asked.items() if value is not None}

@@ -4,7 +4,6 @@ Every write has an idempotency key and may be repeated, by the client itself or 
 returns only when the log's receipt for it holds.
 """
 
-import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +21,19 @@ from gateway.client import confirmation, documents, sealing
 from gateway.client.access import Access
 from gateway.client.assertion import Assertions, ClientKey
 from gateway.client.auditing import Audited, AuditFilters, audited
+from gateway.client.conformance import Runs
 from gateway.client.connection import Connection
 from gateway.client.documents import Offered, require
-from gateway.client.exchange import Exchange, Written, granted, list_of, members_of, next_page
+from gateway.client.exchange import (
+    Exchange,
+    Written,
+    granted,
+    list_of,
+    members_of,
+    next_page,
+    spelled,
+)
+from gateway.client.export import Export, KeyRecord, Progress
 from gateway.client.failures import NotCurrent, Refused, SettingsError, UnexpectedAnswer
 from gateway.client.line import Line, Message, clock_difference
 from gateway.client.sealing import Plain, Unsealed
@@ -32,20 +41,14 @@ from gateway.client.signing import Author, DocumentKey
 from gateway.client.spool import Spool, Write
 from gateway.domain.case import content_of
 from gateway.domain.organisation import SLUG
-from gateway.evidence import bundle, sd_jwt, statement
+from gateway.evidence import sd_jwt, statement
 from gateway.evidence.base64url import DIGEST
-from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import Confirmed, Receipt
 from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 from gateway.evidence.statement import CASE_TYP
 from gateway.evidence.stream import StreamHead
-from gateway.evidence.trust import read_bare
 from gateway.evidence.trust_mark import TrustMark
-from gateway.evidence.verdict import verify_bundle
-
-Progress = Callable[[int, int], None]
-"""Told how many parts of how many are done."""
 
 AUDIT_PAGE = 100
 """Events of one page of an audit: each page is an event itself."""
@@ -81,14 +84,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class KeyRecord:
-    """The receipts of the events that registered a document key, and that revoked it, if any."""
-
-    registration: Receipt
-    revocations: tuple[Receipt, ...] = ()
-
-
-@dataclass(frozen=True)
 class Resent:
     """A kept write that was sent again, and how it ended: written, or refused and so dropped."""
 
@@ -99,6 +94,8 @@ class Resent:
 
 class Gateway:
     """A partner's system at its gateway. Use it in a ``with`` block; threads may share it.
+
+    ``conformance`` are its conformance runs.
 
     Every method that asks something raises Refused for a "no", and the other ClientErrors; after
     any but Refused a write may have been done: `resume` it, do not ask anew.
@@ -149,6 +146,7 @@ class Gateway:
             ids,
             Spool(store_before_send) if store_before_send else None,
         )
+        self.conformance = Runs(self._exchange, self._author, connection.organisation)
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""
@@ -237,35 +235,6 @@ class Gateway:
             self._exchange.observe(one, before)
         return KeyRecord(found, ends)
 
-    # --- the conformance run ---
-
-    def start_conformance(self, by: str) -> Written:
-        """Begin a conformance run; its result is the run."""
-        return self._write("conformance.start", "/conformance/runs", {"by": by})
-
-    def conformance(self, run: UUID | str) -> dict[str, Any]:
-        """A conformance run of one's own: its steps, and what there is to work on."""
-        return self._exchange.read("conformance.read", f"/conformance/runs/{_id(run)}")
-
-    def send_test_case(
-        self,
-        run: UUID | str,
-        content: Mapping[str, Any],
-        by: str,
-        clearance: Mapping[str, Any] | None = None,
-    ) -> Written:
-        """Hand a test case in, as `submit` does a real one."""
-        asked = {"by": by, "content": content, "clearance": clearance}
-        own = asked if self._author is None else self._author.case(asked)
-        return self._exchange.write(
-            "conformance.answer", f"/conformance/runs/{_id(run)}/cases", own
-        )
-
-    def answer_test(self, run: UUID | str, noun: str, by: str, **asked: Any) -> Written:
-        """Do another part of a run: ``noun`` is the last part of its address."""
-        path = f"/conformance/runs/{_id(run)}/{noun}"
-        return self._write("conformance.answer", path, {"by": by, **asked})
-
     # --- one's own cases ---
 
     def submit(
@@ -286,24 +255,24 @@ class Gateway:
     ) -> Written:
         """Hand in the next version of a case, which names the one before it in ``prev``."""
         asked = {"by": by, "content": content, "clearance": clearance}
-        return self._hand_in(f"/cases/{_id(content['case'])}/versions", asked)
+        return self._hand_in(f"/cases/{spelled(content['case'])}/versions", asked)
 
     def assess(
         self, case: UUID | str, by: str, confirms: Sequence[str] = (), reason: str | None = None
     ) -> Written:
         """A person stands for the classification, and for each match of a machine (R18)."""
         asked = {"by": by, "confirms": list(confirms), "reason": reason}
-        return self._write("case.assess", f"/cases/{_id(case)}/assessment", asked)
+        return self._write("case.assess", f"/cases/{spelled(case)}/assessment", asked)
 
     def clear(self, case: UUID | str, by: str, reason: str | None = None) -> Written:
         """Another person releases the case for sharing."""
         asked = {"by": by, "reason": reason}
-        return self._write("case.clear", f"/cases/{_id(case)}/clearance", asked)
+        return self._write("case.clear", f"/cases/{spelled(case)}/clearance", asked)
 
     def close_case(self, case: UUID | str, by: str, reason: str | None = None) -> Written:
         """End the work on a case; none of its handoffs may be open."""
         asked = {"by": by, "reason": reason}
-        return self._write("case.close", f"/cases/{_id(case)}/closure", asked)
+        return self._write("case.close", f"/cases/{spelled(case)}/closure", asked)
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """One's own cases by id, routing fields only, page by page as they are iterated."""
@@ -311,14 +280,14 @@ class Gateway:
 
     def case(self, case: UUID | str) -> dict[str, Any]:
         """The routing fields of one's own case."""
-        return self._exchange.read("case.read", f"/cases/{_id(case)}")
+        return self._exchange.read("case.read", f"/cases/{spelled(case)}")
 
     def consult_case(self, case: UUID | str, by: str, reason_code: str, reason: str) -> Opened:
         """Open the content of one's own case; an event with person and reason."""
         asked = {"by": by, "reason_code": reason_code, "reason": reason}
-        written = self._write("case.consult", f"/cases/{_id(case)}/consultations", asked)
+        written = self._write("case.consult", f"/cases/{spelled(case)}/consultations", asked)
         opened = self._opened(written)
-        require(opened.content.get("case") == _id(case), "the case opened is another one")
+        require(opened.content.get("case") == spelled(case), "the case opened is another one")
         require(opened.author == self.connection.organisation, "the case opened is not our own")
         return opened
 
@@ -391,7 +360,7 @@ class Gateway:
             until=until,
             note=note,
         )
-        asked = {"case": _id(case), **asked}
+        asked = {"case": spelled(case), **asked}
         return self._exchange.read("handoff.offer", "/handoffs/preview", asked)
 
     def offer(
@@ -419,7 +388,7 @@ class Gateway:
         through. ``parts`` is the ``groups`` that `submit` returned: with it, ReceiptMismatch
         instead of a signature under parts that were not selected.
         """
-        name = _id(handoff or self._ids())
+        name = spelled(handoff or self._ids())
         asked = _offer(
             by=by,
             purpose=purpose,
@@ -430,10 +399,10 @@ class Gateway:
             until=until,
             note=note,
         )
-        path = f"/cases/{_id(case)}/handoffs"
+        path = f"/cases/{spelled(case)}/handoffs"
         if self._author is None:
             return self._write("handoff.offer", path, {"handoff": name, **asked}, name)
-        asked = {"case": _id(case), **asked}
+        asked = {"case": spelled(case), **asked}
         found = self._exchange.read("handoff.offer", "/handoffs/preview", asked)
         previewed = documents.check_preview(found, asked, parts, self.connection)
         document = self._author.offer({"handoff": name, **asked}, previewed)
@@ -520,18 +489,19 @@ class Gateway:
 
     def succession(self, succession: UUID | str) -> dict[str, Any]:
         """One of them: which mandate, from whom to whom, when, and whose approval it waits for."""
-        return self._exchange.read("succession.read", f"/successions/{_id(succession)}")
+        return self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
 
     def approve_succession(self, succession: UUID | str, by: str) -> Written:
         """Approve it for one's own office; nothing is re-issued before both have.
 
         With a document key what is shown of it is signed.
         """
-        path = f"/successions/{_id(succession)}/approval"
+        path = f"/successions/{spelled(succession)}/approval"
         if self._author is None:
             return self._write("succession.approve", path, {"by": by})
         shown = self.succession(succession)
-        require(shown.get("succession") == _id(succession), "the succession shown is another one")
+        same = shown.get("succession") == spelled(succession)
+        require(same, "the succession shown is another one")
         return self._exchange.write("succession.approve", path, self._author.approval(shown, by))
 
     # --- evidence ---
@@ -565,12 +535,12 @@ class Gateway:
     def receipt(self, event: UUID | str) -> Entry:
         """The receipt of one event that concerns this organisation, verified."""
         before = self._exchange.newest()
-        members = self._exchange.read("receipt.read", f"/receipts/{_id(event)}")
+        members = self._exchange.read("receipt.read", f"/receipts/{spelled(event)}")
         found = confirmation.read_receipt(members)
-        confirmed = confirmation.confirm_event(_id(event), found, self.connection)
+        confirmed = confirmation.confirm_event(spelled(event), found, self.connection)
         self._exchange.observe(found, before)
         place = confirmation.own_place(confirmed, self.connection) or 0
-        return Entry(place, UUID(_id(event)), found, confirmed)
+        return Entry(place, UUID(spelled(event)), found, confirmed)
 
     def audit(
         self,
@@ -619,36 +589,18 @@ class Gateway:
         returned; ReceiptMismatch when it fails, NotCurrent when an originator's case has gone on.
         """
         view, offered = self._view(handoff)
-        events = [answer["event"] for answer in view["answers"]]
-        case, consultations = view["routing"], []
-        if by is not None and reason is not None:
-            opened = self._export_content(view, offered, by, reason)
-            case = sd_jwt.parse(opened.presentation).present(offered.offer.disclosures).compact()
-            consultations = [opened.written.receipt]
-        receipts = []
-        for number, event in enumerate(events, start=1):
-            receipts.append(self.receipt(event).receipt)
-            if progress:
-                progress(number, len(events))
-        offer, *answers = (str(answer["statement"]) for answer in view["answers"])
-        before = view.get("succeeds", {}).get("offer")
-        documents = [case, offer, *answers, *([before] if before else [])]
-        keys = list(self._key_records(documents))
-        data = bundle.encode(
-            Bundle(
-                case,
-                offer,
-                tuple(answers),
-                (*receipts, *consultations),
-                registrations=tuple(one.registration for one in keys),
-                revocations=tuple(end for one in keys for end in one.revocations),
-                succeeded_offer=before,
-                succession=self._plan(view),
-            )
+        export = Export(
+            view,
+            offered,
+            self.connection.trust,
+            receipt=lambda event: self.receipt(event).receipt,
+            key_record=self.key_record,
         )
-        verdict = verify_bundle(data, self.connection.trust)
-        require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
-        return data
+        if by is None or reason is None:
+            return export.file(export.routing(), (), progress)
+        opened = self._export_content(view, offered, by, reason)
+        case = export.content(opened.presentation)
+        return export.file(case, (opened.written.receipt,), progress)
 
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.
@@ -680,7 +632,7 @@ class Gateway:
     def _answer(
         self, action: str, handoff: UUID | str, noun: str, asked: Mapping[str, Any]
     ) -> Written:
-        path, name = f"/handoffs/{_id(handoff)}/{noun}", _id(handoff)
+        path, name = f"/handoffs/{spelled(handoff)}/{noun}", spelled(handoff)
         if self._author is None:
             return self._write(action, path, asked, name)
         offered = self._view(handoff)[1]
@@ -691,16 +643,16 @@ class Gateway:
         return self._exchange.write("case.submit", path, own)
 
     def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], Offered]:
-        view = self._exchange.read("handoff.read", f"/handoffs/{_id(handoff)}")
-        require(view.get("handoff") == _id(handoff), "the handoff shown is another one")
+        view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
+        require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
 
     def _consult(
         self, handoff: UUID | str, offered: Offered, by: str, reason_code: str, reason: str
     ) -> Opened:
         asked = {"by": by, "reason_code": reason_code, "reason": reason}
-        path = f"/handoffs/{_id(handoff)}/consultations"
-        return self._opened(self._write("case.consult", path, asked, _id(handoff)), offered)
+        path = f"/handoffs/{spelled(handoff)}/consultations"
+        return self._opened(self._write("case.consult", path, asked, spelled(handoff)), offered)
 
     def _opened(self, written: Written, offered: Offered | None = None) -> Opened:
         """A consultation's content, once presentation, receipt and offer fit together."""
@@ -734,24 +686,6 @@ class Gateway:
                 "can be opened: export the handoff without content"
             )
         return self.consult_case(view["case"], by, "export", reason)
-
-    def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
-        """Where the members' own keys came from that signed these documents, each once."""
-        bare = [read_bare(sd_jwt.parse(text)) for text in texts]
-        own = [one for one in bare if "attested_for" not in one.claims]
-        used = {(statement.author(one.claims), str(one.header["kid"])) for one in own}
-        for organisation, kid in sorted(used):
-            # Not shown to this system, or erased: then a key file vouches for the key, and
-            # `casegate verify` says so.
-            with contextlib.suppress(Refused):
-                yield self.key_record(organisation, kid)
-
-    def _plan(self, view: Mapping[str, Any]) -> Receipt | None:
-        """The receipt of the succession's plan, where this office took part in it."""
-        if "succeeds" in view:
-            with contextlib.suppress(Refused):
-                return self.receipt(view["succeeds"]["succession"]).receipt
-        return None
 
     def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:
         wanted = f"&state={quote(state)}" if state else ""
@@ -798,11 +732,6 @@ def _offer(
 
 def _listed(values: Sequence[str] | None) -> list[str] | None:
     return None if values is None else list(values)
-
-
-def _id(value: Any) -> str:
-    """A UUID in its one spelling; ValueError for anything else."""
-    return str(value if isinstance(value, UUID) else UUID(str(value)))
 
 
 def _trusting(connection: Connection, key: DocumentKey | None) -> Connection:

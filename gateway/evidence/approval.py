@@ -24,6 +24,11 @@ class Approval:
     at: datetime
 
 
+def person_uri(issuer: str, person: str) -> str:
+    """The name of a person among the administrators of a gateway."""
+    return f"{issuer}/people/{person}"
+
+
 def digest_of(action: str, organisation: str, change: Mapping[str, Any]) -> str:
     """Name a change: SHA-256 of its canonical JSON (RFC 8785), base64url."""
     said = {"action": action, "organisation": organisation, "change": dict(change)}
@@ -44,7 +49,7 @@ def issue(
 ) -> SdJwt:
     """Sign an approval. The change stands in it by its digest; the gateway keeps the change."""
     claims = {
-        "iss": f"{audience}/people/{person}",
+        "iss": person_uri(audience, person),
         "aud": audience,
         "iat": int(at.timestamp()),
         "jti": str(jti),
@@ -59,7 +64,7 @@ def issue(
 def person_of(text: str, audience: str) -> str:
     """Whose approval a text claims to be, before it is verified; DocumentError when nobody's."""
     issuer = sd_jwt.read_unverified(text).claims.get("iss")
-    prefix = f"{audience}/people/"
+    prefix = person_uri(audience, "")
     if not isinstance(issuer, str) or not issuer.startswith(prefix):
         raise DocumentError("an approval names the person whose word it is")
     return issuer.removeprefix(prefix)
@@ -68,7 +73,7 @@ def person_of(text: str, audience: str) -> str:
 def verify(text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]) -> Approval:
     """Verify an approval against its person's keys; DocumentError when it is not theirs."""
     verified = sd_jwt.verify(
-        text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=f"{audience}/people/{person}"
+        text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=person_uri(audience, person)
     )
     said = verified.claims
     change, jti, iat = said.get("change"), said.get("jti"), said.get("iat")

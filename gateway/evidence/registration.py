@@ -1,5 +1,7 @@
 """What an organisation says with a document key about its keys: signed, for one gateway.
 
+So does an administrator of the personal key with which they will approve: ``possession``, no more.
+
 A new key proves that its private half is at hand (``possession``); the key before it agrees to
 be followed (``succession``); any valid key locks the organisation to signed documents, and frees
 it again (``lock``, ``unlock``). Of an encryption key both it and a document key say that it is
@@ -51,7 +53,10 @@ def issue(
     signer: Signer,
     random: Callable[[int], bytes],
 ) -> SdJwt:
-    """Sign a statement about the key ``kid``; ``organisation`` and ``audience`` are URIs."""
+    """Sign a statement about the key ``kid``.
+
+    ``organisation`` and ``audience`` are URIs; an administrator's is that of `approval.person_uri`.
+    """
     claims = {
         "iss": organisation,
         "aud": audience,

@@ -176,10 +176,11 @@ def test_an_approval_is_used_once(gateway):
     gateway.do(administration.administer, SUSPENSION, second)
 
 
-def test_an_approval_of_a_denied_change_is_used_up_too(gateway):
+def test_a_denial_uses_up_no_approval(gateway):
     one = gateway.approve(ADMISSION, ALICE)
-    gateway.refusal(administration.administer, ADMISSION, one)
+    refused_on_record(gateway, Forbidden, administration.administer, ADMISSION, one)
     both = [*one, *gateway.approve(ADMISSION, BENOIT)]
+    gateway.do(administration.administer, ADMISSION, both)
     refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
 
 

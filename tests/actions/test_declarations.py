@@ -1,8 +1,7 @@
 """Interests, agreements, administrators, and systems switched: values, periods, and undoing."""
 
-import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +13,13 @@ from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Period
 from gateway.domain.refusals import AlreadyExists, ApprovalRefused, Invalid, NotFound, WrongState
+from gateway.evidence import registration
 from tests.founding import (
     ALICE,
     BENOIT,
     DESK,
     HOTLINE,
     Founded,
-    administrator,
     key_of,
     refused_on_record,
     shown,
@@ -28,7 +27,7 @@ from tests.founding import (
 
 INTEREST = {"scope": "provider", "subject": "provider.example", "kind": "funder"}
 AGREEMENT = {"kind": "transfer", "about": "all that it receives", "reference": "Art. 46(2)(c)"}
-NEW = {"person": "c-bernard", "name": "C. Bernard", "jwk": key_of("c-bernard").public_jwk()}
+BERNARD = "c-bernard"
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 
 
@@ -126,7 +125,7 @@ def admins(gateway: Founded) -> dict[str, bool]:
 
 
 def test_a_third_administrator_approves_at_once_and_never_again_once_disabled(gateway):
-    written = gateway.administer("admin.add", GATEWAY, **NEW)
+    written = gateway.administer("admin.add", GATEWAY, **gateway.newcomer(BERNARD))
     assert [p["organisation"] for p in shown(written.receipt)["party"]] == [GATEWAY]
     change = Change("organisation.suspend", HOTLINE, {"reason": "test"})
     signed_before = gateway.approve(change, "c-bernard")
@@ -142,7 +141,7 @@ def test_a_third_administrator_approves_at_once_and_never_again_once_disabled(ga
 
 def test_two_administrators_remain(gateway):
     refused(gateway, WrongState, "admin.disable", GATEWAY, person=ALICE, reason="test")
-    gateway.administer("admin.add", GATEWAY, **NEW)
+    gateway.administer("admin.add", GATEWAY, **gateway.newcomer(BERNARD))
     gateway.administer("admin.disable", GATEWAY, person=ALICE, reason="test")
     change = Change("admin.disable", GATEWAY, {"person": BENOIT, "reason": "test"})
     arguments = (administration.administer, change, gateway.approve(change, BENOIT, "c-bernard"))
@@ -150,17 +149,30 @@ def test_two_administrators_remain(gateway):
 
 
 def test_one_administrator_alone_adds_nobody(gateway):
-    change = Change("admin.add", GATEWAY, NEW)
+    change = Change("admin.add", GATEWAY, gateway.newcomer(BERNARD))
     told = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
     assert told.refusal.rules == ("R10.two_persons.admins",)
     assert "c-bernard" not in admins(gateway)
 
 
 def test_an_administrator_has_a_key_that_nobody_else_had(gateway):
-    shared = {**NEW, "jwk": json.loads(administrator(ALICE, "x").public_key)}
-    refused(gateway, WrongState, "admin.add", GATEWAY, **shared)
-    refused(gateway, AlreadyExists, "admin.add", GATEWAY, **{**NEW, "person": ALICE})
+    gateway.administer("admin.add", GATEWAY, **gateway.newcomer(BERNARD))
+    again = gateway.newcomer("d-other", key_of(BERNARD))
+    refused(gateway, WrongState, "admin.add", GATEWAY, **again)
+    taken = gateway.newcomer(ALICE, key_of("d-other"))
+    refused(gateway, AlreadyExists, "admin.add", GATEWAY, **taken)
     refused(gateway, NotFound, "admin.disable", GATEWAY, person="d-nobody", reason="test")
+
+
+def test_a_proof_of_another_key_gateway_or_time_adds_nobody(gateway):
+    values = gateway.newcomer(BERNARD)
+    said = gateway.word(HOTLINE, registration.POSSESSION, key_of(BERNARD), key_of(BERNARD))
+    refused(gateway, Invalid, "admin.add", GATEWAY, **{**values, "proof": said})
+    stolen = gateway.newcomer(BERNARD, key_of("d-other"))["proof"]
+    refused(gateway, Invalid, "admin.add", GATEWAY, **{**values, "proof": stolen})
+    gateway.clock.advance(timedelta(days=8))
+    refused(gateway, Invalid, "admin.add", GATEWAY, **values)
+    assert BERNARD not in admins(gateway)
 
 
 @pytest.mark.parametrize(
@@ -168,18 +180,22 @@ def test_an_administrator_has_a_key_that_nobody_else_had(gateway):
     [
         ({"jwk": {}}, "/jwk"),
         ({"jwk": "text"}, "/jwk"),
-        ({"jwk": {**NEW["jwk"], "d": "AAAA"}}, "/jwk"),
+        ({"jwk": {**key_of(BERNARD).public_jwk(), "d": "AAAA"}}, "/jwk"),
+        ({"jwk": key_of("d-other").public_jwk()}, "/proof"),
+        ({"proof": "nothing"}, "/proof"),
+        ({"person": "d-other"}, "/proof"),
         ({"person": "C Bernard"}, "/person"),
         ({"name": ""}, "/name"),
     ],
 )
 def test_an_administrator_has_an_id_a_name_and_a_public_key(gateway, changes, pointer):
-    error = refused(gateway, Invalid, "admin.add", GATEWAY, **{**NEW, **changes})
+    error = refused(gateway, Invalid, "admin.add", GATEWAY, **gateway.newcomer(BERNARD, **changes))
     assert error.errors[0][0] == pointer
 
 
 def test_administrators_are_of_the_gateway_and_members_of_themselves(gateway):
-    for change in (Change("admin.add", HOTLINE, NEW), Change("system.enable", GATEWAY, {})):
+    astray = Change("admin.add", HOTLINE, gateway.newcomer(BERNARD))
+    for change in (astray, Change("system.enable", GATEWAY, {})):
         with pytest.raises(Invalid) as told:
             administration.administer(gateway.ports, change, gateway.approve(change))
         assert told.value.errors[0][0] == "/organisation"

@@ -36,15 +36,12 @@ from tests.founding import (
     consulted,
     fields_of,
     founded,
-    key_of,
     offer_of,
     offered,
     revised,
     shown,
     submitted,
 )
-
-BERNARD = key_of("c-bernard").public_jwk()
 
 TO_THE_DAY = timedelta(days=4000)
 
@@ -125,7 +122,7 @@ def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
 def test_a_refused_erasure_is_an_event_that_names_whose_signature_was_good(gateway):
     case, _ = handed_over(gateway, close=False)
     made = change(case)
-    gateway.administer("admin.add", GATEWAY, person="c-bernard", name="C. B.", jwk=BERNARD)
+    gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
     gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left")
     signed = gateway.approve(made, ALICE, "c-bernard")
     why = gateway.refusal(erasure.erase, made, signed)

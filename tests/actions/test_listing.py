@@ -189,6 +189,6 @@ def test_proposals_are_listed_to_the_last(founding):
         made.append(founding.do(proposals.make, change, approval).result["proposal"])
 
     def page(after: Any) -> Listing[Any]:
-        return proposals.page(founding.ports, ENTRUSTED, after, 2)
+        return proposals.page(founding.ports, ENTRUSTED, after, 2, waiting=False)
 
-    assert [one["proposal"] for one in paged(page)] == made
+    assert [one["proposal"] for one in paged(page)] == made[::-1]

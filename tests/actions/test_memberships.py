@@ -10,6 +10,7 @@ import pytest
 from gateway.actions import administration, offers, organisations
 from gateway.actions.administration import Change
 from gateway.actions.ports import Mode
+from gateway.actions.registry.memberships import ENTRY
 from gateway.domain.conformance import LIFE, Run
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Contact, Standing, Status
@@ -165,7 +166,7 @@ def test_a_declined_application_is_over_and_its_id_stays_taken(gateway):
     for action, values in (
         ("organisation.apply", APPLICATION),
         ("organisation.approve", DECISION),
-        ("organisation.admit", APPLICATION),
+        ("organisation.admit", {name: APPLICATION[name] for name in ENTRY.must}),
         ("system.register", {"system": "desk", "scopes": ["cases.read"]}),
     ):
         change = Change(action, NEW, values)

@@ -102,9 +102,12 @@ def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
 
 def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tmp_path):
     own = tmp_path / "own"
-    assert "hand over key.jwk" in gw.done("admin", "key", own)
+    with gw.opened() as gateway:
+        named = ("--person", "bernard", "--issuer", gateway.ports.issuer)
+    assert "hand over key.jwk and key.proof" in gw.done("admin", "key", own, *named)
     assert (own / "key.pem").stat().st_mode & 0o777 == 0o600
     added = ("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", own / "key.jwk")
+    added = (*added, "--proof", own / "key.proof")
     assert "two" in said(gw.admin(*added, persons=(DUBOIS,)))
     gw.done(*added)
     elsewhere = ("--key", f"bernard={own / 'key.pem'}")

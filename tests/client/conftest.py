@@ -1,5 +1,6 @@
-"""Certificates of a gateway of our own, for tests that open real connections."""
+"""The founded gateway, and certificates of a gateway of our own for real connections."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.leaf import issue_client
+from tests.founding import check_log
+from tests.web.listening import Listening, listening
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,11 @@ def tls_files(tmp_path: Path) -> Path:
     (tmp_path / "certificate.pem").write_bytes(certificate)
     (tmp_path / "ca.pem").write_bytes(ours.root.certificate_pem())
     return tmp_path
+
+
+@pytest.fixture
+def stage() -> Iterator[Listening]:
+    """The founded gateway; afterwards its log is rebuilt and held against all that it signed."""
+    listeners = listening()
+    yield listeners
+    check_log(listeners.gateway)

@@ -1,25 +1,35 @@
-"""What is said of a write that was not answered, so that nobody asks for it twice."""
+"""Writes are done once, kept until they are answered, and said to be; the log is remembered."""
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from gateway.client import ClientError, ReceiptMismatch, Unavailable, UnexpectedAnswer
+from gateway.client import (
+    ClientError,
+    LogForked,
+    ReceiptMismatch,
+    Refused,
+    Unavailable,
+    UnexpectedAnswer,
+)
 from gateway.client.line import PAUSES
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.client.desk import Desk, answer, cut, lose_answer, passing
-from tests.founding import OFMIN, case_content
-from tests.web.listening import Listening, listening
+from tests.client.story import CLEARED, submit
+from tests.founding import (
+    OFMIN,
+    ORIGIN,
+    case_content,
+    note_signer,
+)
+from tests.web.listening import Listening
 
 GONE = [cut] * (len(PAUSES) + 1)
-
-
-@pytest.fixture
-def stage() -> Listening:
-    return listening()
 
 
 def close(desk: Desk) -> Any:
@@ -151,3 +161,164 @@ def test_a_write_set_aside_is_kept_and_sent_no_more(stage: Listening, tmp_path: 
             desk.set_aside(key)
     with pytest.raises(LookupError):
         Desk(stage, OFMIN).set_aside(file.stem)
+
+
+# --- Repeats -------------------------------------------------------------------------------------
+
+
+def test_a_write_whose_answer_is_lost_is_done_once(stage: Listening) -> None:
+    desk, case = Desk(stage), stage.gateway.new_id()
+    before = stage.gateway.size()
+    desk.wire.faults = [passing, lose_answer, cut]
+    written = desk.submit(case_content(case), "intake-1")
+    assert desk.pauses == list(PAUSES[:2])
+    assert stage.gateway.size() == before + 1
+    first, *repeats = (r for r in desk.wire.requests if r.url.path == "/cases")
+    assert len(repeats) == 2
+    for repeat in repeats:
+        assert repeat.content == first.content
+        assert repeat.headers["idempotency-key"] == first.headers["idempotency-key"]
+    assert written.confirmed.index == before
+
+
+def test_a_write_is_on_disk_before_it_is_sent_and_gone_when_it_is_answered(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk, kept = Desk(stage, spool=tmp_path), []
+
+    def look(request: httpx.Request, response: httpx.Response | None) -> None:
+        if response is None:
+            kept.extend(json.loads(file.read_text()) for file in tmp_path.iterdir())
+
+    desk.wire.faults = [passing, look]
+    desk.submit(case_content(stage.gateway.new_id()), "intake-1")
+    (write,) = kept
+    request = desk.wire.requests[-1]
+    assert write["body"].encode() == request.content
+    assert write["key"] == request.headers["idempotency-key"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_never_answered_is_sent_again_by_a_later_process(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk, case = Desk(stage, spool=tmp_path), stage.gateway.new_id()
+    desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
+    with pytest.raises(Unavailable):
+        desk.submit(case_content(case), "intake-1", CLEARED)
+    assert len(list(tmp_path.iterdir())) == 1
+    size = stage.gateway.size()
+    later = Desk(stage, spool=tmp_path)
+    (resent,) = later.resume()
+    assert resent.written is not None
+    assert resent.written.result["state"] == "cleared"
+    assert stage.gateway.size() == size, "the write was done the first time"
+    assert list(tmp_path.iterdir()) == []
+    assert list(later.resume()) == []
+
+
+def test_a_refused_write_is_not_sent_again(stage: Listening, tmp_path: Path) -> None:
+    desk = Desk(stage, spool=tmp_path)
+    with pytest.raises(Refused):
+        desk.close_case(stage.gateway.new_id(), "intake-1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> None:
+    desk = Desk(stage, spool=tmp_path)
+    case = submit(desk, stage)
+    for ask in (
+        lambda: desk.close_case(stage.gateway.new_id(), "intake-1"),
+        lambda: desk.close_case(case, "intake-1"),
+    ):
+        desk.wire.faults = [*[cut] * (len(PAUSES) + 1)]
+        with pytest.raises(Unavailable):
+            ask()
+    refused, written = desk.resume()
+    assert refused.refused is not None
+    assert refused.refused.slug == "not-found"
+    assert written.written is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_consultation_is_never_kept_to_open_content_later(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk = Desk(stage, spool=tmp_path)
+    case = submit(desk, stage)
+    desk.wire.faults = [cut] * (len(PAUSES) + 1)
+    with pytest.raises(Unavailable):
+        desk.consult_case(case, "analyst-1", "quality", "second look")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_of_the_gateway_leaves_the_write_to_be_resumed(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk = Desk(stage, spool=tmp_path)
+    desk.wire.faults = [passing, answer(500)]
+    with pytest.raises(Unavailable, match="status 500"):
+        desk.submit(case_content(stage.gateway.new_id()), "intake-1")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_answer_that_is_not_believed_leaves_the_write_to_be_resumed(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk = Desk(stage, spool=tmp_path)
+    desk.wire.tamper = lambda request, members: members | {"receipt": {}}
+    with pytest.raises(ReceiptMismatch, match="without a receipt"):
+        desk.submit(case_content(stage.gateway.new_id()), "intake-1")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+# --- The log's memory ----------------------------------------------------------------------------
+
+
+def grown(stage: Listening, by: int, root: bytes | None = None) -> str:
+    """A checkpoint that the log signed for a history that the gateway does not have."""
+    size = stage.gateway.size() + by
+    return sign_checkpoint(Checkpoint(ORIGIN, size, root or bytes(32)), note_signer())
+
+
+def test_a_log_that_lost_entries_is_an_alarm(stage: Listening, tmp_path: Path) -> None:
+    state = tmp_path / "newest.checkpoint"
+    state.write_text(grown(stage, 5))
+    with pytest.raises(LogForked, match="smaller tree") as alarm:
+        Desk(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
+    assert len(alarm.value.notes) == 2
+
+
+def test_a_log_with_another_history_is_an_alarm_in_whatever_carries_a_receipt(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk = Desk(stage)
+    event = desk.submit(case_content(stage.gateway.new_id()), "intake-1").confirmed.event["id"]
+    state = tmp_path / "newest.checkpoint"
+    state.write_text(grown(stage, 0))
+    told = Desk(stage, state=state)
+    for ask in (lambda: told.receipt(event), lambda: list(told.events())):
+        with pytest.raises(LogForked, match="another history"):
+            ask()
+    state.write_text(grown(stage, 1))
+    with pytest.raises(LogForked, match="another history"):
+        Desk(stage, state=state).close_case(stage.gateway.new_id(), "intake-1")
+
+
+def test_the_newest_checkpoint_outlives_the_process(stage: Listening, tmp_path: Path) -> None:
+    state = tmp_path / "newest.checkpoint"
+    Desk(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
+    assert state.read_text().split("\n")[:2] == [ORIGIN, str(stage.gateway.size())]
+
+
+def test_threads_share_one_client_without_a_false_alarm(stage: Listening, tmp_path: Path) -> None:
+    desk = Desk(stage, state=tmp_path / "newest.checkpoint", spool=tmp_path / "spool")
+
+    def work(_: int) -> int:
+        return desk.submit(case_content(stage.gateway.new_id()), "intake-1").confirmed.index
+
+    with ThreadPoolExecutor(4) as pool:
+        indexes = list(pool.map(work, range(12)))
+    assert len(set(indexes)) == 12
+    assert desk.wire.paths().count("/oauth/token") == 1
+    assert list((tmp_path / "spool").iterdir()) == []

@@ -21,9 +21,9 @@ from gateway.actions.registry import (
     successions,
     systems,
 )
-from gateway.actions.registry.desk import Apply
+from gateway.actions.registry.desk import Kind
 
-CHANGES: Mapping[str, Apply] = {
+CHANGES: Mapping[str, Kind] = {
     **memberships.CHANGES,
     **organisations.CHANGES,
     **contacts.CHANGES,

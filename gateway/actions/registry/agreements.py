@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk, among, end, must, prose, uuid
+from gateway.actions.registry.desk import (
+    Desk,
+    Form,
+    Kind,
+    among,
+    end,
+    lasting,
+    must,
+    prose,
+    uuid,
+)
 from gateway.domain.organisation import AGREEMENT_KINDS, Agreement, Organisation
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.timestamp import parse_day
@@ -14,9 +24,9 @@ def _record(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
     made = Agreement(
         id=desk.event,
-        kind=desk.read("kind", among(AGREEMENT_KINDS)),
-        about=desk.read("about", prose),
-        reference=desk.read("reference", prose),
+        kind=desk.said["kind"],
+        about=desk.said["about"],
+        reference=desk.said["reference"],
         period=desk.period(),
     )
     desk.save(replace(organisation, agreements=(*organisation.agreements, made)))
@@ -25,7 +35,7 @@ def _record(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    named, day = desk.read("agreement", uuid), desk.read("until", parse_day)
+    named, day = desk.said["agreement"], desk.said["until"]
     ended = {one.id: one for one in organisation.agreements}.get(named)
     if ended is None:
         raise NotFound("the organisation has no such agreement")
@@ -35,4 +45,9 @@ def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "agreement": str(named)}
 
 
-CHANGES: Mapping[str, Apply] = {"agreement.record": _record, "agreement.end": _end}
+CHANGES: Mapping[str, Kind] = {
+    "agreement.record": Kind(
+        lasting(kind=among(AGREEMENT_KINDS), about=prose, reference=prose), _record
+    ),
+    "agreement.end": Kind(Form({"agreement": uuid, "until": parse_day}), _end),
+}

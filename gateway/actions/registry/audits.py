@@ -3,29 +3,41 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
-from gateway.actions.registry.desk import Apply, Desk, among, must, slug, text
+from gateway.actions.registry.desk import (
+    NOT_OF_FORM,
+    Desk,
+    Form,
+    Kind,
+    must,
+    prose,
+    slug,
+    text,
+    uuid,
+)
 from gateway.domain.audit import AuditGrant, CaseName, Reach
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import Invalid, WrongState
 from gateway.domain.timestamp import parse_day
 
+_GRANT = Form(
+    {"reach": Reach, "from": parse_day, "until": parse_day, "decision_ref": text},
+    {"member": slug, "case": uuid, "person": text},
+)
+
 
 def _grant(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
-    organisation = must(found)
-    reach = Reach(desk.read("reach", among([str(one) for one in Reach])))
-    period, end = desk.period(), desk.read("until", parse_day)
+    organisation, reach, period = must(found), desk.said["reach"], desk.period()
     member = _member(desk, organisation, reach)
     try:
         grant = AuditGrant(
             id=desk.event,
             start=period.start,
-            end=end,
-            decision_ref=desk.read("decision_ref", text),
+            end=desk.said["until"],
+            decision_ref=desk.said["decision_ref"],
             member=member if reach is Reach.MEMBER else None,
             case=_case(desk, member) if reach is Reach.CASE and member else None,
-            person=_given(desk, "person"),
+            person=desk.said["person"],
         )
     except ValueError as error:
         raise Invalid((("/until", str(error)),)) from None
@@ -38,7 +50,7 @@ def _member(desk: Desk, auditor: Organisation, reach: Reach) -> str | None:
     if reach is Reach.ALL:
         _refuse_given(desk, "member", "case")
         return None
-    member = desk.read("member", slug)
+    member: str = _given(desk, "member")
     if member == auditor.slug:
         raise Invalid((("/member", "is the auditor itself"),))
     if desk.work.organisations.get(member) is None:
@@ -49,27 +61,29 @@ def _member(desk: Desk, auditor: Organisation, reach: Reach) -> str | None:
 
 
 def _case(desk: Desk, originator: str) -> CaseName:
-    case = desk.read("case", UUID)
+    case = _given(desk, "case")
     if desk.work.cases.get(originator, case) is None:
         raise Invalid((("/case", "the member has no case of that id"),))
     return CaseName(originator, case)
 
 
+def _given(desk: Desk, name: str) -> Any:
+    """A value that may be left out for another reach, but not for this one."""
+    value = desk.said[name]
+    if value is None:
+        raise Invalid(((f"/{name}", NOT_OF_FORM),))
+    return value
+
+
 def _refuse_given(desk: Desk, *names: str) -> None:
-    told = [(f"/{n}", "does not belong to this reach") for n in names if n in desk.change.values]
-    if told:
-        raise Invalid(told)
-
-
-def _given(desk: Desk, name: str) -> str | None:
-    return desk.read(name, text) if name in desk.change.values else None
+    given = [name for name in names if desk.said[name] is not None]
+    if given:
+        raise Invalid([(f"/{name}", "does not belong to this reach") for name in given])
 
 
 def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """End a grant at once; one that is over, or is another's, is not there."""
-    organisation = must(found)
-    grant = desk.read("grant", UUID)
-    desk.read("reason", text)
+    organisation, grant = must(found), desk.said["grant"]
     ended = tuple(
         replace(one, ended_at=desk.now) if one.id == grant and one.ended_at is None else one
         for one in organisation.audit_grants
@@ -80,4 +94,7 @@ def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "grant": str(grant)}
 
 
-CHANGES: Mapping[str, Apply] = {"audit.grant": _grant, "audit.end": _end}
+CHANGES: Mapping[str, Kind] = {
+    "audit.grant": Kind(_GRANT, _grant),
+    "audit.end": Kind(Form({"grant": uuid, "reason": prose}), _end),
+}

@@ -6,11 +6,13 @@ from typing import Any
 
 from gateway.actions.mandates import organisations
 from gateway.actions.registry.desk import (
-    Apply,
     Desk,
+    Form,
+    Kind,
     among,
     country,
     end,
+    lasting,
     must,
     text,
 )
@@ -30,10 +32,10 @@ def _grant_competence(desk: Desk, found: Organisation | None) -> Mapping[str, An
     competence = Competence(
         id=desk.event,
         organisation=organisation.slug,
-        function=desk.read("function", among(FUNCTIONS)),
-        matter=str(desk.read("matter", Matter)),
-        territory=desk.read("territory", country),
-        legal_act=desk.read("legal_act", text),
+        function=desk.said["function"],
+        matter=str(desk.said["matter"]),
+        territory=desk.said["territory"],
+        legal_act=desk.said["legal_act"],
         period=desk.period(),
         registered_by=desk.event,
     )
@@ -59,7 +61,7 @@ def _warning(desk: Desk, granted: Competence) -> Mapping[str, Any]:
 
 def _end_competence(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    key, day = desk.read("competence", text), desk.read("until", parse_day)
+    key, day = desk.said["competence"], desk.said["until"]
     held = (c for c in organisation.competences if c.key == key and c.period.holds(day))
     ended = next(held, None)
     if ended is None:
@@ -68,7 +70,10 @@ def _end_competence(desk: Desk, found: Organisation | None) -> Mapping[str, Any]
     return {"organisation": organisation.slug, "competence": key}
 
 
-CHANGES: Mapping[str, Apply] = {
-    "competence.grant": _grant_competence,
-    "competence.end": _end_competence,
+CHANGES: Mapping[str, Kind] = {
+    "competence.grant": Kind(
+        lasting(function=among(FUNCTIONS), matter=Matter, territory=country, legal_act=text),
+        _grant_competence,
+    ),
+    "competence.end": Kind(Form({"competence": text, "until": parse_day}), _end_competence),
 }

@@ -3,32 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk, among, must, prose
+from gateway.actions.registry.desk import Desk, Form, Kind, among, must, prose
 from gateway.domain.organisation import CONTACT_ROLES, Contact, Organisation
 
+CONTACT = Form({"role": among(CONTACT_ROLES), "name": prose, "address": prose})
 
-def read_contact(desk: Desk, said: Mapping[str, Any]) -> Contact:
-    """A contact of the change's organisation; ValueError, LookupError or TypeError for no such."""
-    return Contact(
-        organisation=desk.change.organisation,
-        role=among(CONTACT_ROLES)(said["role"]),
-        name=prose(said["name"]),
-        address=prose(said["address"]),
-        registered_by=desk.event,
-    )
+
+def contact_of(desk: Desk, said: Mapping[str, Any]) -> Contact:
+    """A contact of the change's organisation, as CONTACT reads it."""
+    return Contact(**said, organisation=desk.change.organisation, registered_by=desk.event)
 
 
 def _set_contact(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     must(found)
-    contact = Contact(
-        organisation=desk.change.organisation,
-        role=desk.read("role", among(CONTACT_ROLES)),
-        name=desk.read("name", prose),
-        address=desk.read("address", prose),
-        registered_by=desk.event,
-    )
+    contact = contact_of(desk, desk.said)
     desk.work.organisations.set_contact(contact)
     return {"organisation": contact.organisation, "role": contact.role}
 
 
-CHANGES: Mapping[str, Apply] = {"contact.set": _set_contact}
+CHANGES: Mapping[str, Kind] = {"contact.set": Kind(CONTACT, _set_contact)}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -34,10 +34,60 @@ class Change:
     values: Mapping[str, Any]
 
 
+Reader = Callable[[Any], Any]
+"""Understands one value; one of NOT_READ when it does not."""
+
+NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a reader raises for a value that is not as it must be, of whatever type that is."""
+
+NOT_OF_FORM = "is missing, or has not the form of this field"
+
+
+@dataclass(frozen=True)
+class Form:
+    """The values of a kind of change, by name: those that it must have, and those that it may."""
+
+    must: Mapping[str, Reader]
+    may: Mapping[str, Reader] = field(default_factory=dict)
+
+    def read(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Each value as its reader understands it, and None for one that is left out.
+
+        Raises Invalid for what is missing, malformed, or no value of this kind of change: a name
+        that is misspelt must not pass as one that is left out.
+        """
+        if not isinstance(values, Mapping):
+            raise Invalid((("", "is no object"),))
+        said: dict[str, Any] = dict.fromkeys(self.may)
+        told: list[tuple[str, str]] = []
+        for name, reader in {**self.must, **self.may}.items():
+            if name in values or name in self.must:
+                try:
+                    said[name] = reader(values[name])
+                except NOT_READ:
+                    told.append((f"/{name}", NOT_OF_FORM))
+        unknown = [name for name in values if name not in self.must and name not in self.may]
+        told += [(_pointer(name), "is no value of this change") for name in unknown]
+        if told:
+            raise Invalid(told)
+        return said
+
+
+def _pointer(name: str) -> str:
+    """A JSON pointer to a member (RFC 6901 section 3)."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def lasting(**must: Reader) -> Form:
+    """The form of what holds for a time: ``from`` a day, ``until`` another one or for ever."""
+    return Form({**must, "from": parse_day}, {"until": parse_day})
+
+
 @dataclass
 class Desk:
     """One change in one transaction; ``today`` is the legal day on which it is judged.
 
+    ``said`` are the values of the change as its form reads them, None for what is left out;
     ``concerned`` are other organisations whose entries it changes, and who read its event;
     ``names_key`` is the id of a key that the event names, apart from all else that it tells.
     """
@@ -49,23 +99,21 @@ class Desk:
     today: date
     event: UUID
     issuer: str
+    said: Mapping[str, Any]
     concerned: tuple[str, ...] = ()
     names_key: str | None = None
 
     def read(self, name: str, read: Callable[[Any], T]) -> T:
-        """A value of the change, as ``read`` understands it; Invalid when it does not."""
+        """A value whose form hangs on what else is said, as ``read`` understands it; Invalid."""
         try:
-            return read(self.change.values[name])
-        except (LookupError, TypeError, ValueError):
-            told = (f"/{name}", "is missing, or has not the form of this field")
-            raise Invalid((told,)) from None
+            return read(self.said[name])
+        except NOT_READ:
+            raise Invalid(((f"/{name}", NOT_OF_FORM),)) from None
 
     def period(self) -> Period:
         """The days from ``from`` until ``until``, which may be left out."""
-        start = self.read("from", parse_day)
-        end = None if self.change.values.get("until") is None else self.read("until", parse_day)
         try:
-            return Period(start, end)
+            return Period(self.said["from"], self.said["until"])
         except ValueError as error:
             raise Invalid((("/until", str(error)),)) from None
 
@@ -75,6 +123,15 @@ class Desk:
 
 
 Apply = Callable[[Desk, Organisation | None], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of change: the form of its values, and what it does with them."""
+
+    form: Form
+    apply: Apply
+
 
 MOST_CHARACTERS = 2_000
 

@@ -2,9 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk, among, end, must, uuid
+from gateway.actions.registry.desk import (
+    Desk,
+    Form,
+    Kind,
+    among,
+    end,
+    lasting,
+    must,
+    text,
+    uuid,
+)
 from gateway.domain.interest import read_subject
 from gateway.domain.organisation import INTEREST_KINDS, INTEREST_SCOPES, Interest, Organisation
 from gateway.domain.refusals import NotFound, WrongState
@@ -13,12 +24,12 @@ from gateway.domain.timestamp import parse_day
 
 def _declare(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    scope = desk.read("scope", among(INTEREST_SCOPES))
+    scope = desk.said["scope"]
     made = Interest(
         id=desk.event,
         scope=scope,
-        subject=desk.read("subject", lambda value: read_subject(scope, value)),
-        kind=desk.read("kind", among(INTEREST_KINDS)),
+        subject=desk.read("subject", partial(read_subject, scope)),
+        kind=desk.said["kind"],
         period=desk.period(),
     )
     if any(_same(made, other) for other in organisation.interests):
@@ -34,7 +45,7 @@ def _same(one: Interest, other: Interest) -> bool:
 
 def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    named, day = desk.read("interest", uuid), desk.read("until", parse_day)
+    named, day = desk.said["interest"], desk.said["until"]
     ended = {one.id: one for one in organisation.interests}.get(named)
     if ended is None:
         raise NotFound("the organisation has declared no such interest")
@@ -44,4 +55,9 @@ def _end(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "interest": str(named)}
 
 
-CHANGES: Mapping[str, Apply] = {"interest.declare": _declare, "interest.end": _end}
+CHANGES: Mapping[str, Kind] = {
+    "interest.declare": Kind(
+        lasting(scope=among(INTEREST_SCOPES), subject=text, kind=among(INTEREST_KINDS)), _declare
+    ),
+    "interest.end": Kind(Form({"interest": uuid, "until": parse_day}), _end),
+}

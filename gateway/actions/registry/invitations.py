@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
-from gateway.actions.registry.desk import Apply, Desk, must, slug
+from gateway.actions.registry.desk import Desk, Form, Kind, must, prose, slug, uuid
 from gateway.domain.invitation import LIFE, TOKEN, Invitation
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import InvitationRefused, NotFound
@@ -14,14 +13,14 @@ from gateway.domain.refusals import InvitationRefused, NotFound
 def _make(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """Take on an invitation; its token stays with who proposed it, we get the SHA-256 of it."""
     organisation = must(found)
-    system = desk.read("system", slug)
+    system = desk.said["system"]
     if desk.work.organisations.system(organisation.slug, system) is None:
         raise NotFound("the organisation has no system of that name: register it first")
     made = Invitation(
         id=desk.event,
         organisation=organisation.slug,
         system=system,
-        token_sha256=desk.read("token_sha256", _digest),
+        token_sha256=desk.said["token_sha256"],
         approved_by=desk.persons,
         ends_at=desk.now + LIFE,
     )
@@ -35,7 +34,7 @@ def _make(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 def _withdraw(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    invitation = desk.work.invitations.get(desk.read("invitation", UUID))
+    invitation = desk.work.invitations.get(desk.said["invitation"])
     if invitation is None or invitation.organisation != organisation.slug:
         raise NotFound("the organisation has no such invitation")
     if desk.now >= invitation.ends_at and invitation.key is None:
@@ -55,7 +54,7 @@ def _digest(value: Any) -> str:
     return str(value)
 
 
-CHANGES: Mapping[str, Apply] = {
-    "invitation.make": _make,
-    "invitation.withdraw": _withdraw,
+CHANGES: Mapping[str, Kind] = {
+    "invitation.make": Kind(Form({"system": slug, "token_sha256": _digest}), _make),
+    "invitation.withdraw": Kind(Form({"invitation": uuid}, {"reason": prose}), _withdraw),
 }

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from gateway.actions.registry.contacts import read_contact
+from gateway.actions.registry.contacts import CONTACT, contact_of
 from gateway.actions.registry.desk import (
-    Apply,
     Desk,
+    Form,
+    Kind,
     among,
     country,
     digest,
@@ -32,32 +33,63 @@ from gateway.domain.refusals import Invalid, WrongState
 from gateway.domain.timestamp import parse_day
 from gateway.domain.vocabulary import Purpose, Regime
 
+ENTRY = Form(
+    {
+        "name": prose,
+        "kind": among(KINDS),
+        "public_authority": flag,
+        "regimes": set_of([str(regime) for regime in Regime]),
+        "country": country,
+    }
+)
+
 
 def read_entry(desk: Desk, status: Status) -> Organisation:
     """A new organisation from the values of the change, its history begun."""
-    public_authority = desk.read("public_authority", flag)
-    regimes = desk.read("regimes", set_of([str(regime) for regime in Regime]))
+    public_authority = desk.said["public_authority"]
+    regimes = desk.said["regimes"]
     if Regime.LED in regimes and not public_authority:
         raise Invalid((("/regimes", "only a public authority acts under the led regime"),))
     made = Organisation(
         slug=desk.change.organisation,
-        name=desk.read("name", prose),
-        kind=desk.read("kind", among(KINDS)),
+        name=desk.said["name"],
+        kind=desk.said["kind"],
         public_authority=public_authority,
         regimes=regimes,
-        country=desk.read("country", country),
+        country=desk.said["country"],
         status=status,
     )
     return membership.begin(made, desk.today, desk.event)
 
 
+def _read_contacts(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value:
+        raise ValueError
+    try:
+        return [CONTACT.read(one) for one in value]
+    except Invalid as error:
+        raise ValueError from error
+
+
+_APPLICATION = Form(
+    {
+        **ENTRY.must,
+        "standing": Standing,
+        "purposes": set_of([str(purpose) for purpose in Purpose]),
+        "about": prose,
+        "received_on": parse_day,
+        "contacts": _read_contacts,
+    }
+)
+
+
 def _apply(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """Record what an organisation asks for; its id is taken from now on, whatever is decided."""
     asked = Application(
-        standing=desk.read("standing", Standing),
-        purposes=desk.read("purposes", set_of([str(purpose) for purpose in Purpose])),
-        about=desk.read("about", prose),
-        received_on=desk.read("received_on", parse_day),
+        standing=desk.said["standing"],
+        purposes=desk.said["purposes"],
+        about=desk.said["about"],
+        received_on=desk.said["received_on"],
         event=desk.event,
     )
     contacts = _contacts(desk)
@@ -68,12 +100,7 @@ def _apply(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 
 def _contacts(desk: Desk) -> list[Contact]:
-    def read(value: Any) -> list[Contact]:
-        if not isinstance(value, list) or not value:
-            raise ValueError
-        return [read_contact(desk, one) for one in value]
-
-    contacts = desk.read("contacts", read)
+    contacts = [contact_of(desk, one) for one in desk.said["contacts"]]
     if len({contact.role for contact in contacts}) < len(contacts):
         raise Invalid((("/contacts", "one contact for each role"),))
     return contacts
@@ -92,12 +119,12 @@ def _decide(desk: Desk, organisation: Organisation, step: Move) -> Mapping[str, 
     decided = membership.move(organisation, step, desk.today, desk.event)
     if organisation.application is None:
         raise WrongState("the organisation has no application to decide")
-    decided_on = desk.read("decided_on", parse_day)
+    decided_on = desk.said["decided_on"]
     _require_sequence(organisation.application.received_on, decided_on, desk.today)
     resolution = Resolution(
-        reference=desk.read("decision_ref", prose),
+        reference=desk.said["decision_ref"],
         decided_on=decided_on,
-        document_sha256=desk.read("document_sha256", digest),
+        document_sha256=desk.said["document_sha256"],
         event=desk.event,
     )
     application = replace(organisation.application, resolution=resolution)
@@ -128,7 +155,6 @@ def _reinstate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 
 def _move(desk: Desk, found: Organisation | None, step: Move) -> Mapping[str, Any]:
-    desk.read("reason", prose)
     moved = membership.move(must(found), step, desk.today, desk.event)
     desk.save(moved)
     return _told(desk, moved.status)
@@ -136,7 +162,6 @@ def _move(desk: Desk, found: Organisation | None, step: Move) -> Mapping[str, An
 
 def _leave(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """End what the organisation holds, and its part; what it did stays readable."""
-    desk.read("reason", prose)
     left = membership.leave(must(found), desk.today, desk.event)
     desk.save(left)
     return _told(desk, left.status)
@@ -146,12 +171,15 @@ def _told(desk: Desk, status: Status) -> Mapping[str, Any]:
     return {"organisation": desk.change.organisation, "status": str(status)}
 
 
-CHANGES: Mapping[str, Apply] = {
-    "organisation.apply": _apply,
-    "organisation.approve": _approve,
-    "organisation.decline": _decline,
-    "organisation.activate": _activate,
-    "organisation.suspend": _suspend,
-    "organisation.reinstate": _reinstate,
-    "organisation.leave": _leave,
+_RESOLUTION = Form({"decision_ref": prose, "decided_on": parse_day, "document_sha256": digest})
+_REASON = Form({"reason": prose})
+
+CHANGES: Mapping[str, Kind] = {
+    "organisation.apply": Kind(_APPLICATION, _apply),
+    "organisation.approve": Kind(_RESOLUTION, _approve),
+    "organisation.decline": Kind(_RESOLUTION, _decline),
+    "organisation.activate": Kind(_REASON, _activate),
+    "organisation.suspend": Kind(_REASON, _suspend),
+    "organisation.reinstate": Kind(_REASON, _reinstate),
+    "organisation.leave": Kind(_REASON, _leave),
 }

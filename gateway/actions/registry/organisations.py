@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk
-from gateway.actions.registry.memberships import read_entry
+from gateway.actions.registry.desk import Desk, Kind
+from gateway.actions.registry.memberships import ENTRY, read_entry
 from gateway.domain.organisation import Organisation, Status
 
 
@@ -13,4 +13,4 @@ def _admit(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     return {"organisation": desk.change.organisation, "status": str(Status.ACTIVE)}
 
 
-CHANGES: Mapping[str, Apply] = {"organisation.admit": _admit}
+CHANGES: Mapping[str, Kind] = {"organisation.admit": Kind(ENTRY, _admit)}

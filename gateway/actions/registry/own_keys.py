@@ -6,18 +6,21 @@ The step itself is taken by who holds the key files; so no change of these comes
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk, text
+from gateway.actions.registry.desk import Desk, Form, Kind, text
 from gateway.domain.organisation import Organisation
 
 
 def _rekey(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """Say which key takes which step, and for which purpose."""
-    return {name: desk.read(name, text) for name in ("purpose", "step", "key")}
+    return dict(desk.said)
 
 
 def _rotate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """Say which authority takes which step, and whether its time was waited for."""
-    return {name: desk.read(name, text) for name in ("step", "authority", "waited")}
+    return dict(desk.said)
 
 
-STEPS: Mapping[str, Apply] = {"gateway.rekey": _rekey, "ca.rotate": _rotate}
+STEPS: Mapping[str, Kind] = {
+    "gateway.rekey": Kind(Form({"purpose": text, "step": text, "key": text}), _rekey),
+    "ca.rotate": Kind(Form({"step": text, "authority": text, "waited": text}), _rotate),
+}

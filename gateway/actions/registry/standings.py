@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.actions.registry.desk import Apply, Desk, end, must, text
+from gateway.actions.registry.desk import Desk, Form, Kind, end, lasting, must, text
 from gateway.domain.organisation import (
     Organisation,
     Seat,
@@ -16,8 +16,8 @@ from gateway.domain.timestamp import parse_day
 
 def _grant_standing(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    standing = desk.read("standing", Standing)
-    seat = Seat(standing, desk.period(), desk.read("decision_ref", text))
+    standing = desk.said["standing"]
+    seat = Seat(standing, desk.period(), desk.said["decision_ref"])
     if any(seat.period.overlaps(other.period) for other in organisation.seats):
         raise WrongState("a seat is held in that period already: end it first")
     seats = sorted((*organisation.seats, seat), key=lambda s: s.period.start)
@@ -27,7 +27,7 @@ def _grant_standing(desk: Desk, found: Organisation | None) -> Mapping[str, Any]
 
 def _end_standing(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    day = desk.read("until", parse_day)
+    day = desk.said["until"]
     ended = next((seat for seat in organisation.seats if seat.period.holds(day)), None)
     if ended is None:
         raise WrongState("no seat is held on that day")
@@ -35,7 +35,7 @@ def _end_standing(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "until": day.isoformat()}
 
 
-CHANGES: Mapping[str, Apply] = {
-    "standing.grant": _grant_standing,
-    "standing.end": _end_standing,
+CHANGES: Mapping[str, Kind] = {
+    "standing.grant": Kind(lasting(standing=Standing, decision_ref=text), _grant_standing),
+    "standing.end": Kind(Form({"until": parse_day}), _end_standing),
 }

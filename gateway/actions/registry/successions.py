@@ -11,7 +11,18 @@ from itertools import chain
 from typing import Any
 
 from gateway.actions.mandates import organisations
-from gateway.actions.registry.desk import Apply, Desk, end, flag, must, prose, slug, text, uuid
+from gateway.actions.registry.desk import (
+    Desk,
+    Form,
+    Kind,
+    end,
+    flag,
+    must,
+    prose,
+    slug,
+    text,
+    uuid,
+)
 from gateway.domain.mandates import Stretch, mandates, overlapping
 from gateway.domain.membership import FINAL, ended_by
 from gateway.domain.organisation import (
@@ -33,8 +44,8 @@ _MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
 
 def _plan(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     predecessor = must(found)
-    key, day = desk.read("competence", _receiving), desk.read("on", parse_day)
-    successor = must(desk.work.organisations.get(desk.read("successor", slug)))
+    key, day = desk.said["competence"], desk.said["on"]
+    successor = must(desk.work.organisations.get(desk.said["successor"]))
     _require_new(desk, predecessor.slug, key)
     if successor.status not in _MAY_SUCCEED:
         raise WrongState(f"the successor is {successor.status}: it could take on nothing")
@@ -111,7 +122,7 @@ def _taken(
         function=function,
         matter=matter,
         territory=territory,
-        legal_act=desk.read("legal_act", _act),
+        legal_act=desk.said["legal_act"],
         period=period,
         registered_by=desk.event,
     )
@@ -127,10 +138,10 @@ def _succession(
             predecessor=desk.change.organisation,
             successor=successor,
             competence=competence.key,
-            day=desk.read("on", parse_day),
-            read_until=desk.read("read_until", parse_day),
-            legal_act=desk.read("legal_act", _act),
-            consents=desk.read("consents", flag),
+            day=desk.said["on"],
+            read_until=desk.said["read_until"],
+            legal_act=desk.said["legal_act"],
+            consents=desk.said["consents"],
             resolved_by=competence.registered_by,
             former_end=former_end,
         )
@@ -143,10 +154,9 @@ def _succession(
 
 def _cancel(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     predecessor = must(found)
-    planned = desk.work.successions.get(desk.read("succession", uuid))
+    planned = desk.work.successions.get(desk.said["succession"])
     if planned is None or planned.predecessor != predecessor.slug:
         raise NotFound("the office has no succession with that id")
-    desk.read("reason", prose)
     cancelled = planned.cancel(desk.event)
     if desk.work.successions.moved(planned.id):
         raise WrongState(f"handoffs have moved already; let it be carried out: {planned.way_back}")
@@ -223,4 +233,18 @@ def _comes(stretch: Stretch, today: date) -> bool:
     return stretch.period.end is None or stretch.period.end > today
 
 
-CHANGES: Mapping[str, Apply] = {"succession.plan": _plan, "succession.cancel": _cancel}
+_PLAN = Form(
+    {
+        "competence": _receiving,
+        "on": parse_day,
+        "successor": slug,
+        "read_until": parse_day,
+        "legal_act": _act,
+        "consents": flag,
+    }
+)
+
+CHANGES: Mapping[str, Kind] = {
+    "succession.plan": Kind(_PLAN, _plan),
+    "succession.cancel": Kind(Form({"succession": uuid, "reason": prose}), _cancel),
+}

@@ -7,8 +7,10 @@ from typing import Any
 from gateway.actions.assertion import read_keys
 from gateway.actions.ports import SigningRequest
 from gateway.actions.registry.desk import (
-    Apply,
+    NOT_OF_FORM,
     Desk,
+    Form,
+    Kind,
     any_of,
     must,
     prose,
@@ -23,20 +25,20 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
-from gateway.domain.refusals import NotFound, WrongState
+from gateway.domain.refusals import Invalid, NotFound, WrongState
 
 
 def _register_system(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    name = desk.read("system", slug)
-    system = System(organisation.slug, name, desk.read("scopes", set_of(SCOPES)))
+    name = desk.said["system"]
+    system = System(organisation.slug, name, desk.said["scopes"])
     desk.work.organisations.add_system(system)
     return {"client_id": system.client_id, "scopes": sorted(system.scopes)}
 
 
 def _set_keys(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    name, keys = desk.read("system", slug), desk.read("keys", read_keys)
+    name, keys = desk.said["system"], desk.said["keys"]
     if desk.work.organisations.system(organisation.slug, name) is None:
         raise NotFound("the organisation has no system of that name: register it first")
     _end_tokens_of_withdrawn(desk, organisation.slug, name, keys)
@@ -60,7 +62,6 @@ def _enable(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 def _switch(desk: Desk, organisation: Organisation, *, on: bool) -> Mapping[str, Any]:
     """Stop a system at its next request, or let it work again with tokens of from then on."""
-    desk.read("reason", prose)
     system = _system(desk, organisation)
     if system.enabled is on:
         raise WrongState("the system is that already")
@@ -72,14 +73,14 @@ def _switch(desk: Desk, organisation: Organisation, *, on: bool) -> Mapping[str,
 def _entrust(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """Give a system the scopes of the operator, or take them away with an empty list."""
     system = _system(desk, must(found))
-    given = desk.read("scopes", any_of(OPERATOR_SCOPES))
+    given = desk.said["scopes"]
     scopes = system.scopes - frozenset(OPERATOR_SCOPES) | given
     desk.work.organisations.save_system(replace(system, scopes=scopes))
     return {"client_id": system.client_id, "scopes": sorted(scopes)}
 
 
 def _system(desk: Desk, organisation: Organisation) -> System:
-    system = desk.work.organisations.system(organisation.slug, desk.read("system", slug))
+    system = desk.work.organisations.system(organisation.slug, desk.said["system"])
     if system is None:
         raise NotFound("the organisation has no system of that name: register it first")
     return system
@@ -87,10 +88,10 @@ def _system(desk: Desk, organisation: Organisation) -> System:
 
 def _approve_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     organisation = must(found)
-    system = desk.read("system", slug)
+    system = desk.said["system"]
     if desk.work.organisations.system(organisation.slug, system) is None:
         raise NotFound("the organisation has no system of that name: register it first")
-    csr = desk.read("csr", text)
+    csr = desk.said["csr"]
     request = SigningRequest(desk.event, organisation.slug, system, csr, desk.persons[0])
     desk.work.signing.add(request)
     return {"request": str(request.id)}
@@ -102,7 +103,9 @@ def _revoke_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, 
     Whoever has a system's key may have renewed by it: ``left`` tells which ones still stand.
     """
     organisation = must(found)
-    if "system" in desk.change.values:
+    if desk.said["system"] is not None and desk.said["thumbprint"] is not None:
+        raise Invalid((("/system", "is for all certificates of a system: name that, or one"),))
+    if desk.said["system"] is not None:
         system = _system(desk, organisation)
         revoked = _standing(desk, system)
         if not revoked:
@@ -120,7 +123,9 @@ def _revoke_certificate(desk: Desk, found: Organisation | None) -> Mapping[str, 
 
 
 def _certificate(desk: Desk, organisation: Organisation) -> Certificate:
-    certificate = desk.work.organisations.certificate(desk.read("thumbprint", text))
+    if desk.said["thumbprint"] is None:
+        raise Invalid((("/thumbprint", NOT_OF_FORM),))
+    certificate = desk.work.organisations.certificate(desk.said["thumbprint"])
     if certificate is None or certificate.organisation != organisation.slug:
         raise NotFound("the organisation has no such certificate")
     if certificate.revoked_at is not None:
@@ -134,12 +139,14 @@ def _standing(desk: Desk, system: System) -> list[Certificate]:
     return [one for one in held if one.revoked_at is None and desk.now < one.not_after]
 
 
-CHANGES: Mapping[str, Apply] = {
-    "system.register": _register_system,
-    "system.key": _set_keys,
-    "system.disable": _disable,
-    "system.enable": _enable,
-    "system.entrust": _entrust,
-    "certificate.issue": _approve_certificate,
-    "certificate.revoke": _revoke_certificate,
+CHANGES: Mapping[str, Kind] = {
+    "system.register": Kind(Form({"system": slug, "scopes": set_of(SCOPES)}), _register_system),
+    "system.key": Kind(Form({"system": slug, "keys": read_keys}), _set_keys),
+    "system.disable": Kind(Form({"system": slug, "reason": prose}), _disable),
+    "system.enable": Kind(Form({"system": slug, "reason": prose}), _enable),
+    "system.entrust": Kind(Form({"system": slug, "scopes": any_of(OPERATOR_SCOPES)}), _entrust),
+    "certificate.issue": Kind(Form({"system": slug, "csr": text}), _approve_certificate),
+    "certificate.revoke": Kind(
+        Form({}, {"thumbprint": text, "system": slug, "reason": prose}), _revoke_certificate
+    ),
 }

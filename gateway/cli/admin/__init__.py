@@ -53,8 +53,8 @@ def admin(
     """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
-    Who comes in and leaves, standings, competences, document keys and audit grants need two persons
-    (R10).
+    Who comes in and leaves, standings, competences, certificates, keys, invitations, the end of an
+    interest and audit grants need two persons (R10); what only shuts out needs one.
 
     As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority

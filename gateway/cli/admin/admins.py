@@ -12,7 +12,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import Desk, change_registry
 from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.folder import told_plainly
-from gateway.evidence import approval, canonical
+from gateway.evidence import approval, canonical, registration
 from gateway.keys import Purpose
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -25,14 +25,36 @@ def admins() -> None:
 
 @admins.command("key", short_help="Make a personal key, at the new administrator's own desk.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def key(folder: Path) -> None:
-    """Make key.pem, which its person keeps, and key.jwk, which `add` takes, in a new FOLDER."""
+@click.option("--person", required=True, help="Whose key it is: the id that `add` will name.")
+@click.option("--issuer", required=True, help="The gateway's public address.")
+def key(folder: Path, person: str, issuer: str) -> None:
+    """Make key.pem, which its person keeps, and what `add` takes, in a new FOLDER.
+
+    `add` takes key.jwk, the public key, and key.proof: it says, signed, that the key is PERSON's
+    to approve with, and counts for seven days.
+    """
     with told_plainly():
         folder.mkdir(mode=0o700)
         made = keys.generate_key(Purpose.PERSON)
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
-    click.echo(f"key {made.kid} in {folder}: hand over key.jwk, and read out the key's id")
+        (folder / "key.proof").write_text(_proof(made, person, issuer))
+    click.echo(
+        f"key {made.kid} in {folder}: hand over key.jwk and key.proof, and read out the key's id"
+    )
+
+
+def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
+    return registration.issue(
+        organisation=approval.person_uri(issuer, person),
+        audience=issuer,
+        says=registration.POSSESSION,
+        kid=made.kid,
+        at=wiring.now(),
+        jti=wiring.new_id(),
+        signer=made,
+        random=secrets.token_bytes,
+    ).compact()
 
 
 @admins.command("sign", short_help="Sign a change at one's own desk, for the network.")
@@ -66,10 +88,12 @@ def sign(file: Path, person: str, key_file: Path, issuer: str) -> None:
 @click.argument("person")
 @click.option("--name", required=True, help="Their name.")
 @click.option("--jwk", required=True, type=_FILE, help="Their public key, `key.jwk`.")
+@click.option("--proof", required=True, type=_FILE, help="That they have it, `key.proof`.")
 @click.pass_obj
-def add(desk: Desk, person: str, name: str, jwk: Path) -> None:
+def add(desk: Desk, person: str, name: str, jwk: Path, proof: Path) -> None:
     """Let PERSON approve changes: an id that is theirs for ever."""
-    values = {"person": person, "name": name, "jwk": read_jwk(jwk)}
+    said = proof.read_text(encoding="ascii", errors="replace").strip()
+    values = {"person": person, "name": name, "jwk": read_jwk(jwk), "proof": said}
     change_registry(desk, "admin.add", GATEWAY, values)
 
 

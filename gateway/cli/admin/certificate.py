@@ -47,9 +47,10 @@ def certificate() -> None:
 def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | None) -> None:
     """Issue a certificate for the system NAME of SLUG; name and use come from the registry.
 
-    The same request once more gives the certificate that was made of it, or waits for it again, as
-    long as that is not revoked and lasts for ten days: nothing is approved anew. So it is after a
-    proposal was approved, too.
+    Two persons are needed (R10): whoever holds its key acts as the member. The same request once
+    more gives the certificate that was made of it, or waits for it again, as long as that is not
+    revoked and lasts for ten days: nothing is approved anew. So it is after a proposal was
+    approved, too.
     """
     values = {"system": name, "csr": csr.read_text(encoding="ascii", errors="replace")}
     if desk.proposes:

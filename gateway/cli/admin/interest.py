@@ -42,5 +42,5 @@ def declare(
 @end_day
 @click.pass_obj
 def end(desk: Desk, slug: str, event: str, until: Any) -> None:
-    """End the interest of SLUG that EVENT declared."""
+    """End the interest of SLUG that EVENT declared; two persons are needed (R10)."""
     change_registry(desk, "interest.end", slug, {"interest": event, "until": day(until)})

@@ -115,7 +115,7 @@ def admit(
 @_because
 @click.pass_obj
 def activate(desk: Desk, slug: str, reason: str) -> None:
-    """Let SLUG take part, once its first system has a certificate."""
+    """Let SLUG take part, once one of its systems has passed a conformance run."""
     change_registry(desk, "organisation.activate", slug, {"reason": reason})
 
 

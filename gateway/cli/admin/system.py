@@ -40,7 +40,7 @@ def register_system(desk: Desk, slug: str, name: str, scopes: tuple[str, ...]) -
 def set_keys(
     desk: Desk, slug: str, name: str, files: tuple[Path, ...], certificate_alone: bool
 ) -> None:
-    """Put these keys in the place of those of the system NAME of SLUG.
+    """Put these keys in the place of those of the system NAME of SLUG; two persons (R10).
 
     With keys it must send an assertion (`private_key_jwt`) beside its certificate.
     """

@@ -247,11 +247,12 @@ class SuccessionValues(Part):
 
 
 class AdminValues(Part):
-    """A named administrator and the public key that approves in their name."""
+    """A named administrator, the public key that approves in their name, and its proof."""
 
     person = field.slug()
     name = field.free(2000)
     jwk = fields.Dict(required=True)
+    proof = field.compact()
 
 
 class AdminReasonValues(ReasonValues):

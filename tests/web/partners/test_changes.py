@@ -10,7 +10,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.actions.registry import CHANGES
 from gateway.evidence import receipt
 from gateway.web.partners.changes import VALUES
-from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, key_of, shown
+from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown
 from tests.web.listening import Listening, Partner, listening
 
 SUSPENSION = {"reason": "under review"}
@@ -133,7 +133,7 @@ def test_a_system_that_is_no_longer_entrusted_is_refused_with_the_token_of_befor
 
 
 def test_an_administrator_is_added_over_the_network(line, operator):
-    values = {"person": "c-bernard", "name": "C. B.", "jwk": key_of("c-bernard").public_jwk()}
+    values = line.gateway.newcomer("c-bernard")
     answer = change(operator, "admin.add", GATEWAY, values)
     assert answer.status_code == 200, answer.text
     listed = operator.get("/admin/admins").json["items"]
@@ -146,6 +146,10 @@ def test_an_administrator_is_added_over_the_network(line, operator):
 
 def test_the_values_of_every_change_are_described():
     assert VALUES.keys() == CHANGES.keys()
+    for action, values in VALUES.items():
+        described, form = values().fields, CHANGES[action].form
+        assert described.keys() <= form.must.keys() | form.may.keys(), action
+        assert form.must.keys() <= {n for n, one in described.items() if one.required}, action
 
 
 # --- in two steps --------------------------------------------------------------------------------
@@ -238,7 +242,7 @@ def test_a_proposal_is_over_after_72_hours(line, operator):
 
 
 def test_what_a_disabled_person_proposed_is_dead_at_once(line, operator):
-    person = {"person": "c-bernard", "name": "C. B.", "jwk": key_of("c-bernard").public_jwk()}
+    person = line.gateway.newcomer("c-bernard")
     line.gateway.administer("admin.add", GATEWAY, **person)
     values = {"until": "2026-04-01"}
     made = propose(operator, ABROAD, values, "c-bernard")

@@ -1,0 +1,96 @@
+"""One file with all that an organisation can prove about a handoff, for `casegate verify`."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.client.documents import Offered, require
+from gateway.client.failures import Refused
+from gateway.evidence import bundle, sd_jwt, statement
+from gateway.evidence.bundle import Bundle
+from gateway.evidence.receipt import Receipt
+from gateway.evidence.trust import Trust, read_bare
+from gateway.evidence.verdict import verify_bundle
+
+Progress = Callable[[int, int], None]
+"""Told how many parts of how many are done."""
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """The receipts of the events that registered a document key, and that revoked it, if any."""
+
+    registration: Receipt
+    revocations: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True)
+class Export:
+    """A verified handoff, and where its receipts come from.
+
+    ``receipt`` gives the receipt of an event, ``key_record`` those of a member's key (by
+    organisation and key id); both verified, or Refused.
+    """
+
+    view: Mapping[str, Any]
+    offered: Offered
+    trust: Trust
+    receipt: Callable[[str], Receipt]
+    key_record: Callable[[str, str], KeyRecord]
+
+    def routing(self) -> str:
+        """The case as everybody sees it before anything is opened."""
+        return str(self.view["routing"])
+
+    def content(self, presentation: str) -> str:
+        """The case as a consultation opened it, and no more of it than the offer names."""
+        return sd_jwt.parse(presentation).present(self.offered.offer.disclosures).compact()
+
+    def file(
+        self, case: str, consultations: Sequence[Receipt], progress: Progress | None = None
+    ) -> bytes:
+        """The file, verified; ReceiptMismatch when it fails."""
+        events = [str(answer["event"]) for answer in self.view["answers"]]
+        receipts = []
+        for number, event in enumerate(events, start=1):
+            receipts.append(self.receipt(event))
+            if progress:
+                progress(number, len(events))
+        offer, *answers = (str(answer["statement"]) for answer in self.view["answers"])
+        before = self.view.get("succeeds", {}).get("offer")
+        documents = [case, offer, *answers, *([before] if before else [])]
+        keys = list(self._key_records(documents))
+        data = bundle.encode(
+            Bundle(
+                case,
+                offer,
+                tuple(answers),
+                (*receipts, *consultations),
+                registrations=tuple(one.registration for one in keys),
+                revocations=tuple(end for one in keys for end in one.revocations),
+                succeeded_offer=before,
+                succession=self._plan(),
+            )
+        )
+        verdict = verify_bundle(data, self.trust)
+        require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
+        return data
+
+    def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
+        """Where the members' own keys came from that signed these documents, each once."""
+        bare = [read_bare(sd_jwt.parse(text)) for text in texts]
+        own = [one for one in bare if "attested_for" not in one.claims]
+        used = {(statement.author(one.claims), str(one.header["kid"])) for one in own}
+        for organisation, kid in sorted(used):
+            # Not shown to this system, or erased: then a key file vouches for the key, and
+            # `casegate verify` says so.
+            with contextlib.suppress(Refused):
+                yield self.key_record(organisation, kid)
+
+    def _plan(self) -> Receipt | None:
+        """The receipt of the succession's plan, where this office took part in it."""
+        if "succeeds" in self.view:
+            with contextlib.suppress(Refused):
+                return self.receipt(self.view["succeeds"]["succession"])
+        return None
