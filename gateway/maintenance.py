@@ -227,7 +227,9 @@ class Maintenance:
             if one.missing:
                 self._stuck.append(f"{what} is due, and waits for {' and '.join(one.missing)}")
             elif progress.waiting:
-                self._stuck.append(f"{what} waits for organisations that do not take part now")
+                self._stuck.append(
+                    f"{what} cannot move all now: casegate admin succession show tells why"
+                )
 
     def _refresh(self) -> None:
         """Take up what a ceremony changed; one that cannot be read changes nothing."""

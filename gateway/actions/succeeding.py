@@ -201,9 +201,22 @@ def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, da
     )
     if fate.way is Way.STAY:
         return replace(fate, why=OF_ANOTHER)
+    if _taken_back(work, succession):
+        why = (
+            "the successor does not hold the mandate from its day on: cancel the plan, or grant it"
+        )
+        return replace(fate, way=Way.WAIT, why=why)
     if fate.way is Way.ASK_ANEW:
         return replace(fate, why="it was offered to the office itself, and not to the mandate")
     return _judged(ports, work, succession, fate, day)
+
+
+def _taken_back(work: Work, succession: Succession) -> bool:
+    """Whether somebody took the mandate back by hand: then nobody knows where it has moved to."""
+    successor = work.organisations.get(succession.successor)
+    if succession.id == UNPLANNED or successor is None or successor.status is Status.LEFT:
+        return False
+    return succession.competence not in successor.competences_on(succession.day)
 
 
 def _judged(ports: Ports, work: Work, succession: Succession, fate: Fate, day: date) -> Fate:

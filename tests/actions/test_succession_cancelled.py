@@ -297,6 +297,30 @@ def test_to_others_the_cancelled_succession_does_not_exist(gateway):
     assert stream(gateway, HOTLINE)[-1] != "succession.cancelled"
 
 
+# --- mended by hand
+
+
+def test_what_was_mended_by_hand_moves_nothing_until_the_plan_is_cancelled(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.administer("competence.end", OCRVP, competence=KEY, until="2026-04-01")
+    gateway.day = DAY
+    assert succeeding.apply(gateway.ports, succession) == Progress(0, 1, done=False)
+    assert gateway.handoff(handoff).state == "accepted"
+    cancel(gateway, succession)
+    assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+
+
+def test_once_the_mandate_is_granted_again_the_plan_goes_on(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.administer("competence.end", OCRVP, competence=KEY, until="2026-04-01")
+    gateway.administer("competence.grant", OCRVP, start="2026-04-01", **GRANT)
+    gateway.day = DAY
+    assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
+
+
 # --- a successor that left
 
 
