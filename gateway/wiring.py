@@ -19,7 +19,7 @@ from gateway import keys
 from gateway.actions.continuity import Continuity
 from gateway.actions.notary import LogNotary
 from gateway.actions.ports import LegalDay, Ports
-from gateway.cedar import SIGNED, CedarPolicy, policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url

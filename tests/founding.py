@@ -27,7 +27,7 @@ from gateway.actions.handoffs import Reply
 from gateway.actions.offers import Offer
 from gateway.actions.opening import Opening
 from gateway.actions.ports import Caller, CaseKeys, Head, LegalDay, Logged, Mode, Ports, Work
-from gateway.cedar import CedarPolicy, policy_folder
+from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.domain.case import GROUPS
 from gateway.domain.organisation import SCOPES, Person
 from gateway.domain.refusals import Refusal

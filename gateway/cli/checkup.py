@@ -21,8 +21,8 @@ from sqlalchemy.sql import func
 from gateway import keys, maintenance, wiring
 from gateway.actions.continuity import require_beginnings
 from gateway.actions.ports import Mode
-from gateway.cedar import check as check_policies
-from gateway.cedar import policy_folder
+from gateway.cedar.policy import policy_folder
+from gateway.cedar.proof import check as check_policies
 from gateway.cli.mark import read_mark
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable, Refusal

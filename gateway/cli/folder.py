@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.cedar import PolicyBroken
+from gateway.cedar.policy import PolicyBroken
 from gateway.config import ConfigError
 from gateway.domain.refusals import Invalid, Refusal
 from gateway.keys import KeyFileError

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from gateway.cedar import Report, policy_folder
-from gateway.cedar import check as check_folder
+from gateway.cedar.policy import policy_folder
+from gateway.cedar.proof import Report
+from gateway.cedar.proof import check as check_folder
 from gateway.cli.arguments import json_option
 
 

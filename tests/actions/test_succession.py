@@ -21,7 +21,7 @@ from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval
-from gateway.cedar import SIGNED, CedarPolicy, policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import event as events

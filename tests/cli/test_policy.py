@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.cedar import check, policy_folder
+from gateway.cedar.policy import policy_folder
+from gateway.cedar.proof import check
 from gateway.cli import main
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.cedar import SIGNED, CedarPolicy, PolicyCase, policy_folder, read_cases
+from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
+from gateway.cedar.proof import PolicyCase, read_cases
 
 POLICY = CedarPolicy.load(policy_folder())
 CASES = read_cases(policy_folder())

@@ -11,7 +11,7 @@ import importlib.resources
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +28,6 @@ OPTIONAL = "optional"
 SIGNED = ("signed",)
 """The optional policies by which only what its author signed counts."""
 
-LINE_WIDTH = 100
-INDENT = 2
-
 TELL = ("caller", "originator", "dpo", "nobody")
 """To whom a refusal may name its rules, the widest first; no policy says ``nobody`` itself."""
 
@@ -44,10 +41,6 @@ _RESERVED = frozenset({*UNDECIDED.rules, *NO_POLICY_SPOKE.rules})
 _RULE_ID = r"R([1-9]|1[0-9]|20)(\.[a-z_]+)+"
 _SENTENCE = r"[A-Z][^\n]*\."
 _ACTION = r'"[a-z_]+\.[a-z_]+"'
-_UID = r'([A-Za-z_]+)::"([^"\\]+)"'
-_CASE_NAME = r"[A-Za-z0-9]+(-[A-Za-z0-9]+){3,}"
-_CASE_KEYS = frozenset({"principal", "action", "resource", "context", "rules", "entities"})
-
 _REMEMBERED = 2048
 """Answers kept per worker. Cases differ in their ids and seldom in what policy sees of them; the
 key is the whole question as policy sees it, so no answer can be out of date."""
@@ -89,26 +82,6 @@ class Rule:
     permits: bool
     reason: str
     tell: str
-
-
-@dataclass(frozen=True)
-class PolicyCase:
-    """A question with the answer that it must get. ``name`` is ``ALLOW/a-sentence``."""
-
-    name: str
-    question: Question
-    allowed: bool
-    rules: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check found: the problems (none is good), and how much was checked."""
-
-    problems: tuple[str, ...]
-    policies: int
-    cases: int
-    actions: int
 
 
 class _Asked(NamedTuple):
@@ -391,163 +364,3 @@ def _explain(error: cedarpy.ValidationError, rules: Mapping[str, Rule]) -> str:
 
 
 # --- The check: every policy proves itself -----------------------------------------------------
-
-
-def check(folder: Path) -> Report:
-    """Validate a folder of policies, and prove each of them by the cases in its ``tests``.
-
-    Every permit must decide an ALLOW case and every forbid a DENY case; every action must have a
-    DENY case in which no policy speaks, so that what is forgotten is known to stay closed.
-    Optional policies prove themselves by their own cases, each set added to the folder's.
-    """
-    report = _check_own(folder)
-    if not report.policies:
-        return report  # nothing that one could add to
-    for place in sorted((folder / OPTIONAL).glob("*/")):
-        more = _check_optional(folder, place)
-        report = Report(
-            (*report.problems, *more.problems),
-            report.policies + more.policies,
-            report.cases + more.cases,
-            report.actions,
-        )
-    return report
-
-
-def _check_optional(folder: Path, place: Path) -> Report:
-    """Each optional policy decides a case, and each case is decided as it says."""
-    try:
-        own = CedarPolicy.load(folder)
-        policy = CedarPolicy.load(folder, (place.name,))
-        cases = read_cases(folder, place)
-    except PolicyBroken as broken:
-        return Report(broken.problems, 0, 0, 0)
-    added = [rule for name, rule in policy.rules.items() if name not in own.rules]
-    decided = [(case, policy.decide(case.question)) for case in cases]
-    wrong = [one for case, decision in decided for one in _wrong(case, decision)]
-    problems = (*_unformatted(place), *wrong, *_undecided(added, decided))
-    return Report(tuple(f"{place.name}: {one}" for one in problems), len(added), len(cases), 0)
-
-
-def _check_own(folder: Path) -> Report:
-    try:
-        policy = CedarPolicy.load(folder)
-        cases = read_cases(folder)
-    except PolicyBroken as broken:
-        return Report(broken.problems, 0, 0, 0)
-    decided = [(case, policy.decide(case.question)) for case in cases]
-    problems = [
-        *_unformatted(folder),
-        *(wrong for case, decision in decided for wrong in _wrong(case, decision)),
-        *_unproven(policy, decided),
-    ]
-    return Report(tuple(problems), len(policy.rules), len(cases), len(policy.actions))
-
-
-def _unformatted(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.glob("*.cedar")):
-        text = path.read_text(encoding="utf-8")
-        if cedarpy.format_policies(text, LINE_WIDTH, INDENT) != text:
-            yield (
-                f"{path.name}: not as Cedar's formatter writes it"
-                f" ({LINE_WIDTH} columns, indent {INDENT})"
-            )
-
-
-def _wrong(case: PolicyCase, decision: Decision) -> Iterator[str]:
-    if (decision.allowed, decision.rules) != (case.allowed, case.rules):
-        verb = "allowed" if decision.allowed else "denied"
-        yield (
-            f"{case.name}: {verb} by {', '.join(decision.rules)};"
-            f" the case expects {', '.join(case.rules)}"
-        )
-
-
-def _unproven(policy: CedarPolicy, decided: Sequence[tuple[PolicyCase, Decision]]) -> Iterator[str]:
-    yield from _undecided(policy.rules.values(), decided)
-    closed = {case.question.action for case, decision in decided if decision == NO_POLICY_SPOKE}
-    for action in sorted(policy.actions - closed):
-        yield f"{action}: has no DENY case in which no policy speaks"
-
-
-def _undecided(
-    rules: Iterable[Rule], decided: Sequence[tuple[PolicyCase, Decision]]
-) -> Iterator[str]:
-    seen = {(decision.allowed, rule) for _, decision in decided for rule in decision.rules}
-    for rule in rules:
-        if (rule.permits, rule.id) not in seen:
-            yield f"{rule.id}: decides no {'ALLOW' if rule.permits else 'DENY'} case"
-
-
-def read_cases(folder: Path, place: Path | None = None) -> tuple[PolicyCase, ...]:
-    """The cases under ``tests``, or those of the optional ``place``; PolicyBroken for a bad one.
-
-    ``entities.json`` is in Cedar's own form, each case in that of a Cedar request, with the
-    ``rules`` it expects; its own ``entities`` replace those of the same name.
-    """
-    tests, own = folder / "tests", (place or folder) / "tests"
-    paths = sorted(path for side in ("ALLOW", "DENY") for path in (own / side).glob("*"))
-    cases: list[PolicyCase] = []
-    problems: list[str] = []
-    try:
-        known = _table(json.loads((tests / "entities.json").read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PolicyBroken([f"tests/entities.json: {error}"]) from error
-    for path in paths:
-        name = f"{path.parent.name}/{path.stem}"
-        try:
-            cases.append(_case(name, path, known))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problems.append(f"{name}: {error}")
-    if problems:
-        raise PolicyBroken(problems)
-    return tuple(cases)
-
-
-def _case(name: str, path: Path, known: Mapping[Uid, Mapping[str, Any]]) -> PolicyCase:
-    if path.suffix != ".json" or not re.fullmatch(_CASE_NAME, path.stem, re.ASCII):
-        raise ValueError("the file's name must be a sentence, joined by hyphens, and end in .json")
-    written = json.loads(path.read_bytes())
-    unknown = written.keys() - _CASE_KEYS
-    if unknown:
-        raise ValueError(f"unknown fields: {', '.join(sorted(unknown))}")
-    table = {**known, **_table(written.get("entities", []))}
-    question = Question(
-        _entity(_uid(written["principal"]), table),
-        _uid(written["action"])[1],
-        _entity(_uid(written["resource"]), table),
-        _values(written.get("context", {}), table),
-    )
-    return PolicyCase(name, question, path.parent.name == "ALLOW", tuple(written["rules"]))
-
-
-def _table(entities: Sequence[Mapping[str, Any]]) -> dict[Uid, Mapping[str, Any]]:
-    return {(e["uid"]["type"], e["uid"]["id"]): e["attrs"] for e in entities}
-
-
-def _uid(text: str) -> Uid:
-    match = re.fullmatch(_UID, text, re.ASCII)
-    if not match:
-        raise ValueError(f'{text!r} is not of the form Type::"id"')
-    return match[1], match[2]
-
-
-def _entity(uid: Uid, table: Mapping[Uid, Mapping[str, Any]]) -> Entity:
-    if uid not in table:
-        raise ValueError(f'no entity is named {uid[0]}::"{uid[1]}"')
-    return Entity(*uid, _values(table[uid], table))
-
-
-def _values(written: Mapping[str, Any], table: Mapping[Uid, Mapping[str, Any]]) -> dict[str, Value]:
-    return {name: _case_value(value, table) for name, value in written.items()}
-
-
-def _case_value(value: Any, table: Mapping[Uid, Mapping[str, Any]]) -> Any:
-    """A value as a question holds it; a wrong one passes, for defects are cases too."""
-    match value:
-        case {"__entity": {"type": kind, "id": name}}:
-            return _entity((kind, name), table)
-        case list():
-            return frozenset(value)
-        case _:
-            return value

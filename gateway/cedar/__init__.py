@@ -1,0 +1,1 @@
+"""Cedar: the policies that decide, and the proof that they decide as they should."""
