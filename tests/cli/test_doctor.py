@@ -19,7 +19,7 @@ from gateway.cli.checkup import CHECKS, Finding, Level, look_over
 from gateway.cli.manifest import digest
 from gateway.domain.refusals import Busy
 from gateway.keys import Purpose, generate_key, write_key
-from tests.operating import Operator, operator
+from tests.operating import ISSUER, Operator, operator
 from tests.postgresql import new_database
 
 DAY = timedelta(days=1)
@@ -54,21 +54,24 @@ def test_a_new_gateway_has_no_error(gw: Operator) -> None:
     assert [line.split()[1] for line in warned] == ["permissions:", "issuing", "administrators:"]
 
 
+def add_bernard(gw: Operator, own: Path) -> None:
+    """Take on a third administrator, whose key is made in a new folder."""
+    gw.done("admin", "key", own, "--person", "bernard", "--issuer", ISSUER)
+    given = ("--jwk", own / "key.jwk", "--proof", own / "key.proof")
+    gw.done("admin", "add", "bernard", "--name", "C. Bernard", *given)
+
+
 def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(gw.config.offline)
     monkeypatch.setattr(checkup, "_listeners_run_as", lambda: {54321})
-    own = gw.folder.parent / "own"
-    gw.done("admin", "key", own)
-    gw.done("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", own / "key.jwk")
+    add_bernard(gw, gw.folder.parent / "own")
     result = gw.type("doctor", "--folder", gw.folder)
     assert result.exit_code == 0, result.output
 
 
 def test_with_two_administrators_neither_can_be_disabled(gw: Operator, tmp_path: Path) -> None:
     assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)
-    gw.done("admin", "key", tmp_path / "own")
-    jwk = tmp_path / "own" / "key.jwk"
-    gw.done("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", jwk)
+    add_bernard(gw, tmp_path / "own")
     assert "3 administrators" in the(findings(gw), "administrators", Level.OK)
     gw.done("admin", "disable", "bernard", "--reason", "left")
     assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)

@@ -165,7 +165,14 @@ def test_a_body_that_is_not_whole_changes_nothing(line, host, changes):
     assert line.gateway.size() == before
 
 
-def test_many_wrong_tokens_are_told_to_stop(line, host):
+def test_many_wrong_tokens_take_nothing_from_the_right_one(line, host):
     answers = [simple(line, host, headers=basic(token="A" * 43)) for _ in range(11)]
-    assert [a.status_code for a in answers] == [401] * 10 + [429]
+    assert [a.status_code for a in answers] == [401] * 11
+    assert simple(line, host).status_code == 202
+
+
+def test_many_refusals_of_a_right_token_are_told_to_stop(line, host):
+    astray = basic(name="nobody-here")
+    answers = [simple(line, host, headers=astray) for _ in range(11)]
+    assert [a.status_code for a in answers] == [403] * 10 + [429]
     assert answers[-1].headers["Retry-After"] == "60"
