@@ -395,6 +395,16 @@ def test_a_thief_s_renewals_are_shown_and_end_with_the_system_s_certificates(
     )
 
 
+def test_a_revocation_names_one_certificate_or_a_system_not_both(
+    gateway: Founded, credentials: Credentials
+) -> None:
+    both = {"system": DESK, "thumbprint": credentials.thumbprint}
+    change = Change("certificate.revoke", NEWCOMER, both)
+    approvals = gateway.approve(change)
+    refused_on_record(gateway, Invalid, administration.administer, change, approvals)
+    assert gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
+
+
 def test_an_invitation_is_withdrawn_with_the_request_that_waits(
     gateway: Founded, host: Newcomer
 ) -> None:

@@ -45,6 +45,12 @@ class ReasonValues(Part):
     reason = field.free(2000)
 
 
+class WhyValues(Part):
+    """Perhaps why."""
+
+    reason = field.free(2000, required=False)
+
+
 class ContactValues(Part):
     """Whom to reach, in a role."""
 
@@ -180,10 +186,11 @@ class CertificateValues(Part):
     csr = fields.String(required=True, validate=validate.Length(min=1, max=16 * 1024))
 
 
-class ThumbprintValues(ReasonValues):
-    """A certificate by its x5t#S256, and why."""
+class CertificateRevocationValues(WhyValues):
+    """A certificate by its x5t#S256, or a system for all of its, and perhaps why."""
 
-    thumbprint = field.digest()
+    thumbprint = field.digest(required=False)
+    system = field.slug(required=False)
 
 
 class KeyValues(Part):
@@ -194,8 +201,8 @@ class KeyValues(Part):
     countersignature = field.compact(required=False)
 
 
-class KeyReasonValues(ReasonValues):
-    """A member's key, and why."""
+class KeyRevocationValues(WhyValues):
+    """A member's key, and perhaps why."""
 
     kid = field.digest()
 
@@ -213,8 +220,8 @@ class InvitationValues(Part):
     token_sha256 = field.digest()
 
 
-class InvitationReasonValues(ReasonValues):
-    """An invitation, and why."""
+class InvitationWithdrawalValues(WhyValues):
+    """An invitation, and perhaps why."""
 
     invitation = field.uuid()
 
@@ -292,13 +299,13 @@ VALUES: Mapping[str, type[Part]] = {
     "system.entrust": EntrustValues,
     "system.key": SystemKeysValues,
     "certificate.issue": CertificateValues,
-    "certificate.revoke": ThumbprintValues,
+    "certificate.revoke": CertificateRevocationValues,
     "key.register": KeyValues,
-    "key.revoke": KeyReasonValues,
+    "key.revoke": KeyRevocationValues,
     "organisation.lock": StatementValues,
     "organisation.unlock": StatementValues,
     "invitation.make": InvitationValues,
-    "invitation.withdraw": InvitationReasonValues,
+    "invitation.withdraw": InvitationWithdrawalValues,
     "audit.grant": _lasting(AuditValues, ends=True),
     "audit.end": AuditEndValues,
     "succession.plan": SuccessionValues,

@@ -59,6 +59,14 @@ def size(line: Listening) -> int:
     return line.gateway.size()
 
 
+@pytest.mark.parametrize("action", sorted(VALUES))
+def test_the_values_described_are_those_that_the_change_reads(action: str) -> None:
+    form, described = CHANGES[action].form, VALUES[action]().fields
+    names = {one.data_key or name: one.required for name, one in described.items()}
+    read = {**dict.fromkeys(form.must, True), **dict.fromkeys(form.may, False)}
+    assert names == read
+
+
 # --- in one step ---------------------------------------------------------------------------------
 
 
