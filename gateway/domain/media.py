@@ -313,7 +313,7 @@ def _is_strewn(pieces: list[_Piece], longest: int) -> bool:
 
 # --- base85: signs of all kinds in a row ---
 
-_ADDRESS = re.compile(r"\W*(?:[a-z][a-z0-9+.-]*:|[\w-]+(?:\.[\w-]+)+(?:[/:?#]|$))", re.I)
+_ADDRESS = re.compile(r"\W*+(?:[a-z][a-z0-9+.-]*:|[\w-]+(?:\.[\w-]+)+(?:[/:?#]|$))", re.I)
 _SCRAMBLED = 20  # characters without a space: no word is so long and has so many signs
 _KINDS_OF_SIGNS = 4
 _RARE = frozenset("!#$%&*+;<=>?@^`{|}~")

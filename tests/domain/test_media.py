@@ -384,7 +384,16 @@ def test_a_link_may_not_hold_a_data_address():
 
 
 @pytest.mark.parametrize(
-    "text", ["data:" * 400, "//" * 1000, "\\\\" * 1000, "AAAA" * 500, "%25" * 660, "a1" * 30 + " "]
+    "text",
+    [
+        "data:" * 400,
+        "//" * 1000,
+        "\\\\" * 1000,
+        "AAAA" * 500,
+        "%25" * 660,
+        "a1" * 30 + " ",
+        "--." * 2000 + "!#$%",
+    ],
 )
 def test_long_texts_are_judged_quickly(text):
     start = time.perf_counter()
