@@ -9,6 +9,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.actions.persons import keys_of
 from gateway.actions.ports import Ports, Retry, Work
 from gateway.actions.registry.desk import Change
+from gateway.domain.organisation import Person
 from gateway.domain.refusals import ApprovalRefused, Invalid
 from gateway.evidence import approval
 from gateway.evidence.approval import Approval
@@ -36,16 +37,13 @@ def spend(
     whoever records the refusal can say whose word it was. Raises ApprovalRefused, Invalid.
     """
     wanted = digest_of(change)
-    fingerprint = hmac.digest(ports.fingerprint_key, wanted.encode(), "sha256")
     persons: list[str] = []
     for text in approvals:
         given = verify(ports, work, text, wanted, heard)
         if given.person in persons:
             raise ApprovalRefused("two approvals of one person count once: ask another person")
-        key = f"approval/{given.person}/{given.jti}"
-        if work.retries.get(GATEWAY, key) is not None:
-            raise ApprovalRefused("an approval was used before: sign anew")
-        work.retries.add(Retry(GATEWAY, key, fingerprint, event))
+        require_unused(work, given)
+        _use_up(ports, work, given, event)
         persons.append(given.person)
     if not persons:
         raise ApprovalRefused("a change of the registry needs an administrator's approval")
@@ -62,6 +60,46 @@ def digest_of(change: Change) -> str:
 
 def verify(ports: Ports, work: Work, text: str, wanted: str, heard: list[str]) -> Approval:
     """An approval of the change with the digest ``wanted``, by an administrator of this moment."""
+    person, given = _signed(ports, work, text)
+    heard.append(person.id)
+    if not person.enabled:
+        raise ApprovalRefused("an approval is from a person who administers nothing any more")
+    if given.change != wanted:
+        raise ApprovalRefused("an approval is for another change: sign this one")
+    age = ports.now() - given.at
+    if not -AHEAD <= age <= LIVES:
+        raise ApprovalRefused("an approval is older than 72 hours, or of a time to come: sign anew")
+    return given
+
+
+def require_unused(work: Work, given: Approval) -> None:
+    """Raise ApprovalRefused for an approval that something came of, or that was taken back."""
+    if _was_used(work, given):
+        raise ApprovalRefused("an approval was used before, or taken back: sign anew")
+
+
+def take_back(ports: Ports, work: Work, text: str, event: UUID) -> None:
+    """Let an approval that is kept here count no more, in whosever hands it is besides."""
+    _, given = _signed(ports, work, text)
+    if not _was_used(work, given):
+        _use_up(ports, work, given, event)
+
+
+def _was_used(work: Work, given: Approval) -> bool:
+    return work.retries.get(GATEWAY, _key(given)) is not None
+
+
+def _use_up(ports: Ports, work: Work, given: Approval, event: UUID) -> None:
+    fingerprint = hmac.digest(ports.fingerprint_key, given.change.encode(), "sha256")
+    work.retries.add(Retry(GATEWAY, _key(given), fingerprint, event))
+
+
+def _key(given: Approval) -> str:
+    return f"approval/{given.person}/{given.jti}"
+
+
+def _signed(ports: Ports, work: Work, text: str) -> tuple[Person, Approval]:
+    """Whose word an approval is, and what it says; ApprovalRefused when it is nobody's here."""
     try:
         name = approval.person_of(text, ports.issuer)
         person = work.organisations.person(name)
@@ -71,12 +109,4 @@ def verify(ports: Ports, work: Work, text: str, wanted: str, heard: list[str]) -
         given = approval.verify(text, person=name, audience=ports.issuer, keys=keys)
     except DocumentError as error:
         raise ApprovalRefused(f"an approval does not verify: {error}") from None
-    heard.append(name)
-    if not person.enabled:
-        raise ApprovalRefused("an approval is from a person who administers nothing any more")
-    if given.change != wanted:
-        raise ApprovalRefused("an approval is for another change: sign this one")
-    age = ports.now() - given.at
-    if not -AHEAD <= age <= LIVES:
-        raise ApprovalRefused("an approval is older than 72 hours, or of a time to come: sign anew")
-    return given
+    return person, given

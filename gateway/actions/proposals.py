@@ -89,8 +89,7 @@ def _proposed(
     given = approvals.verify(ports, work, approval, approvals.digest_of(change), heard)
     form.read(change.values)
     _require_allowed(ports, "proposal.make", given.person)
-    if work.retries.get(GATEWAY, f"approval/{given.person}/{given.jti}") is not None:
-        raise ApprovalRefused("an approval was used before: sign anew")
+    approvals.require_unused(work, given)
     return Proposal(
         id=ports.new_id(),
         action=change.action,
@@ -143,7 +142,8 @@ def withdrawal_of(proposal: UUID) -> Change:
 def withdraw(ports: Ports, proposal: UUID, approval: str, errand: Errand | None = None) -> Written:
     """Take a proposal back: its proposer alone may, as long as it was not made.
 
-    ``approval`` is of `withdrawal_of`. Raises Refused.
+    The approval by which it was proposed counts no more, whoever brings it. ``approval`` is of
+    `withdrawal_of`. Raises Refused.
     """
     change, heard = withdrawal_of(proposal), list[str]()
     try:
@@ -165,8 +165,9 @@ def _withdraw(
         if logged is None:
             (by,) = approvals.spend(ports, work, change, [approval], event=event, heard=heard)
             _require_allowed(ports, change.action, by)
-            _require_own(work, proposal, by)
+            own = _own(work, proposal, by)
             administration.require_open(work, proposal)
+            approvals.take_back(ports, work, own.approval, event)
             work.proposals.withdraw(proposal, event)
             _record(ports, work, change, action=change.action, event=event, by=by)
             remember(ports, work, change, errand, event)
@@ -175,12 +176,13 @@ def _withdraw(
     return Written(result, receipt_for(ports, logged, GATEWAY))
 
 
-def _require_own(work: Work, proposal: UUID, person: str) -> None:
+def _own(work: Work, proposal: UUID, person: str) -> Proposal:
     found = work.proposals.get(proposal)
     if found is None:
         raise NotFound(UNKNOWN)
     if found.proposer != person:
         raise ApprovalRefused("a proposal is withdrawn by the person who made it, and by no other")
+    return found
 
 
 def approve(ports: Ports, proposal: UUID, approval: str, errand: Errand | None = None) -> Written:

@@ -62,6 +62,22 @@ def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(ga
     check_log(gateway)
 
 
+def test_who_withdraws_a_proposal_takes_back_the_approval_wherever_it_is_kept_besides(gateway):
+    (kept,) = gateway.approve(END, ALICE)
+    named = UUID(gateway.do(proposals.make, END, kept).result["proposal"])
+    again = UUID(gateway.do(proposals.make, END, kept).result["proposal"])
+    withdraw(gateway, named)
+    (other,) = gateway.approve(END, BENOIT)
+    for refused in (
+        gateway.refusal(proposals.make, END, kept),
+        gateway.refusal(administration.administer, END, [kept, other]),
+        gateway.refusal(proposals.approve, again, other),
+    ):
+        assert isinstance(refused.refusal, ApprovalRefused)
+        assert "taken back" in refused.refusal.detail
+    withdraw(gateway, again)
+
+
 def test_nobody_else_withdraws_it_and_the_attempt_is_an_event(gateway):
     named = proposed(gateway)
     refused = not_withdrawn(gateway, named, BENOIT)
