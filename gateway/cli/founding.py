@@ -137,17 +137,19 @@ def begin_keys(config: Config) -> None:
     """Make the key-encryption key and the keys database that it wraps, where there is none.
 
     One that is there stays as it is, with the key-encryption key that it names. Raises Unfit when
-    it is missing and content is encrypted: new keys in the place of lost ones would hide the loss.
+    either is missing and the other is used, or content is encrypted: new keys in the place of lost
+    ones would hide the loss.
     """
+    kek = wiring.key_encryption(config)
+    known = kek.known()
     try:
         require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
     except Unfit:
         if is_encrypted(config.database_url):
             raise
     else:
-        return
-    kek = wiring.key_encryption(config)
-    known = kek.known()
+        if known:
+            return
     make_keyring(
         config.keys_url,
         file=config.keys_file,

@@ -31,10 +31,12 @@ from sqlalchemy import (
     Table,
     Uuid,
     bindparam,
+    exists,
     func,
     inspect,
     not_,
     null,
+    or_,
     select,
     update,
 )
@@ -96,7 +98,17 @@ case_key = Table(
 _own = case_key.c.origin == bindparam("origin")
 _RING = select(key_ring.c.kek, key_ring.c.coming).where(key_ring.c.origin == bindparam("origin"))
 _RING_HELD = _RING.with_for_update(read=True)
-_NEW_RING = counted(insert(key_ring).on_conflict_do_nothing())
+_BEGIN_RING = insert(key_ring)
+_BEGIN_RING = counted(
+    _BEGIN_RING.on_conflict_do_update(
+        index_elements=[key_ring.c.origin],
+        set_={"kek": _BEGIN_RING.excluded.kek, "coming": None},
+        where=or_(
+            key_ring.c.kek == _BEGIN_RING.excluded.kek,
+            not_(exists().where(case_key.c.origin == key_ring.c.origin)),
+        ),
+    )
+)
 _TURN_RING = (
     update(key_ring)
     .where(key_ring.c.origin == bindparam("of_origin"))
@@ -434,7 +446,8 @@ def _autocommit(engine: Engine) -> Engine:
 def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
     """Make the keys database of a new gateway, or of one whose content was never encrypted.
 
-    One that is there for this log is left as it is. Raises Unfit.
+    One that is there for this log is begun anew as long as it has no keys: a first attempt left
+    it. Raises Unfit when it has, by another key-encryption key.
     """
     try:
         if file is not None:
@@ -444,12 +457,17 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
             with engine.connect() as connection:
                 require_durable(connection)
                 _metadata.create_all(connection)
-                connection.execute(_NEW_RING, {"origin": origin, "kek": kek})
+                begun = connection.execute(_BEGIN_RING, {"origin": origin, "kek": kek}).rowcount
                 connection.commit()
         finally:
             engine.dispose()
     except (OSError, DBAPIError) as error:
         raise _unopened(error) from error
+    if not begun:
+        raise Unfit(
+            "the keys database has keys of this gateway, and their key-encryption key is not here:"
+            " bring keys/kek-* back, or name another database in [keys] url for a new gateway"
+        )
 
 
 def open_keyring(

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.evidence import event
 from gateway.keys import Purpose, load_key
 from gateway.pki.authority import AuthorityError, load_authority
 from tests.operating import ISSUER, PARTNERS, PASSPHRASE, PERSONS, operator, said, settings
+from tests.postgresql import new_database
 
 ADMINS = ("--admin", "martin=A. Martin", "--admin", "dubois=B. Dubois")
 
@@ -228,6 +230,21 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
     if name in ("write_private", "found"):
         founding.make(folder, text, PERSONS, PASSPHRASE)
         assert (folder / wiring.CONFIG_FILE).exists()
+
+
+def test_after_a_failed_attempt_new_keys_of_cases_are_wrapped_by_the_key_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gw"
+    text = settings(keys_url=new_database())
+    with monkeypatch.context() as patched:
+        step = failing(founding.administration.found, OSError("no space left"))
+        patched.setattr(founding.administration, "found", step)
+        with pytest.raises(OSError, match="no space left"):
+            founding.make(folder, text, PERSONS, PASSPHRASE)
+    founding.make(folder, text, PERSONS, PASSPHRASE)
+    with closing(wiring.connect_keyring(wiring.load_config(folder))) as keyring:
+        assert keyring.take()
 
 
 def test_a_database_of_another_gateway_is_refused_and_left_alone(

@@ -154,6 +154,22 @@ def test_another_gateways_keys_are_not_touched(tmp_path):
     place.close()
 
 
+def test_keys_are_begun_anew_only_where_nothing_was_wrapped(tmp_path):
+    place = places.sqlite(tmp_path)
+    url, file = f"sqlite:///{tmp_path / 'keys.db'}", tmp_path / "keys.db"
+    ring = place.keyring()
+    named = ring.current()
+    make_keyring(url, file=file, origin=ORIGIN, kek="0" * 16)
+    assert ring.current() == "0" * 16
+    make_keyring(url, file=file, origin=ORIGIN, kek=named)
+    id_, key = ring.take()
+    with pytest.raises(Unfit, match="bring keys/kek"):
+        make_keyring(url, file=file, origin=ORIGIN, kek="0" * 16)
+    make_keyring(url, file=file, origin=ORIGIN, kek=named)
+    assert (ring.current(), ring.key(id_)) == (named, key)
+    place.close()
+
+
 def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
     file = tmp_path / "keys.db"
     with pytest.raises(Unfit, match="missing"):
