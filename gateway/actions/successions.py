@@ -10,6 +10,7 @@ from gateway.actions.authorization import (
     Request,
     Turn,
     Written,
+    allows,
     authorize,
     missing,
     read,
@@ -90,9 +91,7 @@ def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
 
     def look(turn: Turn) -> list[dict[str, Any]]:
         found = turn.work.successions.of(caller.organisation)
-        for one in found:
-            authorize(turn, _entity(turn, one))
-        return [told(one) for one in found]
+        return [told(one) for one in found if allows(turn, _entity(turn, one))]
 
     return read(ports, caller, Request("succession.read"), look)
 

@@ -22,6 +22,7 @@ from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
+from gateway.domain.decision import Decision
 from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import event as events
@@ -245,6 +246,28 @@ def test_nobody_else_learns_that_there_is_a_succession(gateway, slug):
         assert isinstance(gateway.refusal(action).refusal, NotFound)
     assert successions.index(gateway.ports, caller(slug)) == []
     assert len(successions.index(gateway.ports, caller(OFMIN))) == 1
+
+
+class _Keeping:
+    """The product's policies, and one resource that they keep back."""
+
+    def __init__(self, policy, kept_back):
+        self._policy, self._kept_back = policy, kept_back
+
+    def decide(self, question):
+        if question.resource.id == self._kept_back:
+            return Decision(False, ("R2.own",), (), "nobody")
+        return self._policy.decide(question)
+
+
+def test_a_succession_that_policy_keeps_back_keeps_no_other_from_its_office(gateway):
+    kept_back = planned(gateway)
+    gateway.administer("succession.cancel", OFMIN, succession=str(kept_back), reason="a mistake")
+    other = planned(gateway)
+    assert len(successions.index(gateway.ports, caller(OFMIN))) == 2
+    ports = replace(gateway.ports, policy=_Keeping(gateway.ports.policy, str(kept_back)))
+    (shown,) = successions.index(ports, caller(OFMIN))
+    assert shown["succession"] == str(other)
 
 
 def test_an_office_that_is_locked_to_its_signature_does_not_approve_without(gateway):
