@@ -34,6 +34,7 @@ from gateway.domain.conformance import Run
 from gateway.domain.facts import Fact
 from gateway.domain.handoff import OPEN, Answer, Handoff
 from gateway.domain.invitation import Invitation
+from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -242,9 +243,10 @@ class MemoryOrganisations(Collection):
     def get(self, slug: str) -> Organisation | None:
         return self._desk.read().organisations.get(slug)
 
-    def page(self, after: str, limit: int) -> Sequence[Organisation]:
+    def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         found = self._desk.read().organisations
-        return [found[slug] for slug in sorted(found) if slug > after][:limit]
+        there = [found[slug] for slug in sorted(found) if slug > after]
+        return [one for one in there if not (seen and one.status in UNSEEN)][:limit]
 
     def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
         wanted = ("receive", matter, territory)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -92,10 +93,10 @@ def page(
         authorize(turn, LOG)
 
         def view(one: Organisation) -> dict[str, Any] | None:
-            fits = wanted.fits(one, turn.today.day) and one.status not in UNSEEN
-            return _view(one, turn) if fits else None
+            return _view(one, turn) if wanted.fits(one, turn.today.day) else None
 
-        return gather(turn.work.organisations.page, attrgetter("slug"), view, after, limit)
+        rows = partial(turn.work.organisations.page, seen=True)
+        return gather(rows, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, Request("directory.read"), look)
 

@@ -252,8 +252,11 @@ class Organisations(Protocol):
     def get(self, slug: str) -> Organisation | None:
         """The organisation with its seats and competences, as of this transaction."""
 
-    def page(self, after: str, limit: int) -> Sequence[Organisation]:
-        """Organisations with a slug greater than ``after``, in order of slug."""
+    def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
+        """Organisations with a slug greater than ``after``, in order of slug.
+
+        With ``seen`` only those that members may know of (domain.membership.UNSEEN).
+        """
 
     def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
         """Every competence to receive the matter in the territory, whatever its period, of

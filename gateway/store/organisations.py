@@ -6,10 +6,21 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from gateway.actions.ports import Mode
 from gateway.domain.audit import AuditGrant, CaseName
+from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import (
     Certificate,
     Competence,
@@ -52,18 +63,25 @@ _WITH_COMPETENCES = select(organisation, *_COMPETENCE).order_by(
 _GET = _WITH_COMPETENCES.select_from(
     organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
 ).where(organisation.c.slug == bindparam("slug"))
-_on_page = (
-    select(organisation.c.slug)
-    .where(organisation.c.slug > bindparam("after"))
-    .order_by(organisation.c.slug)
-    .limit(bindparam("limit"))
-    .subquery()
-)
-_PAGE = _WITH_COMPETENCES.select_from(
-    organisation.join(_on_page, _on_page.c.slug == organisation.c.slug).outerjoin(
-        competence, competence.c.organisation == organisation.c.slug
+
+
+def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
+    on_page = (
+        select(organisation.c.slug)
+        .where(organisation.c.slug > bindparam("after"), *wanted)
+        .order_by(organisation.c.slug)
+        .limit(bindparam("limit"))
+        .subquery()
     )
-)
+    return _WITH_COMPETENCES.select_from(
+        organisation.join(on_page, on_page.c.slug == organisation.c.slug).outerjoin(
+            competence, competence.c.organisation == organisation.c.slug
+        )
+    )
+
+
+_PAGE = _page_where()
+_SEEN_PAGE = _page_where(*(organisation.c.status != one.value for one in sorted(UNSEEN)))
 _RECEIVERS = (
     select(competence.c.organisation, *_COMPETENCE)
     .join(organisation, organisation.c.slug == competence.c.organisation)
@@ -207,9 +225,10 @@ class SqlOrganisations:
 
         return self._remembered(("organisation", slug), look)
 
-    def page(self, after: str, limit: int) -> Sequence[Organisation]:
+    def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         """See the port."""
-        return _organisations(self._transaction.execute(_PAGE, {"after": after, "limit": limit}))
+        page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
+        return _organisations(self._transaction.execute(page, values))
 
     def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
         """See the port."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, offers, organisations
+from gateway.actions import administration, listing, offers, organisations
 from gateway.actions.administration import Change
 from gateway.actions.ports import Mode
 from gateway.actions.registry.memberships import ENTRY
@@ -16,6 +16,7 @@ from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Contact, Standing, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
 from tests.founding import (
+    ABROAD,
     ALICE,
     DESK,
     HOTLINE,
@@ -200,6 +201,14 @@ def test_who_only_applied_is_in_no_directory_and_cannot_ask(gateway):
     assert len(everybody) == 4
     assert isinstance(gateway.refusal(organisations.look_up, me, NEW).refusal, NotFound)
     assert isinstance(gateway.refusal(organisations.whoami, caller(NEW)).refusal, Forbidden)
+
+
+def test_no_page_of_the_directory_leads_on_from_who_only_applied(gateway, monkeypatch):
+    monkeypatch.setattr(listing, "ROWS_LOOKED_AT", 1)
+    gateway.administer("organisation.apply", "a-first", **APPLICATION)
+    nothing_fits = organisations.Wanted(kind="nothing of the kind")
+    page = organisations.page(gateway.ports, caller(HOTLINE), "", 9, nothing_fits)
+    assert page == listing.Listing([], ABROAD)
 
 
 def test_an_offer_does_not_tell_that_somebody_applied(gateway):

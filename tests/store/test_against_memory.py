@@ -149,6 +149,7 @@ WRITES: dict[str, Operation] = {
 READS: dict[str, Operation] = {
     "organisation": lambda w, a, b, c: w.organisations.get(SLUGS[a]),
     "organisations": lambda w, a, b, c: list(w.organisations.page(SLUGS[a][:b], c)),
+    "members": lambda w, a, b, c: list(w.organisations.page(SLUGS[a][:b], c, seen=True)),
     "receivers": lambda w, a, b, c: list(w.organisations.receivers("csam", "FR")),
     "systems": lambda w, a, b, c: list(w.organisations.systems(SLUGS[a])),
     "revoked": lambda w, a, b, c: list(w.organisations.revoked(NOON + timedelta(days=a))),

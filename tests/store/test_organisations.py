@@ -7,6 +7,7 @@ import pytest
 
 from gateway.actions.ports import Mode
 from gateway.domain.audit import AuditGrant, CaseName
+from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import DocumentKey, EncryptionKey, Period, Status
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.store.samples import (
@@ -182,6 +183,17 @@ def test_organisations_come_in_pages_by_byte_order_of_their_ids(store):
             after = page[-1].slug
     assert [made.slug for made in found] == sorted(slugs)
     assert all(made.competences for made in found)
+
+
+def test_a_page_of_what_members_may_know_of_leaves_out_who_only_asked(store):
+    statuses = {f"{status}-one": status for status in Status}
+    saved(store, *(organisation(slug, status=status) for slug, status in statuses.items()))
+    with store.begin(Mode.READ) as work:
+        everybody, seen = work.organisations.page("", 9), work.organisations.page("", 9, seen=True)
+        first = work.organisations.page("", 2, seen=True)
+    assert {one.status for one in everybody} == set(Status)
+    assert {one.status for one in everybody} - {one.status for one in seen} == UNSEEN
+    assert first == seen[:2]
 
 
 def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
