@@ -7,6 +7,7 @@ certificates and keys come from the connection file alone.
 
 from gateway.client.auditing import Audited, AuditFilters
 from gateway.client.connection import Connection
+from gateway.client.events import Entry
 from gateway.client.exchange import Written
 from gateway.client.failures import (
     ClientError,
@@ -23,7 +24,8 @@ from gateway.client.failures import (
     Unavailable,
     UnexpectedAnswer,
 )
-from gateway.client.gateway import Entry, Gateway, Opened, Resent
+from gateway.client.gateway import Gateway, Resent
+from gateway.client.opening import Opened
 from gateway.client.sealing import Unsealed
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What an auditor's system asks for: events by filters, each with a receipt that is verified."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -11,10 +11,14 @@ from gateway.client import confirmation
 from gateway.client.connection import Connection
 from gateway.client.documents import require
 from gateway.client.exchange import Written, list_of
+from gateway.client.member import Member
 from gateway.domain.facts import EVENTS
 from gateway.evidence import statement
 from gateway.evidence.receipt import Confirmed, Receipt
 from gateway.evidence.sd_jwt import read_disclosure
+
+AUDIT_PAGE = 100
+"""Events of one page of an audit: each page is an event itself."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,42 @@ class Audited:
         """The organisations that are shown as parties."""
         shown = self.confirmed.opened.shown
         return tuple(value["organisation"] for kind, value in shown if kind == "party")
+
+
+class Auditing(Member):
+    """Reading as an auditor, under a grant."""
+
+    def audit(
+        self,
+        by: str,
+        reason_code: str,
+        reason: str,
+        filters: AuditFilters | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Audited]:
+        """Events of others that an audit grant reaches over, page by page as they are iterated.
+
+        Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
+        more than that many events are asked for. Every receipt is verified, and holds exactly the
+        details that the record of its page names.
+        """
+        asked = {} if filters is None else filters.asked()
+        page: Any = None
+        left = limit
+        while left is None or left > 0:
+            size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
+            body = {"by": by, "reason_code": reason_code, "reason": reason}
+            body |= {"filters": asked, "page": page, "limit": size}
+            written = self._exchange.write("audit.read", "/audit/searches", body)
+            found = audited(written, asked, self.connection)
+            require(len(found) <= size, "more events were told than were asked for")
+            yield from found
+            left = None if left is None else left - len(found)
+            following = written.result.get("next")
+            if following is None:
+                return
+            require(following != page, "a page of events leads to itself")
+            page = following
 
 
 def audited(written: Written, asked: Mapping[str, Any], connection: Connection) -> list[Audited]:

@@ -4,9 +4,15 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from gateway.client.cases import Cases
+from gateway.client.directory import Directory, KeyRecord
 from gateway.client.documents import Offered, require
-from gateway.client.failures import Refused
+from gateway.client.events import Events
+from gateway.client.failures import NotCurrent, Refused
+from gateway.client.handoffs import Handoffs
+from gateway.client.opening import Opened
 from gateway.evidence import bundle, sd_jwt, statement
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import Receipt
@@ -15,14 +21,6 @@ from gateway.evidence.verdict import verify_bundle
 
 Progress = Callable[[int, int], None]
 """Told how many parts of how many are done."""
-
-
-@dataclass(frozen=True)
-class KeyRecord:
-    """The receipts of the events that registered a document key, and that revoked it, if any."""
-
-    registration: Receipt
-    revocations: tuple[Receipt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,3 +92,47 @@ class Export:
             with contextlib.suppress(Refused):
                 return self.receipt(self.view["succeeds"]["succession"])
         return None
+
+
+class Exports(Cases, Directory, Handoffs, Events):
+    """What this organisation can prove about its handoffs."""
+
+    def export(
+        self,
+        handoff: UUID | str,
+        by: str | None = None,
+        reason: str | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> bytes:
+        """All that this organisation can prove about a handoff, as the file that verify reads.
+
+        With ``by`` and ``reason`` the content is in it, by a consultation of reason code
+        ``export``; without, only the routing fields are. The file is verified before it is
+        returned; ReceiptMismatch when it fails, NotCurrent when an originator's case has gone on.
+        """
+        view, offered = self._view(handoff)
+        export = Export(
+            view,
+            offered,
+            self.connection.trust,
+            receipt=lambda event: self.receipt(event).receipt,
+            key_record=self.key_record,
+        )
+        if by is None or reason is None:
+            return export.file(export.routing(), (), progress)
+        opened = self._export_content(view, offered, by, reason)
+        case = export.content(opened.presentation)
+        return export.file(case, (opened.written.receipt,), progress)
+
+    def _export_content(
+        self, view: Mapping[str, Any], offered: Offered, by: str, reason: str
+    ) -> Opened:
+        if offered.offer.author != self.connection.organisation:
+            return self._consult(view["handoff"], offered, by, "export", reason)
+        if self.case(view["case"])["digest"] != offered.offer.case_digest:
+            raise NotCurrent(
+                "the case has a newer version than the one that was offered, and only the newest "
+                "can be opened: export the handoff without content"
+            )
+        return self.consult_case(view["case"], by, "export", reason)

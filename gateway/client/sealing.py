@@ -8,15 +8,20 @@ directory tells of may be its operator's.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+from gateway.client.cases import Cases
 from gateway.client.connection import Connection
+from gateway.client.directory import Directory
+from gateway.client.exchange import Written
 from gateway.client.failures import NotSealed
+from gateway.client.opening import Opened
 from gateway.domain.case import SealedPart, sealed_parts
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import TYPES, Contents
-from gateway.evidence import registration, seal
+from gateway.evidence import registration, sd_jwt, seal
 from gateway.evidence.seal import OpeningKey, SealError
 from gateway.evidence.signature import read_encryption_key
 
@@ -36,6 +41,51 @@ class Unsealed:
     part: SealedPart
     contents: Contents | None
     fault: str = ""
+
+
+class Sealing(Cases, Directory):
+    """Sealing elements of one's own cases, and opening what was sealed to this member."""
+
+    def seal(self, content: Mapping[str, Any], plain: Plain, to: str) -> dict[str, Any]:
+        """A case (JSON) in which elements are sealed to the organisation ``to``; nothing is sent.
+
+        ``plain`` has, by the id of each element, its ``type`` and ``value`` (`domain.sealed`). A
+        sealed element takes the place of the one of its id, or stands last in its array. Raises
+        NotSealed: no key of ``to`` that counts and that the connection keeps, or content that its
+        type, R1 or its length forbids.
+        """
+        key = key_for(self.organisation(to), self.connection)
+        return seal_elements(content, plain, to, key, self.connection)
+
+    def reseal(
+        self,
+        case: UUID | str,
+        by: str,
+        plain: Plain,
+        *,
+        before: str,
+        to: str,
+        reason_code: str,
+        reason: str,
+        clearance: Mapping[str, Any] | None = None,
+    ) -> Written:
+        """Seal to ``to`` what was sealed to ``before``, in a new version of one's own case.
+
+        This is what a redirection asks of the originator. ``plain`` has the content of exactly
+        those elements again (NotSealed names them when it does not): their seals open for
+        ``before`` alone. The case is opened for it, a consultation with person and reason.
+        """
+        key = key_for(self.organisation(to), self.connection)
+        opened = self.consult_case(case, by, reason_code, reason)
+        to_reseal(opened.content, before, plain)
+        sealed = seal_elements(opened.content, plain, to, key, self.connection)
+        prev = sd_jwt.parse(opened.presentation).digest
+        following = {**sealed, "version": sealed["version"] + 1, "prev": prev}
+        return self.revise(following, by, clearance)
+
+    def unseal(self, opened: Opened) -> tuple[Unsealed, ...]:
+        """Open what is sealed in the content that a consultation opened: that is its record."""
+        return unseal(opened.content, opened.author, self._opening, self.connection)
 
 
 def key_for(

@@ -53,7 +53,7 @@ def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: Desk) -> 
 def test_an_audit_of_many_pages_goes_on(
     auditor: Desk, stage: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.client.gateway.AUDIT_PAGE", 7)
+    monkeypatch.setattr("gateway.client.auditing.AUDIT_PAGE", 7)
     size = stage.gateway.size()
     found = audit(auditor)
     assert [one.index for one in found] == list(range(size))
@@ -96,9 +96,9 @@ def test_an_audit_that_shows_other_than_its_record_is_refused(
 def test_events_that_were_not_asked_for_are_refused(auditor: Desk) -> None:
     """A gateway that answers, and records, another search than ours."""
     asked = {"action": "handoff.accept"}
+    others = [{"action": "handoff.offer"}, {}]
     answers = [
-        auditor._write("audit.read", "/audit/searches", _search({"action": "handoff.offer"})),
-        auditor._write("audit.read", "/audit/searches", _search({})),
+        auditor._exchange.write("audit.read", "/audit/searches", _search(one)) for one in others
     ]
     for written in answers:
         with pytest.raises(ReceiptMismatch, match="not asked for"):

@@ -15,9 +15,8 @@ from gateway.client import (
     Refused,
     UnexpectedAnswer,
 )
-from gateway.evidence import receipt, sd_jwt, statement
+from gateway.evidence import receipt
 from gateway.ledger.note import NoteSigner
-from tests.client import liar
 from tests.client.desk import Desk, passing, trust_of
 from tests.client.story import CLEARED, accepted, disbelieved, members_of, offer, replay, submit
 from tests.founding import (
@@ -284,80 +283,6 @@ def test_an_answer_to_another_handoff_is_not_shown_for_this_one(stage: Listening
         lambda: office.handoff(handoff),
         "not about this handoff",
     )
-
-
-def test_a_presentation_beyond_the_offer_is_refused(stage: Listening) -> None:
-    """Even one that verifies: the originator's own shows all, the offer names only the items."""
-    hotline, office, handoff = accepted(stage, groups=["items"])
-    case = hotline.handoff(handoff)["case"]
-    whole = hotline.consult_case(case, "liaison-1", "quality", "check").presentation
-
-    def show_all(members: dict[str, Any]) -> None:
-        if "result" in members:
-            members["result"]["presentation"] = whole
-
-    def consult() -> None:
-        office.consult(handoff, "officer-1", "investigation", "first look")
-
-    disbelieved(office, show_all, consult, "shows more than its offer names")
-
-
-def test_a_presentation_of_less_than_was_opened_is_refused(stage: Listening) -> None:
-    _, office, handoff = accepted(stage)
-
-    def show_less(members: dict[str, Any]) -> None:
-        if "result" in members:
-            document = sd_jwt.parse(members["result"]["presentation"])
-            members["result"]["presentation"] = document.present(()).compact()
-
-    def consult() -> None:
-        office.consult(handoff, "officer-1", "investigation", "first look")
-
-    disbelieved(office, show_less, consult, "another set of parts")
-
-
-def test_a_presentation_of_another_case_is_refused(stage: Listening) -> None:
-    hotline, office, handoff = accepted(stage)
-    other = submit(hotline, stage)
-    presentation = hotline.consult_case(other, "x1", "quality", "check").presentation
-
-    def show_other(members: dict[str, Any]) -> None:
-        if "result" in members:
-            members["result"]["presentation"] = presentation
-
-    def consult() -> None:
-        office.consult(handoff, "officer-1", "investigation", "first look")
-
-    disbelieved(office, show_other, consult, "another version")
-    mine = submit(hotline, stage)
-    disbelieved(
-        hotline,
-        show_other,
-        lambda: hotline.consult_case(mine, "x1", "quality", "check"),
-        "another version of the case|another set of parts",
-    )
-
-
-def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None:
-    desk = Desk(stage)
-    asked, other = submit(desk, stage), submit(desk, stage)
-    genuine = members_of(desk.consult_case(other, "x1", "quality", "check").written)
-    desk.wire.faults = [replay(genuine)]
-    with pytest.raises(ReceiptMismatch, match="the case opened is another one"):
-        desk.consult_case(asked, "x1", "quality", "check")
-
-
-def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
-    """A gateway that signs a document of others under an id of ours, and logs what it did."""
-    document = liar.case_document(ABROAD)
-    package = statement.package(d.digest for d in document.disclosures)
-    event = liar.logged("case.consult", HOTLINE, "x1", case_digest=document.digest, package=package)
-    result = {"presentation": document.compact(), "withheld": []}
-    desk = Desk(stage)
-    desk.whoami()
-    desk.wire.faults = [replay({"result": result, "receipt": receipt.to_json(event)})]
-    with pytest.raises(ReceiptMismatch, match="not our own"):
-        desk.consult_case(liar.CASE, "x1", "quality", "check")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":0.5}'])

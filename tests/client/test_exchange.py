@@ -322,3 +322,46 @@ def test_threads_share_one_client_without_a_false_alarm(stage: Listening, tmp_pa
     assert len(set(indexes)) == 12
     assert desk.wire.paths().count("/oauth/token") == 1
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+# --- Lists, and answers of other kinds ------------------------------------------------------------
+
+
+def test_a_list_of_many_pages_is_read_only_as_far_as_it_is_iterated(stage: Listening) -> None:
+    desk = Desk(stage)
+    cases = [submit(desk, stage) for _ in range(21)]
+    desk.wire.requests.clear()
+    listed = desk.cases()
+    for _ in range(20):
+        next(listed)
+    assert desk.wire.paths() == ["/cases"]
+    assert next(listed)["case"] == str(cases[-1])
+    assert desk.wire.paths() == ["/cases", "/cases"]
+    with pytest.raises(StopIteration):
+        next(listed)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://elsewhere.example/cases?after=1",
+        "//elsewhere.example/cases",
+        "/whoami?after=1",
+        "/cases",
+        "cases?after=1",
+        "/cases?after=\r\n",
+        5,
+    ],
+)
+def test_a_link_that_leads_elsewhere_is_not_followed(stage: Listening, link: Any) -> None:
+    desk = Desk(stage)
+    desk.wire.tamper = lambda request, members: members | {"next": link}
+    with pytest.raises(UnexpectedAnswer, match="next page"):
+        list(desk.cases())
+
+
+def test_a_refusal_that_the_gateway_cannot_word_still_is_one(stage: Listening) -> None:
+    desk = Desk(stage)
+    desk.wire.faults = [passing, answer(413, Content_Type="text/html")]
+    with pytest.raises(Refused, match="status 413"):
+        desk.whoami()

@@ -1,0 +1,21 @@
+"""The directory: read page by page, and no address made from what is no id."""
+
+import pytest
+
+from tests.client.desk import Desk
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+)
+from tests.web.listening import Listening
+
+
+def test_the_directory_is_read_page_by_page(stage: Listening) -> None:
+    desk = Desk(stage)
+    found = [one["organisation"] for one in desk.organisations()]
+    assert found == sorted([ABROAD, HOTLINE, OCRVP, OFMIN])
+    assert desk.organisation(OFMIN)["competences"][0]["competence"] == "receive/csam/FR"
+    with pytest.raises(ValueError, match="organisation id"):
+        desk.organisation("../whoami")

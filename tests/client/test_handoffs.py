@@ -1,0 +1,75 @@
+"""Handoffs over the real app: from offer to outcome, in part, or not at all."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.client import Refused
+from tests import founding
+from tests.client.desk import Desk
+from tests.client.story import (
+    offer,
+)
+from tests.founding import (
+    ABROAD,
+    OFMIN,
+)
+from tests.web.listening import Listening
+
+
+def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
+    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    until = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+    handoff = offer(hotline, stage, until=until, note="please look")
+    assert [one["handoff"] for one in office.inbox("offered")] == [handoff]
+    assert [one["handoff"] for one in hotline.outbox()] == [handoff]
+    view = office.handoff(handoff)
+    assert office.accept(view, "officer-1").result["state"] == "accepted"
+    opened = office.consult(handoff, "officer-1", "investigation", "first look")
+    assert opened.content["items"][0]["value"] == "https://content.example.org/page"
+    outcome = office.outcome(
+        handoff,
+        "officer-1",
+        "case_opened",
+        items=[founding.element_id("url")],
+        note="a file is open",
+        evidence_ref="2026/7",
+        reason="competent",
+    )
+    assert outcome.result["sequence"] == 3
+    assert office.close(handoff, "officer-1").result["state"] == "closed"
+    assert [a["kind"] for a in hotline.handoff(handoff)["answers"]] == [
+        "offer",
+        "accept",
+        "outcome",
+        "close",
+    ]
+
+
+def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
+    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    handoff = offer(hotline, stage)
+    written = office.accept(office.handoff(handoff), "officer-1", ["items"])
+    assert written.result["state"] == "partly_accepted"
+    opened = office.consult(handoff, "officer-1", "investigation", "first look")
+    assert "statements" not in opened.content
+    assert "statements" in opened.withheld
+
+
+def test_an_offer_can_be_refused_redirected_or_withdrawn(stage: Listening) -> None:
+    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    refused, redirected, withdrawn = (offer(hotline, stage) for _ in range(3))
+    assert office.refuse(refused, "officer-1", "no capacity").result["state"] == "refused"
+    redirection = office.redirect(redirected, "officer-1", "abroad", "the office in Belgium")
+    assert redirection.result["state"] == "redirected"
+    assert hotline.withdraw(withdrawn, "liaison-1", "mistaken").result["state"] == "withdrawn"
+
+
+def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
+    hotline, abroad = Desk(stage), Desk(stage, ABROAD)
+    handoff = offer(hotline, stage)
+    for ask in (abroad.handoff, lambda h: abroad.refuse(h, "someone", "no")):
+        with pytest.raises(Refused) as refused:
+            ask(handoff)
+        assert refused.value.slug == "not-found"
+        assert refused.value.receipt is not None
