@@ -222,8 +222,14 @@ class Maintenance:
             return
         self._succeeded, self._stuck = now, []
         for one in succeeding.due_successions(self.gateway.ports):
-            progress = succeeding.apply(self.gateway.ports, one.id)
             what = f"the succession {one.id} ({one.competence})"
+            try:
+                progress = succeeding.apply(self.gateway.ports, one.id)
+            except (Frozen, MarkUnreachable):
+                raise
+            except Exception as error:  # one succession must not keep the others, nor the upkeep
+                self._stuck.append(f"{what} is not carried out: {_place(error)}")
+                continue
             if one.missing:
                 self._stuck.append(f"{what} is due, and waits for {' and '.join(one.missing)}")
             elif progress.waiting:

@@ -19,7 +19,7 @@ from cryptography import x509
 from sqlalchemy import create_engine, text
 
 from gateway import maintenance, wiring
-from gateway.actions import erasure, successions
+from gateway.actions import erasure, succeeding, successions
 from gateway.actions.ports import Caller, Head, Mode, Ports, SigningRequest
 from gateway.actions.successions import Approval
 from gateway.domain.case import CaseState
@@ -647,6 +647,29 @@ def test_a_succession_that_is_due_is_applied_and_until_then_says_for_whom_it_wai
             found = work.successions.get(succession)
         assert found is not None
         assert found.applied is not None
+
+
+def test_a_succession_that_fails_keeps_neither_the_others_nor_the_upkeep(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succession = _offices(gw, "2023-08-31")
+    apply, tried = succeeding.apply, list[UUID]()
+
+    def broken(ports: Any, named: UUID) -> Any:
+        tried.append(named)
+        if len(tried) == 1:
+            raise KeysUnavailable("away")
+        return apply(ports, named)
+
+    with maintained(gw) as (upkeep, _):
+        (one,) = succeeding.due_successions(upkeep.gateway.ports)
+        monkeypatch.setattr(succeeding, "apply", broken)
+        monkeypatch.setattr(succeeding, "due_successions", lambda _ports: (one, one))
+        upkeep.step()
+        waits, failed = sorted(upkeep.alarms())
+        assert "is not carried out: KeysUnavailable in " in failed
+        assert "is due, and waits for" in waits
+    assert tried == [succession] * 2
 
 
 def test_a_succession_to_come_is_left_alone(gw: Operator) -> None:

@@ -23,7 +23,7 @@ from gateway.actions.authorization import (
 from gateway.actions.barriers import OWN
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
-from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.actions.ports import Caller, CaseVersion, Logged, Ports, Work
 from gateway.actions.signed import Opened, assurance, check_signed, kept
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState, Element, SealedPart
@@ -493,7 +493,7 @@ def _view_in_list(turn: Turn, case: Case) -> dict[str, Any] | None:
     except Erased:  # its key went a moment ago, or before the copy that the database is restored of
         return None
     except KeysUnavailable:
-        if has_key(turn, case.originator, case.id):
+        if has_key(turn.ports, turn.work, case.originator, case.id):
             raise
         return None
     if version is None:
@@ -503,10 +503,10 @@ def _view_in_list(turn: Turn, case: Case) -> dict[str, Any] | None:
     return _view(case, version, verified) if allows(turn, seen) else None
 
 
-def has_key(turn: Turn, originator: str, case: UUID) -> bool:
+def has_key(ports: Ports, work: Work, originator: str, case: UUID) -> bool:
     """Whether a case's key is there. Raises KeysUnavailable when that can be told of none."""
-    key = turn.work.cases.key_of(originator, case)
-    return key is not None and key in turn.ports.keys.states([key])
+    key = work.cases.key_of(originator, case)
+    return key is not None and key in ports.keys.states([key])
 
 
 def _view(case: Case, version: CaseVersion, verified: Verified) -> dict[str, Any]:

@@ -388,7 +388,7 @@ def _summary_in_list(turn: Turn, handoff: Handoff) -> dict[str, Any] | None:
     try:
         shows = allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
     except KeysUnavailable:
-        if has_key(turn, handoff.originator, handoff.case):
+        if has_key(turn.ports, turn.work, handoff.originator, handoff.case):
             raise
         return None
     return _summary(handoff) if shows else None

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.cases import view_on
+from gateway.actions.cases import has_key, view_on
 from gateway.actions.ports import CaseVersion, LegalDay, Mode, Ports, Work
 from gateway.actions.successions import parties_of, subject_of
 from gateway.domain.case import Case
@@ -32,7 +32,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import conflicts
 from gateway.domain.organisation import Organisation, Status, organisation_uri
-from gateway.domain.refusals import Erased, NotFound, Stale
+from gateway.domain.refusals import Erased, KeysUnavailable, NotFound, Stale
 from gateway.domain.succession import Approved, Moved, Succession, Way
 from gateway.domain.transfer import barred
 from gateway.evidence import sd_jwt, statement
@@ -126,7 +126,13 @@ def _batch(ports: Ports, work: Work, succession: Succession, day: date, limit: i
     staying: set[UUID] = set()
     waiting = 0
     for handoff in _concerned(work, succession):
-        fate = fate_if_kept(ports, work, succession, handoff, day)
+        try:
+            fate = fate_if_kept(ports, work, succession, handoff, day)
+        except KeysUnavailable:
+            if has_key(ports, work, handoff.originator, handoff.case):
+                raise
+            waiting += 1  # what cannot be read holds up no other
+            continue
         if fate is None or fate.way is Way.STAY:
             staying.add(handoff.id)
             continue

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.cases import sealed_of
+from gateway.actions.cases import has_key, sealed_of
 from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.succeeding import (
     OF_ANOTHER,
@@ -21,7 +21,7 @@ from gateway.actions.succeeding import (
 )
 from gateway.actions.successions import told
 from gateway.domain.handoff import OPEN, Handoff
-from gateway.domain.refusals import NotFound
+from gateway.domain.refusals import KeysUnavailable, NotFound
 from gateway.domain.succession import Moved, Succession, Way
 
 
@@ -73,20 +73,37 @@ def _told_open(
     ports: Ports, work: Work, succession: Succession, handoff: Handoff, day: date
 ) -> dict[str, Any] | None:
     """What becomes of an open handoff; None when its case was erased."""
-    fate = None
-    if succession.concerns(handoff):
+    if not succession.concerns(handoff):
+        return _told_fate(handoff, Way.STAY, OF_ANOTHER)
+    try:
         fate = fate_if_kept(ports, work, succession, handoff, day)
-        if fate is None:
-            return None
-    stays = fate is None or fate.way is Way.STAY
+    except KeysUnavailable:
+        if has_key(ports, work, handoff.originator, handoff.case):
+            raise
+        return _told_fate(handoff, Way.WAIT, _KEY_LOST)
+    if fate is None:
+        return None
+    to_seal_anew = 0 if fate.way is Way.STAY else _to_seal_anew(succession, fate)
+    reads_until = _reads_until(succession, fate)
+    return _told_fate(handoff, fate.way, fate.why, reads_until, to_seal_anew)
+
+
+_KEY_LOST = (
+    "the key of its case is missing: bring the newest keys database back, or have the case erased"
+)
+
+
+def _told_fate(
+    handoff: Handoff, way: Way, why: str, reads_until: str | None = None, to_seal_anew: int = 0
+) -> dict[str, Any]:
     return {
         "handoff": str(handoff.id),
         "originator": handoff.originator,
         "state": str(handoff.state),
-        "way": str(Way.STAY if fate is None else fate.way),
-        "why": OF_ANOTHER if fate is None else fate.why,
-        "predecessor_reads_until": None if fate is None else _reads_until(succession, fate),
-        "to_seal_anew": 0 if fate is None or stays else _to_seal_anew(succession, fate),
+        "way": str(way),
+        "why": why,
+        "predecessor_reads_until": reads_until,
+        "to_seal_anew": to_seal_anew,
     }
 
 

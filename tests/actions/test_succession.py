@@ -24,7 +24,7 @@ from gateway.actions.successions import Approval
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.decision import Decision
 from gateway.domain.handoff import State
-from gateway.domain.refusals import Forbidden, Invalid, NotFound, WrongState
+from gateway.domain.refusals import Forbidden, Invalid, KeysUnavailable, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
@@ -459,6 +459,36 @@ def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
     assert following(gateway, kept)
     assert gateway.handoff(gone).state is State.ACCEPTED
+
+
+def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway, monkeypatch):
+    lost, kept = accepted(gateway), accepted(gateway)
+    unreadable, case = gateway.handoff(lost).case_digest, gateway.handoff(lost).case
+    version = MemoryCases.version
+
+    def read(self, digest):
+        if digest == unreadable:
+            raise KeysUnavailable("the key of this case is missing")
+        return version(self, digest)
+
+    monkeypatch.setattr(MemoryCases, "version", read)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    with pytest.raises(KeysUnavailable):
+        succeeding.apply(gateway.ports, succession)  # its key is there: so none can be had now
+    with pytest.raises(KeysUnavailable):
+        succession_report.report(gateway.ports, succession)
+    with gateway.ports.begin(Mode.READ) as work:
+        gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
+    assert succeeding.apply(gateway.ports, succession) == Progress(1, 1, done=False)
+    assert following(gateway, kept)
+    (left,) = succession_report.report(gateway.ports, succession)["open"]
+    assert (left["handoff"], left["way"]) == (str(lost), "wait")
+    assert "key of its case is missing" in left["why"]
+    change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
+    gateway.do(erasure.erase, change, gateway.approve(change))
+    monkeypatch.undo()
+    assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
 
 
 def test_a_batch_is_bounded_and_the_next_call_goes_on(gateway):
