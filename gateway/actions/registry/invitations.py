@@ -35,7 +35,7 @@ def _make(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 def _withdraw(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     """Take an invitation back, with the request that waits.
 
-    Once it was used ``document_keys`` are the organisation's document keys: one may have come by it.
+    Once it was used ``document_keys`` are those that stand: one of them may have come by it.
     """
     organisation = must(found)
     invitation = desk.work.invitations.get(desk.said["invitation"])
