@@ -417,6 +417,34 @@ def test_an_invitation_is_withdrawn_with_the_request_that_waits(
     assert gateway.organisation(NEWCOMER).status is Status.APPROVED
 
 
+def test_an_invitation_whose_request_was_refused_is_withdrawn_too(
+    gateway: Founded, host: Newcomer
+) -> None:
+    invitation = host.invite().result["invitation"]
+    used = host.use()
+    system = {"system": DESK, "reason": "not yet"}
+    gateway.administer("system.disable", NEWCOMER, **system)
+    serve(gateway)
+    gateway.administer("invitation.withdraw", NEWCOMER, invitation=invitation, reason="stolen")
+    made = enrolment.outcome(gateway.ports, UUID(used.result["request"]))
+    assert "disabled" in made.refusal
+    gateway.administer("system.enable", NEWCOMER, **system)
+    refused = gateway.refusal(enrolment.use, NEWCOMER, TOKEN, host.asked())
+    assert "withdrawn" in refused.refusal.detail
+
+
+def test_a_withdrawn_invitation_that_was_used_names_the_document_keys_that_stand(
+    gateway: Founded, host: Newcomer
+) -> None:
+    invitation = host.invite().result["invitation"]
+    first = host.first_key()
+    host.use(first=first)
+    withdrawn = gateway.administer(
+        "invitation.withdraw", NEWCOMER, invitation=invitation, reason="stolen"
+    )
+    assert withdrawn.result["document_keys"] == [first.jwk["kid"]]
+
+
 # --- What an enrolled organisation may do ---
 
 

@@ -33,6 +33,10 @@ def _make(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 
 def _withdraw(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
+    """Take an invitation back, with the request that waits.
+
+    Once it was used ``document_keys`` are those that stand: one of them may have come by it.
+    """
     organisation = must(found)
     invitation = desk.work.invitations.get(desk.said["invitation"])
     if invitation is None or invitation.organisation != organisation.slug:
@@ -40,12 +44,13 @@ def _withdraw(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
     if desk.now >= invitation.ends_at and invitation.key is None:
         raise InvitationRefused("the invitation has expired: nobody can use it any more")
     asked = invitation.request and desk.work.signing.get(invitation.request)
-    pending = asked if asked and not asked.certificate and not asked.refusal else None
-    served = invitation.key is not None and pending is None
+    served = bool(asked and asked.certificate)
     desk.work.invitations.save(invitation.withdraw(desk.now, served=served))
-    if pending:
-        desk.work.signing.save(replace(pending, refusal="the invitation was withdrawn"))
-    return {"invitation": str(invitation.id)}
+    if asked and not asked.refusal:
+        desk.work.signing.save(replace(asked, refusal="the invitation was withdrawn"))
+    stand = [key.kid for key in organisation.document_keys if key.holds(desk.now)]
+    used = {"document_keys": stand} if asked and stand else {}
+    return {"invitation": str(invitation.id), **used}
 
 
 def _digest(value: Any) -> str:

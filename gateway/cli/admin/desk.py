@@ -243,6 +243,11 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
             "what is left still lets the system in; whoever had its key may have renewed by it "
             "(certificate revoke ID --system NAME)"
         )
+    if result.get("document_keys"):
+        yield (
+            "the invitation was used: revoke the document key that came by it, if one did "
+            "(key revoke ID KID)"
+        )
     if day := result.get("nobody_from"):
         yield f"nobody holds it on {day}; offers to it are refused then"
 

@@ -143,12 +143,15 @@ def _grouped(digest: str) -> str:
     return " ".join(digest[place : place + 4] for place in range(0, len(digest), 4))
 
 
-@invitation.command("withdraw", short_help="Withdraw an invitation that was not used.")
+@invitation.command("withdraw", short_help="Withdraw an invitation.")
 @click.argument("slug")
 @click.argument("identifier", metavar="INVITATION", type=click.UUID)
 @click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
 def withdraw_invitation(desk: Desk, slug: str, identifier: UUID, reason: str) -> None:
-    """Withdraw the invitation of SLUG with this id; its token is refused from then on."""
+    """Withdraw the invitation of SLUG with this id; its token is refused from then on.
+
+    So is a request that came by it, until its certificate is made.
+    """
     values = {"invitation": str(identifier), "reason": reason}
     change_registry(desk, "invitation.withdraw", slug, values)
