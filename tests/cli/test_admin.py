@@ -492,13 +492,17 @@ def broken_signature() -> bytes:
             "a client's key is on P-256 or Ed25519",
         ),
         (lambda: b"not a request", "the certificate request cannot be read"),
-        (lambda: bytes(range(256)), "the certificate request cannot be read"),
     ],
 )
 def test_a_bad_request_is_refused_in_a_sentence_and_leaves_no_file(
     ofmin: Operator, csr: Any, reason: str
 ) -> None:
     assert said(issue(ofmin, csr())) == f"the request was refused: {reason}"
+    assert not (ofmin.folder.parent / "certificate.pem").exists()
+
+
+def test_a_request_that_is_no_text_is_refused_by_its_field(ofmin: Operator) -> None:
+    assert "csr is missing, or has not the form" in said(issue(ofmin, bytes(range(256))))
     assert not (ofmin.folder.parent / "certificate.pem").exists()
 
 
