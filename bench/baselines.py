@@ -25,7 +25,7 @@ from gateway import maintenance, wiring
 from gateway.actions.ports import CaseVersion, Mode
 from gateway.config import Config
 from gateway.domain.case import Case, CaseState
-from gateway.domain.facts import Fact, Operation, Party, Result
+from gateway.domain.facts import Fact, Party, Result
 from gateway.evidence import base64url
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.serving import listener
@@ -79,8 +79,7 @@ def limit_app(gateway: wiring.Gateway) -> Flask:
             work.log.record(
                 Fact(
                     id=event,
-                    typ="case.submitted",
-                    operation=Operation.COLLECTION,
+                    action="case.submit",
                     result=Result.ALLOWED,
                     parties=(Party(ORIGINATOR, "originator"),),
                     case_digest=case.digest,

@@ -13,7 +13,7 @@ from uuid import UUID
 from bench.workload import filled_id
 from gateway.actions.ports import CaseVersion, Mode, Ports
 from gateway.domain.case import Case
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.handoff import Answer, Handoff
 from gateway.evidence import base64url
 
@@ -102,11 +102,9 @@ def _offered(one: _Pattern) -> Fact:
 def _fact(
     action: str, event: UUID, parties: tuple[Party, ...], digest: str, handoff: UUID | None
 ) -> Fact:
-    typ, operation = EVENTS[action]
     return Fact(
         id=event,
-        typ=typ,
-        operation=operation,
+        action=action,
         result=Result.ALLOWED,
         parties=parties,
         details=(Detail("by", "approver-2", frozenset({parties[0].organisation})),),

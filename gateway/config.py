@@ -5,26 +5,23 @@ check and its default; `load`, `render` and the documentation all read that decl
 """
 
 import dataclasses
-import ipaddress
 import json
 import os
-import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from gateway import checks
 
 DATABASE_VARIABLE = "CASEGATE_DATABASE"
 """The one setting that the environment may override: a container's database address."""
 
-_SQLITE = "sqlite:///"
-_POSTGRESQL = "postgresql+psycopg://"
 _REQUIRED: Any = object()
-_HOST = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
 
 class ConfigError(Exception):
@@ -47,108 +44,6 @@ class Setting:
         return self.default is _REQUIRED
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise ValueError("must be text in quotes, without control characters")
-    return value
-
-
-def _slug(value: Any) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]{1,39}", _text(value), re.ASCII):
-        raise ValueError("must be 2 to 40 of a-z, 0-9 and '-', beginning with a letter")
-    return value
-
-
-def _origin(value: Any) -> str:
-    """Accept `https://host[:port]` alone, so that two spellings of one address cannot differ.
-
-    RFC 8414 section 2 forbids query and fragment in an issuer; a path would move the
-    well-known documents (section 3.1) and is refused too.
-    """
-    if not re.fullmatch(rf"https://({_HOST}|\[[0-9a-f:]+\])(:[0-9]{{1,5}})?", _text(value)):
-        raise ValueError("must be https://host or https://host:port, in lower case, nothing after")
-    _, _, port = value.removeprefix("https://").rpartition("]")[2].partition(":")
-    if port and not 0 < int(port) < 65_536:
-        raise ValueError("must name a port from 1 to 65535")
-    return value
-
-
-def _address(value: Any) -> str:
-    host_and_port(_text(value))
-    return value
-
-
-def _address_or_socket(value: Any) -> str:
-    if _text(value).startswith("unix:"):
-        if not value.startswith("unix:/"):
-            raise ValueError("must name a socket by its absolute path, as in unix:/run/x.sock")
-        return value
-    return _address(value)
-
-
-def _local(value: Any) -> str:
-    """Numbers of the operator's are for whoever is on the host already."""
-    if not _address_or_socket(value).startswith("unix:"):
-        host, _ = host_and_port(value)
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError("must be a loopback address, or unix:/path of a socket")
-    return str(value)
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return value
-
-    return check
-
-
-def _seconds(low: float, high: float) -> Callable[[Any], float]:
-    def check(value: Any) -> float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not low <= value <= high:
-            raise ValueError(f"must be a number of seconds from {low} to {high}")
-        return float(value)
-
-    return check
-
-
-def _yes_or_no(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false, without quotes")
-    return value
-
-
-def _time_zone(value: Any) -> ZoneInfo:
-    try:
-        return ZoneInfo(_text(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("must be a name of the IANA time zone database") from error
-
-
-def _log_origin(value: Any) -> str:
-    if not re.fullmatch(rf"{_HOST}(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*", _text(value), re.ASCII):
-        raise ValueError("must be a name without scheme, spaces or '+', as in gateway.example/log")
-    return value
-
-
-def _database(value: Any) -> str:
-    """Check an address; what is wrong is said without repeating it: it may hold a password."""
-    if _text(value).startswith(_POSTGRESQL):
-        return value
-    path = value.removeprefix(_SQLITE)
-    if path == value or not path or "?" in path or path == ":memory:":
-        raise ValueError(f"must be {_SQLITE}<file> or {_POSTGRESQL}<user>@<host>/<name>")
-    return value
-
-
-def _day(value: Any) -> date:
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise ValueError("must be a date without quotes, as in 2023-10-31")
-    return value
-
-
 @dataclass(frozen=True)
 class Config:
     """Everything that the operator decides. Made by `load`; nothing else reads the file."""
@@ -161,7 +56,7 @@ class Config:
         Setting(
             "gateway",
             "name",
-            _slug,
+            checks.slug,
             "The gateway's short name. It stands in every client certificate\n"
             "(urn:casegate:<name>:<organisation>:<system>): never change it.",
         ),
@@ -171,7 +66,7 @@ class Config:
         Setting(
             "gateway",
             "issuer",
-            _origin,
+            checks.origin,
             "The public address, and the issuer of tokens and documents: never change it.",
         ),
     ]
@@ -180,7 +75,7 @@ class Config:
         Setting(
             "gateway",
             "log_origin",
-            _log_origin,
+            checks.log_origin,
             "The name of the transparency log, without scheme: never change it.",
         ),
     ]
@@ -189,7 +84,7 @@ class Config:
         Setting(
             "gateway",
             "civil_time_zone",
-            _time_zone,
+            checks.time_zone,
             "The time zone in which memberships and mandates begin and end.",
             "Europe/Paris",
         ),
@@ -199,7 +94,7 @@ class Config:
         Setting(
             "public",
             "bind",
-            _address,
+            checks.address,
             "Where the public listener listens (no client certificate).",
             "127.0.0.1:8443",
         ),
@@ -209,7 +104,7 @@ class Config:
         Setting(
             "partners",
             "bind",
-            _address_or_socket,
+            checks.address_or_socket,
             "Where the partners' listener listens (client certificate required). Behind a proxy\n"
             "that ends TLS: unix:/path of a socket, and then alone Client-Cert is believed.",
             "127.0.0.1:8444",
@@ -220,22 +115,25 @@ class Config:
         Setting(
             "partners",
             "url",
-            _origin,
+            checks.origin,
             "The address that partners' systems call; published in mtls_endpoint_aliases.",
         ),
     ]
     workers: Annotated[
-        int, Setting("listeners", "workers", _whole(1, 64), "Worker processes of each listener.", 2)
+        int,
+        Setting(
+            "listeners", "workers", checks.whole(1, 64), "Worker processes of each listener.", 2
+        ),
     ]
     threads: Annotated[
-        int, Setting("listeners", "threads", _whole(1, 256), "Threads of each worker.", 16)
+        int, Setting("listeners", "threads", checks.whole(1, 256), "Threads of each worker.", 16)
     ]
     request_deadline: Annotated[
         float,
         Setting(
             "listeners",
             "request_deadline",
-            _seconds(0.5, 120),
+            checks.seconds(0.5, 120),
             "Seconds that a client has to shake hands and send a request, and again to read\n"
             "the answer; after that the connection is cut.",
             10,
@@ -246,7 +144,7 @@ class Config:
         Setting(
             "listeners",
             "waiters",
-            _whole(1, 1024),
+            checks.whole(1, 1024),
             "Requests of one worker that may wait for the write lock; the next gets 503.",
             32,
         ),
@@ -256,10 +154,10 @@ class Config:
         Setting(
             "database",
             "url",
-            _database,
-            f"{_SQLITE}<file> or {_POSTGRESQL}<user>@<host>/<name>.\n"
+            checks.database,
+            f"{checks.SQLITE}<file> or {checks.POSTGRESQL}<user>@<host>/<name>.\n"
             f"The environment variable {DATABASE_VARIABLE} overrides it.",
-            f"{_SQLITE}casegate.db",
+            f"{checks.SQLITE}casegate.db",
         ),
     ] = dataclasses.field(repr=False)
     mark_url: Annotated[
@@ -267,11 +165,11 @@ class Config:
         Setting(
             "mark",
             "url",
-            _database,
+            checks.database,
             "Where the log's high-water mark is kept: a database of its own, best on another\n"
             "disk, and NEVER in the backup of the first: it tells an older copy from the newest.\n"
             "Several nodes share one in PostgreSQL.",
-            f"{_SQLITE}mark.db",
+            f"{checks.SQLITE}mark.db",
         ),
     ] = dataclasses.field(repr=False)
     keys_url: Annotated[
@@ -279,11 +177,11 @@ class Config:
         Setting(
             "keys",
             "url",
-            _database,
+            checks.database,
             "Where the keys of cases are kept, wrapped: a database of its own, NEVER in the\n"
             "backup of the first, and itself backed up for days only: what is erased lives as\n"
             "long as a copy of its key. Several nodes share one in PostgreSQL.",
-            f"{_SQLITE}keys.db",
+            f"{checks.SQLITE}keys.db",
         ),
     ] = dataclasses.field(repr=False)
     metrics_bind: Annotated[
@@ -291,7 +189,7 @@ class Config:
         Setting(
             "metrics",
             "bind",
-            _local,
+            checks.local,
             "Where `GET /metrics` answers, for Prometheus: a loopback address, or unix:/path of a\n"
             "socket. Left out, nothing is counted.",
             None,
@@ -302,7 +200,7 @@ class Config:
         Setting(
             "metrics",
             "folder",
-            _text,
+            checks.text,
             "The folder that the processes share for it, best in memory (/run, /dev/shm).",
             "metrics",
         ),
@@ -310,7 +208,11 @@ class Config:
     token_seconds: Annotated[
         int,
         Setting(
-            "limits", "token_seconds", _whole(30, 3600), "Seconds that an access token lives.", 300
+            "limits",
+            "token_seconds",
+            checks.whole(30, 3600),
+            "Seconds that an access token lives.",
+            300,
         ),
     ]
     body_bytes: Annotated[
@@ -318,7 +220,7 @@ class Config:
         Setting(
             "limits",
             "body_bytes",
-            _whole(1024, 16 * 1024 * 1024),
+            checks.whole(1024, 16 * 1024 * 1024),
             "Largest request body in bytes.",
             262_144,
         ),
@@ -328,7 +230,7 @@ class Config:
         Setting(
             "limits",
             "denials_per_minute",
-            _whole(1, 100_000),
+            checks.whole(1, 100_000),
             "Denials a minute that one organisation may have recorded as events; beyond: 429.",
             60,
         ),
@@ -338,7 +240,7 @@ class Config:
         Setting(
             "policy",
             "require_signed",
-            _yes_or_no,
+            checks.yes_or_no,
             "Whether cases, offers and answers count only when their author signed them: adds the\n"
             "policies of policies/optional/signed. Every member then needs a document key.",
             False,
@@ -349,7 +251,7 @@ class Config:
         Setting(
             "demo",
             "legal_date",
-            _day,
+            checks.day,
             "For demonstrations only: the day on which memberships, mandates and agreements are\n"
             "judged, as in 2023-10-31. Every event then says so. Leave it out in operation.",
             None,
@@ -424,27 +326,17 @@ class Config:
 
 
 def _sqlite_file(url: str) -> Path | None:
-    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+    return Path(url.removeprefix(checks.SQLITE)) if url.startswith(checks.SQLITE) else None
 
 
 def _names(url: str, bind: str) -> tuple[str, ...]:
     """The host of the URL, and the address bound when it is a particular one."""
     names = [str(urlsplit(url).hostname)]
     if not bind.startswith("unix:"):
-        host, _ = host_and_port(bind)
+        host, _ = checks.host_and_port(bind)
         if host not in ("0.0.0.0", "::") and host not in names:  # noqa: S104 - refused, not bound
             names.append(host)
     return tuple(names)
-
-
-def host_and_port(bind: str) -> tuple[str, int]:
-    """Split `host:port` or `[v6 address]:port`; ValueError says what is expected."""
-    found = re.fullmatch(rf"(?:({_HOST})|\[([0-9a-f:]+)\]):([0-9]{{1,5}})", bind, re.ASCII)
-    if not found or not 0 < int(found[4]) < 65_536:
-        raise ValueError("must be host:port, as in 127.0.0.1:8443 or [::1]:8443")
-    if found[3]:
-        ipaddress.IPv6Address(found[3])
-    return found[1] or found[3], int(found[4])
 
 
 def settings() -> tuple[Setting, ...]:
@@ -467,7 +359,9 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     }
     folder = path.absolute().parent
     if DATABASE_VARIABLE in environ:
-        values["database_url"] = _checked(_database, environ[DATABASE_VARIABLE], DATABASE_VARIABLE)
+        values["database_url"] = _checked(
+            checks.database, environ[DATABASE_VARIABLE], DATABASE_VARIABLE
+        )
     for name in ("database_url", "mark_url", "keys_url"):
         values[name] = _absolute(values[name], folder)
     if values["mark_url"] == values["database_url"]:
@@ -517,9 +411,9 @@ def _checked(check: Callable[[Any], Any], value: Any, where: str) -> Any:
 
 
 def _absolute(database_url: str, folder: Path) -> str:
-    if not database_url.startswith(_SQLITE):
+    if not database_url.startswith(checks.SQLITE):
         return database_url
-    return f"{_SQLITE}{folder / database_url.removeprefix(_SQLITE)}"
+    return f"{checks.SQLITE}{folder / database_url.removeprefix(checks.SQLITE)}"
 
 
 def render(**values: Any) -> str:
@@ -529,7 +423,7 @@ def render(**values: Any) -> str:
     setting left at its default is written as a comment. ConfigError as `load` raises it.
     """
     if "issuer" in values:
-        issuer = _checked(_origin, values["issuer"], "[gateway] issuer")
+        issuer = _checked(checks.origin, values["issuer"], "[gateway] issuer")
         values.setdefault("log_origin", f"{urlsplit(issuer).netloc}/log")
     unknown = values.keys() - {name for name, _ in _declared()}
     if unknown:

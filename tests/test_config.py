@@ -5,10 +5,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.config import Config, ConfigError, host_and_port, load, render, settings
+from gateway.config import Config, ConfigError, load, render, settings
 
 GIVEN = {
     "name": "demo",
@@ -202,14 +200,3 @@ def test_folders_follow_from_the_operators_folder(tmp_path: Path) -> None:
         "people",
         "published",
     ]
-
-
-@given(st.text(max_size=30))
-def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> None:
-    try:
-        host, port = host_and_port(text)
-    except ValueError:
-        return
-    shown = f"[{host}]" if ":" in host else host
-    assert text.rpartition(":")[0] == shown
-    assert 0 < port < 65_536

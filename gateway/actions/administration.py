@@ -5,7 +5,6 @@ binds the exact change by its digest; two approvals count as two only from two p
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from itertools import combinations
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,7 +23,7 @@ from gateway.actions.ports import (
 from gateway.actions.registry import CHANGES, ON_GATEWAY, STEPS
 from gateway.actions.registry.desk import Apply, Change, Desk, Form, Kind
 from gateway.domain.decision import Entity, Question, Value, organisation_entity
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.organisation import SLUG, Organisation, Person, Status
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -185,14 +184,12 @@ def record_refusal(
 
     It is done in a transaction of its own: what was refused is rolled back, and consumes nothing.
     """
-    typ, operation = EVENTS[change.action]
     now = ports.now()
     gateway = frozenset({GATEWAY})
     rules = refusal.rules if isinstance(refusal, Forbidden) else ()
     fact = Fact(
         id=ports.new_id(),
-        typ=typ,
-        operation=operation,
+        action=change.action,
         result=_RESULTS.get(type(refusal), Result.DENIED),
         parties=(Party(GATEWAY, "gateway"),),
         details=(
@@ -201,7 +198,7 @@ def record_refusal(
             *_subject(change, refusal, gateway),
             *((Detail("rules", rules, gateway),) if rules else ()),
         ),
-        simulated_date=simulated(ports.legal_day(now)),
+        simulated_date=ports.legal_day(now).simulated_date,
     )
     with ports.begin(Mode.WRITE) as work:
         window = f"denials/{now:%Y%m%dT%H%M}"
@@ -245,14 +242,12 @@ def require_allowed(
 
 def _record(desk: Desk, today: LegalDay) -> None:
     """Record the change for the gateway and whom it concerns."""
-    typ, operation = EVENTS[desk.change.action]
     gateway = frozenset({GATEWAY})
     readers = gateway.union((desk.change.organisation, *desk.concerned))
     desk.work.log.record(
         Fact(
             id=desk.event,
-            typ=typ,
-            operation=operation,
+            action=desk.change.action,
             result=Result.ALLOWED,
             parties=_parties(desk),
             details=(
@@ -260,7 +255,7 @@ def _record(desk: Desk, today: LegalDay) -> None:
                 Detail("subject", told(desk.change), readers),
                 *_named_key(desk, readers),
             ),
-            simulated_date=simulated(today),
+            simulated_date=today.simulated_date,
         )
     )
 
@@ -278,11 +273,6 @@ def _parties(desk: Desk) -> tuple[Party, ...]:
         return gateway
     concerned = (desk.change.organisation, *desk.concerned)
     return (*gateway, *(Party(one, "concerned") for one in concerned))
-
-
-def simulated(today: LegalDay) -> date | None:
-    """The date that events name when a demonstration set it."""
-    return today.day if today.simulated else None
 
 
 def told(change: Change) -> str:
@@ -312,7 +302,6 @@ def found(ports: Ports, persons: Sequence[Person]) -> Written:
     shared = any(one == other for one, other in combinations(keys, 2))
     if len(persons) < 2 or shared or len({p.id for p in persons}) < len(persons):
         raise ApprovalRefused("a gateway is founded by two persons or more, with a key each")
-    typ, operation = EVENTS["gateway.found"]
     event, today = ports.new_id(), ports.legal_day(ports.now())
     with ports.begin(Mode.REGISTRY) as work:
         if work.organisations.persons():
@@ -322,12 +311,11 @@ def found(ports: Ports, persons: Sequence[Person]) -> Written:
         work.log.record(
             Fact(
                 id=event,
-                typ=typ,
-                operation=operation,
+                action="gateway.found",
                 result=Result.ALLOWED,
                 parties=(Party(GATEWAY, "gateway"),),
                 details=(Detail("by", tuple(p.id for p in persons), frozenset({GATEWAY})),),
-                simulated_date=simulated(today),
+                simulated_date=today.simulated_date,
             )
         )
         (logged,) = work.commit()

@@ -15,7 +15,7 @@ from uuid import UUID
 from gateway.actions.authentication import require_caller
 from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
 from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import Organisation, takes_part
 from gateway.domain.refusals import (
@@ -129,14 +129,12 @@ class Turn:
 
         Who asked, and the rules, stay with the asking organisation (and auditors).
         """
-        typ, operation = EVENTS[self.request.action]
         own = frozenset({self.caller.organisation})
         rules = (Detail("rules", self.rules, own),) if self.rules else ()
         self.work.log.record(
             Fact(
                 id=self.event,
-                typ=typ,
-                operation=operation,
+                action=self.request.action,
                 result=Result.ALLOWED,
                 parties=parties,
                 details=(*asked_by(self.request, self.caller), *rules, *details),
@@ -144,7 +142,7 @@ class Turn:
                 case_digest=self.about.case_digest,
                 package=package,
                 statement_sha256=statement_sha256,
-                simulated_date=self.today.day if self.today.simulated else None,
+                simulated_date=self.today.simulated_date,
             )
         )
 
@@ -333,7 +331,6 @@ def _fingerprint(ports: Ports, request: Request) -> bytes:
 
 def _refuse(ports: Ports, caller: Caller, request: Request, denial: _Denied) -> NoReturn:
     """Record the denial by itself; only then may it be told."""
-    typ, operation = EVENTS[request.action]
     now = ports.now()
     today = ports.legal_day(now)
     told = denial.result is not Result.NOT_FOUND
@@ -341,14 +338,13 @@ def _refuse(ports: Ports, caller: Caller, request: Request, denial: _Denied) -> 
     rules = (Detail("rules", denial.rules, readers),) if denial.rules else ()
     fact = Fact(
         id=ports.new_id(),
-        typ=typ,
-        operation=operation,
+        action=request.action,
         result=denial.result,
         parties=(Party(caller.organisation, "actor"),),
         details=(*asked_by(request, caller), *rules),
         handoff=denial.about.handoff,
         case_digest=denial.about.case_digest,
-        simulated_date=today.day if today.simulated else None,
+        simulated_date=today.simulated_date,
     )
     try:
         with ports.begin(Mode.WRITE) as work:

@@ -27,7 +27,7 @@ from gateway.actions.ports import Caller, Logged, Mode, Ports
 from gateway.actions.sandbox import Sandbox
 from gateway.actions.signed import check_signed
 from gateway.domain.conformance import LIFE, Mark, Run
-from gateway.domain.facts import EVENTS, Fact, Party, Result
+from gateway.domain.facts import Fact, Party, Result
 from gateway.domain.refusals import ConditionsDiffer, Invalid, TooManyAttempts
 
 RUNS_PER_DAY = 20
@@ -228,14 +228,12 @@ def _judged(mark: Mark, check: Check, turn: Turn) -> Mapping[str, Any]:
 
 
 def _passed(turn: Turn, run: Run) -> Fact:
-    typ, operation = EVENTS["conformance.pass"]
     return Fact(
         id=turn.ports.new_id(),
-        typ=typ,
-        operation=operation,
+        action="conformance.pass",
         result=Result.ALLOWED,
         parties=(Party(GATEWAY, "gateway"), Party(run.organisation, "concerned")),
-        simulated_date=turn.today.day if turn.today.simulated else None,
+        simulated_date=turn.today.simulated_date,
     )
 
 

@@ -34,7 +34,7 @@ from gateway.actions.ports import (
 from gateway.actions.registry import keys
 from gateway.actions.registry.desk import Change, Desk
 from gateway.domain.decision import Question, organisation_entity
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import Organisation, read_system_uri
 from gateway.domain.refusals import (
@@ -200,14 +200,12 @@ def _fact(
     denied: Refusal | None = None,
 ) -> Fact:
     """An event of the gateway's and the member's own; those who invited stay with the gateway."""
-    typ, operation = EVENTS[action]
     today = ports.legal_day(ports.now())
     gateway = frozenset({GATEWAY})
     rules = denied.rules if isinstance(denied, Forbidden) else ()
     return Fact(
         id=event,
-        typ=typ,
-        operation=operation,
+        action=action,
         result=Result.ALLOWED if denied is None else Result.DENIED,
         parties=(Party(GATEWAY, "gateway"), Party(invitation.organisation, "concerned")),
         details=(
@@ -215,7 +213,7 @@ def _fact(
             Detail("subject", canonical.encode(told).decode(), gateway | {invitation.organisation}),
             *((Detail("rules", rules, gateway),) if rules else ()),
         ),
-        simulated_date=today.day if today.simulated else None,
+        simulated_date=today.simulated_date,
     )
 
 

@@ -17,7 +17,7 @@ from gateway.actions.ports import Erasure, Mode, Ports, Sent, Work
 from gateway.actions.registry.desk import Change, Desk, Form, prose, uuid
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.refusals import NotFound, Refusal
 from gateway.evidence import canonical
 
@@ -250,13 +250,12 @@ def _erase(ports: Ports, work: Work, event: UUID, erased: Case, why: _Why) -> in
     subject = Detail("subject", _told(erased, counted, why), gateway | {erased.originator})
     own = Fact(
         id=event,
-        typ=EVENTS[ACTION][0],
-        operation=EVENTS[ACTION][1],
+        action=ACTION,
         result=Result.ALLOWED,
         parties=(Party(GATEWAY, "gateway"), Party(erased.originator, "originator")),
         details=(*by, subject),
         case_digest=erased.digest,
-        simulated_date=administration.simulated(ports.legal_day(ports.now())),
+        simulated_date=ports.legal_day(ports.now()).simulated_date,
     )
     work.log.record(own)
     for one in sent:

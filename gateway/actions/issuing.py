@@ -3,10 +3,9 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from gateway.actions.administration import simulated
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Authority, Mode, Ports, SigningRequest, Work
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Certificate, Status
 from gateway.domain.refusals import Stale
@@ -65,7 +64,6 @@ def _finish(
     ports: Ports, request: SigningRequest, certificate: Certificate | None
 ) -> SigningRequest:
     """Keep what came of a request; Stale when the registry has changed since it was looked at."""
-    typ, operation = EVENTS["certificate.serve"]
     readers = frozenset({GATEWAY, request.organisation})
     with ports.begin(Mode.REGISTRY) as work:
         current = work.signing.get(request.id)
@@ -81,15 +79,14 @@ def _finish(
         work.log.record(
             Fact(
                 id=ports.new_id(),
-                typ=typ,
-                operation=operation,
+                action="certificate.serve",
                 result=Result.ALLOWED if certificate else Result.DENIED,
                 parties=(Party(GATEWAY, "gateway"), Party(request.organisation, "concerned")),
                 details=(
                     Detail("by", request.approved_by, frozenset({GATEWAY})),
                     Detail("subject", subject, readers),
                 ),
-                simulated_date=simulated(ports.legal_day(ports.now())),
+                simulated_date=ports.legal_day(ports.now()).simulated_date,
             )
         )
         work.commit()
@@ -105,20 +102,18 @@ def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
     enrolled = move(member, Move.ENROL, today.day, event)
     enrolled = replace(enrolled, version=member.version + 1)
     work.organisations.save(enrolled)
-    typ, operation = EVENTS["organisation.enrol"]
     told = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
     both = frozenset({GATEWAY, member.slug})
     work.log.record(
         Fact(
             id=event,
-            typ=typ,
-            operation=operation,
+            action="organisation.enrol",
             result=Result.ALLOWED,
             parties=(Party(GATEWAY, "gateway"), Party(member.slug, "concerned")),
             details=(
                 Detail("by", request.approved_by, frozenset({GATEWAY})),
                 Detail("subject", canonical.encode(told).decode(), both),
             ),
-            simulated_date=simulated(today),
+            simulated_date=today.simulated_date,
         )
     )

@@ -163,7 +163,7 @@ def _status(turn: Turn, organisation: Organisation) -> _Status:
         standing=standing,
         at=at,
         ends=_end_of(turn, organisation, standing, at),
-        simulated=turn.today.day if turn.today.simulated else None,
+        simulated=turn.today.simulated_date,
         head=turn.work.log.head(),
     )
 

@@ -67,6 +67,11 @@ class LegalDay:
     day: date
     simulated: bool = False
 
+    @property
+    def simulated_date(self) -> date | None:
+        """The day that events and marks name when a demonstration set it."""
+        return self.day if self.simulated else None
+
 
 class Mode(StrEnum):
     """What a Work may do, and so what it locks.

@@ -27,7 +27,7 @@ from gateway.actions.ports import Caller, Mode, Ports, Proposal, Work
 from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change, Form
 from gateway.domain.decision import Entity, Question
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.refusals import ApprovalRefused, Forbidden, NotFound, Stale
 from gateway.evidence import canonical
 
@@ -109,20 +109,18 @@ def _kept(work: Work, proposal: UUID) -> Proposal:
 
 
 def _record(ports: Ports, work: Work, change: Change, *, action: str, event: UUID, by: str) -> None:
-    typ, operation = EVENTS[action]
     gateway = frozenset({GATEWAY})
     work.log.record(
         Fact(
             id=event,
-            typ=typ,
-            operation=operation,
+            action=action,
             result=Result.ALLOWED,
             parties=(Party(GATEWAY, "gateway"),),
             details=(
                 Detail("by", (by,), gateway),
                 Detail("subject", administration.told(change), gateway),
             ),
-            simulated_date=administration.simulated(ports.legal_day(ports.now())),
+            simulated_date=ports.legal_day(ports.now()).simulated_date,
         )
     )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Mode, Ports, Work
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.organisation import REMINDERS, Certificate, Status, reminder
 from gateway.evidence import canonical
 
@@ -54,7 +54,6 @@ def _is_needed(work: Work, certificate: Certificate) -> bool:
 
 
 def _fact(ports: Ports, certificate: Certificate, days: int, now: datetime) -> Fact:
-    typ, operation = EVENTS["certificate.remind"]
     today = ports.legal_day(now)
     told = {
         "system": certificate.system,
@@ -65,12 +64,11 @@ def _fact(ports: Ports, certificate: Certificate, days: int, now: datetime) -> F
     organisation = certificate.organisation
     return Fact(
         id=ports.new_id(),
-        typ=typ,
-        operation=operation,
+        action="certificate.remind",
         result=Result.ALLOWED,
         parties=(Party(GATEWAY, "gateway"), Party(organisation, "concerned")),
         details=(
             Detail("subject", canonical.encode(told).decode(), frozenset({GATEWAY, organisation})),
         ),
-        simulated_date=today.day if today.simulated else None,
+        simulated_date=today.simulated_date,
     )

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.actions.ports import Ports
 from gateway.domain import case as cases
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import event, receipt, sd_jwt, statement
@@ -266,8 +266,7 @@ def _receipts(ports: Ports, organisation: str, log: str, signer: NoteSigner) -> 
 def _event(ports: Ports, organisation: str, log: str, place: int) -> event.Event:
     fact = Fact(
         id=ports.new_id(),
-        typ="handoff.offered",
-        operation=Operation.DISCLOSURE,
+        action="handoff.offer",
         result=Result.ALLOWED,
         parties=(Party(organisation, "recipient"),),
         details=(Detail("purpose", "identify_victim", frozenset({organisation})),),

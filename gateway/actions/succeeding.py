@@ -18,7 +18,7 @@ from gateway.actions.ports import CaseVersion, LegalDay, Mode, Ports, Work
 from gateway.actions.successions import parties_of, subject_of
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.handoff import (
     OPEN,
     Address,
@@ -517,11 +517,9 @@ def _fact(
     details: tuple[Detail, ...],
     today: LegalDay,
 ) -> Fact:
-    typ, operation = EVENTS[action]
     return Fact(
         id=answer.event,
-        typ=typ,
-        operation=operation,
+        action=action,
         result=Result.ALLOWED,
         parties=(
             Party(GATEWAY, "gateway"),
@@ -533,7 +531,7 @@ def _fact(
         case_digest=handoff.case_digest,
         package=handoff.package,
         statement_sha256=sd_jwt.parse(answer.statement).digest,
-        simulated_date=today.day if today.simulated else None,
+        simulated_date=today.simulated_date,
     )
 
 
@@ -542,7 +540,6 @@ def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool
 
     No case is read while others wait to write.
     """
-    typ, operation = EVENTS["succession.apply"]
     today, event = ports.legal_day(ports.now()), ports.new_id()
     with ports.begin(Mode.WRITE) as work:
         current = must(work, succession.id)
@@ -554,12 +551,11 @@ def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool
         work.log.record(
             Fact(
                 id=event,
-                typ=typ,
-                operation=operation,
+                action="succession.apply",
                 result=Result.ALLOWED,
                 parties=parties_of(current),
                 details=(Detail("subject", subject_of(current), readers),),
-                simulated_date=today.day if today.simulated else None,
+                simulated_date=today.simulated_date,
             )
         )
         work.commit()

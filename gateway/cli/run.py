@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 import click
 
 from gateway import maintenance, metrics, wiring
+from gateway.checks import host_and_port
 from gateway.cli.folder import folder_option, told_plainly
-from gateway.config import Config, host_and_port
+from gateway.config import Config
 from gateway.serving.knock import listener_answers
 from gateway.serving.listener import serve
 from gateway.serving.openssl import listener_environ

@@ -57,14 +57,13 @@ class Detail:
 class Fact:
     """One thing that happened, before it has a place in the log.
 
-    ``typ`` is the event's name (``handoff.accepted``). ``handoff``, ``case_digest``,
-    ``package`` and ``statement_sha256`` stand in clear in the log document and identify
-    nobody; everything personal goes to ``details``. Digests are base64url, unpadded.
+    ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package`` and
+    ``statement_sha256`` stand in clear in the log document and identify nobody; everything
+    personal goes to ``details``. Digests are base64url, unpadded.
     """
 
     id: UUID
-    typ: str
-    operation: Operation
+    action: str
     result: Result
     parties: tuple[Party, ...]
     details: tuple[Detail, ...] = ()
@@ -76,12 +75,24 @@ class Fact:
 
     def __post_init__(self) -> None:
         """Refuse a fact that an auditor could read in two ways."""
+        if self.action not in EVENTS:
+            raise ValueError("an action has an event")
         kinds = [detail.kind for detail in self.details]
         if len(set(kinds)) != len(kinds):
             raise ValueError("a detail of one kind occurs once in an event")
         names = [party.organisation for party in self.parties]
         if not names or len(set(names)) != len(names):
             raise ValueError("an event has at least one party, and each organisation once")
+
+    @property
+    def typ(self) -> str:
+        """The event's name, as ``handoff.accepted``."""
+        return EVENTS[self.action][0]
+
+    @property
+    def operation(self) -> Operation:
+        """What kind of operation it was."""
+        return EVENTS[self.action][1]
 
 
 EVENTS: dict[str, tuple[str, Operation]] = {

@@ -1,14 +1,11 @@
 """The registry: organisations with seats and competences, their systems, certificates, people."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
-from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     bindparam,
     delete,
@@ -19,26 +16,26 @@ from sqlalchemy import (
 )
 
 from gateway.actions.ports import Mode
-from gateway.domain.audit import AuditGrant, CaseName
 from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import (
     Certificate,
     Competence,
     Contact,
-    DocumentKey,
-    EncryptionKey,
-    MemberKey,
     Organisation,
-    Period,
     Person,
-    Seat,
-    Standing,
     Status,
     System,
 )
 from gateway.domain.refusals import AlreadyExists, Stale
-from gateway.store.columns import write_json
-from gateway.store.memberships import read_membership, write_membership
+from gateway.store.entries import (
+    read_certificate,
+    read_competence,
+    read_organisations,
+    read_person,
+    read_system,
+    write_competence,
+    write_organisation,
+)
 from gateway.store.remembered import MOST, Entries, RegistryMemory
 from gateway.store.tables import (
     certificate,
@@ -220,7 +217,7 @@ class SqlOrganisations:
         """See the port."""
 
         def look() -> Organisation | None:
-            found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
+            found = read_organisations(self._transaction.execute(_GET, {"slug": slug}))
             return found[0] if found else None
 
         return self._remembered(("organisation", slug), look)
@@ -228,7 +225,7 @@ class SqlOrganisations:
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         """See the port."""
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
-        return _organisations(self._transaction.execute(page, values))
+        return read_organisations(self._transaction.execute(page, values))
 
     def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
         """See the port."""
@@ -236,21 +233,21 @@ class SqlOrganisations:
         def look() -> tuple[Competence, ...]:
             values = {"matter": matter, "territory": territory}
             rows = self._transaction.execute(_RECEIVERS, values)
-            return tuple(_competence(row, row.organisation) for row in rows)
+            return tuple(read_competence(row, row.organisation) for row in rows)
 
         return self._remembered(("receivers", matter, territory), look)
 
     def add(self, organisation: Organisation) -> None:
         """See the port."""
         self._transaction.require_registry()
-        if not self._transaction.changed(_ADD, _organisation_row(organisation)):
+        if not self._transaction.changed(_ADD, write_organisation(organisation)):
             raise AlreadyExists("this organisation id is taken, and ids are never used again")
         self._add_competences(organisation)
 
     def save(self, organisation: Organisation) -> None:
         """See the port."""
         self._transaction.require_registry()
-        values = _organisation_row(organisation)
+        values = write_organisation(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
         if not self._transaction.changed(_SAVE, values | expected):
             raise Stale("the organisation has changed: read it again")
@@ -263,14 +260,14 @@ class SqlOrganisations:
         def look() -> System | None:
             values = {"organisation": organisation, "name": name}
             row = self._transaction.execute(_SYSTEM, values).first()
-            return row and _system(row)
+            return row and read_system(row)
 
         return self._remembered(("system", organisation, name), look)
 
     def systems(self, organisation: str) -> Sequence[System]:
         """See the port."""
         rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
-        return [_system(row) for row in rows]
+        return [read_system(row) for row in rows]
 
     def add_system(self, system: System) -> None:
         """See the port."""
@@ -318,14 +315,14 @@ class SqlOrganisations:
 
         def look() -> Certificate | None:
             row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
-            return row and _certificate(row)
+            return row and read_certificate(row)
 
         return self._remembered(("certificate", thumbprint), look)
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
         """See the port; the newest is the one recorded last."""
         values = {"organisation": organisation, "system": system}
-        return [_certificate(row) for row in self._transaction.execute(_CERTIFICATES, values)]
+        return [read_certificate(row) for row in self._transaction.execute(_CERTIFICATES, values)]
 
     def add_certificate(self, certificate: Certificate) -> None:
         """See the port."""
@@ -349,11 +346,13 @@ class SqlOrganisations:
     def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
         """See the port; in order of their ends."""
         values = {"after": after, "until": until}
-        return [_certificate(row) for row in self._transaction.execute(_EXPIRING, values)]
+        return [read_certificate(row) for row in self._transaction.execute(_EXPIRING, values)]
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         """See the port; in order of revocation."""
-        return [_certificate(row) for row in self._transaction.execute(_REVOKED, {"after": after})]
+        return [
+            read_certificate(row) for row in self._transaction.execute(_REVOKED, {"after": after})
+        ]
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """See the port."""
@@ -373,11 +372,11 @@ class SqlOrganisations:
     def person(self, person: str) -> Person | None:
         """See the port."""
         row = self._transaction.execute(_PERSON, {"person": person}).first()
-        return row and _person(row)
+        return row and read_person(row)
 
     def persons(self) -> Sequence[Person]:
         """See the port."""
-        return [_person(row) for row in self._transaction.execute(_PERSONS)]
+        return [read_person(row) for row in self._transaction.execute(_PERSONS)]
 
     def add_person(self, person: Person) -> None:
         """See the port."""
@@ -407,167 +406,6 @@ class SqlOrganisations:
         return found
 
     def _add_competences(self, organisation: Organisation) -> None:
-        rows = [_competence_row(c, n) for n, c in enumerate(organisation.competences)]
+        rows = [write_competence(c, n) for n, c in enumerate(organisation.competences)]
         if rows:
             self._transaction.execute(_ADD_COMPETENCES, rows)
-
-
-def _organisations(rows: Iterable[Row[Any]]) -> list[Organisation]:
-    """Rows of one organisation stand together, one for each competence, or one without any."""
-    grouped: dict[str, list[Row[Any]]] = {}
-    for row in rows:
-        grouped.setdefault(row.slug, []).append(row)
-    return [_organisation(group) for group in grouped.values()]
-
-
-def _organisation(rows: Sequence[Row[Any]]) -> Organisation:
-    first = rows[0]
-    return Organisation(
-        slug=first.slug,
-        name=first.name,
-        kind=first.kind,
-        public_authority=first.public_authority,
-        regimes=first.regimes,
-        country=first.country,
-        status=Status(first.status),
-        seats=tuple(_seat(*seat) for seat in json.loads(first.seats)),
-        competences=tuple(_competence(r, r.slug) for r in rows if r.competence_id is not None),
-        version=first.version,
-        document_keys=tuple(DocumentKey(*_key(*key)) for key in json.loads(first.document_keys)),
-        encryption_keys=tuple(_sealed_to(*key) for key in json.loads(first.encryption_keys)),
-        signed_only=first.signed_only,
-        **read_membership(first.history, first.application, first.interests, first.agreements),
-        audit_grants=tuple(_grant(grant) for grant in json.loads(first.audit_grants)),
-    )
-
-
-def _organisation_row(organisation: Organisation) -> dict[str, Any]:
-    return {
-        "slug": organisation.slug,
-        "name": organisation.name,
-        "kind": organisation.kind,
-        "public_authority": organisation.public_authority,
-        "regimes": organisation.regimes,
-        "country": organisation.country,
-        "status": organisation.status.value,
-        "seats": write_json([_seat_row(seat) for seat in organisation.seats]),
-        "version": organisation.version,
-        "document_keys": write_json([_key_row(key) for key in organisation.document_keys]),
-        "encryption_keys": write_json(
-            [[key.countersignature, *_key_row(key)] for key in organisation.encryption_keys]
-        ),
-        "signed_only": organisation.signed_only,
-        **write_membership(organisation),
-        "audit_grants": write_json([_grant_row(grant) for grant in organisation.audit_grants]),
-    }
-
-
-def _grant(values: Sequence[Any]) -> AuditGrant:
-    id_, start, end, decision_ref, member, case, person, ended_at = values
-    return AuditGrant(
-        id=UUID(id_),
-        start=date.fromisoformat(start),
-        end=date.fromisoformat(end),
-        decision_ref=decision_ref,
-        member=member,
-        case=None if case is None else CaseName(case[0], UUID(case[1])),
-        person=person,
-        ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
-    )
-
-
-def _grant_row(grant: AuditGrant) -> list[Any]:
-    case, ended_at = grant.case, grant.ended_at
-    return [
-        str(grant.id),
-        grant.start.isoformat(),
-        grant.end.isoformat(),
-        grant.decision_ref,
-        grant.member,
-        None if case is None else [case.originator, str(case.case)],
-        grant.person,
-        None if ended_at is None else ended_at.isoformat(),
-    ]
-
-
-def _sealed_to(countersignature: str | None, *key: str) -> EncryptionKey:
-    return EncryptionKey(*_key(*key), countersignature)
-
-
-def _key(
-    kid: str, jwk: str, start: str, registered_by: str, *ends: str | None
-) -> tuple[str, str, datetime, UUID, datetime | None, UUID | None]:
-    """``ends`` are when it ended and by which event: older rows lack the event, or both."""
-    end, revoked_by = (*ends, None, None)[:2]
-    last = None if end is None else datetime.fromisoformat(end)
-    revoked = None if revoked_by is None else UUID(revoked_by)
-    return kid, jwk, datetime.fromisoformat(start), UUID(registered_by), last, revoked
-
-
-def _key_row(key: MemberKey) -> list[str | None]:
-    end = None if key.valid_to is None else key.valid_to.isoformat()
-    revoked = None if key.revoked_by is None else str(key.revoked_by)
-    return [key.kid, key.jwk, key.valid_from.isoformat(), str(key.registered_by), end, revoked]
-
-
-def _seat(standing: str, start: str, end: str | None, decision_ref: str) -> Seat:
-    last = None if end is None else date.fromisoformat(end)
-    return Seat(Standing(standing), Period(date.fromisoformat(start), last), decision_ref)
-
-
-def _seat_row(seat: Seat) -> list[str | None]:
-    end = seat.period.end
-    return [
-        seat.standing.value,
-        seat.period.start.isoformat(),
-        None if end is None else end.isoformat(),
-        seat.decision_ref,
-    ]
-
-
-def _competence(row: Row[Any], organisation: str) -> Competence:
-    return Competence(
-        id=row.competence_id,
-        organisation=organisation,
-        function=row.competence_function,
-        matter=row.competence_matter,
-        territory=row.competence_territory,
-        legal_act=row.competence_legal_act,
-        period=Period(row.competence_start, row.competence_end),
-        registered_by=row.competence_registered_by,
-    )
-
-
-def _competence_row(competence: Competence, position: int) -> dict[str, Any]:
-    return {
-        "id": competence.id,
-        "organisation": competence.organisation,
-        "position": position,
-        "function": competence.function,
-        "matter": competence.matter,
-        "territory": competence.territory,
-        "legal_act": competence.legal_act,
-        "start": competence.period.start,
-        "end": competence.period.end,
-        "registered_by": competence.registered_by,
-    }
-
-
-def _system(row: Row[Any]) -> System:
-    return System(row.organisation, row.name, row.scopes, row.enabled, row.tokens_from)
-
-
-def _certificate(row: Row[Any]) -> Certificate:
-    return Certificate(
-        thumbprint=row.thumbprint,
-        serial=int(row.serial),
-        organisation=row.organisation,
-        system=row.system,
-        not_after=row.not_after,
-        revoked_at=row.revoked_at,
-        reminded=row.reminded,
-    )
-
-
-def _person(row: Row[Any]) -> Person:
-    return Person(row.id, row.name, row.public_key, row.enabled)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.facts import EVENTS, Detail, Fact, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
@@ -113,13 +113,11 @@ class Log(Logbook):
         self.signer = note_signer()
 
 
-def logged(action: str, reader: str, by: str, **changes: Any) -> Receipt:
+def logged(action: str, reader: str, by: str, /, **changes: Any) -> Receipt:
     """The receipt of one event; ``changes`` are to its fact."""
-    typ, operation = EVENTS[action]
     parts: dict[str, Any] = {
         "id": UUID("018f0000-0000-7000-8000-0000000000ee"),
-        "typ": typ,
-        "operation": operation,
+        "action": action,
         "result": Result.ALLOWED,
         "parties": (Party(HOTLINE, "originator"), Party(OFMIN, "recipient")),
         "details": (Detail("by", by, frozenset({HOTLINE, OFMIN})),),

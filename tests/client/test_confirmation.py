@@ -69,7 +69,7 @@ def test_a_true_answer_to_a_submission_is_believed() -> None:
         (lambda: submitted(case_digest=None), "differ in case_digest"),
         (lambda: submitted(result={"digest": PARTS[0]}), "differ in digest"),
         (lambda: submitted(handoff=HANDOFF), "of another handoff"),
-        (lambda: submitted(typ="case.closed"), "another kind of request"),
+        (lambda: submitted(action="case.close"), "another kind of request"),
         (lambda: submitted(result={"document": None}), "is missing"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_true_refusal_may_keep_silent_about_the_handoff() -> None:
         (lambda: refused(handoff=OTHER), "of another handoff"),
         (lambda: refused(by="officer-2"), "by somebody else"),
         (lambda: refused(result=Result.ALLOWED), "says that it was allowed"),
-        (lambda: refused(typ="handoff.closed"), "another kind of request"),
+        (lambda: refused(action="handoff.close"), "another kind of request"),
         (lambda: refused(parties=(Party(HOTLINE, "actor"),)), "does not name this"),
         (lambda: refused(write=None, parties=(Party(HOTLINE, "actor"),)), "does not name this"),
     ],

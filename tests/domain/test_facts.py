@@ -10,8 +10,7 @@ from gateway.domain.facts import EVENTS, Detail, Fact, Operation, Party, Result
 
 FACT = Fact(
     id=UUID(int=1),
-    typ="handoff.accepted",
-    operation=Operation.COLLECTION,
+    action="handoff.accept",
     result=Result.ALLOWED,
     parties=(Party("police-a", "recipient"), Party("hotline-a", "originator")),
     details=(Detail("by", "officer-1"), Detail("reason", "text")),
@@ -33,6 +32,11 @@ def test_an_event_has_parties_and_each_once(parties):
 
 def test_a_detail_is_nobodys_unless_readers_are_named():
     assert Detail("by", "officer-1").readers == frozenset()
+
+
+def test_a_fact_is_of_an_action_that_has_an_event():
+    with pytest.raises(ValueError, match="has an event"):
+        replace(FACT, action="handoff.accepted")
 
 
 @pytest.mark.parametrize("action", EVENTS)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import bundle, sd_jwt, statement
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.sd_jwt import SdJwt
@@ -18,15 +18,15 @@ GATEWAY = "https://gw.example.org"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
-EVENTS = {
-    "acceptance": "handoff.accepted",
-    "refusal": "handoff.refused",
-    "redirection": "handoff.redirected",
+ACTIONS = {
+    "acceptance": "handoff.accept",
+    "refusal": "handoff.refuse",
+    "redirection": "handoff.redirect",
     "outcome": "handoff.outcome",
-    "withdrawal": "handoff.withdrawn",
-    "closure": "handoff.closed",
-    "succession": "handoff.succeeded",
-    "lapse": "handoff.lapsed",
+    "withdrawal": "handoff.withdraw",
+    "closure": "handoff.close",
+    "succession": "handoff.succeed",
+    "lapse": "handoff.lapse",
 }
 TRUST = Trust(
     log_keys=tuple(Logbook().keys),
@@ -103,15 +103,14 @@ class Story:
             note=None,
             random=chance(f"offer {self.handoff}"),
         )
-        self.record("handoff.offered", self.offer.digest)
+        self.record("handoff.offer", self.offer.digest)
 
-    def record(self, typ: str, digest: str | None, **changes: Any) -> int:
+    def record(self, action: str, digest: str | None, **changes: Any) -> int:
         """Log an event of the handoff; ``changes`` are to the fact."""
         number = len(self.log.events)
         fact = Fact(
             id=UUID(int=(7 << 76) + number),
-            typ=typ,
-            operation=Operation.DISCLOSURE,
+            action=action,
             result=Result.ALLOWED,
             parties=(Party(self.originator, "actor"), Party(self.recipient, "recipient")),
             details=(Detail("by", "staff-1", frozenset({self.originator})),),
@@ -146,7 +145,7 @@ class Story:
         """Sign an answer and log it."""
         document = self.answer(kind, **changes)
         self.answers.append(document)
-        self.record(EVENTS[kind], document.digest)
+        self.record(ACTIONS[kind], document.digest)
         return document
 
     def told(self, *kinds: str) -> "Story":

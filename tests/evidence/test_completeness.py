@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import completeness, log_copy, receipt, stream
 from gateway.evidence.completeness import Part
 from gateway.evidence.log_copy import LogCopy
@@ -43,8 +43,7 @@ class Book(Logbook):
         """One more event of these parties; its entry."""
         made = Fact(
             id=UUID(int=len(self.events)),
-            typ="handoff.offered",
-            operation=Operation.DISCLOSURE,
+            action="handoff.offer",
             result=Result.ALLOWED,
             parties=tuple(Party(name, "actor") for name in parties),
             details=(Detail("by", "staff-1", frozenset({HOTLINE})),),
@@ -217,8 +216,7 @@ def test_one_event_with_two_numbers_is_a_contradiction():
     book = Book()
     made = Fact(
         id=UUID(int=1),
-        typ="handoff.offered",
-        operation=Operation.DISCLOSURE,
+        action="handoff.offer",
         result=Result.ALLOWED,
         parties=(Party(POLICE, "actor"), Party("police-2", "actor")),
     )

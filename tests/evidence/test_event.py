@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import base64url, canonical, event, sd_jwt
 from gateway.evidence.event import EventError
 from tests.evidence.ingredients import chance
@@ -20,8 +20,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 678_900, UTC)
 DIGEST = base64url.digest(b"case")
 FACT = Fact(
     id=ID,
-    typ="handoff.accepted",
-    operation=Operation.DISCLOSURE,
+    action="handoff.accept",
     result=Result.ALLOWED,
     parties=(Party("police", "actor"), Party("hotline", "originator")),
     details=(
@@ -56,7 +55,7 @@ def test_the_document_has_the_fields_of_the_contract_and_names_nobody():
         "log": "log.example.org/casegate",
         "id": str(ID),
         "ts": "2026-01-02T03:04:05.678Z",
-        "op": "disclosure",
+        "op": "collection",
         "typ": "handoff.accepted",
         "result": "allowed",
         "policy": "r1",
@@ -74,7 +73,7 @@ def test_the_document_has_the_fields_of_the_contract_and_names_nobody():
 
 
 def test_absent_fields_are_left_out():
-    bare = Fact(ID, "case.read", Operation.CONSULTATION, Result.NOT_FOUND, (Party("a", "actor"),))
+    bare = Fact(ID, "case.read", Result.NOT_FOUND, (Party("a", "actor"),))
     fields = event.read(composed(bare, counters={"a": 1}).document)
     assert fields.keys() == {"v", "log", "id", "ts", "op", "typ", "result", "policy", "sd"}
 

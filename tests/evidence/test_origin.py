@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import canonical, origin, receipt, registration, signature
 from gateway.evidence.receipt import NotInLog, Receipt, UnknownLog
 from gateway.evidence.registration import LOCK, POSSESSION, SUCCESSION
@@ -68,8 +68,7 @@ def logged(said: Any, book: Logbook | None = None, **changes: Any) -> Receipt:
     text = said if isinstance(said, str) else canonical.encode(said).decode()
     fact = Fact(
         id=UUID(int=7 << 76),
-        typ="key.registered",
-        operation=Operation.KEY_EVENT,
+        action="key.register",
         result=Result.ALLOWED,
         parties=(Party("gateway", "gateway"),),
         details=(
@@ -143,8 +142,8 @@ def test_a_registration_that_proves_nothing_is_refused_though_the_log_has_it(cha
 @pytest.mark.parametrize(
     "changes",
     [
-        {"typ": "key.revoked"},
-        {"typ": "organisation.admitted"},
+        {"action": "key.revoke"},
+        {"action": "organisation.admit"},
         {"result": Result.DENIED},
         {"details": ()},
         {"details": (Detail("by", "alice", frozenset({"police"})),)},

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import receipt
 from gateway.evidence.receipt import (
     ForeignDisclosure,
@@ -30,8 +30,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def fact(number: int) -> Fact:
     return Fact(
         id=UUID(int=number),
-        typ="handoff.offered",
-        operation=Operation.DISCLOSURE,
+        action="handoff.offer",
         result=Result.ALLOWED,
         parties=(Party("hotline", "actor"), Party("police", "recipient")),
         details=(Detail("by", "staff-1", frozenset({"hotline"})),),

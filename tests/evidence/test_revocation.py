@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import revocation
 from gateway.evidence.receipt import Receipt, UnknownLog
 from gateway.evidence.steps import Code, Failed
@@ -24,8 +24,7 @@ def revoked(log: Logbook, kid: str = HOTLINES, owner: str = "hotline", **changes
     number = len(log.events)
     fact = Fact(
         id=UUID(int=(7 << 76) + number),
-        typ="key.revoked",
-        operation=Operation.KEY_EVENT,
+        action="key.revoke",
         result=Result.ALLOWED,
         parties=(Party("gateway", "gateway"), Party(owner, "concerned")),
         details=(
@@ -63,7 +62,7 @@ def test_a_revocation_tells_key_day_event_and_place():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"typ": "key.registered"},
+        {"action": "key.register"},
         {"result": Result.DENIED},
         {"details": ()},
         {"details": (Detail("key", "hotline", frozenset()),)},
@@ -150,7 +149,7 @@ def test_a_case_that_is_shown_to_have_come_after_its_key_was_revoked_fails_the_b
     log = Logbook()
     end = revoked(log)
     story = Story(log=log, attested=True, own_case=True)
-    story.record("case.submitted", None, handoff=None, package=None)
+    story.record("case.submit", None, handoff=None, package=None)
     verdict = verify_bundle(story.file(revocations=(receipt_of(log, end),)), TRUST)
     assert verdict.code == Code.MISMATCH
 

@@ -52,7 +52,7 @@ def succeeded(**changes: Any) -> tuple[Story, SdJwt]:
     )
     story.log = type(story.log)()
     story.indexes.clear()
-    story.record("handoff.offered", story.offer.digest)
+    story.record("handoff.offer", story.offer.digest)
     return story.told("acceptance"), before
 
 
@@ -185,7 +185,7 @@ def with_plan(**changes: Any) -> verdict.Verdict:
         "details": (Detail("subject", json.dumps(subject), frozenset({"police"})),),
         **changes,
     }
-    index = story.record(fact.pop("typ", "succession.planned"), None, **fact)
+    index = story.record(fact.pop("action", "succession.plan"), None, **fact)
     story.indexes.remove(index)
     plan = story.log.receipt(index)
     return verdict.verify(story.file(succeeded_offer=before.compact(), succession=plan), TRUST)
@@ -201,7 +201,7 @@ def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
     ("changes", "what"),
     [
         ({"id": UUID(int=9)}, "event"),
-        ({"typ": "competence.granted"}, "kind"),
+        ({"action": "competence.grant"}, "kind"),
         ({"result": Result.DENIED}, "kind"),
         ({"subject": {**SUBJECT, "organisation": "another"}}, "predecessor"),
         ({"subject": {**SUBJECT, "successor": "another"}}, "successor"),

@@ -147,14 +147,14 @@ def test_a_receipt_tells_what_the_log_holds():
 
 def test_a_simulated_legal_date_is_said():
     story = Story()
-    index = story.record("handoff.accepted", None, simulated_date=date(2023, 10, 31))
+    index = story.record("handoff.accept", None, simulated_date=date(2023, 10, 31))
     assert "set to 2023-10-31 for a demonstration" in verified(receipt_file(story, index)).sentence
 
 
 def test_a_details_control_characters_do_not_reach_the_terminal():
     story = Story()
     index = story.record(
-        "handoff.accepted",
+        "handoff.accept",
         None,
         details=(Detail("reason", "a\x1b[2J\u202eb\nc\u00a0d"),),
     )
@@ -354,9 +354,9 @@ def test_a_competence_is_named_with_the_event_that_registered_it():
 
 def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
     story = Story().told("acceptance")
-    story.record("case.consulted", None, package=base64url.digest(b"what was shown"))
-    story.record("handoff.closed", None, result=Result.DENIED)
-    story.record("case.submitted", None, handoff=None, package=None)
+    story.record("case.consult", None, package=base64url.digest(b"what was shown"))
+    story.record("handoff.close", None, result=Result.DENIED)
+    story.record("case.submit", None, handoff=None, package=None)
     result = verified(story.file())
     assert "not complete" not in result.sentence
     assert "stood accepted" in result.sentence
@@ -364,15 +364,15 @@ def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
 
 def test_the_consultation_that_opened_the_presentation_is_named():
     story = Story().told("acceptance")
-    story.record("case.consulted", None, package=base64url.digest(b"something else"))
-    story.record("case.consulted", None, package=statement.package(story.permitted))
+    story.record("case.consult", None, package=base64url.digest(b"something else"))
+    story.record("case.consult", None, package=statement.package(story.permitted))
     placing = verified(story.file()).steps[8]
     assert placing.detail == "the presentation is what entry 3 opened"
 
 
 def test_a_denied_move_moves_nothing():
     story = Story()
-    story.record("handoff.refused", None, result=Result.WRONG_STATE)
+    story.record("handoff.refuse", None, result=Result.WRONG_STATE)
     assert "stood offered" in verified(story.file()).sentence
 
 
@@ -386,7 +386,7 @@ def test_withheld_parts_are_counted():
 
 def test_a_simulated_legal_date_in_a_bundle_is_said():
     story = Story()
-    story.record("case.consulted", None, simulated_date=date(2023, 10, 31))
+    story.record("case.consult", None, simulated_date=date(2023, 10, 31))
     assert "set for a demonstration: 2023-10-31" in verified(story.file()).sentence
 
 
@@ -448,10 +448,10 @@ def test_the_presentation_of_another_case_does_not_belong():
 def test_the_erasure_that_an_office_was_told_of_belongs_to_its_handoff_and_is_said():
     story = Story().told("acceptance")
     assert "erased its copy" not in verified(story.file()).sentence
-    at = story.record("case.erased", None, package=None)
+    at = story.record("case.erase", None, package=None)
     told = verified(story.file()).sentence
     assert f"The gateway erased its copy of the case by entry {at}." in told
-    story.record("case.erased", None, package=None, case_digest=story.package)
+    story.record("case.erase", None, package=None, case_digest=story.package)
     refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another case_digest")
 
 
@@ -554,9 +554,9 @@ def test_a_disclosure_of_another_document_inside_a_bundle_does_not_belong():
 # --- a bundle whose receipts are not of this handoff -------------------------------------------
 
 
-def with_event(typ: str = "case.consulted", digest: str | None = None, **changes) -> bytes:
+def with_event(action: str = "case.consult", digest: str | None = None, **changes) -> bytes:
     story = Story()
-    story.record(typ, digest, **changes)
+    story.record(action, digest, **changes)
     return story.file()
 
 
@@ -566,8 +566,8 @@ def with_event(typ: str = "case.consulted", digest: str | None = None, **changes
         (with_event(handoff=OTHER), "another handoff"),
         (with_event(case_digest=base64url.digest(b"x")), "another case_digest"),
         (with_event(handoff=None, case_digest=None), "neither handoff nor case"),
-        (with_event("handoff.offered", base64url.digest(b"x")), "another offer"),
-        (with_event("handoff.offered"), "another offer"),
+        (with_event("handoff.offer", base64url.digest(b"x")), "another offer"),
+        (with_event("handoff.offer"), "another offer"),
     ],
     ids=range(5),
 )
@@ -577,7 +577,7 @@ def test_an_event_of_something_else_does_not_belong(data, reason):
 
 def test_an_acceptance_that_records_the_offer_does_not_belong():
     story = Story()
-    story.record("handoff.accepted", story.offer.digest)
+    story.record("handoff.accept", story.offer.digest)
     refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another kind")
 
 
@@ -585,7 +585,7 @@ def test_an_event_that_records_an_answer_with_another_package_does_not_belong():
     story = Story()
     document = story.say("acceptance")
     story.indexes.pop()
-    story.record("handoff.accepted", document.digest, package=base64url.digest(b"x"))
+    story.record("handoff.accept", document.digest, package=base64url.digest(b"x"))
     refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another package")
 
 
@@ -593,7 +593,7 @@ def test_an_event_that_records_a_refusal_as_an_acceptance_does_not_belong():
     story = Story()
     document = story.say("refusal")
     story.indexes.pop()
-    story.record("handoff.accepted", document.digest)
+    story.record("handoff.accept", document.digest)
     refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another kind")
 
 
@@ -606,7 +606,7 @@ def test_a_receipt_of_another_handoff_in_the_same_log_does_not_belong():
 
 def test_a_document_that_two_events_record_does_not_belong():
     story = Story().told("acceptance")
-    story.record("handoff.accepted", story.answers[0].digest)
+    story.record("handoff.accept", story.answers[0].digest)
     refused(story.file(), Code.MISMATCH, "every answer are in the log", "two events")
 
 
@@ -614,7 +614,7 @@ def test_an_event_that_names_the_case_alone_does_not_record_an_answer():
     story = Story()
     document = story.say("acceptance")
     story.indexes.pop()
-    story.record("handoff.accepted", document.digest, handoff=None)
+    story.record("handoff.accept", document.digest, handoff=None)
     refused(story.file(), Code.NOT_IN_LOG, "every answer are in the log")
 
 
@@ -635,8 +635,8 @@ def test_an_answer_that_is_logged_before_the_offer_does_not_belong():
     story = Story()
     story.answers = [story.answer("acceptance")]
     story.log, story.indexes = Logbook(), []
-    story.record("handoff.accepted", story.answers[0].digest)
-    story.record("handoff.offered", story.offer.digest)
+    story.record("handoff.accept", story.answers[0].digest)
+    story.record("handoff.offer", story.offer.digest)
     refused(story.file(), Code.MISMATCH, "order of events", "before the offer")
 
 
@@ -664,9 +664,9 @@ def test_a_receipt_of_an_unknown_log_leaves_the_bundle_undecided():
 @pytest.mark.parametrize(("more", "shown"), [(1, 0), (2, 1)], ids=["one size", "one index"])
 def test_a_log_that_shows_two_histories_is_found_out(more, shown):
     story, fork = Story(), Story()
-    story.record("case.consulted", None)
+    story.record("case.consult", None)
     for number in range(more):
-        fork.record("case.consulted", None, id=UUID(int=number))
+        fork.record("case.consult", None, id=UUID(int=number))
     forked = story.file(receipts=(story.log.receipt(shown), fork.log.receipt(1)))
     refused(forked, Code.NOT_IN_LOG, "Every receipt proves", "two histories")
 

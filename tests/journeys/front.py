@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from gateway import wiring
+from gateway.checks import host_and_port
 from gateway.cli.demo.stage import Stage
-from gateway.config import host_and_port
 from gateway.serving.knock import listener_answers
 
 HAPROXY = Path(__file__).parents[2] / "deploy" / "haproxy"

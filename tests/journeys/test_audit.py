@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gateway import wiring
+from gateway.checks import host_and_port
 from gateway.cli.demo.stage import Stage
 from gateway.client import Gateway, Refused
 from gateway.client.connection import Connection
-from gateway.config import host_and_port
 from tests.journeys.harness import (
     ABROAD,
     HOTLINE,

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import wiring
+from gateway.checks import host_and_port
 from gateway.cli.demo.stage import Stage, free_ports
-from gateway.config import host_and_port
 from gateway.evidence import base64url
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.leaf import issue_client, make_server

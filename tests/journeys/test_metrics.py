@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.checks import host_and_port
 from gateway.cli.demo.stage import MEMBERS, Stage, free_ports
 from gateway.client import Refused
-from gateway.config import host_and_port
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from gateway.actions.ports import CaseVersion, Consultation, Retry, SigningRequest
 from gateway.domain.case import Case, CaseState
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.handoff import Address, Answer, Handoff, Move, move
 from gateway.domain.organisation import (
     Agreement,
@@ -241,8 +241,7 @@ def fact(*parties: str, id_: UUID | None = None, **changes: object) -> Fact:
     names = parties or ("hotline",)
     made = Fact(
         id=id_ or new_id(),
-        typ="case.submitted",
-        operation=Operation.COLLECTION,
+        action="case.submit",
         result=Result.ALLOWED,
         parties=tuple(
             Party(name, "recipient" if place else "actor") for place, name in enumerate(names)

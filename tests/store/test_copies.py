@@ -20,11 +20,16 @@ def write(store, events=1):
         work.commit()
 
 
-def whole(file):
-    """The size of the log in a database file, which must be whole."""
-    url = f"sqlite:///{file}"
-    with open_for_reading(url, ORIGIN) as store, store.begin(Mode.READ) as work:
+def size(store):
+    """The size of the log, which must be whole."""
+    with store.begin(Mode.READ) as work:
         return examine(work, lambda done, of: None).size
+
+
+def whole(file):
+    """The size of the log in a database file."""
+    with open_for_reading(f"sqlite:///{file}", ORIGIN) as store:
+        return size(store)
 
 
 def test_a_copy_has_what_was_committed_and_nothing_else(sqlite, tmp_path):
@@ -51,15 +56,17 @@ def test_copies_under_writes_are_each_of_one_moment(sqlite, tmp_path, monkeypatc
     writer = threading.Thread(target=go_on)
     writer.start()
     try:
-        heard = []
+        heard, sizes = [], [0]
         for number in range(3):
+            while size(store) == sizes[-1]:  # the writer has not come on since the last copy
+                pass
             copy = tmp_path / f"copy-{number}.db"
             copy_database(tmp_path / "casegate.db", copy, lambda done, of: heard.append((done, of)))
+            sizes.append(whole(copy))
     finally:
         stopped.set()
         writer.join()
-    sizes = [whole(tmp_path / f"copy-{number}.db") for number in range(3)]
-    assert 50 <= sizes[0] < sizes[1] < sizes[2]
+    assert 50 <= sizes[1] < sizes[2] < sizes[3]
     assert all(0 < done <= of for done, of in heard)
 
 

@@ -39,8 +39,8 @@ def full(store):
     """A log of five events that differ."""
     record(
         store,
-        fact("hotline", details=by("intake-1"), typ="case.submitted"),
-        fact("hotline", "police", details=by("liaison_1"), typ="handoff.offered"),
+        fact("hotline", details=by("intake-1"), action="case.submit"),
+        fact("hotline", "police", details=by("liaison_1"), action="handoff.offer"),
         fact("police", details=by("officer-1", "officer-2"), result=Result.DENIED),
         fact("police", details=(Detail("rules", ("R3.seat", "R10.two_persons"), OWN),)),
         fact("hotline-b"),

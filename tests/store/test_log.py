@@ -135,7 +135,7 @@ def test_an_event_is_logged_once_and_its_repetition_undoes_the_work(store):
     with store.begin(Mode.WRITE) as work:
         work.budgets.spend("hotline", "12:00", 1)
         work.log.record(fact("police"))
-        work.log.record(replace(made, typ="case.assessed"))
+        work.log.record(replace(made, action="case.assess"))
         with pytest.raises(AlreadyExists):
             work.commit()
     with store.begin(Mode.WRITE) as work:
