@@ -64,7 +64,7 @@ def holding(config: Config) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Occupied("another process maintains this gateway") from error
+            raise Occupied("another process maintains this gateway: stop it first") from error
         yield
     finally:
         os.close(descriptor)

@@ -21,7 +21,7 @@ from gateway.actions.ports import (
     Work,
 )
 from gateway.actions.registry import CHANGES, ON_GATEWAY, STEPS
-from gateway.actions.registry.desk import Apply, Change, Desk, Form, Kind
+from gateway.actions.registry.desk import UNKNOWN, Apply, Change, Desk, Form, Kind
 from gateway.domain.decision import Entity, Question, Value, organisation_entity
 from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.organisation import SLUG, Organisation, Person, Status
@@ -103,7 +103,7 @@ def require_change(change: Change, known: Mapping[str, K]) -> K:
         raise Invalid((("/action", "there is no such change of the registry"),))
     own = change.organisation == GATEWAY
     if own is not (change.action in ON_GATEWAY) or not SLUG.fullmatch(change.organisation):
-        raise Invalid((("/organisation", "not an organisation id, or the gateway's own"),))
+        raise Invalid((("/organisation", "is no organisation's id, or is the gateway's own"),))
     return known[change.action]
 
 
@@ -236,8 +236,17 @@ def require_allowed(
     context = {"approvals": len(desk.persons), **facts}
     decision = policy.decide(Question(principal, desk.change.action, resource, context))
     if not decision.allowed:
-        reason = " ".join(decision.reasons) or "policy does not allow this change"
+        reason = " ".join(decision.reasons) or _why_not(desk.change, found)
         raise Forbidden(reason, decision.rules)
+
+
+def _why_not(change: Change, found: Organisation | None) -> str:
+    """What to tell where no policy permits a change, and none says why not."""
+    if change.action in ON_GATEWAY:
+        return "policy does not allow this change"
+    if found is None:
+        return UNKNOWN
+    return f"policy does not allow this change of an organisation that is {found.status}"
 
 
 def _record(desk: Desk, today: LegalDay) -> None:

@@ -207,6 +207,9 @@ def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, da
     )
     if fate.way is Way.STAY:
         return replace(fate, why=OF_ANOTHER)
+    if succession.over:
+        why = "the plan was cancelled" if succession.cancelled else "the succession is at its end"
+        return replace(fate, way=Way.STAY, why=why)
     if _taken_back(work, succession):
         why = (
             "the successor does not hold the mandate from its day on: cancel the plan, or grant it"

@@ -37,7 +37,7 @@ def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
         for office in planned.offices:
             if work.organisations.get(office) is None:
                 raise NotFound(f"there is no organisation {office}")
-        return _report(ports, work, planned)
+        return {**_report(ports, work, planned), "succession": None, "resolved_by": None}
 
 
 def index(ports: Ports) -> list[dict[str, Any]]:
@@ -140,8 +140,11 @@ def _told_moved(work: Work, succession: Succession, moved: Moved) -> dict[str, A
 def _ended_before(work: Work, succession: Succession, moved: set[UUID]) -> Mapping[str, int]:
     """How many handoffs of the mandate were at their end by themselves, by state.
 
-    The predecessor opens none of them from the day of the succession on.
+    The predecessor opens none of them from the day of the succession on; a plan that was cancelled
+    ends nothing.
     """
+    if succession.cancelled is not None:
+        return {}
     found = Counter(
         str(handoff.state)
         for handoff in received(work, succession.predecessor, None)

@@ -194,6 +194,11 @@ class LazyGroup(click.Group):
                 raise
             print_failure(error)
             ctx.exit(error.exit_code)
+        except (click.Abort, EOFError, KeyboardInterrupt):
+            if not as_json:
+                raise
+            print_failure(click.ClickException("stopped before its end"))
+            ctx.exit(1)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands by audience, from the table alone."""

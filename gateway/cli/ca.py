@@ -24,7 +24,7 @@ from gateway.cli.admin.desk import (
 from gateway.cli.admin.steps import require_meant
 from gateway.cli.arguments import json_option
 from gateway.cli.folder import folder_option, told_plainly
-from gateway.cli.passphrase import one_line
+from gateway.cli.passphrase import read_passphrase
 from gateway.cli.screen import print_fields, print_json, print_table
 from gateway.config import Config
 from gateway.pki import publication, rotation
@@ -168,16 +168,12 @@ class _Root:
         if not certificate.exists():
             raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
         private = keys.read_private(self.folder / "root.key")
-        root = load_authority(certificate.read_bytes(), private, self._passphrase())
+        passphrase = read_passphrase(self.passphrase_file).encode()
+        root = load_authority(certificate.read_bytes(), private, passphrase)
         known = (config.published / publication.ROOT_FILE).read_bytes()
         if root.certificate != x509.load_pem_x509_certificate(known):
             raise AuthorityError(f"{certificate} is not the root of this gateway")
         return root
-
-    def _passphrase(self) -> bytes:
-        if self.passphrase_file is not None:
-            return one_line(self.passphrase_file).encode()
-        return str(click.prompt("Passphrase of the root key", hide_input=True)).encode()
 
 
 def _step(

@@ -67,7 +67,7 @@ def _show(run: dict[str, Any], outcomes: list[Outcome]) -> None:
             click.echo(f"  {plain(pointer or '/')}: {plain(message)}")
     if run["state"] == "passed":
         click.echo(f"{paint('Passed', 'green')}: run {plain(run['run'])}, an event in the log")
-        click.echo("Next: the gateway's administrators activate your organisation")
+        click.echo("Next, where you are not active yet: the gateway's administrators activate you")
     else:
         click.echo(f"Mend what failed, then: --continue {plain(run['run'])}")
 

@@ -1,7 +1,6 @@
 """`casegate handoff`: offering cases, answering offers, opening what was accepted."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from gateway.cli.failure import NotKept
 from gateway.cli.screen import (
     Input,
     cold,
+    interactive,
     paint,
     plain,
     print_fields,
@@ -303,16 +303,12 @@ def accept(
     """
     view = gateway.handoff(handoff)
     if not yes:
-        _agree(view["conditions"])
+        _agree(view["conditions"], as_json)
     _tell(gateway.accept(view, by, groups or None), as_json, save_receipt)
 
 
-def _interactive() -> bool:
-    return sys.stdin.isatty()
-
-
-def _agree(conditions: Mapping[str, Any]) -> None:
-    if not _interactive():
+def _agree(conditions: Mapping[str, Any], as_json: bool) -> None:
+    if as_json or not interactive():
         raise click.UsageError("the conditions must be agreed to: read them by show, say --yes")
     _print_conditions(conditions)
     click.confirm("Accept these conditions?", abort=True)

@@ -12,7 +12,7 @@ from gateway import config as config_file
 from gateway.cli.checkup import ENOUGH
 from gateway.cli.folder import told_plainly
 from gateway.cli.founding import make, require_free
-from gateway.cli.passphrase import one_line
+from gateway.cli.passphrase import read_passphrase
 from gateway.config import DATABASE_VARIABLE
 from gateway.domain.organisation import SLUG
 
@@ -140,10 +140,7 @@ def _person(given: str) -> tuple[str, str]:
 
 
 def _passphrase(file: Path | None) -> bytes:
-    if file is not None:
-        text = one_line(file)
-    else:
-        text = click.prompt("Passphrase of the root key", hide_input=True, confirmation_prompt=True)
+    text = read_passphrase(file, new=True)
     if len(text) < SHORTEST_PASSPHRASE:
         raise click.ClickException(
             f"the root key's passphrase has at least {SHORTEST_PASSPHRASE} characters"

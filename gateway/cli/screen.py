@@ -65,7 +65,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def print_fields(fields: Mapping[str, Any]) -> None:
     """Print names and values below each other; what is None or empty is left out."""
-    shown = {name: value for name, value in fields.items() if value not in (None, "", [], ())}
+    shown = {name: value for name, value in fields.items() if value not in (None, "", [], (), {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
         click.echo(f"  {name.ljust(width)}  {plain(words(value))}")
@@ -79,7 +79,8 @@ def words(value: Any) -> str:
         case list() | tuple() | set() | frozenset():
             return ", ".join(words(element) for element in value) or "none"
         case dict():
-            return ", ".join(f"{name} {words(member)}" for name, member in value.items())
+            told = [(n, member) for n, member in value.items() if member is not None]
+            return ", ".join(f"{name} {words(member)}" for name, member in told)
         case _:
             return str(value)
 
@@ -114,6 +115,11 @@ def write_new(file: Path, data: bytes) -> None:
         raise click.ClickException(f"{file} exists and is not overwritten") from None
     except OSError as error:
         raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+
+
+def interactive() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 @contextmanager

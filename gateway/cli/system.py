@@ -153,7 +153,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
             "competences": [one["competence"] for one in organisation["competences"]],
             "scopes": told["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
-            "clock difference": "unknown" if ahead is None else f"{ahead:+.0f} s",
+            "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
             "legal date": told["legal_date"],
         }
     )

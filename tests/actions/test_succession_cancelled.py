@@ -5,7 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, handoffs, mandates, succeeding, successions
+from gateway.actions import (
+    administration,
+    handoffs,
+    mandates,
+    succeeding,
+    succession_report,
+    successions,
+)
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
 from gateway.actions.succeeding import Progress
@@ -118,6 +125,9 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
     gateway.day = AFTER
     assert succeeding.due_successions(gateway.ports) == ()
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
+    report = succession_report.report(gateway.ports, succession)
+    told = [(o["way"], o["why"], o["predecessor_reads_until"]) for o in report["open"]]
+    assert told == [("stay", "the plan was cancelled", None)]
     assert gateway.handoff(handoff).state == "accepted"
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
     assert "cancelled before" in refused(gateway, WrongState, succession)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
-from gateway.actions.ports import Mode
+from gateway.actions.ports import CertificateRequest, Mode
 from gateway.cli import main
 from gateway.cli.admin import admin, certificate
 from gateway.client.invitation import InvitationFile
@@ -492,18 +492,59 @@ def broken_signature() -> bytes:
             "a client's key is on P-256 or Ed25519",
         ),
         (lambda: b"not a request", "the certificate request cannot be read"),
+        (lambda: bytes(range(256)), "the certificate request cannot be read"),
     ],
 )
-def test_a_bad_request_is_refused_in_a_sentence_and_leaves_no_file(
+def test_a_bad_request_is_refused_in_a_sentence_before_anybody_approves_it(
     ofmin: Operator, csr: Any, reason: str
 ) -> None:
-    assert said(issue(ofmin, csr())) == f"the request was refused: {reason}"
+    size = ofmin.size()
+    told = said(issue(ofmin, csr()))
+    assert (told.startswith("nothing was approved: "), told.endswith(reason)) == (True, True)
+    assert ofmin.size() == size
     assert not (ofmin.folder.parent / "certificate.pem").exists()
 
 
-def test_a_request_that_is_no_text_is_refused_by_its_field(ofmin: Operator) -> None:
-    assert "csr is missing, or has not the form" in said(issue(ofmin, bytes(range(256))))
+def test_a_request_that_maintenance_refuses_leaves_no_file(
+    ofmin: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = CertificateRequest("not a request", "x")
+    monkeypatch.setattr("gateway.cli.admin.certificate.read_request", lambda _: refused)
+    told = "the request was refused: the certificate request cannot be read"
+    assert said(issue(ofmin)) == told
     assert not (ofmin.folder.parent / "certificate.pem").exists()
+
+
+def test_a_request_in_der_is_read_too(ofmin: Operator) -> None:
+    der = x509.load_pem_x509_csr(request()).public_bytes(Encoding.DER)
+    assert issue(ofmin, der).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("organisation", "suspend", "nobody", "--reason", "x"),
+        ("system", "disable", "nobody", "desk", "--reason", "x"),
+        ("certificate", "revoke", "nobody", "--system", "desk", "--reason", "x"),
+    ],
+)
+def test_an_organisation_that_is_none_is_said_to_be_none(
+    ofmin: Operator, words: tuple[str, ...]
+) -> None:
+    assert said(ofmin.admin(*words)).endswith("no organisation has that id: admit it first")
+
+
+def test_a_status_that_allows_no_change_is_named(ofmin: Operator) -> None:
+    ofmin.done("organisation", "leave", "ofmin", "--reason", "ended")
+    told = said(ofmin.admin("organisation", "suspend", "ofmin", "--reason", "x"))
+    assert told.endswith("policy does not allow this change of an organisation that is left")
+
+
+def test_machine_output_is_asked_for_before_the_noun_or_behind_the_verb(gw: Operator) -> None:
+    for words in (("--json", "proposal", "list"), ("proposal", "list", "--json")):
+        assert json.loads(gw.done(*words, persons=())) == {"items": []}
+    told = json.loads(gw.done("organisation", "admit", "ofmin", *ADMISSION, "--json"))
+    assert told["result"]["organisation"] == "ofmin"
 
 
 def test_no_file_is_overwritten_and_nothing_recorded_before_it_can_be_written(
@@ -533,7 +574,7 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("organisation", "admit", "Ofmin", *ADMISSION), "organisation not an organisation id"),
+        (("organisation", "admit", "Ofmin", *ADMISSION), "organisation is no organisation's id"),
         (
             ("organisation", "admit", "ofmin2", *ADMISSION, "--country", "France"),
             "country is missing, or has not the form of this field",

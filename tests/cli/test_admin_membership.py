@@ -164,7 +164,7 @@ def proposed(gw):
 
 
 def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatch):
-    monkeypatch.setattr(proposal, "_interactive", lambda: True)
+    monkeypatch.setattr(proposal, "interactive", lambda: True)
     who = ("admin", "--folder", gw.folder, "--as", "martin", "proposal", "approve", proposed)
     size = gw.size()
     refused = gw.type(*who, input="n\n")
@@ -236,4 +236,6 @@ def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
     with gw.opened() as gateway:
         meant = Change(change["action"], change["organisation"], change["values"])
         administer(gateway.ports, meant, [signed])
+    machine = gw.done("admin", "sign", file_of(tmp_path, change), *words, "--json", persons=())
+    assert json.loads(machine).keys() == {"approval"}
     assert "is no change" in said(gw.admin("admin", "sign", file_of(tmp_path, []), *words))

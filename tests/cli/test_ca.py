@@ -126,13 +126,21 @@ def test_a_script_names_the_step_and_a_person_is_asked(
         2,
         True,
     )
-    monkeypatch.setattr(steps, "_interactive", lambda: True)
+    monkeypatch.setattr(steps, "interactive", lambda: True)
     who = ("--as", MARTIN, "--as", DUBOIS)
     typed = ("ca", "rotate", "--folder", gw.folder, *who, *words)
     assert gw.type(*typed, input="n\n").exit_code == 1
     assert gw.size() == 1
     assert "step publish" in gw.type(*typed, input="y\n").stdout
     assert rotate(gw, "--json", "--at-once").exit_code == 2
+
+
+def test_without_anybody_to_type_the_passphrase_its_file_is_asked_for(gw: Operator) -> None:
+    machine = rotate(gw, "--json", "--step", "publish")
+    assert machine.exit_code == 1
+    (line,) = machine.stdout.strip().splitlines()
+    assert "--root-passphrase-file" in json.loads(line)["error"]["message"]
+    assert gw.size() == 1
 
 
 def test_one_person_changes_no_authority_and_each_attempt_is_an_event(

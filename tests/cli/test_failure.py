@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -45,6 +46,20 @@ def test_a_connection_that_cannot_be_used_is_told_so_too(tmp_path: Path) -> None
     result = CliRunner().invoke(main, ["case", "list", "--json", "-c", missing])
     assert result.exit_code == 4
     assert json.loads(result.stdout)["error"]["kind"] == "SettingsError"
+
+
+@pytest.mark.parametrize("stop", [click.Abort, KeyboardInterrupt, EOFError])
+def test_a_command_that_is_stopped_says_so_too(
+    stop: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise stop
+
+    monkeypatch.setattr("gateway.cli.policy.check_folder", stopped)
+    result = CliRunner().invoke(main, ["policy", "check", "--json"])
+    assert (result.exit_code, result.stderr) == (1, "")
+    told = {"kind": "Error", "message": "stopped before its end"}
+    assert json.loads(result.stdout) == {"error": told}
 
 
 def test_machine_output_is_asked_for_before_the_options_end() -> None:

@@ -154,7 +154,9 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
     assert unattended.exit_code == 2
     assert "say --yes" in unattended.stderr
 
-    monkeypatch.setattr(commands, "_interactive", lambda: True)
+    monkeypatch.setattr(commands, "interactive", lambda: True)
+    machine = desks.run("handoff", "accept", handoff, *BY, "--json", at=OFMIN, input="y\n")
+    assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "UsageError")
     declined = desks.run("handoff", "accept", handoff, *BY, at=OFMIN, input="n\n")
     assert declined.exit_code == 1
     assert "permitted_actions  ask_first" in declined.stdout

@@ -128,7 +128,7 @@ def test_a_second_gateway_on_one_folder_does_not_start(gw: Operator) -> None:
         done = ran(gw)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "Error: another process maintains this gateway",
+        "Error: another process maintains this gateway: stop it first",
         "the gateway cannot start: see above",
     ]
 

@@ -54,7 +54,8 @@ def test_a_table_is_aligned_and_plain() -> None:
 def test_fields_without_a_value_are_left_out() -> None:
     @click.command()
     def command() -> None:
-        print_fields({"one": 1, "none": None, "empty": [], "long name": {"b": True, "l": ["x"]}})
+        members = {"b": True, "none": None, "l": ["x"]}
+        print_fields({"one": 1, "none": None, "empty": [], "void": {}, "long name": members})
 
     assert CliRunner().invoke(command).stdout == "  one        1\n  long name  b yes, l x\n"
 

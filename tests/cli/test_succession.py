@@ -68,6 +68,7 @@ def test_a_plan_is_called_off_by_two_persons_and_the_mandate_is_where_it_was(gw:
     (mandate,) = report["competences"]
     assert mandate["stretches"][-1]["holders"] == ["ocrvp"]
     assert "cancelled before" in said(gw.admin(*words))
+    assert "nothing of it moves" in said(gw.admin("succession", "apply", one, persons=()))
     assert planned_anew(gw)
 
 
@@ -91,6 +92,7 @@ def test_a_preview_changes_nothing_and_nobody_has_to_approve_it(gw: Operator) ->
     before = gw.size()
     told = gw.done("succession", "preview", *WORDS, persons=())
     assert "read until" in told
+    assert "00000000" not in told
     report = json.loads(gw.done("succession", "preview", *WORDS, "--json", persons=()))
     assert (report["moved"], report["open"]) == ([], [])
     assert gw.size() == before
@@ -112,7 +114,10 @@ def test_what_is_no_succession_is_an_error_of_use(gw: Operator, words: tuple[str
 def test_a_due_succession_waits_for_the_offices_and_says_so(gw: Operator) -> None:
     one = planned(gw)
     told = gw.done("succession", "apply", persons=())
-    assert told == f"succession {one}: moved 0, waiting 0; not at its end\n"
+    waits = "not at its end: it waits for the approval of ocrvp, ofmin"
+    assert told == f"succession {one}: moved 0, waiting 0; {waits}\n"
+    (item,) = json.loads(gw.done("succession", "apply", "--json", persons=()))["items"]
+    assert item == {"succession": one, "moved": 0, "waiting": 0, "state": waits}
     assert "ocrvp, ofmin" in gw.done("succession", "show", one, persons=())
     assert "waits for" in gw.done("succession", "list", persons=())
     assert json.loads(gw.done("succession", "show", one, "--json", persons=()))["waits_for"]
@@ -120,6 +125,7 @@ def test_a_due_succession_waits_for_the_offices_and_says_so(gw: Operator) -> Non
 
 def test_without_any_that_is_due_nothing_is_done(gw: Operator) -> None:
     assert gw.done("succession", "apply", persons=()) == "no succession is due\n"
+    assert json.loads(gw.done("succession", "apply", "--json", persons=())) == {"items": []}
     unknown = "0190a6a0-0000-7000-8000-000000000001"
     assert "no succession with that id" in said(gw.admin("succession", "show", unknown))
 
@@ -135,8 +141,8 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
         desks.done("succession", "approve", str(one), "--by", "officer-1", at=office)
     gateway.day = DAY
     monkeypatch.setattr(succeeding.apply, "__defaults__", (2,))
-    commands._apply(gateway.ports, one)
-    assert capsys.readouterr().out == f"succession {one}: moved 3, waiting 0; at its end\n"
+    told = commands._apply(gateway.ports, succession_report.find(gateway.ports, one))
+    assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "at its end")
     report: dict[str, Any] = succession_report.report(gateway.ports, one)
     commands._show(report, as_json=False)
     out = capsys.readouterr().out

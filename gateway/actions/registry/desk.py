@@ -140,10 +140,13 @@ MOST_CHARACTERS = 2_000
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 
+UNKNOWN = "no organisation has that id: admit it first"
+
+
 def must(found: Organisation | None) -> Organisation:
     """The organisation, or NotFound."""
     if found is None:
-        raise NotFound("no organisation has that id: admit it first")
+        raise NotFound(UNKNOWN)
     return found
 
 

@@ -5,6 +5,7 @@ makes it through the same action as any other transport.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -53,8 +54,9 @@ def admin(
     """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
-    Who comes in and leaves, standings, competences, certificates, keys, invitations, the end of an
-    interest and audit grants need two persons (R10); what only shuts out needs one.
+    Who comes in and leaves, standings, competences, successions, agreements, certificates, keys,
+    invitations, administrators, the end of an interest and audit grants need two persons (R10);
+    what only shuts out needs one.
 
     As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
@@ -62,20 +64,42 @@ def admin(
     context.obj = Desk(folder.absolute(), persons, key_files, as_json, propose)
 
 
-admin.add_command(organisation.organisation)
-admin.add_command(contact.contact)
-admin.add_command(interest.interest)
-admin.add_command(agreement.agreement)
-admin.add_command(admins.admins)
-admin.add_command(proposal.proposal)
-admin.add_command(receipt.receipt)
-admin.add_command(standing.standing)
-admin.add_command(competence.competence)
-admin.add_command(succession.succession)
-admin.add_command(own_keys.own_keys)
-admin.add_command(system.system)
-admin.add_command(certificate.certificate)
-admin.add_command(key.key)
-admin.add_command(audit.audit)
-admin.add_command(case.case)
-admin.add_command(invitation.invitation)
+def _print_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.obj = replace(context.obj, as_json=True)
+
+
+def _take_json(command: click.Command) -> None:
+    """Let each command take --json behind its name too, where other commands have it."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _take_json(one)
+        return
+    told = "Print one JSON document."
+    option = click.Option(
+        ["--json"], is_flag=True, expose_value=False, callback=_print_json, help=told
+    )
+    command.params.append(option)
+
+
+for _noun in (
+    organisation.organisation,
+    contact.contact,
+    interest.interest,
+    agreement.agreement,
+    admins.admins,
+    proposal.proposal,
+    receipt.receipt,
+    standing.standing,
+    competence.competence,
+    succession.succession,
+    own_keys.own_keys,
+    system.system,
+    certificate.certificate,
+    key.key,
+    audit.audit,
+    case.case,
+    invitation.invitation,
+):
+    admin.add_command(_noun)
+_take_json(admin)

@@ -12,6 +12,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import Desk, change_registry
 from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.folder import told_plainly
+from gateway.cli.screen import print_json
 from gateway.evidence import approval, canonical, registration
 from gateway.keys import Purpose
 
@@ -27,7 +28,8 @@ def admins() -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--person", required=True, help="Whose key it is: the id that `add` will name.")
 @click.option("--issuer", required=True, help="The gateway's public address.")
-def key(folder: Path, person: str, issuer: str) -> None:
+@click.pass_obj
+def key(desk: Desk, folder: Path, person: str, issuer: str) -> None:
     """Make key.pem, which its person keeps, and what `add` takes, in a new FOLDER.
 
     `add` takes key.jwk, the public key, and key.proof: it says, signed, that the key is PERSON's
@@ -39,6 +41,9 @@ def key(folder: Path, person: str, issuer: str) -> None:
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
         (folder / "key.proof").write_text(_proof(made, person, issuer))
+    if desk.as_json:
+        print_json({"kid": made.kid, "folder": str(folder)})
+        return
     click.echo(
         f"key {made.kid} in {folder}: hand over key.jwk and key.proof, and read out the key's id"
     )
@@ -62,7 +67,8 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
 @click.option("--person", required=True, help="Who signs.")
 @click.option("--key", "key_file", required=True, type=_FILE, help="Their key.pem.")
 @click.option("--issuer", required=True, help="The gateway's public address.")
-def sign(file: Path, person: str, key_file: Path, issuer: str) -> None:
+@click.pass_obj
+def sign(desk: Desk, file: Path, person: str, key_file: Path, issuer: str) -> None:
     """Print PERSON's approval of the change in FILE, a JSON of action, organisation, values."""
     with told_plainly():
         try:
@@ -81,7 +87,10 @@ def sign(file: Path, person: str, key_file: Path, issuer: str) -> None:
             signer=keys.load_key(key_file, Purpose.PERSON),
             random=secrets.token_bytes,
         )
-    click.echo(signed.compact())
+    if desk.as_json:
+        print_json({"approval": signed.compact()})
+    else:
+        click.echo(signed.compact())
 
 
 @admins.command("add")

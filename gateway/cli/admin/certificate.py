@@ -19,7 +19,8 @@ from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, wi
 from gateway.cli.screen import new_file
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
-from gateway.pki.leaf import RENEW_BEFORE
+from gateway.pki.leaf import RENEW_BEFORE, CsrRefused
+from gateway.pki.request import read_request
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
 
@@ -52,7 +53,7 @@ def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | N
     revoked and lasts for ten days: nothing is approved anew. So it is after a proposal was
     approved, too.
     """
-    values = {"system": name, "csr": csr.read_text(encoding="ascii", errors="replace")}
+    values = {"system": name, "csr": _request(csr)}
     if desk.proposes:
         change_registry(desk, "certificate.issue", slug, values)
         return
@@ -67,6 +68,14 @@ def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | N
         show(desk, "certificate.issue", written)
         if not desk.as_json:
             click.echo(f"  certificate in {out}")
+
+
+def _request(file: Path) -> str:
+    """The request in a file, as PEM; a ClickException for none, before anybody approves it."""
+    try:
+        return read_request(file.read_bytes()).pem
+    except CsrRefused as error:
+        raise click.ClickException(f"nothing was approved: {file}: {error}") from error
 
 
 def _approve(desk: Desk, gateway: wiring.Gateway, slug: str, values: Mapping[str, str]) -> Written:

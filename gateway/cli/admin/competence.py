@@ -72,9 +72,8 @@ def end_competence(desk: Desk, slug: str, competence: str, until: Any) -> None:
 
 @competence.command("report")
 @click.option("--all", "everything", is_flag=True, help="Also the days on which one office holds.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, all days in it.")
 @click.pass_obj
-def report_competences(desk: Desk, everything: bool, as_json: bool) -> None:
+def report_competences(desk: Desk, everything: bool) -> None:
     """Tell for each competence on which days several offices hold it, and on which none does.
 
     A look at the registry: nobody has to approve it, and it is no event. On days of several
@@ -82,7 +81,7 @@ def report_competences(desk: Desk, everything: bool, as_json: bool) -> None:
     """
     with looked_at(desk) as gateway:
         found = mandates.report(gateway.ports)
-    if as_json or desk.as_json:
+    if desk.as_json:
         print_json(found)
         return
     for one in found["competences"]:

@@ -35,7 +35,7 @@ PAGE = 100
 
 @click.group()
 def invitation() -> None:
-    """Invite members' systems to enrol themselves, and withdraw invitations."""
+    """Invite members' systems to enrol themselves; list and withdraw invitations."""
 
 
 @invitation.command("make", short_help="Invite a system to enrol itself.")
@@ -145,13 +145,13 @@ def _grouped(digest: str) -> str:
 
 @invitation.command("withdraw", short_help="Withdraw an invitation.")
 @click.argument("slug")
-@click.argument("identifier", metavar="INVITATION")
+@click.argument("identifier", metavar="INVITATION", type=click.UUID)
 @click.option("--reason", required=True, help="Why; it stands in the event.")
 @click.pass_obj
-def withdraw_invitation(desk: Desk, slug: str, identifier: str, reason: str) -> None:
+def withdraw_invitation(desk: Desk, slug: str, identifier: UUID, reason: str) -> None:
     """Withdraw the invitation of SLUG with this id; its token is refused from then on.
 
     So is a request that came by it, until its certificate is made.
     """
-    values = {"invitation": identifier, "reason": reason}
+    values = {"invitation": str(identifier), "reason": reason}
     change_registry(desk, "invitation.withdraw", slug, values)

@@ -1,6 +1,5 @@
 """`casegate admin proposal`: what one person proposed: read, approved by another, withdrawn."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -12,7 +11,7 @@ from gateway import wiring
 from gateway.actions import proposals
 from gateway.actions.ports import Mode, Ports, Proposal
 from gateway.cli.admin.desk import Desk, approvals, looked_at, opened, show
-from gateway.cli.screen import print_fields, print_json, print_table
+from gateway.cli.screen import interactive, print_fields, print_json, print_table
 from gateway.evidence import canonical
 
 PAGE = 100
@@ -21,7 +20,7 @@ PAGE = 100
 
 @click.group()
 def proposal() -> None:
-    """Read and approve what another administrator proposed (`casegate admin --propose ...`)."""
+    """Read, approve and withdraw what was proposed (`casegate admin --propose ...`)."""
 
 
 @proposal.command("list")
@@ -100,12 +99,8 @@ def _one_person(desk: Desk) -> AbstractContextManager[wiring.Gateway]:
     return opened(desk)
 
 
-def _interactive() -> bool:
-    return sys.stdin.isatty()
-
-
 def _agree(desk: Desk, one: Proposal) -> None:
-    if desk.as_json or not _interactive():
+    if desk.as_json or not interactive():
         raise click.UsageError("what you sign must be agreed to: read it by show, say --yes")
     _print(one)
     click.confirm("Sign this, and make it?", abort=True)

@@ -1,8 +1,8 @@
 """The step of a ceremony: named by the person who takes it, so that none is taken by mistake."""
 
-import sys
-
 import click
+
+from gateway.cli.screen import interactive
 
 
 def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
@@ -12,7 +12,7 @@ def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
     that is repeated after some trouble takes no further step so.
     """
     if named is None:
-        if as_json or not _interactive():
+        if as_json or not interactive():
             raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
         click.confirm(f"The next step is '{due}'. Take it?", abort=True)
     elif named != due:
@@ -20,7 +20,3 @@ def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
             f"nothing was done: the next step is '{due}', so '{named}' was taken before, or is to "
             "come"
         )
-
-
-def _interactive() -> bool:
-    return sys.stdin.isatty()

@@ -75,7 +75,6 @@ def plan_succession(
 @_competence
 @_on
 @_read_until
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def preview_succession(
     desk: Desk,
@@ -84,7 +83,6 @@ def preview_succession(
     competence: str,
     on: Any,
     read_until: Any,
-    as_json: bool,
 ) -> None:
     """Tell which open handoffs would move, stay or have to be offered anew. Nothing is changed."""
     if read_competence_key(competence) is None:
@@ -105,7 +103,7 @@ def preview_succession(
         raise click.UsageError(str(error)) from error
     with looked_at(desk) as gateway:
         found = succession_report.preview(gateway.ports, planned)
-    _show(found, as_json or desk.as_json)
+    _show(found, desk.as_json)
 
 
 @succession.command("cancel", short_help="Call a plan off before anything has moved.")
@@ -125,13 +123,12 @@ def cancel_succession(desk: Desk, succession: UUID, reason: str) -> None:
 
 
 @succession.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
-def list_successions(desk: Desk, as_json: bool) -> None:
+def list_successions(desk: Desk) -> None:
     """List all successions, and what each of them waits for."""
     with looked_at(desk) as gateway:
         found = succession_report.index(gateway.ports)
-    if as_json or desk.as_json:
+    if desk.as_json:
         print_json({"items": found})
         return
     rows = [
@@ -156,13 +153,12 @@ def _waits(one: Mapping[str, Any]) -> str:
 
 @succession.command("show", short_help="Report what moved, what stayed, who reads until when.")
 @click.argument("succession", type=click.UUID)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
-def show_succession(desk: Desk, succession: UUID, as_json: bool) -> None:
+def show_succession(desk: Desk, succession: UUID) -> None:
     """Report what moved, what is to move, what stays, and who reads until when."""
     with looked_at(desk) as gateway:
         found = succession_report.report(gateway.ports, succession)
-    _show(found, as_json or desk.as_json)
+    _show(found, desk.as_json)
 
 
 @succession.command("apply", short_help="Move now what is due; maintenance does so by itself.")
@@ -176,23 +172,49 @@ def apply_succession(desk: Desk, succession: UUID | None) -> None:
     """
     refuse_proposing(desk)
     with looked_at(desk) as gateway:
-        due = [one.id for one in succeeding.due_successions(gateway.ports)]
-        for one in due if succession is None else [succession]:
-            _apply(gateway.ports, one)
-        if not due and succession is None:
-            click.echo("no succession is due")
+        if succession is None:
+            named = succeeding.due_successions(gateway.ports)
+        else:
+            named = (_not_cancelled(gateway.ports, succession),)
+        told = [_apply(gateway.ports, one) for one in named]
+    if desk.as_json:
+        print_json({"items": told})
+        return
+    for one in told:
+        counts = f"moved {one['moved']}, waiting {one['waiting']}"
+        click.echo(f"succession {one['succession']}: {counts}; {one['state']}")
+    if not told:
+        click.echo("no succession is due")
 
 
-def _apply(ports: Ports, succession: UUID) -> None:
+def _not_cancelled(ports: Ports, succession: UUID) -> Succession:
+    found = succession_report.find(ports, succession)
+    if found.cancelled is not None:
+        raise click.ClickException("this succession was cancelled: nothing of it moves")
+    return found
+
+
+def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
     """Call after call, until one moves nothing more."""
     moved = 0
     while True:
-        progress = succeeding.apply(ports, succession)
+        progress = succeeding.apply(ports, succession.id)
         moved += progress.moved
         if progress.done or progress.moved == 0:
             break
-    state = "at its end" if progress.done else "not at its end"
-    click.echo(f"succession {succession}: moved {moved}, waiting {progress.waiting}; {state}")
+    return {
+        "succession": str(succession.id),
+        "moved": moved,
+        "waiting": progress.waiting,
+        "state": "at its end" if progress.done else _unfinished(succession),
+    }
+
+
+def _unfinished(succession: Succession) -> str:
+    """What a succession that is not at its end waits for, as far as its plan tells."""
+    if succession.missing:
+        return f"not at its end: it waits for the approval of {words(succession.missing)}"
+    return f"not at its end: it begins on {succession.day}, and ends when nothing waits"
 
 
 def _show(found: Mapping[str, Any], as_json: bool) -> None:
