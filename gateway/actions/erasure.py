@@ -14,7 +14,7 @@ from gateway.actions import administration
 from gateway.actions.authorization import GATEWAY, Written, receipt_for
 from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.ports import Erasure, Mode, Ports, Sent, Work
-from gateway.actions.registry.desk import Change, Desk, Form, text, uuid
+from gateway.actions.registry.desk import Change, Desk, Form, prose, uuid
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import Detail, Fact, Party, Result
@@ -37,7 +37,7 @@ LONGEST_REASON = 200
 
 
 def _reason(value: object) -> str:
-    said = text(value)
+    said = prose(value)
     if len(said) > LONGEST_REASON:
         raise ValueError
     return said

@@ -159,9 +159,15 @@ _P2P = re.compile(
 _UNSEEN = re.compile("[\\0-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u2028-\\u202e\\u2066-\\u2069]")
 
 
-def unseen(text: str) -> bool:
-    """Whether ``text`` holds controls, halves of characters, or marks that turn its direction."""
-    return bool(_UNSEEN.search(text))
+_LINE_BREAKS = str.maketrans("", "", "\n\r\t")
+
+
+def unseen(text: str, *, lines: bool = False) -> bool:
+    """Whether ``text`` holds controls, halves of characters, or marks that turn its direction.
+
+    Tabs and line breaks are none of these where it may have ``lines``.
+    """
+    return bool(_UNSEEN.search(text.translate(_LINE_BREAKS) if lines else text))
 
 
 def reference_fault(value: str) -> str | None:

@@ -23,7 +23,6 @@ LONGEST_NAME = 300
 Fault = Callable[[Any], str | None]
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_LINES = str.maketrans("", "", "\n\r\t")
 
 
 def _text(longest: int) -> Fault:
@@ -32,7 +31,7 @@ def _text(longest: int) -> Fault:
             return "must be text, and not empty"
         if len(value) > longest:
             return f"must have at most {longest} characters"
-        if unseen(value.translate(_LINES)):
+        if unseen(value, lines=True):
             return "must not hold control characters or marks that turn the direction of text"
         return find_media(value)
 

@@ -628,15 +628,12 @@ def _checked(
     """A text of the file that goes into the case; ImportRefused if it may not."""
     if not isinstance(text, str) or not text.strip() or len(text) > longest:
         raise ImportRefused(f"{pointer}: must be text of 1 to {longest} characters")
-    if unseen(text.translate(_LINE_BREAKS) if lines else text):
+    if unseen(text, lines=lines):
         raise ImportRefused(f"{pointer}: holds control characters")
     fault = find_media(text)
     if fault:
         raise ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
     return text
-
-
-_LINE_BREAKS = str.maketrans("", "", "\n\r\t")
 
 
 def _ip(text: str) -> str | None:

@@ -1,6 +1,7 @@
 """The values of every change: read by its form before anything is asked, kept or told."""
 
 import ast
+import base64
 import inspect
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -14,6 +15,7 @@ from gateway.actions import administration, approvals, erasure, persons, proposa
 from gateway.actions.administration import RECORDED, Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.registry import CHANGES, STEPS
+from gateway.actions.registry.desk import prose
 from gateway.domain import refusals
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Refusal
 from tests.founding import (
@@ -152,6 +154,27 @@ def test_no_value_of_a_change_is_of_another_type_than_its_own(
             refusal = refused(gateway, change)
             assert isinstance(refusal, Invalid), (name, wrong)
             assert refusal.errors[0][0] == f"/{name}"
+
+
+UNSEEN = ("\0", "\x1b[2J", "\u202e", "\ud800")
+"""What a text may not hold: some databases cannot keep it, and an approver would not see it."""
+
+
+@pytest.mark.parametrize(("action", "organisation", "values"), SAMPLES)
+def test_no_text_of_a_change_holds_what_its_approver_does_not_see(action, organisation, values):
+    values = completed(action, values)
+    for name in [name for name, value in values.items() if isinstance(value, str)]:
+        for mark in UNSEEN:
+            with pytest.raises(Invalid) as refusal:
+                FORMS[action].read({**values, name: values[name] + mark})
+            assert refusal.value.errors[0][0] == f"/{name}", mark
+
+
+def test_what_a_person_says_has_lines_and_a_bound_and_carries_no_file():
+    assert prose("two\nlines") == "two\nlines"
+    for wrong in ("x" * 2001, base64.b64encode(bytes(range(99))).decode()):
+        with pytest.raises(ValueError):
+            prose(wrong)
 
 
 @pytest.mark.parametrize(("action", "organisation", "values"), SAMPLES)

@@ -12,7 +12,6 @@ from gateway.actions.registry.desk import (
     must,
     prose,
     slug,
-    text,
     uuid,
 )
 from gateway.domain.audit import AuditGrant, CaseName, Reach
@@ -21,8 +20,8 @@ from gateway.domain.refusals import Invalid, WrongState
 from gateway.domain.timestamp import parse_day
 
 _GRANT = Form(
-    {"reach": Reach, "from": parse_day, "until": parse_day, "decision_ref": text},
-    {"member": slug, "case": uuid, "person": text},
+    {"reach": Reach, "from": parse_day, "until": parse_day, "decision_ref": prose},
+    {"member": slug, "case": uuid, "person": prose},
 )
 
 

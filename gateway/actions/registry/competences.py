@@ -14,6 +14,7 @@ from gateway.actions.registry.desk import (
     end,
     lasting,
     must,
+    prose,
     text,
 )
 from gateway.domain.mandates import overlapping
@@ -72,7 +73,7 @@ def _end_competence(desk: Desk, found: Organisation | None) -> Mapping[str, Any]
 
 CHANGES: Mapping[str, Kind] = {
     "competence.grant": Kind(
-        lasting(function=among(FUNCTIONS), matter=Matter, territory=country, legal_act=text),
+        lasting(function=among(FUNCTIONS), matter=Matter, territory=country, legal_act=prose),
         _grant_competence,
     ),
     "competence.end": Kind(Form({"competence": text, "until": parse_day}), _end_competence),

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.actions.ports import Work
+from gateway.domain.item_value import unseen
+from gateway.domain.media import find_media
 from gateway.domain.organisation import (
     SLUG,
     Agreement,
@@ -149,15 +151,15 @@ def must(found: Organisation | None) -> Organisation:
 
 
 def text(value: Any) -> str:
-    """A text that is not blank."""
-    if not isinstance(value, str) or not value.strip():
+    """A text that is not blank, and shows all that it holds to whoever approves it."""
+    if not isinstance(value, str) or not value.strip() or unseen(value, lines=True):
         raise ValueError
     return value
 
 
 def prose(value: Any) -> str:
-    """What a person says, in 2000 characters at most."""
-    if len(text(value)) > MOST_CHARACTERS:
+    """What a person says, in 2000 characters at most; it carries no file (R1)."""
+    if len(text(value)) > MOST_CHARACTERS or find_media(value):
         raise ValueError
     return str(value)
 

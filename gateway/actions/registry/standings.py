@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.actions.registry.desk import Desk, Form, Kind, end, lasting, must, text
+from gateway.actions.registry.desk import Desk, Form, Kind, end, lasting, must, prose
 from gateway.domain.organisation import (
     Organisation,
     Seat,
@@ -36,6 +36,6 @@ def _end_standing(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 
 CHANGES: Mapping[str, Kind] = {
-    "standing.grant": Kind(lasting(standing=Standing, decision_ref=text), _grant_standing),
+    "standing.grant": Kind(lasting(standing=Standing, decision_ref=prose), _grant_standing),
     "standing.end": Kind(Form({"until": parse_day}), _end_standing),
 }

@@ -73,14 +73,14 @@ def _plan(desk: Desk, found: Organisation | None) -> Mapping[str, Any]:
 
 def _receiving(value: Any) -> str:
     """The key of a competence to receive: only these have handoffs that could move."""
-    parts = read_competence_key(value)
+    parts = read_competence_key(text(value))
     if parts is None or parts[0] != "receive":
         raise ValueError
     return str(value)
 
 
 def _act(value: Any) -> str:
-    if len(text(value)) > LONGEST_ACT:
+    if len(prose(value)) > LONGEST_ACT:
         raise ValueError
     return str(value)
 

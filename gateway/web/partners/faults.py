@@ -44,9 +44,6 @@ def read_by(parse: Callable[[str], object], sentence: str) -> Fault:
     return fault
 
 
-_LINE_BREAKS = str.maketrans("", "", "\n\r\t")
-
-
 def free(longest: int, *, lines: bool = False) -> Fault:
     """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
 
@@ -55,7 +52,7 @@ def free(longest: int, *, lines: bool = False) -> Fault:
             return "must not be empty"
         if len(value) > longest:
             return f"must have at most {longest} characters"
-        if unseen(value.translate(_LINE_BREAKS) if lines else value):
+        if unseen(value, lines=lines):
             return "must not hold control characters or marks that turn the direction of text"
         return find_media(value)
 
