@@ -1,7 +1,12 @@
-"""What the operator's systems read of the registry: entries as of any day, contacts on record."""
+"""What administrators read of the registry: entries as of any day, contacts on record alone.
 
-from collections.abc import Mapping, Sequence
+The operator's systems ask for it over the network; on the gateway's host it is a look that
+changes nothing, and nobody has to approve it.
+"""
+
+from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -15,9 +20,11 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.listing import Listing, gather
-from gateway.actions.ports import Caller, Logged, Ports
+from gateway.actions.listing import Listing, each, gather
+from gateway.actions.organisations import told_grant
+from gateway.actions.ports import Caller, Logged, Mode, Ports, Work
 from gateway.actions.proposals import require_entrusted
+from gateway.domain.audit import AuditGrant
 from gateway.domain.facts import Detail, Party
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
@@ -31,7 +38,7 @@ from gateway.domain.organisation import (
     Seat,
     Status,
 )
-from gateway.domain.refusals import Stale
+from gateway.domain.refusals import NotFound, Stale
 
 
 def page(
@@ -55,10 +62,7 @@ def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> dict[s
     def look(turn: Turn) -> dict[str, Any]:
         require_entrusted(turn)
         found = turn.work.organisations.get(slug)
-        if found is None:
-            missing()
-        systems = [_system(turn, one.name, slug) for one in turn.work.organisations.systems(slug)]
-        return {**_entry(found, day), "systems": systems}
+        return missing() if found is None else _whole(turn.work, found, day)
 
     return read(ports, caller, Request("registry.read"), look)
 
@@ -68,10 +72,7 @@ def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
 
     def look(turn: Turn) -> list[dict[str, Any]]:
         require_entrusted(turn)
-        return [
-            {"person": one.id, "name": one.name, "enabled": one.enabled}
-            for one in turn.work.organisations.persons()
-        ]
+        return _admins(turn.work)
 
     return read(ports, caller, Request("registry.read"), look)
 
@@ -81,21 +82,10 @@ def invitations(
 ) -> Listing[Mapping[str, Any]]:
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
-    def view(one: Invitation) -> dict[str, Any]:
-        return {
-            "invitation": str(one.id),
-            "organisation": one.organisation,
-            "system": one.system,
-            "ends_at": one.ends_at.isoformat(),
-        }
-
     def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         require_entrusted(turn)
-
-        def some(after: UUID | None, limit: int) -> Sequence[Invitation]:
-            return turn.work.invitations.open(turn.now, after, limit)
-
-        return gather(some, attrgetter("id"), view, after, limit)
+        rows = partial(turn.work.invitations.open, turn.now)
+        return gather(rows, attrgetter("id"), _invitation, after, limit)
 
     return read(ports, caller, Request("registry.read"), look)
 
@@ -139,6 +129,62 @@ def _changed_since(turn: Turn, slug: str, opened: Logged) -> bool:
     return any(one is None or one.index > opened.index for one in entered)
 
 
+# --- On the gateway's host -----------------------------------------------------------------------
+
+
+def index(ports: Ports, status: Status | None = None) -> list[dict[str, Any]]:
+    """All organisations, or those of one status, by id."""
+    with ports.begin(Mode.READ) as work:
+        found = each(work.organisations.page, attrgetter("slug"), "")
+        return [_line(one) for one in found if status in (None, one.status)]
+
+
+def report(ports: Ports, slug: str, day: date | None = None) -> dict[str, Any]:
+    """All of an organisation's entry; with ``day``, what held on that day. Raises NotFound."""
+    with ports.begin(Mode.READ) as work:
+        found = work.organisations.get(slug)
+        if found is None:
+            raise NotFound(f"there is no organisation {slug}")
+        return _whole(work, found, day)
+
+
+def administrators(ports: Ports) -> list[dict[str, Any]]:
+    """Who approves, and who did."""
+    with ports.begin(Mode.READ) as work:
+        return _admins(work)
+
+
+def open_invitations(ports: Ports) -> list[dict[str, Any]]:
+    """The invitations that can be used still, the oldest first."""
+    with ports.begin(Mode.READ) as work:
+        rows = partial(work.invitations.open, ports.now())
+        return [_invitation(one) for one in each(rows, attrgetter("id"), None)]
+
+
+# --- What is shown -------------------------------------------------------------------------------
+
+
+def _admins(work: Work) -> list[dict[str, Any]]:
+    return [
+        {"person": one.id, "name": one.name, "enabled": one.enabled}
+        for one in work.organisations.persons()
+    ]
+
+
+def _invitation(one: Invitation) -> dict[str, Any]:
+    return {
+        "invitation": str(one.id),
+        "organisation": one.organisation,
+        "system": one.system,
+        "ends_at": one.ends_at.isoformat(),
+    }
+
+
+def _whole(work: Work, one: Organisation, day: date | None) -> dict[str, Any]:
+    names = [system.name for system in work.organisations.systems(one.slug)]
+    return {**_entry(one, day), "systems": [_system(work, name, one.slug) for name in names]}
+
+
 def _contacts(turn: Turn, slug: str) -> dict[str, Any]:
     return {
         "organisation": slug,
@@ -178,6 +224,9 @@ def _entry(one: Organisation, day: date | None) -> dict[str, Any]:
         "competences": [_competence(c) for c in one.competences if holds(c.period)],
         "interests": [_interest(i) for i in one.interests if holds(i.period)],
         "agreements": [_agreement(a) for a in one.agreements if holds(a.period)],
+        "audit_grants": [
+            _grant(g) for g in one.audit_grants if day is None or g.start <= day < g.end
+        ],
         "keys": [
             *({"use": "sig", **_key(key)} for key in one.document_keys),
             *({"use": "enc", **_key(key)} for key in one.encryption_keys),
@@ -230,6 +279,11 @@ def _agreement(one: Agreement) -> dict[str, Any]:
     return {**said, "reference": one.reference, **_days(one.period)}
 
 
+def _grant(one: AuditGrant) -> dict[str, Any]:
+    ended = None if one.ended_at is None else one.ended_at.isoformat()
+    return {**told_grant(one), "decision_ref": one.decision_ref, "ended_at": ended}
+
+
 def _key(key: MemberKey) -> dict[str, Any]:
     ends = key.valid_to
     return {
@@ -240,8 +294,8 @@ def _key(key: MemberKey) -> dict[str, Any]:
     }
 
 
-def _system(turn: Turn, name: str, slug: str) -> dict[str, Any]:
-    registry = turn.work.organisations
+def _system(work: Work, name: str, slug: str) -> dict[str, Any]:
+    registry = work.organisations
     system = registry.system(slug, name)
     return {
         "system": name,

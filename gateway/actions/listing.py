@@ -42,7 +42,7 @@ def gather(
     """
     items: list[T] = []
     end: Any = after
-    for looked, row in enumerate(_from(rows, place, after, limit + 1)):
+    for looked, row in enumerate(each(rows, place, after, limit + 1)):
         if looked == ROWS_LOOKED_AT:
             return Listing(items, end)
         shown = view(row)
@@ -55,8 +55,11 @@ def gather(
     return Listing(items)
 
 
-def _from(
-    rows: Callable[[Place, int], Sequence[R]], place: Callable[[R], Any], after: Place, size: int
+def each(
+    rows: Callable[[Place, int], Sequence[R]],
+    place: Callable[[R], Any],
+    after: Place,
+    size: int = BATCH,
 ) -> Iterator[R]:
     """All rows after a place, read by batch as they are iterated."""
     while found := rows(after, size):

@@ -73,7 +73,7 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
                 if c.revoked_at is None
             ],
             "audit_grants": [
-                _grant(grant)
+                told_grant(grant)
                 for grant in turn.organisation.audit_grants
                 if grant.holds(turn.today.day, turn.now)
             ],
@@ -243,7 +243,8 @@ def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
     }
 
 
-def _grant(grant: AuditGrant) -> dict[str, Any]:
+def told_grant(grant: AuditGrant) -> dict[str, Any]:
+    """What an audit grant reaches over, and when."""
     case = grant.case
     return {
         "grant": str(grant.id),

@@ -378,7 +378,9 @@ def outcome(
     Further outcomes may follow.
     """
     said["items"] = said["items"] or None
-    _tell(gateway.outcome(handoff, by, **said), as_json, save_receipt)
+    written = gateway.outcome(handoff, by, **said)
+    sentence = f"outcome {said['code']} told; handoff {handoff} is {written.result['state']}"
+    tell_written(written, sentence, as_json=as_json, save=save_receipt)
 
 
 @handoff.command(epilog=EPILOG)

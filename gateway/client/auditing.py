@@ -95,7 +95,7 @@ class Auditing(Member):
         left = limit
         while left is None or left > 0:
             size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
-            body = {"by": by, "reason_code": reason_code, "reason": reason}
+            body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
             body |= {"filters": asked, "page": page, "limit": size}
             written = self._exchange.write("audit.read", "/audit/searches", body)
             found = audited(written, asked, self.connection)

@@ -285,7 +285,8 @@ def renamed(text: str, values: Mapping[str, str]) -> str:
     wanted = {**tomllib.loads(text), **values}
     for name, value in values.items():
         line = re.compile(rf"""(?m)^[ \t]*(["']?){name}\1[ \t]*=.*$""")
-        text, found = line.subn(lambda _, n=name, v=value: f"{n} = {_quoted(v)}", text)
+        # In what takes its place a backslash has a meaning of its own.
+        text, found = line.subn(f"{name} = {_quoted(value)}".replace("\\", r"\\"), text)
         if found != 1:
             raise SettingsError(f"{name} does not stand on one line of its own")
     try:

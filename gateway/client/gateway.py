@@ -81,12 +81,12 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
         if document_key is not None and document_key.kid in opening:
             raise SettingsError("one key signs documents or opens seals, never both: make two")
         connection = _trusting(connection, document_key)
-        author = document_key and Author(
-            connection.issuer, connection.organisation, document_key, clock, ids, random
-        )
-        assertions = client_key and Assertions(
-            connection.issuer, connection.client_id, client_key, clock, ids
-        )
+        issuer, organisation = connection.issuer, connection.organisation
+        author = assertions = None
+        if document_key is not None:
+            author = Author(issuer, organisation, document_key, clock, ids, random)
+        if client_key is not None:
+            assertions = Assertions(issuer, connection.client_id, client_key, clock, ids)
         self._line = Line(connection, clock, sleep, transport)
         exchange = Exchange(
             connection,
@@ -95,7 +95,7 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
             Spool(store_before_send) if store_before_send else None,
         )
         super().__init__(connection, exchange, author, opening=opening, clock=clock, ids=ids)
-        self.conformance = Runs(exchange, author, connection.organisation)
+        self.conformance = Runs(exchange, author, organisation)
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""

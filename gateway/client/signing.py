@@ -132,8 +132,8 @@ def members_of(document: SdJwt) -> dict[str, Any]:
     if verified.header.get("typ") != CASE_TYP:
         return {placed.name: placed.value for placed in verified.placed}
     said = sd_jwt.unfold(verified)
-    persons = {name: said[name] for name in ("by", "clearance") if name in said}
-    return {**persons, "content": cases.content_of(said)}
+    asked: dict[str, Any] = {n: said[n] for n in ("by", "clearance") if n in said}
+    return {**asked, "content": cases.content_of(said)}
 
 
 def _offered(verified: sd_jwt.Verified) -> dict[str, Any]:

@@ -100,6 +100,38 @@ def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
     assert refused.startswith("refused, and recorded: subject is missing, or has not the form")
 
 
+def test_an_entry_shows_what_its_commands_ask_for(gw):
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    about = ("--scope", "provider", "--subject", "provider.example", "--kind", "funder")
+    told = json.loads(
+        gw.done("--json", "interest", "declare", "abc", *about, "--from", "2026-01-01")
+    )
+    shown = gw.done("organisation", "show", "abc", persons=())
+    assert told["result"]["interest"] in shown
+    assert "None" not in shown
+    earlier = gw.done("organisation", "show", "abc", "--at", "2025-12-31", persons=())
+    assert told["result"]["interest"] not in earlier
+    whole = json.loads(gw.done("organisation", "show", "abc", "--json", persons=()))
+    assert [one["interest"] for one in whole["interests"]] == [told["result"]["interest"]]
+    assert "no organisation nobody" in said(gw.admin("organisation", "show", "nobody", persons=()))
+
+
+def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
+    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+    before = gw.size()
+    listed = gw.done("organisation", "list", persons=())
+    assert "abc" in listed
+    assert json.loads(gw.done("organisation", "list", "--json", persons=()))["items"]
+    nobody = gw.done("organisation", "list", "--status", "suspended", "--json", persons=())
+    assert json.loads(nobody) == {"items": []}
+    assert "dubois" in gw.done("admin", "list", persons=())
+    assert {one["person"] for one in json.loads(gw.done("admin", "list", "--json"))["items"]} == {
+        "martin",
+        "dubois",
+    }
+    assert gw.size() == before
+
+
 def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tmp_path):
     own = tmp_path / "own"
     with gw.opened() as gateway:

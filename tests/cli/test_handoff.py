@@ -197,7 +197,8 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     assert "by point-de-contact (attested by the gateway)" in output
     assert "Withheld" not in output
     more = ("--code", "case_opened", "--note", "a file is open", "--evidence-ref", "2026/7")
-    assert "is accepted" in desks.done("handoff", "outcome", handoff, *BY, *more, at=OFMIN)
+    told = desks.done("handoff", "outcome", handoff, *BY, *more, at=OFMIN)
+    assert f"case_opened told; handoff {handoff} is accepted" in told
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from gateway import keys, wiring
+from gateway.actions import entries
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
-from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.desk import Desk, change_registry, looked_at
 from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.folder import told_plainly
-from gateway.cli.screen import print_json
+from gateway.cli.screen import print_json, print_table
 from gateway.evidence import approval, canonical, registration
 from gateway.keys import Purpose
 
@@ -22,6 +23,21 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.group("admin")
 def admins() -> None:
     """Add administrators, and disable those who leave."""
+
+
+@admins.command("list")
+@click.pass_obj
+def list_admins(desk: Desk) -> None:
+    """List the administrators whose approvals count, and those whose did."""
+    with looked_at(desk) as gateway:
+        found = entries.administrators(gateway.ports)
+    if desk.as_json:
+        print_json({"items": found})
+        return
+    rows = [
+        (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
+    ]
+    print_table(("person", "name", "state"), rows)
 
 
 @admins.command("key", short_help="Make a personal key, at the new administrator's own desk.")

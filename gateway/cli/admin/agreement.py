@@ -1,6 +1,7 @@
 """`casegate admin agreement`: what members agreed to, with its legal reference."""
 
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -38,9 +39,9 @@ def record(
 
 @agreement.command("end")
 @click.argument("slug")
-@click.argument("event")
+@click.argument("event", type=click.UUID)
 @end_day
 @click.pass_obj
-def end(desk: Desk, slug: str, event: str, until: Any) -> None:
+def end(desk: Desk, slug: str, event: UUID, until: Any) -> None:
     """End the agreement of SLUG that EVENT recorded."""
-    change_registry(desk, "agreement.end", slug, {"agreement": event, "until": day(until)})
+    change_registry(desk, "agreement.end", slug, {"agreement": str(event), "until": day(until)})

@@ -1,6 +1,7 @@
 """`casegate admin interest`: what a member is bound to, and so does not judge (R9)."""
 
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -38,9 +39,9 @@ def declare(
 
 @interest.command("end")
 @click.argument("slug")
-@click.argument("event")
+@click.argument("event", type=click.UUID)
 @end_day
 @click.pass_obj
-def end(desk: Desk, slug: str, event: str, until: Any) -> None:
+def end(desk: Desk, slug: str, event: UUID, until: Any) -> None:
     """End the interest of SLUG that EVENT declared; two persons are needed (R10)."""
-    change_registry(desk, "interest.end", slug, {"interest": event, "until": day(until)})
+    change_registry(desk, "interest.end", slug, {"interest": str(event), "until": day(until)})

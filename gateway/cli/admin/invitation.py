@@ -2,7 +2,6 @@
 
 import io
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -11,8 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from gateway import wiring
+from gateway.actions import entries
 from gateway.actions.administration import Change
-from gateway.actions.ports import Mode, Ports
+from gateway.actions.ports import Mode
 from gateway.cli.admin.desk import (
     Desk,
     change_registry,
@@ -25,12 +25,9 @@ from gateway.cli.admin.desk import (
 from gateway.cli.arguments import NewFile
 from gateway.cli.screen import new_file, print_json, print_table
 from gateway.client.invitation import InvitationFile
-from gateway.domain.invitation import TOKEN_BYTES, Invitation
+from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
-
-PAGE = 100
-"""Invitations that are read in one transaction."""
 
 
 @click.group()
@@ -110,32 +107,12 @@ def _write(
 def list_invitations(desk: Desk) -> None:
     """List the invitations that can be used still. No token is kept, so none is shown."""
     with looked_at(desk) as gateway:
-        found = list(_each_open(gateway.ports))
+        found = entries.open_invitations(gateway.ports)
     if desk.as_json:
-        print_json({"items": [_fields(one) for one in found]})
+        print_json({"items": found})
         return
-    rows = [tuple(_fields(one).values()) for one in found]
+    rows = [tuple(one.values()) for one in found]
     print_table(("invitation", "organisation", "system", "ends"), rows)
-
-
-def _each_open(ports: Ports) -> Iterator[Invitation]:
-    now, after = ports.now(), None
-    while True:
-        with ports.begin(Mode.READ) as work:
-            found = work.invitations.open(now, after, PAGE)
-        yield from found
-        if len(found) < PAGE:
-            return
-        after = found[-1].id
-
-
-def _fields(one: Invitation) -> dict[str, str]:
-    return {
-        "invitation": str(one.id),
-        "organisation": one.organisation,
-        "system": one.system,
-        "ends_at": one.ends_at.isoformat(timespec="minutes"),
-    }
 
 
 def _grouped(digest: str) -> str:

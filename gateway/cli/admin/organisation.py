@@ -1,16 +1,19 @@
 """`casegate admin organisation`: the life of a member; the lock is with the keys."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gateway.actions import entries
 from gateway.cli.admin.days import DAY, day
-from gateway.cli.admin.desk import Desk, change_registry
+from gateway.cli.admin.desk import Desk, change_registry, looked_at
 from gateway.cli.admin.json_file import read_object
-from gateway.domain.organisation import KINDS
+from gateway.cli.arguments import organisation_id
+from gateway.cli.screen import print_fields, print_json, print_table, words
+from gateway.domain.organisation import KINDS, Status
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import base64url
 
@@ -20,7 +23,63 @@ _because = click.option("--reason", required=True, help="Why; it stands in the e
 
 @click.group()
 def organisation() -> None:
-    """Take organisations from application to active; suspend, reinstate, lock; let them leave."""
+    """Take organisations from application to active; suspend, reinstate, lock; let them leave.
+
+    List them, and show all that is recorded of one: with the ids that other commands ask for.
+    """
+
+
+@organisation.command("list")
+@click.option("--status", type=click.Choice([str(s) for s in Status]), help="Of this status alone.")
+@click.pass_obj
+def list_organisations(desk: Desk, status: str | None) -> None:
+    """List the organisations of any status, applicants too; a look that nobody approves."""
+    with looked_at(desk) as gateway:
+        found = entries.index(gateway.ports, None if status is None else Status(status))
+    if desk.as_json:
+        print_json({"items": found})
+        return
+    columns = ("organisation", "status", "kind", "name")
+    print_table(columns, [[one[column] for column in columns] for one in found])
+
+
+@organisation.command("show", short_help="Show all that is recorded of an organisation.")
+@click.argument("slug", callback=organisation_id)
+@click.option("--at", help="What held on this day.", **DAY)
+@click.pass_obj
+def show_organisation(desk: Desk, slug: str, at: Any) -> None:
+    """Show all that is recorded of SLUG, but for its contacts; a look that nobody approves.
+
+    With it stand the ids by which interests, agreements, grants, keys and certificates are ended.
+    """
+    with looked_at(desk) as gateway:
+        found = entries.report(gateway.ports, slug, None if at is None else at.date())
+    if desk.as_json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+def _print(entry: Mapping[str, Any]) -> None:
+    """Fields, then a table for each list; the certificates of all systems in one of their own."""
+    systems = entry["systems"]
+    certificates = [{"system": s["system"], **c} for s in systems for c in s["certificates"]]
+    lists = {
+        **{name: rows for name, rows in entry.items() if _has_rows(rows)},
+        "systems": [{n: v for n, v in one.items() if n != "certificates"} for one in systems],
+        "certificates": certificates,
+    }
+    print_fields({n.replace("_", " "): v for n, v in entry.items() if n not in lists})
+    for name, rows in lists.items():
+        if rows:
+            click.echo(f"\n{name.replace('_', ' ')}")
+            headings = tuple(rows[0])
+            cells = [["-" if v is None else words(v) for v in one.values()] for one in rows]
+            print_table([one.replace("_", " ") for one in headings], cells)
+
+
+def _has_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 @organisation.command("apply", short_help="Record an application.")

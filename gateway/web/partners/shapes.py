@@ -49,6 +49,15 @@ def _page(of: str) -> Shape:
     return _object(items=several(one_of(of)), next=or_null(TEXT))
 
 
+_GRANT = {
+    "grant": UUID,
+    "reach": TEXT,
+    "member": or_null(TEXT),
+    "case": or_null(UUID),
+    "person": or_null(TEXT),
+    "from": DAY,
+    "until": DAY,
+}
 _STEP = {"case": UUID, "version": NUMBER, "digest": DIGEST, "state": TEXT}
 _HANDOFF = {
     "handoff": UUID,
@@ -224,17 +233,7 @@ SHAPES: Mapping[str, Shape] = {
         receipt=one_of("Receipt"),
         revocations=several(one_of("Receipt")),
     ),
-    "AuditGrant": _object(
-        **{
-            "grant": UUID,
-            "reach": TEXT,
-            "member": or_null(TEXT),
-            "case": or_null(UUID),
-            "person": or_null(TEXT),
-            "from": DAY,
-            "until": DAY,
-        }
-    ),
+    "AuditGrant": _object(**_GRANT),
     "Whoami": _object(
         organisation=one_of("Organisation"),
         status=TEXT,
@@ -271,6 +270,7 @@ SHAPES: Mapping[str, Shape] = {
         competences=several(one_of("Competence")),
         interests=several(_object(interest=UUID, scope=TEXT, subject=TEXT, kind=TEXT, **_DAYS)),
         agreements=several(_object(agreement=UUID, kind=TEXT, about=TEXT, reference=TEXT, **_DAYS)),
+        audit_grants=several(_object(**_GRANT, decision_ref=TEXT, ended_at=or_null(MOMENT))),
         keys=several(
             _object(
                 use=TEXT, kid=TEXT, valid_from=MOMENT, valid_to=or_null(MOMENT), registered_by=UUID
