@@ -31,9 +31,6 @@ from gateway.ledger.tree import leaf_hash
 TEST_TYP = "casegate-test+sd-jwt"
 """The type of a test case: no verifier takes it for a case (each one pins the type)."""
 
-SENDER = "sandbox"
-"""From whom the test offers are; no organisation is called so in a sandbox."""
-
 WITHHELD = "statements"
 """The group that the test offers do not give: what is shown is less than what was signed."""
 

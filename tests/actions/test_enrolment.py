@@ -376,6 +376,19 @@ def test_a_renewal_whose_certificate_is_revoked_before_it_is_made_is_not_made(
     assert "revoked" in made.refusal
 
 
+def test_a_certificate_that_has_ended_is_not_among_those_that_are_left(
+    gateway: Founded, credentials: Credentials
+) -> None:
+    gateway.clock.advance(timedelta(days=29))
+    gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
+    serve(gateway)
+    gateway.clock.advance(timedelta(days=2))
+    everything = {"system": DESK, "reason": "stolen"}
+    revoked = gateway.administer("certificate.revoke", NEWCOMER, **everything).result
+    assert len(revoked["revoked"]) == 1
+    assert (credentials.thumbprint in revoked["revoked"], revoked["left"]) == (False, [])
+
+
 def test_a_thief_s_renewals_are_shown_and_end_with_the_system_s_certificates(
     gateway: Founded, credentials: Credentials
 ) -> None:

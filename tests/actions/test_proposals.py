@@ -1,5 +1,6 @@
 """Proposals: one person proposes, another one makes it, and until then it can be taken back."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ from gateway.actions.administration import Change
 from gateway.actions.cases import Confirmation
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
+from gateway.domain.decision import Decision
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, NotFound, WrongState
 from tests.founding import (
     ABROAD,
@@ -83,6 +85,30 @@ def test_nobody_else_withdraws_it_and_the_attempt_is_an_event(gateway):
     refused = not_withdrawn(gateway, named, BENOIT)
     assert isinstance(refused.refusal, ApprovalRefused)
     assert shown(refused.receipt)["by"] == [BENOIT]
+    approve(gateway, named)
+
+
+class _Against:
+    """The product's policies, but for one action that they are against."""
+
+    def __init__(self, policy, action):
+        self._policy, self._action = policy, action
+
+    def decide(self, question):
+        if question.action == self._action:
+            return Decision(False, ("R2.own",), ("Not now.",), "caller")
+        return self._policy.decide(question)
+
+
+@pytest.mark.parametrize("action", ["proposal.make", "proposal.withdraw"])
+def test_policy_is_asked_before_a_proposal_is_made_or_withdrawn(gateway, action):
+    named = proposed(gateway)
+    gateway.ports = replace(gateway.ports, policy=_Against(gateway.ports.policy, action))
+    if action == "proposal.make":
+        refused = gateway.refusal(proposals.make, END, *gateway.approve(END, BENOIT))
+    else:
+        refused = not_withdrawn(gateway, named)
+    assert isinstance(refused.refusal, Forbidden)
     approve(gateway, named)
 
 

@@ -16,8 +16,11 @@ from gateway.evidence.receipt import NotInLog, Receipt, UnknownLog
 from gateway.evidence.registration import LOCK, POSSESSION, SUCCESSION
 from gateway.evidence.steps import Code, Failed
 from gateway.evidence.trust import Trust
+from gateway.evidence.verdict import verify_bundle
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
+from tests.evidence.story import SIGNERS, Story
+from tests.evidence.story import TRUST as BUNDLE_TRUST
 
 GATEWAY = "https://gw.example.org"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -183,3 +186,19 @@ def test_a_subject_of_another_event_is_not_believed():
     with pytest.raises(receipt.ForeignDisclosure):
         origin.trace(swapped, TRUST)
     assert json.loads(real.document)["typ"] == "key.registered"
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_key_counts_from_its_registration_on(early, monkeypatch):
+    """Nobody says later, by what they register then, whose word an earlier one was."""
+    monkeypatch.setitem(SIGNERS, "police", KEY)
+    log = Logbook()
+    before = logged(subject(), log) if early else None
+    story = Story(log=log)
+    story.say("acceptance")
+    registered = before or logged(subject(), log, id=UUID(int=(7 << 76) + 9))
+    known = {**BUNDLE_TRUST.organisations, "police": KEY.keys()}
+    trust = replace(BUNDLE_TRUST, organisations=known, registrations=(registered,))
+    verdict = verify_bundle(story.file(), trust)
+    assert verdict.code is (Code.VERIFIED if early else Code.MISMATCH), verdict
+    assert ("a key was registered after it was used" in verdict.sentence) is not early
