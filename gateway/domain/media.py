@@ -8,10 +8,11 @@ What this cannot do: recognise a file without a known beginning that is cut into
 of a few hundred characters between other signs. The lengths of the fields bound what could pass.
 """
 
+import hashlib
 import html
 import re
 import unicodedata
-from base64 import b64decode, b64encode
+from base64 import b32decode, b64decode, b64encode
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
@@ -232,6 +233,7 @@ def _unescaped(found: re.Match[str]) -> str:
 _TOKEN = re.compile(_RUN + "+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ONION = re.compile(r"\b[a-z2-7]{56}(?=\.onion\b)")
+_ONION_VERSION = b"\3"
 _HASH = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})")
 _WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
 _LONGEST_WORD = 25
@@ -272,9 +274,17 @@ def _has_run(text: str, longest: int) -> bool:
     strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _WORDLIKE.fullmatch(t))
     if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
         return False
-    pieces = list(_pieces(_ONION.sub("", text)))
+    pieces = list(_pieces(_ONION.sub(_unless_hidden_host, text)))
     rules = (_is_even, _is_dense, _is_strewn)
     return any(rule(pieces, longest) for rule in rules)
+
+
+def _unless_hidden_host(found: re.Match[str]) -> str:
+    """Nothing for the name of an onion service, whose checksum holds (Tor's rend-spec-v3 6)."""
+    name = b32decode(found[0].upper())
+    key, checksum, version = name[:32], name[32:34], name[34:]
+    expected = hashlib.sha3_256(b".onion checksum" + key + _ONION_VERSION).digest()[:2]
+    return "" if (checksum, version) == (expected, _ONION_VERSION) else found[0]
 
 
 def _is_even(pieces: list[_Piece], longest: int) -> bool:

@@ -1,6 +1,7 @@
 """R1: nothing that is, or carries, a file gets past."""
 
 import base64
+import hashlib
 import struct
 import time
 from random import Random
@@ -339,6 +340,24 @@ def test_names_of_things_pass_among_words(things, words, random):
     assert find_media(" ".join(mixed)) is None
 
 
+def hidden_host(key):
+    """The name of an onion service, whose public key is in it (Tor's rend-spec-v3 section 6)."""
+    checksum = hashlib.sha3_256(b".onion checksum" + key + b"\3").digest()[:2]
+    return base64.b32encode(key + checksum + b"\3").decode().lower() + ".onion"
+
+
+def test_hidden_hosts_are_named_as_real_ones_are():
+    real = "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion"
+    assert hidden_host(base64.b32decode(real[:56].upper())[:32]) == real
+
+
+def test_a_file_in_pieces_that_look_like_hidden_hosts_is_found():
+    text = base64.b32encode(Random(1).randbytes(700)).decode().lower()
+    pieces = [text[start : start + 56] + ".onion" for start in range(0, len(text), 56)]
+    assert find_media("Seen: " + ", ".join(pieces))
+    assert find_media("\n".join(pieces))
+
+
 def test_a_list_of_accounts_of_addresses_or_of_hidden_hosts_passes():
     random = Random(1)
 
@@ -347,7 +366,7 @@ def test_a_list_of_accounts_of_addresses_or_of_hidden_hosts_passes():
 
     accounts = [made(8, "abcdefghijklmnopKLM") + str(n) for n in range(40)]
     films = ["https://youtu.be/" + made(11, "abcdefXYZ-_0123456789") for _ in range(40)]
-    hosts = ["http://" + made(56, "abcdefghij234567") + ".onion/index" for _ in range(20)]
+    hosts = [f"http://{hidden_host(random.randbytes(32))}/index" for _ in range(20)]
     searches = ["https://e.example/?a=1&b=2+3;c=4#5!" + made(8, "abc$~*") for _ in range(40)]
     for several in (accounts, films, hosts, searches):
         assert find_media("Seen: " + ", ".join(several)) is None
