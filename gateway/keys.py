@@ -5,6 +5,7 @@ event key among them, so a signature made for one purpose cannot be shown for an
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -311,14 +312,16 @@ def load_secret(path: Path) -> bytes:
 def write_private(path: Path, data: bytes) -> None:
     """Write a new file that its owner alone can read (0600), on disk when this returns.
 
-    Missing parents are made for the owner alone (0700). KeyFileError when the file exists: a key
-    is never overwritten.
+    Missing parents are made for the owner alone (0700). KeyFileError when the file exists, for a
+    key is never overwritten, and when it cannot be made.
     """
-    _make_folder(path.parent)
     try:
+        _make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError as error:
         raise KeyFileError(f"{path} exists and is not overwritten; move it away first") from error
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be made: {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o600)
@@ -360,6 +363,8 @@ def _make_folder(folder: Path) -> None:
     """Make a folder and its missing parents, each 0700 whatever the umask."""
     if folder.is_dir():
         return
+    if folder.exists():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
     _sync_folder(folder.parent)

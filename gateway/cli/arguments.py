@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gateway import checks
 from gateway.domain.organisation import SLUG
 from gateway.domain.timestamp import parse_moment
 
@@ -22,6 +23,18 @@ def organisation_id(
             f"{value!r} is no id: 2 to 40 of a-z, 0-9 and '-', beginning with a letter"
         )
     return value
+
+
+def gateway_address(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    """A gateway's public address, as it stands in documents: another spelling is another one."""
+    if not value:
+        return value
+    try:
+        return checks.origin(value.removesuffix("/"))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} {error}") from error
 
 
 class Moment(click.ParamType):

@@ -125,11 +125,15 @@ def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool
         raise Failure(error) from error
     except KeyFileError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
     with connected(connection) as gateway:
         _tell(home, done, key, gateway.whoami(), as_json=as_json)
 
 
 def _read(file: Path) -> InvitationFile:
+    if not file.exists():
+        raise SettingsError(f"{file} does not exist: the gateway's administrators hand one over")
     invitation = InvitationFile.read(read_private(file))
     if invitation.ended(now()):
         raise SettingsError(f"the invitation ended at {invitation.ends_at}: ask for a new one")

@@ -26,6 +26,13 @@ folder_option: Callable[[Any], Any] = click.option(
 )
 
 
+def sentence_of(refusal: Refusal) -> str:
+    """Why something is refused; of what is no change, each field and what is wrong with it."""
+    if isinstance(refusal, Invalid):
+        return "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in refusal.errors)
+    return refusal.detail
+
+
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """End what an operator can mend as one sentence and exit status 1; defects stay tracebacks."""
@@ -33,11 +40,8 @@ def told_plainly() -> Iterator[None]:
         yield
     except _UNUSABLE as error:
         raise click.ClickException(str(error)) from error
-    except Invalid as invalid:
-        wrong = "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in invalid.errors)
-        raise click.ClickException(wrong) from invalid
     except Refusal as refusal:
-        raise click.ClickException(refusal.detail) from refusal
+        raise click.ClickException(sentence_of(refusal)) from refusal
     except OSError as error:
         if error.filename is None:
             raise click.ClickException(str(error)) from error

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.arguments import organisation_id
+from gateway.cli.arguments import gateway_address, organisation_id
 from gateway.cli.connection import new_id, now
 from gateway.cli.screen import write_new
 from gateway.domain.organisation import organisation_uri
@@ -46,7 +46,9 @@ def keys() -> None:
 
 def _about(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say whose key it is, and for which gateway."""
-    gateway = click.option("--gateway", required=True, help="Its issuer, as https://....")
+    gateway = click.option(
+        "--gateway", required=True, callback=gateway_address, help="Its issuer, as https://...."
+    )
     whose = click.option(
         "--organisation", required=True, callback=organisation_id, help="Your id there."
     )
@@ -137,10 +139,9 @@ def _load(file: Path) -> SigningKey:
 
 
 def _sign(key: SigningKey, says: str, kid: str, organisation: str, gateway: str) -> str:
-    issuer = gateway.rstrip("/")
     return registration.issue(
-        organisation=organisation_uri(issuer, organisation),
-        audience=issuer,
+        organisation=organisation_uri(gateway, organisation),
+        audience=gateway,
         says=says,
         kid=kid,
         at=now(),

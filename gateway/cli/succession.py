@@ -1,6 +1,6 @@
 """`casegate succession`: mandates that move to or from one's own office, and its approval."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -31,12 +31,14 @@ def list_successions(gateway: Gateway, as_json: bool) -> None:
     if as_json:
         print_json({"items": found})
         return
-    print_table(("id", "competence", "from", "to", "on", "waits for"), [_row(one) for one in found])
+    print_list(found)
 
 
-def _row(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    offices = one["predecessor"], one["successor"]
-    return one["succession"], one["competence"], *offices, one["on"], _waits(one)
+def print_list(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each succession, with what it waits for."""
+    columns = ("succession", "competence", "predecessor", "successor", "on")
+    rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
+    print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
 
 
 def _waits(one: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import keys
-from gateway.cli.arguments import json_option, organisation_id
+from gateway.cli.arguments import gateway_address, json_option, organisation_id
 from gateway.cli.connection import (
     EPILOG,
     REFUSED,
@@ -55,8 +55,15 @@ def system() -> None:
 @click.option(
     "--system", "name", required=True, callback=organisation_id, help="This system's name."
 )
-@click.option("--partners", default="", help="Address of the partners' interface, if known.")
-@click.option("--issuer", default="", help="The gateway's public address, if known.")
+@click.option(
+    "--partners",
+    default="",
+    callback=gateway_address,
+    help="Address of the partners' interface, if known.",
+)
+@click.option(
+    "--issuer", default="", callback=gateway_address, help="The gateway's public address, if known."
+)
 @click.option("--log-key", default="", help="The log's verifier key, if known.")
 def request(
     folder: Path, organisation: str, name: str, partners: str, issuer: str, log_key: str

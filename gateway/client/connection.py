@@ -207,20 +207,14 @@ def _key_files(folder: Path | None) -> list[Path]:
 
 def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:
     """Read `<organisation>.json` for each organisation; none without a folder."""
-    if folder is None or not folder.is_dir():
-        return {}
-    files = sorted(folder.glob("*.json"))
-    return {file.stem: read_keys(file) for file in files if SLUG.fullmatch(file.stem)}
+    return {file.stem: read_keys(file) for file in _key_files(folder)}
 
 
 def read_encryption_keys(
     folder: Path | None,
 ) -> dict[str, Mapping[str, EllipticCurvePublicKey]]:
     """The keys with the ``use`` "enc" in `<organisation>.json` of each; none without a folder."""
-    if folder is None or not folder.is_dir():
-        return {}
-    files = [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
-    return {file.stem: _encryption_keys(file) for file in files}
+    return {file.stem: _encryption_keys(file) for file in _key_files(folder)}
 
 
 def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:

@@ -188,7 +188,7 @@ def _refuse_untrusted(error: BaseException) -> None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise NotTrusted(
                 f"the gateway's certificate is not accepted ({cause.verify_message}): check the "
-                "address and the root certificate in the connection file"
+                "address and the root certificate that is believed (connection file, or --ca)"
             ) from error
         reason = str(getattr(cause, "reason", "")) if isinstance(cause, ssl.SSLError) else ""
         if "ALERT" in reason:

@@ -136,6 +136,9 @@ def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tm
     own = tmp_path / "own"
     with gw.opened() as gateway:
         named = ("--person", "bernard", "--issuer", gateway.ports.issuer)
+    for wrong in (("--person", "../x", *named[2:]), (*named[:2], "--issuer", "nonsense")):
+        assert gw.admin("admin", "key", own, *wrong).exit_code == 2
+    assert not own.exists()
     assert "hand over key.jwk and key.proof" in gw.done("admin", "key", own, *named)
     assert (own / "key.pem").stat().st_mode & 0o777 == 0o600
     added = ("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", own / "key.jwk")

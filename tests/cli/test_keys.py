@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from gateway.actions import administration
@@ -53,6 +54,23 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     again = CliRunner().invoke(main, ["keys", "new", str(tmp_path / "a"), *WHOSE])
     assert again.exit_code == 1
     assert "is not overwritten" in again.output
+
+
+def test_where_no_folder_can_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    below = str(tmp_path / "file" / "folder")
+    for words in (("keys", "new"), ("keys", "encryption")):
+        result = CliRunner().invoke(main, [*words, below, *WHOSE])
+        assert result.exit_code == 1
+        assert "cannot be made: Not a directory" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://gateway.example.org", f"{ISSUER}/path"])
+def test_what_is_no_address_of_a_gateway_gets_no_proof(tmp_path: Path, address: str) -> None:
+    folder = tmp_path / "a"
+    asked = ["keys", "new", str(folder), "--organisation", "abc", "--gateway", address]
+    assert CliRunner().invoke(main, asked).exit_code == 2
+    assert not folder.exists()
 
 
 def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:

@@ -12,12 +12,16 @@ from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.cli.admin.desk import Desk, change_registry, looked_at
 from gateway.cli.admin.json_file import read_jwk
+from gateway.cli.arguments import gateway_address, organisation_id
 from gateway.cli.folder import told_plainly
 from gateway.cli.screen import print_json, print_table
 from gateway.evidence import approval, canonical, registration
 from gateway.keys import Purpose
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_issuer = click.option(
+    "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
+)
 
 
 @click.group("admin")
@@ -42,8 +46,13 @@ def list_admins(desk: Desk) -> None:
 
 @admins.command("key", short_help="Make a personal key, at the new administrator's own desk.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--person", required=True, help="Whose key it is: the id that `add` will name.")
-@click.option("--issuer", required=True, help="The gateway's public address.")
+@click.option(
+    "--person",
+    required=True,
+    callback=organisation_id,
+    help="Whose key it is: the id that `add` will name.",
+)
+@_issuer
 @click.pass_obj
 def key(desk: Desk, folder: Path, person: str, issuer: str) -> None:
     """Make key.pem, which its person keeps, and what `add` takes, in a new FOLDER.
@@ -80,9 +89,9 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
 
 @admins.command("sign", short_help="Sign a change at one's own desk, for the network.")
 @click.argument("file", type=_FILE)
-@click.option("--person", required=True, help="Who signs.")
+@click.option("--person", required=True, callback=organisation_id, help="Who signs.")
 @click.option("--key", "key_file", required=True, type=_FILE, help="Their key.pem.")
-@click.option("--issuer", required=True, help="The gateway's public address.")
+@_issuer
 @click.pass_obj
 def sign(desk: Desk, file: Path, person: str, key_file: Path, issuer: str) -> None:
     """Print PERSON's approval of the change in FILE, a JSON of action, organisation, values."""

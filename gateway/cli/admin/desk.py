@@ -14,11 +14,11 @@ from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
 from gateway.cli.failure import Failed
-from gateway.cli.folder import told_plainly
+from gateway.cli.folder import sentence_of, told_plainly
 from gateway.cli.screen import print_json
 from gateway.config import Config
 from gateway.domain.organisation import SLUG
-from gateway.domain.refusals import Invalid, Refusal
+from gateway.domain.refusals import Refusal
 from gateway.evidence import approval, event, receipt
 from gateway.keys import KeyFileError, Purpose
 
@@ -99,7 +99,9 @@ def opened(desk: Desk) -> Iterator[wiring.Gateway]:
                 yield gateway
         except Refused as refused:
             told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
-            raise Failed(f"refused, and recorded: {_why(refused.refusal)}", told) from refused
+            raise Failed(
+                f"refused, and recorded: {sentence_of(refused.refusal)}", told
+            ) from refused
         except Refusal as refusal:
             if refusal.recorded is None:
                 raise
@@ -113,12 +115,6 @@ def without_receipt(refusal: Refusal, advice: str) -> Failed:
         f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
         {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
     )
-
-
-def _why(refusal: Refusal) -> str:
-    if isinstance(refusal, Invalid):
-        return "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in refusal.errors)
-    return refusal.detail
 
 
 @contextmanager

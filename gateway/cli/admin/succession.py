@@ -11,7 +11,7 @@ from gateway.actions.ports import Ports
 from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
 from gateway.cli.screen import print_fields, print_json, print_table, words
-from gateway.cli.succession import approved_by
+from gateway.cli.succession import approved_by, print_list
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
 
@@ -131,24 +131,7 @@ def list_successions(desk: Desk) -> None:
     if desk.as_json:
         print_json({"items": found})
         return
-    rows = [
-        (
-            one["succession"],
-            one["competence"],
-            one["predecessor"],
-            one["successor"],
-            one["on"],
-            _waits(one),
-        )
-        for one in found
-    ]
-    print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
-
-
-def _waits(one: Mapping[str, Any]) -> str:
-    if one["cancelled"]:
-        return "cancelled"
-    return "done" if one["applied"] else words(one["waits_for"])
+    print_list(found)
 
 
 @succession.command("show", short_help="Report what moved, what stayed, who reads until when.")
