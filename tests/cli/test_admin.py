@@ -353,7 +353,8 @@ def test_a_certificate_is_proposed_approved_elsewhere_and_fetched(
     alone = ofmin.admin(*words, "--out", out, persons=(MARTIN,))
     assert "two different persons" in said(alone)
     named = made["result"]["proposal"]
-    ofmin.done("proposal", "approve", named, "--yes", persons=(DUBOIS,))
+    told = ofmin.done("proposal", "approve", named, "--yes", persons=(DUBOIS,))
+    assert "certificate issue ofmin desk --csr FILE --out FILE" in told
     ofmin.done(*words, "--out", out, persons=(MARTIN,))
     assert len(x509.load_pem_x509_certificates(out.read_bytes())) == 2
 
