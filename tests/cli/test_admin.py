@@ -511,7 +511,7 @@ def test_a_request_that_maintenance_refuses_leaves_no_file(
     refused = CertificateRequest("not a request", "x")
     monkeypatch.setattr("gateway.cli.admin.certificate.read_request", lambda _: refused)
     told = "the request was refused: the certificate request cannot be read"
-    assert said(issue(ofmin)) == told
+    assert said(issue(ofmin, b"anything")) == told
     assert not (ofmin.folder.parent / "certificate.pem").exists()
 
 

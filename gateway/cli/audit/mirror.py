@@ -63,7 +63,7 @@ def _step(copy: Mirror) -> Step:
 
 
 def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn:
-    """Look for more until it is stopped; that a log which was there is away for a while is said once."""
+    """Look for more until stopped; that a log which was there is away is said once."""
     away = False
     while True:
         time.sleep(seconds)
