@@ -63,9 +63,9 @@ def list_authorities(folder: Path, as_json: bool) -> None:
         config = wiring.load_config(folder.absolute())
         told = [_told(config, one) for one in rotation.kept(config.issuing)]
     if as_json:
-        print_json({"items": told})
+        print_json({"items": [_for_machines(one) for one in told]})
         return
-    rows = [[one[column] or "-" for column in ("id", "place", "since", "ends")] for one in told]
+    rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in told]
     print_table(("authority", "is", "since", "ends"), rows)
 
 
@@ -79,8 +79,12 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
         config = wiring.load_config(folder.absolute())
         found = _named(rotation.kept(config.issuing), authority)
         turn = rotation.next_turn(config.issuing, wiring.now())
-    told = {**_told(config, found), "next_step": str(turn.step), "next_step_from": _at(turn.due)}
-    print_json(told) if as_json else print_fields(told)
+    told = {**_told(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
+    if as_json:
+        print_json(_for_machines(told))
+        return
+    shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in told.items()}
+    print_fields({name.replace("_", " "): value for name, value in shown.items()})
 
 
 def _named(found: tuple[Kept, ...], authority: str | None) -> Kept:
@@ -95,11 +99,15 @@ def _told(config: Config, one: Kept) -> dict[str, Any]:
     return {
         "id": one.id,
         "place": str(one.place),
-        "since": _at(one.since),
-        "begins": _at(one.certificate.not_valid_before_utc),
-        "ends": _at(one.certificate.not_valid_after_utc),
-        "revocation_list_ends": None if listed is None else _at(listed),
+        "since": one.since,
+        "begins": one.certificate.not_valid_before_utc,
+        "ends": one.certificate.not_valid_after_utc,
+        "revocation_list_ends": listed,
     }
+
+
+def _for_machines(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in told.items()}
 
 
 def _at(moment: datetime) -> str:

@@ -353,7 +353,8 @@ def test_a_certificate_is_proposed_approved_elsewhere_and_fetched(
     alone = ofmin.admin(*words, "--out", out, persons=(MARTIN,))
     assert "two different persons" in said(alone)
     named = made["result"]["proposal"]
-    ofmin.done("proposal", "approve", named, "--yes", persons=(DUBOIS,))
+    told = ofmin.done("proposal", "approve", named, "--yes", persons=(DUBOIS,))
+    assert "certificate issue ofmin desk --csr FILE --out FILE" in told
     ofmin.done(*words, "--out", out, persons=(MARTIN,))
     assert len(x509.load_pem_x509_certificates(out.read_bytes())) == 2
 
@@ -511,7 +512,7 @@ def test_a_request_that_maintenance_refuses_leaves_no_file(
     refused = CertificateRequest("not a request", "x")
     monkeypatch.setattr("gateway.cli.admin.certificate.read_request", lambda _: refused)
     told = "the request was refused: the certificate request cannot be read"
-    assert said(issue(ofmin)) == told
+    assert said(issue(ofmin, b"anything")) == told
     assert not (ofmin.folder.parent / "certificate.pem").exists()
 
 

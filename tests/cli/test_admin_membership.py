@@ -159,8 +159,10 @@ def test_a_system_is_disabled_enabled_and_entrusted(gw):
     gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     gw.done("system", "register", "abc", "desk")
     one = {"persons": (DUBOIS,)}
-    assert "enabled False" in gw.done("system", "disable", "abc", "desk", "--reason", "x", **one)
-    assert "enabled True" in gw.done("system", "enable", "abc", "desk", "--reason", "x", **one)
+    disable = ("system", "disable", "abc", "desk", "--reason", "x")
+    assert "enabled no" in gw.done(*disable, **one)
+    assert "the system is disabled already" in said(gw.admin(*disable, **one))
+    assert "enabled yes" in gw.done("system", "enable", "abc", "desk", "--reason", "x", **one)
     words = ("system", "entrust", "abc", "desk", "--scope", "admin")
     assert "two different persons" in said(gw.admin(*words, **one))
     assert "scopes admin" in gw.done(*words)

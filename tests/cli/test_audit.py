@@ -185,6 +185,7 @@ def test_following_goes_on_until_it_is_stopped(
     monkeypatch.setattr(MIRROR, "time", SimpleNamespace(sleep=sleep))
     result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30")
     assert (waits, result.stdout.count("one history")) == ([30, 30], 2)
+    assert (result.exit_code, result.stderr) == (0, ""), "Ctrl-C is how it ends"
 
 
 def test_a_log_that_is_away_for_a_while_is_followed_on_and_said_once(

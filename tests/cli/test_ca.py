@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def test_the_authorities_are_listed_and_shown_with_the_next_step(
     listed = gw.type("ca", "list", "--folder", gw.folder, "--json")
     told = json.loads(listed.stdout)["items"]
     assert [(one["id"], one["place"]) for one in told] == [(new, "next"), (old, "current")]
-    assert all(one["revocation_list_ends"] for one in told)
+    assert all(datetime.fromisoformat(one["revocation_list_ends"]).tzinfo for one in told)
     table = gw.type("ca", "list", "--folder", gw.folder)
     assert table.stdout.splitlines()[1].startswith(f"{new}  next")
     shown = json.loads(gw.type("ca", "show", "--folder", gw.folder, "--json").stdout)

@@ -109,7 +109,7 @@ def _set_lock(
 ) -> Mapping[str, Any]:
     """Change the lock on the organisation's own signed word, which counts once."""
     if organisation.signed_only is locked:
-        raise WrongState("the organisation is that already")
+        raise WrongState(f"the organisation is {'locked' if locked else 'not locked'} already")
     keys = _keys(_valid_keys(desk, organisation))
     word = _word(desk, "statement", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"

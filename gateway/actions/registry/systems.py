@@ -64,7 +64,7 @@ def _switch(desk: Desk, organisation: Organisation, *, on: bool) -> Mapping[str,
     """Stop a system at its next request, or let it work again with tokens of from then on."""
     system = _system(desk, organisation)
     if system.enabled is on:
-        raise WrongState("the system is that already")
+        raise WrongState(f"the system is {'enabled' if on else 'disabled'} already")
     desk.work.organisations.save_system(replace(system, enabled=on))
     desk.work.organisations.end_tokens(system.organisation, system.name, desk.now)
     return {"client_id": system.client_id, "enabled": on}

@@ -71,11 +71,16 @@ def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | N
 
 
 def _request(file: Path) -> str:
-    """The request in a file, as PEM; a ClickException for none, before anybody approves it."""
+    """The request in a file, in PEM; a ClickException for none, before anybody approves it.
+
+    PEM stays as it stands there: by its text the same request is known again.
+    """
+    said = file.read_bytes()
     try:
-        return read_request(file.read_bytes()).pem
+        read = read_request(said)
     except CsrRefused as error:
         raise click.ClickException(f"nothing was approved: {file}: {error}") from error
+    return said.decode("ascii", errors="replace") if b"-----BEGIN" in said else read.pem
 
 
 def _approve(desk: Desk, gateway: wiring.Gateway, slug: str, values: Mapping[str, str]) -> Written:

@@ -15,7 +15,7 @@ from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
 from gateway.cli.failure import Failed
 from gateway.cli.folder import sentence_of, told_plainly
-from gateway.cli.screen import print_json
+from gateway.cli.screen import print_json, words
 from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal
@@ -249,4 +249,4 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _words(value: Any) -> str:
-    return " ".join(value) or "none" if isinstance(value, list) else str(value)
+    return " ".join(value) or "none" if isinstance(value, list) else words(value)

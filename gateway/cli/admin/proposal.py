@@ -80,6 +80,9 @@ def approve(desk: Desk, proposal_id: UUID, yes: bool) -> None:
         change = proposals.change_of(one)
         (approval,) = approvals(desk, gateway, change)
         show(desk, change.action, proposals.approve(gateway.ports, proposal_id, approval))
+    if change.action == "certificate.issue" and not desk.as_json:
+        named = f"{change.organisation} {change.values['system']} --csr FILE --out FILE"
+        click.echo(f"  fetch it: casegate admin --as PERSON certificate issue {named}")
 
 
 @proposal.command("withdraw")

@@ -1,6 +1,7 @@
 """`casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,7 +35,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
     "--follow",
     type=click.IntRange(1),
     metavar="SECONDS",
-    help="Go on for ever, and look for more after so many seconds; JSON is then one line a step.",
+    help="Go on until Ctrl-C, looking for more after so many seconds; JSON is then a line a step.",
 )
 @json_option
 def mirror(
@@ -50,7 +51,8 @@ def mirror(
             copy = Mirror(log.fetch, folder, trust)
             _tell(_step(copy), folder, as_json)
             if follow is not None:
-                _follow(copy, folder, follow, as_json)
+                with suppress(KeyboardInterrupt):  # the ordinary way to end it
+                    _follow(copy, folder, follow, as_json)
     except ClientError as error:
         raise Failure(error) from error
 
@@ -61,7 +63,7 @@ def _step(copy: Mirror) -> Step:
 
 
 def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn:
-    """Look for more for ever; that a log which was there is away for a while is said once."""
+    """Look for more until stopped; that a log which was there is away is said once."""
     away = False
     while True:
         time.sleep(seconds)
