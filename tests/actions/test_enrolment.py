@@ -13,6 +13,7 @@ from gateway.actions.authentication import NotAuthenticated
 from gateway.actions.enrolment import REFUSALS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
 from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Credentials, Mode
+from gateway.domain.invitation import LIFE
 from gateway.domain.organisation import Certificate, Status, system_uri
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -428,6 +429,29 @@ def test_an_invitation_is_withdrawn_with_the_request_that_waits(
     made = enrolment.outcome(gateway.ports, UUID(used.result["request"]))
     assert (made.certificate, made.refusal) == (None, "the invitation was withdrawn")
     assert gateway.organisation(NEWCOMER).status is Status.APPROVED
+
+
+def test_nobody_withdraws_the_invitation_of_another_or_one_that_nobody_can_use(
+    gateway: Founded, host: Newcomer
+) -> None:
+    invitation = host.invite().result["invitation"]
+
+    def refusal(organisation: str, named: str, kind: type) -> str:
+        change = Change("invitation.withdraw", organisation, {"invitation": named})
+        signed = gateway.approve(change, ALICE)
+        return refused_on_record(gateway, kind, administration.administer, change, signed).detail
+
+    for organisation, named in ((HOTLINE, invitation), (NEWCOMER, str(gateway.new_id()))):
+        assert "no such invitation" in refusal(organisation, named, NotFound)
+    gateway.clock.advance(LIFE)
+    assert "expired" in refusal(NEWCOMER, invitation, InvitationRefused)
+
+
+def test_a_system_that_was_disabled_is_not_enrolled(gateway: Founded, host: Newcomer) -> None:
+    host.invite()
+    gateway.administer("system.disable", NEWCOMER, system=DESK, reason="not yet")
+    refused = gateway.refusal(enrolment.use, NEWCOMER, TOKEN, host.asked())
+    assert isinstance(refused.refusal, NotFound)
 
 
 def test_an_invitation_whose_request_was_refused_is_withdrawn_too(

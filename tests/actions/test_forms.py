@@ -15,7 +15,7 @@ from gateway.actions import administration, approvals, erasure, persons, proposa
 from gateway.actions.administration import RECORDED, Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.registry import CHANGES, STEPS
-from gateway.actions.registry.desk import prose
+from gateway.actions.registry.desk import NOT_OF_FORM, prose
 from gateway.domain import refusals
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Refusal
 from tests.founding import (
@@ -168,6 +168,22 @@ def test_no_text_of_a_change_holds_what_its_approver_does_not_see(action, organi
             with pytest.raises(Invalid) as refusal:
                 FORMS[action].read({**values, name: values[name] + mark})
             assert refusal.value.errors[0][0] == f"/{name}", mark
+
+
+@pytest.mark.parametrize(("reach", "name"), [("member", "member"), ("case", "case")])
+def test_an_audit_grant_names_what_it_reaches_over(gateway, reach, name):
+    given = {"member": HOTLINE} if name == "case" else {}
+    values = {"reach": reach, **given, **GRANT}
+    refusal = refused(gateway, Change("audit.grant", ABROAD, values))
+    assert isinstance(refusal, Invalid)
+    assert refusal.errors == ((f"/{name}", NOT_OF_FORM),)
+
+
+def test_an_id_has_one_spelling_and_the_reason_of_an_erasure_a_bound():
+    for wrong in ({"case": UNKNOWN.upper(), **REASON}, {"case": UNKNOWN, "reason": "so " * 67}):
+        with pytest.raises(Invalid):
+            erasure.FORM.read(wrong)
+    assert erasure.FORM.read({"case": UNKNOWN, "reason": "so " * 66})
 
 
 def test_what_a_person_says_has_lines_and_a_bound_and_carries_no_file():

@@ -156,6 +156,15 @@ def test_a_mandate_is_planned_to_move_once(gateway):
     )
 
 
+def test_who_holds_the_mandate_from_a_later_day_on_takes_on_no_other_before(gateway):
+    own = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
+    gateway.administer("competence.grant", OCRVP, **own, start="2026-06-01")
+    change = Change("succession.plan", OFMIN, PLAN)
+    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    assert isinstance(refused.refusal, WrongState)
+    assert "from a later day on" in refused.refusal.detail
+
+
 def test_a_suspended_office_is_no_successor(gateway):
     gateway.administer("organisation.suspend", OCRVP, reason="under review")
     change = Change("succession.plan", OFMIN, PLAN)
