@@ -66,10 +66,15 @@ class Author:
                 signer=self.key,
                 random=self.random,
             )
-        except (KeyError, TypeError, AttributeError):
-            raise NotACase("the case lacks what stands in clear in a signed document") from None
-        if members_of(document)["content"] != content:
-            raise NotACase("the case has a field that its profile does not have")
+        except KeyError as lacking:
+            raise NotACase(
+                f"the case lacks {lacking.args[0]}, which stands in clear in a signed document"
+            ) from None
+        except (TypeError, AttributeError):
+            raise NotACase("the case has a value of another type than its profile") from None
+        signed = members_of(document)["content"]
+        if beyond := sorted(name for name in content if signed.get(name) != content[name]):
+            raise NotACase(f"the case has what its profile does not have, in {', '.join(beyond)}")
         return document
 
     def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:

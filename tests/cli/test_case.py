@@ -179,7 +179,7 @@ def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks: Desks) -> Non
         result = desks.run("case", verb, "case.json", "--by", "intake-1", "--json")
         assert result.exit_code == 2
         error = json.loads(result.stdout)["error"]
-        assert (error["kind"], "lacks what stands in clear" in error["message"]) == (
+        assert (error["kind"], "stands in clear in a signed" in error["message"]) == (
             "NotACase",
             True,
         )

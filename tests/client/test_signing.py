@@ -384,9 +384,16 @@ def test_an_attested_document_in_place_of_ours_is_not_believed(stage):
 _LISTS = {"handling", "purpose"}
 
 
-@pytest.mark.parametrize("change", [{"surprise": 1}, {"marking": None}])
-def test_what_is_no_case_is_not_signed(stage, change):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"surprise": 1}, "does not have, in surprise"),
+        ({"marking": None}, "of another type"),
+        ({"marking": {}}, "lacks tlp"),
+    ],
+)
+def test_what_is_no_case_is_not_signed_and_the_place_is_named(stage, change, told):
     hotline = desk(stage)
-    with pytest.raises(NotACase, match="the case"):
+    with pytest.raises(NotACase, match=told):
         hotline.submit({**content(stage), **change}, "intake-1")
     assert not hotline.wire.paths()
