@@ -344,7 +344,8 @@ def read_private(path: Path) -> bytes:
             return file.read(_LARGEST_KEY_FILE)
     except FileNotFoundError as error:
         raise KeyFileError(
-            f"{path} does not exist; `casegate init` makes the first keys"
+            f"{path} does not exist; `casegate init` makes a gateway's keys, `casegate keys` a "
+            "member's"
         ) from error
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error

@@ -117,7 +117,7 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
         not the one of the connection file (RFC 9728 3.3).
         """
         reply = self._line.send(Message("GET", "/.well-known/oauth-protected-resource"))
-        told = members_of(granted(reply))
+        told = {} if reply.status == 404 else members_of(granted(reply))
         servers = told.get("authorization_servers")
         if told.get("resource") != self.connection.partners or servers != [self.connection.issuer]:
             raise UnexpectedAnswer(

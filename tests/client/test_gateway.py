@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.client import UnexpectedAnswer
-from tests.client.desk import Desk
+from tests.client.desk import Desk, answer
 from tests.founding import (
     HOTLINE,
 )
@@ -24,3 +24,10 @@ def test_another_gateway_at_the_address_is_refused(stage: Listening) -> None:
         desk.wire.tamper = lambda request, members, change=change: members | change
         with pytest.raises(UnexpectedAnswer, match="not the one of the connection file"):
             desk.greet()
+
+
+def test_another_listener_at_the_address_is_told_so_too(stage: Listening) -> None:
+    desk = Desk(stage)
+    desk.wire.faults = [answer(404)]
+    with pytest.raises(UnexpectedAnswer, match="check its addresses"):
+        desk.greet()
