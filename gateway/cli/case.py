@@ -73,9 +73,18 @@ def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) 
         content = canonical.decode(data)
     except ValueError as error:
         raise click.BadParameter(f"the file is not JSON as cases are written: {error}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("case"), str):
-        raise click.BadParameter("the file holds no case: a JSON object with its id in 'case'")
+    if not isinstance(content, dict) or not _is_uuid(content.get("case")):
+        raise click.BadParameter(
+            "the file holds no case: a JSON object with its id, a UUID, in 'case'"
+        )
     return content
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(UUID(value))
+    except ValueError:
+        return False
 
 
 content_argument = click.argument(

@@ -26,6 +26,7 @@ from gateway.client import (
     Gateway,
     LogDamaged,
     LogForked,
+    NotACase,
     NotCurrent,
     NotSealed,
     NotTrusted,
@@ -47,6 +48,7 @@ REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
 _CODES: dict[type[ClientError], int] = {
     Refused: REFUSED,
+    NotACase: click.UsageError.exit_code,
     NotCurrent: REFUSED,
     NotSealed: REFUSED,
     Unavailable: NO_ANSWER,

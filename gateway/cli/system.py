@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from gateway.cli.connection import (
     told_error,
     told_write,
 )
+from gateway.cli.failure import Failed
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
@@ -281,7 +283,7 @@ def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
     again, or no answer that its evidence confirms; what is left is kept. Exit status 1 when one
     was refused: nothing was done for it, and it is not kept any more.
     """
-    aside = [_set_aside(gateway, key, as_json) for key in skipped]
+    aside = _set_aside(gateway, skipped, as_json)
     ended: list[Resent] = []
     failure = _resend(gateway, ended, as_json)
     told = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
@@ -295,14 +297,22 @@ def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
         raise SystemExit(REFUSED)
 
 
-def _set_aside(gateway: Gateway, key: str, as_json: bool) -> dict[str, Any]:
-    try:
-        write = gateway.set_aside(key)
-    except LookupError:
-        raise click.UsageError(f"no write waits under the key {key}") from None
-    if not as_json:
-        click.echo(plain(f"{named(write)}: set aside, not sent"))
-    return told_write(write)
+def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
+    """Set each aside, and tell of it; a failure tells machines of those before it."""
+    aside: list[dict[str, Any]] = []
+    for key in skipped:
+        try:
+            write = gateway.set_aside(key)
+        except LookupError:
+            wrong = Failed(
+                f"no write waits under the key {key}", {"kind": "UsageError"}, {"set_aside": aside}
+            )
+            wrong.exit_code = click.UsageError.exit_code
+            raise wrong from None
+        aside.append(told_write(write))
+        if not as_json:
+            click.echo(plain(f"{named(write)}: set aside, not sent"))
+    return aside
 
 
 def _resend(gateway: Gateway, ended: list[Resent], as_json: bool) -> ClientError | None:

@@ -88,6 +88,10 @@ class UnexpectedAnswer(ClientError):
     """The answer is not of the gateway's interface: a redirection, too long, or no JSON of ours."""
 
 
+class NotACase(ClientError, ValueError):
+    """What was handed in cannot be signed as a case; nothing was signed or sent."""
+
+
 class NotCurrent(ClientError):
     """What was asked is about a version of a case that is not the newest any more."""
 

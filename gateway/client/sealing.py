@@ -157,7 +157,11 @@ def seal_elements(
             faults.append(f"{element}: {error}")
             continue
         made = {"id": element, "sealed_to": to, "sealed": text}
-        sealed[contents.group] = _with(sealed.get(contents.group, ()), made)
+        there = sealed.get(contents.group, [])
+        if not isinstance(there, list) or not all(isinstance(one, Mapping) for one in there):
+            faults.append(f"{element}: /{contents.group} of the case must be an array of objects")
+            continue
+        sealed[contents.group] = _with(there, made)
     if faults:
         raise NotSealed("nothing was sealed; " + "; ".join(faults))
     return sealed

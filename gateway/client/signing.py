@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from gateway.client.documents import KINDS, Offered, Previewed
+from gateway.client.failures import NotACase
 from gateway.domain import case as cases
 from gateway.domain.organisation import organisation_uri, read_competence_key
 from gateway.evidence import sd_jwt, statement, succession_approval
@@ -44,7 +45,7 @@ class Author:
     random: Callable[[int], bytes]
 
     def case(self, asked: Mapping[str, Any]) -> SdJwt:
-        """Sign a case with its persons; ValueError when the content is not one of the profile."""
+        """Sign a case with its persons; NotACase when the content is not one of the profile."""
         content = {name: value for name, value in asked["content"].items() if value != []}
         persons = {name: asked.get(name) for name in ("by", "clearance")}
         try:
@@ -66,9 +67,9 @@ class Author:
                 random=self.random,
             )
         except (KeyError, TypeError, AttributeError):
-            raise ValueError("the case lacks what stands in clear in a signed document") from None
+            raise NotACase("the case lacks what stands in clear in a signed document") from None
         if members_of(document)["content"] != content:
-            raise ValueError("the case has a field that its profile does not have")
+            raise NotACase("the case has a field that its profile does not have")
         return document
 
     def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:

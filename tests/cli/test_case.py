@@ -8,7 +8,7 @@ import pytest
 
 from gateway.evidence import sd_jwt
 from tests.cli.desks import CLEARED, Desks
-from tests.founding import ABROAD, element_id, machine_match
+from tests.founding import ABROAD, document_key, element_id, machine_match
 
 
 def test_a_case_is_handed_in_step_by_step(desks: Desks) -> None:
@@ -160,6 +160,7 @@ def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
         ('{"case": "x", "case": "y"}', "repeats a key"),
         ("[]", "holds no case"),
         ('{"case": 5}', "holds no case"),
+        ('{"case": "abc"}', "holds no case"),
         ("x" * (256 * 1024 + 1), "at most 262144 bytes"),
     ],
 )
@@ -168,6 +169,20 @@ def test_a_file_that_is_no_case_is_an_error_of_use(desks: Desks, text: str, told
     result = desks.run("case", "submit", "case.json", "--by", "intake-1")
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks: Desks) -> None:
+    desks.changes["document_key"] = document_key("hotline")
+    case = str(desks.stage.gateway.new_id())
+    (desks.folder / "case.json").write_text(json.dumps({"case": case}))
+    for verb in ("submit", "revise"):
+        result = desks.run("case", verb, "case.json", "--by", "intake-1", "--json")
+        assert result.exit_code == 2
+        error = json.loads(result.stdout)["error"]
+        assert (error["kind"], "lacks what stands in clear" in error["message"]) == (
+            "NotACase",
+            True,
+        )
 
 
 def test_a_clearance_names_both_persons(desks: Desks) -> None:

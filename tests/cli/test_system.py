@@ -341,8 +341,11 @@ def test_a_write_that_is_never_confirmed_is_set_aside_and_blocks_nothing(
 ) -> None:
     desks, keys = stuck
     assert desks.run("system", "resume", "--skip", "no-such-key").exit_code == 2
-    told = json.loads(desks.done("system", "resume", "--skip", keys[1], "--json"))
+    half = desks.run("system", "resume", "--skip", keys[1], "--skip", "no-such-key", "--json")
+    told = json.loads(half.stdout)
+    assert (half.exit_code, told["error"]["kind"]) == (2, "UsageError")
     assert [one["key"] for one in told["set_aside"]] == [keys[1]]
+    told = json.loads(desks.done("system", "resume", "--json"))
     assert [one["key"] for one in told["resent"]] == [keys[0], keys[2]]
     assert [file.name for file in (tmp_path / "spool").iterdir()] == [f"{keys[1]}.set-aside"]
     assert desks.done("system", "resume") == "Nothing waited.\n"

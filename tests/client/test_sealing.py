@@ -264,6 +264,13 @@ def test_nothing_is_sealed_when_one_content_breaks_a_rule(stage, hotline, said):
         hotline.seal(content(stage), {PERSON: PLAIN[PERSON], LOGIN: said}, OFMIN)
 
 
+@pytest.mark.parametrize("there", [5, ["x"], {"id": "x"}])
+def test_nothing_is_sealed_into_what_is_no_array_of_elements(stage, hotline, there):
+    broken = {**content(stage), "subjects": there}
+    with pytest.raises(NotSealed, match="/subjects of the case must be an array of objects"):
+        hotline.seal(broken, {PERSON: PLAIN[PERSON]}, OFMIN)
+
+
 # --- what is not shown ---
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.client import ReceiptMismatch, Unavailable
+from gateway.client import NotACase, ReceiptMismatch, Unavailable
 from gateway.client.line import PAUSES
 from gateway.evidence import receipt as receipts
 from gateway.evidence import revocation, sd_jwt, signature, statement
@@ -387,6 +387,6 @@ _LISTS = {"handling", "purpose"}
 @pytest.mark.parametrize("change", [{"surprise": 1}, {"marking": None}])
 def test_what_is_no_case_is_not_signed(stage, change):
     hotline = desk(stage)
-    with pytest.raises(ValueError, match="the case"):
+    with pytest.raises(NotACase, match="the case"):
         hotline.submit({**content(stage), **change}, "intake-1")
     assert not hotline.wire.paths()
