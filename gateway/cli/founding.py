@@ -142,20 +142,26 @@ def begin_keys(config: Config) -> None:
     """
     kek = wiring.key_encryption(config)
     known = kek.known()
-    try:
-        require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
-    except Unfit:
-        if is_encrypted(config.database_url):
-            raise
-    else:
-        if known:
-            return
+    missing = _missing(config, known)
+    if missing is None:
+        return
+    if is_encrypted(config.database_url):
+        raise missing
     make_keyring(
         config.keys_url,
         file=config.keys_file,
         origin=config.log_origin,
         kek=known[-1] if known else kek.make(),
     )
+
+
+def _missing(config: Config, known: Sequence[str]) -> Unfit | None:
+    """Which there is not: the keys database, or any key-encryption key; None where both are."""
+    try:
+        require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
+    except Unfit as missing:
+        return missing
+    return None if known else Unfit(f"a key is missing: bring {config.keys}/kek-* back")
 
 
 def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:

@@ -179,6 +179,14 @@ def test_an_audit_grant_names_what_it_reaches_over(gateway, reach, name):
     assert refusal.errors == ((f"/{name}", NOT_OF_FORM),)
 
 
+def test_what_is_revoked_is_a_certificate_or_all_of_a_system_and_not_both(gateway):
+    both = {"thumbprint": "A" * 43, "system": "desk"}
+    for values, name in (({}, "thumbprint"), (both, "system")):
+        refusal = refused(gateway, Change("certificate.revoke", HOTLINE, {**values, **REASON}))
+        assert isinstance(refusal, Invalid)
+        assert refusal.errors[0][0] == f"/{name}"
+
+
 def test_an_id_has_one_spelling_and_the_reason_of_an_erasure_a_bound():
     for wrong in ({"case": UNKNOWN.upper(), **REASON}, {"case": UNKNOWN, "reason": "so " * 67}):
         with pytest.raises(Invalid):

@@ -183,6 +183,21 @@ def test_the_command_makes_no_keys_in_the_place_of_lost_ones(gw: Operator) -> No
     assert not (gw.folder / "keys.db").exists()
 
 
+@pytest.mark.parametrize("emptied", [True, False])
+def test_the_command_makes_no_key_encryption_key_in_the_place_of_a_lost_one(
+    gw: Operator, emptied: bool
+) -> None:
+    submitted(gw)
+    (lost,) = gw.config.keys.glob("kek-*")
+    lost.unlink()
+    if emptied:
+        execute(gw.folder / "keys.db", "DELETE FROM case_key")
+    result = gw.type("encrypt", "--folder", gw.folder)
+    assert result.exit_code != 0
+    assert "/kek-* back" in result.output
+    assert not list(gw.config.keys.glob("kek-*"))
+
+
 def test_the_command_leaves_the_keys_that_are_there_with_their_key_encryption_key(
     gw: Operator,
 ) -> None:
