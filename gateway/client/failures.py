@@ -172,7 +172,7 @@ def _text(value: Any) -> str:
 class Refused(ClientError):
     """The gateway said no, for good: nothing was done. Mend the request before asking again.
 
-    With ``unanswered`` it did not hear the write: no access (401), or not now (408, 429). Mend that.
+    With ``unanswered`` it did not hear the write: no access (401), or not now (408, 429).
     """
 
     def __init__(self, problem: Problem) -> None:

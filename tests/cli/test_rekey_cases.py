@@ -111,26 +111,27 @@ def stopped(whole: Callable[..., Any], *, done: bool) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize(
-    ("step", "place", "name"),
+    ("step", "cut"),
     [
-        ("publish", FileKeyEncryption, "make"),
-        ("publish", own_keys, "_recorded"),
-        ("publish", SqlKeyring, "announce"),
-        ("use", own_keys, "_recorded"),
-        ("use", SqlKeyring, "turn_to"),
-        ("use", SqlKeyring, "rewrap"),
-        ("use", FileKeyEncryption, "remove"),
+        ("publish", (FileKeyEncryption, "make")),
+        ("publish", (own_keys, "_recorded")),
+        ("publish", (SqlKeyring, "announce")),
+        ("use", (own_keys, "_recorded")),
+        ("use", (SqlKeyring, "turn_to")),
+        ("use", (SqlKeyring, "rewrap")),
+        ("use", (FileKeyEncryption, "remove")),
     ],
+    ids=lambda value: value if isinstance(value, str) else value[1],
 )
 def test_wherever_it_is_cut_off_every_case_opens_and_it_can_be_finished(
-    gw: Operator, monkeypatch: pytest.MonkeyPatch, step: str, place: Any, name: str, done: bool
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, step: str, cut: tuple[Any, str], done: bool
 ) -> None:
     key = taken(gw)
     (first,) = keks(gw)
     if step == "use":
         rekey(gw, "publish")
     with monkeypatch.context() as broken:
-        broken.setattr(place, name, stopped(getattr(place, name), done=done))
+        broken.setattr(*cut, stopped(getattr(*cut), done=done))
         assert gw.admin(*REKEY, "--step", step, persons=(MARTIN,)).exit_code != 0
     assert opens(gw, key)
     while keks(gw) == {first} or len(keks(gw)) > 1:

@@ -51,9 +51,11 @@ def _refusals(stage: Stage, content: dict[str, Any], handoff: str) -> None:
     """What is refused has lines of its own: wrong content, a wrong state, what others have."""
     wrong = case_content()
     wrong["items"][0]["value"] = MISTAKE
+    next_one = {**wrong, "case": content["case"], "version": 2, "prev": "A" * 43}
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as stranger:
         for ask in (
             lambda: hotline.submit(wrong, "pdc-71"),
+            lambda: hotline.revise(next_one, "pdc-71"),
             lambda: hotline.close_case(content["case"], "pdc-71", REASON),
             lambda: stranger.handoff(handoff),
             lambda: stranger.consult(handoff, "be-74", "assessment", REASON),
