@@ -50,6 +50,9 @@ _NAMELESS = frozenset({"Case", "Handoff", "Disclosure"})
 
 _NAMED = rf"\b({'|'.join(sorted(_NAMELESS))})\s*::"
 
+_SETS = 4
+"""Sets of policies kept parsed: a gateway has one, proving them takes one more for each option."""
+
 _PARSED = 256
 """Sets of organisations kept parsed per worker, mostly the two parties of a handoff."""
 
@@ -134,14 +137,7 @@ class CedarPolicy:
         files = _read(folder)
         for name in optional:
             files |= _read_optional(folder, name)
-        texts = _decode(files)
-        schema = _parse_schema(texts.pop(SCHEMA_FILE))
-        policies, rules = _parse_policies(texts)
-        # Joined in the same order as in _parse_policies: the positions are the engine's names.
-        invalid = cedarpy.validate_policies(_join(texts), schema).errors
-        if invalid:
-            raise PolicyBroken([_explain(error, rules) for error in invalid])
-        return cls(policies, schema, rules, _revision(files))
+        return cls(*_sound(tuple(files.items())))
 
     def decide(self, question: Question) -> Decision:
         """Answer one question; never raises, and whatever goes wrong is a denial."""
@@ -272,6 +268,21 @@ def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
         return {name: content.decode() for name, content in files.items()}
     except UnicodeDecodeError as error:
         raise PolicyBroken([f"a policy file is not UTF-8: {error.reason}"]) from error
+
+
+@lru_cache(maxsize=_SETS)
+def _sound(
+    files: tuple[tuple[str, bytes], ...],
+) -> tuple[cedarpy.PolicySet, cedarpy.Schema, Mapping[str, Rule], str]:
+    """What a `CedarPolicy` is made of, the same for the same bytes; PolicyBroken unless sound."""
+    texts = _decode(dict(files))
+    schema = _parse_schema(texts.pop(SCHEMA_FILE))
+    policies, rules = _parse_policies(texts)
+    # Joined in the same order as in _parse_policies: the positions are the engine's names.
+    invalid = cedarpy.validate_policies(_join(texts), schema).errors
+    if invalid:
+        raise PolicyBroken([_explain(error, rules) for error in invalid])
+    return policies, schema, rules, _revision(dict(files))
 
 
 def _revision(files: Mapping[str, bytes]) -> str:

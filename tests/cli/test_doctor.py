@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +29,15 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def gw(tmp_path: Path) -> Operator:
     return operator(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def proven_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests here have the same policies, whose proof takes longer than all other checks."""
+    monkeypatch.setattr(checkup, "check_policies", _proof)
+
+
+_proof = cache(checkup.check_policies)
 
 
 def findings(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from gateway.actions.ports import Mode
@@ -43,6 +44,20 @@ PARTNERS = "https://partners.example.org"
 DER = "casegate.test.certificate"
 
 MADE = START - timedelta(days=1)
+
+_write_builder = Rule._compile_builder
+_BUILDERS: dict[tuple[str, bool], Any] = {}
+
+
+def _written_once(rule: Rule, append_unknown: bool = True) -> Any:
+    """The function that builds a rule's addresses, which ours never do: tests make many apps."""
+    key = (rule.rule, append_unknown)
+    if key not in _BUILDERS:
+        _BUILDERS[key] = _write_builder(rule, append_unknown)
+    return _BUILDERS[key]
+
+
+Rule._compile_builder = _written_once  # type: ignore[method-assign]
 
 
 @cache
