@@ -312,11 +312,12 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
         try:
             write = gateway.set_aside(key)
         except LookupError:
-            wrong = Failed(
-                f"no write waits under the key {key}", {"kind": "UsageError"}, {"set_aside": aside}
-            )
-            wrong.exit_code = click.UsageError.exit_code
-            raise wrong from None
+            raise Failed(
+                f"no write waits under the key {key}",
+                {"kind": "UsageError"},
+                {"set_aside": aside},
+                exit_code=click.UsageError.exit_code,
+            ) from None
         aside.append(told_write(write))
         if not as_json:
             click.echo(plain(f"{named(write)}: set aside, not sent"))
