@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import Protocol
@@ -59,7 +60,7 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
     bind = config.public_bind if part is Part.PUBLIC else config.partners_bind
     clients = ClientGate(config.published / CHAIN_FILE)
     counts = gateway.counts
-    return Gate(
+    gate = Gate(
         ports=gateway.ports,
         partners_url=config.partners_url,
         tokens=keys.token.current,
@@ -79,8 +80,8 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         log=SecurityLog(sys.stderr, wiring.now),
         token_seconds=config.token_seconds,
         body_bytes=config.body_bytes,
-        **({} if counts is None else {"answered": counts.answered, "told": counts.told}),
     )
+    return gate if counts is None else replace(gate, answered=counts.answered, told=counts.told)
 
 
 def _unready(gateway: wiring.Gateway) -> Unready | None:

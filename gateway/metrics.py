@@ -52,7 +52,7 @@ def begin(folder: Path, process: str, place: int = 0) -> None:
     name = f"{process}-{place}"
     for kind in _KINDS:
         _make_file(folder / f"{kind}_{name}.db")
-    values.ValueClass = values.MultiProcessValue(lambda: name)
+    values.ValueClass = values.MultiProcessValue(lambda: name)  # type: ignore[no-untyped-call] # the library leaves it untyped
 
 
 def _make_file(file: Path) -> None:
@@ -75,7 +75,7 @@ def _make_file(file: Path) -> None:
 def render(folder: Path) -> bytes:
     """All numbers of all processes, in Prometheus' text format."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call] # the library leaves it untyped
     return bytes(generate_latest(registry))
 
 
@@ -200,6 +200,7 @@ class Gauges:
 
     def show(self, health: Health, now: datetime) -> None:
         """Tell how things stand."""
+        since = health.signed_since
         lag = (
             None
             if health.entries is None or health.signed is None
@@ -209,7 +210,7 @@ class Gauges:
             "log_entries": health.entries,
             "log_signed_entries": health.signed,
             "log_unsigned_entries": lag,
-            "log_signed_timestamp_seconds": health.signed_since and health.signed_since.timestamp(),
+            "log_signed_timestamp_seconds": None if since is None else since.timestamp(),
             "log_frozen": int(health.frozen),
             "mark_answers": int(health.mark_answers),
             "certificate_requests_waiting": health.waiting,

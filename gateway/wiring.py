@@ -34,6 +34,7 @@ from gateway.store.database import Unfit
 from gateway.store.encryption import require_encrypted, require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
 from gateway.store.mark import SqlMark, open_mark
+from gateway.store.rounds import ignore
 from gateway.store.work import Store, open_store
 
 CONFIG_FILE = "casegate.toml"
@@ -153,7 +154,7 @@ def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = T
             person_key=signing.fingerprint,
             waiters=config.waiters,
             keyring=keyring,
-            **({} if counts is None else {"took": counts.took}),
+            took=ignore if counts is None else counts.took,
         )
         opened.callback(store.close)
         require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)

@@ -659,7 +659,9 @@ class Work(Protocol):
 class Policy(Protocol):
     """Decides; never raises; any trouble is a denial."""
 
-    revision: str
+    @property
+    def revision(self) -> str:
+        """Which policies are in force: the name that events give for them."""
 
     def decide(self, question: Question) -> Decision:
         """Answer one question."""

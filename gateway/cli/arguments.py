@@ -37,7 +37,7 @@ def gateway_address(
         raise click.BadParameter(f"{value!r} {error}") from error
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A time with its offset."""
 
     name = "time"
@@ -64,7 +64,7 @@ class NewFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path; a usage error when a file is there, or none can be made."""
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if path.exists() or path.is_symlink():
             self.fail(f"{path} exists and is not overwritten", param, ctx)
         if not path.parent.is_dir():

@@ -11,8 +11,8 @@ import click
 from cryptography import x509
 
 from gateway import keys, maintenance, wiring
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
+from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import (
     Desk,
     key_files_option,
@@ -35,7 +35,7 @@ from gateway.pki.authority import (
     load_authority,
     make_issuing,
 )
-from gateway.pki.rotation import Kept, Place, Step, Turn
+from gateway.pki.rotation import Kept, Place, Step
 
 WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
 
@@ -195,28 +195,30 @@ def _step(
         raise AuthorityError(
             f"the step '{turn.step}' is due on {_at(turn.due)}; --at-once does not wait"
         )
-    new = None if turn.of is not None else make_issuing(config.name, root.load(config), now)
+    authority = turn.of or make_issuing(config.name, root.load(config), now)
     values = {
         "step": str(turn.step),
-        "authority": (turn.of or new).id,
+        "authority": authority.id,
         "waited": "no" if now < turn.due else "yes",
     }
     change = Change("ca.rotate", GATEWAY, values)
     written = take_step(desk, gateway, change)
-    _take(config, turn, new, now)
+    _take(config, turn.step, authority, now)
     _see_published(gateway)
     show(desk, "ca.rotate", written)
     if not desk.as_json:
         click.echo(f"  {_DONE[turn.step]}")
 
 
-def _take(config: Config, turn: Turn, new: CertificateAuthority | None, now: datetime) -> None:
-    if turn.of is not None and turn.step is Step.USE:
-        rotation.use(config.issuing, turn.of, now)
-    elif turn.of is not None:
-        rotation.retire(config.issuing, turn.of, now)
-    elif new is not None:
-        rotation.publish(config.issuing, new, keys.write_private, now)
+def _take(
+    config: Config, step: Step, authority: Kept | CertificateAuthority, now: datetime
+) -> None:
+    if isinstance(authority, CertificateAuthority):
+        rotation.publish(config.issuing, authority, keys.write_private, now)
+    elif step is Step.USE:
+        rotation.use(config.issuing, authority, now)
+    else:
+        rotation.retire(config.issuing, authority, now)
 
 
 def _see_published(gateway: wiring.Gateway) -> None:

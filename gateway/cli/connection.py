@@ -73,8 +73,7 @@ class Failure(Failed):
 
     def __init__(self, error: ClientError, done: Mapping[str, Any] | None = None) -> None:
         """``done`` is what machine output has beside the error."""
-        super().__init__(str(error), told_error(error), done)
-        self.exit_code = _CODES[type(error)]
+        super().__init__(str(error), told_error(error), done, exit_code=_CODES[type(error)])
         self._error = error
 
     def show(self, file: Any = None) -> None:
@@ -187,9 +186,7 @@ def _interrupted(stopped: KeyboardInterrupt) -> Exception:
     notes = getattr(stopped, "__notes__", [])
     if not notes:
         return click.Abort()
-    told = Failed(f"interrupted; {notes[0]}", {"kind": "Interrupted"})
-    told.exit_code = NO_ANSWER
-    return told
+    return Failed(f"interrupted; {notes[0]}", {"kind": "Interrupted"}, exit_code=NO_ANSWER)
 
 
 connection_option = click.option(

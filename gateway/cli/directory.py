@@ -112,8 +112,8 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
         ]
         print_json({"organisation": organisation, "file": str(file), "keys": told})
         return
-    for one in (*origins, *revoked):
-        click.echo(one.told())
+    for sentence in (*(one.told() for one in origins), *(one.told() for one in revoked)):
+        click.echo(sentence)
     click.echo(f"kept in {file}; compare the ids with {organisation} on a second way")
 
 

@@ -16,10 +16,16 @@ class Failed(click.ClickException):
     """A failure that has more to tell machines than its sentence."""
 
     def __init__(
-        self, message: str, told: Mapping[str, Any], done: Mapping[str, Any] | None = None
+        self,
+        message: str,
+        told: Mapping[str, Any],
+        done: Mapping[str, Any] | None = None,
+        *,
+        exit_code: int = click.ClickException.exit_code,
     ) -> None:
         """``told`` are members of ``error``, its kind among them; ``done`` those beside it."""
         super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
         self.told, self.done = dict(told), dict(done or {})
 
 

@@ -54,7 +54,7 @@ def handoff() -> None:
 # --- Offering ------------------------------------------------------------------------------------
 
 
-class _Mandate(click.ParamType):
+class _Mandate(click.ParamType[tuple[str, str]]):
     """A competence: a matter and a territory."""
 
     name = "matter/territory"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import click
 
@@ -58,7 +58,7 @@ class Manifest:
         return cls(**{name: value for name, value in values.items() if name != "format"})
 
 
-def _is_manifest(values: Any) -> bool:
+def _is_manifest(values: Any) -> TypeGuard[dict[str, Any]]:
     kinds = {"format": str, "made_at": str, "origin": str, "size": int, "root": str, "files": dict}
     if not isinstance(values, dict) or values.keys() != kinds.keys():
         return False

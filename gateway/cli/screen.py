@@ -85,7 +85,7 @@ def words(value: Any) -> str:
             return str(value)
 
 
-class Input(click.ParamType):
+class Input(click.ParamType[bytes]):
     """A file given on the command line, or "-" for the standard input, as its first bytes."""
 
     name = "file"

@@ -35,6 +35,7 @@ from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
 from gateway.client.spool import Spool
+from gateway.evidence import base64url
 from gateway.pki.files import replace_file
 
 RENEW_BEFORE = timedelta(days=10)
@@ -88,10 +89,17 @@ def request(
     write_new(folder / "connection.toml", render(settings).encode())
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Hand {folder / 'request.csr'} to the gateway's operator, never the key.")
+    click.echo(f"     Read out its key's id on a second channel: {key_id(key)}")
     click.echo(f"  2. Put what comes back into {folder}: certificate.pem, ca.pem (the root),")
     click.echo("     gateway-keys.json. Ask for them, and for the log's key, on a second channel.")
     click.echo(f"  3. Fill in {folder / 'connection.toml'}.")
     click.echo(f"  4. casegate system check --connection {folder / 'connection.toml'}")
+
+
+def key_id(key: ec.EllipticCurvePrivateKey) -> str:
+    """What names a request's key: the SHA-256 of its SubjectPublicKeyInfo, base64url."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return base64url.digest(key.public_key().public_bytes(serialization.Encoding.DER, form))
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -304,11 +312,12 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
         try:
             write = gateway.set_aside(key)
         except LookupError:
-            wrong = Failed(
-                f"no write waits under the key {key}", {"kind": "UsageError"}, {"set_aside": aside}
-            )
-            wrong.exit_code = click.UsageError.exit_code
-            raise wrong from None
+            raise Failed(
+                f"no write waits under the key {key}",
+                {"kind": "UsageError"},
+                {"set_aside": aside},
+                exit_code=click.UsageError.exit_code,
+            ) from None
         aside.append(told_write(write))
         if not as_json:
             click.echo(plain(f"{named(write)}: set aside, not sent"))

@@ -14,7 +14,7 @@ from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.evidence import canonical, registration, sd_jwt
 from gateway.evidence.receipt import Confirmed, Receipt, UnknownLog
 from gateway.evidence.sd_jwt import BadSignature, DocumentError
-from gateway.evidence.signature import PublicKey, read_document_key
+from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
 from gateway.evidence.steps import Code, Failed
 from gateway.evidence.trust import Signed, Trust, confirm
 
@@ -33,7 +33,7 @@ class Origin:
     organisation: str
     issuer: str
     kid: str
-    key: PublicKey
+    key: DocumentKey
     confirmed: Confirmed
     countersigned_by: str | None
     countersignature_checked: bool

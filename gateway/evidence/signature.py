@@ -16,7 +16,10 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAPSSAlgorithm
 
 from gateway.evidence import base64url
 
-PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
+DocumentKey = EllipticCurvePublicKey | Ed25519PublicKey
+"""What a member's own documents are checked with."""
+
+PublicKey = DocumentKey | RSAPublicKey
 
 MIN_RSA_BITS = 2048
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -99,7 +102,7 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
     return base64url.digest(canonical.encode())
 
 
-def jwk_of(public: EllipticCurvePublicKey | Ed25519PublicKey) -> dict[str, str]:
+def jwk_of(public: DocumentKey) -> dict[str, str]:
     """The members that define a P-256 or Ed25519 key (RFC 7518 6.2.1, RFC 8037 2)."""
     if isinstance(public, Ed25519PublicKey):
         return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(public.public_bytes_raw())}
@@ -108,7 +111,7 @@ def jwk_of(public: EllipticCurvePublicKey | Ed25519PublicKey) -> dict[str, str]:
     return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
 
 
-def read_document_key(jwk: Any) -> tuple[str, PublicKey]:
+def read_document_key(jwk: Any) -> tuple[str, DocumentKey]:
     """A member's document key and its id, which is its thumbprint: P-256 or Ed25519.
 
     Raises ValueError when the JWK is private, of another kind, spelled in another way than

@@ -14,7 +14,7 @@ from gateway.serving.junk import JunkFilter
 from gateway.serving.sockets import DeadlineStream
 from gateway.serving.supervisor import end_with_supervisor
 from gateway.serving.unreadable import Describe, describe_plainly
-from gateway.serving.worker import DeadlineWorker
+from gateway.serving.worker import DeadlineWorker, Terms
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
 
@@ -76,16 +76,7 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
         "proc_name": f"casegate {listener.name}",
         "workers": listener.workers,
         "threads": listener.threads,
-        "worker_class": type(
-            "Worker",
-            (DeadlineWorker,),
-            {
-                "deadline": listener.deadline,
-                "stream_class": type("Stream", (DeadlineStream,), {"seconds": listener.deadline}),
-                "describe": staticmethod(listener.describe),
-                "met": staticmethod(listener.met),
-            },
-        ),
+        "worker_class": type("Worker", (DeadlineWorker,), {"terms": _terms(listener)}),
         "worker_connections": max(listener.threads + 1, min(1000, open_files - _SPARE_FILES)),
         "keepalive": KEEP_ALIVE,
         "graceful_timeout": max(1, round(listener.drain)),
@@ -100,6 +91,11 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
     if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes its heartbeat file there safely
         settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 - on a slow disk workers seem dead
     return settings | _tls_settings(listener) | _hooks(listener)
+
+
+def _terms(listener: Listener) -> Terms:
+    stream = type("Stream", (DeadlineStream,), {"seconds": listener.deadline})
+    return Terms(listener.deadline, stream, listener.describe, listener.met)
 
 
 def _tls_settings(listener: Listener) -> dict[str, Any]:
@@ -159,7 +155,7 @@ def _hooks(listener: Listener) -> dict[str, Any]:
     }
 
 
-class _Gunicorn(BaseApplication):
+class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
     def __init__(self, app_factory: Callable[[], WsgiApp], settings: dict[str, Any]) -> None:
         self._app_factory = app_factory
         self._settings = settings

@@ -7,7 +7,7 @@ import time
 from typing import Any, ClassVar
 
 
-class _Deadlines:
+class _Deadlines(socket.socket):
     """The deadlines of one connection, for a socket class to inherit before its own.
 
     `setblocking(True)`, which gthread calls before the handshake and before each request, starts
@@ -24,14 +24,14 @@ class _Deadlines:
         """Start the deadlines anew, or go without any when the poller watches the socket."""
         self._read_until = time.monotonic() + self.seconds if flag else None
         self._write_until = None
-        super().settimeout(self.seconds if flag else 0.0)  # type: ignore[misc]
+        super().settimeout(self.seconds if flag else 0.0)
 
     def settimeout(self, value: float | None) -> None:
         """Keep a socket that should wait for ever, or not at all, under the rule above."""
         if not value:
             self.setblocking(value is None)
         else:
-            super().settimeout(value)  # type: ignore[misc]
+            super().settimeout(value)
 
     def _before_read(self) -> None:
         self._write_until = None
@@ -49,7 +49,7 @@ class _Deadlines:
         left = deadline - time.monotonic()
         if left <= 0:
             raise self._passed()
-        super().settimeout(left)  # type: ignore[misc]
+        super().settimeout(left)
 
     def _passed(self) -> ConnectionResetError:
         self.cut = True
@@ -84,7 +84,7 @@ class DeadlineSocket(_Deadlines, ssl.SSLSocket):
             raise self._passed() from error
 
 
-class DeadlineStream(_Deadlines, socket.socket):
+class DeadlineStream(_Deadlines):
     """A plain connection with deadlines: from the proxy, over a unix socket."""
 
     def recv(self, size: int, flags: int = 0) -> bytes:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ from gateway.serving.unreadable import (
 LINGER = 1.0  # seconds for a client to close after the last answer (RFC 9112 section 9.6)
 
 
-class Connection(TConn):
+class Connection(TConn):  # type: ignore[misc] # gunicorn is untyped
     """A connection that never holds up the worker's main loop, from the first byte to the last."""
 
     def __init__(self, cfg: Any, client: socket.socket, address: Any, server: Any) -> None:
@@ -75,14 +76,24 @@ def closing(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes
     return serve
 
 
-class DeadlineWorker(ThreadWorker):
+@dataclass(frozen=True)
+class Terms:
+    """What a listener's workers hold connections to, and whom they tell of them.
+
+    ``met`` hears of each connection that came to no answer of the application: why, and in words.
+    """
+
+    deadline: float
+    stream: type[DeadlineStream]
+    describe: Describe
+    met: Callable[[str, str], None]
+
+
+class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     """gthread, with a thread for a connection only from its first byte on."""
 
-    deadline: ClassVar[float]
-    stream_class: ClassVar[type[DeadlineStream]]
-    describe: ClassVar[Describe]
-    met: ClassVar[Callable[[str, str], None]]
-    """Hears of each connection that came to no answer of the application: why, and in words."""
+    terms: ClassVar[Terms]
+    wsgi: Callable[..., Iterable[bytes]]
 
     def load_wsgi(self) -> None:
         """Load the application, which may end a connection."""
@@ -98,7 +109,7 @@ class DeadlineWorker(ThreadWorker):
                 raise
             return
         if not self.cfg.is_ssl:
-            client = self.stream_class(fileno=client.detach())
+            client = self.terms.stream(fileno=client.detach())
         self.nr_conns += 1
         self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
 
@@ -107,7 +118,7 @@ class DeadlineWorker(ThreadWorker):
         if conn.initialized or conn.data_ready:
             super().enqueue_req(conn)
             return
-        conn.timeout = time.monotonic() + self.deadline
+        conn.timeout = time.monotonic() + self.terms.deadline
         self.pending_conns.append(conn)
         readable = functools.partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, readable)
@@ -125,7 +136,7 @@ class DeadlineWorker(ThreadWorker):
         if kept and not conn.cut:
             return kept
         if conn.cut:
-            self.met("cut", "at its deadline")
+            self.terms.met("cut", "at its deadline")
             self.log.warning("A connection was cut at its deadline")
         conn.linger()
         return False
@@ -136,14 +147,14 @@ class DeadlineWorker(ThreadWorker):
         A refused handshake is told to `met` alone, which has the security log.
         """
         if isinstance(exc, ssl.SSLError):
-            self.met(handshake_trouble(exc), handshake_reason(exc))
+            self.terms.met(handshake_trouble(exc), handshake_reason(exc))
             return
         status = status_of(exc)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.met("failure", place_of(exc))
+            self.terms.met("failure", place_of(exc))
             self.log.error("A request failed outside of the application: %s", place_of(exc))
         else:
-            self.met("unreadable", type(exc).__name__)
+            self.terms.met("unreadable", type(exc).__name__)
             self.log.warning("A request could not be read: %s, %d", type(exc).__name__, status)
         with contextlib.suppress(OSError):
-            client.sendall(http_answer(status, self.describe(status)))
+            client.sendall(http_answer(status, self.terms.describe(status)))

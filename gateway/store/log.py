@@ -265,11 +265,14 @@ class SqlLog:
     def _rows(self, fact: Fact, event: Event) -> list[dict[str, Any]]:
         rows = _disclosure_rows(event)
         telling = [row for row in rows if row["kind"] in CONTENT]
-        if telling and fact.case_digest is not None:
-            case = self._transaction.execute(KEY_OF, {"digest": fact.case_digest}).first()
-            for row in telling if case is not None else ():
-                place = place_of(event.id, row["position"])
-                row["disclosure"] = self._contents.close(row["disclosure"], case.content_key, place)
+        if not telling or fact.case_digest is None:
+            return rows
+        case = self._transaction.execute(KEY_OF, {"digest": fact.case_digest}).first()
+        if case is None:
+            return rows
+        for row in telling:
+            place = place_of(event.id, row["position"])
+            row["disclosure"] = self._contents.close(row["disclosure"], case.content_key, place)
         return rows
 
     def _disclosure(self, event: UUID, row: Row[Any]) -> EventDisclosure | None:

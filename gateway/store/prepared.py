@@ -98,7 +98,7 @@ class Prepared:
 @lru_cache(maxsize=_REMEMBERED)
 def prepare(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> Prepared | None:
     """Compile a statement for values of these names; None where its text depends on a value."""
-    compiled: Any = statement.compile(dialect=dialect, column_keys=list(names) or None)  # type: ignore[attr-defined]
+    compiled: Any = statement.compile(dialect=dialect, column_keys=list(names) or None)  # type: ignore[attr-defined] # what can be executed has it
     if compiled.post_compile_params or compiled.literal_execute_params:
         return None
     if any(compiled.binds[n].required and n not in names for n in compiled.positiontup):
@@ -115,6 +115,6 @@ def prepare(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> 
         return Prepared(compiled.string, binds, None, ())
     selected = [(c.key, c.type.dialect_impl(dialect)) for c in statement.exported_columns]
     converts = [type_.result_processor(dialect, None) for _, type_ in selected]
-    row = namedtuple("Row", [key for key, _ in selected], rename=True)._make  # type: ignore[misc]
+    row: Any = namedtuple("Row", [key for key, _ in selected], rename=True)  # type: ignore[misc] # its fields are the statement's
     columns = tuple((n, convert) for n, convert in enumerate(converts) if convert)
-    return Prepared(compiled.string, binds, row, columns)
+    return Prepared(compiled.string, binds, row._make, columns)

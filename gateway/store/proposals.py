@@ -76,7 +76,7 @@ class SqlProposals:
         self._transaction.execute(_PRUNE, {"until": until})
 
 
-def _proposal(row: Row[Any]) -> Proposal:
+def _proposal(row: Row[*tuple[Any, ...]]) -> Proposal:
     return Proposal(
         row.id,
         row.action,

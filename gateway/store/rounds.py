@@ -69,6 +69,9 @@ class Round:
         if not self.shared:
             return  # the whole transaction is its part
         driver = driver_of(self.connection)
+        if driver is None:  # the connection is gone, and all of the round with it
+            self.broken = True
+            return
         try:
             for statement in statements:
                 driver.execute(statement)

@@ -5,6 +5,7 @@ found before it is written to again.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 
@@ -73,18 +74,19 @@ def newest_document(work: SqlWork) -> bytes | None:
     return found[0].doc if found else None
 
 
-def _checked(row: Row[tuple[int, bytes, bytes | None, bytes | None]], index: int) -> bytes:
+def _checked(row: Row[Any], index: int) -> bytes:
     if row.idx != index:
         raise Unsound(f"entry {index} is missing")
+    line: bytes = row.entry
     if row.doc is None and row.nonce is None:
-        return row.entry  # erased: the commitment to it stays
+        return line  # erased: the commitment to it stays
     try:
         made = entry(row.doc or b"", row.nonce or b"")
     except (ValueError, TypeError) as error:  # SQLite keeps any type in any column
         raise Unsound(f"the document of entry {index} is damaged: {error}") from error
-    if made != row.entry:
+    if made != line:
         raise Unsound(f"entry {index} is not that of its document")
-    return row.entry
+    return line
 
 
 def _require_tiles(work: SqlWork, grown: dict[tuple[int, int], bytes]) -> None:

@@ -12,7 +12,23 @@ from typing import Any, NoReturn, Self
 from sqlalchemy import Connection, Executable, Row, select
 from sqlalchemy.exc import DBAPIError
 
-from gateway.actions.ports import Logged, Mode
+from gateway.actions.ports import (
+    Budgets,
+    Cases,
+    Conformance,
+    Handoffs,
+    Invitations,
+    Log,
+    Logged,
+    Mode,
+    Organisations,
+    Proposals,
+    Replay,
+    Retries,
+    RevokedTokens,
+    Signing,
+    Successions,
+)
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.conformance import SqlConformance
@@ -36,19 +52,19 @@ from gateway.store.transaction import Transaction
 class SqlWork:
     """A Work in SQL; the contract is that of `gateway.actions.ports.Work`."""
 
-    organisations: SqlOrganisations
-    proposals: SqlProposals
-    cases: SqlCases
-    handoffs: SqlHandoffs
-    log: SqlLog
-    retries: SqlRetries
-    budgets: SqlBudgets
-    revoked_tokens: SqlRevokedTokens
-    replay: SqlReplay
-    signing: SqlSigning
-    invitations: SqlInvitations
-    conformance: SqlConformance
-    successions: SqlSuccessions
+    organisations: Organisations
+    proposals: Proposals
+    cases: Cases
+    handoffs: Handoffs
+    log: Log
+    retries: Retries
+    budgets: Budgets
+    revoked_tokens: RevokedTokens
+    replay: Replay
+    signing: Signing
+    invitations: Invitations
+    conformance: Conformance
+    successions: Successions
     first: bool
 
     def __init__(
@@ -86,13 +102,13 @@ class SqlWork:
         self.first = self._round is None or not self._round.shared
         transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
         self._transaction = transaction
-        self.organisations = SqlOrganisations(transaction, self._memory)
+        self.organisations = self._registry = SqlOrganisations(transaction, self._memory)
         self.proposals = SqlProposals(transaction)
         contents = Contents(self._keyring)
         self.cases = SqlCases(transaction, contents)
         self.handoffs = SqlHandoffs(transaction, contents)
         others = () if self._round is None else tuple(self._round.facts)
-        self.log = SqlLog(transaction, self._letterhead, contents, others)
+        self.log = self._log = SqlLog(transaction, self._letterhead, contents, others)
         self.retries = SqlRetries(transaction)
         self.budgets = SqlBudgets(transaction)
         self.revoked_tokens = SqlRevokedTokens(transaction)
@@ -125,7 +141,7 @@ class SqlWork:
         """
         self._transaction.require_writing()
         if self._mode is Mode.REGISTRY and not self._transaction.failed:
-            self.organisations.raise_version()
+            self._registry.raise_version()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")
@@ -133,7 +149,7 @@ class SqlWork:
         if self._transaction.failed:
             self._rounds.undo(kept, broken=True)
             raise RuntimeError("a statement of this Work failed: it cannot be committed")
-        return self._rounds.keep(kept, self.log.facts)
+        return self._rounds.keep(kept, self._log.facts)
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """What a statement finds: for the store's own reports, which no action needs."""

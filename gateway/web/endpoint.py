@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask, Response, request
 from marshmallow import Schema
@@ -24,6 +24,10 @@ from gateway.web.tokens import Tokens
 
 NOTHING = Schema()
 """Takes no field: a query on an endpoint that has none is a mistake worth telling."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Access(StrEnum):
@@ -44,11 +48,21 @@ class Call(NamedTuple):
     query: Mapping[str, Any]
     signed: Opened | None = None
 
-    def do(self, action: Callable[..., Written], *args: Any) -> Written:
+    def do(
+        self,
+        action: Callable[Concatenate[Ports, Caller, str, P], Written],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Written:
         """Do a write under the call's retry key."""
-        return action(self.ports, self.caller, self.key, *args)
+        return action(self.ports, self.caller, self.key, *args, **kwargs)
 
-    def ask(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def ask(
+        self,
+        action: Callable[Concatenate[Ports, Caller, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
         """Look something up."""
         return action(self.ports, self.caller, *args, **kwargs)
 
@@ -182,7 +196,8 @@ def register_unauthenticated(app: Flask, endpoints: Iterable[Endpoint], context:
 
 def declared(app: Flask) -> dict[str, Endpoint]:
     """The endpoints of an app, by the name under which the app serves them."""
-    return app.extensions.setdefault("casegate.endpoints", {})
+    known: dict[str, Endpoint] = app.extensions.setdefault("casegate.endpoints", {})
+    return known
 
 
 def _add(app: Flask, one: Endpoint, view: Callable[..., Any]) -> None:

@@ -63,7 +63,7 @@ def _bad_request(description: str) -> OAuth2Error:
     return OAuth2Error(error="invalid_request", description=description)
 
 
-class ClientRefused(OAuth2Error):
+class ClientRefused(OAuth2Error):  # type: ignore[misc] # Authlib is untyped
     """401 without a word about what failed (C6); ``reason`` is for the security log."""
 
     error = "invalid_client"
@@ -138,7 +138,7 @@ class Client:
         return " ".join(wanted) if wanted.keys() <= self.system.scopes else None
 
 
-class BoundClientCredentials(ClientCredentialsGrant):
+class BoundClientCredentials(ClientCredentialsGrant):  # type: ignore[misc] # Authlib is untyped
     """Client credentials, for a client that a certificate or an assertion authenticates (K1)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = list(METHODS)
@@ -153,7 +153,7 @@ class BoundClientCredentials(ClientCredentialsGrant):
             )
 
 
-class TokenServer(AuthorizationServer):
+class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyped
     """Authlib's dispatch with our client authentication, our tokens and our answers."""
 
     def __init__(self, gate: Gate, tokens: Tokens) -> None:
@@ -178,7 +178,8 @@ class TokenServer(AuthorizationServer):
             asked = self._asked(sent, "grant_type")
         except OAuth2Error as error:
             return self.handle_error_response(None, error)
-        return self.create_token_response(asked)
+        answer: Response = self.create_token_response(asked)
+        return answer
 
     def revoke(self, sent: Request) -> Response:
         """End the caller's own token; what is no token of ours is no error (RFC 7009 2.2; M2)."""

@@ -144,5 +144,5 @@ def _answer(
 ) -> Response:
     """The answer to a request that a problem came of."""
     gate.told(problem.slug)
-    body = document(gate.issuer, problem, g.request_id, status) | members
+    body = {**document(gate.issuer, problem, g.request_id, status), **members}
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

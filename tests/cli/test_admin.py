@@ -30,6 +30,7 @@ from gateway.domain.refusals import MarkUnreachable
 from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import Confirmed
 from gateway.keys import Purpose, generate_key, load_key_set, write_key
+from gateway.pki.request import read_request
 from gateway.store.mark import SqlMark
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
@@ -518,7 +519,9 @@ def test_a_request_that_maintenance_refuses_leaves_no_file(
 
 def test_a_request_in_der_is_read_too(ofmin: Operator) -> None:
     der = x509.load_pem_x509_csr(request()).public_bytes(Encoding.DER)
-    assert issue(ofmin, der).exit_code == 0
+    issued = issue(ofmin, der)
+    assert issued.exit_code == 0
+    assert read_request(der).key in issued.stdout
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from gateway.client import Connection, Unavailable
 from gateway.client.line import PAUSES
 from gateway.keys import Purpose, load_key
 from gateway.pki.leaf import issue_client
+from gateway.pki.request import read_request
 from tests.cli.desks import Desks
 from tests.client.conftest import authorities, real_now
 from tests.client.desk import Desk, cut, lose_answer, passing
@@ -47,6 +48,7 @@ def test_a_request_has_a_key_of_its_own_that_stays(tmp_path: Path) -> None:
     asked = x509.load_pem_x509_csr(csr)
     assert asked.public_key() == private.public_key()
     assert asked.is_signature_valid
+    assert read_request(csr).key in output, "what the member reads out, and approvers compare"
 
 
 def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(

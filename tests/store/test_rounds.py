@@ -198,6 +198,21 @@ def test_a_statement_that_the_database_fails_fails_for_all_of_them(store, monkey
     assert check_log(store) == len([one for one in outcomes if not isinstance(one, Exception)])
 
 
+def test_a_connection_that_is_lost_fails_for_all_of_them_and_the_line_goes_on(store):
+    made = [case(), case()]
+
+    def losing(work):
+        work._round.connection.invalidate()
+        raise ZeroDivisionError
+
+    outcomes = in_line(store, storing(made[0]), losing)
+    assert all(isinstance(one, Busy) for one in outcomes)
+    with store.begin(Mode.WRITE) as work:
+        storing(made[1])(work)
+    assert stored(store, *made) == [False, True]
+    assert check_log(store) == 1
+
+
 def test_nobody_is_told_before_the_commit(store, commits):
     made, told = [case(), case()], threading.Event()
 

@@ -8,8 +8,8 @@ import click
 
 from gateway import keys, wiring
 from gateway.actions import entries
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
+from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, change_registry, looked_at
 from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.arguments import gateway_address, organisation_id

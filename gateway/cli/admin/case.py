@@ -5,7 +5,7 @@ from uuid import UUID
 import click
 
 from gateway.actions import erasure
-from gateway.actions.administration import Change
+from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, approvals, opened, propose, show
 
 

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
 from gateway.actions import receipts
-from gateway.actions.administration import Change
 from gateway.actions.authorization import Written
 from gateway.actions.ports import Mode, SigningRequest, Work
+from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, without_receipt
 from gateway.cli.screen import new_file
 from gateway.domain.refusals import Refusal
@@ -67,6 +67,7 @@ def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | N
         file.write(found.certificate.encode())
         show(desk, "certificate.issue", written)
         if not desk.as_json:
+            click.echo(f"  of the key {key_of(values['csr'])}")
             click.echo(f"  certificate in {out}")
 
 
@@ -81,6 +82,14 @@ def _request(file: Path) -> str:
     except CsrRefused as error:
         raise click.ClickException(f"nothing was approved: {file}: {error}") from error
     return said.decode("ascii", errors="replace") if b"-----BEGIN" in said else read.pem
+
+
+def key_of(csr: str) -> str | None:
+    """The id of a request's key, as the member reads it out; None for what is no request."""
+    try:
+        return read_request(csr.encode()).key
+    except CsrRefused:
+        return None
 
 
 def _approve(desk: Desk, gateway: wiring.Gateway, slug: str, values: Mapping[str, str]) -> Written:

@@ -10,9 +10,9 @@ import click
 
 from gateway import keys, wiring
 from gateway.actions import administration, proposals
-from gateway.actions.administration import Change
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
+from gateway.actions.registry.desk import Change
 from gateway.cli.failure import Failed
 from gateway.cli.folder import sentence_of, told_plainly
 from gateway.cli.screen import print_json, words

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes
 
 from gateway import wiring
 from gateway.actions import entries
-from gateway.actions.administration import Change
 from gateway.actions.ports import Mode
+from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import (
     Desk,
     change_registry,

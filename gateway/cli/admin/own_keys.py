@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import click
 
 from gateway import keys, wiring
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
+from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, as_told, opened, refuse_proposing, show, take_step
 from gateway.cli.admin.steps import require_meant
 from gateway.cli.screen import print_json, progress

@@ -10,6 +10,7 @@ import click
 from gateway import wiring
 from gateway.actions import proposals
 from gateway.actions.ports import Mode, Ports, Proposal
+from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.desk import Desk, approvals, looked_at, opened, show
 from gateway.cli.screen import interactive, print_fields, print_json, print_table
 from gateway.evidence import canonical
@@ -130,11 +131,13 @@ def _print(one: Proposal) -> None:
 
 
 def _fields(one: Proposal) -> dict[str, object]:
+    values = canonical.decode(one.values.encode())
     return {
         "proposal": str(one.id),
         "action": one.action,
         "organisation": one.organisation,
-        "values": canonical.decode(one.values.encode()),
+        "values": values,
+        **({"key": key_of(values["csr"])} if one.action == "certificate.issue" else {}),
         "proposer": one.proposer,
         "expires_at": one.expires_at.isoformat(),
         "made_by": None if one.made_by is None else str(one.made_by),

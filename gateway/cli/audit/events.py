@@ -16,7 +16,7 @@ from gateway.domain.organisation import SLUG
 from gateway.evidence import receipt as receipts
 
 
-class _CaseName(click.ParamType):
+class _CaseName(click.ParamType[tuple[str, UUID]]):
     """A case as ORIGINATOR/UUID."""
 
     name = "case"

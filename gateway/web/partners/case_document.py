@@ -46,7 +46,7 @@ class CaseInvalid(Exception):
         super().__init__(f"{len(found)} errors in the case")
 
 
-def load_case(data: object) -> dict[str, Any]:
+def load_case(data: Any) -> dict[str, Any]:
     """Check parsed JSON against the profile and return it, its keys in the profile's order.
 
     Raises CaseInvalid. Who the caller is does not matter here: what only some organisations may

@@ -148,10 +148,12 @@ class Sealable(fields.Nested):
         """``schema`` is that of the element when it is not sealed."""
         super().__init__(schema(), required=True, error_messages=MESSAGES)
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> Any:
         if is_sealed(value):
             return SEALED.load(value)
-        return super()._deserialize(value, attr, data, **kwargs)
+        return super()._deserialize(value, attr, data, partial, **kwargs)
 
 
 def _sealable(schema: type[Part]) -> Array:

@@ -40,7 +40,9 @@ class Content(fields.Nested):
         """There is no body without it."""
         super().__init__(CASE, required=True, error_messages={"required": "is required"})
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> dict[str, Any]:
         try:
             return load_case(value)
         except CaseInvalid as invalid:

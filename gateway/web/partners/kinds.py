@@ -1,16 +1,17 @@
 """Kinds of field that bodies are made of: strict, converting nothing, filling in nothing."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from gateway.domain.item_value import (
-    Fault,
-)
+from gateway.domain.item_value import Fault
 from gateway.web.partners import faults
 
-MESSAGES = {"required": "is required", "null": "must not be null"}
+MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": "is required",
+    "null": "must not be null",
+}
 
 
 class Text(fields.String):
@@ -60,12 +61,12 @@ class Flag(fields.Boolean):
         return value
 
 
-class Array(fields.List):
+class Array(fields.List[Any]):
     """An array; of texts, none twice."""
 
     default_error_messages = MESSAGES
 
-    def __init__(self, inner: fields.Field, *, least: int = 0, required: bool = True) -> None:
+    def __init__(self, inner: fields.Field[Any], *, least: int = 0, required: bool = True) -> None:
         """``least`` is the number of elements that must be there."""
         super().__init__(inner, required=required)
         self.least = least
@@ -81,13 +82,16 @@ class Array(fields.List):
         return loaded
 
 
+_PART_MESSAGES = {
+    "unknown": "is a field that the profile does not have",
+    "type": "must be an object",
+}
+
+
 class Part(Schema):
     """An object that has the fields named here and no others."""
 
-    error_messages: ClassVar[dict[str, str]] = {
-        "unknown": "is a field that the profile does not have",
-        "type": "must be an object",
-    }
+    error_messages = _PART_MESSAGES
 
 
 def part(schema: type[Part], *, required: bool = True) -> fields.Nested:
