@@ -18,7 +18,7 @@ from gateway import wiring
 from gateway.cli import checkup
 from gateway.cli.checkup import CHECKS, Finding, Level, look_over
 from gateway.cli.manifest import digest
-from gateway.domain.refusals import Busy
+from gateway.domain.refusals import Busy, MarkUnreachable
 from gateway.keys import Purpose, generate_key, write_key
 from tests.operating import ISSUER, Operator, operator
 from tests.postgresql import new_database
@@ -135,6 +135,12 @@ def test_a_folder_that_others_can_look_into_is_an_error(gw: Operator, folder: st
     assert f"chmod 700 {path}" in the(findings(gw), "permissions", Level.ERROR)
 
 
+def test_the_root_authority_on_this_machine_is_a_warning(gw: Operator) -> None:
+    assert f"take {gw.config.offline} away" in the(findings(gw), "permissions", Level.WARNING)
+    shutil.rmtree(gw.config.offline)
+    assert the(findings(gw), "permissions", Level.OK)
+
+
 def _shared_key(gw: Operator) -> None:
     (gw.config.keys / "token/current.pem").chmod(0o644)
 
@@ -186,6 +192,14 @@ def test_who_can_read_the_issuing_key_is_told(
     assert words in the(findings(gw), "issuing_key", level)
 
 
+def test_a_step_that_is_due_in_a_change_of_authorities_is_told(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkup, "reminder", lambda folder, now: [f"go on in {folder}"])
+    told = the(findings(gw), "issuing_key", Level.WARNING)
+    assert f"go on in {gw.config.issuing}" in told
+
+
 @pytest.mark.parametrize(
     ("later", "level", "words"),
     [
@@ -206,6 +220,12 @@ def test_what_ends_is_told_in_time(
 def test_a_missing_list_of_authorities_is_an_error(gw: Operator) -> None:
     (gw.config.published / "ca-chain.pem").unlink()
     assert "every client is refused" in the(findings(gw), "certificates", Level.ERROR)
+
+
+def test_a_missing_certificate_of_a_listener_is_a_warning(gw: Operator) -> None:
+    (gw.config.server / "partners.pem").unlink()
+    told = the(findings(gw), "certificates", Level.WARNING)
+    assert "partners.pem is missing: maintenance makes it" in told
 
 
 def test_a_missing_database_is_an_error_and_is_not_made(gw: Operator) -> None:
@@ -272,6 +292,11 @@ def test_tables_of_a_newer_version_are_a_warning(gw: Operator) -> None:
     assert "newer version" in the(findings(gw), "schema", Level.WARNING)
 
 
+def test_tables_of_an_older_version_are_a_warning(gw: Operator) -> None:
+    change(gw, "UPDATE alembic_version SET version_num = 'proposals'")
+    assert "a start mends it" in the(findings(gw), "schema", Level.WARNING)
+
+
 def test_a_database_without_a_gateway_is_an_error(gw: Operator) -> None:
     (gw.folder / "casegate.db").unlink()
     sqlite3.connect(gw.folder / "casegate.db").close()
@@ -300,6 +325,16 @@ def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:
         file.unlink()
     assert "mark is missing" in the(findings(gw), "log", Level.ERROR)
     assert not list(gw.folder.glob("mark.db*"))
+
+
+def test_a_mark_that_does_not_answer_is_an_error(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise MarkUnreachable("the log's high-water mark cannot be read")
+
+    monkeypatch.setattr(checkup, "read_mark", away)
+    assert "see [mark] url" in the(findings(gw), "log", Level.ERROR)
 
 
 def test_another_key_than_the_one_that_signed_is_an_error(gw: Operator) -> None:
@@ -364,3 +399,5 @@ def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
     assert "PostgreSQL" in the(found, "database", Level.OK)
     assert the(found, "clock", Level.OK)
     assert "(1 of 1)" in the(found, "log", Level.OK)
+    apart = findings(gw, timedelta(seconds=10))
+    assert "keep both by NTP" in the(apart, "clock", Level.WARNING)

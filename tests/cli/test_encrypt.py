@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from gateway import wiring
-from gateway.actions import cases
+from gateway.actions import cases, erasure
 from gateway.actions.ports import Caller, Mode
 from gateway.apps import Part, gate
 from gateway.cli.checkup import Finding, Level, look_over
@@ -75,6 +75,44 @@ def test_one_administrator_alone_does_not(gw: Operator) -> None:
     refused = gw.admin("case", "erase", HOTLINE, case, "--reason", "asked", persons=("martin",))
     assert "two different persons" in said(refused)
     assert "1 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operator) -> None:
+    submitted(gw)
+    made = wiring.key_encryption(gw.config).make()
+    assert f"nothing needs: {made}" in finding(gw, Level.WARNING)
+    with gw.opened() as gateway:
+        gateway.keyring.turn_to(made)
+    assert f"another key-encryption key than {made}: finish" in finding(gw, Level.WARNING)
+    gw.done("gateway", "rekey", "--purpose", "kek", "--step", "withdraw")
+    assert finding(gw, Level.WARNING) == ""
+
+
+def test_a_key_of_an_erased_case_that_still_stands_is_found(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = submitted(gw)
+
+    def away(_ring: SqlKeyring, _ids: object) -> int:
+        raise KeysUnavailable("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqlKeyring, "destroy", away)
+        gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    assert "keys of erased cases still stand" in finding(gw, Level.WARNING)
+    with gw.opened() as gateway:
+        assert erasure.destroy_keys(gateway.ports) == 1
+    assert finding(gw, Level.WARNING) == ""
+
+
+def test_a_case_that_is_there_again_without_its_key_is_found(gw: Operator) -> None:
+    case = submitted(gw)
+    gw.type("backup", "--folder", gw.folder, gw.folder.parent / "backup")
+    gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    restored = gw.type("restore", gw.folder.parent / "backup", "--folder", gw.folder, "--yes")
+    assert restored.exit_code == 0, restored.output
+    told = finding(gw, Level.WARNING)
+    assert "1 cases are there again whose keys were destroyed" in told
 
 
 def test_nothing_starts_without_the_keys_database_and_none_is_made(gw: Operator) -> None:
