@@ -4,7 +4,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.ports import Authority, Mode, Ports, SigningRequest, Work
+from gateway.actions.ports import Authority, Mode, Ports, Work
+from gateway.actions.records import SigningRequest
 from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Certificate, Status
