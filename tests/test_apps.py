@@ -10,7 +10,10 @@ import pytest
 from gateway import wiring
 from gateway.apps import Part, gate, listener, make_app
 from gateway.cli.founding import make
+from gateway.keys import OVERLAP, Purpose, Step, due_turn, take_turn
 from gateway.web.app import create_partner_app
+from gateway.web.problems import TokenRefused
+from gateway.web.tokens import Tokens
 from tests.operating import PASSPHRASE, PERSONS, Operator, operator, settings
 from tests.postgresql import own_server
 
@@ -73,6 +76,32 @@ def test_an_older_version_is_ready_on_the_tables_of_a_newer_one(gw: Operator) ->
     with gw.opened() as gateway:
         _newer_tables(gateway)
         assert gate(Part.PARTNERS, gateway).unready() is None
+
+
+def test_through_a_change_of_the_token_key_each_listener_takes_the_tokens_of_all_others(
+    gw: Operator,
+) -> None:
+    """Each is restarted in its own time after a step; only the last step ends older tokens."""
+    folder, at = gw.config.keys / Purpose.TOKEN, wiring.now()
+    started = [_tokens(gw)]
+    for _ in (Step.PUBLISH, Step.USE):
+        at += OVERLAP
+        take_turn(folder, due_turn(folder, Purpose.TOKEN, at), at)
+        started.append(_tokens(gw))
+    before, shown, used = (one.issue("a.desk", ["cases.read"], "A" * 43)[0] for one in started)
+    for reader, token in ((1, before), (2, before), (0, shown), (2, shown), (1, used)):
+        assert started[reader].read(token).client_id == "a.desk"
+    take_turn(folder, due_turn(folder, Purpose.TOKEN, at + OVERLAP), at + OVERLAP)
+    withdrawn = _tokens(gw)
+    assert withdrawn.read(used)
+    with pytest.raises(TokenRefused):
+        withdrawn.read(before)
+
+
+def _tokens(gw: Operator) -> Tokens:
+    """The tokens of a listener that starts now."""
+    with gw.opened() as gateway:
+        return Tokens(gate(Part.PARTNERS, gateway))
 
 
 def test_what_the_server_refuses_by_itself_is_worded_as_by_the_apps(gw: Operator) -> None:

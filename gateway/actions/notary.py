@@ -36,12 +36,15 @@ class _Batch:
         self.settled = True
 
     def follows(self, seen: Head) -> bool:
-        """Whether the log went from what was signed to each of the heads, step by step."""
-        reached = {seen}
+        """Whether the log went from what was signed to each of the heads, step after step.
+
+        Never by two steps from one head: those are two histories, of which one at most is ours.
+        """
+        passed = [seen]
         for base, head in sorted(self.steps, key=lambda step: step[1].size):
-            if base in reached:
-                reached.add(head)
-        return self.heads <= reached
+            if base == passed[-1]:
+                passed.append(head)
+        return self.heads <= {*passed}
 
     def require(self) -> None:
         if self._failure is not None:

@@ -288,8 +288,8 @@ def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
     """Send again what was never answered.
 
     Each write is done once, however often it is sent. It ends at the first that finds no answer
-    again, or no answer that its evidence confirms; what is left is kept. Exit status 1 when one
-    was refused: nothing was done for it, and it is not kept any more.
+    again, or no answer that its evidence confirms, or no access; what is left is kept. Exit status
+    1 when one was refused: nothing was done for it, and it is not kept unless that is said.
     """
     aside = _set_aside(gateway, skipped, as_json)
     ended: list[Resent] = []

@@ -37,6 +37,9 @@ SIGNED = "application/sd-jwt"
 _READ_AT_ONCE = frozenset({"case.consult", "audit.read"})
 """Writes whose answer somebody waits for: sent again later they would open things for nobody."""
 
+_NOT_HEARD = frozenset({401, 408, 429})
+"""Refusals of who asks, or of this moment: they say nothing about the write, which stays kept."""
+
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
 
@@ -129,12 +132,17 @@ class Exchange:
     def send(self, write: Write) -> Written:
         """Send a write, for the first time or again; Refused when the gateway says no.
 
-        Every other ClientError tells that the write is left ``unanswered``.
+        Every other ClientError tells that the write is left ``unanswered``, and so does Refused
+        where a kept write was not heard: the access was refused, or the moment.
         """
         try:
             written = self._sent(write)
-        except Refused:
-            self._forget(write)
+        except Refused as refused:
+            left = self._left(write)
+            if left.kept and refused.status in _NOT_HEARD:
+                refused.unanswered = left
+            else:
+                self._forget(write)
             raise
         except ClientError as error:
             error.unanswered = self._left(write)

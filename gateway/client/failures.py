@@ -40,7 +40,8 @@ class Unanswered:
 class ClientError(Exception):
     """A request did not come to a good end; the message is one sentence that says what to do.
 
-    ``unanswered`` is the write behind it, where it is not known whether that was done.
+    ``unanswered`` is the write behind it, where it is not known whether that was done, or where it
+    is kept because it was not heard.
     """
 
     advice = ""
@@ -169,7 +170,10 @@ def _text(value: Any) -> str:
 
 
 class Refused(ClientError):
-    """The gateway said no, for good: nothing was done. Mend the request before asking again."""
+    """The gateway said no, for good: nothing was done. Mend the request before asking again.
+
+    With ``unanswered`` it did not hear the write: no access (401), or not now (408, 429).
+    """
 
     def __init__(self, problem: Problem) -> None:
         """The message is the problem's detail, or its title where there is none."""

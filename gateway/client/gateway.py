@@ -50,7 +50,7 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
     ``conformance`` are its conformance runs.
 
     Every method that asks something raises Refused for a "no", and the other ClientErrors; after
-    any but Refused a write may have been done: `resume` it, do not ask anew.
+    any but Refused a write may have been done: `resume` what is ``unanswered``, do not ask anew.
     """
 
     def __init__(
@@ -132,13 +132,15 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.
 
-        Stops with the first ClientError other than a refusal, which names the write as
-        ``unanswered``; what is left is kept. `set_aside` takes one out of the way.
+        Stops with the first ClientError that names the write as ``unanswered``, as all do but a
+        refusal of the write itself; what is left is kept. `set_aside` takes one out of the way.
         """
         for write in self._exchange.waiting():
             try:
                 yield Resent(write, written=self._exchange.send(write))
             except Refused as refused:
+                if refused.unanswered is not None:
+                    raise
                 yield Resent(write, refused=refused)
 
     def set_aside(self, key: str) -> Write:

@@ -33,6 +33,7 @@ from tests.founding import (
     OPENING,
     accepted,
     caller,
+    case_content,
     check_log,
     consulted,
     fields_of,
@@ -193,6 +194,21 @@ def test_a_case_is_erased_by_itself_from_its_day_on_and_not_before(gateway):
     assert gateway.case(case).state is CaseState.ERASED
     assert len(gateway.ports.keys.gone) == 1
     assert erasure.erase_due(gateway.ports) == 0
+
+
+def test_a_case_whose_day_was_put_off_meanwhile_is_kept(gateway, monkeypatch):
+    case, other = submitted(gateway), UUID(submitted(gateway).result["case"])
+    gateway.clock.advance(gateway.case(other).erase_on - gateway.clock().date())
+    with gateway.ports.begin(Mode.READ) as work:
+        due = work.cases.due(gateway.clock().date(), 10)
+        monkeypatch.setattr(type(work.cases), "due", lambda *_: due)
+    later = gateway.clock().date() + timedelta(days=30)
+    marking = {**case_content(gateway.new_id())["marking"], "erase_on": later.isoformat()}
+    revised(gateway, case, marking=marking)
+    assert len(due) == 2
+    assert erasure.erase_due(gateway.ports) == 1
+    assert gateway.case(other).state is CaseState.ERASED
+    assert gateway.case(UUID(case.result["case"])).state is not CaseState.ERASED
 
 
 def test_a_simulated_date_erases_nothing(gateway):

@@ -106,6 +106,54 @@ def test_a_head_that_others_have_overtaken_is_signed_without_moving_the_mark() -
     assert node.mark.moves == moves
 
 
+def step(node: Node) -> tuple[Head, Head]:
+    """One more event: the head that it was appended to, and its own."""
+    base = node.head()
+    return base, grow(node)
+
+
+def test_a_head_that_was_appended_to_the_mark_is_signed_without_another_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = new_node()
+    steps = [step(node) for _ in range(3)]
+    monkeypatch.delattr(type(node.continuity), "require")
+    for base, head in steps:
+        assert signed(node.notary.sign(head, base)) == head == marked_head(node)
+
+
+def test_a_head_that_was_appended_to_another_than_the_mark_is_looked_at() -> None:
+    one = new_node()
+    other = new_node(one.mark)
+    step(other)
+    base, theirs = step(other)
+    one.notary.sign(grow(one))
+    with pytest.raises(Frozen):
+        other.notary.sign(theirs, base)
+
+
+@pytest.mark.parametrize("longer", [1, 2])
+def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(longer: int) -> None:
+    """As when a replica without the last commit takes over while signatures wait for the mark."""
+    node = new_node()
+    first = grow(node)
+    before = node.store.state.copy()
+    ours = step(node)
+    node.store.state = before
+    theirs = [step(node) for _ in range(longer)]
+    working = hold_until_gathered(node, 1 + longer)
+    with ThreadPoolExecutor(4) as pool:
+        begun = pool.submit(node.notary.sign, first, Head(0, tree.EMPTY_ROOT))
+        assert working.wait(10)
+        waiting = [pool.submit(node.notary.sign, head, base) for base, head in (ours, *theirs)]
+    assert signed(begun.result()) == first == marked_head(node)
+    assert all(isinstance(one.exception(), Frozen) for one in waiting)
+    for base, head in theirs:
+        assert signed(node.notary.sign(head, base)) == head == marked_head(node)
+    with pytest.raises(Frozen):
+        node.notary.sign(*reversed(ours))
+
+
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_a_head_that_is_not_of_the_log_is_not_signed(size: int) -> None:
     node = new_node()
@@ -258,6 +306,7 @@ class Histories(RuleBasedStateMachine):
         self.copies = [self.copy_of(0)]
         self.heads: list[set[Head]] = [set(), set()]
         self.leaves: dict[Head, list[bytes]] = {}
+        self.bases: dict[Head, Head] = {}
         self.notes: set[Head] = set()
 
     def copy_of(self, which: int) -> State:
@@ -279,13 +328,14 @@ class Histories(RuleBasedStateMachine):
         except Frozen:
             assert self.nodes[which].head() == before
         else:
-            self.learn(which)
+            self.bases[self.learn(which)] = before
 
     @rule(which=NODES)
     def write_and_sign(self, which: int) -> None:
+        before = self.nodes[which].head()
         with suppress(Frozen):
             grow(self.nodes[which])
-            self.notes.add(signed(self.nodes[which].notary.sign(self.learn(which))))
+            self.notes.add(signed(self.nodes[which].notary.sign(self.learn(which), before)))
 
     @rule(which=NODES, data=st.data())
     def sign(self, which: int, data: st.DataObject) -> None:
@@ -293,7 +343,8 @@ class Histories(RuleBasedStateMachine):
         if known:
             head = data.draw(st.sampled_from(known))
             with suppress(Frozen):
-                self.notes.add(signed(self.nodes[which].notary.sign(head)))
+                note = self.nodes[which].notary.sign(head, self.bases.get(head))
+                self.notes.add(signed(note))
 
     @rule(which=NODES)
     def back_up(self, which: int) -> None:

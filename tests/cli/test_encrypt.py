@@ -13,6 +13,7 @@ from gateway import wiring
 from gateway.actions import cases
 from gateway.actions.ports import Mode
 from gateway.actions.records import Caller
+from gateway.apps import Part, gate
 from gateway.cli.checkup import Finding, Level, look_over
 from gateway.domain.refusals import KeysUnavailable
 from gateway.store.keyring import SqlKeyring
@@ -96,6 +97,10 @@ def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> Non
     assert f"{HOTLINE} {case}" in finding(gw, Level.ERROR)
     with pytest.raises(Exception, match="older than the content"):
         submitted(gw)
+    with gw.opened() as gateway:
+        unready = gate(Part.PUBLIC, gateway).unready()
+    assert unready is not None
+    assert unready.reason == "keys"
     gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost")
     submitted(gw)
     assert "1 cases are encrypted" in finding(gw, Level.OK)

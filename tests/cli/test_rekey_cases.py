@@ -1,12 +1,16 @@
 """`casegate admin gateway rekey --purpose kek`: announced, used, withdrawn; cut off, finished."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway import wiring
 from gateway.cli.admin import own_keys
+from gateway.kek import FileKeyEncryption
+from gateway.keys import Step
 from gateway.store.keyring import BATCH, SqlKeyring
 from tests.cli.test_admin import confirmed
 from tests.operating import MARTIN, Operator, operator, said
@@ -92,6 +96,51 @@ def test_what_was_cut_off_in_the_midst_is_finished(
     rekey(gw, "withdraw")
     assert len(keks(gw)) == 1
     assert opens(gw, key)
+
+
+def stopped(whole: Callable[..., Any], *, done: bool) -> Callable[..., Any]:
+    """The same, but that the process is stopped: before it, or right after it was ``done``."""
+
+    def stop(*args: Any, **kwargs: Any) -> None:
+        if done:
+            whole(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    return stop
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize(
+    ("step", "cut"),
+    [
+        ("publish", (FileKeyEncryption, "make")),
+        ("publish", (own_keys, "_recorded")),
+        ("publish", (SqlKeyring, "announce")),
+        ("use", (own_keys, "_recorded")),
+        ("use", (SqlKeyring, "turn_to")),
+        ("use", (SqlKeyring, "rewrap")),
+        ("use", (FileKeyEncryption, "remove")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[1],
+)
+def test_wherever_it_is_cut_off_every_case_opens_and_it_can_be_finished(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, step: str, cut: tuple[Any, str], done: bool
+) -> None:
+    key = taken(gw)
+    (first,) = keks(gw)
+    if step == "use":
+        rekey(gw, "publish")
+    with monkeypatch.context() as broken:
+        broken.setattr(*cut, stopped(getattr(*cut), done=done))
+        assert gw.admin(*REKEY, "--step", step, persons=(MARTIN,)).exit_code != 0
+    assert opens(gw, key)
+    while keks(gw) == {first} or len(keks(gw)) > 1:
+        due = [step for step in Step if not gw.admin(*REKEY, "--step", step).exit_code]
+        assert due
+        assert opens(gw, key)
+    with gw.opened() as gateway:
+        ring = gateway.keyring
+        assert ({ring.current()}, ring.coming(), ring.left()) == (keks(gw), None, 0)
 
 
 def test_a_key_that_was_not_brought_here_is_not_turned_to(gw: Operator) -> None:

@@ -224,6 +224,38 @@ def test_a_refused_write_is_not_sent_again(stage: Listening, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("status", [401, 408, 429])
+def test_a_write_that_was_not_heard_is_kept_though_it_was_refused(
+    stage: Listening, tmp_path: Path, status: int
+) -> None:
+    """No access, or not now: that is no word about the write, and resuming must not lose it."""
+    desk = Desk(stage, spool=tmp_path)
+    desk.wire.faults = [passing, answer(status)]
+    with pytest.raises(Refused, match="casegate system resume") as error:
+        desk.submit(case_content(stage.gateway.new_id()), "intake-1")
+    assert error.value.unanswered is not None
+    assert error.value.unanswered.kept
+    desk.wire.faults = [answer(status)]
+    with pytest.raises(Refused, match="casegate system resume"):
+        list(desk.resume())
+    (file,) = tmp_path.iterdir()
+    (resent,) = desk.resume()
+    assert resent.written is not None
+    assert resent.write.key == file.stem
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_spool_a_write_that_was_not_heard_is_a_refusal_like_others(
+    stage: Listening,
+) -> None:
+    desk = Desk(stage)
+    desk.wire.faults = [passing, answer(429)]
+    with pytest.raises(Refused) as error:
+        desk.submit(case_content(stage.gateway.new_id()), "intake-1")
+    assert error.value.unanswered is None
+    assert "resume" not in str(error.value)
+
+
 def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> None:
     desk = Desk(stage, spool=tmp_path)
     case = submit(desk, stage)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,23 @@ def write(key: str = "01890000-0000-7000-8000-000000000001", **changes: object) 
 def test_a_kept_write_comes_back_as_it_was(tmp_path: Path) -> None:
     Spool(tmp_path).keep(write())
     assert list(Spool(tmp_path).waiting()) == [write()]
+
+
+def test_a_write_is_on_disk_before_it_has_its_name_and_its_name_when_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a power cut after the sending leaves it whole."""
+    forced: list[tuple[bool, list[str]]] = []
+    fsync = os.fsync
+
+    def force(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        forced.append((is_folder, [file.suffix for file in tmp_path.iterdir()]))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", force)
+    Spool(tmp_path).keep(write())
+    assert forced == [(False, [".part"]), (True, [".json"])]
 
 
 def test_folder_and_files_are_their_owners_alone(tmp_path: Path) -> None:

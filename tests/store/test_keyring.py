@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -97,15 +98,35 @@ def test_nothing_of_a_destroyed_key_is_left_in_the_files(tmp_path):
     place = places.sqlite(tmp_path)
     ring = place.keyring()
     id_, _ = ring.take()
-    with closing(sqlite3.connect(tmp_path / "keys.db")) as connection:
-        (wrapped,) = connection.execute(
-            "SELECT wrapped FROM case_key WHERE id = ?", [id_.hex]
-        ).fetchone()
+    wrapped = _wrapped(tmp_path, id_)
     assert wrapped in _bytes(tmp_path)
     ring.destroy([id_])
     assert wrapped not in _bytes(tmp_path)
     assert id_.hex.encode() in _bytes(tmp_path)
     place.close()
+
+
+def test_nothing_of_an_earlier_wrapping_is_left_in_the_files(tmp_path):
+    """Who kept the older key-encryption key opens nothing by a disk of today."""
+    place = places.sqlite(tmp_path)
+    ring = place.keyring()
+    id_, key = ring.take()
+    before = _wrapped(tmp_path, id_)
+    ring.turn_to(key_encryption(tmp_path).make())
+    while ring.rewrap():
+        pass
+    assert before not in _bytes(tmp_path)
+    assert _wrapped(tmp_path, id_) in _bytes(tmp_path)
+    assert ring.key(id_) == key
+    place.close()
+
+
+def _wrapped(folder: Path, id_: UUID) -> bytes:
+    """A key as it is stored now."""
+    query = "SELECT wrapped FROM case_key WHERE id = ?"
+    with closing(sqlite3.connect(folder / "keys.db")) as connection:
+        (wrapped,) = connection.execute(query, [id_.hex]).fetchone()
+    return wrapped
 
 
 def _bytes(folder: Path) -> bytes:
@@ -193,6 +214,24 @@ def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):
     ring.clock.at += timedelta(minutes=1)
     for id_, key in [*taken, (made_since, key_since)]:
         assert ring.other.key(id_) == key
+
+
+def test_a_key_that_is_wrapped_anew_while_it_is_read_opens(ring, monkeypatch):
+    id_, key = ring.take()
+    other, find = ring.other, ring.other._find
+
+    def overtaken(wanted):
+        row = find(wanted)
+        monkeypatch.undo()
+        kek, old = key_encryption(ring.folder), ring.current()
+        ring.turn_to(kek.make())
+        while ring.rewrap():
+            pass
+        kek.remove(old)
+        return row
+
+    monkeypatch.setattr(other, "_find", overtaken)
+    assert other.key(id_) == key
 
 
 def test_a_key_made_ahead_under_an_older_key_encryption_key_is_still_good(ring):

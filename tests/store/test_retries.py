@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.actions.ports import Mode
+from gateway.domain.case import CaseState
 from gateway.domain.refusals import Stale
-from tests.store.samples import retry
+from tests.store.samples import case, handoff, retry
 
 
 def test_a_retry_key_is_remembered_for_its_organisation(store):
@@ -30,6 +31,30 @@ def test_a_used_retry_key_is_stale_and_the_work_goes_on(store):
         work.commit()
     with store.begin(Mode.READ) as work:
         assert work.retries.get("hotline", "key-1") == first
+
+
+def test_what_was_asked_about_a_case_is_compared_no_more_once_the_case_is_erased(store):
+    """Neither its versions nor its offers and answers; those of another case still are."""
+    made, version = case()
+    sent, offer = handoff(made)
+    kept, other = case()
+    asked = [
+        replace(retry(f"key-{number}"), event=one.event)
+        for number, one in enumerate((version, offer, other))
+    ]
+    with store.begin(Mode.WRITE) as work:
+        work.cases.add(made, version)
+        work.handoffs.add(sent, offer)
+        work.cases.add(kept, other)
+        for one in asked:
+            work.retries.add(one)
+        work.commit()
+    with store.begin(Mode.WRITE) as work:
+        found = work.cases.get(made.originator, made.id)
+        work.cases.erase(replace(found, state=CaseState.ERASED, revision=found.revision + 1))
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert [work.retries.get("hotline", one.key) for one in asked] == [None, None, asked[2]]
 
 
 def test_a_budget_is_spent_to_its_limit_in_each_window(store):

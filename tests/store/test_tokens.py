@@ -1,5 +1,7 @@
 """Revoked tokens and used assertions are known to every later Work, until they are pruned."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -69,6 +71,17 @@ def spend(store, client="hotline.desk", jti="one", at=SOON):
 def test_an_id_is_spent_once_by_each_client(store):
     assert [spend(store), spend(store), spend(store, jti="two")] == [True, False, True]
     assert spend(store, client="police.desk")
+
+
+def test_of_many_that_spend_one_id_at_once_in_two_nodes_one_does(database):
+    nodes, together = [database.open() for _ in range(2)], threading.Barrier(8)
+
+    def race(number):
+        together.wait()
+        return spend(nodes[number % 2])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(race, range(8))) == [False] * 7 + [True]
 
 
 def test_what_was_spent_in_a_rolled_back_work_is_not_spent(store):

@@ -193,7 +193,7 @@ def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -
     assert marking.node.head().size == head.size + 1
 
 
-@pytest.mark.parametrize("reason", ["frozen", "mark", "schema", "database"])
+@pytest.mark.parametrize("reason", ["frozen", "mark", "schema", "keys", "database"])
 def test_readiness_tells_the_reason_on_both_listeners(reason: str) -> None:
     line = listening(unready=lambda: Unready(reason, "a sentence"))
     for answer in (line.anybody().get("/readyz"), line.partner(HOTLINE).send("GET", "/readyz")):

@@ -354,6 +354,14 @@ def test_m2_a_revoked_token_is_not_active_and_that_is_all_that_is_said(hotline):
     assert about(hotline, "introspect", token).json == {"active": False}
 
 
+def test_m2_a_token_is_described_with_the_scopes_that_its_system_has_still(gateway, hotline):
+    gateway.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
+    token = hotline.token()
+    assert "admin" in about(hotline, "introspect", token).json["scope"].split()
+    gateway.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=[])
+    assert about(hotline, "introspect", token).json["scope"].split() == sorted(SCOPES)
+
+
 def test_m2_a_token_of_another_is_not_active_for_this_caller(gateway, hotline):
     other = gateway.partner(OFMIN)
     token = other.token()

@@ -82,7 +82,7 @@ def readiness(gate: Gate) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
     Reasons: `frozen`, `mark` (the log's high-water mark does not answer), `schema` (the database
-    is of another version), `database`.
+    is of another version), `keys` (the keys of cases are older, or do not answer), `database`.
     """
     trouble = gate.unready()
     if trouble is None:

@@ -203,6 +203,11 @@ def test_a_case_with_another_heading_is_refused_and_no_event(line, hotline, clai
     assert line.gateway.size() == before
 
 
+def test_who_signs_does_not_attest(line, hotline):
+    claims = {"attested_for": f"{ISSUER}/organisations/{HOTLINE}"}
+    assert "only the gateway attests" in refused(send(hotline, "/cases", case(line, **claims)))
+
+
 def test_another_type_of_document_is_no_case(line, hotline):
     assert "type" in refused(send(hotline, "/cases", case(line, typ=ANSWER_TYP)))
 
