@@ -22,7 +22,8 @@ from flask import Flask, Response, request
 
 from bench.workload import CASE_BYTES, ORIGINATOR
 from gateway import maintenance, wiring
-from gateway.actions.ports import CaseVersion, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import CaseVersion
 from gateway.config import Config
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import Fact, Party, Result

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from bench.workload import filled_id
-from gateway.actions.ports import CaseVersion, Mode, Ports
+from gateway.actions.ports import Mode, Ports
+from gateway.actions.records import CaseVersion
 from gateway.domain.case import Case
 from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.handoff import Answer, Handoff

@@ -21,7 +21,8 @@ from cryptography import x509
 from gateway.actions import erasure, succeeding
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.issuing import serve_signing
-from gateway.actions.ports import Mode, SigningRequest
+from gateway.actions.ports import Mode
+from gateway.actions.records import SigningRequest
 from gateway.actions.reminders import remind
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable

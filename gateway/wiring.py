@@ -18,7 +18,8 @@ from gateway import config as config_file
 from gateway import keys
 from gateway.actions.continuity import Continuity
 from gateway.actions.notary import LogNotary
-from gateway.actions.ports import LegalDay, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import LegalDay
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate

@@ -26,7 +26,8 @@ from gateway.actions.cases import Clearance, Submission
 from gateway.actions.handoffs import Reply
 from gateway.actions.offers import Offer
 from gateway.actions.opening import Opening
-from gateway.actions.ports import Caller, CaseKeys, Head, LegalDay, Logged, Mode, Ports, Work
+from gateway.actions.ports import CaseKeys, Mode, Ports, Work
+from gateway.actions.records import Caller, Head, LegalDay, Logged
 from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.domain.case import GROUPS
 from gateway.domain.organisation import SCOPES, Person

@@ -8,7 +8,8 @@ from typing import Any
 
 from gateway.actions.continuity import Continuity
 from gateway.actions.notary import LogNotary
-from gateway.actions.ports import Head, Marked, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import MarkUnreachable
 from gateway.ledger import tree
 from gateway.ledger.note import NoteSigner

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from gateway.actions.ports import (
+from gateway.actions.ports import Mode
+from gateway.actions.records import (
     CaseVersion,
     Consultation,
     Erasure,
@@ -22,7 +23,6 @@ from gateway.actions.ports import (
     Head,
     Logged,
     LogQuery,
-    Mode,
     Proposal,
     Retry,
     Sent,

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.actions import enrolment
 from gateway.actions.authorization import Written
 from gateway.actions.enrolment import FirstKey
-from gateway.actions.ports import CertificateRequest, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import CertificateRequest
 from gateway.domain.organisation import SCOPES, Organisation, Status
 from gateway.evidence import base64url, registration
 from gateway.pki.request import read_request

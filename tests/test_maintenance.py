@@ -20,7 +20,8 @@ from sqlalchemy import create_engine, text
 
 from gateway import maintenance, wiring
 from gateway.actions import erasure, succeeding, successions
-from gateway.actions.ports import Caller, Head, Mode, Ports, SigningRequest
+from gateway.actions.ports import Mode, Ports
+from gateway.actions.records import Caller, Head, SigningRequest
 from gateway.actions.successions import Approval
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System

@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import wiring
-from gateway.actions.ports import LegalDay, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import LegalDay
 from gateway.evidence import base64url
 from gateway.keys import KeyFileError, Purpose, generate_key, write_key
 from gateway.pki.authority import load_authority, make_issuing

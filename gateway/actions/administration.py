@@ -13,13 +13,8 @@ from gateway.actions.approvals import digest_of, spend
 from gateway.actions.authorization import GATEWAY, Refused, Written, receipt_for
 from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.persons import key_of
-from gateway.actions.ports import (
-    LegalDay,
-    Mode,
-    Policy,
-    Ports,
-    Work,
-)
+from gateway.actions.ports import Mode, Policy, Ports, Work
+from gateway.actions.records import LegalDay
 from gateway.actions.registry import CHANGES, ON_GATEWAY, STEPS
 from gateway.actions.registry.desk import UNKNOWN, Apply, Change, Desk, Form, Kind
 from gateway.domain.decision import Entity, Question, Value, organisation_entity

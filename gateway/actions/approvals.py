@@ -7,7 +7,8 @@ from uuid import UUID
 
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.persons import keys_of
-from gateway.actions.ports import Ports, Retry, Work
+from gateway.actions.ports import Ports, Work
+from gateway.actions.records import Retry
 from gateway.actions.registry.desk import Change
 from gateway.domain.organisation import Person
 from gateway.domain.refusals import ApprovalRefused, Invalid

@@ -14,7 +14,8 @@ from uuid import UUID
 from gateway.actions.authorization import GATEWAY, Request, Turn, Written, authorize, write
 from gateway.actions.authorization import read as look_up
 from gateway.actions.organisations import LOG
-from gateway.actions.ports import Caller, Found, Head, Logged, LogQuery, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller, Found, Head, Logged, LogQuery
 from gateway.domain.audit import CaseName, Coverage, coverage
 from gateway.domain.facts import EVENTS, Detail, Party
 from gateway.domain.refusals import Stale

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from gateway.actions import assertion as assertions
 from gateway.actions.assertion import AssertionRefused
-from gateway.actions.ports import Caller, Credentials, Mode, Ports, Work
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import Caller, Credentials
 from gateway.domain.organisation import Status, System, system_of, system_uri
 from gateway.domain.refusals import Refusal
 

@@ -13,7 +13,8 @@ from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from gateway.actions.authentication import require_caller
-from gateway.actions.ports import Caller, LegalDay, Logged, Mode, Ports, Retry, Work
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import Caller, LegalDay, Logged, Retry
 from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
 from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.membership import UNSEEN

@@ -23,7 +23,8 @@ from gateway.actions.authorization import (
 from gateway.actions.barriers import OWN
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
-from gateway.actions.ports import Caller, CaseVersion, Logged, Ports, Work
+from gateway.actions.ports import Ports, Work
+from gateway.actions.records import Caller, CaseVersion, Logged
 from gateway.actions.signed import Opened, assurance, check_signed, kept
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState, Element, SealedPart

@@ -23,7 +23,8 @@ from gateway.actions.authorization import (
 )
 from gateway.actions.cases import Submission, judge
 from gateway.actions.opening import Opening
-from gateway.actions.ports import Caller, Logged, Mode, Ports
+from gateway.actions.ports import Mode, Ports
+from gateway.actions.records import Caller, Logged
 from gateway.actions.sandbox import Sandbox
 from gateway.actions.signed import check_signed
 from gateway.domain.conformance import LIFE, Mark, Run

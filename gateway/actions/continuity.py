@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
-from gateway.actions.ports import Head, Mark, Marked, Mode, Work
+from gateway.actions.ports import Mark, Mode, Work
+from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Frozen
 from gateway.ledger import tiles
 

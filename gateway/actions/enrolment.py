@@ -21,16 +21,8 @@ from gateway.actions.authorization import (
     receipt_for,
     write,
 )
-from gateway.actions.ports import (
-    Caller,
-    CertificateRequest,
-    Credentials,
-    Logged,
-    Mode,
-    Ports,
-    SigningRequest,
-    Work,
-)
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import Caller, CertificateRequest, Credentials, Logged, SigningRequest
 from gateway.actions.registry import keys
 from gateway.actions.registry.desk import Change, Desk
 from gateway.domain.decision import Question, organisation_entity

@@ -22,8 +22,9 @@ from gateway.actions.authorization import (
 )
 from gateway.actions.listing import Listing, each, gather
 from gateway.actions.organisations import told_grant
-from gateway.actions.ports import Caller, Logged, Mode, Ports, Work
+from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.proposals import require_entrusted
+from gateway.actions.records import Caller, Logged
 from gateway.domain.audit import AuditGrant
 from gateway.domain.facts import Detail, Party
 from gateway.domain.invitation import Invitation

@@ -13,7 +13,8 @@ from uuid import UUID
 from gateway.actions import administration
 from gateway.actions.authorization import GATEWAY, Written, receipt_for
 from gateway.actions.errand import Errand, earlier, remember
-from gateway.actions.ports import Erasure, Mode, Ports, Sent, Work
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import Erasure, Sent
 from gateway.actions.registry.desk import Change, Desk, Form, prose, uuid
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState

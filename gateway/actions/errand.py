@@ -6,7 +6,8 @@ from uuid import UUID
 
 from gateway.actions.approvals import digest_of
 from gateway.actions.authentication import require_caller
-from gateway.actions.ports import Caller, Logged, Ports, Retry, Work
+from gateway.actions.ports import Ports, Work
+from gateway.actions.records import Caller, Logged, Retry
 from gateway.actions.registry.desk import Change
 from gateway.domain.refusals import KeyReused, Stale
 

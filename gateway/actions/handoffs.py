@@ -25,7 +25,8 @@ from gateway.actions.cases import elements, has_key, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
-from gateway.actions.ports import Caller, CaseVersion, Logged, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller, CaseVersion, Logged
 from gateway.actions.signed import BINDING, Opened, assurance, check_signed
 from gateway.domain.case import ROUTING, Element
 from gateway.domain.decision import Entity, Value, handoff_entity

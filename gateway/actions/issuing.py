@@ -4,7 +4,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.ports import Authority, Mode, Ports, SigningRequest, Work
+from gateway.actions.ports import Authority, Mode, Ports, Work
+from gateway.actions.records import SigningRequest
 from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Certificate, Status
@@ -52,7 +53,7 @@ def _obstacle(work: Work, request: SigningRequest) -> str | None:
         return "the organisation takes part no more"
     system = work.organisations.system(request.organisation, request.system)
     if system is None or not system.enabled:
-        return "the system was disabled: have it enabled, then ask again"
+        return "the system was disabled: ask anew once it is enabled, by a new invitation if by one"
     if request.asked_on is not None:
         asked_on = work.organisations.certificate(request.asked_on)
         if asked_on is None or asked_on.revoked_at is not None:

@@ -11,7 +11,8 @@ from copy import copy
 from threading import Lock
 
 from gateway.actions.continuity import LOST, Continuity
-from gateway.actions.ports import Head, Mark, Marked
+from gateway.actions.ports import Mark
+from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import AlreadyExists, Frozen
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner

@@ -21,7 +21,8 @@ from gateway.actions.authorization import (
 from gateway.actions.barriers import before_offer
 from gateway.actions.cases import elements, find, sealed_of, view_of
 from gateway.actions.disclosure import Reader, permit
-from gateway.actions.ports import Caller, CaseVersion, Logged, Mode, Ports
+from gateway.actions.ports import Mode, Ports
+from gateway.actions.records import Caller, CaseVersion, Logged
 from gateway.actions.signed import Opened, assurance, check_signed
 from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.actions.authorization import About, Turn
-from gateway.actions.ports import CaseVersion, Consultation
+from gateway.actions.records import CaseVersion, Consultation
 from gateway.domain.case import Element
 from gateway.domain.facts import Detail, Party
 from gateway.evidence import sd_jwt, statement

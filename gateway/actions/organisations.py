@@ -18,7 +18,8 @@ from gateway.actions.authorization import (
     receipt_for,
 )
 from gateway.actions.listing import Listing, gather
-from gateway.actions.ports import Caller, Head, Logged, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller, Head, Logged
 from gateway.domain.audit import AuditGrant
 from gateway.domain.decision import Entity
 from gateway.domain.membership import UNSEEN

@@ -23,7 +23,8 @@ from gateway.actions.authorization import (
 from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.listing import Listing, gather
 from gateway.actions.organisations import LOG
-from gateway.actions.ports import Caller, Mode, Ports, Proposal, Work
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import Caller, Proposal
 from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change, Form
 from gateway.domain.decision import Entity, Question

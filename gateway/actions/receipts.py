@@ -13,7 +13,8 @@ from gateway.actions.authorization import (
     receipt_for,
 )
 from gateway.actions.organisations import LOG
-from gateway.actions.ports import Caller, Head, Logged, Mode, Ports
+from gateway.actions.ports import Mode, Ports
+from gateway.actions.records import Caller, Head, Logged
 from gateway.domain.refusals import NotFound
 from gateway.evidence import receipt
 from gateway.evidence.receipt import Receipt

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.actions.authorization import Request, Turn, read
-from gateway.actions.ports import Caller, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller
 from gateway.domain import case as cases
 from gateway.domain.organisation import DocumentKey, organisation_uri, read_competence_key
 from gateway.domain.refusals import DocumentRefused, Forbidden

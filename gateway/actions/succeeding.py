@@ -14,7 +14,8 @@ from uuid import UUID
 
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import has_key, view_on
-from gateway.actions.ports import CaseVersion, LegalDay, Mode, Ports, Work
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import CaseVersion, LegalDay
 from gateway.actions.successions import parties_of, subject_of
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity

@@ -16,7 +16,8 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.ports import Caller, Logged, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller, Logged
 from gateway.actions.signed import Opened, check_signed
 from gateway.domain.decision import Entity, succession_entity
 from gateway.domain.facts import Detail, Party

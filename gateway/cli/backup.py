@@ -9,7 +9,8 @@ import click
 from sqlalchemy import make_url
 
 from gateway import wiring
-from gateway.actions.ports import Head, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Head
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.cli.manifest import DATABASE_FILE, PUBLISHED, Manifest, digest, told
 from gateway.cli.screen import progress

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway import keys, maintenance, wiring
 from gateway.actions import administration
-from gateway.actions.ports import Head
+from gateway.actions.records import Head
 from gateway.config import Config
 from gateway.domain.organisation import Person
 from gateway.keys import Purpose

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 import click
 
-from gateway.actions.ports import Head
+from gateway.actions.records import Head
 from gateway.cli.screen import write_new
 
 FORMAT = "casegate-backup/1"

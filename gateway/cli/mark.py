@@ -7,7 +7,8 @@ import click
 
 from gateway import maintenance, wiring
 from gateway.actions.continuity import require_beginnings
-from gateway.actions.ports import Marked, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Marked
 from gateway.cli.arguments import json_option
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.cli.manifest import told

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from gateway.actions.ports import CertificateRequest
+from gateway.actions.records import CertificateRequest
 from gateway.evidence import base64url
 from gateway.pki.leaf import LARGEST_REQUEST, CsrRefused, read_csr
 

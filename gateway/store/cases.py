@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, insert, null, or_, select, update
 
-from gateway.actions.ports import CaseVersion, Erasure
+from gateway.actions.records import CaseVersion, Erasure
 from gateway.domain.case import Case, CaseState
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.contents import ERASED, Contents

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, false, or_, select, true
 
-from gateway.actions.ports import LogQuery
+from gateway.actions.records import LogQuery
 from gateway.domain.facts import Fact
 from gateway.store.tables import case_version, handoff, log_facet
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
-from gateway.actions.ports import Consultation, Sent
+from gateway.actions.records import Consultation, Sent
 from gateway.domain.handoff import OPEN, Address, Answer, Handoff, Move, State
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.contents import Contents

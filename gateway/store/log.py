@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
-from gateway.actions.ports import Found, Head, Logged, LogQuery
+from gateway.actions.records import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import AlreadyExists, Busy, Erased
 from gateway.evidence.event import Event, EventDisclosure, compose

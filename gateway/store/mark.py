@@ -22,7 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from gateway.actions.ports import Head, Marked, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Busy, MarkUnreachable
 from gateway.store.columns import NUMBER, TEXT
 from gateway.store.database import Connections, Unfit, require_durable, writing_engine

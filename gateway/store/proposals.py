@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, select, update
 
-from gateway.actions.ports import Proposal
+from gateway.actions.records import Proposal
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.tables import proposal
 from gateway.store.transaction import Transaction, insert_new

@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.actions.ports import Retry
+from gateway.actions.records import Retry
 from gateway.domain.refusals import Stale
 from gateway.store.tables import budget, retry
 from gateway.store.transaction import Transaction, counted, insert_new

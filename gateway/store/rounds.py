@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from gateway.actions.ports import Logged, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Logged
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy
 from gateway.store.contents import Contents, Keyring

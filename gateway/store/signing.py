@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, false, select, update
 
-from gateway.actions.ports import SigningRequest
+from gateway.actions.records import SigningRequest
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.tables import signing_request
 from gateway.store.transaction import Transaction, insert_new

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 
-from gateway.actions.ports import Head
+from gateway.actions.records import Head
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store.tables import log_document, log_entry, log_tile

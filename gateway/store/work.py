@@ -19,7 +19,6 @@ from gateway.actions.ports import (
     Handoffs,
     Invitations,
     Log,
-    Logged,
     Mode,
     Organisations,
     Proposals,
@@ -29,6 +28,7 @@ from gateway.actions.ports import (
     Signing,
     Successions,
 )
+from gateway.actions.records import Logged
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.conformance import SqlConformance

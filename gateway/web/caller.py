@@ -9,7 +9,7 @@ import re
 from flask import Request, g
 
 from gateway.actions.authentication import authenticate
-from gateway.actions.ports import Caller, Credentials
+from gateway.actions.records import Caller, Credentials
 from gateway.web.gate import Gate, Peer
 from gateway.web.inputs import Malformed, read_pairs
 from gateway.web.problems import (

@@ -14,7 +14,8 @@ from flask import Flask, Response, request
 from marshmallow import Schema
 
 from gateway.actions.authorization import Written
-from gateway.actions.ports import Caller, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller
 from gateway.actions.signed import Form, Opened, open_signed
 from gateway.web.answers import json_response, written
 from gateway.web.caller import identify

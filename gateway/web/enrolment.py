@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Request, Response
 
 from gateway.actions import enrolment
-from gateway.actions.ports import CertificateRequest
+from gateway.actions.records import CertificateRequest
 from gateway.domain.refusals import Invalid, NotFound
 from gateway.web.endpoint import unauthenticated
 from gateway.web.gate import Gate

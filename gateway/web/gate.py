@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway.actions.ports import CertificateRequest, Ports
+from gateway.actions.ports import Ports
+from gateway.actions.records import CertificateRequest
 from gateway.evidence.sd_jwt import Signer
 from gateway.web.security_log import SecurityLog
 

@@ -27,7 +27,7 @@ from gateway.actions.authentication import (
     authenticate_client,
     revoke_token,
 )
-from gateway.actions.ports import Credentials
+from gateway.actions.records import Credentials
 from gateway.domain.organisation import System
 from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable, Refusal
 from gateway.web.answers import json_response

@@ -13,7 +13,7 @@ from gateway.actions import cases, handoffs, offers
 from gateway.actions.authorization import Written
 from gateway.actions.cases import Confirmation, Submission
 from gateway.actions.handoffs import Reply
-from gateway.actions.ports import Caller
+from gateway.actions.records import Caller
 from tests.founding import (
     CLEARED,
     HOTLINE,

@@ -14,7 +14,8 @@ from gateway.actions.authentication import (
     prune_tokens,
     revoke_token,
 )
-from gateway.actions.ports import Caller, Credentials, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Caller, Credentials
 from gateway.domain.organisation import Certificate, System, system_uri
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 

@@ -12,7 +12,8 @@ from gateway.actions import cases, handoffs, offers, organisations, receipts
 from gateway.actions.authorization import Refused
 from gateway.actions.cases import Confirmation
 from gateway.actions.handoffs import Reply
-from gateway.actions.ports import Caller, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Caller
 from gateway.domain.refusals import (
     Busy,
     Forbidden,

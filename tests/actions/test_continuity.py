@@ -8,7 +8,8 @@ from gateway.actions import cases, handoffs, organisations, receipts
 from gateway.actions.administration import Change, administer
 from gateway.actions.continuity import CHECKED_EVERY
 from gateway.actions.issuing import serve_signing
-from gateway.actions.ports import Head, Marked, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.ledger import tree
 from tests.actions.errands import ERRANDS

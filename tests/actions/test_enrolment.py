@@ -12,7 +12,8 @@ from gateway.actions.administration import Change
 from gateway.actions.authentication import NotAuthenticated
 from gateway.actions.enrolment import REFUSALS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
 from gateway.actions.issuing import serve_signing
-from gateway.actions.ports import Credentials, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Credentials
 from gateway.domain.invitation import LIFE
 from gateway.domain.organisation import Certificate, Status, system_uri
 from gateway.domain.refusals import (

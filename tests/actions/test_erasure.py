@@ -10,7 +10,8 @@ from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import Confirmation
 from gateway.actions.handoffs import Reply
-from gateway.actions.ports import Mode, Sent
+from gateway.actions.ports import Mode
+from gateway.actions.records import Sent
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import (
     ApprovalRefused,

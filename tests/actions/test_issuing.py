@@ -16,7 +16,8 @@ from gateway.actions.administration import Change
 from gateway.actions.authentication import authenticate
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.issuing import serve_signing
-from gateway.actions.ports import Credentials, Mode, SigningRequest
+from gateway.actions.ports import Mode
+from gateway.actions.records import Credentials, SigningRequest
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import base64url, event

@@ -14,7 +14,7 @@ from gateway.actions import cases, entries, erasure, handoffs, listing, organisa
 from gateway.actions.administration import Change
 from gateway.actions.cases import Confirmation
 from gateway.actions.listing import Listing, gather
-from gateway.actions.ports import Caller
+from gateway.actions.records import Caller
 from gateway.domain.organisation import SCOPES, Status
 from tests.founding import (
     ALICE,

@@ -11,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from gateway.actions.ports import Head, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Head
 from gateway.domain.refusals import AlreadyExists, Frozen, MarkUnreachable
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import open_checkpoint

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
-from gateway.actions.ports import CertificateRequest, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import CertificateRequest
 from gateway.cli import main
 from gateway.cli.admin import admin, certificate
 from gateway.client.invitation import InvitationFile

@@ -11,7 +11,8 @@ import pytest
 
 from gateway import wiring
 from gateway.actions import cases, erasure
-from gateway.actions.ports import Caller, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Caller
 from gateway.apps import Part, gate
 from gateway.cli.checkup import Finding, Level, look_over
 from gateway.domain.refusals import KeysUnavailable

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from gateway.actions.ports import CaseVersion, Consultation, Retry, SigningRequest
+from gateway.actions.records import CaseVersion, Consultation, Retry, SigningRequest
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.handoff import Address, Answer, Handoff, Move, move

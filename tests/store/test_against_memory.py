@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.actions.ports import Consultation, Mode, Retry, SigningRequest
+from gateway.actions.ports import Mode
+from gateway.actions.records import Consultation, Retry, SigningRequest
 from gateway.domain.case import Case, CaseState
 from gateway.domain.handoff import Address, Answer, Handoff, State
 from gateway.domain.organisation import Certificate, Status

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from gateway.actions.ports import LogQuery, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import LogQuery
 from gateway.domain.audit import CaseName, Coverage
 from gateway.domain.facts import Detail, Result
 from gateway.store import facets

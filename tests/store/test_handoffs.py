@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode, Sent
+from gateway.actions.ports import Mode
+from gateway.actions.records import Sent
 from gateway.domain.handoff import Address, State
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.store.samples import (

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from gateway.actions.continuity import Continuity
 from gateway.actions.notary import LogNotary
-from gateway.actions.ports import Head, Marked, Mode
+from gateway.actions.ports import Mode
+from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.ledger import tiles, tree
 from gateway.store.database import Unfit

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode, Proposal
+from gateway.actions.ports import Mode
+from gateway.actions.records import Proposal
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.store.samples import NOON, new_id
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gateway.actions.ports import Retry
+from gateway.actions.records import Retry
 from gateway.actions.registry.desk import Desk, Form, Kind, must, prose, text
 from gateway.actions.registry.words import word
 from gateway.domain.organisation import (

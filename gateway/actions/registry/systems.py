@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.actions.assertion import read_keys
-from gateway.actions.ports import SigningRequest
+from gateway.actions.records import SigningRequest
 from gateway.actions.registry.desk import (
     NOT_OF_FORM,
     Desk,

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway import maintenance, wiring
 from gateway.actions import receipts
 from gateway.actions.authorization import Written
-from gateway.actions.ports import Mode, SigningRequest, Work
+from gateway.actions.ports import Mode, Work
+from gateway.actions.records import SigningRequest
 from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, without_receipt
 from gateway.cli.screen import new_file

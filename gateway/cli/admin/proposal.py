@@ -9,7 +9,8 @@ import click
 
 from gateway import wiring
 from gateway.actions import proposals
-from gateway.actions.ports import Mode, Ports, Proposal
+from gateway.actions.ports import Mode, Ports
+from gateway.actions.records import Proposal
 from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.desk import Desk, approvals, looked_at, opened, show
 from gateway.cli.screen import interactive, print_fields, print_json, print_table

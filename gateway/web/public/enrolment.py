@@ -8,7 +8,7 @@ from marshmallow import fields, validate
 from gateway.actions import enrolment
 from gateway.actions.authorization import Written
 from gateway.actions.enrolment import FirstKey
-from gateway.actions.ports import CertificateRequest
+from gateway.actions.records import CertificateRequest
 from gateway.domain.refusals import Invalid, NotInvited
 from gateway.web.answers import json_response, written
 from gateway.web.endpoint import unauthenticated

@@ -2,7 +2,8 @@
 
 from flask import Response, request
 
-from gateway.actions.ports import Head, Mode, Work
+from gateway.actions.ports import Mode, Work
+from gateway.actions.records import Head
 from gateway.domain.refusals import Frozen, NotFound
 from gateway.evidence import base64url
 from gateway.ledger import tiles
