@@ -12,7 +12,7 @@ from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.actions.records import Head
 from gateway.cli.folder import folder_option, told_plainly
-from gateway.cli.manifest import DATABASE_FILE, PUBLISHED, Manifest, digest, told
+from gateway.cli.manifest import DATABASE_FILE, MANIFEST_FILE, PUBLISHED, Manifest, digest, told
 from gateway.cli.screen import progress
 from gateway.config import Config
 from gateway.store.copies import copy_database, fold, sync
@@ -119,12 +119,12 @@ def _fill(config: Config, spare: Path) -> Manifest:
     shutil.copytree(config.published, spare / PUBLISHED)
     names = [DATABASE_FILE, wiring.CONFIG_FILE]
     names += [f"{PUBLISHED}/{file.name}" for file in sorted((spare / PUBLISHED).iterdir())]
-    for name in names:
-        sync(spare / name)
     files = {name: digest(spare / name) for name in names}
     stamp = made_at.isoformat(timespec="seconds")
     manifest = Manifest(stamp, config.log_origin, head.size, head.root.hex(), files)
     manifest.write(spare)
+    for name in (*names, MANIFEST_FILE, PUBLISHED, ""):
+        sync(spare / name)
     return manifest
 
 

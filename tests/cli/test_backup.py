@@ -1,6 +1,7 @@
 """A backup is whole and without secrets; a restored one tells whether the log goes on."""
 
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -100,6 +101,24 @@ def test_a_backup_is_for_its_owner_alone(gw: Operator) -> None:
     made = backup(gw)
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
     assert stat.S_IMODE((made / "casegate.db").stat().st_mode) == 0o600
+
+
+def test_a_backup_is_on_disk_before_it_has_its_name(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[str] = []
+    fsync = os.fsync
+
+    def force(descriptor: int) -> None:
+        forced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", force)
+    made = backup(gw)
+    spare = made.with_name(".backup.part")
+    whole = {str(spare), *(str(spare / file.relative_to(made)) for file in made.rglob("*"))}
+    assert whole <= {*forced}
+    assert forced[-1] == str(made.parent)
 
 
 def test_a_backup_says_what_is_not_in_it(gw: Operator) -> None:
@@ -261,6 +280,18 @@ def test_a_backup_whose_log_is_damaged_replaces_nothing(gw: Operator, damage: st
     before, content = names(gw.folder), digest(gw.folder / "casegate.db")
     assert "the backup is damaged" in said(restore(gw, made, "--yes"))
     assert names(gw.folder) == before
+    assert digest(gw.folder / "casegate.db") == content
+
+
+def test_another_whole_log_in_the_place_of_the_one_that_is_named_replaces_nothing(
+    gw: Operator,
+) -> None:
+    older = backup(gw, "older")
+    grow(gw)
+    made, content = backup(gw), digest(gw.folder / "casegate.db")
+    shutil.copyfile(older / "casegate.db", made / "casegate.db")
+    redigest(made)
+    assert "not the one that backup.json names" in said(restore(gw, made, "--yes"))
     assert digest(gw.folder / "casegate.db") == content
 
 
