@@ -130,18 +130,24 @@ def test_a_backup_says_what_is_not_in_it(gw: Operator) -> None:
 
 def test_a_backup_of_a_gateway_that_writes_is_of_one_moment(gw: Operator) -> None:
     with gw.opened() as gateway:
-        stopped = threading.Event()
+        stopped, grown = threading.Event(), threading.Event()
 
         def write() -> None:
             while not stopped.is_set():
                 with gateway.ports.begin(Mode.WRITE) as work:
                     work.log.record(fact("gateway", id_=gateway.ports.new_id()))
                     work.commit()
+                grown.set()
+
+        def taken(number: int) -> int:
+            grown.clear()
+            assert grown.wait(10)
+            return Manifest.read(backup(gw, f"backup-{number}")).size
 
         writer = threading.Thread(target=write)
         writer.start()
         try:
-            made = [Manifest.read(backup(gw, f"backup-{number}")).size for number in range(2)]
+            made = [taken(number) for number in range(2)]
         finally:
             stopped.set()
             writer.join()
