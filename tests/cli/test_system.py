@@ -21,8 +21,9 @@ from gateway.keys import Purpose, load_key
 from gateway.pki.leaf import issue_client
 from gateway.pki.request import read_request
 from tests.cli.desks import Desks
+from tests.cli.test_connection import failing
 from tests.client.conftest import authorities, real_now
-from tests.client.desk import Desk, cut, lose_answer, passing
+from tests.client.desk import Desk, answer, cut, lose_answer, passing
 from tests.founding import case_content
 
 
@@ -288,6 +289,23 @@ def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_
     assert resent["path"] == f"/handoffs/{handoff}/refusal"
     assert resent["error"]["slug"] == "not-found"
     assert resent["event"] is None
+
+
+def test_what_was_not_heard_when_resumed_is_kept_and_said_to_be(
+    desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, new_id = tmp_path / "spool", desks.stage.gateway.new_id
+    left(desks, spool, lambda desk: desk.submit(case_content(new_id()), "intake-1"))
+    keys = left(desks, spool, lambda desk: desk.submit(case_content(new_id()), "intake-1"))
+    with monkeypatch.context() as busy:
+        failing(desks, busy, passing, answer(429))
+        result = desks.run("system", "resume", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["resent"]) == (1, [])
+    assert (told["error"]["status"], told["error"]["write"]["kept"]) == (429, True)
+    assert told["error"]["write"]["key"] == keys[0]
+    assert [file.stem for file in sorted(spool.iterdir())] == keys
+    assert desks.done("system", "resume").count(": done, event") == 2
 
 
 def test_an_offer_that_is_resumed_is_named_by_its_handoff(desks: Desks, tmp_path: Path) -> None:
