@@ -214,10 +214,17 @@ def _load_private(path: Path, passphrase: bytes | None) -> Any:
 
 
 def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
-    """Read `current.pem`, and `next.pem` and `previous.pem` where they exist."""
+    """Read `current.pem`, and `next.pem` and `previous.pem` where they exist.
+
+    `previous.pem` as another name of `current.pem` is of a step that was cut off: see `take_turn`.
+    """
     current = load_key(folder / "current.pem", purpose)
     neighbours = (folder / name for name in ("next.pem", "previous.pem"))
-    published = tuple(load_key(path, purpose) for path in neighbours if path.exists())
+    published = tuple(
+        load_key(path, purpose)
+        for path in neighbours
+        if path.exists() and not path.samefile(folder / "current.pem")
+    )
     kids = {key.kid for key in (current, *published)}
     if len(kids) != 1 + len(published):
         raise KeyFileError(
@@ -249,8 +256,9 @@ def due_turn(folder: Path, purpose: Purpose, now: datetime) -> Turn:
     KeyFileError while the step before is younger than `OVERLAP`.
     """
     load_key_set(folder, purpose)
+    current = folder / "current.pem"
     following, previous = folder / "next.pem", folder / "previous.pem"
-    if previous.exists():
+    if previous.exists() and not previous.samefile(current):
         _require_age(previous, now)
         return Turn(Step.WITHDRAW, load_key(previous, purpose))
     if following.exists():
@@ -262,7 +270,7 @@ def due_turn(folder: Path, purpose: Purpose, now: datetime) -> Turn:
 def take_turn(folder: Path, turn: Turn, now: datetime) -> None:
     """Do the step; its own time is then that of the file that the next step waits for.
 
-    A crash in the midst of USE leaves one key under two names, which `load_key_set` refuses.
+    A crash in the midst of USE leaves one file under two names: then this step is due again.
     """
     current = folder / "current.pem"
     following, previous = folder / "next.pem", folder / "previous.pem"
@@ -271,6 +279,7 @@ def take_turn(folder: Path, turn: Turn, now: datetime) -> None:
             write_key(following, turn.key)
             _date(following, now)
         case Step.USE:
+            previous.unlink(missing_ok=True)
             os.link(current, previous)
             _date(previous, now)
             following.replace(current)

@@ -63,6 +63,15 @@ def test_a_removed_key_is_gone_for_the_process_that_used_it_too(tmp_path: Path) 
         kek.unwrap(made, wrapped, ABOUT)
 
 
+def test_a_removed_key_is_overwritten_first(tmp_path: Path) -> None:
+    kek = provider(tmp_path)
+    made = kek.make()
+    size = kek.file(made).stat().st_size
+    (tmp_path / "the-same-blocks").hardlink_to(kek.file(made))
+    kek.remove(made)
+    assert (tmp_path / "the-same-blocks").read_bytes() == bytes(size)
+
+
 def test_an_id_leads_to_no_other_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="hexadecimal"):
         provider(tmp_path).file("../token")

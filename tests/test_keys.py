@@ -275,6 +275,32 @@ def test_m4_no_step_comes_within_a_day_of_the_one_before(tmp_path: Path) -> None
         assert kids(tmp_path) == before
 
 
+@pytest.mark.parametrize("place", ["os.link", "_date", "Path.replace", "_sync_folder"])
+def test_m4_a_step_that_is_cut_off_anywhere_is_taken_again_and_no_key_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Meanwhile a gateway starts, and takes what either key signed."""
+    write_key(tmp_path / "current.pem", generate_key(Purpose.TOKEN))
+    turned(tmp_path, DAY_0)
+    old, new = kids(tmp_path)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(f"gateway.keys.{place}", stop)
+        with pytest.raises(KeyboardInterrupt):
+            turned(tmp_path, DAY_0 + DAY)
+    assert {*kids(tmp_path)} == {old, new}
+    if kids(tmp_path) == [old, new]:
+        assert turned(tmp_path, DAY_0 + 2 * DAY).step is Step.USE
+    assert kids(tmp_path) == [new, old]
+    with pytest.raises(KeyFileError, match="less than a day"):
+        due_turn(tmp_path, Purpose.TOKEN, DAY_0 + DAY + timedelta(hours=23))
+    assert turned(tmp_path, DAY_0 + 3 * DAY).step is Step.WITHDRAW
+    assert kids(tmp_path) == [new]
+
+
 def test_to_ask_what_is_due_changes_nothing(tmp_path: Path) -> None:
     write_key(tmp_path / "current.pem", generate_key(Purpose.TOKEN))
     due_turn(tmp_path, Purpose.TOKEN, DAY_0)

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.store import database
 from gateway.store import keyring as keyrings
 from gateway.store.database import Unfit
 from gateway.store.keyring import make_keyring, require_keys
@@ -196,6 +197,18 @@ def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
     with pytest.raises(Unfit, match="missing"):
         require_keys(f"sqlite:///{file}", file=file, origin=ORIGIN)
     assert not file.exists()
+
+
+def test_a_server_that_may_lose_a_key_is_unfit(tmp_path, monkeypatch):
+    kek = key_encryption(Path(places.sqlite(tmp_path).keys_folder())).known()[0]
+    url = new_database()
+    make_keyring(url, file=None, origin=ORIGIN, kek=kek)
+    weaker = {**database._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
+    monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", weaker)
+    with pytest.raises(Unfit, match="synchronous_commit"):
+        require_keys(url, file=None, origin=ORIGIN)
+    with pytest.raises(Unfit, match="synchronous_commit"):
+        make_keyring(new_database(), file=None, origin=ORIGIN, kek=kek)
 
 
 def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):

@@ -20,6 +20,7 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.ledger import tiles, tree
+from gateway.store import database as databases
 from gateway.store.database import Unfit
 from gateway.store.mark import SqlMark, open_mark
 from tests.marks import MemoryMark
@@ -161,6 +162,13 @@ def test_a_place_that_cannot_be_opened_is_unfit(tmp_path) -> None:
     other.write_text("This is no database, although it is long enough to be one." * 20)
     with pytest.raises(Unfit, match="mark"):
         open_mark(f"sqlite:///{other}", file=other, origin=ORIGIN)
+
+
+def test_a_server_that_may_lose_a_move_is_unfit(monkeypatch) -> None:
+    weaker = {**databases._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
+    monkeypatch.setattr(databases, "_POSTGRESQL_SETTINGS", weaker)
+    with pytest.raises(Unfit, match="synchronous_commit"):
+        open_mark(new_database(), file=None, origin=ORIGIN)
 
 
 def test_a_place_that_fails_later_is_unreachable(tmp_path) -> None:
