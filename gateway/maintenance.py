@@ -30,7 +30,14 @@ from gateway.keys import KeyFileError
 from gateway.metrics import Counts, Health
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.leaf import renew_server
-from gateway.pki.publication import ROOT_FILE, alarms, ends, publish_chain, publish_crls
+from gateway.pki.publication import (
+    ROOT_FILE,
+    alarms,
+    ends,
+    listed_in,
+    publish_chain,
+    publish_crls,
+)
 from gateway.pki.revocation import Revoked, make_crl
 from gateway.pki.rotation import reminder
 from gateway.store import migrations
@@ -249,7 +256,8 @@ class Maintenance:
     def _publish(self, now: datetime) -> None:
         """Publish lists each hour, and at once when a certificate or an authority changed.
 
-        Authorities before their lists: a client of one without a list is refused.
+        Authorities before their lists: a client of one without a list is refused. By a database
+        that may be an older copy nobody is let in again: who is listed stays so.
         """
         with self.gateway.ports.begin(Mode.READ) as work:
             revoked = [
@@ -264,10 +272,20 @@ class Maintenance:
         due = self._published is None or now >= self._published + PUBLISH_EVERY
         if not due and (listed, shown) == (self._listed, self._shown):
             return
+        if not self._is_newest():
+            revoked += [one for one in listed_in(config.published) if one.serial not in listed]
         self._publish_chain(trusted)
         publish_crls(config.published, {a.id: make_crl(a, revoked, now) for a in trusted})
         renew_certificates(config, authorities[0], now)
         self._published, self._listed, self._shown = now, listed, shown
+
+    def _is_newest(self) -> bool:
+        """Whether the database has all that was signed: an older copy forgot who was revoked."""
+        try:
+            self.gateway.continuity.check()
+        except (Frozen, MarkUnreachable):
+            return False
+        return True
 
     def _publish_chain(self, trusted: Sequence[CertificateAuthority]) -> None:
         """Publish whom listeners trust; without the root's certificate the lists still go out."""

@@ -137,6 +137,29 @@ def test_a_revocation_is_published_at_once(gw: Operator) -> None:
     assert listed.get_revoked_certificate_by_serial_number(8) is None
 
 
+@pytest.mark.parametrize("harm", ["UPDATE mark SET size = size + 100", "DELETE FROM mark"])
+def test_an_older_copy_of_the_database_lets_nobody_in_again_who_was_revoked(
+    gw: Operator, harm: str
+) -> None:
+    lost, late, kept = certificate(7), certificate(8), certificate(9)
+    with maintained(gw) as (upkeep, clock):
+        member(upkeep.gateway, lost, late, kept)
+        revoke(upkeep.gateway, lost)
+        upkeep.step()
+        before = "UPDATE certificate SET revoked_at = NULL"
+        execute(gw.folder / "casegate.db", before)
+        revoke(upkeep.gateway, late)
+        execute(gw.folder / "mark.db", harm)
+        clock.at += timedelta(hours=1)
+        upkeep.step()
+        assert {entry.serial_number for entry in revocations(gw)} == {7, 8}
+        again = Maintenance(upkeep.gateway, IssuingAuthority(gw.config))
+        execute(gw.folder / "casegate.db", before)
+        again.step()
+    assert {entry.serial_number for entry in revocations(gw)} == {7, 8}
+    assert published_at(gw) == NOW + timedelta(hours=1)
+
+
 def test_a_certificate_stays_listed_until_it_would_have_ended(gw: Operator) -> None:
     lost = certificate(7, ends=NOW + DAY)
     with maintained(gw) as (upkeep, clock):

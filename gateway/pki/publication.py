@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.pki.authority import authority_id
 from gateway.pki.files import replace_file
-from gateway.pki.revocation import CRL_LIFE
+from gateway.pki.revocation import CRL_LIFE, Revoked
 
 AUTHORITY_ALARM = timedelta(days=90)  # time to find the root's keeper and hold the ceremony
 
@@ -43,6 +43,18 @@ def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationLis
     for file in folder.glob("*.crl"):
         if file.stem not in lists:
             file.unlink()
+
+
+def listed_in(folder: Path) -> list[Revoked]:
+    """Who stands in the lists as they are published; of one that cannot be read, nobody."""
+    found: dict[int, Revoked] = {}
+    for file in folder.glob("*.crl"):
+        try:
+            entries = [*x509.load_der_x509_crl(file.read_bytes())]
+        except (OSError, ValueError):
+            continue
+        found |= {e.serial_number: Revoked(e.serial_number, e.revocation_date_utc) for e in entries}
+    return list(found.values())
 
 
 def ends(folder: Path) -> dict[str, datetime]:
