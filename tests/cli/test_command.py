@@ -88,7 +88,7 @@ def _lists(command: click.Group, words: str) -> list[tuple[str, str]]:
     """What each list of commands below a command says, cut to a terminal of 80 columns."""
     context = click.Context(command, info_name=words)
     names = command.list_commands(context)
-    room = 80 - 6 - max(map(len, names))
+    room = 78 - 6 - max(map(len, names))  # click keeps two of 80 columns free
     found = []
     for name in names:
         one = command.get_command(context, name)

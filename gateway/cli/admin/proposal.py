@@ -22,14 +22,14 @@ PAGE = 100
 
 @click.group()
 def proposal() -> None:
-    """Read, approve and withdraw proposals (`admin --propose ...`)."""
+    """Read, approve and withdraw what was proposed by --propose."""
 
 
 @proposal.command("list")
 @click.option("--all", "all_of_them", is_flag=True, help="Those made, withdrawn or over, too.")
 @click.pass_obj
 def list_(desk: Desk, all_of_them: bool) -> None:
-    """List the proposals that wait for another person, the newest first."""
+    """List the proposals that wait, the newest first."""
     with looked_at(desk) as gateway:
         now = gateway.ports.now()
         found = list(_each(gateway.ports, None if all_of_them else now))
