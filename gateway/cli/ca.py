@@ -74,7 +74,10 @@ def list_authorities(folder: Path, as_json: bool) -> None:
 @click.argument("authority", required=False)
 @json_option
 def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
-    """Show the issuing AUTHORITY, by default the one in use, and which step comes next."""
+    """Show an issuing AUTHORITY, and which step comes next.
+
+    By default the one in use.
+    """
     with told_plainly():
         config = wiring.load_config(folder.absolute())
         found = _named(rotation.kept(config.issuing), authority)
@@ -151,7 +154,9 @@ def rotate(
     at_once: bool,
     as_json: bool,
 ) -> None:
-    """Take the next step to a new issuing authority; two persons approve it.
+    """Take the next step to a new issuing authority.
+
+    Two persons approve it.
 
     First a new one is made by the root and published, then it signs, then the one before is
     retired: a day, and a month and a day, apart. The listeners take up each step without a restart.

@@ -330,7 +330,7 @@ def seal(
     to: str,
     out: Path,
 ) -> None:
-    """Seal elements of a case to one organisation, before it is handed in.
+    """Seal elements of a case to one office, before it is handed in.
 
     FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
@@ -438,7 +438,9 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
 )
 @json_option
 def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
-    """Make a case from a report of the field (XARF 4, content/csam and content/csem). Offline.
+    """Make a case from a report of the field, offline.
+
+    XARF 4 is read, content/csam and content/csem.
 
     Says what became of each field of the report. A report with an image, video, sound or archive
     in it is refused whole.

@@ -36,7 +36,9 @@ def conformance() -> None:
 def run(
     gateway: Gateway, as_json: bool, by: str, earlier: UUID | None, case_file: Path | None
 ) -> None:
-    """Do each step of a run that is not passed yet, and say what to mend where one fails.
+    """Do each step of a run that is not passed yet.
+
+    Where one fails it says what to mend.
 
     The client does what it does every day: it hands in a case, accepts and opens an offer,
     verifies receipts of which some were altered, and refuses an offer. Exit status 1 when a step

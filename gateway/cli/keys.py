@@ -64,7 +64,10 @@ def _about(command: Callable[..., Any]) -> Callable[..., Any]:
     help="The document.pem that the new key follows: it countersigns.",
 )
 def new(folder: Path, organisation: str, gateway: str, previous: Path | None) -> None:
-    """Make a document key in FOLDER, with its proof of possession for one gateway."""
+    """Make a document key in FOLDER, with its proof.
+
+    The proof of possession is for one gateway.
+    """
     before = None if previous is None else _load(previous)
     key = generate_key(Purpose.DOCUMENT)
     try:
@@ -91,7 +94,9 @@ def new(folder: Path, organisation: str, gateway: str, previous: Path | None) ->
     help="Your document.pem: it says that the new key is yours.",
 )
 def encryption(folder: Path, organisation: str, gateway: str, document_key: Path | None) -> None:
-    """Make an encryption key in FOLDER, with its proof of possession for one gateway.
+    """Make an encryption key in FOLDER, with its proof.
+
+    The proof of possession is for one gateway.
 
     Others seal to it what only you shall read. Keep the keys before it as long as you may have to
     open what was sealed to them; no copy of a lost one can be made.
@@ -117,7 +122,10 @@ def encryption(folder: Path, organisation: str, gateway: str, document_key: Path
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_about
 def lock(key: Path, organisation: str, gateway: str) -> None:
-    """Print the statement that only what KEY (document.pem) or its like signs is your word."""
+    """Print the statement that only what you sign is your word.
+
+    It is signed by KEY (document.pem).
+    """
     signer = _load(key)
     click.echo(_sign(signer, registration.LOCK, signer.kid, organisation, gateway))
 

@@ -68,7 +68,9 @@ def show(folder: Path, as_json: bool) -> None:
     help="The largest log size (second line of a checkpoint) that anybody holds: ask all partners.",
 )
 def adopt(folder: Path, seen: int) -> None:
-    """Answer for the database when the mark was lost: it has all that was ever signed.
+    """Answer for the database when the mark was lost.
+
+    You say that it has all that was ever signed.
 
     A log without its mark is frozen, for nobody can tell whether its database is the newest. Ask
     every partner and monitor for the newest checkpoint or receipt that they hold, and give the

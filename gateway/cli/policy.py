@@ -26,7 +26,9 @@ def policy() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
 def check(folder: Path | None, as_json: bool) -> None:
-    """Prove the policies in FOLDER (by default those that came with the product).
+    """Prove the policies in FOLDER.
+
+    By default those that came with the product.
 
     They must fit the schema and be formatted; every case in tests/ALLOW and tests/DENY must be
     decided as its folder and its rules say; every permit must decide an ALLOW case, every forbid

@@ -51,7 +51,7 @@ def _waits(one: Mapping[str, Any]) -> str:
 @click.argument("succession", type=click.UUID)
 @partner
 def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
-    """Show which mandate moves, from whom to whom, when, and whose approval it waits for."""
+    """Show which mandate moves, when, and who has to approve it."""
     found = gateway.succession(succession)
     if as_json:
         print_json(found)

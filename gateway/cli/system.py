@@ -126,7 +126,7 @@ def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> b
 @system.command("key")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def make_key(folder: Path) -> None:
-    """Make a key in FOLDER by which this system authenticates beside its certificate.
+    """Make a key by which this system authenticates, in FOLDER.
 
     For `private_key_jwt`: client.pem stays, client.jwk goes to the gateway's administrators. To
     change the key make the next one in another folder: both hold until the first is withdrawn.
@@ -182,7 +182,9 @@ def check(gateway: Gateway, as_json: bool) -> None:
 @connection_option
 @json_option
 def renew(connection_file: Path, as_json: bool) -> None:
-    """Get this system's next certificate, for a new key, and use both from now on.
+    """Get this system's next certificate, for a new key.
+
+    Both are used from now on.
 
     The present certificate is the credential; nobody has to be asked. The connection file then
     names the new files. The old ones keep working until their end, and can be deleted.

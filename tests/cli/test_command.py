@@ -82,3 +82,25 @@ def test_the_version_is_printed_with_the_products_name() -> None:
     result = CliRunner().invoke(main, ["--version"])
     assert result.exit_code == 0
     assert result.output.startswith("casegate ")
+
+
+def _lists(command: click.Group, words: str) -> list[tuple[str, str]]:
+    """What each list of commands below a command says, cut to a terminal of 80 columns."""
+    context = click.Context(command, info_name=words)
+    names = command.list_commands(context)
+    room = 78 - 6 - max(map(len, names))  # click keeps two of 80 columns free
+    found = []
+    for name in names:
+        one = command.get_command(context, name)
+        assert one is not None
+        found.append((f"{words} {name}", one.get_short_help_str(room)))
+        if isinstance(one, click.Group):
+            found += _lists(one, f"{words} {name}")
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
+def test_every_list_of_commands_says_whole_sentences(name: str) -> None:
+    command = SUBCOMMANDS[name].load()
+    listed = _lists(command, name) if isinstance(command, click.Group) else []
+    assert [(words, said) for words, said in listed if not said or said.endswith("...")] == []

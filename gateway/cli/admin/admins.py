@@ -32,7 +32,7 @@ def admins() -> None:
 @admins.command("list")
 @click.pass_obj
 def list_admins(desk: Desk) -> None:
-    """List the administrators whose approvals count, and those whose did."""
+    """List the administrators, and whose approvals count."""
     with looked_at(desk) as gateway:
         found = entries.administrators(gateway.ports)
     if desk.as_json:

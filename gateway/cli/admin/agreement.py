@@ -12,7 +12,7 @@ from gateway.domain.organisation import AGREEMENT_KINDS
 
 @click.group()
 def agreement() -> None:
-    """Record agreements; one of the kind `transfer` opens the way to a third country (R15)."""
+    """Record agreements. One of the kind `transfer` opens the way to a third country (R15)."""
 
 
 @agreement.command("record")

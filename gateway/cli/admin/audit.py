@@ -40,7 +40,10 @@ def grant(
     until: Any,
     decision: str,
 ) -> None:
-    """Let SLUG read events of the log for a time, with what they show; two persons approve."""
+    """Let SLUG read events of the log for a time, with what they show.
+
+    Two persons approve.
+    """
     values = {
         "reach": reach,
         "member": member,

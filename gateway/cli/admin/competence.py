@@ -15,7 +15,7 @@ from gateway.domain.vocabulary import Matter
 
 @click.group()
 def competence() -> None:
-    """Grant and end legal mandates; report where several offices hold one, and where none does."""
+    """Grant and end legal mandates; report gaps and overlaps."""
 
 
 @competence.command("grant")
@@ -74,7 +74,7 @@ def end_competence(desk: Desk, slug: str, competence: str, until: Any) -> None:
 @click.option("--all", "everything", is_flag=True, help="Also the days on which one office holds.")
 @click.pass_obj
 def report_competences(desk: Desk, everything: bool) -> None:
-    """Tell for each competence on which days several offices hold it, and on which none does.
+    """Tell on which days several offices hold a competence, or none.
 
     A look at the registry: nobody has to approve it, and it is no event. On days of several
     holders of a `receive`, and of none, offers to the competence are refused.

@@ -26,7 +26,10 @@ def interest() -> None:
 def declare(
     desk: Desk, slug: str, scope: str, subject: str, kind: str, start: Any, until: Any
 ) -> None:
-    """Record that SLUG declares an interest in a provider, by domain name, or in one case."""
+    """Record that SLUG declares an interest.
+
+    In a provider, by domain name, or in one case.
+    """
     values = {
         "scope": scope,
         "subject": subject,
@@ -43,5 +46,8 @@ def declare(
 @end_day
 @click.pass_obj
 def end(desk: Desk, slug: str, event: UUID, until: Any) -> None:
-    """End the interest of SLUG that EVENT declared; two persons are needed (R10)."""
+    """End the interest of SLUG that EVENT declared.
+
+    Two persons are needed (R10).
+    """
     change_registry(desk, "interest.end", slug, {"interest": str(event), "until": day(until)})

@@ -32,7 +32,7 @@ from gateway.evidence import base64url
 
 @click.group()
 def invitation() -> None:
-    """Invite members' systems to enrol themselves; list and withdraw invitations."""
+    """Invite members' systems to enrol themselves."""
 
 
 @invitation.command("make", short_help="Invite a system to enrol itself.")

@@ -13,7 +13,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def key() -> None:
-    """Register and revoke members' keys: for their documents, and for what is sealed to them."""
+    """Register and revoke members' own keys.
+
+    They are for their documents, and for what is sealed to them.
+    """
 
 
 @key.command("register", short_help="Register a member's document or encryption key.")

@@ -23,7 +23,7 @@ _because = click.option("--reason", required=True, help="Why; it stands in the e
 
 @click.group()
 def organisation() -> None:
-    """Take organisations from application to active; suspend, reinstate, lock; let them leave.
+    """Take organisations from application to leaving.
 
     List them, and show all that is recorded of one: with the ids that other commands ask for.
     """
@@ -33,7 +33,10 @@ def organisation() -> None:
 @click.option("--status", type=click.Choice([str(s) for s in Status]), help="Of this status alone.")
 @click.pass_obj
 def list_organisations(desk: Desk, status: str | None) -> None:
-    """List the organisations of any status, applicants too; a look that nobody approves."""
+    """List the organisations of any status, applicants too.
+
+    Nobody approves a look.
+    """
     with looked_at(desk) as gateway:
         found = entries.index(gateway.ports, None if status is None else Status(status))
     if desk.as_json:

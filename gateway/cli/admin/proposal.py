@@ -22,14 +22,14 @@ PAGE = 100
 
 @click.group()
 def proposal() -> None:
-    """Read, approve and withdraw what was proposed (`casegate admin --propose ...`)."""
+    """Read, approve and withdraw what was proposed by --propose."""
 
 
 @proposal.command("list")
 @click.option("--all", "all_of_them", is_flag=True, help="Those made, withdrawn or over, too.")
 @click.pass_obj
 def list_(desk: Desk, all_of_them: bool) -> None:
-    """List the proposals that wait for another person, the newest first."""
+    """List the proposals that wait, the newest first."""
     with looked_at(desk) as gateway:
         now = gateway.ports.now()
         found = list(_each(gateway.ports, None if all_of_them else now))
@@ -71,7 +71,9 @@ def show_(desk: Desk, proposal_id: UUID) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask: the values were read before.")
 @click.pass_obj
 def approve(desk: Desk, proposal_id: UUID, yes: bool) -> None:
-    """Sign what PROPOSAL says and make it; --as another person than its proposer.
+    """Sign what PROPOSAL says and make it.
+
+    Say --as for another person than its proposer.
 
     What is signed is shown and must be agreed to; a script says --yes.
     """
@@ -91,7 +93,10 @@ def approve(desk: Desk, proposal_id: UUID, yes: bool) -> None:
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def withdraw(desk: Desk, proposal_id: UUID) -> None:
-    """Take PROPOSAL back before it is made; --as its proposer, who alone may."""
+    """Take PROPOSAL back before it is made.
+
+    Say --as for its proposer, who alone may.
+    """
     with _one_person(desk) as gateway:
         change = proposals.withdrawal_of(proposal_id)
         (approval,) = approvals(desk, gateway, change)

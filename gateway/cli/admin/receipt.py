@@ -15,7 +15,9 @@ from gateway.evidence import receipt as documents
 @click.argument("event", type=click.UUID)
 @click.pass_obj
 def receipt(desk: Desk, event: UUID) -> None:
-    """Show what was recorded as EVENT, as the gateway reads it; with --json its receipt.
+    """Show what was recorded as EVENT, as the gateway reads it.
+
+    With --json it is the receipt.
 
     For a change that was made when the log could not be signed, so that it had no receipt yet.
     """

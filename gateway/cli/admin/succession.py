@@ -29,7 +29,7 @@ _read_until = click.option(
 
 @click.group()
 def succession() -> None:
-    """Move a mandate to another office on a day, and its open handoffs with it."""
+    """Move a mandate, and its open handoffs, to another office."""
 
 
 @succession.command("plan", short_help="End a mandate here and give it there, in one change.")

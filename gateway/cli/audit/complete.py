@@ -33,7 +33,7 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 def complete(
     context: click.Context, stream: Path, trust: Trust, folder: Path | None, as_json: bool
 ) -> None:
-    """Prove that receipts are all events of an organisation up to a date.
+    """Prove that receipts are all of an organisation's events.
 
     DIR holds what `casegate events --save DIR` kept, or what a party handed over: receipts
     (*.json) and the gateway's statements of the stream's end (*.sd-jwt), all that you have. FILE

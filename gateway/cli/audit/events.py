@@ -65,11 +65,11 @@ def events(
     limit: int | None,
     **filters: Any,
 ) -> None:
-    """Read events that an audit grant of your organisation reaches over; never content.
+    """Read events that an audit grant of yours reaches over.
 
-    Each page of a hundred, or of --limit, is an event itself, with who read it, why, and by which
-    filters. Every receipt is verified. What is withheld lies beyond the grant, is erased, or is
-    padding.
+    Never content. Each page of a hundred, or of --limit, is an event itself, with who read it,
+    why, and by which filters. Every receipt is verified. What is withheld lies beyond the grant,
+    is erased, or is padding.
     """
     shown = list(gateway.audit(by, reason_code, reason, AuditFilters(**filters), limit))
     if as_json:

@@ -20,7 +20,7 @@ from gateway.evidence.trust import Trust
 @json_option
 @click.pass_context
 def fsck(context: click.Context, folder: Path, trust: Trust, as_json: bool) -> None:
-    """Check every entry, leaf and tile of the copy in DIR, its root, and the log's signature.
+    """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
     tlog-tiles names them. The verdict names the first bad index.

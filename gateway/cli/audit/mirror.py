@@ -41,7 +41,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 def mirror(
     url: str, folder: Path, trust: Trust, ca: Path | None, follow: int | None, as_json: bool
 ) -> None:
-    """Copy the public log of the gateway at URL into DIR, and verify each step.
+    """Copy the public log at URL into DIR, and verify each step.
 
     DIR only grows, and lies as the log's own files do (C2SP tlog-tiles), so that any web server
     can serve it on. What does not continue what DIR has is not kept: the proof is.
