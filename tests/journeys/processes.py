@@ -2,10 +2,12 @@
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.cli.demo.stage import Stage
+from gateway.wiring import load_config
 
 
 def workers(*stages: Stage) -> list[int]:
@@ -14,6 +16,16 @@ def workers(*stages: Stage) -> list[int]:
     operators = {str(stage.operator) for stage in stages}
     masters = {pid for pid in parents if _is_partners(_command(pid), operators)}
     return [pid for pid, parent in parents.items() if parent in masters]
+
+
+def all_workers(stage: Stage) -> list[int]:
+    """The same of one stage, as soon as all are there: gunicorn starts one after the other."""
+    wanted = load_config(stage.operator).workers
+    ends = time.monotonic() + 30
+    while len(found := workers(stage)) < wanted:
+        assert time.monotonic() < ends, f"{len(found)} workers of {wanted}"
+        time.sleep(0.05)
+    return found
 
 
 def kill_node(stage: Stage) -> int:

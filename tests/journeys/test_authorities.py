@@ -19,7 +19,7 @@ from gateway.evidence import base64url
 from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, check_log, config_of, running
-from tests.journeys.processes import workers
+from tests.journeys.processes import all_workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("authorities")]
 
@@ -101,7 +101,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     rotating: Stage,
 ) -> None:
     stage = rotating
-    processes = workers(stage)
+    processes = all_workers(stage)
     first = authority_of(stage.folder / HOTLINE)
     new = rotate(stage, "--step", "publish")["authority"]
     with stage.client(HOTLINE) as hotline:
@@ -126,5 +126,5 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     assert shakes_hands(stage, stage.folder / HOTLINE)
     with stage.client(HOTLINE) as hotline:
         assert hotline.whoami()["organisation"]["active"] is True
-    assert workers(stage) == processes
+    assert all_workers(stage) == processes
     check_log(stage)

@@ -26,7 +26,7 @@ from tests.journeys.harness import (
     fetch,
     running,
 )
-from tests.journeys.processes import workers
+from tests.journeys.processes import all_workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("metrics")]
 
@@ -128,7 +128,7 @@ def _says_nothing_of_anybody(numbers: Numbers) -> None:
 
 
 def _survives_a_worker(stage: Stage, port: int, submitted: dict[str, str]) -> None:
-    for pid in workers(stage):
+    for pid in all_workers(stage):
         os.kill(pid, signal.SIGKILL)
     eventually(port, "casegate_worker_starts_total", 4, process="partners")
     with stage.client(HOTLINE) as hotline:
