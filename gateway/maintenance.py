@@ -20,10 +20,8 @@ from cryptography import x509
 
 from gateway.actions import erasure, succeeding
 from gateway.actions.authentication import prune_tokens
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
 from gateway.actions.records import SigningRequest
-from gateway.actions.reminders import remind
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
 from gateway.keys import KeyFileError
@@ -40,6 +38,8 @@ from gateway.pki.publication import (
 )
 from gateway.pki.revocation import Revoked, make_crl
 from gateway.pki.rotation import reminder
+from gateway.registry.expiry_notices import remind
+from gateway.registry.issuing import serve_signing
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import Gateway, IssuingAuthority, connect

@@ -18,9 +18,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from gateway.actions.administration import Change
 
 from gateway.actions import administration, cases, handoffs, offers
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Refused, Written
 from gateway.actions.cases import Clearance, Submission
 from gateway.actions.handoffs import Reply

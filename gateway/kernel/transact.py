@@ -135,7 +135,7 @@ class ActionRequest:
     """
 
     action: str
-    by: str | None = None
+    by: str | tuple[str, ...] | None = None
     key: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     describe: Callable[[Refusal], str | None] = lambda _: None
@@ -165,7 +165,8 @@ class RequestContext:
     @property
     def caller(self) -> Caller:
         """The partner's system that acts; only what partners ask for may look."""
-        assert isinstance(self.actor, Caller), "only a partner's system has an organisation"
+        if not isinstance(self.actor, Caller):
+            raise TypeError("only a partner's system is a caller")
         return self.actor
 
     @property
@@ -212,7 +213,7 @@ class RequestContext:
             case Administrators():
                 return Entity("Person", self.persons[0], {"enabled": True})
             case Gateway():
-                raise AssertionError("what the gateway does by itself is not asked of policy")
+                raise TypeError("what the gateway does by itself is not asked of policy")
 
     def record(
         self,
@@ -538,8 +539,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
                 asked_in=_asked_in(actor),
                 by=request.by if isinstance(actor, Caller) else denial.by,
                 rules=denial.rules,
-                rules_shown=denial.result is not Result.NOT_FOUND
-                or not isinstance(actor, Caller),
+                rules_shown=denial.result is not Result.NOT_FOUND or not isinstance(actor, Caller),
                 details=_refused_details(actor, request, denial.refusal),
                 handoff=denial.about.handoff,
                 case_digest=denial.about.case_digest,
@@ -570,9 +570,7 @@ def _spend_refusal(ports: Ports, work: Work, actor: Actor, now: datetime) -> Non
         raise TooManyDenials("too many refused requests in this minute: wait, then look for why")
 
 
-def _refused_details(
-    actor: Actor, request: ActionRequest, refusal: Refusal
-) -> tuple[Detail, ...]:
+def _refused_details(actor: Actor, request: ActionRequest, refusal: Refusal) -> tuple[Detail, ...]:
     """Why, and what, for administrators and who enrols; a partner's denial says neither."""
     subject, found = request.describe(refusal), list[Detail]()
     owner = organisation_of(actor)

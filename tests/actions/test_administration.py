@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import administration, receipts
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Refused
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import (

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change, administer
 
 from gateway.actions import audit, receipts
-from gateway.actions.administration import Change, administer
 from gateway.actions.audit import Filters, Reading
 from gateway.actions.authorization import Refused, Written
 from gateway.domain.audit import CaseName

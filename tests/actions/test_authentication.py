@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.actions import organisations
 from gateway.actions.authentication import (
     REMEMBERED,
     NotAuthenticated,
@@ -17,6 +16,7 @@ from gateway.actions.authentication import (
 from gateway.actions.ports import Mode
 from gateway.actions.records import Caller, Credentials
 from gateway.domain.organisation import Certificate, System, system_uri
+from gateway.registry import directory as organisations
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 
 CLIENT = f"{HOTLINE}.desk"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import cases, handoffs, offers, organisations, receipts
+from gateway.actions import cases, handoffs, offers, receipts
 from gateway.actions.authorization import Refused
 from gateway.actions.cases import Confirmation
 from gateway.actions.handoffs import Reply
@@ -24,6 +24,7 @@ from gateway.domain.refusals import (
     Unrecorded,
     WrongState,
 )
+from gateway.registry import directory as organisations
 from tests.actions.errands import ERRANDS
 from tests.founding import (
     ABROAD,

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import administration, conformance
-from gateway.actions.administration import Change
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.cases import Clearance, Submission
 from gateway.actions.conformance import Acceptance, Reading, Refusal, Verdicts

@@ -3,15 +3,16 @@
 from uuid import UUID
 
 import pytest
-
-from gateway.actions import cases, handoffs, organisations, receipts
 from gateway.actions.administration import Change, administer
+
+from gateway.actions import cases, handoffs, receipts
 from gateway.actions.continuity import CHECKED_EVERY
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
 from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.ledger import tree
+from gateway.registry import directory as organisations
+from gateway.registry.issuing import serve_signing
 from tests.actions.errands import ERRANDS
 from tests.founding import HOTLINE, OFMIN, caller, offered, submitted
 from tests.marks import Marking, marked_gateway

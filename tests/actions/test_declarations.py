@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import administration
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Period

@@ -4,12 +4,13 @@ import json
 from datetime import timedelta
 
 import pytest
-
-from gateway.actions import administration, organisations
 from gateway.actions.administration import Change
+
+from gateway.actions import administration
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import base64url, registration, sd_jwt
 from gateway.evidence.registration import LOCK, POSSESSION, SUCCESSION, UNLOCK
+from gateway.registry import directory as organisations
 from tests.founding import (
     ALICE,
     HOTLINE,

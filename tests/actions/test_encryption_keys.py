@@ -3,13 +3,14 @@
 import json
 
 import pytest
-
-from gateway.actions import administration, organisations
 from gateway.actions.administration import Change
+
+from gateway.actions import administration
 from gateway.domain.organisation import DocumentKey, EncryptionKey
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import registration
 from gateway.evidence.registration import ENCRYPTION, LOCK, POSSESSION, SUCCESSION
+from gateway.registry import directory as organisations
 from tests.founding import (
     ALICE,
     HOTLINE,

@@ -6,12 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-
-from gateway.actions import administration, enrolment, organisations
 from gateway.actions.administration import Change
+
+from gateway.actions import administration
 from gateway.actions.authentication import NotAuthenticated
-from gateway.actions.enrolment import REFUSALS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
 from gateway.actions.records import Credentials
 from gateway.domain.invitation import LIFE
@@ -29,6 +27,10 @@ from gateway.domain.refusals import (
 from gateway.evidence import origin
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.trust import Trust
+from gateway.registry import directory as organisations
+from gateway.registry import enrolment
+from gateway.registry.enrolment import REFUSALS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
+from gateway.registry.issuing import serve_signing
 from tests.founding import (
     ALICE,
     BENOIT,

@@ -4,9 +4,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import cases, erasure, handoffs, offers, receipts
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import Confirmation
 from gateway.actions.handoffs import Reply

@@ -9,13 +9,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from gateway.actions.administration import RECORDED, Change
+from gateway.actions.registry import CHANGES, STEPS
+from gateway.actions.registry.desk import NOT_OF_FORM, prose
 
 from gateway import actions, domain
 from gateway.actions import administration, approvals, erasure, persons, proposals, registry
-from gateway.actions.administration import RECORDED, Change
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.registry import CHANGES, STEPS
-from gateway.actions.registry.desk import NOT_OF_FORM, prose
 from gateway.domain import refusals
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Refusal
 from tests.founding import (

@@ -10,12 +10,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-
-from gateway.actions import administration, organisations
 from gateway.actions.administration import Change
+
+from gateway.actions import administration
 from gateway.actions.authentication import authenticate
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
 from gateway.actions.records import Credentials, SigningRequest
 from gateway.domain.organisation import Certificate
@@ -24,6 +23,8 @@ from gateway.evidence import base64url, event
 from gateway.evidence.receipt import Receipt
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.registry import directory as organisations
+from gateway.registry.issuing import serve_signing
 from tests.founding import (
     ALICE,
     DESK,

@@ -7,15 +7,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 from hypothesis import given
 from hypothesis import strategies as some
 
-from gateway.actions import cases, entries, erasure, handoffs, listing, organisations, proposals
-from gateway.actions.administration import Change
+from gateway.actions import cases, erasure, handoffs, listing, proposals
 from gateway.actions.cases import Confirmation
 from gateway.actions.listing import Listing, gather
 from gateway.actions.records import Caller
 from gateway.domain.organisation import SCOPES, Status
+from gateway.registry import directory as organisations
+from gateway.registry import queries as entries
 from tests.founding import (
     ALICE,
     DESK,

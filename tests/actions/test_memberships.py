@@ -6,15 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-
-from gateway.actions import administration, listing, offers, organisations
 from gateway.actions.administration import Change
-from gateway.actions.ports import Mode
 from gateway.actions.registry.memberships import ENTRY
+
+from gateway.actions import administration, listing, offers
+from gateway.actions.ports import Mode
 from gateway.domain.conformance import LIFE, Run
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Contact, Standing, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
+from gateway.registry import directory as organisations
 from tests.founding import (
     ABROAD,
     ALICE,

@@ -4,9 +4,9 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import administration, cases, erasure, proposals
-from gateway.actions.administration import Change
 from gateway.actions.cases import Confirmation
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState

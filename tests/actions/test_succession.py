@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import (
     administration,
@@ -15,7 +16,6 @@ from gateway.actions import (
     succession_report,
     successions,
 )
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode

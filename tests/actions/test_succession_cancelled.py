@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import (
     administration,
@@ -13,7 +14,6 @@ from gateway.actions import (
     succession_report,
     successions,
 )
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
 from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-
 from gateway.actions.administration import Change, administer
+
 from gateway.cli.admin import proposal
 from gateway.cli.system import make_csr
 from gateway.evidence import base64url

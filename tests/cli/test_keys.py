@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from gateway.actions.administration import Change
 
 from gateway.actions import administration
-from gateway.actions.administration import Change
 from gateway.cli import connection, keys, main
 from tests.founding import HOTLINE, ISSUER, START, founded
 

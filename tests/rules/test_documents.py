@@ -4,12 +4,13 @@ import re
 from datetime import date
 from pathlib import Path
 
-from gateway import config
-from gateway.actions.organisations import LOG
 from gateway.actions.registry import CHANGES, ON_GATEWAY, STEPS
+
+from gateway import config
 from gateway.domain.decision import Entity, Question, organisation_entity
 from gateway.domain.facts import EVENTS
 from gateway.domain.organisation import Organisation, Status
+from gateway.kernel.changes import LOG
 from tests.founding import policy
 
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,9 @@
 """Nothing is served that is not declared: who may call it, for which action and scope, and why."""
 
+from gateway.actions.registry import CHANGES
+
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
 from gateway.actions import administration, authentication  # noqa: F401
-from gateway.actions.registry import CHANGES
 from gateway.domain.facts import EVENTS
 from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
 from gateway.domain.refusals import Refusal

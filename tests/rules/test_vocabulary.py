@@ -3,6 +3,7 @@
 from types import ModuleType
 
 import pytest
+from gateway.actions.registry import CHANGES, STEPS
 
 from gateway.actions import (
     audit,
@@ -19,7 +20,6 @@ from gateway.actions import (
     successions,
 )
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
-from gateway.actions.registry import CHANGES, STEPS
 from gateway.domain.facts import EVENTS
 from gateway.evidence import course, statement
 from tests.founding import policy

@@ -11,9 +11,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from gateway.actions.administration import Change
 
 from gateway.actions import cases, erasure, handoffs
-from gateway.actions.administration import Change
 from gateway.actions.cases import Confirmation
 from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-
-from gateway.actions import proposals, succeeding
 from gateway.actions.registry import CHANGES
 from gateway.actions.registry.desk import Change
+
+from gateway.actions import proposals, succeeding
 from gateway.client.conformance import _verifies, read_presentation
 from gateway.web import listeners
 from gateway.web.openapi import document

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-
 from gateway.actions.administration import Change
-from gateway.actions.authorization import GATEWAY
 from gateway.actions.registry import CHANGES
+
+from gateway.actions.authorization import GATEWAY
 from gateway.evidence import receipt
 from gateway.web.partners.changes import VALUES
 from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown

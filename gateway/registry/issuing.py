@@ -3,14 +3,14 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Authority, Mode, Ports, Work
 from gateway.actions.records import SigningRequest
-from gateway.domain.facts import Detail, Fact, Party, Result
+from gateway.domain.facts import Result
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Certificate, Status
 from gateway.domain.refusals import Stale
 from gateway.evidence import canonical
+from gateway.kernel import events
 
 _EQUIPPED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED})
 """Who may get a certificate; policies say the same of its approval (R2.operation)."""
@@ -65,7 +65,6 @@ def _finish(
     ports: Ports, request: SigningRequest, certificate: Certificate | None
 ) -> SigningRequest:
     """Keep what came of a request; Stale when the registry has changed since it was looked at."""
-    readers = frozenset({GATEWAY, request.organisation})
     with ports.begin(Mode.REGISTRY) as work:
         current = work.signing.get(request.id)
         if current is None or current.certificate or current.refusal:
@@ -77,18 +76,16 @@ def _finish(
             work.organisations.add_certificate(certificate)
             _enrol(ports, work, request)
         subject = certificate.thumbprint if certificate else "refused"
-        work.log.record(
-            Fact(
-                id=ports.new_id(),
-                action="certificate.serve",
-                result=Result.ALLOWED if certificate else Result.DENIED,
-                parties=(Party(GATEWAY, "gateway"), Party(request.organisation, "concerned")),
-                details=(
-                    Detail("by", request.approved_by, frozenset({GATEWAY})),
-                    Detail("subject", subject, readers),
-                ),
-                simulated_date=ports.legal_day(ports.now()).simulated_date,
-            )
+        parties = events.gateway_and(request.organisation)
+        events.record(
+            work,
+            "certificate.serve",
+            parties,
+            event=ports.new_id(),
+            simulated_date=ports.legal_day(ports.now()).simulated_date,
+            result=Result.ALLOWED if certificate else Result.DENIED,
+            by=request.approved_by,
+            details=(events.shared("subject", subject, parties),),
         )
         work.commit()
     return request
@@ -103,18 +100,14 @@ def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
     enrolled = move(member, Move.ENROL, today.day, event)
     enrolled = replace(enrolled, version=member.version + 1)
     work.organisations.save(enrolled)
-    told = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
-    both = frozenset({GATEWAY, member.slug})
-    work.log.record(
-        Fact(
-            id=event,
-            action="organisation.enrol",
-            result=Result.ALLOWED,
-            parties=(Party(GATEWAY, "gateway"), Party(member.slug, "concerned")),
-            details=(
-                Detail("by", request.approved_by, frozenset({GATEWAY})),
-                Detail("subject", canonical.encode(told).decode(), both),
-            ),
-            simulated_date=today.simulated_date,
-        )
+    said = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
+    parties = events.gateway_and(member.slug)
+    events.record(
+        work,
+        "organisation.enrol",
+        parties,
+        event=event,
+        simulated_date=today.simulated_date,
+        by=request.approved_by,
+        details=(events.shared("subject", canonical.encode(said).decode(), parties),),
     )

@@ -11,19 +11,8 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.authorization import (
-    GATEWAY,
-    Request,
-    Turn,
-    Written,
-    missing,
-    read,
-    write,
-)
 from gateway.actions.listing import Listing, each, gather
-from gateway.actions.organisations import told_grant
 from gateway.actions.ports import Mode, Ports, Work
-from gateway.actions.proposals import require_entrusted
 from gateway.actions.records import Caller, Logged
 from gateway.domain.audit import AuditGrant
 from gateway.domain.facts import Detail, Party
@@ -40,6 +29,17 @@ from gateway.domain.organisation import (
     Status,
 )
 from gateway.domain.refusals import NotFound, Stale
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import require_entrusted
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.registry.directory import told_grant
 
 
 def page(
@@ -50,32 +50,32 @@ def page(
     def view(one: Organisation) -> dict[str, Any] | None:
         return _line(one) if status in (None, one.status) else None
 
-    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
-        require_entrusted(turn)
-        return gather(turn.work.organisations.page, attrgetter("slug"), view, after, limit)
+    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+        require_entrusted(context)
+        return gather(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
-    return read(ports, caller, Request("registry.read"), look)
+    return read(ports, caller, ActionRequest("registry.read"), query)
 
 
 def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> dict[str, Any]:
     """All of an organisation's entry; with ``day``, what held on that day."""
 
-    def look(turn: Turn) -> dict[str, Any]:
-        require_entrusted(turn)
-        found = turn.work.organisations.get(slug)
-        return missing() if found is None else _whole(turn.work, found, day)
+    def query(context: RequestContext) -> dict[str, Any]:
+        require_entrusted(context)
+        found = context.work.organisations.get(slug)
+        return deny_as_not_found() if found is None else _whole(context.work, found, day)
 
-    return read(ports, caller, Request("registry.read"), look)
+    return read(ports, caller, ActionRequest("registry.read"), query)
 
 
 def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
     """Who approves, and who did."""
 
-    def look(turn: Turn) -> list[dict[str, Any]]:
-        require_entrusted(turn)
-        return _admins(turn.work)
+    def query(context: RequestContext) -> list[dict[str, Any]]:
+        require_entrusted(context)
+        return _admins(context.work)
 
-    return read(ports, caller, Request("registry.read"), look)
+    return read(ports, caller, ActionRequest("registry.read"), query)
 
 
 def invitations(
@@ -83,15 +83,17 @@ def invitations(
 ) -> Listing[Mapping[str, Any]]:
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
-    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
-        require_entrusted(turn)
-        rows = partial(turn.work.invitations.open, turn.now)
+    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+        require_entrusted(context)
+        rows = partial(context.work.invitations.open, context.now)
         return gather(rows, attrgetter("id"), _invitation, after, limit)
 
-    return read(ports, caller, Request("registry.read"), look)
+    return read(ports, caller, ActionRequest("registry.read"), query)
 
 
-def consult(ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[str, str]) -> Written:
+def consult(
+    ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[str, str]
+) -> WriteResult:
     """Open an organisation's contacts, which is an event: for personal data has readers.
 
     ``asked`` says ``by`` whom, and the ``reason``. Raises Stale for a repetition once the contacts
@@ -99,34 +101,34 @@ def consult(ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[st
     """
     by, reason = asked["by"], asked["reason"]
     content = {"organisation": slug, "reason": reason}
-    request = Request("registry.consult", by, key, content)
+    request = ActionRequest("registry.consult", by, key, content)
 
-    def act(turn: Turn) -> dict[str, Any]:
-        require_entrusted(turn)
-        if turn.work.organisations.get(slug) is None:
-            missing()
+    def act(context: RequestContext) -> dict[str, Any]:
+        require_entrusted(context)
+        if context.work.organisations.get(slug) is None:
+            deny_as_not_found()
         parties = {GATEWAY: "gateway", slug: "concerned", caller.organisation: "actor"}
         own = frozenset({GATEWAY, caller.organisation})
-        turn.record(
+        context.record(
             tuple(Party(name, role) for name, role in parties.items()),
             Detail("reason", reason, own),
             Detail("subject", slug, own | {slug}),
         )
-        return _contacts(turn, slug)
+        return _contacts(context, slug)
 
-    def again(turn: Turn, logged: Logged) -> dict[str, Any]:
-        require_entrusted(turn)
-        if _changed_since(turn, slug, logged):
+    def replay(context: RequestContext, logged: Logged) -> dict[str, Any]:
+        require_entrusted(context)
+        if _changed_since(context, slug, logged):
             raise Stale("the contacts changed since they were opened: open them under a new key")
-        return _contacts(turn, slug)
+        return _contacts(context, slug)
 
-    return write(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
-def _changed_since(turn: Turn, slug: str, opened: Logged) -> bool:
+def _changed_since(context: RequestContext, slug: str, opened: Logged) -> bool:
     """Whether a contact of the organisation's is of an event after the one that opened them."""
-    made = {one.registered_by for one in turn.work.organisations.contacts(slug)}
-    entered = [turn.work.log.logged(event) for event in made]
+    made = {one.registered_by for one in context.work.organisations.contacts(slug)}
+    entered = [context.work.log.logged(event) for event in made]
     return any(one is None or one.index > opened.index for one in entered)
 
 
@@ -186,12 +188,12 @@ def _whole(work: Work, one: Organisation, day: date | None) -> dict[str, Any]:
     return {**_entry(one, day), "systems": [_system(work, name, one.slug) for name in names]}
 
 
-def _contacts(turn: Turn, slug: str) -> dict[str, Any]:
+def _contacts(context: RequestContext, slug: str) -> dict[str, Any]:
     return {
         "organisation": slug,
         "contacts": [
             {"role": one.role, "name": one.name, "address": one.address}
-            for one in turn.work.organisations.contacts(slug)
+            for one in context.work.organisations.contacts(slug)
         ],
     }
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Mode, Ports, Work
-from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.domain.organisation import REMINDERS, Certificate, Status, reminder
 from gateway.evidence import canonical
+from gateway.kernel import events
 
 
 def remind(ports: Ports) -> int:
@@ -27,7 +26,7 @@ def remind(ports: Ports) -> int:
         due = _due(work, now)
         for certificate, days in due:
             work.organisations.save_certificate(replace(certificate, reminded=days))
-            work.log.record(_fact(ports, certificate, days, now))
+            _record(ports, work, certificate, days, now)
         work.commit()
     return len(due)
 
@@ -53,22 +52,19 @@ def _is_needed(work: Work, certificate: Certificate) -> bool:
     return system is not None and system.enabled and not follows
 
 
-def _fact(ports: Ports, certificate: Certificate, days: int, now: datetime) -> Fact:
-    today = ports.legal_day(now)
-    told = {
+def _record(ports: Ports, work: Work, certificate: Certificate, days: int, now: datetime) -> None:
+    said = {
         "system": certificate.system,
         "thumbprint": certificate.thumbprint,
         "not_after": certificate.not_after.isoformat(timespec="seconds"),
         "days": days,
     }
-    organisation = certificate.organisation
-    return Fact(
-        id=ports.new_id(),
-        action="certificate.remind",
-        result=Result.ALLOWED,
-        parties=(Party(GATEWAY, "gateway"), Party(organisation, "concerned")),
-        details=(
-            Detail("subject", canonical.encode(told).decode(), frozenset({GATEWAY, organisation})),
-        ),
-        simulated_date=today.simulated_date,
+    parties = events.gateway_and(certificate.organisation)
+    events.record(
+        work,
+        "certificate.remind",
+        parties,
+        event=ports.new_id(),
+        simulated_date=ports.legal_day(now).simulated_date,
+        details=(events.shared("subject", canonical.encode(said).decode(), parties),),
     )

@@ -8,29 +8,26 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from gateway.actions.authorization import (
-    GATEWAY,
-    Request,
-    Turn,
-    authorize,
-    missing,
-    read,
-    receipt_for,
-)
 from gateway.actions.listing import Listing, gather
 from gateway.actions.ports import Ports
 from gateway.actions.records import Caller, Head, Logged
 from gateway.domain.audit import AuditGrant
-from gateway.domain.decision import Entity
 from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import MemberKey, Organisation, Standing
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
 from gateway.evidence.origin import SUBJECT
 from gateway.evidence.revocation import KEY
-
-LOG = Entity("Log", "log", {})
-"""The resource of reads that concern no single case."""
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import LOG
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    authorize,
+    deny_as_not_found,
+    read,
+    receipt_for,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -56,33 +53,33 @@ class Wanted:
 def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
     """The caller as the gateway sees it: organisation, system, scopes, certificates."""
 
-    def look(turn: Turn) -> dict[str, Any]:
-        authorize(turn, LOG)
-        certificates = turn.work.organisations.certificates(caller.organisation, caller.system)
+    def query(context: RequestContext) -> dict[str, Any]:
+        authorize(context, LOG)
+        certificates = context.work.organisations.certificates(caller.organisation, caller.system)
         return {
-            "organisation": _view(turn.organisation, turn),
-            "status": str(turn.organisation.status),
+            "organisation": _view(context.organisation, context),
+            "status": str(context.organisation.status),
             "system": caller.system,
             "scopes": sorted(caller.scopes),
             "certificates": [
                 {
                     "thumbprint": c.thumbprint,
                     "not_after": c.not_after.isoformat(),
-                    "days_left": max(0, (c.not_after - turn.now).days),
+                    "days_left": max(0, (c.not_after - context.now).days),
                 }
                 for c in certificates
                 if c.revoked_at is None
             ],
             "audit_grants": [
                 told_grant(grant)
-                for grant in turn.organisation.audit_grants
-                if grant.holds(turn.today.day, turn.now)
+                for grant in context.organisation.audit_grants
+                if grant.holds(context.today.day, context.now)
             ],
-            "legal_date": turn.today.day.isoformat(),
-            "legal_date_simulated": turn.today.simulated,
+            "legal_date": context.today.day.isoformat(),
+            "legal_date_simulated": context.today.simulated,
         }
 
-    return read(ports, caller, Request("whoami.read"), look)
+    return read(ports, caller, ActionRequest("whoami.read"), query)
 
 
 def page(
@@ -90,27 +87,31 @@ def page(
 ) -> Listing[Mapping[str, Any]]:
     """A page of the directory, by organisation id: who only applied is not listed."""
 
-    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
-        authorize(turn, LOG)
+    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+        authorize(context, LOG)
 
         def view(one: Organisation) -> dict[str, Any] | None:
-            return _view(one, turn) if wanted.fits(one, turn.today.day) else None
+            return _view(one, context) if wanted.fits(one, context.today.day) else None
 
-        rows = partial(turn.work.organisations.page, seen=True)
+        rows = partial(context.work.organisations.page, seen=True)
         return gather(rows, attrgetter("slug"), view, after, limit)
 
-    return read(ports, caller, Request("directory.read"), look)
+    return read(ports, caller, ActionRequest("directory.read"), query)
 
 
 def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     """One organisation of the directory."""
 
-    def look(turn: Turn) -> dict[str, Any]:
-        authorize(turn, LOG)
-        found = turn.find(slug)
-        return missing() if found is None or found.status in UNSEEN else _view(found, turn)
+    def query(context: RequestContext) -> dict[str, Any]:
+        authorize(context, LOG)
+        found = context.find(slug)
+        return (
+            deny_as_not_found()
+            if found is None or found.status in UNSEEN
+            else _view(found, context)
+        )
 
-    return read(ports, caller, Request("directory.read"), look)
+    return read(ports, caller, ActionRequest("directory.read"), query)
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,16 @@ def state_status(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     organisation does not take part now, or holds no seat. Raises Frozen, MarkUnreachable.
     """
 
-    def look(turn: Turn) -> _Status:
-        authorize(turn, LOG)
-        found = turn.find(slug)
-        return missing() if found is None or found.status in UNSEEN else _status(turn, found)
+    def query(context: RequestContext) -> _Status:
+        authorize(context, LOG)
+        found = context.find(slug)
+        return (
+            deny_as_not_found()
+            if found is None or found.status in UNSEEN
+            else _status(context, found)
+        )
 
-    status = read(ports, caller, Request("directory.read"), look)
+    status = read(ports, caller, ActionRequest("directory.read"), query)
     ports.notary.sign(status.head)  # a frozen gateway states nothing
     mark = trust_mark.issue(
         issuer=ports.issuer,
@@ -152,29 +157,31 @@ def state_status(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     return {"organisation": slug, "statement": mark, "until": status.ends.isoformat()}
 
 
-def _status(turn: Turn, organisation: Organisation) -> _Status:
-    standing = organisation.standing_on(turn.today.day)
+def _status(context: RequestContext, organisation: Organisation) -> _Status:
+    standing = organisation.standing_on(context.today.day)
     if not organisation.active:
         raise WrongState("the organisation does not take part at present: no status is stated")
     if standing is None:
         raise WrongState("the organisation holds no seat on this day: no status is stated")
-    at = turn.now.replace(microsecond=0)
+    at = context.now.replace(microsecond=0)
     return _Status(
         organisation=organisation,
         standing=standing,
         at=at,
-        ends=_end_of(turn, organisation, standing, at),
-        simulated=turn.today.simulated_date,
-        head=turn.work.log.head(),
+        ends=_end_of(context, organisation, standing, at),
+        simulated=context.today.simulated_date,
+        head=context.work.log.head(),
     )
 
 
-def _end_of(turn: Turn, organisation: Organisation, standing: Standing, at: datetime) -> datetime:
+def _end_of(
+    context: RequestContext, organisation: Organisation, standing: Standing, at: datetime
+) -> datetime:
     """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
     ends = at + trust_mark.LIFETIME
     while (
         ends > at + MINUTE
-        and organisation.standing_on(turn.ports.legal_day(ends).day) is not standing
+        and organisation.standing_on(context.ports.legal_day(ends).day) is not standing
     ):
         ends -= MINUTE
     return ends
@@ -188,17 +195,17 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 
-    def look(turn: Turn) -> tuple[Logged, Logged | None]:
-        authorize(turn, LOG)
-        found = turn.find(slug)
+    def query(context: RequestContext) -> tuple[Logged, Logged | None]:
+        authorize(context, LOG)
+        found = context.find(slug)
         key = None if found is None else found.document_key(kid)
-        registered = None if key is None else turn.work.log.logged(key.registered_by)
+        registered = None if key is None else context.work.log.logged(key.registered_by)
         if key is None or registered is None:
-            missing()
+            deny_as_not_found()
         ended = key.revoked_by
-        return registered, None if ended is None else turn.work.log.logged(ended)
+        return registered, None if ended is None else context.work.log.logged(ended)
 
-    registered, revoked = read(ports, caller, Request("directory.read"), look)
+    registered, revoked = read(ports, caller, ActionRequest("directory.read"), query)
     return {
         "organisation": slug,
         "kid": kid,
@@ -214,8 +221,8 @@ def _showing(ports: Ports, logged: Logged, kind: str) -> dict[str, Any]:
     return receipt.to_json(proved)
 
 
-def _view(organisation: Organisation, turn: Turn) -> dict[str, Any]:
-    day = turn.today.day
+def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]:
+    day = context.today.day
     return {
         "organisation": organisation.slug,
         "name": organisation.name,

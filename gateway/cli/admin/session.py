@@ -1,4 +1,4 @@
-"""The desk of administrators: who approves with which key, a change, and its receipt."""
+"""The session of administrators: who approves with which key, a change, and its receipt."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -9,10 +9,8 @@ from typing import Any
 import click
 
 from gateway import keys, wiring
-from gateway.actions import administration, proposals
-from gateway.actions.authorization import Refused, Written
 from gateway.actions.ports import Ports
-from gateway.actions.registry.desk import Change
+from gateway.changes import CHANGES
 from gateway.cli.failure import Failed
 from gateway.cli.folder import sentence_of, told_plainly
 from gateway.cli.screen import print_json, words
@@ -20,7 +18,11 @@ from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal
 from gateway.evidence import approval, event, receipt
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.keys import KeyFileError, Purpose
+from gateway.registry.table import STEPS
 
 
 def _persons(
@@ -65,7 +67,7 @@ key_files_option: Callable[[Any], Any] = click.option(
 
 
 @dataclass(frozen=True)
-class Desk:
+class AdminSession:
     """Where administrators work: the operator's folder, who approves, how to print."""
 
     folder: Path
@@ -74,8 +76,6 @@ class Desk:
     elsewhere: Mapping[str, Path]
     """Personal keys that are not in the operator's folder, by person."""
     as_json: bool
-    proposes: bool = False
-    """Keep the change for another person to approve, instead of making it."""
 
     def __post_init__(self) -> None:
         """Refuse a key of somebody who is not asked to approve."""
@@ -89,15 +89,15 @@ class Desk:
 
 
 @contextmanager
-def opened(desk: Desk) -> Iterator[wiring.Gateway]:
+def opened(session: AdminSession) -> Iterator[wiring.Gateway]:
     """The gateway of the folder; what is expected to go wrong ends as one sentence."""
-    if not desk.persons:
+    if not session.persons:
         raise click.UsageError("say who approves: --as PERSON")
     with told_plainly():
         try:
-            with _connected(desk) as gateway:
+            with _connected(session) as gateway:
                 yield gateway
-        except Refused as refused:
+        except RecordedRefusal as refused:
             told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
             raise Failed(
                 f"refused, and recorded: {sentence_of(refused.refusal)}", told
@@ -118,14 +118,14 @@ def without_receipt(refusal: Refusal, advice: str) -> Failed:
 
 
 @contextmanager
-def looked_at(desk: Desk) -> Iterator[wiring.Gateway]:
+def looked_at(session: AdminSession) -> Iterator[wiring.Gateway]:
     """The gateway of the folder for a look that changes nothing, so that nobody approves."""
-    with told_plainly(), _connected(desk) as gateway:
+    with told_plainly(), _connected(session) as gateway:
         yield gateway
 
 
-def _connected(desk: Desk) -> AbstractContextManager[wiring.Gateway]:
-    return closing(wiring.connect(wiring.load_config(desk.folder)))
+def _connected(session: AdminSession) -> AbstractContextManager[wiring.Gateway]:
+    return closing(wiring.connect(wiring.load_config(session.folder)))
 
 
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
@@ -144,15 +144,20 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
     return signed.compact()
 
 
-def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
-    """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
-    return administration.administer(gateway.ports, change, approvals(desk, gateway, change))
+def make(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+    """Make a change now, approved by the session's persons; KeyFileError for a missing key."""
+    return changes.make(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 
-def take_step(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
-    """Record a step of the gateway's own keys; who calls takes it only after that."""
+def submit(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+    """Make a change, or let it wait for a second person; KeyFileError for a missing key."""
+    return changes.submit(gateway.ports, CHANGES, change, approvals(session, gateway, change))
+
+
+def record_step(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+    """Record a step of the gateway's own keys; the caller takes it only after that."""
     try:
-        return administration.take_step(gateway.ports, change, approvals(desk, gateway, change))
+        return changes.make(gateway.ports, STEPS, change, approvals(session, gateway, change))
     except Refusal as refusal:
         if refusal.recorded is None:
             raise
@@ -160,62 +165,38 @@ def take_step(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
         raise without_receipt(refusal, advice) from refusal
 
 
-def approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
-    """A change that is made now, signed by each of the desk's persons.
-
-    KeyFileError when a key is not there; a usage error when it should only be proposed.
-    """
-    refuse_proposing(desk)
-    return _signed(desk, gateway, change)
-
-
-def refuse_proposing(desk: Desk) -> None:
-    """End with a usage error where `--propose` is given to what happens at once, or not at all."""
-    if desk.proposes:
-        raise click.UsageError("this cannot be proposed: it needs what is at hand here")
-
-
-def _signed(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
-    files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
+def approvals(session: AdminSession, gateway: wiring.Gateway, change: Change) -> list[str]:
+    """A change signed by each of the session's persons; KeyFileError for a missing key."""
+    files = {person: session.key_file(gateway.config, person) for person in session.persons}
     for person, file in files.items():
         if not file.exists():
             raise KeyFileError(f"{file} does not exist: --key {person}=FILE says where the key is")
-    return [approve(gateway.ports, files[p], p, change) for p in desk.persons]
+    return [approve(gateway.ports, files[p], p, change) for p in session.persons]
 
 
-def change_registry(desk: Desk, action: str, organisation: str, values: dict[str, Any]) -> None:
-    """Make a change and print it; of its values, those that were not given are left out."""
+def change_registry(
+    session: AdminSession, action: str, organisation: str, values: Mapping[str, Any]
+) -> None:
+    """Submit a change and print its result; values that were not given are left out."""
     change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
-    with opened(desk) as gateway:
-        if desk.proposes:
-            propose(desk, gateway, change)
-        else:
-            show(desk, action, make(desk, gateway, change))
+    with opened(session) as gateway:
+        show(session, action, submit(session, gateway, change))
 
 
-def propose(desk: Desk, gateway: wiring.Gateway, change: Change) -> None:
-    """Keep a change that one person signs, for another one to approve."""
-    if len(desk.persons) != 1:
-        raise click.UsageError("one person proposes: give --as once")
-    (approval,) = _signed(desk, gateway, change)
-    written = proposals.make(gateway.ports, change, approval)
-    if desk.as_json:
-        print_json(as_told(written))
-        return
-    named = written.result["proposal"]
-    click.echo(f"{change.action}: proposed, until {written.result['expires_at']}")
-    click.echo(f"  another person: casegate admin --as PERSON proposal approve {named}")
-
-
-def as_told(written: Written) -> dict[str, Any]:
+def as_told(written: WriteResult) -> dict[str, Any]:
     """What was done, for machines: the result and the receipt."""
     return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
 
 
-def show(desk: Desk, action: str, written: Written) -> None:
+def show(session: AdminSession, action: str, written: WriteResult) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
-    if desk.as_json:
+    if session.as_json:
         print_json(as_told(written))
+        return
+    if "proposal" in written.result and "expires_at" in written.result:
+        click.echo(f"{action}: waits for another person, until {written.result['expires_at']}")
+        named = written.result["proposal"]
+        click.echo(f"  another person: casegate admin --as PERSON proposal approve {named}")
         return
     apart = {"event", "overlaps", "nobody_from"}
     values = {name: value for name, value in written.result.items() if name not in apart}
