@@ -1,4 +1,4 @@
-"""All that administrators change, over the network and on the host: the registry, and cases' end."""
+"""All that administrators change, over the network and on the host: the registry, and erasure."""
 
 from collections.abc import Mapping
 

@@ -490,7 +490,7 @@ def _record_ended(
     action = "handoff.succeed" if draft.ending.move is Move.SUCCEED else "handoff.lapse"
     rules = fate.rules if fate.way is Way.ASK_ANEW else ()
     said = {"subject": subject_of(succession), "reason": fate.why}
-    _record(work, action, draft.ending, fate.handoff, said, rules, today)
+    _record(work, action, (fate.handoff, draft.ending), said, rules=rules, today=today)
 
 
 def _record_reissued(
@@ -500,17 +500,16 @@ def _record_reissued(
     following: tuple[Handoff, Answer],
     today: LegalDay,
 ) -> None:
-    handoff, answer = following
-    said = {"subject": subject_of(succession), "purpose": str(handoff.purpose)}
-    _record(work, "handoff.offer", answer, handoff, said, fate.rules, today)
+    said = {"subject": subject_of(succession), "purpose": str(following[0].purpose)}
+    _record(work, "handoff.offer", following, said, rules=fate.rules, today=today)
 
 
 def _record(
     work: Work,
     action: str,
-    answer: Answer,
-    handoff: Handoff,
+    of: tuple[Handoff, Answer],
     said: Mapping[str, str],
+    *,
     rules: tuple[str, ...],
     today: LegalDay,
 ) -> None:
@@ -518,6 +517,7 @@ def _record(
 
     Which rules decided stays with the gateway: they may say what the parties may not know.
     """
+    handoff, answer = of
     parties = (
         Party(GATEWAY, "gateway"),
         Party(handoff.originator, "originator"),

@@ -256,25 +256,6 @@ def submit(
     return written if "proposal" in written.result else _finish(ports, kind, written)
 
 
-def propose(
-    ports: Ports, types: ChangeTypes, change: Change, signed: str, bearer: Bearer = HERE
-) -> WriteResult:
-    """Store a change for another person to approve, even one that a single person could make.
-
-    72 hours are there to approve it. What the values mean is judged when it is made, on what is
-    in the registry then.
-    """
-    kind = require_type(types, change)
-    step = _Step("propose", change, (signed,), bearer)
-
-    def act(context: RequestContext) -> Mapping[str, Any]:
-        (counted,) = approvals.count(context, step.approvals, digest_of(change))
-        read_fields(kind.fields, change.values)
-        return _propose(context, change, counted, signed)
-
-    return transact(ports, step.actor, step.request, act)
-
-
 def approve(
     ports: Ports, types: ChangeTypes, proposal: UUID, signed: str, bearer: Bearer = HERE
 ) -> WriteResult:

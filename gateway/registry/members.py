@@ -49,7 +49,7 @@ def end(held: tuple[H, ...], one: H, day: date) -> tuple[H, ...]:
     return tuple(replace(o, period=Period(start, day)) if o is one else o for o in kept)
 
 
-# --- Organisations apply, the governing body decides, and they become active, pause, and leave ----
+# --- Organisations apply, the governing body decides, and they become activ ---
 
 
 def _read_entry(context: ChangeContext, status: Status) -> Organisation:
@@ -155,7 +155,7 @@ def _status(context: ChangeContext, status: Status) -> Mapping[str, Any]:
     return {"organisation": context.change.organisation, "status": str(status)}
 
 
-# --- The short way in: two persons admit an organisation that the governing body let in elsewhere ---
+# --- The short way in: two persons admit an organisation at once ---------------------------------
 
 
 def admit(context: ChangeContext) -> Mapping[str, Any]:
@@ -164,7 +164,7 @@ def admit(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": context.change.organisation, "status": str(Status.ACTIVE)}
 
 
-# --- Whom to reach at a member: one contact for each role, the newest in the place of the last ----
+# --- Whom to reach at a member: one contact for each role, the newest in th ---
 
 
 def _contact(context: ChangeContext, said: Mapping[str, Any]) -> Contact:

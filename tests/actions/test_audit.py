@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from gateway.actions.administration import Change, administer
 
 from gateway.actions import audit, receipts
 from gateway.actions.audit import Filters, Reading
@@ -15,6 +14,7 @@ from gateway.domain.audit import CaseName
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, WrongState
 from gateway.evidence import receipt, statement
 from gateway.evidence.sd_jwt import read_disclosure
+from gateway.kernel.changes import Change
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -26,6 +26,7 @@ from tests.founding import (
     caller,
     consulted,
     fields_of,
+    make_change,
     offered,
     shown,
     submitted,
@@ -287,9 +288,9 @@ def test_one_administrator_alone_neither_gives_nor_ends_a_grant(gateway):
         ("audit.end", {"grant": str(granted), "reason": "x"}),
     ):  # fmt: skip
         change = Change(action, AUDITOR, values)
-        denied = gateway.refusal(administer, change, gateway.approve(change, ALICE))
+        denied = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
         assert denied.refusal.rules == ("R10.two_persons",)
-        twice = gateway.refusal(administer, change, gateway.approve(change, ALICE, ALICE))
+        twice = gateway.refusal(make_change, change, gateway.approve(change, ALICE, ALICE))
         assert isinstance(twice.refusal, ApprovalRefused)
 
 

@@ -81,7 +81,7 @@ def test_a_certificate_of_another_member_does_not_stand_for_this_one(issued):
 
 def test_a_revoked_certificate_is_refused_at_once(issued):
     authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,)))
-    issued.administer("certificate.revoke", HOTLINE, thumbprint="thumb-1")
+    issued.administer("certificate.revoke", HOTLINE, thumbprint="thumb-1", reason="lost")
     assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,))
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from gateway.actions.administration import Change, administer
 
 from gateway.cli.admin import proposal
 from gateway.cli.system import make_csr
 from gateway.evidence import base64url
+from gateway.kernel.changes import Change
 from gateway.pki.request import read_request
+from tests.founding import make_change
 from tests.operating import DUBOIS, Operator, operator, said
 
 APPLICATION: dict[str, Any] = {
@@ -287,7 +288,7 @@ def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
     signed = gw.done("admin", "sign", file_of(tmp_path, change), *words, persons=()).strip()
     with gw.opened() as gateway:
         meant = Change(change["action"], change["organisation"], change["values"])
-        administer(gateway.ports, meant, [signed])
+        make_change(gateway.ports, meant, [signed])
     machine = gw.done("admin", "sign", file_of(tmp_path, change), *words, "--json", persons=())
     assert json.loads(machine).keys() == {"approval"}
     assert "is no change" in said(gw.admin("admin", "sign", file_of(tmp_path, []), *words))

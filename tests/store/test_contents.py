@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from gateway.actions.administration import Change
 
 from gateway.actions import cases, erasure, handoffs
 from gateway.actions.cases import Confirmation
@@ -20,6 +19,7 @@ from gateway.actions.opening import Opening
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.kernel.changes import Change
 from gateway.store import cases as sql_cases
 from gateway.store import encryption, log, tables
 from gateway.store import handoffs as sql_handoffs
@@ -28,7 +28,17 @@ from gateway.store.copies import rewrite
 from gateway.store.database import Unfit
 from gateway.store.envelope import EnvelopeError, is_envelope
 from tests import founding
-from tests.founding import HOTLINE, OFMIN, accepted, caller, check_log, founded, offered, submitted
+from tests.founding import (
+    HOTLINE,
+    OFMIN,
+    accepted,
+    caller,
+    check_log,
+    founded,
+    make_change,
+    offered,
+    submitted,
+)
 from tests.store import places
 from tests.store.samples import case as sample
 
@@ -86,7 +96,7 @@ def _in_base64(word: str) -> list[bytes]:
 def erase(gateway, case):
     values = {"case": str(case), "reason": "asked"}
     change = Change("case.erase", HOTLINE, values)
-    return gateway.do(erasure.erase, change, gateway.approve(change))
+    return gateway.do(make_change, change, gateway.approve(change))
 
 
 def test_what_is_looked_for_would_be_found(place, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The commands of all changes that need no more than their values: made from the table of changes."""
+"""The commands of changes that need no more than their values, made from the table of changes."""
 
 import hashlib
 from collections.abc import Callable
@@ -89,10 +89,9 @@ def _parameter(field: Field) -> click.Parameter:
         click.Choice(field.words) if field.words else _TYPES[field.given][0]
     )
     if field.option.isupper():
-        argument = click.Argument(
+        return click.Argument(
             [field.name], metavar=field.option, type=kind, required=field.required
         )
-        return argument
     name = field.option or "--" + field.name.replace("_", "-")
     if field.given is Given.FLAG:
         return click.Option([name, field.name], is_flag=True, help=field.about)

@@ -1,4 +1,4 @@
-"""`casegate admin organisation` and what else is read of the registry, or needs a file of its own."""
+"""`casegate admin organisation`, and what else is read of the registry or needs its own files."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -40,7 +40,7 @@ class ChangeBody(Part):
     approvals = field.several(field.compact(), least=1)
 
 
-class ApprovalBody(Part):
+class ChangeApprovalBody(Part):
     """An approval, signed by a person's own key."""
 
     approval = field.compact()
@@ -85,7 +85,7 @@ def submit(call: Call) -> WriteResult | Response:
     scope=SCOPE,
     gives="Changed",
     writes=True,
-    body=ApprovalBody(),
+    body=ChangeApprovalBody(),
 )
 def approve(call: Call, proposal: UUID) -> WriteResult:
     """Approve a change that waits, as another person than its proposer, which makes it."""
@@ -99,7 +99,7 @@ def approve(call: Call, proposal: UUID) -> WriteResult:
     scope=SCOPE,
     gives="Changed",
     writes=True,
-    body=ApprovalBody(),
+    body=ChangeApprovalBody(),
 )
 def withdraw(call: Call, proposal: UUID) -> WriteResult:
     """Withdraw a change that waits, as its proposer, who signs `proposal.withdraw` of `gateway`.
