@@ -27,7 +27,6 @@ LONGEST = 2_000
 
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_/-]{1,64}", re.ASCII)
-_DIGEST_PATTERN = f"^{DIGEST.pattern}$"
 _COMPACT = r"^[A-Za-z0-9._~-]{1,6000}$"
 
 Reader = Callable[[Any], Any]
@@ -66,11 +65,6 @@ class Field:
     several: bool = False
     option: str = ""
     default: Any = None
-
-    @property
-    def is_digest(self) -> bool:
-        """Whether it is a digest in base64url, which may begin with a dash."""
-        return self.schema.get("pattern") == _DIGEST_PATTERN
 
 
 def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,7 +235,7 @@ def country(name: str, about: str) -> Field:
 
 def digest(name: str, about: str, *, given: Given = Given.TEXT, option: str = "") -> Field:
     """A SHA-256 digest, base64url without padding."""
-    described = {"type": "string", "pattern": _DIGEST_PATTERN}
+    described = {"type": "string", "pattern": f"^{DIGEST.pattern}$"}
     return Field(name, about, _matching(DIGEST), described, given, option=option)
 
 

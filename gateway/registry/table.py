@@ -320,7 +320,7 @@ CHANGES: Mapping[str, ChangeType] = {
         "Revoke a certificate at once.",
         1,
         (
-            optional(digest("thumbprint", "Its x5t#S256.", option="THUMBPRINT")),
+            optional(any_text("thumbprint", "Its x5t#S256.", option="THUMBPRINT")),
             optional(organisation_id("system", "Instead of one certificate: all of this system.")),
             _REASON,
         ),
@@ -342,7 +342,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "key.revoke": ChangeType(
         "Revoke a member's document or encryption key.",
         1,
-        (digest("kid", "The key's id.", option="KID"), _REASON),
+        (any_text("kid", "The key's id.", option="KID"), _REASON),
         keys.revoke,
         about="Nothing new that it signs, or that is sealed to it, is taken.",
     ),

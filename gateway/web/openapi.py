@@ -182,7 +182,7 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
     for name in written["components"]["schemas"].keys() - answers.keys():
         # What is sent to us has the fields named there and no others; answers may grow.
         written["components"]["schemas"][name]["additionalProperties"] = False
-    written["components"]["schemas"]["Change"]["oneOf"] = VALUES
+    written["components"]["schemas"]["ChangeBody"]["oneOf"] = VALUES
     return written
 
 

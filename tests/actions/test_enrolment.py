@@ -439,7 +439,9 @@ def test_nobody_withdraws_the_invitation_of_another_or_one_that_nobody_can_use(
     invitation = host.invite().result["invitation"]
 
     def refusal(organisation: str, named: str, kind: type) -> str:
-        change = Change("invitation.withdraw", organisation, {"invitation": named, "reason": "sent astray"})
+        change = Change(
+            "invitation.withdraw", organisation, {"invitation": named, "reason": "sent astray"}
+        )
         signed = gateway.approve(change, ALICE)
         return refused_on_record(gateway, kind, make_change, change, signed).detail
 

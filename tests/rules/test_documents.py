@@ -29,7 +29,9 @@ def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other() -
 
 def test_the_table_for_administrators_says_how_many_persons_policy_asks_for() -> None:
     table = (ROOT / "docs/admins.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z ]+)`(?:, `([a-z]+)`)? \| (one|two)\b[^|]*\|", table, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([a-z ]+)`(?:, `([a-z]+)`)? \| (one|two)\b[^|]*\|", table, re.MULTILINE
+    )
     told = {}
     for command, other, persons in rows:
         noun, _, verb = command.removeprefix("casegate ").rpartition(" ")

@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from gateway.cli.admin.session import AdminSession, change_registry
-from gateway.cli.arguments import organisation_id
 from gateway.evidence import base64url, canonical
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeType
-from gateway.kernel.fields import Field, Given
+from gateway.kernel.fields import Field, Given, text
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -26,7 +25,7 @@ def read_json(file: Path) -> Any:
     try:
         return canonical.decode(file.read_bytes())
     except ValueError as error:
-        raise click.ClickException(f"{file} is not JSON: {error}") from error
+        raise click.ClickException(f"{file} is no JSON: {error}") from error
 
 
 def _text_in(file: Path) -> str:
@@ -63,9 +62,7 @@ def make_command(action: str, kind: ChangeType) -> click.Command:
         change_registry(session, action, organisation, values)
 
     about = ORGANISATIONS.get(noun, "ORGANISATION")
-    named: list[click.Parameter] = [
-        click.Argument(["organisation"], metavar=about, callback=organisation_id)
-    ]
+    named: list[click.Parameter] = [click.Argument(["organisation"], metavar=about)]
     persons = "Two persons approve (R10)." if kind.persons == 2 else "One person suffices."
     return click.Command(
         verb,
@@ -75,13 +72,9 @@ def make_command(action: str, kind: ChangeType) -> click.Command:
         short_help=kind.summary,
         # A thumbprint may begin with "-", or with "-h": it is no option then.
         context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
-        if any(map(_is_digest_argument, kind.fields))
+        if any(one.option.isupper() and one.read is text for one in kind.fields)
         else {},
     )
-
-
-def _is_digest_argument(field: Field) -> bool:
-    return field.option.isupper() and field.given is Given.TEXT and field.is_digest
 
 
 def _parameter(field: Field) -> click.Parameter:

@@ -18,12 +18,19 @@ from gateway.domain.succession import Succession
 _competence = click.option(
     "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
 )
-_on = click.option("--on", required=True, help="First day of the successor's mandate.", type=DAY)
+_on = click.option(
+    "--on",
+    required=True,
+    help="First day of the successor's mandate.",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+)
 _read_until = click.option(
     "--read-until",
     required=True,
     help="First day on which the predecessor opens none of it any more.",
     type=DAY,
+    metavar="YYYY-MM-DD",
 )
 
 

@@ -159,7 +159,7 @@ def test_an_administrator_is_added_over_the_network(line, operator):
 
 
 def test_the_values_of_every_change_are_described_in_the_api():
-    described = document()["components"]["schemas"]["Change"]["oneOf"]
+    described = document()["components"]["schemas"]["ChangeBody"]["oneOf"]
     forms = [one["properties"] for one in described]
     values = {form["action"]["const"]: form["values"] for form in forms}
     for action, kind in CHANGES.items():
