@@ -1,5 +1,8 @@
 """Sockets stay closed outside journeys: a unit that dials out is not a unit."""
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
@@ -21,3 +24,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Leave the process as it was found."""
     enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _databases_are_given_back() -> Iterator[None]:
+    """What a test and its own fixtures borrowed; most tests borrow none, and import no store."""
+    lent = sys.modules.get("tests.lent")
+    before = lent.borrowed() if lent else 0
+    yield
+    lent = sys.modules.get("tests.lent")
+    if lent:
+        lent.give_back(before)

@@ -31,11 +31,11 @@ from tests.founding import (
     caller,
     check_log,
     fields_of,
-    founded,
     key_of,
     refused_on_record,
     refused_without_event,
     shown,
+    unfounded,
 )
 
 ADMISSION = Change(
@@ -255,8 +255,9 @@ def test_refused_changes_have_a_budget(gateway):
 
 
 def test_a_disabled_person_approves_nothing(gateway):
-    state = gateway.store.state
-    state.persons[BENOIT] = replace(state.persons[BENOIT], enabled=False)
+    with gateway.ports.begin(Mode.REGISTRY) as work:
+        work.organisations.save_person(replace(work.organisations.person(BENOIT), enabled=False))
+        work.commit()
     both = gateway.approve(ADMISSION)
     refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
 
@@ -317,22 +318,6 @@ def test_an_approval_of_one_step_is_none_of_another(gateway):
 
 
 # --- the founding --------------------------------------------------------------------------------
-
-
-def unfounded() -> Founded:
-    """The ports of a gateway whose registry is empty."""
-    gateway = founded()
-    empty = type(gateway.store)(
-        gateway.store.origin,
-        gateway.store.policy_revision,
-        gateway.clock,
-        gateway.ports.random,
-    )
-    gateway.notary.signed.clear()
-    gateway.receipts.clear()
-    gateway.store = empty
-    gateway.ports = replace(gateway.ports, begin=empty.begin)
-    return gateway
 
 
 def founders(*people: str) -> list[Any]:
