@@ -21,6 +21,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import approval, base64url, event
+from tests.each import each
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -336,7 +337,7 @@ def test_a_gateway_is_founded_once_and_on_record():
     check_log(gateway)
 
 
-@pytest.mark.parametrize(
+@each(
     "persons",
     [
         [],
@@ -347,7 +348,6 @@ def test_a_gateway_is_founded_once_and_on_record():
         [*founders(ALICE), replace(founders(BENOIT)[0], public_key="{}")],
         [*founders(ALICE), replace(founders(BENOIT)[0], public_key="not JSON")],
     ],
-    ids=["nobody", "one", "one twice", "one key", "a third with one's key", "no key", "no JSON"],
 )
 def test_a_gateway_is_founded_by_persons_with_a_key_each(persons):
     gateway = unfounded()

@@ -16,6 +16,7 @@ from gateway.actions.records import Head
 from gateway.domain.refusals import AlreadyExists, Frozen, MarkUnreachable
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import open_checkpoint
+from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.founding import ORIGIN, START, note_signer
 from tests.lent import Copy, LentStore
@@ -132,7 +133,7 @@ def test_a_head_that_was_appended_to_another_than_the_mark_is_looked_at() -> Non
         other.notary.sign(theirs, base)
 
 
-@pytest.mark.parametrize("longer", [1, 2])
+@each("longer", [1, 2])
 def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(longer: int) -> None:
     """As when a replica without the last commit takes over while signatures wait for the mark."""
     node = new_node()
@@ -154,7 +155,7 @@ def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(lo
         node.notary.sign(*reversed(ours))
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
+@each("size", [1, 2, 3])
 def test_a_head_that_is_not_of_the_log_is_not_signed(size: int) -> None:
     node = new_node()
     for _ in range(3):

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,6 +25,7 @@ from gateway.actions.ports import Mode
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import sd_jwt
 from tests.domain.test_handoff import ALLOWED
+from tests.each import each
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -267,7 +267,7 @@ Exchange.TestCase.settings = settings(max_examples=20, stateful_step_count=20, d
 test_parties_may_try_anything_in_any_order = Exchange.TestCase
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@each("count", [1, 3])
 def test_as_many_handoffs_as_there_are_recipients_run_beside_each_other(count):
     gateway = founded()
     case = submitted(gateway)

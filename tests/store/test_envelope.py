@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.evidence import base64url
 from gateway.store import envelope
 from gateway.store.envelope import EnvelopeError, Place
+from tests.each import each
 
 KEY, OTHER = bytes(range(32)), bytes(32)
 ID = UUID(int=7)
@@ -26,7 +27,7 @@ def test_a_text_comes_back_by_its_key_and_place(text, nonce):
     assert envelope.is_envelope(made)
 
 
-@pytest.mark.parametrize(
+@each(
     "place",
     [
         Place("answer", "digest", "document"),

@@ -10,6 +10,7 @@ from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.web.app import create_partner_app
 from gateway.web.gate import Unready
+from tests.each import each
 from tests.founding import HOTLINE, OFMIN, ORIGIN, case_content, offered, submitted
 from tests.marks import Marking, marked_gateway
 from tests.web.listening import Listening, Partner, listening
@@ -193,7 +194,7 @@ def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -
     assert marking.node.head().size == head.size + 1
 
 
-@pytest.mark.parametrize("reason", ["frozen", "mark", "schema", "keys", "database"])
+@each("reason", ["frozen", "mark", "schema", "keys", "database"])
 def test_readiness_tells_the_reason_on_both_listeners(reason: str) -> None:
     line = listening(unready=lambda: Unready(reason, "a sentence"))
     for answer in (line.anybody().get("/readyz"), line.partner(HOTLINE).send("GET", "/readyz")):
