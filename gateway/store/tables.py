@@ -259,10 +259,8 @@ case_file = Table(
     Column("assessed_by", TEXT),
     Column("cleared_by", TEXT),
     Column("revision", Integer, nullable=False),
-    Column("erase_on", Day),
-    Column(
-        "content_key", Uuid
-    ),  # NULL once it was destroyed; of cases that were never encrypted, too
+    Column("erase_on", Day, nullable=False),
+    Column("content_key", Uuid),  # NULL once it was destroyed
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
@@ -272,8 +270,6 @@ _kept = case_file.c.state != "erased"
 Index("case_file_due", case_file.c.erase_on, sqlite_where=_kept, postgresql_where=_kept)
 _doomed = and_(case_file.c.state == "erased", case_file.c.content_key.is_not(null()))
 Index("case_file_doomed", case_file.c.content_key, sqlite_where=_doomed, postgresql_where=_doomed)
-_plain = and_(case_file.c.state != "erased", case_file.c.content_key.is_(null()))
-Index("case_file_plain", case_file.c.id, sqlite_where=_plain, postgresql_where=_plain)
 
 case_version = Table(
     "case_version",
