@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import KeysUnavailable
+from gateway.store import tables
 from gateway.store.database import Unfit, writing_engine
 from gateway.store.keyring import SqlKeyring
 from gateway.store.tables import case_file
@@ -23,16 +24,15 @@ OLDER = (
     "operator has to bring the newest keys database back"
 )
 
-_kept = case_file.c.state != "erased"
 _NEWEST = (
     select(case_file.c.content_key)
-    .where(case_file.c.content_key.is_not(null()), _kept)
+    .where(case_file.c.content_key.is_not(null()), tables.KEPT)
     .order_by(case_file.c.content_key.desc())
     .limit(1)
 )
 _KEYS = (
     select(case_file.c.content_key, case_file.c.originator, case_file.c.id)
-    .where(case_file.c.content_key > bindparam("after"), _kept)
+    .where(case_file.c.content_key > bindparam("after"), tables.KEPT)
     .order_by(case_file.c.content_key)
     .limit(bindparam("limit"))
 )

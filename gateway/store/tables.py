@@ -27,6 +27,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     false,
+    literal_column,
     null,
 )
 
@@ -266,9 +267,12 @@ case_file = Table(
     Index("case_file_by_key", "content_key"),
     sqlite_with_rowid=False,
 )
-_kept = case_file.c.state != "erased"
-Index("case_file_due", case_file.c.erase_on, sqlite_where=_kept, postgresql_where=_kept)
-_doomed = and_(case_file.c.state == "erased", case_file.c.content_key.is_not(null()))
+# Literals: where a parameter meets a partial index's column, SQLite compiles the statement anew at
+# each run.
+KEPT = case_file.c.state != literal_column("'erased'")
+ERASED = case_file.c.state == literal_column("'erased'")
+Index("case_file_due", case_file.c.erase_on, sqlite_where=KEPT, postgresql_where=KEPT)
+_doomed = and_(ERASED, case_file.c.content_key.is_not(null()))
 Index("case_file_doomed", case_file.c.content_key, sqlite_where=_doomed, postgresql_where=_doomed)
 
 case_version = Table(
