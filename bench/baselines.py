@@ -111,9 +111,10 @@ def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
         case=id_,
         version=1,
         digest=digest,
-        document=data.decode("utf-8"),
         assurance="attested",
         event=event,
+        summary={},
+        document=data.decode("utf-8"),
     )
     return case, version
 

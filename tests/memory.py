@@ -21,6 +21,7 @@ from gateway.actions.records import (
     Erasure,
     Found,
     Head,
+    ListedCase,
     Logged,
     LogQuery,
     Proposal,
@@ -417,6 +418,11 @@ def _is_over(one: Proposal) -> bool:
     return (one.made_by or one.withdrawn_by) is not None
 
 
+def _listed(case: Case, version: CaseVersion) -> ListedCase:
+    shown = version.summary if version.document else None
+    return ListedCase(case, version.assurance, version.event, shown)
+
+
 class MemoryCases(Collection):
     """See `gateway.actions.ports.Cases`."""
 
@@ -450,9 +456,10 @@ class MemoryCases(Collection):
             _require_kept(found.document)
         return found
 
-    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[Case]:
-        found = [c for c in self._desk.read().cases.values() if c.originator == originator]
-        return _page(found, after, limit)
+    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
+        state = self._desk.read()
+        found = [c for c in state.cases.values() if c.originator == originator]
+        return [_listed(c, state.versions[c.digest]) for c in _page(found, after, limit)]
 
     def erase(self, case: Case) -> Erasure:
         self.save(case)

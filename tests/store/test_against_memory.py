@@ -69,6 +69,7 @@ def handoff(a, b, c):
         permitted=frozenset({"x"}),
         package="package",
         offer_digest="offer",
+        conditions_digest="conditions",
         offered_at=NOON,
         due_at=NOON,
         until=None,
