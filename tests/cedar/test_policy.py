@@ -213,6 +213,7 @@ def handoff(
         permitted=frozenset({"digest"}),
         package="package",
         offer_digest="offer",
+        conditions_digest="conditions",
         offered_at=at,
         due_at=at,
         until=None,
