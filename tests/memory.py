@@ -471,7 +471,7 @@ class MemoryCases(Collection):
         found = [
             c
             for c in self._desk.read().cases.values()
-            if c.state is not CaseState.ERASED and c.erase_on is not None and c.erase_on <= day
+            if c.state is not CaseState.ERASED and c.erase_on <= day
         ]
         return sorted(found, key=lambda c: c.erase_on)[:limit]
 

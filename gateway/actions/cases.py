@@ -310,6 +310,7 @@ def judge(turn: Turn, content: Mapping[str, Any], clearance: Clearance | None) -
         version=1,
         digest="",
         originator_ref="",
+        erase_on=date.fromisoformat(content["marking"]["erase_on"]),
         unconfirmed=cases.unconfirmed_matches(content),
     )
     return _cleared(case, clearance).state

@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, delete, insert, null, or_, select, update
 from gateway.actions.records import CaseVersion, Erasure
 from gateway.domain.case import Case, CaseState
 from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.store import tables
 from gateway.store.contents import ERASED, Contents
 from gateway.store.envelope import Place
 from gateway.store.tables import answer, case_file, case_version, handoff, retry
@@ -38,11 +39,11 @@ _ADD_VERSION = insert(case_version)
 _KEY_OF = select(case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"),
     case_file.c.id == bindparam("case"),
-    case_file.c.state != "erased",
+    tables.KEPT,
 )
 _DUE = (
     select(case_file)
-    .where(case_file.c.state != "erased", case_file.c.erase_on <= bindparam("day"))
+    .where(tables.KEPT, case_file.c.erase_on <= bindparam("day"))
     .order_by(case_file.c.erase_on)
     .limit(bindparam("limit"))
 )
@@ -68,12 +69,12 @@ _FORGET_RETRIES = delete(retry).where(
 )
 _DOOMED = (
     select(case_file.c.content_key)
-    .where(case_file.c.state == "erased", case_file.c.content_key.is_not(null()))
+    .where(tables.ERASED, case_file.c.content_key.is_not(null()))
     .limit(bindparam("limit"))
 )
 _FORGET_KEY = (
     update(case_file)
-    .where(case_file.c.content_key == bindparam("of_key"), case_file.c.state == "erased")
+    .where(case_file.c.content_key == bindparam("of_key"), tables.ERASED)
     .values(content_key=None)
 )
 _HAVING = select(case_file).where(case_file.c.content_key == bindparam("key"))

@@ -82,10 +82,6 @@ class Contents:
         """
         if stored == ERASED:
             raise Erased(GONE)
-        if not envelope.is_envelope(stored):
-            raise KeysUnavailable(
-                "this content is not encrypted: the operator has to run `casegate encrypt`"
-            )
         return envelope.open_text(stored, self._key(envelope.key_of(stored)), place)
 
     def _key(self, id_: UUID) -> bytes:

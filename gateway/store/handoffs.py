@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 from gateway.actions.records import Consultation, Sent
 from gateway.domain.handoff import OPEN, Address, Answer, Handoff, Move, State
 from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.store import tables
 from gateway.store.contents import Contents
 from gateway.store.envelope import Place
 from gateway.store.tables import answer, case_file, consultation, handoff
@@ -69,7 +70,7 @@ _KEY_OF = (
             handoff.c.case == case_file.c.id,
         ),
     )
-    .where(handoff.c.id == bindparam("handoff"), case_file.c.state != "erased")
+    .where(handoff.c.id == bindparam("handoff"), tables.KEPT)
 )
 
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))

@@ -445,7 +445,7 @@ def _autocommit(engine: Engine) -> Engine:
 
 
 def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
-    """Make the keys database of a new gateway, or of one whose content was never encrypted.
+    """Make the keys database of a new gateway.
 
     One that is there for this log is begun anew as long as it has no keys: a first attempt left
     it. Raises Unfit when it has, by another key-encryption key.
@@ -509,10 +509,7 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
         engine.dispose()
 
 
-_BRING_BACK = (
-    "is [keys] url right? Bring the newest copy back; only where cases were never encrypted run "
-    "`casegate encrypt`"
-)
+_BRING_BACK = "is [keys] url right? Bring the newest copy back"
 
 
 def _unopened(error: Exception) -> Unfit:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     false,
+    literal_column,
     null,
 )
 
@@ -259,21 +260,20 @@ case_file = Table(
     Column("assessed_by", TEXT),
     Column("cleared_by", TEXT),
     Column("revision", Integer, nullable=False),
-    Column("erase_on", Day),
-    Column(
-        "content_key", Uuid
-    ),  # NULL once it was destroyed; of cases that were never encrypted, too
+    Column("erase_on", Day, nullable=False),
+    Column("content_key", Uuid),  # NULL once it was destroyed
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
     sqlite_with_rowid=False,
 )
-_kept = case_file.c.state != "erased"
-Index("case_file_due", case_file.c.erase_on, sqlite_where=_kept, postgresql_where=_kept)
-_doomed = and_(case_file.c.state == "erased", case_file.c.content_key.is_not(null()))
+# Literals: where a parameter meets a partial index's column, SQLite compiles the statement anew at
+# each run.
+KEPT = case_file.c.state != literal_column("'erased'")
+ERASED = case_file.c.state == literal_column("'erased'")
+Index("case_file_due", case_file.c.erase_on, sqlite_where=KEPT, postgresql_where=KEPT)
+_doomed = and_(ERASED, case_file.c.content_key.is_not(null()))
 Index("case_file_doomed", case_file.c.content_key, sqlite_where=_doomed, postgresql_where=_doomed)
-_plain = and_(case_file.c.state != "erased", case_file.c.content_key.is_(null()))
-Index("case_file_plain", case_file.c.id, sqlite_where=_plain, postgresql_where=_plain)
 
 case_version = Table(
     "case_version",

@@ -150,11 +150,6 @@ class SqlWork:
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.execute(statement, values).all()
 
-    def change(self, statement: Executable, values: Mapping[str, Any]) -> None:
-        """Run a statement that changes rows: for the store's own upkeep, likewise."""
-        self._transaction.require_writing()
-        self._transaction.execute(statement, values)
-
 
 _PARTS: Mapping[str, Callable[[SqlWork], Any]] = {
     "organisations": lambda w: SqlOrganisations(w._transaction, w._memory, w._begun.version),

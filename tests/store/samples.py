@@ -143,6 +143,7 @@ def case(originator: str = "hotline", **changes: object) -> tuple[Case, CaseVers
         version=1,
         digest=f"digest-{id_}-1",
         originator_ref=f"ref-{id_}",
+        erase_on=date(2027, 3, 2),
         unconfirmed=frozenset({"c2", "c1"}),
     )
     made = replace(made, **changes)
