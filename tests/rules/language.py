@@ -25,6 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BASELINE = Path(__file__).with_name("language_baseline.json")
+GLOSSARY = "docs/glossary.md"
+"""The page that has to name words that are not used."""
 FOLDERS = ("gateway", "docs", "policies", "certs", "deploy")
 
 NOUNS = (
@@ -302,7 +304,7 @@ def hits(paths: Iterable[Path] = (ROOT,), *, long: bool = False) -> list[Hit]:
     found: list[Hit] = []
     for path in checked:
         name = str(path.relative_to(ROOT))
-        found += forbidden_words(path, name)
+        found += forbidden_words(path, name) if name != GLOSSARY else ()
         found += long_sentences(path, name) if long else ()
     names = {str(path.relative_to(ROOT)) for path in checked}
     code = [path for path in files([ROOT / "gateway"]) if path.suffix == ".py"]
