@@ -334,7 +334,7 @@ def case_keys(config: Config, now: datetime) -> Said:
                 yield from _inventory(take_inventory(work, keyring))
                 doomed = work.cases.doomed(1)
         except KeysUnavailable as unavailable:
-            yield Level.ERROR, f"{unavailable.detail}: see docs/erasure.md"
+            yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
             return
     if doomed:
         yield Level.WARNING, "keys of erased cases still stand: see that maintenance runs"
@@ -395,7 +395,7 @@ def administrators(config: Config, now: datetime) -> Said:
         yield (
             Level.WARNING,
             f"{len(enabled)} administrators: none of them can be disabled, for two others must do "
-            "it; add a third one (docs/approvals.md)",
+            "it; add a third one (docs/administrators.md)",
         )
     else:
         yield Level.OK, f"{len(enabled)} administrators: two can disable a third"

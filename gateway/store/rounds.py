@@ -183,7 +183,8 @@ class Rounds:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
         try:
-            log = SqlLog(transaction, self._letterhead, ContentCipher(self._keyring), round_.opened.head)
+            contents = ContentCipher(self._keyring)
+            log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
             for fact in round_.facts:
                 log.record(fact)
             appended = log.append()
