@@ -94,14 +94,15 @@ ip = Validator(lambda value: None if is_ip(value) else "must be an IP address in
 
 
 def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
-    """One of the words; one more is refused in words of its own."""
-    others = among(words)
-    return others._replace(fault=lambda v: sentence if v == refused else others.fault(v))
+    """One of the words; one that may not be sent is refused in words of its own."""
+    judged = among(words)
+    taken = [word for word in judged.described["enum"] if word != refused]
+    return Validator(lambda v: sentence if v == refused else judged.fault(v), {"enum": taken})
 
 
 tlp = _but("CLEAR", "must not be CLEAR: a case is never for everybody", CASE_TLP)
 national = _but(
     National.DIFFUSION_RESTREINTE,
     "is refused: this gateway is not accredited for diffusion_restreinte",
-    (word for word in National if word is not National.DIFFUSION_RESTREINTE),
+    National,
 )
