@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import sha256, shake_256
 from itertools import count
 
 from cryptography.hazmat.primitives import hashes
@@ -51,7 +51,6 @@ def chance(seed: str = "") -> Callable[[int], bytes]:
     calls = count()
 
     def random(size: int) -> bytes:
-        block = sha256(f"{seed}/{next(calls)}".encode()).digest()
-        return (block * (size // 32 + 1))[:size]
+        return shake_256(f"{seed}/{next(calls)}".encode()).digest(size)
 
     return random
