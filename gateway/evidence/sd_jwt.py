@@ -77,6 +77,8 @@ class Disclosure:
     salt: str
     name: str | None
     value: Any
+    nested: bool = field(default=True, compare=False, repr=False)
+    """Whether digests may be in the value; False only where it is known that there are none."""
 
 
 @dataclass(frozen=True)
@@ -375,7 +377,7 @@ def read_stored(text: str) -> Verified:
     """
     issuer_signed, *encoded = text.split("~")
     try:
-        header, payload = map(_read_plain, issuer_signed.split(".")[:2])
+        header, payload = (_decode(_text_of(part)) for part in issuer_signed.split(".")[:2])
         disclosures = [_stored_disclosure(one) for one in encoded[:-1]]
     except (ValueError, TypeError, IndexError) as error:
         raise DocumentError(f"a stored document cannot be read: {error}") from None
@@ -383,16 +385,18 @@ def read_stored(text: str) -> Verified:
 
 
 def _stored_disclosure(encoded: str) -> Disclosure:
-    salt, *name, value = _read_plain(encoded)
+    text = _text_of(encoded)
+    salt, *name, value = _decode(text)
     digest = base64url.digest(encoded.encode("ascii"))
-    return Disclosure(encoded, digest, salt, name[0] if name else None, value)
+    nested = '"_sd' in text or '"..."' in text or "\\u" in text
+    return Disclosure(encoded, digest, salt, name[0] if name else None, value, nested)
 
 
-def _read_plain(encoded: str) -> Any:
-    return _plain(a2b_base64(encoded.translate(_STANDARD) + "==").decode("utf-8"))
+def _text_of(encoded: str) -> str:
+    return a2b_base64(encoded.translate(_STANDARD) + "==").decode("utf-8")
 
 
-_plain = json.JSONDecoder().decode
+_decode = json.JSONDecoder().decode
 _STANDARD = str.maketrans("-_", "+/")
 
 
@@ -505,7 +509,9 @@ class _Reading:
         return self._disclosures.get(digest)
 
     def _place(self, disclosure: Disclosure, name: str, depth: int) -> Any:
-        value = self._fill_value(name, disclosure.value, depth + 1)
+        value = disclosure.value
+        if disclosure.nested:
+            value = self._fill_value(name, value, depth + 1)
         self._placed[disclosure.digest] = Placed(
             disclosure.digest, name, disclosure.name is None, value
         )
