@@ -11,7 +11,7 @@ from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
+from gateway.domain.refusals import DatabaseUnreachable, Frozen, KeysUnavailable, MarkUnreachable
 from gateway.pki.leaf import CsrRefused
 from gateway.pki.peer import CertificateRefused, ClientGate
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
@@ -76,12 +76,22 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         read_request=read_request,
         request_refused=CsrRefused,
         certs_only=certs_only,
+        require_newest_log=partial(_require_newest_log, gateway),
         unready=partial(_unready, gateway),
         log=SecurityLog(sys.stderr, wiring.now),
         token_seconds=config.token_seconds,
         body_bytes=config.body_bytes,
     )
     return gate if counts is None else replace(gate, answered=counts.answered, told=counts.told)
+
+
+def _require_newest_log(gateway: wiring.Gateway) -> None:
+    try:
+        gateway.continuity.check()
+    except (Frozen, MarkUnreachable):
+        raise
+    except Exception as error:  # whatever it is, its words are not for everybody
+        raise DatabaseUnreachable("the database cannot be read") from error
 
 
 def _unready(gateway: wiring.Gateway) -> Unready | None:

@@ -49,7 +49,7 @@ def now() -> datetime:
 
 def new_id() -> UUID:
     """A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
-    return UUID(bytes=compat.uuid7().bytes)
+    return compat.uuid7()
 
 
 def legal_day(config: Config) -> Callable[[datetime], LegalDay]:

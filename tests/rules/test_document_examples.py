@@ -41,9 +41,8 @@ from gateway.keys import (
 )
 from gateway.ledger import entry, proof, tree
 from gateway.serving.openssl import openssl_conf
-from gateway.web.partners.case_document import load_case
-from gateway.web.partners.case_parts import CASE
-from gateway.web.partners.kinds import Array, Part, Text
+from gateway.web.partners.case_document import CASE, load_case
+from gateway.web.partners.schema_fields import Array, Part, Text
 from gateway.web.problems import all_problems
 from tests.client.desk import Desk, Wire, connection_of
 from tests.each import each
