@@ -66,7 +66,6 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         tokens=keys.token.current,
         token_keys=keys.token.jwks(),
         attest_keys=keys.attest.jwks(),
-        event_keys=keys.event.jwks(),
         log_key=keys.log.vkey,
         peer_der=PeerSource.for_bind(bind).der,
         header_refused=HeaderRefused,

@@ -1,7 +1,7 @@
 """Signing keys of the operator and of named people: made, written, loaded, one purpose each.
 
 A key serves one purpose (contracts.md 3): a verifier that trusts the token keys never sees an
-event key among them, so a signature made for one purpose cannot be shown for another.
+document key among them, so a signature made for one purpose cannot be shown for another.
 """
 
 import contextlib
@@ -41,7 +41,6 @@ class Purpose(StrEnum):
 
     TOKEN = "token"  # access tokens  # noqa: S105 - the name of a purpose, not a secret
     ATTEST = "attest"  # documents that the gateway signs for an organisation
-    EVENT = "event"  # notices to partners
     LOG = "log"  # checkpoints of the transparency log
     PERSON = "person"  # approvals by a named person
     DOCUMENT = "document"  # a member's own cases, offers and answers
@@ -52,7 +51,6 @@ class Purpose(StrEnum):
 ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
     Purpose.TOKEN: (ES256,),
     Purpose.ATTEST: (ES256,),
-    Purpose.EVENT: (ES256,),
     Purpose.LOG: (ED25519,),
     Purpose.PERSON: (ED25519, ES256),
     Purpose.DOCUMENT: (ES256, ED25519),

@@ -66,7 +66,6 @@ class SigningKeys:
 
     token: KeySet
     attest: KeySet
-    event: KeySet
     log: NoteSigner
     fingerprint: bytes = field(repr=False)
 
@@ -85,7 +84,6 @@ def load_keys(config: Config) -> SigningKeys:
     return SigningKeys(
         token=keys.load_key_set(config.keys / "token", Purpose.TOKEN),
         attest=keys.load_key_set(config.keys / "attest", Purpose.ATTEST),
-        event=keys.load_key_set(config.keys / "event", Purpose.EVENT),
         log=load_log_signer(config),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
     )

@@ -122,7 +122,7 @@ def _private(config: Config) -> list[Path]:
 
 def signing_keys(config: Config, now: datetime) -> Said:
     """Whether the gateway's own keys are there, each of the right kind."""
-    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.EVENT, Purpose.LOG):
+    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
         keys.load_key_set(config.keys / purpose, purpose)
     keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     yield Level.OK, "the signing keys are there, each of its kind, and for their owner alone"

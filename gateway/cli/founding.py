@@ -128,7 +128,7 @@ def _begin_log(gateway: wiring.Gateway) -> None:
 
 
 def _make_keys(config: Config) -> None:
-    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.EVENT, Purpose.LOG):
+    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
         keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
     keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
 

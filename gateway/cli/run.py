@@ -1,4 +1,4 @@
-"""`casegate run`: the supervisor of a gateway's four processes, and each of them."""
+"""`casegate run`: the supervisor of a gateway's processes, and each of them."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ from gateway.serving.openssl import listener_environ
 from gateway.serving.scrape import exposing
 from gateway.serving.supervisor import ProcessSpec, Supervisor, end_with_supervisor
 
-PARTS = ("public", "partners", "deliver", "maintain", "metrics")
+PARTS = ("public", "partners", "maintain", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
 
 
@@ -42,11 +42,10 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 def run(folder: Path, only: str | None, once: bool) -> None:
     """Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.
 
-    Four processes: the public listener, the partners' listener (client certificate required),
-    delivery, and maintenance, which alone opens the issuing key; and one that shows the operator's
-    numbers where [metrics] bind is set. Before the listeners open, the
-    database is brought to the tables of this version, and what expired while the gateway was off
-    is renewed.
+    Three processes: the public listener, the partners' listener (client certificate required), and
+    maintenance, the only one that opens the issuing key. Where [metrics] bind is set, a fourth
+    serves the operator's metrics. Before the listeners open, the database schema is upgraded, and
+    what expired while the gateway was off is renewed.
     """
     if once and only != "maintain":
         raise click.UsageError("--once goes with --only maintain")
@@ -61,9 +60,6 @@ def run(folder: Path, only: str | None, once: bool) -> None:
             case "public" | "partners":
                 wiring.connect(config).close()  # what fails in a worker is told as a traceback
                 _listen(config, only)
-            case "deliver":
-                _counting(config, "deliver")
-                _until_stopped(_deliver)
             case "metrics":
                 _show_numbers(config)
             case _:
@@ -81,7 +77,6 @@ def _supervise(config: Config) -> int:
     specs = [
         ProcessSpec("public", [*command, "public"], lambda: _answers(config, "public")),
         ProcessSpec("partners", [*command, "partners"], lambda: _answers(config, "partners")),
-        ProcessSpec("deliver", [*command, "deliver"]),
         ProcessSpec("maintain", [*command, "maintain"]),
     ]
     if config.metrics_bind is not None:
@@ -170,11 +165,6 @@ def _show_numbers(config: Config) -> None:
     address = Path(bind.removeprefix("unix:")) if unix else host_and_port(bind)
     with exposing(address, lambda: metrics.render(config.metrics_folder)):
         _until_stopped(_wait)
-
-
-def _deliver(pause: Callable[[float], bool]) -> None:
-    """Nothing is delivered before notices exist (docs/adr/0009)."""
-    _wait(pause)
 
 
 def _wait(pause: Callable[[float], bool]) -> None:

@@ -114,7 +114,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(
         file.unlink()  # as after a long pause
     result = gw.type("run", "--folder", gw.folder)
     assert result.exit_code == 0, result.output
-    assert supervised == ["public", "partners", "deliver", "maintain"]
+    assert supervised == ["public", "partners", "maintain"]
     public, partners, day = result.stdout.splitlines()
     assert (public.split(), partners.split()) == (["public", ISSUER], ["partners", PARTNERS])
     assert day == "for demonstrations only: rights are judged on 2023-10-31"

@@ -421,7 +421,7 @@ def test_m2_a_revoked_token_is_dead_in_every_worker_at_the_next_request(
         wire.line.close()
 
 
-@pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest", "/keys/event"])
+@pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest"])
 def test_m4_every_key_has_a_thumbprint_as_its_id_a_use_and_an_algorithm(
     stage: Stage, path: str
 ) -> None:

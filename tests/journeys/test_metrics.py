@@ -98,7 +98,7 @@ def test_what_happens_is_counted_over_all_workers_and_survives_one(tmp_path: Pat
         assert numbers.sum("casegate_policy_decisions_total", action="case.submit") == 1
         assert numbers.sum("casegate_write_seconds_count", process="partners", step="commit") == 2
         assert numbers.sum("casegate_worker_starts_total", process="partners") == 2
-        for process in ("public", "deliver", "maintain"):
+        for process in ("public", "maintain"):
             assert numbers.sum("casegate_worker_starts_total", process=process) >= 1
         assert numbers.sum("casegate_mark_answers") == 1
         assert numbers.sum("casegate_log_frozen") == 0

@@ -590,7 +590,7 @@ def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> 
         now += timedelta(days=2)
 
 
-@pytest.mark.parametrize("unit", ["public", "partners", "deliver", "metrics"])
+@pytest.mark.parametrize("unit", ["public", "partners", "metrics"])
 def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     text = (CODE / f"deploy/systemd/casegate-{unit}.service").read_text(encoding="ascii")
     lines = text.split("\n")

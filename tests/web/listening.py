@@ -125,9 +125,9 @@ def token_key() -> SigningKey:
 
 
 @cache
-def event_key() -> SigningKey:
-    """The key that signs notices."""
-    return generate_key(Purpose.EVENT)
+def attest_key() -> SigningKey:
+    """The key that attests documents: no token is signed with it."""
+    return generate_key(Purpose.ATTEST)
 
 
 @dataclass
@@ -256,7 +256,6 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "tokens": token_key(),
         "token_keys": jwk_set([token_key()]),
         "attest_keys": jwk_set([founding.key_of("attest")]),
-        "event_keys": jwk_set([event_key()]),
         "log_key": str(gateway.notary.signer.key),
         "peer_der": lambda environ: environ.get(DER),
         "header_refused": HeaderRefused,
