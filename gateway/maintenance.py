@@ -26,7 +26,7 @@ from gateway.actions.records import SigningRequest
 from gateway.actions.reminders import remind
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
-from gateway.keys import KeyFileError
+from gateway.files import PrivateFileError
 from gateway.metrics import Counts, Health
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.leaf import renew_server
@@ -250,7 +250,7 @@ class Maintenance:
         try:
             self.authority.refresh()
             self._unreadable = None
-        except (AuthorityError, KeyFileError, OSError) as error:
+        except (AuthorityError, PrivateFileError, OSError) as error:
             self._unreadable = f"the issuing authorities stay as they were: {error}"
 
     def _publish(self, now: datetime) -> None:

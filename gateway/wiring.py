@@ -24,6 +24,7 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
+from gateway.files import PrivateFileError
 from gateway.kek import FileKeyEncryption
 from gateway.keys import KeySet, Purpose
 from gateway.ledger.note import NoteSigner
@@ -71,16 +72,16 @@ class SigningKeys:
 
 
 def load_log_signer(config: Config) -> NoteSigner:
-    """Read the log's key; KeyFileError says what is wrong with it."""
+    """Read the log's key; PrivateFileError says what is wrong with it."""
     log = keys.load_key(config.keys / "log" / "current.pem", Purpose.LOG)
     private = serialization.load_pem_private_key(log.pem(), None)
     if not isinstance(private, Ed25519PrivateKey):
-        raise keys.KeyFileError("the log's key is an Ed25519 key")
+        raise PrivateFileError("the log's key is an Ed25519 key")
     return NoteSigner(config.log_origin, private)
 
 
 def load_keys(config: Config) -> SigningKeys:
-    """Read the keys that a listener works with; KeyFileError says what is wrong with one."""
+    """Read the keys that a listener works with; PrivateFileError says what is wrong with one."""
     return SigningKeys(
         token=keys.load_key_set(config.keys / "token", Purpose.TOKEN),
         attest=keys.load_key_set(config.keys / "attest", Purpose.ATTEST),
@@ -112,7 +113,7 @@ class Gateway:
 
 def key_encryption(config: Config) -> FileKeyEncryption:
     """The key-encryption keys of an operator's folder; none is read before it is needed."""
-    return FileKeyEncryption(config.keys, keys.load_secret, keys.write_secret, secrets.token_bytes)
+    return FileKeyEncryption(config.keys, secrets.token_bytes)
 
 
 def connect_keyring(config: Config) -> SqlKeyring:
@@ -133,7 +134,7 @@ def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = T
 
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
     read. Cases in clear are refused unless ``encrypted`` is False: who encrypts them. Raises
-    KeyFileError, PolicyBroken, Unfit.
+    PrivateFileError, PolicyBroken, Unfit.
     """
     file = config.database_file
     if file is not None and not file.exists():
@@ -199,8 +200,8 @@ class IssuingAuthority:
     def refresh(self) -> None:
         """Read the folder again when a ceremony changed it.
 
-        AuthorityError, KeyFileError or OSError when it cannot be read, as in the midst of a copy;
-        what was read before stays in force, and the next call tries again.
+        AuthorityError, PrivateFileError or OSError when it cannot be read, as in the midst of a
+        copy;        what was read before stays in force, and the next call tries again.
         """
         versions = self._versions()
         if versions != self._seen:
@@ -208,8 +209,8 @@ class IssuingAuthority:
             self._seen = versions
 
     def _read(self) -> None:
-        authorities = load_issuing(self._config.issuing, keys.read_private)
-        coming = load_next(self._config.issuing, keys.read_private)
+        authorities = load_issuing(self._config.issuing)
+        coming = load_next(self._config.issuing)
         self.authorities, self.coming = authorities, coming
 
     def _versions(self) -> tuple[tuple[str, int, int], ...]:

@@ -18,7 +18,7 @@ import pytest
 from cryptography import x509
 from sqlalchemy import create_engine, text
 
-from gateway import maintenance, wiring
+from gateway import files, maintenance, wiring
 from gateway.actions import erasure, succeeding, successions
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, Head, SigningRequest
@@ -26,7 +26,6 @@ from gateway.actions.successions import Approval
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy, KeysUnavailable
-from gateway.keys import write_private
 from gateway.maintenance import Maintenance, Occupied
 from gateway.pki import rotation
 from gateway.pki.authority import (
@@ -508,7 +507,7 @@ def test_each_step_of_a_ceremony_is_taken_up_by_the_process_that_runs(gw: Operat
         upkeep.step()
         (old,) = upkeep.authority.authorities
         new = made(gw, clock.at + HOUR)
-        rotation.publish(gw.config.issuing, new, write_private, clock.at)
+        rotation.publish(gw.config.issuing, new, clock.at)
         upkeep.step()
         assert trusted(gw) == {old.id, new.id}
         assert upkeep.authority.authorities[0].id == old.id
@@ -535,11 +534,11 @@ def test_half_a_copy_of_an_authority_changes_nothing_and_is_told_until_it_is_who
         upkeep.step()
         before, new = trusted(gw), made(gw, clock.at)
         place = gw.config.issuing / "next"
-        write_private(place / f"{new.id}.pem", new.certificate_pem())
+        files.create(place / f"{new.id}.pem", new.certificate_pem())
         upkeep.step()
         assert trusted(gw) == before
         assert any("stay as they were" in sentence for sentence in upkeep.alarms())
-        write_private(place / f"{new.id}.key", new.key_pem())
+        files.create(place / f"{new.id}.key", new.key_pem())
         upkeep.step()
         assert trusted(gw) == before | {new.id}
         assert upkeep.alarms() == []
@@ -547,7 +546,7 @@ def test_half_a_copy_of_an_authority_changes_nothing_and_is_told_until_it_is_who
 
 def test_the_operator_hears_when_a_step_can_be_taken(gw: Operator) -> None:
     with maintained(gw) as (upkeep, clock):
-        rotation.publish(gw.config.issuing, made(gw, clock.at + HOUR), write_private, clock.at)
+        rotation.publish(gw.config.issuing, made(gw, clock.at + HOUR), clock.at)
         upkeep.step()
         assert upkeep.alarms() == []
         clock.at += DAY

@@ -6,12 +6,12 @@ the new root must both follow from the same tiles. Only then is the newer checkp
 interrupted run leaves the older copy whole and goes on where it stopped.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import files
 from gateway.client.failures import LogDamaged, LogForked, SettingsError
 from gateway.evidence.log_copy import CHECKPOINT, signed
 from gateway.evidence.steps import Failed
@@ -218,18 +218,12 @@ class Mirror:
     # --- files ---
 
     def _write(self, path: str, data: bytes) -> None:
-        """Replace a file as a whole, durably: a crash leaves the old one or the new one."""
-        file = self._folder / path
-        part = file.with_name(f"{file.name}.part")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as opened:
-                opened.write(data)
-                opened.flush()
-                os.fsync(opened.fileno())
-            part.replace(file)
+            files.replace(self._folder / path, data, mode=0o644)
         except OSError as error:
-            raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+            raise SettingsError(
+                f"{self._folder / path} cannot be written: {error.strerror}"
+            ) from error
 
     def _forget(self, before: int, after: int) -> None:
         """Remove the partial tiles that fuller ones replace, of interrupted runs as well."""

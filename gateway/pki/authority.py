@@ -1,6 +1,5 @@
 """The authorities: the root, and the issuing ones that stand below it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway import files
 from gateway.pki.certificate import certificate_builder, key_usage, named, private_pem
 
 ROOT_LIFE = timedelta(days=3652)
@@ -107,16 +107,14 @@ def load_authority(
     return CertificateAuthority(certificate, key)
 
 
-def load_issuing(
-    folder: Path, read_private: Callable[[Path], bytes]
-) -> tuple[CertificateAuthority, ...]:
+def load_issuing(folder: Path) -> tuple[CertificateAuthority, ...]:
     """Read `<id>.pem` and `<id>.key` of each issuing authority in a folder, the newest first.
 
-    `read_private` refuses key files that others may read. The newest signs certificates; each
+    Key files that others may read are refused. The newest signs certificates; each
     signs its own revocation list until its last certificate has ended.
     """
     found = [
-        (load_authority(path.read_bytes(), read_private(path.with_suffix(".key"))), path)
+        (load_authority(path.read_bytes(), files.read_private(path.with_suffix(".key"))), path)
         for path in folder.glob("*.pem")
     ]
     if not found:

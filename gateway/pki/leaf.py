@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gateway import files
 from gateway.domain.organisation import system_uri
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.certificate import certificate_builder, key_usage, named, private_pem
-from gateway.pki.files import replace_file
 
 LEAF_LIFE = timedelta(days=30)
 RENEW_BEFORE = timedelta(days=10)  # a client renews from day 20, and so do our listeners
@@ -113,7 +113,7 @@ def renew_server(
     """
     if path.exists() and _serves(path.read_bytes(), authority, names, now):
         return False
-    replace_file(path, make_server(authority, names, now), mode=0o600)
+    files.replace(path, make_server(authority, names, now))
     return True
 
 

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
+from gateway import files
 from gateway.pki.authority import authority_id
-from gateway.pki.files import replace_file
 from gateway.pki.revocation import CRL_LIFE, Revoked
 
 AUTHORITY_ALARM = timedelta(days=90)  # time to find the root's keeper and hold the ceremony
@@ -27,7 +27,7 @@ def publish_chain(
     chain = b"".join(pems)
     file = folder / CHAIN_FILE
     if not file.exists() or file.read_bytes() != chain:  # listeners read again what is replaced
-        replace_file(file, chain)
+        files.replace(file, chain, mode=0o644)
 
 
 def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationList]) -> None:
@@ -37,9 +37,11 @@ def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationLis
     The list of an authority that is not among them is withdrawn: nobody renews it.
     """
     for authority, crl in lists.items():
-        replace_file(folder / f"{authority}.crl", crl.public_bytes(serialization.Encoding.DER))
+        files.replace(
+            folder / f"{authority}.crl", crl.public_bytes(serialization.Encoding.DER), mode=0o644
+        )
     pems = (crl.public_bytes(serialization.Encoding.PEM) for crl in lists.values())
-    replace_file(folder / CRL_FILE, b"".join(pems))
+    files.replace(folder / CRL_FILE, b"".join(pems), mode=0o644)
     for file in folder.glob("*.crl"):
         if file.stem not in lists:
             file.unlink()

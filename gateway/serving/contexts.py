@@ -12,7 +12,7 @@ from gateway.serving.sockets import DeadlineSocket
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """The files of a listener's TLS, each replaced whole (`pki.files.replace_file`)."""
+    """The files of a listener's TLS, each replaced whole (`files.replace`)."""
 
     certificate: Path
     """PEM: key, certificate, issuing certificate."""
