@@ -231,8 +231,8 @@ def _see_published(gateway: wiring.Gateway) -> None:
     config = gateway.config
     try:
         with maintenance.holding(config):
-            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
-    except maintenance.Occupied:
+            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
+    except maintenance.AlreadyRunning:
         pass
     ends = time.monotonic() + WAIT_SECONDS
     while not _is_published(config):

@@ -11,11 +11,11 @@ from gateway.cedar.policy import PolicyBroken
 from gateway.config import ConfigError
 from gateway.domain.refusals import Invalid, Refusal
 from gateway.files import PrivateFileError
-from gateway.maintenance import Occupied
+from gateway.maintenance import AlreadyRunning
 from gateway.pki.authority import AuthorityError
 from gateway.store.database import Unfit
 
-_UNUSABLE = (ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, Occupied)
+_UNUSABLE = (ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, AlreadyRunning)
 
 folder_option: Callable[[Any], Any] = click.option(
     "--folder",

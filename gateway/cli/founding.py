@@ -94,7 +94,7 @@ def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes)
     begin_keys(config)
     with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
         _begin_log(gateway)
-        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
+        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
         # Last, because in a database of the operator's own it could not be undone.
         administration.found(gateway.ports, people)
 

@@ -185,7 +185,7 @@ STEPS = [
     (founding.files, "replace"),
     (founding.migrations, "upgrade"),
     (founding.wiring, "connect"),
-    (founding.maintenance.Maintenance, "step"),
+    (founding.maintenance.Maintenance, "start"),
     (founding.administration, "found"),
     (Path, "rename"),
     (Path, "rmdir"),

@@ -86,7 +86,7 @@ def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
         while not made.exists():
             assert time.monotonic() < ends
             time.sleep(0.02)
-        with pytest.raises(maintenance.Occupied), maintenance.holding(gw.config):
+        with pytest.raises(maintenance.AlreadyRunning), maintenance.holding(gw.config):
             pass
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0

@@ -130,7 +130,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
         with maintenance.holding(gateway.config):
             authority = wiring.IssuingAuthority(gateway.config)
             maintenance.serve_requests(gateway, authority)
-    except maintenance.Occupied:
+    except maintenance.AlreadyRunning:
         pass
     ends = time.monotonic() + WAIT_SECONDS
     while True:
