@@ -103,7 +103,7 @@ def test_the_file_explains_every_setting_and_is_the_configuration(
     typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
     file = tmp_path / "gw" / wiring.CONFIG_FILE
     comments = [line for line in file.read_text().split("\n") if line.startswith("# ")]
-    for setting in config_file.settings():
+    for setting in config_file.SETTINGS:
         for line in setting.about.split("\n"):
             assert f"# {line}" in comments
     config = config_file.load(file)
