@@ -17,9 +17,9 @@ from gateway.pki.peer import CertificateRefused, ClientGate
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.request import certs_only, read_request
 from gateway.pki.source import HeaderRefused, PeerSource
-from gateway.serving.contexts import TlsFiles
+from gateway.serving.bad_requests import HANDSHAKE, Answer
 from gateway.serving.listener import Listener
-from gateway.serving.unreadable import HANDSHAKE, Answer
+from gateway.serving.tls import TlsFiles
 from gateway.store.encryption import require_newest_key
 from gateway.web import problems
 from gateway.web.answers import ALWAYS

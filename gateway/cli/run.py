@@ -17,11 +17,15 @@ from gateway import maintenance, metrics, wiring
 from gateway.checks import host_and_port
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.config import Config
-from gateway.serving.knock import listener_answers
 from gateway.serving.listener import serve
-from gateway.serving.openssl import listener_environ
-from gateway.serving.scrape import exposing
-from gateway.serving.supervisor import ProcessSpec, Supervisor, end_with_supervisor
+from gateway.serving.metrics_server import exposing
+from gateway.serving.supervisor import (
+    ProcessSpec,
+    Supervisor,
+    end_with_supervisor,
+    listener_answers,
+)
+from gateway.serving.tls import listener_environ
 
 PARTS = ("public", "partners", "maintain", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request

@@ -40,7 +40,7 @@ from gateway.keys import (
     write_key,
 )
 from gateway.ledger import entry, proof, tree
-from gateway.serving.openssl import openssl_conf
+from gateway.serving.tls import openssl_conf
 from gateway.web.partners.case_document import load_case
 from gateway.web.partners.case_parts import CASE
 from gateway.web.partners.kinds import Array, Part, Text

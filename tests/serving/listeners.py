@@ -25,9 +25,8 @@ from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.leaf import issue_client, renew_server
 from gateway.pki.publication import publish_chain, publish_crls
 from gateway.pki.revocation import Revoked, make_crl
-from gateway.serving.contexts import TlsFiles
-from gateway.serving.knock import listener_answers
-from gateway.serving.openssl import listener_environ
+from gateway.serving.supervisor import listener_answers
+from gateway.serving.tls import TlsFiles, listener_environ
 
 PROGRAM = Path(__file__).with_name("program.py")
 TOP = PROGRAM.parents[2]

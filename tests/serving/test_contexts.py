@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from gateway.files import replace
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.leaf import make_server
-from gateway.serving.contexts import TlsContexts, TlsFiles
-from gateway.serving.sockets import DeadlineSocket
+from gateway.serving.tls import TlsContexts, TlsFiles
+from gateway.serving.worker import DeadlineSocket
 from tests.serving.listeners import (
     BEFORE,
     DEADLINE,
@@ -142,7 +142,7 @@ def test_no_session_can_be_resumed(partners: Server) -> None:
 KNOCK = """
 import sys
 from pathlib import Path
-from gateway.serving.knock import listener_answers
+from gateway.serving.supervisor import listener_answers
 address = ("127.0.0.1", int(sys.argv[1]))
 sys.exit(0 if listener_answers(address, "gateway.example", Path(sys.argv[2])) else 1)
 """

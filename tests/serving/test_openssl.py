@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.serving.openssl import listener_environ, openssl_conf
+from gateway.serving.tls import listener_environ, openssl_conf
 
 
 @pytest.mark.parametrize("version", [(3, 0, 0, 11, 0), (3, 4, 9, 0, 0)])
