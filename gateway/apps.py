@@ -12,11 +12,9 @@ from flask import Flask
 from gateway import maintenance, wiring
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
-from gateway.pki.leaf import CsrRefused
-from gateway.pki.peer import CertificateRefused, ClientGate
+from gateway.pki.client_certificate import CertificateRefused, ClientGate, HeaderRefused, PeerSource
+from gateway.pki.end_entity import CsrRefused, certs_only, read_request
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.pki.request import certs_only, read_request
-from gateway.pki.source import HeaderRefused, PeerSource
 from gateway.serving.bad_requests import HANDSHAKE, Answer
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles

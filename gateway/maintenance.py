@@ -30,8 +30,8 @@ from gateway.files import PrivateFileError
 from gateway.metrics import Counts, Health
 from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
-from gateway.pki.leaf import renew_server
-from gateway.pki.revocation import Revoked, make_crl
+from gateway.pki.end_entity import renew_server
+from gateway.pki.publication import Revoked, make_crl
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import Gateway, IssuingAuthority, connect

@@ -30,7 +30,7 @@ from gateway.keys import KeySet, Purpose
 from gateway.ledger.note import NoteSigner
 from gateway.metrics import CountedPolicy, Counts
 from gateway.pki.authority import CertificateAuthority, load_issuing
-from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
 from gateway.store.database import Unfit
 from gateway.store.encryption import require_encrypted, require_newest_key

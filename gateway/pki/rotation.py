@@ -28,7 +28,7 @@ from gateway.pki.authority import (
     authority_id,
     load_authority,
 )
-from gateway.pki.leaf import LEAF_LIFE
+from gateway.pki.end_entity import LEAF_LIFE
 
 NEXT, RETIRED = "next", "retired"
 

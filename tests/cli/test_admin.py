@@ -31,7 +31,7 @@ from gateway.domain.refusals import MarkUnreachable
 from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import Confirmed
 from gateway.keys import Purpose, generate_key, load_key_set, write_key
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import read_request
 from gateway.store.mark import SqlMark
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 

@@ -19,8 +19,7 @@ from gateway.cli import main, system
 from gateway.client import Connection, Unavailable
 from gateway.client.line import PAUSES
 from gateway.keys import Purpose, load_key
-from gateway.pki.leaf import issue_client
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import issue_client, read_request
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
 from tests.client.conftest import authorities, real_now

@@ -20,7 +20,7 @@ from gateway.checks import host_and_port
 from gateway.cli.demo.stage import Stage, free_ports
 from gateway.evidence import base64url
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import issue_client, make_server
+from gateway.pki.end_entity import issue_client, make_server
 from tests.journeys.harness import ABROAD, HOTLINE, config_of, running
 from tests.journeys.test_metrics import Numbers
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.files import replace
 from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.leaf import make_server
+from gateway.pki.end_entity import make_server
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import DeadlineSocket
 from tests.serving.listeners import (

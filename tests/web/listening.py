@@ -28,12 +28,9 @@ from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import CsrRefused, issue_client
-from gateway.pki.peer import CertificateRefused, ClientGate
-from gateway.pki.publication import CHAIN_FILE, publish_chain, publish_crls
-from gateway.pki.request import certs_only, read_request
-from gateway.pki.revocation import make_crl
-from gateway.pki.source import HeaderRefused
+from gateway.pki.client_certificate import CertificateRefused, ClientGate, HeaderRefused
+from gateway.pki.end_entity import CsrRefused, certs_only, issue_client, read_request
+from gateway.pki.publication import CHAIN_FILE, make_crl, publish_chain, publish_crls
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.gate import Gate
 from gateway.web.security_log import SecurityLog

@@ -20,8 +20,7 @@ from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, wi
 from gateway.cli.screen import new_file
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
-from gateway.pki.leaf import RENEW_BEFORE, CsrRefused
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import RENEW_BEFORE, CsrRefused, read_request
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
 
