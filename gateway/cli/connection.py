@@ -38,8 +38,8 @@ from gateway.client import (
     UnexpectedAnswer,
     Written,
 )
-from gateway.client.failures import Unanswered
-from gateway.client.spool import Write
+from gateway.client.errors import Unanswered
+from gateway.client.outbox import Write
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.files import PrivateFileError

@@ -18,8 +18,7 @@ from gateway.cli.screen import paint, plain, print_fields, print_json
 from gateway.cli.system import make_csr, private_pem
 from gateway.client import ClientError, Refused, SettingsError
 from gateway.client.connection import new_settings, render
-from gateway.client.enrolment import Enrolled, Enrolment
-from gateway.client.invitation import InvitationFile
+from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import registration
 from gateway.files import PrivateFileError

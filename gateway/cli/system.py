@@ -34,7 +34,7 @@ from gateway.cli.failure import Failed
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
-from gateway.client.spool import Spool
+from gateway.client.outbox import Spool
 from gateway.evidence import base64url
 
 RENEW_BEFORE = timedelta(days=10)

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway import files
-from gateway.client.failures import SettingsError
-from gateway.client.line import ADDRESS
+from gateway.client.errors import SettingsError
+from gateway.client.transport import ADDRESS
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts

@@ -25,7 +25,7 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import CertificateRequest
 from gateway.cli import main
 from gateway.cli.admin import admin, certificate
-from gateway.client.invitation import InvitationFile
+from gateway.client.enrolment import InvitationFile
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import MarkUnreachable
 from gateway.evidence import base64url, receipt

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gateway import files
 from gateway.cli import main
-from gateway.client.line import PAUSES
+from gateway.client.transport import PAUSES
 from gateway.evidence.trust import Trust
 from gateway.keys import generate_encryption_key
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint

@@ -17,7 +17,7 @@ from gateway import files
 from gateway.actions.assertion import read_keys
 from gateway.cli import main, system
 from gateway.client import Connection, Unavailable
-from gateway.client.line import PAUSES
+from gateway.client.transport import PAUSES
 from gateway.keys import Purpose, load_key
 from gateway.pki.end_entity import issue_client, read_request
 from tests.cli.desks import Desks

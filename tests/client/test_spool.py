@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import SettingsError
-from gateway.client.spool import Spool, Write
+from gateway.client.outbox import Spool, Write
 from tests.founding import Ids
 
 

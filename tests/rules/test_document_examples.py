@@ -22,7 +22,7 @@ from marshmallow import fields
 from gateway import metrics, wiring
 from gateway.cli import main
 from gateway.client import Connection
-from gateway.client.line import Line
+from gateway.client.transport import Line
 from gateway.domain import vocabulary
 from gateway.domain.case import SEALABLE
 from gateway.domain.sealed import FORMAT, TYPES

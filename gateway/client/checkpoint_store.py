@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import files
-from gateway.client.failures import LogForked, SettingsError
+from gateway.client.errors import LogForked, SettingsError
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey
 

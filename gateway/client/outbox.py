@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import files
-from gateway.client.failures import SettingsError
+from gateway.client.errors import SettingsError
 from gateway.client.signing import members_of
 from gateway.domain.facts import EVENTS
 from gateway.evidence import canonical, sd_jwt
