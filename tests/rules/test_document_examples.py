@@ -22,7 +22,7 @@ from marshmallow import fields
 from gateway import metrics, wiring
 from gateway.cli import main
 from gateway.client import Connection
-from gateway.client.line import Line
+from gateway.client.transport import Line
 from gateway.domain import vocabulary
 from gateway.domain.case import SEALABLE
 from gateway.domain.sealed import FORMAT, TYPES
@@ -40,7 +40,7 @@ from gateway.keys import (
     write_key,
 )
 from gateway.ledger import entry, proof, tree
-from gateway.serving.openssl import openssl_conf
+from gateway.serving.tls import openssl_conf
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import Array, Part, Text
 from gateway.web.problems import all_problems
@@ -590,7 +590,7 @@ def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> 
         now += timedelta(days=2)
 
 
-@each("unit", ["public", "partners", "deliver", "metrics"])
+@each("unit", ["public", "partners", "metrics"])
 def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     text = (CODE / f"deploy/systemd/casegate-{unit}.service").read_text(encoding="ascii")
     lines = text.split("\n")

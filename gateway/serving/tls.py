@@ -1,18 +1,18 @@
-"""A listener's TLS settings, made anew when one of its files was replaced."""
+"""A listener's TLS: its files, taken up anew when replaced, and OpenSSL's own settings."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from gateway.serving.sockets import DeadlineSocket
+from gateway.serving.worker import DeadlineSocket
 
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """The files of a listener's TLS, each replaced whole (`pki.files.replace_file`)."""
+    """The files of a listener's TLS, each replaced whole (`files.replace`)."""
 
     certificate: Path
     """PEM: key, certificate, issuing certificate."""
@@ -88,3 +88,35 @@ def _server_context(files: TlsFiles, socket_class: type[ssl.SSLSocket]) -> ssl.S
         context.load_verify_locations(files.clients)
         context.load_verify_locations(files.crl)
     return context
+
+
+# --- OpenSSL's own settings, for what Python cannot set by itself ---
+
+
+def openssl_conf(version: tuple[int, ...] = ssl.OPENSSL_VERSION_INFO) -> str:
+    """OpenSSL's settings for the key exchange groups, which Python cannot set by itself.
+
+    The post-quantum hybrid comes first where this OpenSSL has it (3.5). The floor is TLS 1.2,
+    for outbound connections of the same processes; listeners set their own.
+    """
+    groups = ["X25519", "P-256", "P-384"]
+    if version >= (3, 5):
+        groups.insert(0, "X25519MLKEM768")
+    return (
+        "openssl_conf = casegate\n"
+        "[casegate]\nssl_conf = tls\n"
+        "[tls]\nsystem_default = defaults\n"
+        f"[defaults]\nMinProtocol = TLSv1.2\nGroups = {':'.join(groups)}\n"
+    )
+
+
+def listener_environ(environ: Mapping[str, str], conf: Path) -> dict[str, str]:
+    """The environment of the gateway's processes: writes OpenSSL's settings and points to them.
+
+    Settings that the operator points to already (a system-wide policy, FIPS) stay in force.
+    """
+    if "OPENSSL_CONF" in environ:
+        return dict(environ)
+    conf.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    conf.write_text(openssl_conf(), encoding="ascii")
+    return {**environ, "OPENSSL_CONF": str(conf)}

@@ -5,12 +5,12 @@ A log that answers with a smaller tree, or with another root for the same size, 
 """
 
 import contextlib
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.client.failures import LogForked, SettingsError
+from gateway import files
+from gateway.client.errors import LogForked, SettingsError
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey
 
@@ -72,7 +72,12 @@ class Sightings:
                 return  # another thread has seen more meanwhile
             self._newest = seen
             if self._file is not None:
-                _write(self._file, seen.note)
+                try:
+                    files.replace(self._file, seen.note.encode())
+                except OSError as error:
+                    raise SettingsError(
+                        f"{self._file} cannot be written: {error.strerror}"
+                    ) from error
 
     def _stored(self) -> Sighting | None:
         if self._file is None:
@@ -97,24 +102,9 @@ class Sightings:
         if self._file is not None:
             proof = self._file.with_name(f"{self._file.name}.forked")
             with contextlib.suppress(OSError):  # the alarm matters more than its copy
-                _write(proof, f"{known.note}\n{seen.note}")
+                files.replace(proof, f"{known.note}\n{seen.note}".encode())
                 kept = f"keep {proof}, it is the proof"
         raise LogForked(
             f"{sentence} ({sizes}): do not go on, {kept}, and tell the operator and an auditor",
             (known.note, seen.note),
         )
-
-
-def _write(file: Path, text: str) -> None:
-    """Replace a file as a whole, so that a crash leaves the old one or the new one."""
-    # A name for each thread: two clients in one process may share the file as well.
-    part = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(text.encode())
-            opened.flush()
-            os.fsync(descriptor)
-        part.replace(file)
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror}") from error

@@ -6,14 +6,14 @@ exact request, so case content too: folder 0700, files 0600, gone when the answe
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.client.failures import SettingsError
+from gateway import files
+from gateway.client.errors import SettingsError
 from gateway.client.signing import members_of
 from gateway.domain.facts import EVENTS
 from gateway.evidence import canonical, sd_jwt
@@ -69,17 +69,8 @@ class Spool:
 
     def keep(self, write: Write) -> None:
         """Put a write on disk, whole or not at all, before it is sent."""
-        target = self._file(write.key)
-        part = target.with_suffix(".part")
         try:
-            part.unlink(missing_ok=True)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(asdict(write), ensure_ascii=True).encode("ascii"))
-                file.flush()
-                os.fsync(descriptor)
-            part.replace(target)
-            self._sync()
+            files.replace(self._file(write.key), json.dumps(asdict(write)).encode("ascii"))
         except OSError as error:
             raise SettingsError(
                 f"the write cannot be kept in {self._folder} ({error.strerror}): nothing was sent"
@@ -97,7 +88,7 @@ class Spool:
             raise LookupError(key)
         write = _read(file)
         file.replace(file.with_suffix(SET_ASIDE))
-        self._sync()
+        files.sync_folder(self._folder)
         return write
 
     def waiting(self) -> Iterator[Write]:
@@ -108,13 +99,6 @@ class Spool:
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}.json"
-
-    def _sync(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _read(file: Path) -> Write:

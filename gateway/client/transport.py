@@ -15,7 +15,7 @@ from typing import Protocol
 
 import httpx
 
-from gateway.client.failures import NotTrusted, Unavailable, UnexpectedAnswer
+from gateway.client.errors import NotTrusted, Unavailable, UnexpectedAnswer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A page of a hundred events with their receipts has about half a megabyte."""

@@ -10,8 +10,8 @@ from typing import Any
 from gateway.client import documents
 from gateway.client.connection import Connection
 from gateway.client.documents import require
-from gateway.client.failures import ReceiptMismatch
-from gateway.client.spool import Write
+from gateway.client.errors import ReceiptMismatch
+from gateway.client.outbox import Write
 from gateway.domain.facts import EVENTS, Result
 from gateway.evidence import receipt as receipts
 from gateway.evidence import revocation

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.client import confirmation
+from gateway.client import evidence_checks
 from gateway.client.access import Access
+from gateway.client.checkpoint_store import Sighting, Sightings
 from gateway.client.connection import Connection
-from gateway.client.failures import (
+from gateway.client.errors import (
     ClientError,
     Problem,
     ReceiptMismatch,
@@ -22,9 +23,8 @@ from gateway.client.failures import (
     Unavailable,
     UnexpectedAnswer,
 )
-from gateway.client.line import Message, Reply
-from gateway.client.sightings import Sighting, Sightings
-from gateway.client.spool import Spool, Write
+from gateway.client.outbox import Spool, Write
+from gateway.client.transport import Message, Reply
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt
 from gateway.evidence.sd_jwt import SdJwt
@@ -162,8 +162,8 @@ class Exchange:
         result = members.get("result")
         if not isinstance(result, dict):
             raise UnexpectedAnswer("the gateway answers a write without its result")
-        found = confirmation.read_receipt(members.get("receipt"))
-        confirmed = confirmation.confirm_write(write, result, found, self._connection)
+        found = evidence_checks.read_receipt(members.get("receipt"))
+        confirmed = evidence_checks.confirm_write(write, result, found, self._connection)
         self.observe(found, before)
         return Written(result, found, confirmed)
 
@@ -185,7 +185,7 @@ class Exchange:
         except Refused as refused:
             receipt = refused.receipt
             if receipt is not None:
-                confirmation.confirm_refusal(action, receipt, self._connection, write)
+                evidence_checks.confirm_refusal(action, receipt, self._connection, write)
                 self.observe(receipt, before)
             raise
 

@@ -1,19 +1,31 @@
-"""Certificates of clients and of our own listeners: 30 days, one use each."""
+"""Certificates of clients and of our own listeners: 30 days, one use each; requests for them."""
 
+import base64
+import binascii
 import ipaddress
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gateway import files
+from gateway.actions.records import CertificateRequest
 from gateway.domain.organisation import system_uri
-from gateway.pki.authority import AuthorityError, CertificateAuthority
-from gateway.pki.certificate import certificate_builder, key_usage, named, private_pem
-from gateway.pki.files import replace_file
+from gateway.evidence import base64url
+from gateway.pki.authority import (
+    AuthorityError,
+    CertificateAuthority,
+    certificate_builder,
+    key_usage,
+    named,
+    private_pem,
+)
 
 LEAF_LIFE = timedelta(days=30)
 RENEW_BEFORE = timedelta(days=10)  # a client renews from day 20, and so do our listeners
@@ -113,7 +125,7 @@ def renew_server(
     """
     if path.exists() and _serves(path.read_bytes(), authority, names, now):
         return False
-    replace_file(path, make_server(authority, names, now), mode=0o600)
+    files.replace(path, make_server(authority, names, now))
     return True
 
 
@@ -159,3 +171,37 @@ def _leaf_builder(
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     )
+
+
+# --- Requests and bundles as EST carries them (RFC 7030): PKCS #10 in, certs-only out ---
+
+
+def read_request(data: bytes) -> CertificateRequest:
+    """Read a request in PEM, in DER, or in DER as base64 (RFC 8951 3); CsrRefused when it is none.
+
+    Its signature is checked here: whoever sent it holds the key.
+    """
+    if len(data) > 2 * LARGEST_REQUEST:
+        raise CsrRefused(f"a certificate request has at most {LARGEST_REQUEST} bytes")
+    request, key = read_csr(_decoded(data))
+    # Written anew: what stood around it, which a reader of PEM passes over, is nothing of ours.
+    pem = request.public_bytes(serialization.Encoding.PEM)
+    spki = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return CertificateRequest(pem.decode("ascii"), base64url.encode(sha256(spki).digest()))
+
+
+def _decoded(data: bytes) -> bytes:
+    """DER of what is base64; everything else as it is."""
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return data
+
+
+def certs_only(pem: bytes) -> bytes:
+    """The certificates of a PEM file as a PKCS #7 without signature, base64 in lines (RFC 7030)."""
+    certificates = x509.load_pem_x509_certificates(pem)
+    bundle = pkcs7.serialize_certificates(certificates, serialization.Encoding.DER)
+    return base64.encodebytes(bundle)
