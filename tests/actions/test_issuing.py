@@ -21,7 +21,7 @@ from gateway.evidence import base64url, event
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.changes import Change
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.registry import directory as organisations
 from gateway.registry.issuing import serve_signing
 from tests.founding import (

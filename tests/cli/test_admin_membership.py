@@ -11,7 +11,7 @@ from gateway.cli.admin import proposal
 from gateway.cli.system import make_csr
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import read_request
 from tests.founding import make_change
 from tests.operating import DUBOIS, Operator, operator, said
 

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
-from gateway.pki.leaf import issue_client
+from gateway.pki.end_entity import issue_client
 from gateway.registry.issuing import serve_signing
 from tests.founding import ISSUER, SHORT_NAME
 from tests.web.listening import Listening, der, issuing

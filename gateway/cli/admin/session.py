@@ -18,10 +18,11 @@ from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal
 from gateway.evidence import approval, event, receipt
+from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal, WriteResult
-from gateway.keys import KeyFileError, Purpose
+from gateway.keys import Purpose
 from gateway.registry.table import STEPS
 
 
@@ -129,7 +130,7 @@ def _connected(session: AdminSession) -> AbstractContextManager[wiring.Gateway]:
 
 
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
-    """Sign a change with a person's key; KeyFileError when the file holds none."""
+    """Sign a change with a person's key; PrivateFileError when the file holds none."""
     signed = approval.issue(
         person=person,
         audience=ports.issuer,
@@ -145,7 +146,7 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 
 
 def make(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
-    """Make a change now, approved by the session's persons; KeyFileError for a missing key."""
+    """Make a change now, approved by the session's persons; PrivateFileError for a missing key."""
     return changes.make(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 
@@ -166,11 +167,13 @@ def record_step(session: AdminSession, gateway: wiring.Gateway, change: Change) 
 
 
 def approvals(session: AdminSession, gateway: wiring.Gateway, change: Change) -> list[str]:
-    """A change signed by each of the session's persons; KeyFileError for a missing key."""
+    """A change signed by each of the session's persons; PrivateFileError for a missing key."""
     files = {person: session.key_file(gateway.config, person) for person in session.persons}
     for person, file in files.items():
         if not file.exists():
-            raise KeyFileError(f"{file} does not exist: --key {person}=FILE says where the key is")
+            raise PrivateFileError(
+                f"{file} does not exist: --key {person}=FILE says where the key is"
+            )
     return [approve(gateway.ports, files[p], p, change) for p in session.persons]
 
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from gateway import config as config_file
-from gateway import keys, wiring
+from gateway import files, keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin import approve, served
 from gateway.cli.founding import make
@@ -29,6 +29,7 @@ from gateway.domain.organisation import SCOPES
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import WriteResult
+from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
 READY_SECONDS = 60.0  # a slow machine's time to start four processes
@@ -77,7 +78,7 @@ class Stage:
         settings = config_file.render(**{**values, **self.settings})
         passphrase = secrets.token_urlsafe(24)
         make(self.operator, settings, ADMINS, passphrase.encode())
-        keys.write_private(self.operator / "offline" / "passphrase", passphrase.encode())
+        files.create(self.operator / "offline" / "passphrase", passphrase.encode())
 
     def set_legal_date(self, day: date) -> None:
         """Set the day on which mandates are judged; effective with the next start."""
@@ -224,7 +225,7 @@ def _set(file: Path, name: str, value: str) -> None:
 
 
 def _environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
 
 
 def free_ports() -> tuple[int, int]:

@@ -18,9 +18,9 @@ from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
 from gateway.web.answers import json_response, written
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.kinds import Part
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
+from gateway.web.partners.schema_fields import Part
 
 SCOPE = "admin"
 
