@@ -5,6 +5,8 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from gateway.domain.organisation_name import OrganisationName
+
 
 class Operation(StrEnum):
     """The kinds of operation that LED Art. 25 wants in the journal, and the log's own."""
@@ -38,6 +40,10 @@ class Party:
 
     organisation: str
     role: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not the name of an organisation that is known here."""
+        OrganisationName(self.organisation)
 
 
 @dataclass(frozen=True)
