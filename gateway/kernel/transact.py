@@ -249,9 +249,9 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class WriteResult:
-    """The answer to a write: its result, and the log's receipt for it."""
+    """The answer to a write: its result, a class or an object of JSON, and the log's receipt."""
 
-    result: Mapping[str, Any]
+    result: Any
     receipt: Receipt
 
 
@@ -281,8 +281,8 @@ def transact(
     ports: Ports,
     actor: Actor,
     request: ActionRequest,
-    act: Callable[[RequestContext], Mapping[str, Any]] | None,
-    replay: Callable[[RequestContext, Logged], Mapping[str, Any]] | None = None,
+    act: Callable[[RequestContext], Any] | None,
+    replay: Callable[[RequestContext, Logged], Any] | None = None,
 ) -> WriteResult:
     """Do a write once, however often it is asked.
 
@@ -476,8 +476,8 @@ def _previous(context: RequestContext) -> Retry | None:
 def _repeat(
     context: RequestContext,
     previous: Retry,
-    replay: Callable[[RequestContext, Logged], Mapping[str, Any]] | None,
-) -> tuple[Logged, Mapping[str, Any]]:
+    replay: Callable[[RequestContext, Logged], Any] | None,
+) -> tuple[Logged, Any]:
     logged = context.work.log.logged(previous.event)
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
@@ -490,7 +490,7 @@ def _repeat(
     return logged, json.loads(previous.result)
 
 
-def _commit(context: RequestContext, result: Mapping[str, Any] | None) -> Logged:
+def _commit(context: RequestContext, result: Any) -> Logged:
     """Remember the request under its key, with its result where that is stored; the event of it."""
     if not context.recorded:
         logged = context.work.log.logged(context.event)
