@@ -23,7 +23,6 @@ from gateway.actions import administration, cases, handoffs, offers
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Refused, Written
 from gateway.actions.cases import Clearance, Submission
-from gateway.actions.handoffs import Reply
 from gateway.actions.offers import Offer
 from gateway.actions.opening import Opening
 from gateway.actions.ports import CaseKeys, Mode, Ports, Work
@@ -45,6 +44,7 @@ from gateway.keys import (
 from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
+from tests import answers
 from tests.evidence.ingredients import chance
 from tests.memory import MemoryKeys, MemoryStore
 
@@ -637,8 +637,8 @@ def accepted(
     offer = offer or offered(gateway)
     handoff = UUID(offer.result["handoff"])
     conditions = conditions_of(gateway, handoff, recipient)
-    reply = Reply("officer-1", conditions=conditions, groups=groups)
-    gateway.do(handoffs.accept, caller(recipient), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=conditions, groups=groups)
+    gateway.do(answers.accept, caller(recipient), gateway.key(), handoff, reply)
     return handoff
 
 

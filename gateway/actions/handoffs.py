@@ -27,7 +27,8 @@ from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Ports
 from gateway.actions.records import Caller, CaseVersion, Logged
-from gateway.actions.signed import BINDING, Opened, assurance, check_signed
+from gateway.actions.signed import Opened, assurance, check_signed
+from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.case import ROUTING, Element
 from gateway.domain.decision import Entity, Value, handoff_entity
 from gateway.domain.facts import Party
@@ -37,7 +38,6 @@ from gateway.domain.handoff import (
     Handoff,
     Move,
     State,
-    move,
     visible_code,
     was_taken_on,
 )
@@ -56,190 +56,116 @@ from gateway.evidence.sd_jwt import SdJwt, Verified
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What a party answers. Which fields an answer takes is the transport's to check.
+class AnswerRequest:
+    """An answer of a party: its kind, the person, and those fields of the kind that are there.
 
-    ``conditions`` repeats the conditions of use that the recipient accepts; ``groups`` the
-    parts it takes on when it does not take all; ``to`` whom it would redirect the case to.
-    ``signed`` is the statement itself, where its author signed it.
+    The transport checks which fields a kind takes and of which form, as the table of kinds says.
+    ``signed`` is the document, where its author signed it.
     """
 
+    kind: AnswerKind
     by: str
-    reason: str | None = None
-    conditions: Mapping[str, Any] | None = None
-    groups: tuple[str, ...] | None = None
-    code: str | None = None
-    items: tuple[str, ...] | None = None
-    note: str | None = None
-    evidence_ref: str | None = None
-    to: str | None = None
+    fields: Mapping[str, Any]
     signed: Opened | None = None
 
-    def said(self) -> dict[str, Any]:
-        """The statement's disclosures; what is None was not said."""
-        fields = {
-            "reason": self.reason,
-            "conditions": dict(self.conditions) if self.conditions is not None else None,
-            "groups": list(self.groups) if self.groups is not None else None,
-            "code": self.code,
-            "items": list(self.items) if self.items is not None else None,
-            "note": self.note,
-            "evidence_ref": self.evidence_ref,
-            "to": self.to,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
 
+def answer(ports: Ports, caller: Caller, key: str, handoff: UUID, asked: AnswerRequest) -> Written:
+    """Answer a handoff.
 
-def accept(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
-    """Take a case on, under its conditions; ConditionsDiffer when they are not repeated."""
-    step = Move.ACCEPT if reply.groups is None else Move.ACCEPT_PARTLY
-    kind = _Kind("handoff.accept", "acceptance", step)
-    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
+    The answer is signed before the transaction, from what never changes in a handoff, then
+    decided and stored in it. What its author signed is held against the same.
 
-
-def refuse(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
-    """Decline a case, or give it back, with a reason."""
-    kind = _Kind("handoff.refuse", "refusal", Move.REFUSE)
-    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
-
-
-def redirect(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
-    """Send the originator to another office; the originator then makes a new offer."""
-    kind = _Kind("handoff.redirect", "redirection", Move.REDIRECT)
-    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
-
-
-def outcome(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
-    """Tell what came of the case; further outcomes may follow."""
-    kind = _Kind("handoff.outcome", "outcome", Move.OUTCOME)
-    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
-
-
-def withdraw(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
-    """The originator takes its offer back."""
-    kind = _Kind("handoff.withdraw", "withdrawal", Move.WITHDRAW)
-    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
-
-
-def close(ports: Ports, caller: Caller, key: str, handoff: UUID, reply: Reply) -> Written:
-    """The recipient ends its work on the handoff."""
-    kind = _Kind("handoff.close", "closure", Move.CLOSE)
-    return _answer(ports, caller, key, kind=kind, handoff=handoff, reply=reply)
-
-
-_ACCEPTANCES = frozenset({Move.ACCEPT, Move.ACCEPT_PARTLY})
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """One kind of answer: its action, its name in statements, its move."""
-
-    action: str
-    statement: str
-    move: Move
-
-
-def _answer(
-    ports: Ports, caller: Caller, key: str, *, kind: _Kind, handoff: UUID, reply: Reply
-) -> Written:
-    """Sign the answer first, from what never changes in a handoff; then decide and store it.
-
-    What its author signed is held against the same.
+    Raises ConditionsDiffer when an acceptance does not repeat the conditions, Invalid for groups
+    that were not offered, WrongState, DocumentRefused, and the policy's denials.
     """
-    asked = {"handoff": str(handoff), "reply": reply.said()}
-    own = {} if reply.signed is None else {"signed": True}
-    request = Request(kind.action, reply.by, key, asked | own)
-    offered = prepare(ports, caller, request, lambda turn: _offered(turn, kind, handoff, reply))
+    content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
+    if asked.signed is not None:
+        content["signed"] = True
+    request = Request(asked.kind.action, asked.by, key, content)
+    offered = prepare(ports, caller, request, lambda turn: _offered(turn, handoff, asked))
     act = None
     if offered is not None:
-        own_word = reply.signed
-        signed = own_word.document if own_word else _sign(ports, caller, kind, offered, reply)
-        act = partial(_store, kind, handoff, reply, signed)
+        document = (
+            asked.signed.document
+            if asked.signed
+            else statement.issue_answer(
+                issuer=ports.issuer,
+                attested_for=organisation_uri(ports.issuer, caller.organisation),
+                audience=ports.issuer,
+                at=ports.now(),
+                jti=ports.new_id(),
+                handoff=offered.id,
+                case_digest=offered.case_digest,
+                offer_digest=offered.offer_digest,
+                package=offered.package,
+                kind=asked.kind.name,
+                fields={"by": asked.by, **asked.fields},
+                signer=ports.attester,
+                random=ports.random,
+            )
+        )
+        act = partial(_store, handoff, asked, document)
 
     def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
-        answer = turn.work.handoffs.answer_of(logged.event.id)
-        return missing() if answer is None else _answered(answer)
+        stored = turn.work.handoffs.answer_of(logged.event.id)
+        return missing() if stored is None else _answered(stored)
 
     return write(ports, caller, request, act, again)
 
 
-def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
-    """The handoff, once the reply fits what was offered; nothing of that changes any more."""
+def _offered(turn: Turn, handoff: UUID, asked: AnswerRequest) -> Handoff:
+    """The handoff, once the answer fits what was offered; nothing of that changes any more."""
     found = _party_to(turn, handoff)
     _hide_barred(turn, found)
-    if reply.signed is not None:
-        _check_binding(kind, found, reply.signed)
-    if kind.move not in _ACCEPTANCES:
+    if asked.signed is not None:
+        bound = {
+            "handoff": str(found.id),
+            "case_digest": found.case_digest,
+            "offer_digest": found.offer_digest,
+            "package": found.package,
+            "kind": asked.kind.name,
+        }
+        claims = asked.signed.verified.claims
+        if any(claims.get(name) != value for name, value in bound.items()):
+            raise DocumentRefused("the answer is bound to another handoff, offer, package or kind")
+    if not asked.kind.accepts:
         return found
     document = _version(turn, found).document
-    if reply.conditions != conditions(sd_jwt.read_clear(document)):
+    if asked.fields.get("conditions") != conditions(sd_jwt.read_clear(document)):
         raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
-    if reply.groups is not None:
+    if "groups" in asked.fields:
         verified = sd_jwt.read_unverified(document)
         parts = elements(verified, _organisation(turn, found.originator))
-        offered = {parts[digest].group for digest in found.permitted}
-        if not reply.groups or not set(reply.groups) <= offered:
+        groups = {parts[digest].group for digest in found.permitted}
+        if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
             raise Invalid((("/groups", "name at least one group, of those that were offered"),))
     return found
 
 
-def _check_binding(kind: _Kind, handoff: Handoff, signed: Opened) -> None:
-    """A signed answer is about this handoff and nothing else."""
-    bound = (
-        str(handoff.id),
-        handoff.case_digest,
-        handoff.offer_digest,
-        handoff.package,
-        kind.statement,
-    )
-    if tuple(signed.verified.claims.get(name) for name in BINDING) != bound:
-        raise DocumentRefused("the answer is bound to another handoff, offer, package or kind")
-
-
-def _sign(ports: Ports, caller: Caller, kind: _Kind, handoff: Handoff, reply: Reply) -> SdJwt:
-    return statement.issue_answer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, caller.organisation),
-        audience=ports.issuer,
-        at=ports.now(),
-        jti=ports.new_id(),
-        handoff=handoff.id,
-        case_digest=handoff.case_digest,
-        offer_digest=handoff.offer_digest,
-        package=handoff.package,
-        kind=kind.statement,
-        by=reply.by,
-        signer=ports.attester,
-        random=ports.random,
-        **reply.said(),
-    )
-
-
-def _store(
-    kind: _Kind, handoff: UUID, reply: Reply, signed: SdJwt, turn: Turn
-) -> Mapping[str, Any]:
-    check_signed(turn, reply.signed)
-    context: dict[str, Value] = {"assurance": assurance(reply.signed)}
-    if kind.action == "handoff.accept":
-        context["conditions_accepted"] = reply.conditions is not None
+def _store(handoff: UUID, asked: AnswerRequest, document: SdJwt, turn: Turn) -> Mapping[str, Any]:
+    check_signed(turn, asked.signed)
+    context: dict[str, Value] = {"assurance": assurance(asked.signed)}
+    if asked.kind.accepts:
+        context["conditions_accepted"] = "conditions" in asked.fields
     found = _authorized(turn, handoff, context)
-    if kind.move in _ACCEPTANCES:
+    if asked.kind.accepts:
         _refuse_expired(turn, found)
-    groups = frozenset(reply.groups) if reply.groups is not None else None
-    moved = move(found, kind.move, turn.caller.organisation, groups=groups)
-    answer = Answer(
+    step = asked.kind.move(asked.fields)
+    groups = frozenset(asked.fields["groups"]) if step is Move.ACCEPT_PARTLY else None
+    moved = move(found, step, turn.caller.organisation, groups=groups)
+    stored = Answer(
         handoff=found.id,
         sequence=moved.sequence,
-        move=kind.move,
+        move=step,
         state=moved.state,
         author=turn.caller.organisation,
         at=turn.now,
-        statement=signed.compact(),
+        statement=document.compact(),
         event=turn.event,
     )
-    turn.work.handoffs.save(moved, answer)
-    turn.record(_parties(found), package=found.package, statement_sha256=signed.digest)
-    return _answered(answer)
+    turn.work.handoffs.save(moved, stored)
+    turn.record(_parties(found), package=found.package, statement_sha256=document.digest)
+    return _answered(stored)
 
 
 def consult(ports: Ports, caller: Caller, key: str, handoff: UUID, opening: Opening) -> Written:
@@ -423,7 +349,7 @@ def _authorize(turn: Turn, handoff: Handoff, context: Mapping[str, Value] | None
     authorize(turn, _entity(turn, handoff), asked)
 
 
-_BARRED = frozenset({"handoff.read", "handoff.accept", "case.consult"})
+_BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() if k.accepts)}
 """What a recipient may not do where something keeps the case from it; it can still refuse."""
 
 
@@ -546,18 +472,14 @@ def _shown_answer(turn: Turn, handoff: Handoff, answer: Answer) -> dict[str, Any
     if answer.author == turn.caller.organisation:
         return shown
     document = sd_jwt.parse(answer.statement)
-    hidden = {"by"}
-    code = next((d.value for d in document.disclosures if d.name == "code"), None)
+    readable = [d for d in document.disclosures if d.name != "by"]
+    code = next((d.value for d in readable if d.name == "code"), None)
     if code is not None:
         shown["code"] = _code_for(turn, answer, code)
-        hidden |= _KEPT_WITH_THE_CODE if shown["code"] != code else set()
-    digests = [d.digest for d in document.disclosures if d.name not in hidden]
-    shown["statement"] = document.present(digests).compact()
+        if shown["code"] != code:  # every other field might give away the outcome (R5)
+            readable = []
+    shown["statement"] = document.present([d.digest for d in readable]).compact()
     return shown
-
-
-_KEPT_WITH_THE_CODE = {"code", "items", "note", "evidence_ref", "reason"}
-"""What would give away an outcome to a reader outside its visibility (R5)."""
 
 
 def _code_for(turn: Turn, answer: Answer, code: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,10 +13,11 @@ from gateway.actions.opening import REASON_CODES
 from gateway.cli.arguments import NewFile, json_option, organisation_id
 from gateway.cli.connection import (
     EPILOG,
+    Parameter,
     by_option,
     new_id,
     now,
-    partner,
+    partner_command,
     save_receipt_option,
     tell_written,
 )
@@ -48,6 +49,7 @@ def case() -> None:
     """Hand in, assess, clear, open and close your own cases."""
 
 
+case_argument = click.argument("case", type=click.UUID)
 reason_code_option = click.option(
     "--reason-code", required=True, type=click.Choice(REASON_CODES), help="Why it is opened."
 )
@@ -120,14 +122,11 @@ out_option = click.option(
 )
 
 
-def _cleared_options(command: Any) -> Any:
-    for option in (
-        click.option("--confirm", multiple=True, metavar="ID", help="A match they stand for."),
-        click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
-        click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
-    ):
-        command = option(command)
-    return command
+_CLEARED_OPTIONS: Sequence[Parameter] = (
+    click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
+    click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
+    click.option("--confirm", multiple=True, metavar="ID", help="A match they stand for."),
+)
 
 
 def _clearance(
@@ -140,12 +139,7 @@ def _clearance(
     return {"assessed_by": assessed_by, "cleared_by": cleared_by, "confirms": list(confirm)}
 
 
-@case.command(epilog=EPILOG)
-@content_argument
-@by_option
-@_cleared_options
-@save_receipt_option
-@partner
+@partner_command(case, content_argument, by_option, *_CLEARED_OPTIONS, save_receipt_option)
 def submit(gateway: Gateway, as_json: bool, content: dict[str, Any], **said: Any) -> None:
     """Hand in a case, version 1.
 
@@ -155,12 +149,7 @@ def submit(gateway: Gateway, as_json: bool, content: dict[str, Any], **said: Any
     _submit(gateway.submit, content, as_json, **said)
 
 
-@case.command(epilog=EPILOG)
-@content_argument
-@by_option
-@_cleared_options
-@save_receipt_option
-@partner
+@partner_command(case, content_argument, by_option, *_CLEARED_OPTIONS, save_receipt_option)
 def revise(gateway: Gateway, as_json: bool, content: dict[str, Any], **said: Any) -> None:
     """Hand in the next version of a case.
 
@@ -193,13 +182,16 @@ def _tell(written: Written, as_json: bool, save: Path | None) -> None:
     tell_written(written, sentence, as_json=as_json, save=save)
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@click.option("--confirm", multiple=True, metavar="ID", help="A match that you stand for (R18).")
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
+@partner_command(
+    case,
+    case_argument,
+    by_option,
+    click.option(
+        "--confirm", multiple=True, metavar="ID", help="A match that you stand for (R18)."
+    ),
+    click.option("--reason", help="Why."),
+    save_receipt_option,
+)
 def assess(
     gateway: Gateway,
     as_json: bool,
@@ -217,12 +209,9 @@ def assess(
     _tell(gateway.assess(case, by, confirm, reason), as_json, save_receipt)
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
+@partner_command(
+    case, case_argument, by_option, click.option("--reason", help="Why."), save_receipt_option
+)
 def clear(
     gateway: Gateway,
     as_json: bool,
@@ -238,12 +227,9 @@ def clear(
     _tell(gateway.clear(case, by, reason), as_json, save_receipt)
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
+@partner_command(
+    case, case_argument, by_option, click.option("--reason", help="Why."), save_receipt_option
+)
 def close(
     gateway: Gateway,
     as_json: bool,
@@ -259,16 +245,17 @@ def close(
     _tell(gateway.close_case(case, by, reason), as_json, save_receipt)
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@reason_code_option
-@opening_reason_option
-@full_option
-@unseal_option
-@save_option
-@save_receipt_option
-@partner
+@partner_command(
+    case,
+    case_argument,
+    by_option,
+    reason_code_option,
+    opening_reason_option,
+    full_option,
+    unseal_option,
+    save_option,
+    save_receipt_option,
+)
 def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
     """Open the content of your own CASE.
 
@@ -310,18 +297,19 @@ def _told(one: Unsealed) -> dict[str, Any]:
     }
 
 
-@case.command(epilog=EPILOG)
-@content_argument
-@plain_option
-@click.option(
-    "--to",
-    required=True,
-    metavar="ORGANISATION",
-    callback=organisation_id,
-    help="Who alone can open it.",
+@partner_command(
+    case,
+    content_argument,
+    plain_option,
+    click.option(
+        "--to",
+        required=True,
+        metavar="ORGANISATION",
+        callback=organisation_id,
+        help="Who alone can open it.",
+    ),
+    out_option,
 )
-@out_option
-@partner
 def seal(
     gateway: Gateway,
     as_json: bool,
@@ -346,30 +334,31 @@ def seal(
         )
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@plain_option
-@click.option(
-    "--from",
-    "before",
-    required=True,
-    metavar="ORGANISATION",
-    callback=organisation_id,
-    help="It opens them now.",
+@partner_command(
+    case,
+    case_argument,
+    by_option,
+    plain_option,
+    click.option(
+        "--from",
+        "before",
+        required=True,
+        metavar="ORGANISATION",
+        callback=organisation_id,
+        help="It opens them now.",
+    ),
+    click.option(
+        "--to",
+        required=True,
+        metavar="ORGANISATION",
+        callback=organisation_id,
+        help="Who alone shall open them.",
+    ),
+    reason_code_option,
+    opening_reason_option,
+    *_CLEARED_OPTIONS,
+    save_receipt_option,
 )
-@click.option(
-    "--to",
-    required=True,
-    metavar="ORGANISATION",
-    callback=organisation_id,
-    help="Who alone shall open them.",
-)
-@reason_code_option
-@opening_reason_option
-@_cleared_options
-@save_receipt_option
-@partner
 def reseal(
     gateway: Gateway,
     as_json: bool,
@@ -391,8 +380,7 @@ def reseal(
     _tell(written, as_json, save_receipt)
 
 
-@case.command("list", epilog=EPILOG)
-@partner
+@partner_command(case, name="list")
 def list_(gateway: Gateway, as_json: bool) -> None:
     """List your cases by age, without content."""
     found = list(gateway.cases())
@@ -406,9 +394,7 @@ def list_(gateway: Gateway, as_json: bool) -> None:
     print_table(("state", "version", "case", "reference", "matter"), rows)
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@partner
+@partner_command(case, case_argument)
 def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
     """Show where CASE stands, without content."""
     found = gateway.case(case)

@@ -215,6 +215,27 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+Parameter = Callable[[Any], Any]
+"""What `click.argument` and `click.option` make."""
+
+
+def partner_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Declare a command of a partner, with its parameters in the order of its help.
+
+    The command gets ``gateway`` and ``as_json`` beside them; its name is the function's.
+    """
+
+    def declare(function: Callable[..., None]) -> click.Command:
+        command = partner(function)
+        for parameter in reversed(parameters):
+            command = parameter(command)
+        return group.command(name, epilog=EPILOG)(command)
+
+    return declare
+
+
 by_option = click.option(
     "--by",
     required=True,

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import cases, handoffs
+from gateway.actions import cases
 from gateway.actions.cases import Clearance, Confirmation, Submission
-from gateway.actions.handoffs import Reply
 from gateway.domain.case import GROUPS, content_of
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -23,6 +22,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import sd_jwt, statement
 from gateway.web.partners.case_document import load_case
+from tests import answers
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -272,7 +272,7 @@ def test_a_case_closes_once_none_of_its_handoffs_is_open(gateway):
     refused = gateway.refusal(cases.close, caller(HOTLINE), gateway.key(), at, said)
     assert isinstance(refused.refusal, OpenHandoffs)
     assert fields_of(refused.receipt)["result"] == "wrong_state"
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     written = gateway.do(cases.close, caller(HOTLINE), gateway.key(), at, said)
     assert written.result["state"] == gateway.case(at).state == "closed"
 

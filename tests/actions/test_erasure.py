@@ -9,7 +9,6 @@ from gateway.actions import cases, erasure, handoffs, offers, receipts
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import Confirmation
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.records import Sent
 from gateway.domain.case import CaseState
@@ -25,6 +24,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import canonical, receipt
+from tests import answers
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -59,7 +59,7 @@ def handed_over(gateway, *, close=True):
     handoff = accepted(gateway, offered(gateway, case))
     consulted(gateway, handoff)
     if close:
-        gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
         id_ = UUID(case.result["case"])
         gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, Confirmation("agent-1"))
     return UUID(case.result["case"]), handoff
@@ -363,7 +363,7 @@ def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
     refused = gateway.refusal(
-        handoffs.refuse, caller(OFMIN), gateway.key(), handoff, Reply("officer-1", "no")
+        answers.refuse, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "no")
     )
     assert isinstance(refused.refusal, Erased)
 

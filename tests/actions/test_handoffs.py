@@ -9,7 +9,6 @@ import pytest
 
 from gateway.actions import handoffs, receipts
 from gateway.actions.authorization import Written
-from gateway.actions.handoffs import Reply
 from gateway.domain.case import ROUTING
 from gateway.domain.handoff import Move, State
 from gateway.domain.refusals import (
@@ -19,6 +18,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import sd_jwt, statement
+from tests import answers
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -46,8 +46,8 @@ def handoff_of(written: Written) -> UUID:
 def answer(
     gateway: Founded, step: str, handoff: UUID, organisation: str = OFMIN, **said: Any
 ) -> Written:
-    action = getattr(handoffs, step)
-    reply = Reply("officer-1", **said)
+    action = getattr(answers, step)
+    reply = answers.said("officer-1", **said)
     return gateway.do(action, caller(organisation), gateway.key(), handoff, reply)
 
 
@@ -134,9 +134,9 @@ def test_other_conditions_than_those_offered_are_not_accepted(gateway, change, g
     handoff = handoff_of(offered(gateway))
     whole = conditions_of(gateway, handoff, OFMIN)
     conditions = None if change is None else {**whole, **change} if change else {}
-    reply = Reply("officer-1", conditions=conditions, groups=groups)
+    reply = answers.said("officer-1", conditions=conditions, groups=groups)
     arguments = (caller(OFMIN), gateway.key(), handoff, reply)
-    refused_without_event(gateway, ConditionsDiffer, handoffs.accept, *arguments)
+    refused_without_event(gateway, ConditionsDiffer, answers.accept, *arguments)
     assert gateway.handoff(handoff).state == "offered"
 
 
@@ -144,8 +144,13 @@ def test_conditions_without_one_of_them_are_others(gateway):
     handoff = handoff_of(offered(gateway))
     conditions = conditions_of(gateway, handoff, OFMIN)
     del conditions["erase_on"]
-    arguments = (caller(OFMIN), gateway.key(), handoff, Reply("x-1", conditions=conditions))
-    refused_without_event(gateway, ConditionsDiffer, handoffs.accept, *arguments)
+    arguments = (
+        caller(OFMIN),
+        gateway.key(),
+        handoff,
+        answers.said("x-1", conditions=conditions),
+    )
+    refused_without_event(gateway, ConditionsDiffer, answers.accept, *arguments)
 
 
 def test_an_acceptance_may_take_on_some_groups_only(gateway):
@@ -160,9 +165,9 @@ def test_an_acceptance_may_take_on_some_groups_only(gateway):
 def test_only_groups_that_were_offered_can_be_taken_on(gateway, groups):
     handoff = handoff_of(offered(gateway, groups=("items", "statements")))
     conditions = conditions_of(gateway, handoff, OFMIN)
-    reply = Reply("officer-1", conditions=conditions, groups=groups)
+    reply = answers.said("officer-1", conditions=conditions, groups=groups)
     arguments = (caller(OFMIN), gateway.key(), handoff, reply)
-    refused = refused_without_event(gateway, Invalid, handoffs.accept, *arguments)
+    refused = refused_without_event(gateway, Invalid, answers.accept, *arguments)
     assert refused.errors[0][0] == "/groups"
 
 
@@ -209,9 +214,9 @@ def test_what_is_final_is_moved_by_nobody(gateway, state, step):
     organisation = HOTLINE if step == "withdraw" else OFMIN
     conditions = conditions_of(gateway, handoff, OFMIN) if step == "accept" else None
     code = "received" if step == "outcome" else None
-    reply = Reply("officer-1", conditions=conditions, code=code)
+    reply = answers.said("officer-1", conditions=conditions, code=code)
     arguments = (caller(organisation), gateway.key(), handoff, reply)
-    refusal = gateway.refusal(getattr(handoffs, step), *arguments)
+    refusal = gateway.refusal(getattr(answers, step), *arguments)
     assert isinstance(refusal.refusal, WrongState)
     assert gateway.handoff(handoff).state == state
 
@@ -230,8 +235,8 @@ def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
     until = gateway.clock() + timedelta(hours=1)
     handoff = handoff_of(offered(gateway, until=until))
     gateway.clock.advance(timedelta(hours=2))
-    reply = Reply("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    refusal = gateway.refusal(handoffs.accept, caller(OFMIN), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    refusal = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     assert isinstance(refusal.refusal, WrongState)
     assert answer(gateway, "refuse", handoff, reason="too late").result["state"] == "refused"
 
@@ -243,8 +248,8 @@ def test_who_lost_the_mandate_may_not_accept_and_still_answers(gateway):
     gateway.day = date(2023, 8, 30)
     handoff = handoff_of(offered(gateway))
     gateway.day = date(2023, 8, 31)
-    reply = Reply("officer-1", conditions=conditions_of(gateway, handoff, OCRVP))
-    refusal = gateway.refusal(handoffs.accept, caller(OCRVP), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OCRVP))
+    refusal = gateway.refusal(answers.accept, caller(OCRVP), gateway.key(), handoff, reply)
     assert isinstance(refusal.refusal, Forbidden)
     assert refusal.refusal.rules == ("R3.mandate",)
     written = answer(gateway, "redirect", handoff, OCRVP, reason="the mandate moved", to=OFMIN)

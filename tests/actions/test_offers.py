@@ -8,9 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import handoffs, offers
+from gateway.actions import offers
 from gateway.actions.authorization import Written
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.domain.case import GROUPS
 from gateway.domain.refusals import (
@@ -25,6 +24,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import sd_jwt, statement
+from tests import answers
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -329,11 +329,11 @@ def test_two_recipients_never_share_a_state(gateway):
     case = submitted(gateway)
     one, other = offered(gateway, case), offered(gateway, case, to=ABROAD)
     gateway.do(
-        handoffs.refuse,
+        answers.refuse,
         caller(OFMIN),
         gateway.key(),
         UUID(one.result["handoff"]),
-        Reply("officer-1", "not ours"),
+        answers.said("officer-1", "not ours"),
     )
     assert gateway.handoff(UUID(one.result["handoff"])).state == "refused"
     assert gateway.handoff(UUID(other.result["handoff"])).state == "offered"

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import handoffs, receipts
-from gateway.actions.handoffs import Reply
 from gateway.domain.refusals import MarkUnreachable, NotFound
 from gateway.evidence import event, receipt
 from gateway.evidence.receipt import ForeignDisclosure, NotInLog
+from tests import answers
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -141,7 +141,7 @@ def test_a_receipt_does_not_prove_another_document(gateway):
 def test_the_documents_of_the_log_name_nobody(gateway):
     handoff = accepted(gateway)
     consulted(gateway, handoff)
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     names = (HOTLINE, OFMIN, "officer-1", "liaison-1", "intake-1", "investigation", "csam")
     for one in stream(gateway, OFMIN)["events"] + stream(gateway, HOTLINE)["events"]:
         text = one["receipt"]["document"]

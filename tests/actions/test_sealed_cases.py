@@ -5,12 +5,12 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import cases, handoffs, offers
-from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import Invalid
 from gateway.domain.sealed import Contents
 from gateway.evidence import sd_jwt, seal, signature
+from tests import answers
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -77,8 +77,8 @@ def offered(gateway, case, to=CSAM_FR, **changes):
 def accepted(gateway, offer, by=OFMIN):
     handoff = UUID(offer.result["handoff"])
     view = handoffs.look_up(gateway.ports, caller(by), handoff)
-    reply = Reply("officer-1", conditions=view["conditions"])
-    gateway.do(handoffs.accept, caller(by), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=view["conditions"])
+    gateway.do(answers.accept, caller(by), gateway.key(), handoff, reply)
     return handoff
 
 
@@ -138,8 +138,8 @@ def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(ke
     handoff = UUID(offer.result["handoff"])
     look = (handoffs.look_up, caller(HOTLINE), handoff)
     assert "reseal" not in look[0](keyed.ports, *look[1:])
-    reply = Reply("officer-1", reason="the other office has the file", to="OCRVP")
-    keyed.do(handoffs.redirect, caller(OFMIN), keyed.key(), handoff, reply)
+    reply = answers.said("officer-1", reason="the other office has the file", to="OCRVP")
+    keyed.do(answers.redirect, caller(OFMIN), keyed.key(), handoff, reply)
     told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
     assert look[0](keyed.ports, *look[1:])["reseal"] == told
     assert "reseal" not in handoffs.look_up(keyed.ports, caller(OFMIN), handoff)

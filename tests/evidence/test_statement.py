@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.answers import ANSWERS
 from gateway.evidence import base64url, sd_jwt, statement
 from gateway.evidence.statement import StatementError
+from tests import answers
 from tests.evidence.ingredients import chance, es256
 
 GATEWAY = "https://gw.example.org"
@@ -54,7 +56,7 @@ def offered(**changes) -> sd_jwt.Verified:
 
 
 def answered(**changes) -> sd_jwt.Verified:
-    document = statement.issue_answer(**ANSWER | changes, signer=SIGNER, random=chance())
+    document = answers.issue(**ANSWER | changes, signer=SIGNER, random=chance())
     return sd_jwt.verify(document.compact(), typ=statement.ANSWER_TYP, keys=SIGNER.keys())
 
 
@@ -126,7 +128,7 @@ def test_an_answer_has_in_clear_only_what_binds_it():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", sorted(statement.KINDS))
+@pytest.mark.parametrize("kind", sorted(ANSWERS))
 def test_every_kind_of_answer_reads_back(kind):
     assert statement.read_answer(answered(kind=kind)) == statement.Answer(
         author="police",

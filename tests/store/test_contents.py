@@ -15,7 +15,6 @@ import pytest
 from gateway.actions import cases, erasure, handoffs
 from gateway.actions.administration import Change
 from gateway.actions.cases import Confirmation
-from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
@@ -27,7 +26,7 @@ from gateway.store.contents import Contents
 from gateway.store.copies import rewrite
 from gateway.store.database import Unfit
 from gateway.store.envelope import EnvelopeError, is_envelope
-from tests import founding
+from tests import answers, founding
 from tests.founding import HOTLINE, OFMIN, accepted, caller, check_log, founded, offered, submitted
 from tests.store import places
 from tests.store.samples import case as sample
@@ -56,9 +55,9 @@ def told(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     reading = Opening("officer-1", "investigation", WORDS[1])
     gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading)
-    outcome = Reply("officer-1", code="not_illegal", note=WORDS[2])
-    gateway.do(handoffs.outcome, caller(OFMIN), gateway.key(), handoff, outcome)
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+    outcome = answers.said("officer-1", code="not_illegal", note=WORDS[2])
+    gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, outcome)
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     id_ = UUID(case.result["case"])
     step = Confirmation("agent-1", WORDS[3])
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, step)
