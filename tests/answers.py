@@ -1,6 +1,7 @@
 """Answers to handoffs as tests give them: an action for each kind, and what it is asked with."""
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from gateway.actions.signed import Opened
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
 from gateway.evidence import statement
 from gateway.evidence.sd_jwt import SdJwt
+from gateway.web.answers import encode
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,8 @@ def issue(**said: Any) -> SdJwt:
     clear = {name: said[name] for name in _CLEAR & said.keys()}
     fields = {name: value for name, value in said.items() if name not in clear}
     return statement.issue_answer(**clear, fields=fields)
+
+
+def to_json(result: Any) -> Any:
+    """A result as the interface tells it."""
+    return json.loads(encode(result))

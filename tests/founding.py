@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -45,6 +45,7 @@ from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
 from tests import answers
+from tests.answers import to_json
 from tests.evidence.ingredients import chance
 from tests.memory import MemoryKeys, MemoryStore
 
@@ -197,14 +198,17 @@ class Founded:
     _confirmed: dict[Receipt, Confirmed] = field(default_factory=dict)
 
     def do(self, action: Callable[..., Written], *args: Any, **kwargs: Any) -> Written:
-        """Do a write and keep its receipt, also that of a refusal (which is raised on)."""
+        """Do a write and keep its receipt, also that of a refusal (which is raised on).
+
+        The result is what the interface tells of it.
+        """
         try:
             written = action(self.ports, *args, **kwargs)
         except Refused as refused:
             self.receipts.append(refused.receipt)
             raise
         self.receipts.append(written.receipt)
-        return written
+        return replace(written, result=to_json(written.result))
 
     def refusal(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Refused:
         """The recorded refusal of an action that must be refused as an event."""
@@ -622,7 +626,7 @@ def offered(
 
 def conditions_of(gateway: Founded, handoff: UUID, reader: str) -> dict[str, Any]:
     """The conditions that a handoff shows to its recipient."""
-    view = handoffs.look_up(gateway.ports, caller(reader), handoff)
+    view = to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
     return dict(view["conditions"])
 
 

@@ -25,6 +25,7 @@ from gateway.domain.refusals import (
 )
 from tests import answers
 from tests.actions.errands import ERRANDS
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -300,7 +301,7 @@ def test_a_receipt_of_others_looks_like_one_that_does_not_exist(gateway):
 def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
     handoff = accepted(gateway)
     action, arguments = HANDOFF_QUESTIONS[step]
-    conditions = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["conditions"]
+    conditions = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["conditions"]
     asked = list(arguments(gateway, caller(HOTLINE), handoff))
     if step == "accept":
         asked[-1] = answers.said("x-1", conditions=conditions)
@@ -318,7 +319,7 @@ def test_the_recipient_cannot_withdraw_for_the_originator(gateway):
 def test_a_refused_read_is_an_event_and_an_allowed_one_is_none(gateway):
     handoff = accepted(gateway)
     size = gateway.size()
-    handoffs.look_up(gateway.ports, caller(OFMIN), handoff)
+    to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert gateway.size() == size
     gateway.refusal(handoffs.look_up, caller(ABROAD), handoff)
     assert gateway.size() == size + 1
@@ -399,7 +400,7 @@ EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
     "one organisation": lambda g, c: organisations.look_up(g.ports, c, HOTLINE),
     "cases": lambda g, c: cases.page(g.ports, c, None, 10),
     "handoffs": lambda g, c: handoffs.page(g.ports, c, box="in", state=None, after=None, limit=10),
-    "events": lambda g, c: receipts.stream(g.ports, c, 0, 10),
+    "events": lambda g, c: to_json(receipts.stream(g.ports, c, 0, 10)),
 }
 
 

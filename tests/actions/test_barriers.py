@@ -9,6 +9,7 @@ from gateway.actions import handoffs, offers
 from gateway.actions.authorization import Refused
 from gateway.domain.refusals import Forbidden, NotFound
 from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -97,9 +98,9 @@ def test_what_was_offered_before_the_interest_was_declared_is_not_there_any_more
         (answers.accept, gateway.key(), handoff, reply),
     ):
         assert isinstance(gateway.refusal(action, me, *asked).refusal, NotFound)
-    assert handoffs.page(gateway.ports, me, **listing).items == []
+    assert to_json(handoffs.page(gateway.ports, me, **listing).items) == []
     gateway.administer("interest.end", OFMIN, interest=str(declared), until="2026-03-02")
-    assert len(handoffs.page(gateway.ports, me, **listing).items) == 1
+    assert len(to_json(handoffs.page(gateway.ports, me, **listing).items)) == 1
     gateway.do(answers.accept, me, gateway.key(), handoff, reply)
 
 
@@ -133,7 +134,9 @@ def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_req
 def test_an_originator_goes_on_seeing_its_own_handoff(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     declare(gateway, HOTLINE)
-    assert handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["handoff"] == str(handoff)
+    assert to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["handoff"] == str(
+        handoff
+    )
 
 
 def test_an_interest_in_another_provider_keeps_nothing_away(gateway):
@@ -174,7 +177,7 @@ def test_a_tool_that_ended_stops_acceptance_and_opening_and_nothing_gets_stuck(g
         (handoffs.consult, gateway.key(), taken, OPENING),
     ):
         assert gateway.refusal(action, me, *asked).refusal.rules == ("R15.transfer",)
-    assert handoffs.look_up(gateway.ports, me, open_)["state"] == "offered"
+    assert to_json(handoffs.look_up(gateway.ports, me, open_))["state"] == "offered"
     gateway.do(
         answers.refuse, me, gateway.key(), open_, answers.said("officer-1", reason="no tool")
     )

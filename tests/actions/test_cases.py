@@ -23,6 +23,7 @@ from gateway.domain.refusals import (
 from gateway.evidence import sd_jwt, statement
 from gateway.web.partners.case_document import load_case
 from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -279,7 +280,7 @@ def test_a_case_closes_once_none_of_its_handoffs_is_open(gateway):
 
 def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
     case = submitted(gateway)
-    seen = cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"]))
+    seen = to_json(cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
     assert (seen["matter"], seen["urgency"], seen["state"]) == (
         ["csam"],
         "urgent_indirect",
@@ -294,8 +295,8 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
 def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):
     own = [UUID(submitted(gateway).result["case"]) for _ in range(3)]
     submitted(gateway, originator=ABROAD)
-    first = cases.page(gateway.ports, caller(HOTLINE), None, 2).items
-    rest = cases.page(gateway.ports, caller(HOTLINE), own[1], 2).items
+    first = to_json(cases.page(gateway.ports, caller(HOTLINE), None, 2).items)
+    rest = to_json(cases.page(gateway.ports, caller(HOTLINE), own[1], 2).items)
     assert [UUID(seen["case"]) for seen in (*first, *rest)] == own
     assert "content.example.org" not in str(first)
 

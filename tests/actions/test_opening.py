@@ -17,6 +17,7 @@ from gateway.evidence import bundle, sd_jwt, statement, verdict
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.trust import Trust
 from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -314,7 +315,7 @@ def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together
     opened = consulted(gateway, handoff)
     reply = answers.said("officer-1", code="case_opened")
     outcome = gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, reply)
-    seen = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)
+    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert acceptance_at < gateway.size()
     whole = Bundle(
         case=opened.result["presentation"],

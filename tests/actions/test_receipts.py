@@ -12,6 +12,7 @@ from gateway.domain.refusals import MarkUnreachable, NotFound
 from gateway.evidence import event, receipt
 from gateway.evidence.receipt import ForeignDisclosure, NotInLog
 from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -34,7 +35,7 @@ def event_of(one: receipt.Receipt) -> UUID:
 
 
 def stream(gateway: Founded, organisation: str, after: int = 0, limit: int = 100) -> Any:
-    return receipts.stream(gateway.ports, caller(organisation), after, limit)
+    return to_json(receipts.stream(gateway.ports, caller(organisation), after, limit))
 
 
 def test_a_party_gets_the_receipt_again_proved_in_the_log_of_today(gateway):

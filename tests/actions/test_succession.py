@@ -29,6 +29,7 @@ from gateway.evidence import sd_jwt, statement
 from tests import answers
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
 from tests.actions.test_sealed_cases import PERSON, taken
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -79,7 +80,7 @@ def agreed(gateway: Founded, **changes: Any) -> UUID:
 
 
 def view(gateway: Founded, slug: str, handoff: UUID | str) -> dict[str, Any]:
-    return handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff)))
+    return to_json(handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff))))
 
 
 def following(gateway: Founded, handoff: UUID) -> UUID:

@@ -27,6 +27,7 @@ from gateway.store.copies import rewrite
 from gateway.store.database import Unfit
 from gateway.store.envelope import EnvelopeError, is_envelope
 from tests import answers, founding
+from tests.answers import to_json
 from tests.founding import HOTLINE, OFMIN, accepted, caller, check_log, founded, offered, submitted
 from tests.store import places
 from tests.store.samples import case as sample
@@ -102,7 +103,7 @@ def test_no_word_of_a_case_stands_in_any_file(place, tmp_path):
     assert readable(tmp_path) == set()
     reference = f"ref-{case}".encode()
     assert reference not in written(tmp_path)
-    shown = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)
+    shown = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert len(shown["answers"]) == 4
     check_log(gateway)
 
@@ -259,7 +260,7 @@ def in_clear(place, ring, case):
 def test_cases_in_clear_are_refused_and_encrypted_once(place, tmp_path):
     gateway = opened(place)
     case, handoff = told(gateway)
-    before = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)
+    before = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
     erase_on, reference = gateway.case(case).erase_on, gateway.case(case).originator_ref
     in_clear(place, place.keyring(), case)
     assert readable(tmp_path) == set(WORDS)
@@ -281,7 +282,7 @@ def test_cases_in_clear_are_refused_and_encrypted_once(place, tmp_path):
     assert readable(tmp_path) == set()
 
     again = replace(gateway.ports, begin=place.open(origin=founding.ORIGIN).begin)
-    assert handoffs.look_up(again, caller(HOTLINE), handoff) == before
+    assert to_json(handoffs.look_up(again, caller(HOTLINE), handoff)) == before
     with again.begin(Mode.READ) as work:
         found = work.cases.get(HOTLINE, case)
     assert (found.erase_on, found.originator_ref) == (erase_on, reference)

@@ -152,7 +152,8 @@ class Story:
         """Have the administrators change the registry; what came of it."""
         written = self.stage.administer(action, slug, values)
         self.done("the administrators", what, written.receipt)
-        return written.result
+        result: Mapping[str, Any] = written.result
+        return result
 
     def _first_act(self) -> None:
         self.act(f"{BEFORE:%d %B %Y}: OCRVP holds the mandate")

@@ -9,6 +9,7 @@ from marshmallow import fields
 from gateway.actions import handoffs
 from gateway.actions.authorization import Written
 from gateway.actions.handoffs import AnswerRequest
+from gateway.actions.results import HandoffView
 from gateway.actions.signed import ANSWER
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.handoff import State
@@ -84,7 +85,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
     "POST /handoffs/<uuid:handoff>/consultations",
     action="case.consult",
     scope="handoffs.answer",
-    gives="Opened",
+    gives="ConsultedContent",
     body=OPENING_BODY,
     writes=True,
 )
@@ -121,9 +122,9 @@ def index(call: Call) -> dict[str, Any]:
     "GET /handoffs/<uuid:handoff>",
     action="handoff.read",
     scope="handoffs.read",
-    gives="Handoff",
+    gives="HandoffView",
 )
-def show(call: Call, handoff: UUID) -> dict[str, Any]:
+def show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
     return call.ask(handoffs.look_up, handoff)
 
