@@ -251,6 +251,29 @@ save_receipt_option = click.option(
 )
 
 
+def write_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., tuple[Written, str]]], click.Command]:
+    """Declare a command of a partner that changes something: it takes --by and --save-receipt too.
+
+    The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
+    a sentence about it; the command tells both.
+    """
+
+    def declare(function: Callable[..., tuple[Written, str]]) -> click.Command:
+        @functools.wraps(function)
+        def command(
+            gateway: Gateway, as_json: bool, save_receipt: Path | None, **said: Any
+        ) -> None:
+            written, sentence = function(gateway, **said)
+            tell_written(written, sentence, as_json=as_json, save=save_receipt)
+
+        given = (by_option, *parameters, save_receipt_option)
+        return partner_command(group, *given, name=name)(command)
+
+    return declare
+
+
 def event_of(receipt: receipts.Receipt) -> str:
     """The id of the event that a verified receipt is of."""
     return str(events.read(receipt.document)["id"])

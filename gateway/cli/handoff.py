@@ -9,22 +9,13 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import Moment, NewFile, organisation_id
-from gateway.cli.case import (
-    case_argument,
-    full_option,
-    opening_reason_option,
-    reason_code_option,
-    save_option,
-    show_opened,
-    unseal_option,
-)
+from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
 from gateway.cli.connection import (
     EPILOG,
     Parameter,
     by_option,
     partner_command,
-    save_receipt_option,
-    tell_written,
+    write_command,
 )
 from gateway.cli.failure import NotKept
 from gateway.cli.screen import (
@@ -40,7 +31,7 @@ from gateway.cli.screen import (
     words,
     write_new,
 )
-from gateway.client import Gateway
+from gateway.client import Gateway, Written
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.domain.answers import (
     ANSWERS,
@@ -137,10 +128,9 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
     )
 
 
-@partner_command(
+@write_command(
     handoff,
     case_argument,
-    by_option,
     *_OFFER_OPTIONS,
     click.option(
         "--submitted",
@@ -148,17 +138,10 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
         metavar="FILE",
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
-    save_receipt_option,
 )
 def offer(
-    gateway: Gateway,
-    as_json: bool,
-    case: UUID,
-    by: str,
-    submitted: bytes | None,
-    save_receipt: Path | None,
-    **said: Any,
-) -> None:
+    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **said: Any
+) -> tuple[Written, str]:
     """Offer CASE to one recipient.
 
     That is an organisation, or whoever is competent for a matter in a territory. With a document
@@ -175,7 +158,7 @@ def offer(
         sentence += f"; policy withholds part of {words(result['withheld'])}"
     if result["reseal"]:
         sentence += f"; sealed to others, so not offered: {words(_sealed(result['reseal']))}"
-    tell_written(written, sentence, as_json=as_json, save=save_receipt)
+    return written, sentence
 
 
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
@@ -280,29 +263,18 @@ _TOLD = ("by", *dict.fromkeys(one.name for kind in ANSWERS.values() for one in k
 def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
 
-    def command(
-        gateway: Gateway,
-        as_json: bool,
-        handoff: UUID,
-        by: str,
-        save_receipt: Path | None,
-        **said: Any,
-    ) -> None:
+    def command(gateway: Gateway, handoff: UUID, by: str, **said: Any) -> tuple[Written, str]:
         if kind.accepts:
-            conditions = gateway.handoff(handoff)["conditions"]
+            said["conditions"] = gateway.handoff(handoff)["conditions"]
             if not said.pop("yes"):
-                _agree(conditions, as_json)
-            said["conditions"] = conditions
+                _agree(said["conditions"])
         fields = {name: value for name, value in said.items() if value not in (None, ())}
         written = gateway.answer(kind.command, handoff, by, **fields)
-        sentence = f"handoff {handoff} is {written.result['state']}"
-        tell_written(written, sentence, as_json=as_json, save=save_receipt)
+        return written, f"handoff {handoff} is {written.result['state']}"
 
     command.__doc__ = kind.about
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
-    partner_command(
-        handoff, handoff_argument, by_option, *options, save_receipt_option, name=kind.command
-    )(command)
+    write_command(handoff, handoff_argument, *options, name=kind.command)(command)
 
 
 def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
@@ -325,8 +297,8 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
 }
 
 
-def _agree(conditions: Mapping[str, Any], as_json: bool) -> None:
-    if as_json or not interactive():
+def _agree(conditions: Mapping[str, Any]) -> None:
+    if click.get_current_context().params["as_json"] or not interactive():
         raise click.UsageError("the conditions must be agreed to: read them by show, say --yes")
     _print_conditions(conditions)
     click.confirm("Accept these conditions?", abort=True)
@@ -343,12 +315,7 @@ for _kind in PARTIES_ANSWERS:
     handoff,
     handoff_argument,
     by_option,
-    reason_code_option,
-    opening_reason_option,
-    full_option,
-    unseal_option,
-    save_option,
-    save_receipt_option,
+    *CONSULT_OPTIONS,
 )
 def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None:
     """Open the content of HANDOFF.

@@ -59,8 +59,8 @@ class AnswerKind:
 
     ``name`` is the kind in documents, ``action`` the policy's, ``event`` the audit event's,
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
-    move that the answer may be from which state it leads to which. ``about`` says in a sentence
-    what it does.
+    move that the answer may be from which state it leads to which. ``about`` says what it does: a
+    line, and what there is to add in a further paragraph.
     """
 
     name: str
@@ -112,7 +112,7 @@ _KINDS = (
             Move.ACCEPT: {State.OFFERED: State.ACCEPTED},
             Move.ACCEPT_PARTLY: {State.OFFERED: State.PARTLY_ACCEPTED},
         },
-        "Accept a handoff under the conditions that it shows; with groups, only those parts.",
+        "Accept a handoff under the conditions that it shows.\n\nWith groups, only those parts of it.",
         path="acceptance",
         fields=(
             AnswerField(
@@ -142,7 +142,7 @@ _KINDS = (
         "handoff.redirected",
         Author.RECIPIENT,
         {Move.REDIRECT: _from_open(State.REDIRECTED)},
-        "Name another organisation as the right one; the originator then makes a new offer.",
+        "Name another organisation as the right one.\n\nThe originator then makes a new offer.",
         path="redirection",
         fields=(
             _WHY,
@@ -155,7 +155,7 @@ _KINDS = (
         "handoff.outcome",
         Author.RECIPIENT,
         {Move.OUTCOME: {state: state for state in _ACCEPTED}},
-        "Report a result of the case, or of some of its items; further outcomes may follow.",
+        "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow.",
         path="outcomes",
         fields=(
             AnswerField(
