@@ -112,7 +112,7 @@ _KINDS = (
             Move.ACCEPT: {State.OFFERED: State.ACCEPTED},
             Move.ACCEPT_PARTLY: {State.OFFERED: State.PARTLY_ACCEPTED},
         },
-        "Accept a handoff under the conditions that it shows.\n\nWith groups, only those parts of it.",
+        "Accept a handoff under the conditions that it shows.\n\nWith groups, only those parts.",
         path="acceptance",
         fields=(
             AnswerField(

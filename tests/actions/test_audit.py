@@ -404,9 +404,8 @@ def test_a_member_with_a_grant_over_a_case_searches_by_those_who_took_part(gatew
     case = case_of(gateway, handoff)
     grant(gateway, reach="case", member=case.originator, case=str(case.case))
     key, place = gateway.key(), Filters(organisation=OFMIN)
-    written = audit.read(
-        gateway.ports, caller(AUDITOR), key, Reading("a-1", "security", "x", place, limit=100)
-    )
+    asked = Reading("a-1", "security", "x", place, limit=100)
+    written = gateway.do(audit.read, caller(AUDITOR), key, asked)
     assert types(written) == ["handoff.offered", "handoff.accepted", "case.consulted"]
 
 
