@@ -165,7 +165,9 @@ class Story:
         handoff = self._offer_to_the_mandate()
         self.take_on(OCRVP, handoff, "ocrvp-7", "case_opened")
         with self.stage.client(OCRVP) as office:
-            closed = office.close(handoff, "ocrvp-7", "the national file continues it")
+            closed = office.answer(
+                "close", handoff, "ocrvp-7", reason="the national file continues it"
+            )
             self.wrote(OCRVP, "closes the handoff", closed)
         self.first_handoff = handoff
         self.note("a second handoff of the case stays open:")
@@ -250,7 +252,9 @@ class Story:
                 f"    withheld of what was offered: {', '.join(opened.withheld) or 'nothing'}"
             )
             if code:
-                outcome = recipient.outcome(handoff, by, code, evidence_ref="2023/0001")
+                outcome = recipient.answer(
+                    "outcome", handoff, by, code=code, evidence_ref="2023/0001"
+                )
                 self.wrote(slug, f"reports an outcome: {code}", outcome)
 
     def _move_the_mandate(self) -> None:

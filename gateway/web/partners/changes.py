@@ -16,7 +16,7 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
-from gateway.web.answers import json_response, written
+from gateway.web.answers import json_response
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
@@ -76,7 +76,7 @@ def submit(call: Call) -> WriteResult | Response:
     except Invalid as invalid:
         raise Invalid([(f"/values{place}", why) for place, why in invalid.errors]) from None
     done = changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
-    return json_response(written(done), 202) if "proposal" in done.result else done
+    return json_response(done, 202) if "proposal" in done.result else done
 
 
 @endpoint(
