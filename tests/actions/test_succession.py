@@ -8,14 +8,11 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import (
-    administration,
-    erasure,
     handoffs,
     succeeding,
     succession_report,
     successions,
 )
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
@@ -26,6 +23,7 @@ from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, KeysUnavailable, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
+from gateway.kernel.changes import Change
 from gateway.store.cases import SqlCases
 from tests import answers
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
@@ -44,6 +42,7 @@ from tests.founding import (
     conditions_of,
     document_key,
     element_id,
+    make_change,
     offered,
     refused_on_record,
     revised,
@@ -119,7 +118,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
 def test_a_plan_takes_two_persons(gateway):
     change = Change("succession.plan", OFMIN, PLAN)
     approvals = gateway.approve(change, "a-martin")
-    refused = gateway.refusal(administration.administer, change, approvals)
+    refused = gateway.refusal(make_change, change, approvals)
     assert isinstance(refused.refusal, Forbidden)
     assert refused.refusal.rules == ("R10.two_persons",)
     assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
@@ -145,23 +144,21 @@ def test_a_plan_takes_two_persons(gateway):
 def test_a_plan_that_cannot_be_carried_out_changes_nothing(gateway, changes, kind):
     change = Change("succession.plan", OFMIN, {**PLAN, **changes})
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    refused_on_record(gateway, kind, administration.administer, change, gateway.approve(change))
+    refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
 
 
 def test_a_mandate_is_planned_to_move_once(gateway):
     planned(gateway)
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
 
 
 def test_who_holds_the_mandate_from_a_later_day_on_takes_on_no_other_before(gateway):
     own = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
     gateway.administer("competence.grant", OCRVP, **own, start="2026-06-01")
     change = Change("succession.plan", OFMIN, PLAN)
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refused.refusal, WrongState)
     assert "from a later day on" in refused.refusal.detail
 
@@ -169,9 +166,7 @@ def test_who_holds_the_mandate_from_a_later_day_on_takes_on_no_other_before(gate
 def test_a_suspended_office_is_no_successor(gateway):
     gateway.administer("organisation.suspend", OCRVP, reason="under review")
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
 
 
 def test_what_was_ended_and_given_by_hand_for_that_day_stands(gateway):
@@ -463,7 +458,7 @@ def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
         case = work.handoffs.get(gone).case
         gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
     change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
-    gateway.do(erasure.erase, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     succession = agreed(gateway)
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
@@ -496,7 +491,7 @@ def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway
     assert (left["handoff"], left["way"]) == (str(lost), "wait")
     assert "key of its case is missing" in left["why"]
     change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
-    gateway.do(erasure.erase, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     monkeypatch.undo()
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
 
