@@ -15,7 +15,6 @@ from uuid import UUID
 from gateway.actions.cases import has_key, view_on
 from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.records import CaseVersion, LegalDay
-from gateway.actions.successions import parties_of, subject_of
 from gateway.domain.answers import move
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
@@ -35,7 +34,7 @@ from gateway.domain.organisation import Organisation, Status, organisation_uri
 from gateway.domain.refusals import Erased, KeysUnavailable, NotFound, Stale
 from gateway.domain.succession import Approved, Moved, Succession, Way
 from gateway.domain.transfer import barred
-from gateway.evidence import sd_jwt, statement
+from gateway.evidence import canonical, sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -484,6 +483,24 @@ def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: da
 
 
 # --- events
+
+
+def parties_of(succession: Succession, *others: str) -> tuple[Party, ...]:
+    """The gateway, and whom a step of the whole succession concerns."""
+    concerned = tuple(Party(one, "concerned") for one in (*succession.offices, *others))
+    return (Party(GATEWAY, "gateway"), *concerned)
+
+
+def subject_of(succession: Succession) -> str:
+    """Which succession an event is about, in words of its own values."""
+    named = {
+        "succession": str(succession.id),
+        "predecessor": succession.predecessor,
+        "successor": succession.successor,
+        "competence": succession.competence,
+        "on": succession.day.isoformat(),
+    }
+    return canonical.encode(named).decode()
 
 
 def _record_ended(

@@ -249,7 +249,7 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class WriteResult:
-    """The answer to a write: its result, and the log's receipt for it."""
+    """The answer to a write: its result, a class or an object of JSON, and the log's receipt."""
 
     result: Any
     receipt: Receipt
@@ -477,7 +477,7 @@ def _repeat(
     context: RequestContext,
     previous: Retry,
     replay: Callable[[RequestContext, Logged], Any] | None,
-) -> tuple[Logged, Mapping[str, Any]]:
+) -> tuple[Logged, Any]:
     logged = context.work.log.logged(previous.event)
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
@@ -490,7 +490,7 @@ def _repeat(
     return logged, json.loads(previous.result)
 
 
-def _commit(context: RequestContext, result: Mapping[str, Any] | None) -> Logged:
+def _commit(context: RequestContext, result: Any) -> Logged:
     """Remember the request under its key, with its result where that is stored; the event of it."""
     if not context.recorded:
         logged = context.work.log.logged(context.event)
