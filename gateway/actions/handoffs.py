@@ -19,7 +19,7 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.cases import OWN, elements, has_key, sealed_of
+from gateway.actions.cases import OWN, conditions_digest, elements, has_key, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
@@ -135,11 +135,13 @@ def _offered(turn: Turn, handoff: UUID, asked: AnswerRequest) -> Handoff:
             raise DocumentRefused("the answer is bound to another handoff, offer, package or kind")
     if not asked.kind.accepts:
         return found
-    document = _version(turn, found).document
-    if asked.fields.get("conditions") != conditions(sd_jwt.read_clear(document)):
+    repeated = conditions_digest(
+        turn.ports, found.case_digest, asked.fields.get("conditions") or {}
+    )
+    if repeated != found.conditions_digest:
         raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
     if "groups" in asked.fields:
-        verified = sd_jwt.read_unverified(document)
+        verified = sd_jwt.read_unverified(_version(turn, found).document)
         parts = elements(verified, _organisation(turn, found.originator))
         groups = {parts[digest].group for digest in found.permitted}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
@@ -223,9 +225,9 @@ def _readable(
     current = turn.work.cases.version(case.digest) if case else None
     if current is None:
         missing()
-    offered = sd_jwt.read_unverified(version.document)
+    offered = sd_jwt.read_stored(version.document)
     same = current.digest == version.digest
-    now = offered if same else sd_jwt.read_unverified(current.document)
+    now = offered if same else sd_jwt.read_stored(current.document)
     # The day in the gateway's civil time zone: a simulated date puts off no erasure.
     day = turn.now.date() if turn.today.simulated else turn.today.day
     if day.isoformat() >= min(offered.claims["erase_on"], now.claims["erase_on"]):
@@ -269,7 +271,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     def look(turn: Turn) -> HandoffView:
         found = _authorized(turn, handoff)
         version = _version(turn, found)
-        verified = sd_jwt.read_unverified(version.document)
+        verified = sd_jwt.read_stored(version.document)
         routing = frozenset(
             p.digest
             for p in verified.placed
@@ -434,7 +436,7 @@ def _conflict(turn: Turn, reader: Organisation, handoff: Handoff) -> bool:
         else:
             if version is None:
                 return True
-            content = sd_jwt.read_unverified(version.document).content
+            content = sd_jwt.read_stored(version.document).content
         if conflicts(reader, day, named, content):
             return True
     return False

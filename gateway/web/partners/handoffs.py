@@ -16,10 +16,10 @@ from gateway.domain.handoff import State
 from gateway.domain.marking import ONWARD, TLP
 from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
 from gateway.web.endpoint import Call, Endpoint, endpoint
-from gateway.web.partners import fields as field
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import OPENING_BODY, opening
-from gateway.web.partners.kinds import Part, part
 from gateway.web.partners.pages import page
+from gateway.web.partners.schema_fields import Part
 
 
 class ConditionsBody(Part):
@@ -56,7 +56,7 @@ _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
         field.word(one.words), least=1, required=one.required
     ),
     FieldType.IDS: lambda one: field.several(field.uuid(), least=1, required=one.required),
-    FieldType.CONDITIONS: lambda one: part(ConditionsBody, required=one.required),
+    FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
 }
 
 
