@@ -1,8 +1,9 @@
 """How every document of a party begins: who signs, in whose name, for which gateway, when."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -45,13 +46,14 @@ class Heading:
         self,
         typ: str,
         claims: Mapping[str, Any],
-        disclosed: Iterable[tuple[str, Any]] = (),
+        disclosed: Mapping[str, Any] = MappingProxyType({}),
     ) -> SdJwt:
-        """Sign a document of a type: its claims in clear, and its disclosures."""
+        """Sign a document of a type: its claims in clear, and its disclosures but those that are
+        None."""
         return sd_jwt.issue(
             typ=typ,
             claims={**self.claims(), **claims},
-            properties=[*disclosed],
+            properties=[(name, value) for name, value in disclosed.items() if value is not None],
             arrays=(),
             signer=self.signer,
             random=self.random,

@@ -111,8 +111,7 @@ def issue_offer(
         claims["until"] = seconds(until)
     if succeeds is not None:
         claims["succeeds"] = {name: str(value) for name, value in vars(succeeds).items()}
-    said = {"by": by, "note": note}
-    return heading.sign(OFFER_TYP, claims, _present(said))
+    return heading.sign(OFFER_TYP, claims, {"by": by, "note": note})
 
 
 def issue_answer(
@@ -139,11 +138,7 @@ def issue_answer(
         "package": package,
         "kind": kind,
     }
-    return heading.sign(ANSWER_TYP, claims, _present(fields))
-
-
-def _present(said: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in said.items() if value is not None]
+    return heading.sign(ANSWER_TYP, claims, fields)
 
 
 def author(claims: Mapping[str, Any]) -> str:

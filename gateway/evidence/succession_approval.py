@@ -32,4 +32,4 @@ def planned(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 def issue(heading: Heading, *, shown: Mapping[str, Any], by: str) -> SdJwt:
     """Sign an approval of the succession as it is ``shown``; the heading's author is the office."""
-    return heading.sign(SUCCESSION_TYP, planned(shown), [("by", by)])
+    return heading.sign(SUCCESSION_TYP, planned(shown), {"by": by})
