@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import click
 
-from gateway.cli.failure import NotKept, print_failure, wants_json
+from gateway.cli.output import NotKept, print_failure, wants_json
 
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
@@ -70,7 +70,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Encrypt cases that were stored in clear, each by a key of its own.",
     ),
     "init": Subcommand(
-        "gateway.cli.init:init",
+        "gateway.cli.gateway_setup:init",
         OPERATORS,
         "Make FOLDER: settings, authorities, keys, database, and the first two administrators.",
     ),
@@ -85,7 +85,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "See how far the log was signed, or answer for the database when that was lost.",
     ),
     "restore": Subcommand(
-        "gateway.cli.restore:restore",
+        "gateway.cli.backup:restore",
         OPERATORS,
         "Put the database of BACKUP in the place of the gateway's, which must be stopped.",
     ),
@@ -128,12 +128,12 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Make the keys with which you sign your own documents, and open what is sealed to you.",
     ),
     "receipt": Subcommand(
-        "gateway.cli.receipt:receipt",
+        "gateway.cli.events:receipt",
         PARTNERS,
         "Look at the receipts of your events, and keep them.",
     ),
     "succession": Subcommand(
-        "gateway.cli.succession:succession",
+        "gateway.cli.directory:succession",
         PARTNERS,
         "See which mandates move to or from your office, and approve it.",
     ),

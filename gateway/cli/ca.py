@@ -23,9 +23,9 @@ from gateway.cli.admin.desk import (
 )
 from gateway.cli.admin.steps import require_meant
 from gateway.cli.arguments import json_option
-from gateway.cli.folder import folder_option, told_plainly
-from gateway.cli.passphrase import read_passphrase
-from gateway.cli.screen import print_fields, print_json, print_table
+from gateway.cli.gateway_setup import read_passphrase
+from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.output import print_fields, print_json, print_table
 from gateway.config import Config
 from gateway.pki import publication, rotation
 from gateway.pki.authority import (

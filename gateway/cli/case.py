@@ -11,17 +11,8 @@ import click
 
 from gateway.actions.opening import REASON_CODES
 from gateway.cli.arguments import NewFile, json_option, organisation_id
-from gateway.cli.connection import (
-    EPILOG,
-    by_option,
-    new_id,
-    now,
-    partner,
-    save_receipt_option,
-    tell_written,
-)
 from gateway.cli.content import print_content
-from gateway.cli.screen import (
+from gateway.cli.output import (
     Input,
     paint,
     plain,
@@ -29,6 +20,15 @@ from gateway.cli.screen import (
     print_json,
     print_table,
     write_new,
+)
+from gateway.cli.partner_command import (
+    EPILOG,
+    by_option,
+    new_id,
+    now,
+    partner,
+    save_receipt_option,
+    tell_written,
 )
 from gateway.client import Gateway, Opened, Unsealed, Written
 from gateway.evidence import canonical

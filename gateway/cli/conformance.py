@@ -7,8 +7,8 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.connection import EPILOG, REFUSED, by_option, new_id, now, partner
-from gateway.cli.screen import paint, plain, print_json, print_table
+from gateway.cli.output import paint, plain, print_json, print_table
+from gateway.cli.partner_command import EPILOG, REFUSED, by_option, new_id, now, partner
 from gateway.client import Gateway, SettingsError
 from gateway.client.conformance import Outcome, Walk
 from gateway.client.connection import read_file

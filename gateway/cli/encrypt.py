@@ -7,9 +7,9 @@ import click
 
 from gateway import maintenance, wiring
 from gateway.actions.cases import reference
-from gateway.cli.folder import folder_option, told_plainly
-from gateway.cli.founding import begin_keys
-from gateway.cli.screen import progress
+from gateway.cli.gateway_setup import begin_keys
+from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.output import progress
 from gateway.store.copies import rewrite
 from gateway.store.encryption import encrypt as encrypt_content
 

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli.arguments import json_option
-from gateway.cli.connection import EPILOG, Failure, connected, new_id, now
 from gateway.cli.keys import KEY_FILE
-from gateway.cli.screen import paint, plain, print_fields, print_json
+from gateway.cli.output import paint, plain, print_fields, print_json
+from gateway.cli.partner_command import EPILOG, Failure, connected, new_id, now
 from gateway.cli.system import make_csr, private_pem
 from gateway.client import ClientError, Refused, SettingsError
 from gateway.client.connection import new_settings, render

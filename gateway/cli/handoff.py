@@ -17,16 +17,9 @@ from gateway.cli.case import (
     show_opened,
     unseal_option,
 )
-from gateway.cli.connection import (
-    EPILOG,
-    by_option,
-    partner,
-    save_receipt_option,
-    tell_written,
-)
-from gateway.cli.failure import NotKept
-from gateway.cli.screen import (
+from gateway.cli.output import (
     Input,
+    NotKept,
     cold,
     interactive,
     paint,
@@ -37,6 +30,13 @@ from gateway.cli.screen import (
     progress,
     words,
     write_new,
+)
+from gateway.cli.partner_command import (
+    EPILOG,
+    by_option,
+    partner,
+    save_receipt_option,
+    tell_written,
 )
 from gateway.client import Gateway, Written
 from gateway.client.connection import MAX_FILE_BYTES

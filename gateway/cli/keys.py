@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from gateway.cli.arguments import gateway_address, organisation_id
-from gateway.cli.connection import new_id, now
-from gateway.cli.screen import write_new
+from gateway.cli.output import write_new
+from gateway.cli.partner_command import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import registration
 from gateway.files import PrivateFileError

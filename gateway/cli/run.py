@@ -15,7 +15,7 @@ import click
 
 from gateway import maintenance, metrics, wiring
 from gateway.checks import host_and_port
-from gateway.cli.folder import folder_option, told_plainly
+from gateway.cli.home import folder_option, told_plainly
 from gateway.config import Config
 from gateway.serving.listener import serve
 from gateway.serving.metrics_server import exposing

@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli.arguments import gateway_address, json_option, organisation_id
-from gateway.cli.connection import (
+from gateway.cli.output import Failed, paint, plain, print_fields, print_json, write_new
+from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
     Failure,
@@ -30,8 +31,6 @@ from gateway.cli.connection import (
     told_error,
     told_write,
 )
-from gateway.cli.failure import Failed
-from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
 from gateway.client.outbox import Spool

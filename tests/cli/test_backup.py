@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway import maintenance
 from gateway.actions.ports import Mode
-from gateway.cli.manifest import Manifest, digest
+from gateway.cli.backup import Manifest, digest
 from gateway.store import copies
 from tests.operating import Operator, operator, said
 from tests.store.samples import fact

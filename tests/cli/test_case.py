@@ -114,7 +114,7 @@ def test_a_disk_that_fails_later_hides_nothing_that_was_done(
         raise click.ClickException(f"{file} cannot be written: No space left on device")
 
     case = desks.submitted()
-    monkeypatch.setattr("gateway.cli.connection.write_new", full)
+    monkeypatch.setattr("gateway.cli.partner_command.write_new", full)
     kept = ("--save", "p.txt", "--save-receipt", "r.json")
     result = desks.run("case", "consult", case, *CONSULT, *kept)
     assert result.exit_code == 6

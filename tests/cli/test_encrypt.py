@@ -14,7 +14,7 @@ from gateway.actions import cases, erasure
 from gateway.actions.ports import Mode
 from gateway.actions.records import Caller
 from gateway.apps import Part, gate
-from gateway.cli.checkup import Finding, Level, look_over
+from gateway.cli.doctor import Finding, Level, look_over
 from gateway.domain.refusals import KeysUnavailable
 from gateway.store.keyring import SqlKeyring
 from tests.cli.test_admin import ADMISSION

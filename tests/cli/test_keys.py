@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from gateway.actions import administration
 from gateway.actions.administration import Change
-from gateway.cli import connection, keys, main
+from gateway.cli import keys, main, partner_command
 from tests.founding import HOTLINE, ISSUER, START, founded
 
 WHOSE = ("--organisation", HOTLINE, "--gateway", ISSUER)
@@ -84,4 +84,4 @@ def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_clock_is_the_systems_own() -> None:
-    assert keys.now is connection.now
+    assert keys.now is partner_command.now

@@ -13,8 +13,8 @@ from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, change_registry, looked_at
 from gateway.cli.admin.json_file import read_jwk
 from gateway.cli.arguments import gateway_address, organisation_id
-from gateway.cli.folder import told_plainly
-from gateway.cli.screen import print_json, print_table
+from gateway.cli.home import told_plainly
+from gateway.cli.output import print_json, print_table
 from gateway.evidence import approval, canonical, registration
 from gateway.keys import Purpose
 

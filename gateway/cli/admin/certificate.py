@@ -17,7 +17,7 @@ from gateway.actions.ports import Mode, Work
 from gateway.actions.records import SigningRequest
 from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, without_receipt
-from gateway.cli.screen import new_file
+from gateway.cli.output import new_file
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
 from gateway.pki.end_entity import RENEW_BEFORE, CsrRefused, read_request

@@ -8,7 +8,7 @@ import click
 from gateway.actions import mandates
 from gateway.cli.admin.days import day, end_day, from_day, until_day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at
-from gateway.cli.screen import print_json
+from gateway.cli.output import print_json
 from gateway.domain.organisation import FUNCTIONS
 from gateway.domain.vocabulary import Matter
 

@@ -12,7 +12,7 @@ from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at
 from gateway.cli.admin.json_file import read_object
 from gateway.cli.arguments import organisation_id
-from gateway.cli.screen import print_fields, print_json, print_table, words
+from gateway.cli.output import print_fields, print_json, print_table, words
 from gateway.domain.organisation import KINDS, Status
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import base64url

@@ -9,7 +9,7 @@ from gateway.actions.authorization import GATEWAY, Written
 from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import Desk, as_told, opened, refuse_proposing, show, take_step
 from gateway.cli.admin.steps import require_meant
-from gateway.cli.screen import print_json, progress
+from gateway.cli.output import print_json, progress
 from gateway.keys import Purpose, Step
 
 KEK = "kek"

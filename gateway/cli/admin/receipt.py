@@ -6,8 +6,8 @@ import click
 
 from gateway.actions import receipts
 from gateway.cli.admin.desk import Desk, looked_at
-from gateway.cli.receipt import proved
-from gateway.cli.screen import paint, print_fields, print_json
+from gateway.cli.events import proved
+from gateway.cli.output import paint, print_fields, print_json
 from gateway.evidence import receipt as documents
 
 

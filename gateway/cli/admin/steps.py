@@ -2,7 +2,7 @@
 
 import click
 
-from gateway.cli.screen import interactive
+from gateway.cli.output import interactive
 
 
 def require_meant(due: str, named: str | None, *, as_json: bool) -> None:

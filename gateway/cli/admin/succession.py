@@ -10,8 +10,8 @@ from gateway.actions import succeeding, succession_report
 from gateway.actions.ports import Ports
 from gateway.cli.admin.days import DAY, day
 from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
-from gateway.cli.screen import print_fields, print_json, print_table, words
-from gateway.cli.succession import approved_by, print_list
+from gateway.cli.directory import approved_by, print_list
+from gateway.cli.output import print_fields, print_json, print_table, words
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
 

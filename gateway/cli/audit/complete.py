@@ -7,7 +7,7 @@ import click
 
 from gateway.cli.arguments import json_option
 from gateway.cli.audit.copies import reader
-from gateway.cli.trust import FOLDER, STREAM_CODES, end_with, trusting
+from gateway.cli.verify import FOLDER, STREAM_CODES, end_with, trusting
 from gateway.evidence import completeness, log_copy
 from gateway.evidence.completeness import MAX_RECEIPT_BYTES, Part
 from gateway.evidence.log_copy import LogCopy

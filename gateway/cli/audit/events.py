@@ -7,8 +7,8 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import Moment, organisation_id
-from gateway.cli.connection import EPILOG, by_option, partner
-from gateway.cli.screen import cold, print_json, print_table, words
+from gateway.cli.output import cold, print_json, print_table, words
+from gateway.cli.partner_command import EPILOG, by_option, partner
 from gateway.client import Audited, AuditFilters, Gateway
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.facts import EVENTS, Result

@@ -6,8 +6,8 @@ import click
 
 from gateway.cli.arguments import json_option
 from gateway.cli.audit.copies import reader
-from gateway.cli.screen import progress
-from gateway.cli.trust import FOLDER, STREAM_CODES, end_with, trusting
+from gateway.cli.output import progress
+from gateway.cli.verify import FOLDER, STREAM_CODES, end_with, trusting
 from gateway.evidence import log_copy
 from gateway.evidence.trust import Trust
 

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import click
 
 from gateway.cli.arguments import json_option
-from gateway.cli.connection import EPILOG, Failure, now
-from gateway.cli.screen import plain, print_line, progress
-from gateway.cli.trust import FOLDER, trusting
+from gateway.cli.output import plain, print_line, progress
+from gateway.cli.partner_command import EPILOG, Failure, now
+from gateway.cli.verify import FOLDER, trusting
 from gateway.client import ClientError, Unavailable
 from gateway.client.mirror import Mirror, PublicLog, Step
 from gateway.evidence.trust import Trust

@@ -13,7 +13,7 @@ import click
 from gateway.cli.demo import server
 from gateway.cli.demo.stage import MEMBERS, Stage
 from gateway.cli.demo.story import Line, Story
-from gateway.cli.folder import told_plainly
+from gateway.cli.home import told_plainly
 from gateway.client.connection import Connection
 from gateway.evidence import receipt, verdict
 from gateway.evidence.trust import Trust

@@ -22,7 +22,7 @@ from gateway.actions import administration
 from gateway.actions.authorization import Written
 from gateway.actions.registry.desk import Change
 from gateway.cli.admin import approve, served
-from gateway.cli.founding import make
+from gateway.cli.gateway_setup import make
 from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE
 from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client

@@ -18,8 +18,7 @@ import click
 from uuid_utils import compat
 
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.failure import Failed, NotKept
-from gateway.cli.screen import paint, plain, print_json, write_new
+from gateway.cli.output import Failed, NotKept, paint, plain, print_json, write_new
 from gateway.client import (
     ClientError,
     Connection,
