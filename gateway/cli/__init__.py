@@ -42,7 +42,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "audit": Subcommand(
         "gateway.cli.audit:audit",
         ANYONE,
-        "Prove a stream of events complete; copy a log and check it; read events under a grant.",
+        "Check event streams, copy and check logs, search events.",
     ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",

@@ -71,6 +71,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 
 
 def _supervise(config: Config) -> int:
+    end_with_supervisor()
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
     environ = listener_environ(os.environ, config.server / "openssl.cnf")
