@@ -1,50 +1,31 @@
 """`casegate audit`: what an auditor proves offline, copies, and reads under a grant."""
 
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, NoReturn
+from uuid import UUID
+
 import click
-from gateway.ledger.replica import ReadFile
-from collections.abc import Iterator
-from pathlib import Path
-import click
-from gateway.cli.arguments import json_option
+
+from gateway.cli.arguments import Moment, json_option, organisation_id
+from gateway.cli.output import cold, plain, print_json, print_line, print_table, progress, words
+from gateway.cli.partner_command import EPILOG, Failure, by_option, now, partner
 from gateway.cli.verify import FOLDER, STREAM_CODES, end_with, trusting
+from gateway.client import Audited, AuditFilters, ClientError, Gateway, Unavailable
+from gateway.client.mirror import Mirror, PublicLog, Step
+from gateway.domain.audit import REASON_CODES
+from gateway.domain.facts import EVENTS, Result
+from gateway.domain.organisation import SLUG
 from gateway.evidence import completeness, log_copy
+from gateway.evidence import receipt as receipts
 from gateway.evidence.completeness import MAX_RECEIPT_BYTES, Part
 from gateway.evidence.log_copy import LogCopy
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.evidence.steps import Verdict
 from gateway.evidence.trust import Trust
-from pathlib import Path
-import click
-from gateway.cli.arguments import json_option
-from gateway.cli.output import progress
-from gateway.cli.verify import FOLDER, STREAM_CODES, end_with, trusting
-from gateway.evidence import log_copy
-from gateway.evidence.trust import Trust
-import time
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, NoReturn
-import click
-from gateway.cli.arguments import json_option
-from gateway.cli.output import plain, print_line, progress
-from gateway.cli.partner_command import EPILOG, Failure, now
-from gateway.cli.verify import FOLDER, trusting
-from gateway.client import ClientError, Unavailable
-from gateway.client.mirror import Mirror, PublicLog, Step
-from gateway.evidence.trust import Trust
-from collections.abc import Mapping
-from typing import Any
-from uuid import UUID
-import click
-from gateway.cli.arguments import Moment, organisation_id
-from gateway.cli.output import cold, print_json, print_table, words
-from gateway.cli.partner_command import EPILOG, by_option, partner
-from gateway.client import Audited, AuditFilters, Gateway
-from gateway.domain.audit import REASON_CODES
-from gateway.domain.facts import EVENTS, Result
-from gateway.domain.organisation import SLUG
-from gateway.evidence import receipt as receipts
+from gateway.ledger.replica import ReadFile
 
 
 @click.group()
