@@ -42,7 +42,7 @@ from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
 from gateway.store import migrations
 from gateway.store.database import Unfit
-from gateway.store.encryption import Tally, tally
+from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.soundness import newest_document
 from gateway.store.work import SqlWork, open_for_reading
@@ -337,10 +337,10 @@ def case_keys(config: Config, now: datetime) -> Said:
         try:
             yield from _key_encryption(config, keyring)
             with _read(config) as work:
-                yield from _tallied(tally(work, keyring))
+                yield from _inventory(take_inventory(work, keyring))
                 doomed = work.cases.doomed(1)
         except KeysUnavailable as unavailable:
-            yield Level.ERROR, f"{unavailable.detail}: see docs/erasure.md"
+            yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
             return
     if doomed:
         yield Level.WARNING, "keys of erased cases still stand: see that maintenance runs"
@@ -366,9 +366,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
 
 
-def _tallied(found: Tally) -> Said:
-    if found.plain:
-        yield Level.ERROR, f"{found.plain} cases are in clear: run `casegate encrypt`"
+def _inventory(found: KeyInventory) -> Said:
     if found.lost:
         named = "; ".join(found.missing)
         yield (
@@ -382,7 +380,7 @@ def _tallied(found: Tally) -> Said:
             f"{found.destroyed} cases are there again whose keys were destroyed: maintenance"
             " erases them once the log goes on",
         )
-    if not (found.plain or found.lost or found.destroyed):
+    if not (found.lost or found.destroyed):
         yield Level.OK, f"{found.readable} cases are encrypted, and each has its key"
 
 
@@ -403,7 +401,7 @@ def administrators(config: Config, now: datetime) -> Said:
         yield (
             Level.WARNING,
             f"{len(enabled)} administrators: none of them can be disabled, for two others must do "
-            "it; add a third one (docs/approvals.md)",
+            "it; add a third one (docs/administrators.md)",
         )
     else:
         yield Level.OK, f"{len(enabled)} administrators: two can disable a third"

@@ -226,7 +226,7 @@ def test_a_log_that_was_never_there_is_not_followed(
     assert json.loads(result.stdout)["error"]["kind"] == "Unavailable"
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "audit-access.md"
+PAGE = Path(__file__).parents[2] / "docs" / "auditors.md"
 
 
 def blurred(text: str) -> list[str]:
