@@ -101,7 +101,7 @@ def _verify_file(file: Path, trust: Trust, copy: LogCopy | None) -> Verdict:
     try:
         statements, receipts = completeness.of_page(_start(file, MAX_PAGE_BYTES))
     except ValueError as error:
-        raise click.UsageError(f"{file} is no stream of events: {error}") from error
+        raise click.UsageError(f"{file} is not a stream of events: {error}") from error
     return completeness.prove(statements, receipts, trust, copy)
 
 
@@ -181,7 +181,7 @@ def _step(copy: Mirror) -> Step:
 
 
 def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn:
-    """Look for more until stopped; that a log which was there is away is said once."""
+    """Look for more until stopped; report once that the log does not answer."""
     away = False
     while True:
         time.sleep(seconds)

@@ -69,7 +69,7 @@ class Manifest:
         except (OSError, ValueError):
             values = None
         if not _is_manifest(values):
-            raise click.ClickException(f"{folder} is no backup made by `casegate backup`")
+            raise click.ClickException(f"{folder} is not a backup made by `casegate backup`")
         return cls(**{name: value for name, value in values.items() if name != "format"})
 
 
@@ -112,7 +112,7 @@ def digest(file: Path) -> str:
 )
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
 def backup(folder: Path, case_keys: bool, target: Path) -> None:
-    """Copy the gateway's database, settings and published files to the new folder DIR.
+    """Copy the gateway's database, settings and published files to DIR.
 
     The gateway may run meanwhile: the copy is of one moment. Its log is checked whole before the
     command ends. Never in it: keys, which are backed up once and apart, the root authority, the
@@ -222,7 +222,7 @@ def _examined(database: Path, origin: str) -> Head:
     return head
 
 
-# --- `casegate restore`: put a backup's database in the place of a gateway's, after checking it ---
+# --- `casegate restore`: restore a gateway's database from a backup, after checking it ---
 
 
 @click.command()
@@ -236,7 +236,7 @@ def _examined(database: Path, origin: str) -> Head:
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the database is put in place.")
 def restore(source: Path, folder: Path, yes: bool) -> None:
-    """Put the database of BACKUP in the place of the gateway's, which must be stopped.
+    """Restore the gateway's database from BACKUP; the gateway must be stopped.
 
     First the backup's log is checked whole, and held against the high-water mark: the command says
     whether the gateway will go on, or be FROZEN because more was signed than the backup has. The

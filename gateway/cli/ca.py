@@ -48,7 +48,7 @@ _DONE: Mapping[Step, str] = {
 
 @click.group()
 def ca() -> None:
-    """See the issuing authorities, and let a new one take the place of the one in use.
+    """List issuing certificate authorities and rotate to a new one.
 
     The ceremonies are in certs/README.md.
     """

@@ -53,7 +53,7 @@ def directory(
     kind: str | None,
     competence: str | None,
 ) -> None:
-    """List the organisations that take part, or show one.
+    """List members and show their memberships, mandates and keys.
 
     With each stand its seat, and the matters that it is competent to receive. An ORGANISATION is
     shown, or else its status, or its keys are kept.
@@ -122,7 +122,7 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
         return
     for sentence in (*(one.told() for one in origins), *(one.told() for one in revoked)):
         click.echo(sentence)
-    click.echo(f"kept in {file}; compare the ids with {organisation} on a second way")
+    click.echo(f"kept in {file}; compare the ids with {organisation} out of band")
 
 
 def _traced(found: Sequence[Receipt], organisation: str, trust: Trust) -> list[Origin]:
@@ -153,7 +153,7 @@ def _show(gateway: Gateway, organisation: str, as_json: bool) -> None:
 
 @click.group(epilog=EPILOG)
 def succession() -> None:
-    """See which mandates move to or from your office, and approve it."""
+    """List and approve successions of your organisation's mandates."""
 
 
 @succession.command("list", epilog=EPILOG)

@@ -99,7 +99,7 @@ def look_over(config: Config, now: datetime) -> Iterator[Finding]:
         except OSError as error:
             yield Finding(name, Level.ERROR, f"{error.filename}: {error.strerror}")
         except ValueError as error:  # of a file that was cut off, say
-            yield Finding(name, Level.ERROR, f"a file does not hold what it should: {error}")
+            yield Finding(name, Level.ERROR, f"a file has the wrong content: {error}")
 
 
 def settings(config: Config, now: datetime) -> Said:
@@ -114,9 +114,12 @@ def permissions(config: Config, now: datetime) -> Said:
     """Who else can look into the folder."""
     open_ones = [path for path in _private(config) if path.stat().st_mode & 0o077]
     for path in open_ones:
-        yield Level.ERROR, f"others can look into {path}: run chmod 700 {path}"
+        yield Level.ERROR, f"other users can read {path}: run chmod 700 {path}"
     if (config.offline / "root.key").exists():
-        yield Level.WARNING, f"the root authority is on this machine: take {config.offline} away"
+        yield (
+            Level.WARNING,
+            f"The root key is on this machine. Move {config.offline} to offline storage.",
+        )
     if not open_ones:
         yield Level.OK, "the folder and what is private in it are for their owner alone"
 
@@ -275,7 +278,10 @@ def schema(config: Config, now: datetime) -> Said:
     elif found == migrations.newest():
         yield Level.OK, f"the tables are of this version ({found})"
     elif migrations.knows(found):
-        yield Level.WARNING, f"the tables are of an older version ({found}): a start mends it"
+        yield (
+            Level.WARNING,
+            f"the schema ({found}) is older than this version: starting the gateway upgrades it",
+        )
     else:
         yield Level.WARNING, f"the tables are of a newer version ({found}): see its changelog"
 
@@ -313,7 +319,10 @@ def log(config: Config, now: datetime) -> Said:
     try:
         open_checkpoint(marked.note, [wiring.load_log_signer(config).key], config.log_origin)
     except NoteError:
-        yield Level.ERROR, "the log's key is not the one that signed the log: put that one back"
+        yield (
+            Level.ERROR,
+            "the log key is not the one that signed this log: restore the original",
+        )
         return
     yield Level.OK, f"the database continues what was signed ({marked.head.size} of {size})"
     yield from _apart(config)
@@ -343,7 +352,10 @@ def case_keys(config: Config, now: datetime) -> Said:
             yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
             return
     if doomed:
-        yield Level.WARNING, "keys of erased cases still stand: see that maintenance runs"
+        yield (
+            Level.WARNING,
+            "keys of erased cases remain: check that maintenance is running",
+        )
 
 
 def _keys_file(config: Config) -> Said:
@@ -388,7 +400,7 @@ def policies(config: Config, now: datetime) -> Said:
     """Whether the rules hold in all their cases."""
     report = check_policies(policy_folder())
     for problem in report.problems:
-        yield Level.ERROR, f"a rule does not hold: {problem}"
+        yield Level.ERROR, f"a policy test fails: {problem}"
     if not report.problems:
         yield Level.OK, f"{report.policies} rules hold in {report.cases} cases"
 
@@ -424,7 +436,7 @@ CHECKS: tuple[Callable[[Config, datetime], Said], ...] = (
 )
 
 
-# --- `casegate doctor`: everything that an operator should know about a gateway, at one look ---
+# --- `casegate doctor`: what an operator should know about a gateway ---
 
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
@@ -435,7 +447,7 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 @folder_option
 @json_option
 def doctor(folder: Path, as_json: bool) -> None:
-    """Look over a gateway's folder, keys, certificates, database, log and clock.
+    """Check a gateway's files, keys, certificates, database, log and clock.
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
     2 there are errors.

@@ -108,10 +108,10 @@ class _Home:
 )
 @json_option
 def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
-    """Enrol this system by the invitation in FILE, and set up its connection.
+    """Enrol this system with the invitation FILE and configure its connection.
 
     Makes the system's key and the organisation's first document key, compares the gateway's root
-    with the fingerprint in FILE, gets the certificate, and asks the gateway who this is. Was it
+    with the fingerprint in FILE, gets the certificate, and asks the gateway who this is. If it is
     interrupted, run it again with the same folder: the same keys get the same certificate.
     """
     try:
@@ -133,7 +133,9 @@ def _read(file: Path) -> InvitationFile:
         raise SettingsError(f"{file} does not exist: the gateway's administrators hand one over")
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
-        raise SettingsError(f"the invitation ended at {invitation.ends_at}: ask for a new one")
+        raise SettingsError(
+            f"the invitation expired at {invitation.ends_at}. Ask the administrators for a new one."
+        )
     return invitation
 
 

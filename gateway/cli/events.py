@@ -38,7 +38,7 @@ from gateway.evidence.stream import StreamHead
 def events(
     gateway: Gateway, as_json: bool, after: int, limit: int | None, save: Path | None
 ) -> None:
-    """List your organisation's own events, none missing.
+    """List all events that concern your organisation.
 
     Each receipt is verified, and each place in your organisation's counter must be there. The
     gateway signs which is the last.
@@ -118,7 +118,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
 
 @click.group(epilog=EPILOG)
 def receipt() -> None:
-    """Look at the receipts of your events, and keep them."""
+    """Show, verify and save receipts."""
 
 
 @receipt.command(epilog=EPILOG)

@@ -210,8 +210,10 @@ SHORTEST_PASSPHRASE = 12
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="Short name, for ever: it stands in certificates.")
-@click.option("--issuer", required=True, help="Public address, for ever: https://host[:port].")
+@click.option("--name", required=True, help="Short name in certificates; it can never change.")
+@click.option(
+    "--issuer", required=True, help="Public address, https://host[:port]; it never changes."
+)
 @click.option("--partners-url", required=True, help="Address that partners' systems call.")
 @click.option(
     "--public-bind",
@@ -298,7 +300,7 @@ def _without_password(given: str | None) -> str | None:
     try:
         url = make_url(given)
     except ArgumentError:
-        return given  # told with the settings, which it is no value of
+        return given  # the check of the settings reports it
     if url.password is not None or "password" in url.query:
         raise click.BadParameter(
             "leave the password out: it would stand in casegate.toml, its backups and your "
@@ -340,7 +342,9 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
     names = " ".join(f"--as {person}" for person, _ in persons[:2])
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Move {folder / 'offline'} off this machine; it is needed in ceremonies only.")
-    click.echo(f"  2. Hand each key in {folder / 'people'} to its person.")
+    click.echo(
+        f"  2. Give each administrator their key from {folder / 'people'}, and delete it here."
+    )
     click.echo(f"  3. casegate run --folder {folder}")
     step = 4
     if len(persons) < ENOUGH:

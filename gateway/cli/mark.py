@@ -35,7 +35,7 @@ def read_mark(config: Config) -> Marked | None:
 
 @click.group()
 def mark() -> None:
-    """See how far the log was signed, or answer for the database when that was lost."""
+    """Show the high-water mark, or re-create it after it was lost."""
 
 
 @mark.command()

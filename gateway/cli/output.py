@@ -1,7 +1,7 @@
 """What people see: plain text, colours on a terminal only, JSON for machines.
 
-Texts of other organisations are shown, never obeyed: no control character of theirs reaches the
-terminal, and no address of theirs is a link.
+Texts of other organisations are shown, never obeyed: none of their control characters reaches the
+terminal, and none of their addresses is a link.
 """
 
 import io

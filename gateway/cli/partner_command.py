@@ -178,7 +178,7 @@ def connected(file: Path) -> Iterator[Gateway]:
     except ClientError as error:
         raise Failure(error) from error
     except KeyboardInterrupt as stopped:
-        # Whoever grows impatient asks anew, unless told what became of the write.
+        # Whoever grows impatient asks anew, unless the result of the write is known.
         raise _interrupted(stopped) from stopped
 
 

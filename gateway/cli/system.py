@@ -45,7 +45,7 @@ CLOCK_TOLERANCE = 10.0
 
 @click.group(epilog=EPILOG)
 def system() -> None:
-    """Set up this system's access to a gateway, and check it."""
+    """Configure and test this system's connection."""
 
 
 @system.command()
@@ -84,9 +84,9 @@ def request(
     write_new(folder / "connection.toml", render(settings).encode())
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Hand {folder / 'request.csr'} to the gateway's operator, never the key.")
-    click.echo(f"     Read out its key's id on a second channel: {key_id(key)}")
+    click.echo(f"     Confirm this key id with them out of band: {key_id(key)}")
     click.echo(f"  2. Put what comes back into {folder}: certificate.pem, ca.pem (the root),")
-    click.echo("     gateway-keys.json. Ask for them, and for the log's key, on a second channel.")
+    click.echo("     gateway-keys.json. Ask for them, and for the log's key, out of band.")
     click.echo(f"  3. Fill in {folder / 'connection.toml'}.")
     click.echo(f"  4. casegate system check --connection {folder / 'connection.toml'}")
 
@@ -260,7 +260,7 @@ def _certificate_end(file: Path) -> datetime:
     try:
         certificate, *_ = x509.load_pem_x509_certificates(read_file(file))
     except ValueError:
-        raise SettingsError(f"{file} is no certificate in PEM") from None
+        raise SettingsError(f"{file} is not a certificate in PEM") from None
     return certificate.not_valid_after_utc
 
 
@@ -279,11 +279,11 @@ def _waiting(gateway: Gateway) -> int:
 )
 @partner
 def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
-    """Send again what was never answered.
+    """Resend writes that received no answer.
 
     Each write is done once, however often it is sent. It ends at the first that finds no answer
     again, or no answer that its evidence confirms, or no access; what is left is kept. Exit status
-    1 when one was refused: nothing was done for it, and it is not kept unless that is said.
+    1 when one was refused: nothing was done for it, and it is not kept unless the output says so.
     """
     aside = _set_aside(gateway, skipped, as_json)
     ended: list[Resent] = []

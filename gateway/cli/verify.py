@@ -31,7 +31,7 @@ from gateway.ledger.note import NoteError, VerificationKey
 _COLOURS = {"ok": "green", "failed": "red", "skipped": "bright_black"}
 
 CODES = (
-    "Exit status: 0 verified, 2 called wrongly, 10 not a file of ours, 11 a false signature, "
+    "Exit status: 0 verified, 2 called wrongly, 10 an unknown format, 11 an invalid signature, "
     "12 not proved by the log, 13 the parts do not belong together, 14 a key is missing"
 )
 
@@ -195,7 +195,7 @@ def _keys_in(file: Path) -> list[VerificationKey]:
     try:
         lines = read_file(file).decode("utf-8").split("\n")
     except UnicodeDecodeError:
-        raise SettingsError(f"{file} is no file of log keys") from None
+        raise SettingsError(f"{file} is not a file of log keys") from None
     return [_log_key(line) for line in lines if line and not line.startswith("#")]
 
 
@@ -231,7 +231,7 @@ def _organisation(given: str) -> Trust:
 def verify(context: click.Context, file: bytes, trust: Trust, as_json: bool) -> None:
     """Verify a receipt, a signed document or a bundle offline.
 
-    FILE is what a partner or a court was given; "-" reads the standard input. The keys must come
-    to you by another way than the file itself.
+    FILE is what a partner or a court was given; "-" reads the standard input. You must have
+    obtained the keys independently of the file.
     """
     end_with(context, verdict.verify(file, trust), as_json)

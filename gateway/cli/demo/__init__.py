@@ -39,7 +39,7 @@ MARKER = ".casegate-demonstration"
     " the URL of an empty database names a server that is there.",
 )
 def demo(folder: Path, database: str) -> None:
-    """Play the founding story over real TLS, verify every receipt offline, print the timeline.
+    """Run a complete demonstration over TLS and verify its evidence.
 
     The folder stays: `casegate run --folder FOLDER/gateway` keeps its gateway up, except where the
     server was the demonstration's own.

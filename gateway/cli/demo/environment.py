@@ -108,7 +108,7 @@ class Stage:
         self._certify(slug)
 
     def renew(self, slug: str, former: Path) -> None:
-        """Give a member's system a new key and certificate; the folder of before is kept."""
+        """Give a member's system a new key and certificate; the old folder is kept."""
         (self.folder / slug).rename(former)
         self._certify(slug)
 
@@ -159,7 +159,7 @@ class Stage:
         return written
 
     def _pin(self, reader: str, author: str, jwk: Mapping[str, str]) -> None:
-        """Give a member another's key, as it would have compared it on a second way."""
+        """Give a member another's key, as it would have compared it out of band."""
         pinned = self.folder / reader / "organisations"
         pinned.mkdir(exist_ok=True)
         (pinned / f"{author}.json").write_text(json.dumps({"keys": [jwk]}), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The founding story, told by doing it: each line printed is something that happened."""
+"""The demonstration's scenario: each line printed is something that happened."""
 
 import subprocess
 import sys
@@ -111,7 +111,7 @@ class Story:
         self._suspend()
         self.stage.stop()
 
-    # --- how things are said ---
+    # --- output ---
 
     def act(self, title: str) -> None:
         """Begin an act."""
@@ -130,7 +130,7 @@ class Story:
         click.echo(f"  {click.style('+', fg='green')} {who} {what}{word}")
 
     def wrote(self, who: str, what: str, written: Written) -> Written:
-        """Tell what a member wrote, and whose word the document is."""
+        """Tell what a member wrote, and who signed the document."""
         texts = (written.result.get(name) for name in ("document", "offer", "statement"))
         self.done(who, what, written.receipt, next(filter(None, texts), None))
         return written
@@ -180,7 +180,7 @@ class Story:
     def change(
         self, action: str, slug: str, values: Mapping[str, Any], what: str
     ) -> Mapping[str, Any]:
-        """Have the administrators change the registry; what came of it."""
+        """Have the administrators change the registry; returns the result."""
         written = self.stage.administer(action, slug, values)
         self.done("the administrators", what, written.receipt)
         return written.result
