@@ -28,23 +28,20 @@ class FileKeyEncryption:
         self._opened: dict[str, AESGCM] = {}
 
     def known(self) -> list[str]:
-        """See the port."""
         names = (path.name.removeprefix(_PREFIX) for path in self._folder.glob(f"{_PREFIX}*"))
         return sorted(name for name in names if _ID.fullmatch(name))
 
     def make(self) -> str:
-        """See the port. Raises PrivateFileError."""
+        """Make a key; PrivateFileError."""
         made = self._random(8).hex()
         keys.write_secret(self.file(made), self._random(32))
         return made
 
     def wrap(self, kek: str, key: bytes, about: bytes) -> bytes:
-        """See the port."""
         nonce = self._random(_NONCE_BYTES)
         return nonce + self._cipher(kek).encrypt(nonce, key, about)
 
     def unwrap(self, kek: str, wrapped: bytes, about: bytes) -> bytes:
-        """See the port."""
         nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
         try:
             return self._cipher(kek).decrypt(nonce, sealed, about)
@@ -55,7 +52,7 @@ class FileKeyEncryption:
             ) from error
 
     def remove(self, kek: str) -> None:
-        """See the port. The bytes are overwritten first; a disk may keep them all the same."""
+        """Overwrite and remove a key; a disk may keep the bytes all the same."""
         self._opened.pop(kek, None)
         files.destroy(self.file(kek))
 

@@ -15,12 +15,11 @@ import click
 
 from gateway import maintenance, metrics, wiring
 from gateway.checks import host_and_port
-from gateway.cli.folder import folder_option, told_plainly
+from gateway.cli.home import folder_option, told_plainly
 from gateway.config import Config
 from gateway.serving.listener import serve
 from gateway.serving.metrics_server import exposing
 from gateway.serving.supervisor import (
-    SUPERVISOR_VARIABLE,
     ProcessSpec,
     Supervisor,
     end_with_supervisor,
@@ -45,7 +44,7 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
     help="With --only maintain: do what is due and end, before other processes start.",
 )
 def run(folder: Path, only: str | None, once: bool) -> None:
-    """Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.
+    """Run the gateway until Ctrl-C or SIGTERM; finish open requests first.
 
     Three processes: the public listener, the partners' listener (client certificate required), and
     maintenance, the only one that opens the issuing key. Where [metrics] bind is set, a fourth
@@ -63,7 +62,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
             case None:
                 sys.exit(_supervise(config))
             case "public" | "partners":
-                wiring.connect(config).close()  # what fails in a worker is told as a traceback
+                wiring.connect(config).close()  # a failure in a worker would be a traceback
                 _listen(config, only)
             case "metrics":
                 _show_numbers(config)
@@ -72,8 +71,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 
 
 def _supervise(config: Config) -> int:
-    end_with_supervisor()  # of a demonstration, which leaves nothing running when it is killed
-    os.environ.pop(SUPERVISOR_VARIABLE, None)
+    end_with_supervisor()
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
     environ = listener_environ(os.environ, config.server / "openssl.cnf")
@@ -117,7 +115,7 @@ def _listen(config: Config, part: str) -> NoReturn:
 
 
 class _Worker:
-    """What belongs to one worker: connections and locks do not survive a fork (evidence.md L31)."""
+    """What belongs to one worker: connections and locks do not survive a fork."""
 
     def __init__(self, config: Config, part: str) -> None:
         self._config, self._part = config, part
@@ -181,7 +179,7 @@ def _wait(pause: Callable[[float], bool]) -> None:
 
 
 def _until_stopped(work: Callable[[Callable[[float], bool]], None]) -> None:
-    """Run a loop that asks, by a pause of seconds, whether it was told to stop."""
+    """Run a loop that asks, by a pause of seconds, whether to stop."""
     end_with_supervisor()
     stopped = threading.Event()
 

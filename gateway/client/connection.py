@@ -135,7 +135,7 @@ class Connection:
             context.load_verify_locations(cafile=self.ca)
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(
-                f"{self.ca} is no file of certificates in PEM: put the gateway's root there"
+                f"{self.ca} is not a file of certificates in PEM: put the gateway's root there"
             ) from error
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
@@ -167,7 +167,7 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
     try:
         return public_keys(canonical.decode(read_file(file)))
     except ValueError as error:
-        raise SettingsError(f"{file} is no JWK set of public keys: {error}") from None
+        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
 def read_registrations(file: Path) -> tuple[Receipt, ...]:
@@ -224,7 +224,7 @@ def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:
     try:
         return encryption_keys(canonical.decode(read_file(file)))
     except ValueError as error:
-        raise SettingsError(f"{file} is no JWK set of public keys: {error}") from None
+        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
 def read_file(file: Path) -> bytes:

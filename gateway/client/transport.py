@@ -132,7 +132,7 @@ class Line:
         return patient or reply.status in _TRIED_AGAIN
 
     def _retry_after(self, reply: Reply) -> float | None:
-        """Seconds to wait (RFC 9110 10.2.3: seconds or a date); None when nothing was said."""
+        """Seconds to wait (RFC 9110 10.2.3: seconds or a date); None without such a header."""
         value = reply.headers.get("retry-after", "")
         if _SECONDS.fullmatch(value):
             return float(value)

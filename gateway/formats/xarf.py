@@ -56,7 +56,7 @@ LONGEST_TOLD = 200
 
 @dataclass(frozen=True)
 class Imported:
-    """A case made from a file, and what became of each of the file's fields.
+    """A case made from a file, and what each of the file's fields became.
 
     ``mapped`` are pairs of JSON pointers, into the file and into the case. ``dropped`` and
     ``notes`` are sentences that begin with a pointer into the file.
@@ -101,7 +101,7 @@ def _refuse_evidence(report: Mapping[str, Any]) -> None:
     refuse_files(report, judged=frozenset(f"/evidence/{i}/payload" for i in range(len(parts))))
 
 
-# --- the report, and what became of its fields ---
+# --- the report, and the use of its fields ---
 
 _T = TypeVar("_T")
 _NAMES: Mapping[type, str] = {str: "text", bool: "true or false", int: "a whole number"}
@@ -351,7 +351,7 @@ class _Import:
             item["content_type"] = _MEDIA_TYPES[value]
             self.sheet.map("/media_type", "/items/0/content_type")
         elif value is not None:
-            self.sheet.drop("/media_type", "it is no word of XARF's list")
+            self.sheet.drop("/media_type", "it is not in XARF's list")
 
     def _set_hosting(self, item: dict[str, Any]) -> None:
         """Hosting needs a country; without one its parts are retold in the statement."""

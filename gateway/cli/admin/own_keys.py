@@ -6,7 +6,7 @@ import click
 
 from gateway import keys, wiring
 from gateway.cli.admin.session import AdminSession, as_told, opened, record_step, show
-from gateway.cli.screen import interactive, print_json, progress
+from gateway.cli.output import interactive, print_json, progress
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import WriteResult

@@ -27,7 +27,7 @@ folder_option: Callable[[Any], Any] = click.option(
 
 
 def sentence_of(refusal: Refusal) -> str:
-    """Why something is refused; of what is no change, each field and what is wrong with it."""
+    """Why something is refused; for an invalid change, each field and its error."""
     if isinstance(refusal, Invalid):
         return "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in refusal.errors)
     return refusal.detail
@@ -35,7 +35,7 @@ def sentence_of(refusal: Refusal) -> str:
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """End what an operator can mend as one sentence and exit status 1; defects stay tracebacks."""
+    """Report what an operator can correct in one sentence, exit status 1; not defects."""
     try:
         yield
     except _UNUSABLE as error:
