@@ -106,7 +106,7 @@ class Config:
             "bind",
             checks.address_or_socket,
             "Where the partners' listener listens (client certificate required). Behind a proxy\n"
-            "that ends TLS: unix:/path of a socket, and then alone Client-Cert is believed.",
+            "that ends TLS: unix:/path of a socket. Only then is Client-Cert trusted.",
             "127.0.0.1:8444",
         ),
     ]
@@ -365,9 +365,11 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     for name in ("database_url", "mark_url", "keys_url"):
         values[name] = _absolute(values[name], folder)
     if values["mark_url"] == values["database_url"]:
-        raise ConfigError("[mark] url must name another database than [database] url")
+        raise ConfigError("[mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
-        raise ConfigError("[keys] url must name another database than [database] and [mark] url")
+        raise ConfigError(
+            "[keys] url must name a different database than [database] url and [mark] url"
+        )
     return Config(folder=folder, **values)
 
 

@@ -1,7 +1,7 @@
-"""Key-encryption keys in files of the operator's folder: the first of several possible providers.
+"""Key-encryption keys in files of the operator's folder.
 
-A PKCS #11 token or a vault would take the place of this module behind the same port. A key is read
-when it is first needed, so a process that opens no content needs no right to read it.
+A PKCS #11 token or a vault could replace this module behind the same port. A key is read when it
+is first needed, so a process that decrypts no content needs no right to read it.
 """
 
 import contextlib
@@ -38,34 +38,31 @@ class FileKeyEncryption:
         self._opened: dict[str, AESGCM] = {}
 
     def known(self) -> list[str]:
-        """See the port."""
         names = (path.name.removeprefix(_PREFIX) for path in self._folder.glob(f"{_PREFIX}*"))
         return sorted(name for name in names if _ID.fullmatch(name))
 
     def make(self) -> str:
-        """See the port. Raises what ``write`` raises."""
+        """Create a key and return its id; raises what ``write`` raises."""
         made = self._random(8).hex()
         self._write(self.file(made), self._random(32))
         return made
 
     def wrap(self, kek: str, key: bytes, about: bytes) -> bytes:
-        """See the port."""
         nonce = self._random(_NONCE_BYTES)
         return nonce + self._cipher(kek).encrypt(nonce, key, about)
 
     def unwrap(self, kek: str, wrapped: bytes, about: bytes) -> bytes:
-        """See the port."""
         nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
         try:
             return self._cipher(kek).decrypt(nonce, sealed, about)
         except (InvalidTag, ValueError) as error:
             raise KeysUnavailable(
-                "a case's key was not wrapped by this key-encryption key: the operator has to "
-                "bring the right one back"
+                "a case key was not encrypted by this key-encryption key. The operator must "
+                "restore the right one."
             ) from error
 
     def remove(self, kek: str) -> None:
-        """See the port. The bytes are overwritten first; a disk may keep them all the same."""
+        """Overwrite and remove a key file; a disk may keep the bytes all the same."""
         self._opened.pop(kek, None)
         file = self.file(kek)
         with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What every certificate of ours has in common, and how its key is written."""
+"""What all certificates of the gateway have in common, and how their keys are written."""
 
 from datetime import datetime, timedelta
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put a whole new file in the place of the old one, on disk when this returns.
+    """Replace a file as a whole; it is on disk when this returns.
 
-    A reader sees the old or the new, never a part; a crash leaves at most a hidden spare file.
+    A reader sees the old or the new file, never a part; a crash leaves at most a hidden spare file.
     """
     path.parent.mkdir(mode=0o755 if mode & 0o044 else 0o700, parents=True, exist_ok=True)
     spare = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
