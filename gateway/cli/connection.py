@@ -38,11 +38,12 @@ from gateway.client import (
     UnexpectedAnswer,
     Written,
 )
-from gateway.client.failures import Unanswered
-from gateway.client.spool import Write
+from gateway.client.errors import Unanswered
+from gateway.client.outbox import Write
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
-from gateway.keys import KeyFileError, Purpose, SigningKey, load_encryption_keys, load_key
+from gateway.files import PrivateFileError
+from gateway.keys import Purpose, SigningKey, load_encryption_keys, load_key
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
@@ -147,7 +148,7 @@ def open_gateway(file: Path) -> Gateway:
     opening = connection.encryption_keys
     try:
         openers = None if opening is None else load_encryption_keys(opening)
-    except KeyFileError as error:
+    except PrivateFileError as error:
         raise SettingsError(str(error)) from error
     return Gateway(
         connection,
@@ -165,7 +166,7 @@ def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
         return None
     try:
         return load_key(file, purpose)
-    except KeyFileError as error:
+    except PrivateFileError as error:
         raise SettingsError(str(error)) from error
 
 
@@ -215,6 +216,27 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+Parameter = Callable[[Any], Any]
+"""What `click.argument` and `click.option` make."""
+
+
+def partner_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Declare a command of a partner, with its parameters in the order of its help.
+
+    The command gets ``gateway`` and ``as_json`` beside them; its name is the function's.
+    """
+
+    def declare(function: Callable[..., None]) -> click.Command:
+        command = partner(function)
+        for parameter in reversed(parameters):
+            command = parameter(command)
+        return group.command(name, epilog=EPILOG)(command)
+
+    return declare
+
+
 by_option = click.option(
     "--by",
     required=True,
@@ -228,6 +250,29 @@ save_receipt_option = click.option(
     metavar="FILE",
     help="Keep the receipt in a new file, for casegate verify.",
 )
+
+
+def write_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., tuple[Written, str]]], click.Command]:
+    """Declare a command of a partner that changes something: it takes --by and --save-receipt too.
+
+    The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
+    a sentence about it; the command tells both.
+    """
+
+    def declare(function: Callable[..., tuple[Written, str]]) -> click.Command:
+        @functools.wraps(function)
+        def command(
+            gateway: Gateway, as_json: bool, save_receipt: Path | None, **said: Any
+        ) -> None:
+            written, sentence = function(gateway, **said)
+            tell_written(written, sentence, as_json=as_json, save=save_receipt)
+
+        given = (by_option, *parameters, save_receipt_option)
+        return partner_command(group, *given, name=name)(command)
+
+    return declare
 
 
 def event_of(receipt: receipts.Receipt) -> str:

@@ -1,16 +1,41 @@
 """Values as HTTP answers: JSON written one way, and the headers that every answer carries."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from datetime import date
+from functools import cache
 from typing import Any
+from uuid import UUID
 
 from flask import Response
 
-from gateway.actions.authorization import Written
 from gateway.evidence import receipt
+from gateway.evidence.receipt import Receipt
+
+
+@cache
+def _optional(kind: type[Any]) -> frozenset[str]:
+    """The members that are left out of an answer where they are None."""
+    return frozenset(one.name for one in fields(kind) if one.default is None)
+
+
+def _members(value: Any) -> Any:
+    """What is no JSON by itself: results of actions, ids, times."""
+    if isinstance(value, Receipt):
+        return receipt.to_json(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    optional = _optional(value.__class__)
+    return {n: v for n, v in vars(value).items() if v is not None or n not in optional}
+
 
 # Encoders are made once: json.dumps with settings makes a new one for each call.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_members
+).encode
 
 ALWAYS: Mapping[str, str] = {
     "Strict-Transport-Security": "max-age=63072000",
@@ -27,21 +52,31 @@ def json_response(
     headers: Mapping[str, str] | None = None,
     media_type: str = "application/json",
 ) -> Response:
-    """A JSON answer. It is not stored unless ``headers`` say otherwise (see ``harden``)."""
-    data = _encode(body).encode("utf-8")
+    """A JSON answer. It is not stored unless ``headers`` say otherwise (see ``hardened``)."""
+    data = encode(body).encode("utf-8")
     return Response(data, status, dict(headers or {}), content_type=media_type)
 
 
-def written(done: Written) -> dict[str, Any]:
-    """The body of every write's answer: what came of it, and the log's receipt."""
-    return {"result": done.result, "receipt": receipt.to_json(done.receipt)}
+def hardened(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """A WSGI app whose every answer has the security headers.
+
+    What does not say how long it keeps is not to be stored.
+    """
+
+    def serve(environ: Any, start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, _with_security(headers), exc_info)
+
+        return app(environ, start)
+
+    return serve
 
 
-def harden(response: Response) -> Response:
-    """Add the security headers; what does not say how long it keeps is not to be stored."""
-    headers = response.headers
-    for name, value in ALWAYS.items():
-        headers[name] = value
-    if "Cache-Control" not in headers:
-        headers["Cache-Control"] = "no-store"
-    return response
+_NAMES = frozenset(name.lower() for name in ALWAYS)
+
+
+def _with_security(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    kept = [(name, value) for name, value in headers if name.lower() not in _NAMES]
+    if all(name.lower() != "cache-control" for name, _ in kept):
+        kept.append(("Cache-Control", "no-store"))
+    return [*kept, *ALWAYS.items()]

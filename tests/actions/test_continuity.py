@@ -13,6 +13,7 @@ from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.ledger import tree
 from tests.actions.errands import ERRANDS
+from tests.answers import to_json
 from tests.founding import HOTLINE, OFMIN, caller, offered, submitted
 from tests.marks import Marking, marked_gateway
 from tests.store.samples import fact
@@ -33,9 +34,9 @@ def foreign(marking: Marking, number: int = 1) -> None:
 
 def older_copy(marking: Marking) -> None:
     """What a restored backup is: the database of an earlier moment."""
-    before = marking.gateway.store.state.copy()
+    before = marking.gateway.store.copy()
     submitted(marking.gateway)
-    marking.gateway.store.state = before
+    marking.gateway.store.put_back(before)
 
 
 @pytest.mark.parametrize("errand", ERRANDS)
@@ -57,27 +58,27 @@ def test_a_restored_older_copy_is_not_written_to(marking) -> None:
 
 
 def test_the_newer_database_goes_on_without_any_command(marking) -> None:
-    before = marking.gateway.store.state.copy()
+    before = marking.gateway.store.copy()
     submitted(marking.gateway)
-    newer = marking.gateway.store.state
-    marking.gateway.store.state = before
+    newer = marking.gateway.store.copy()
+    marking.gateway.store.put_back(before)
     with pytest.raises(Frozen):
         submitted(marking.gateway)
-    marking.gateway.store.state = newer
+    marking.gateway.store.put_back(newer)
     submitted(marking.gateway)
 
 
 def test_a_refusal_is_not_told_while_it_cannot_be_recorded(marking) -> None:
     marking.freeze()
     with pytest.raises(Frozen):
-        cases.look_up(marking.gateway.ports, caller(OFMIN), marking.gateway.new_id())
+        to_json(cases.look_up(marking.gateway.ports, caller(OFMIN), marking.gateway.new_id()))
 
 
 def test_what_needs_no_receipt_is_read_while_the_log_is_frozen(marking) -> None:
     handoff = UUID(offered(marking.gateway).result["handoff"])
     marking.freeze()
     ports = marking.gateway.ports
-    assert handoffs.look_up(ports, caller(OFMIN), handoff)["state"] == "offered"
+    assert to_json(handoffs.look_up(ports, caller(OFMIN), handoff))["state"] == "offered"
     assert organisations.whoami(ports, caller(HOTLINE))["organisation"]
 
 
@@ -88,7 +89,7 @@ def test_receipts_are_not_signed_while_the_log_is_frozen(marking) -> None:
     with pytest.raises(Frozen):
         receipts.look_up(marking.gateway.ports, caller(HOTLINE), event)
     with pytest.raises(Frozen):
-        receipts.stream(marking.gateway.ports, caller(HOTLINE), 0, 10)
+        to_json(receipts.stream(marking.gateway.ports, caller(HOTLINE), 0, 10))
 
 
 def test_the_registry_does_not_change_while_the_log_is_frozen(marking) -> None:
@@ -163,7 +164,7 @@ def test_another_beginning_of_a_longer_log_is_seen_each_minute(marking) -> None:
 
 def test_hashes_that_are_gone_freeze_the_log(marking) -> None:
     foreign(marking, 1)
-    marking.gateway.store.state.tiles.clear()
+    marking.gateway.store.change("DELETE FROM log_tile")
     with pytest.raises(Frozen, match="not the one that was signed"):
         marking.node.continuity.check()
 

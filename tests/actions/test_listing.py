@@ -93,13 +93,13 @@ def test_a_page_leads_on_only_where_more_is_visible_and_names_no_hidden_row():
 # --- each list, in each store --------------------------------------------------------------------
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def founding(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
     """The founded gateway in each store."""
-    if request.param == "memory":
+    if request.param == "sqlite":
         yield founded()
         return
-    place = places.sqlite(tmp_path) if request.param == "sqlite" else places.postgresql()
+    place = places.postgresql()
     yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
     place.close()
 
@@ -108,7 +108,7 @@ def shown_cases(gateway: Founded, limit: int) -> list[UUID]:
     def page(after: Any) -> Listing[Any]:
         return cases.page(gateway.ports, caller(HOTLINE), after, limit)
 
-    return [UUID(one["case"]) for one in paged(page)]
+    return [one.case for one in paged(page)]
 
 
 def box(gateway: Founded, which: str, organisation: str, limit: int) -> list[UUID]:
@@ -116,7 +116,7 @@ def box(gateway: Founded, which: str, organisation: str, limit: int) -> list[UUI
         asked = {"box": which, "state": None, "after": after, "limit": limit}
         return handoffs.page(gateway.ports, caller(organisation), **asked)
 
-    return [UUID(one["handoff"]) for one in paged(page)]
+    return [one.handoff for one in paged(page)]
 
 
 def test_what_was_erased_ends_no_list_of_cases(founding):

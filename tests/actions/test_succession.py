@@ -17,7 +17,6 @@ from gateway.actions import (
 )
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval
@@ -27,8 +26,11 @@ from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, KeysUnavailable, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
+from gateway.store.cases import SqlCases
+from tests import answers
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
 from tests.actions.test_sealed_cases import PERSON, taken
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -47,7 +49,6 @@ from tests.founding import (
     revised,
     submitted,
 )
-from tests.memory import MemoryCases
 
 DAY, LATER = date(2026, 4, 1), date(2026, 5, 1)
 KEY = "receive/csam/FR"
@@ -79,7 +80,7 @@ def agreed(gateway: Founded, **changes: Any) -> UUID:
 
 
 def view(gateway: Founded, slug: str, handoff: UUID | str) -> dict[str, Any]:
-    return handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff)))
+    return to_json(handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff))))
 
 
 def following(gateway: Founded, handoff: UUID) -> UUID:
@@ -383,8 +384,8 @@ def test_the_successor_accepts_the_conditions_anew_and_then_reads(gateway):
     new = following(gateway, handoff)
     refused = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     assert isinstance(refused.refusal, WrongState)
-    said = Reply("officer-7", conditions=conditions_of(gateway, new, OCRVP))
-    gateway.do(handoffs.accept, caller(OCRVP), gateway.key(), new, said)
+    said = answers.said("officer-7", conditions=conditions_of(gateway, new, OCRVP))
+    gateway.do(answers.accept, caller(OCRVP), gateway.key(), new, said)
     opened = gateway.do(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     shown = {p.digest for p in sd_jwt.read_unverified(opened.result["presentation"]).placed}
     assert shown <= gateway.handoff(handoff).permitted
@@ -431,9 +432,9 @@ def test_the_predecessor_reads_nothing_that_it_had_not_accepted(gateway):
 def test_the_predecessor_accepts_nothing_from_the_day_on(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     planned(gateway)
-    said = Reply("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    said = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
     gateway.day = DAY
-    refused = gateway.refusal(handoffs.accept, caller(OFMIN), gateway.key(), handoff, said)
+    refused = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, said)
     assert refused.refusal.rules == ("R3.mandate",)
 
 
@@ -473,14 +474,14 @@ def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
 def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway, monkeypatch):
     lost, kept = accepted(gateway), accepted(gateway)
     unreadable, case = gateway.handoff(lost).case_digest, gateway.handoff(lost).case
-    version = MemoryCases.version
+    version = SqlCases.version
 
     def read(self, digest):
         if digest == unreadable:
             raise KeysUnavailable("the key of this case is missing")
         return version(self, digest)
 
-    monkeypatch.setattr(MemoryCases, "version", read)
+    monkeypatch.setattr(SqlCases, "version", read)
     succession = agreed(gateway)
     gateway.day = DAY
     with pytest.raises(KeysUnavailable):
@@ -537,8 +538,8 @@ def test_what_its_recipient_ends_meanwhile_is_left_alone(gateway, monkeypatch):
     draft = succeeding._draft
 
     def closed_meanwhile(*arguments):
-        said = Reply("officer-1", "done")
-        gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, said)
+        said = answers.said("officer-1", "done")
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, said)
         return draft(*arguments)
 
     monkeypatch.setattr(succeeding, "_draft", closed_meanwhile)
@@ -553,9 +554,9 @@ def test_nothing_more_is_done_with_what_succeeded(gateway):
     gateway.day = DAY
     succeeding.apply(gateway.ports, succession)
     for who, action, said in (
-        (OFMIN, handoffs.close, Reply("officer-1", "done")),
-        (OFMIN, handoffs.outcome, Reply("officer-1", code="received")),
-        (HOTLINE, handoffs.withdraw, Reply("liaison-1", "late")),
+        (OFMIN, answers.close, answers.said("officer-1", "done")),
+        (OFMIN, answers.outcome, answers.said("officer-1", code="received")),
+        (HOTLINE, answers.withdraw, answers.said("liaison-1", "late")),
     ):
         refused = gateway.refusal(action, caller(who), gateway.key(), handoff, said)
         assert isinstance(refused.refusal, WrongState)
@@ -747,13 +748,13 @@ def test_no_case_of_another_mandate_is_read_and_none_at_the_end(gateway, monkeyp
     handoff = accepted(gateway)
     succession = agreed(gateway)
     gateway.day = DAY
-    version, read = MemoryCases.version, []
+    version, read = SqlCases.version, []
 
     def noted(cases, digest):
-        read.append((cases._desk._mode, digest))
+        read.append((cases._transaction.mode, digest))
         return version(cases, digest)
 
-    monkeypatch.setattr(MemoryCases, "version", noted)
+    monkeypatch.setattr(SqlCases, "version", noted)
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
     assert {digest for _, digest in read} == {gateway.handoff(handoff).case_digest}
     assert gateway.handoff(other).case_digest != gateway.handoff(handoff).case_digest
@@ -807,8 +808,8 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
 
 
 def accepted_by_successor(gateway: Founded, handoff: UUID) -> UUID:
-    said = Reply("officer-7", conditions=conditions_of(gateway, handoff, OCRVP))
-    gateway.do(handoffs.accept, caller(OCRVP), gateway.key(), handoff, said)
+    said = answers.said("officer-7", conditions=conditions_of(gateway, handoff, OCRVP))
+    gateway.do(answers.accept, caller(OCRVP), gateway.key(), handoff, said)
     return handoff
 
 

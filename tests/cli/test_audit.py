@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.client import AuditFilters
-from gateway.client.public import PublicLog
+from gateway.client.mirror import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
 from tests.client.desk import Desk

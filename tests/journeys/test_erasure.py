@@ -26,7 +26,7 @@ from tests.journeys.harness import (
     running,
 )
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
 def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def _life(stage: Stage) -> Any:
         handoff = str(offered.result["handoff"])
         office.accept(office.handoff(handoff), "ofmin-1")
         office.consult(handoff, "ofmin-1", "investigation", "a first look")
-        office.close(handoff, "ofmin-1", "done")
+        office.answer("close", handoff, "ofmin-1", reason="done")
         hotline.close_case(content["case"], "pdc-1", "done")
     return UUID(content["case"]), UUID(handoff), submitted.result["digest"]
 

@@ -56,7 +56,7 @@ def test_every_setting_is_in_the_readme_and_no_other() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
     listed = re.findall(r"^\| `\[(\w+)\] (\w+)` \|", table, re.MULTILINE)
-    assert listed == [(setting.section, setting.key) for setting in config.settings()]
+    assert listed == [(setting.section, setting.key) for setting in config.SETTINGS]
 
 
 def test_the_readme_has_at_most_200_lines() -> None:

@@ -2,8 +2,6 @@
 
 from types import ModuleType
 
-import pytest
-
 from gateway.actions import (
     audit,
     cases,
@@ -20,8 +18,10 @@ from gateway.actions import (
 )
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES, STEPS
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.facts import EVENTS
-from gateway.evidence import course, statement
+from gateway.evidence import course
+from tests.each import each
 from tests.founding import policy
 
 GATEWAYS_OWN = {
@@ -82,7 +82,7 @@ def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
     assert policy().actions - DECIDED_ONLY == EVENTS.keys() - GATEWAYS_OWN
 
 
-@pytest.mark.parametrize("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
+@each("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
 def test_every_action_has_its_function(action):
     if action in BY_SYSTEMS:
         assert callable(BY_SYSTEMS[action])
@@ -94,7 +94,7 @@ def test_every_action_has_its_function(action):
     if noun not in PARTNERS or action in ADMINISTRATORS_OF_PARTNERS_NOUNS:
         assert callable({**CHANGES, **STEPS}[action].apply)
         return
-    name = READS.get(action, verb)
+    name = "answer" if action in KIND_OF_ACTION else READS.get(action, verb)
     assert any(callable(getattr(module, name, None)) for module in PARTNERS[noun])
 
 
@@ -113,4 +113,4 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENTS.values()}
     assert course.MOVES_OF_EVENTS.keys() <= types
-    assert len(course.MOVES_OF_EVENTS) == len(statement.KINDS)
+    assert len(course.MOVES_OF_EVENTS) == len(ANSWERS)
