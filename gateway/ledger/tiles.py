@@ -118,7 +118,7 @@ def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
 
 
 def full_tile_root(tile: bytes) -> bytes:
-    """Return the hash that stands for a full tile in the level above; ValueError for another."""
+    """Return the hash of a full tile in the level above; ValueError for another tile."""
     if len(tile) != TILE_BYTES:
         raise ValueError("a full tile has 256 hashes")
     return _subtree(tile)
@@ -163,8 +163,8 @@ def parse_tile_path(path: str) -> TileAddress:
 def available(address: TileAddress, size: int) -> bool:
     """Tell whether a tree of `size` leaves can serve this tile.
 
-    A full tile only once it is full, or caches would keep a partial one under its name for ever;
-    a partial one for every width that the tree has or had, as a prefix of what is stored.
+    A full tile only once it is full, because caches keep what they got under its name; a partial
+    one for every width that the tree has or had, as a prefix of what is stored.
     """
     width_of_level = size >> (TILE_HEIGHT * (address.level or 0))
     return address.n * TILE_WIDTH + address.width <= width_of_level
@@ -226,7 +226,7 @@ def _path(read: ReadTile, height: int, index: int, size: int) -> list[bytes]:
     """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
 
     `split` is the height where this way meets the way from the last leaf. Below it all siblings
-    are complete, but for the one that holds the last leaf; from there on the way is the right
+    are complete, except the one that holds the last leaf; from there on the way is the right
     edge itself and has siblings on its left only. (The subtree is never one that holds more than
     the last leaf: a consistency proof starts left of it.)
     """
