@@ -20,7 +20,7 @@ from gateway.pki.source import HeaderRefused, PeerSource
 from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
 from gateway.serving.unreadable import HANDSHAKE, Answer
-from gateway.store.encryption import require_newest_key
+from gateway.store.key_inventory import require_newest_key
 from gateway.web import problems
 from gateway.web.answers import ALWAYS
 from gateway.web.app import create_partner_app, create_public_app

@@ -32,7 +32,7 @@ from gateway.pki.authority import CertificateAuthority, load_issuing
 from gateway.pki.leaf import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
 from gateway.store.database import Unfit
-from gateway.store.encryption import require_encrypted, require_newest_key
+from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
 from gateway.store.mark import SqlMark, open_mark
 from gateway.store.rounds import ignore
@@ -130,12 +130,11 @@ def connect_keyring(config: Config) -> SqlKeyring:
     )
 
 
-def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = True) -> Gateway:
+def connect(config: Config, counts: Counts | None = None) -> Gateway:
     """Open a gateway in this process; its database was set up, and is never made here.
 
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
-    read. Cases in clear are refused unless ``encrypted`` is False: who encrypts them. Raises
-    KeyFileError, PolicyBroken, Unfit.
+    read. Raises KeyFileError, PolicyBroken, Unfit.
     """
     file = config.database_file
     if file is not None and not file.exists():
@@ -159,8 +158,6 @@ def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = T
         )
         opened.callback(store.close)
         require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
-        if encrypted:
-            require_encrypted(store)
         keyring.guard(partial(require_newest_key, store, keyring))
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
         opened.pop_all()

@@ -19,7 +19,7 @@ from gateway.actions.authorization import (
     write,
 )
 from gateway.actions.barriers import before_offer
-from gateway.actions.cases import elements, find, sealed_of, view_of
+from gateway.actions.cases import conditions_digest, elements, find, sealed_of, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, CaseVersion, Logged
@@ -28,6 +28,7 @@ from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
+from gateway.domain.marking import conditions
 from gateway.domain.organisation import Organisation, Status, organisation_uri, resolve
 from gateway.domain.refusals import (
     DocumentRefused,
@@ -284,6 +285,7 @@ def _offer(
     _authorize_offer(turn, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise Stale("the case, the registry or the recipient changed meanwhile: ask again")
+    terms = conditions_digest(turn.ports, version.digest, conditions(verified.claims))
     handoff = Handoff(
         id=wanted.handoff,
         originator=turn.caller.organisation,
@@ -295,6 +297,7 @@ def _offer(
         permitted=frozenset(draft.permitted),
         package=statement.package(draft.permitted),
         offer_digest=signed.digest,
+        conditions_digest=terms,
         offered_at=turn.now,
         due_at=due(verified.content["urgency"], turn.now),
         until=wanted.until,

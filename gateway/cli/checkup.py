@@ -36,7 +36,7 @@ from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
 from gateway.store import migrations
 from gateway.store.database import Unfit
-from gateway.store.encryption import Tally, tally
+from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.soundness import newest_document
 from gateway.store.work import SqlWork, open_for_reading
@@ -331,7 +331,7 @@ def case_keys(config: Config, now: datetime) -> Said:
         try:
             yield from _key_encryption(config, keyring)
             with _read(config) as work:
-                yield from _tallied(tally(work, keyring))
+                yield from _inventory(take_inventory(work, keyring))
                 doomed = work.cases.doomed(1)
         except KeysUnavailable as unavailable:
             yield Level.ERROR, f"{unavailable.detail}: see docs/erasure.md"
@@ -360,9 +360,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
 
 
-def _tallied(found: Tally) -> Said:
-    if found.plain:
-        yield Level.ERROR, f"{found.plain} cases are in clear: run `casegate encrypt`"
+def _inventory(found: KeyInventory) -> Said:
     if found.lost:
         named = "; ".join(found.missing)
         yield (
@@ -376,7 +374,7 @@ def _tallied(found: Tally) -> Said:
             f"{found.destroyed} cases are there again whose keys were destroyed: maintenance"
             " erases them once the log goes on",
         )
-    if not (found.plain or found.lost or found.destroyed):
+    if not (found.lost or found.destroyed):
         yield Level.OK, f"{found.readable} cases are encrypted, and each has its key"
 
 

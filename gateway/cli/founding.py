@@ -21,8 +21,8 @@ from gateway.pki.files import replace_file
 from gateway.pki.publication import ROOT_FILE, publish_chain
 from gateway.store import migrations
 from gateway.store.database import Unfit
-from gateway.store.encryption import is_encrypted
-from gateway.store.keyring import make_keyring, require_keys
+from gateway.store.key_inventory import has_content
+from gateway.store.keyring import make_keyring
 
 README = """\
 The operator's folder of one Casegate gateway. Keep it from everybody else.
@@ -92,7 +92,7 @@ def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes)
     _make_authorities(config, passphrase, wiring.now())
     people = [_make_person(config, *person) for person in persons]
     migrations.upgrade(config.database_url)
-    begin_keys(config)
+    _make_case_keys(config)
     with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
         _begin_log(gateway)
         maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
@@ -133,35 +133,16 @@ def _make_keys(config: Config) -> None:
     keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
 
 
-def begin_keys(config: Config) -> None:
-    """Make the key-encryption key and the keys database that it wraps, where there is none.
+def _make_case_keys(config: Config) -> None:
+    """Make the key-encryption key, and the keys database that it wraps.
 
-    One that is there stays as it is, with the key-encryption key that it names. Raises Unfit when
-    either is missing and the other is used, or content is encrypted: new keys in the place of lost
-    ones would hide the loss.
+    Raises Unfit when the gateway's database, one of the operator's own, has content: new keys
+    would hide that its keys are lost.
     """
-    kek = wiring.key_encryption(config)
-    known = kek.known()
-    missing = _missing(config, known)
-    if missing is None:
-        return
-    if is_encrypted(config.database_url):
-        raise missing
-    make_keyring(
-        config.keys_url,
-        file=config.keys_file,
-        origin=config.log_origin,
-        kek=known[-1] if known else kek.make(),
-    )
-
-
-def _missing(config: Config, known: Sequence[str]) -> Unfit | None:
-    """Which there is not: the keys database, or any key-encryption key; None where both are."""
-    try:
-        require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
-    except Unfit as missing:
-        return missing
-    return None if known else Unfit(f"a key is missing: bring {config.keys}/kek-* back")
+    if has_content(config.database_url):
+        raise Unfit("the database holds cases of a gateway: name another one in [database] url")
+    kek = wiring.key_encryption(config).make()
+    make_keyring(config.keys_url, file=config.keys_file, origin=config.log_origin, kek=kek)
 
 
 def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:

@@ -21,7 +21,12 @@ from gateway.serving.knock import listener_answers
 from gateway.serving.listener import serve
 from gateway.serving.openssl import listener_environ
 from gateway.serving.scrape import exposing
-from gateway.serving.supervisor import ProcessSpec, Supervisor, end_with_supervisor
+from gateway.serving.supervisor import (
+    SUPERVISOR_VARIABLE,
+    ProcessSpec,
+    Supervisor,
+    end_with_supervisor,
+)
 
 PARTS = ("public", "partners", "deliver", "maintain", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
@@ -71,6 +76,8 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 
 
 def _supervise(config: Config) -> int:
+    end_with_supervisor()  # of a demonstration, which leaves nothing running when it is killed
+    os.environ.pop(SUPERVISOR_VARIABLE, None)
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
     environ = listener_environ(os.environ, config.server / "openssl.cnf")

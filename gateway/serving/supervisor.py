@@ -15,7 +15,8 @@ from typing import Any
 
 DEATHS, DEATHS_WITHIN = 5, 60.0  # a process that ends so often in so many seconds is given up
 
-_SUPERVISOR_VARIABLE = "CASEGATE_SUPERVISOR"
+SUPERVISOR_VARIABLE = "CASEGATE_SUPERVISOR"
+"""Names, to a process, the one without which it is to end."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -64,7 +65,7 @@ class Supervisor:
     ) -> None:
         """`drain`: seconds until a process that does not end is killed; longer than its own."""
         self._children = [_Child(spec) for spec in processes]
-        self._environ = {**environ, _SUPERVISOR_VARIABLE: str(os.getpid())}
+        self._environ = {**environ, SUPERVISOR_VARIABLE: str(os.getpid())}
         self._drain = drain
         self._pause = pause
         self._say = say
@@ -190,7 +191,7 @@ def end_with_supervisor() -> None:
     Else its processes would keep the addresses, and the next start would fail. Called by every
     process that a supervisor starts; elsewhere it does nothing.
     """
-    supervisor = os.environ.get(_SUPERVISOR_VARIABLE)
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
     if supervisor is None or sys.platform != "linux":
         return
     import ctypes  # noqa: PLC0415 - needed on this path alone

@@ -19,7 +19,7 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import Logged
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy
-from gateway.store.contents import Contents, Keyring
+from gateway.store.content_encryption import ContentCipher, Keyring
 from gateway.store.database import PATIENCE_SECONDS, Database, driver_of
 from gateway.store.log import Appended, Letterhead, SqlLog
 from gateway.store.transaction import Transaction
@@ -178,7 +178,7 @@ class Rounds:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
         try:
-            log = SqlLog(transaction, self._letterhead, Contents(self._keyring))
+            log = SqlLog(transaction, self._letterhead, ContentCipher(self._keyring))
             for fact in round_.facts:
                 log.record(fact)
             appended = log.append()

@@ -32,7 +32,7 @@ from gateway.actions.records import Logged
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.conformance import SqlConformance
-from gateway.store.contents import Contents, Keyring, NoKeys
+from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.invitations import SqlInvitations
@@ -104,7 +104,7 @@ class SqlWork:
         self._transaction = transaction
         self.organisations = self._registry = SqlOrganisations(transaction, self._memory)
         self.proposals = SqlProposals(transaction)
-        contents = Contents(self._keyring)
+        contents = ContentCipher(self._keyring)
         self.cases = SqlCases(transaction, contents)
         self.handoffs = SqlHandoffs(transaction, contents)
         others = () if self._round is None else tuple(self._round.facts)
@@ -154,11 +154,6 @@ class SqlWork:
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.execute(statement, values).all()
-
-    def change(self, statement: Executable, values: Mapping[str, Any]) -> None:
-        """Run a statement that changes rows: for the store's own upkeep, likewise."""
-        self._transaction.require_writing()
-        self._transaction.execute(statement, values)
 
 
 class Store:
@@ -275,7 +270,7 @@ def open_for_reading(url: str, origin: str) -> Iterator[Store]:
         random=_never,
         person_key=b"",
         waiters=0,
-        keyring=NoKeys(),
+        keyring=NoContentKeys(),
     )
     with closing(store):
         yield store

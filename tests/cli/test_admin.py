@@ -33,6 +33,7 @@ from gateway.evidence.receipt import Confirmed
 from gateway.keys import Purpose, generate_key, load_key_set, write_key
 from gateway.pki.request import read_request
 from gateway.store.mark import SqlMark
+from tests.each import each
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
@@ -647,7 +648,7 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], 
 COMMANDS = dict(commands(admin))
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+@each("path", COMMANDS)
 def test_help_needs_no_person_and_explains_every_option(path: tuple[str, ...]) -> None:
     command = COMMANDS[path]
     result = CliRunner().invoke(main, ["admin", *path, "--help"])

@@ -13,6 +13,7 @@ from gateway.client import connection as connections
 from gateway.client.connection import read_organisation_keys, renamed, render
 from gateway.keys import Purpose, generate_encryption_key, generate_key, jwk_set
 from gateway.ledger import note
+from tests.each import each
 from tests.founding import ORIGIN, key_of, note_signer
 
 VALUES = {
@@ -188,7 +189,7 @@ def test_files_that_tls_cannot_use_are_named(tmp_path: Path, tls_files: Path) ->
         read.tls()
 
 
-@pytest.mark.parametrize(
+@each(
     "line",
     [
         'certificate = "old.pem"',
@@ -207,7 +208,7 @@ def test_a_setting_is_changed_however_it_was_written(line: str) -> None:
     assert made.startswith('# certificate = "x"\n')
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         'key = "k"\n',

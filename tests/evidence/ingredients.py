@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256, shake_256
-from itertools import count
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -46,11 +45,18 @@ def ed25519_signer(kid: str = "key-1") -> SoftwareSigner:
     return SoftwareSigner(kid, "EdDSA", ed25519.Ed25519PrivateKey.from_private_bytes(seed))
 
 
-def chance(seed: str = "") -> Callable[[int], bytes]:
+@dataclass
+class Chance:
     """A source of bytes that look random and are the same for one seed."""
-    calls = count()
 
-    def random(size: int) -> bytes:
-        return shake_256(f"{seed}/{next(calls)}".encode()).digest(size)
+    seed: str = ""
+    calls: int = 0
 
-    return random
+    def __call__(self, size: int) -> bytes:
+        self.calls += 1
+        return shake_256(f"{self.seed}/{self.calls}".encode()).digest(size)
+
+
+def chance(seed: str = "") -> Callable[[int], bytes]:
+    """A source of chance from its beginning."""
+    return Chance(seed)

@@ -17,7 +17,7 @@ from gateway.cli.demo.stage import ADMINS, Stage
 from gateway.domain.organisation import SCOPES, system_uri
 from tests.journeys.harness import HOTLINE, check_log, config_of
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("journeys")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("gateway")]
 
 PKI = shutil.which("pki")
 SETTINGS = "libtls {\n  version_max = 1.3\n}\n"

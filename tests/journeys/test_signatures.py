@@ -9,7 +9,7 @@ from gateway.client.failures import Refused
 from gateway.evidence import verdict
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, running
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("signatures")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
 def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from gateway.pki.authority import (
     load_issuing,
     make_issuing,
 )
+from tests.each import each
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, extension
 
 
@@ -42,7 +43,7 @@ def test_an_authority_is_read_back_with_its_passphrase() -> None:
     assert load_authority(ROOT.certificate_pem(), pem, b"a long passphrase").id == ROOT.id
 
 
-@pytest.mark.parametrize("passphrase", [None, b"wrong"])
+@each("passphrase", [None, b"wrong"])
 def test_an_encrypted_authority_does_not_open_otherwise(passphrase: bytes | None) -> None:
     with pytest.raises(AuthorityError, match="the passphrase is wrong"):
         load_authority(ROOT.certificate_pem(), ROOT.key_pem(b"right"), passphrase)

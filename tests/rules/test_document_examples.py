@@ -45,6 +45,7 @@ from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import Array, Part, Text
 from gateway.web.problems import all_problems
 from tests.client.desk import Desk, Wire, connection_of
+from tests.each import each
 from tests.founding import HOTLINE, OFMIN, accepted, founded
 from tests.web.listening import Listening, listening
 
@@ -97,7 +98,7 @@ def between(page: str, mark: str) -> str:
 # --- the pages themselves ---
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each("page", PAGES)
 def test_every_link_leads_to_a_file(page: str) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text_of(page))
     missing = [
@@ -106,7 +107,7 @@ def test_every_link_leads_to_a_file(page: str) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each("page", PAGES)
 def test_a_page_is_short_and_narrow(page: str) -> None:
     lines = text_of(page).split("\n")
     assert len(lines) <= MOST_LINES
@@ -114,7 +115,7 @@ def test_a_page_is_short_and_narrow(page: str) -> None:
     assert not wide
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each("page", PAGES)
 def test_python_in_a_page_compiles(page: str) -> None:
     for block in blocks(page, "python"):
         compile(block, page, "exec")
@@ -144,7 +145,7 @@ def _parse(command: click.Command, words: list[str]) -> tuple[str, list[str]]:
     return (rest[0], rest[1:]) if rest else ("", [])
 
 
-@pytest.mark.parametrize("page", LITERAL)
+@each("page", LITERAL)
 def test_every_command_in_a_page_exists_with_its_options(page: str) -> None:
     for words in commands(page):
         rest, command = words, main
@@ -280,7 +281,7 @@ def document(name: str) -> sd_jwt.SdJwt:
     return sd_jwt.parse((EXAMPLES / f"{name}.sd-jwt").read_text(encoding="ascii").strip())
 
 
-@pytest.mark.parametrize(
+@each(
     "file",
     [*sorted(p.name for p in EXAMPLES.glob("*.sd-jwt")), "receipt.json", "handoff.json"],
 )
@@ -589,7 +590,7 @@ def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> 
         now += timedelta(days=2)
 
 
-@pytest.mark.parametrize("unit", ["public", "partners", "deliver", "metrics"])
+@each("unit", ["public", "partners", "deliver", "metrics"])
 def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     text = (CODE / f"deploy/systemd/casegate-{unit}.service").read_text(encoding="ascii")
     lines = text.split("\n")

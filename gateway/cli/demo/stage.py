@@ -28,6 +28,7 @@ from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client
 from gateway.config import Config
 from gateway.domain.organisation import SCOPES
+from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
 READY_SECONDS = 60.0  # a slow machine's time to start four processes
@@ -223,7 +224,7 @@ def _set(file: Path, name: str, value: str) -> None:
 
 
 def _environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
 
 
 def free_ports() -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""`casegate encrypt`, `casegate admin case erase`, and folders whose keys are not as they were."""
+"""`casegate admin case erase`, and folders whose keys are not as they were."""
 
 import json
 import shutil
@@ -192,71 +192,6 @@ def test_who_lost_the_key_encryption_key_is_told(gw: Operator) -> None:
     (kek,) = gw.config.keys.glob("kek-*")
     kek.unlink()
     assert "kek-" in finding(gw, Level.ERROR)
-
-
-def test_encrypting_twice_finds_nothing_the_second_time(gw: Operator) -> None:
-    submitted(gw)
-    result = gw.type("encrypt", "--folder", gw.folder)
-    assert result.exit_code == 0, result.output
-    assert "Nothing was in clear" in result.stdout
-
-
-def test_a_gateway_with_cases_in_clear_does_not_start(gw: Operator) -> None:
-    submitted(gw)
-    execute(gw.folder / "casegate.db", "UPDATE case_file SET content_key = NULL")
-    assert "casegate encrypt" in said(gw.admin("organisation", "admit", "x-office", *ADMISSION))
-    assert "in clear" in finding(gw, Level.ERROR)
-
-
-def test_a_gateway_of_before_gets_keys_by_the_command(gw: Operator) -> None:
-    for file in [*gw.folder.glob("keys.db*"), *gw.config.keys.glob("kek-*")]:
-        file.unlink()
-    result = gw.type("encrypt", "--folder", gw.folder)
-    assert result.exit_code == 0, result.output
-    submitted(gw)
-    assert "1 cases are encrypted" in finding(gw, Level.OK)
-
-
-def test_the_command_makes_no_keys_in_the_place_of_lost_ones(gw: Operator) -> None:
-    submitted(gw)
-    for file in gw.folder.glob("keys.db*"):
-        file.unlink()
-    result = gw.type("encrypt", "--folder", gw.folder)
-    assert result.exit_code != 0
-    assert "Bring the newest copy back" in result.output
-    assert not (gw.folder / "keys.db").exists()
-
-
-@pytest.mark.parametrize("emptied", [True, False])
-def test_the_command_makes_no_key_encryption_key_in_the_place_of_a_lost_one(
-    gw: Operator, emptied: bool
-) -> None:
-    submitted(gw)
-    (lost,) = gw.config.keys.glob("kek-*")
-    lost.unlink()
-    if emptied:
-        execute(gw.folder / "keys.db", "DELETE FROM case_key")
-    result = gw.type("encrypt", "--folder", gw.folder)
-    assert result.exit_code != 0
-    assert "/kek-* back" in result.output
-    assert not list(gw.config.keys.glob("kek-*"))
-
-
-def test_the_command_leaves_the_keys_that_are_there_with_their_key_encryption_key(
-    gw: Operator,
-) -> None:
-    submitted(gw)
-    (before,) = gw.config.keys.glob("kek-*")
-    (gw.config.keys / "kek-ffffffffffffffff").write_bytes(bytes(32))
-    (gw.config.keys / "kek-ffffffffffffffff").chmod(0o600)
-    with closing(wiring.connect_keyring(gw.config)) as ring:
-        named = ring.current()
-    assert gw.type("encrypt", "--folder", gw.folder).exit_code == 0
-    with closing(wiring.connect_keyring(gw.config)) as ring:
-        assert ring.current() == named == before.name.removeprefix("kek-")
-    before.rename(before.with_name("elsewhere"))
-    gw.type("encrypt", "--folder", gw.folder)
-    assert not before.exists(), "nothing takes its place"
 
 
 def test_a_result_for_machines_has_the_receipt(gw: Operator) -> None:
