@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from gateway.cli.screen import print_line
-
 
 class Failed(click.ClickException):
     """A failure that has more to tell machines than its sentence."""
@@ -43,6 +41,8 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 def print_failure(error: click.ClickException) -> None:
     """Tell machines what went wrong."""
+    from gateway.cli.screen import print_line  # noqa: PLC0415 - most commands do not fail
+
     if isinstance(error, Failed):
         print_line({**error.done, "error": {"message": error.message, **error.told}})
         return
