@@ -40,9 +40,8 @@ from gateway.domain.refusals import (
     Unrecorded,
     WrongState,
 )
-from gateway.evidence import canonical, receipt
+from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt
-from gateway.ledger import proof
 
 T = TypeVar("T")
 
@@ -374,6 +373,4 @@ def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
     except Refusal as refusal:
         refusal.recorded = logged.event.id
         raise
-    text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
-    shown = tuple(d.encoded for d in logged.event.disclosures if organisation in d.readers)
-    return receipt.Receipt(logged.event.document, logged.event.nonce, shown, text)
+    return logged.receipt(note, organisation)

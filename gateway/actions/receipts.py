@@ -62,23 +62,23 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, An
         return log.counter(caller.organisation), log.head(), found
 
     head, state, found = read(ports, caller, Request("events.read"), look)
+    note = ports.notary.sign(state)  # one for all: each was found in the log as it was then
     return {
         "head": head,
-        "statement": _state_end(ports, caller.organisation, head, state),
+        "statement": _state_end(ports, caller.organisation, head, note),
         "events": [
             {
                 "pseq": pseq,
                 "event": str(logged.event.id),
-                "receipt": receipt.to_json(receipt_for(ports, logged, caller.organisation)),
+                "receipt": receipt.to_json(logged.receipt(note, caller.organisation)),
             }
             for pseq, logged in found
         ],
     }
 
 
-def _state_end(ports: Ports, organisation: str, head: int, state: Head) -> str:
-    """Sign the end of a stream, once the log's notary has signed the state that it is true of."""
-    note = ports.notary.sign(state)
+def _state_end(ports: Ports, organisation: str, head: int, note: str) -> str:
+    """Sign the end of a stream; ``note`` is the log's state that it is true of, signed."""
     stated = issue_head(
         issuer=ports.issuer,
         organisation=organisation,

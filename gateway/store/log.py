@@ -13,12 +13,13 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
+from gateway.actions.ports import Mode
 from gateway.actions.records import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import AlreadyExists, Busy, Erased
 from gateway.evidence import base64url
 from gateway.evidence.event import Event, EventDisclosure, compose
-from gateway.evidence.sd_jwt import read_disclosure
+from gateway.evidence.sd_jwt import read_stored_disclosure
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store import facets
@@ -159,6 +160,8 @@ class SqlLog:
         self._contents = contents
         self._others = others
         self.facts: list[Fact] = []
+        self._proofs: tiles.InclusionProofs | None = None
+        self._seen: Head | None = None
 
     def record(self, fact: Fact) -> None:
         """See the port."""
@@ -198,7 +201,9 @@ class SqlLog:
         opened = (self._disclosure(event, row) for row in rows)
         disclosures = tuple(one for one in opened if one is not None)
         head = self.head()
-        proof = tuple(tiles.inclusion_proof(self.tile, row.idx, head.size))
+        if self._proofs is None or self._proofs.size != head.size:
+            self._proofs = tiles.InclusionProofs(self.tile, head.size)
+        proof = tuple(self._proofs.of(row.idx))
         return Logged(Event(event, row.doc, row.nonce, disclosures), row.idx, proof, head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
@@ -219,7 +224,12 @@ class SqlLog:
 
     def head(self) -> Head:
         """See the port."""
-        return _head(self._transaction.execute(_HEAD).one())
+        if self._seen is not None:
+            return self._seen
+        head = _head(self._transaction.execute(_HEAD).one())
+        if self._transaction.mode is Mode.READ:  # all of which sees one state
+            self._seen = head
+        return head
 
     def tile(self, level: int, n: int) -> bytes:
         """See the port."""
@@ -288,7 +298,7 @@ class SqlLog:
                 text = self._contents.decrypt(base64url.decode(text), cell)
             except Erased:
                 return None
-        read = read_disclosure(text)
+        read = read_stored_disclosure(text)
         return EventDisclosure(read.encoded, read.digest, str(read.name), read.value, row.readers)
 
     def _grow(self, head: Head, entries: Sequence[bytes], events: Sequence[Event]) -> Appended:
