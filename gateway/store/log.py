@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
-from gateway.actions.ports import Mode
 from gateway.actions.records import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import AlreadyExists, Busy, Erased
@@ -152,16 +151,17 @@ class SqlLog:
         transaction: Transaction,
         letterhead: Letterhead,
         contents: ContentCipher,
+        begun_at: Head,
         others: Sequence[Fact] = (),
     ) -> None:
-        """Work in this transaction, in which ``others`` are yet to be appended."""
+        """Work in this transaction, which found ``begun_at``; ``others`` are yet to be appended."""
         self._transaction = transaction
         self._letterhead = letterhead
         self._contents = contents
+        self._begun_at = begun_at
         self._others = others
         self.facts: list[Fact] = []
         self._proofs: tiles.InclusionProofs | None = None
-        self._seen: Head | None = None
 
     def record(self, fact: Fact) -> None:
         """See the port."""
@@ -224,12 +224,8 @@ class SqlLog:
 
     def head(self) -> Head:
         """See the port."""
-        if self._seen is not None:
-            return self._seen
-        head = _head(self._transaction.execute(_HEAD).one())
-        if self._transaction.mode is Mode.READ:  # all of which sees one state
-            self._seen = head
-        return head
+        self._transaction.require_open()
+        return self._begun_at
 
     def tile(self, level: int, n: int) -> bytes:
         """See the port."""

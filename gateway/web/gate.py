@@ -66,7 +66,6 @@ class Gate:
     tokens: Signer
     token_keys: JwkSet
     attest_keys: JwkSet
-    event_keys: JwkSet
     log_key: str
     peer_der: Callable[[Mapping[str, Any]], bytes | None]
     header_refused: type[Exception]

@@ -53,8 +53,9 @@ class Chance:
     calls: int = 0
 
     def __call__(self, size: int) -> bytes:
+        block = shake_256(f"{self.seed}/{self.calls}".encode()).digest(size)
         self.calls += 1
-        return shake_256(f"{self.seed}/{self.calls}".encode()).digest(size)
+        return block
 
 
 def chance(seed: str = "") -> Callable[[int], bytes]:
