@@ -21,9 +21,7 @@ SERVER |= {"prometheus_client", "psycopg"}
 )
 def test_a_command_imports_nothing_that_it_does_not_need(module: str, never: set[str]) -> None:
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not (SERVER | never) & {*found.stdout.split()}
 
 
