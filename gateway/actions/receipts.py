@@ -11,13 +11,13 @@ from gateway.actions.authorization import (
     read,
     receipt_for,
 )
-from gateway.actions.organisations import LOG
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, Head, Logged
 from gateway.actions.results import Events, StreamEvent
 from gateway.domain.refusals import NotFound
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.stream import issue_head
+from gateway.kernel.changes import LOG
 
 
 def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
