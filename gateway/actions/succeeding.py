@@ -16,7 +16,6 @@ from gateway.actions.cases import has_key, view_on
 from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.records import CaseVersion, LegalDay
 from gateway.actions.signed import attesting
-from gateway.actions.successions import parties_of, subject_of
 from gateway.domain.answers import move
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
