@@ -18,6 +18,9 @@ from zoneinfo import ZoneInfo
 
 from gateway import checks
 
+CONFIG_FILE = "casegate.toml"
+"""In the operator's folder."""
+
 DATABASE_VARIABLE = "CASEGATE_DATABASE"
 """The one setting that the environment may override: a container's database address."""
 

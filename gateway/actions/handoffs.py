@@ -141,7 +141,7 @@ def _offered(turn: Turn, handoff: UUID, asked: AnswerRequest) -> Handoff:
     if repeated != found.conditions_digest:
         raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
     if "groups" in asked.fields:
-        verified = sd_jwt.read_unverified(_version(turn, found).document)
+        verified = sd_jwt.read_stored(_version(turn, found).document)
         parts = elements(verified, _organisation(turn, found.originator))
         groups = {parts[digest].group for digest in found.permitted}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
