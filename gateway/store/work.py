@@ -37,9 +37,8 @@ from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.invitations import SqlInvitations
 from gateway.store.log import Letterhead, SqlLog
-from gateway.store.organisations import SqlOrganisations
 from gateway.store.proposals import SqlProposals
-from gateway.store.remembered import RegistryMemory
+from gateway.store.registry import RegistryCache, SqlOrganisations
 from gateway.store.retries import SqlBudgets, SqlRetries
 from gateway.store.rounds import Round, Rounds, Took, ignore
 from gateway.store.signing import SqlSigning
@@ -71,7 +70,7 @@ class SqlWork:
         self,
         database: Database,
         rounds: Rounds,
-        memory: RegistryMemory,
+        memory: RegistryCache,
         mode: Mode,
         letterhead: Letterhead,
         *,
@@ -168,7 +167,7 @@ class Store:
         self._database = database
         self._letterhead = letterhead
         self._rounds = Rounds(database, letterhead, keyring, took)
-        self._memory = RegistryMemory()
+        self._memory = RegistryCache()
         self._process = os.getpid()
         try:
             self._require_own_log()
