@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import dialect
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Busy
-from gateway.store import cases, database, handoffs, log, registry, retries, signing
+from gateway.store import cases, database, handoffs, idempotency, log, procedures, registry
 from gateway.store.database import Unfit, open_database, reading_engine, writing_engine
 from tests.store.places import check_log
 from tests.store.samples import (
@@ -167,7 +167,14 @@ def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
     [
         *(registry._GET, registry._SYSTEM, registry._CERTIFICATE),
         *(registry._RECEIVERS, registry._CERTIFICATES, registry._REVOKED),
-        *(cases._GET, cases._VERSION, retries._GET, signing._GET, log._TILE, log._DOCUMENT),
+        *(
+            cases._GET,
+            cases._VERSION,
+            idempotency._GET,
+            procedures._REQUEST,
+            log._TILE,
+            log._DOCUMENT,
+        ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
         handoffs._CONSULTATION,
     ],
