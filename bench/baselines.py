@@ -31,8 +31,8 @@ from gateway.domain.facts import Fact, Party, Result
 from gateway.evidence import base64url
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.serving import listener
-from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
+from gateway.serving.tls import TlsFiles
 
 ANSWER, FLASK, LIMIT = "answer", "flask", "limit"
 

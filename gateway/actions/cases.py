@@ -146,7 +146,7 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
 
     def act(turn: Turn) -> Mapping[str, Any]:
         _, version = _authorized(turn, case, OWN)
-        shown = elements(sd_jwt.read_unverified(version.document), turn.organisation)
+        shown = elements(sd_jwt.read_stored(version.document), turn.organisation)
         originator = (Party(turn.caller.organisation, "originator"),)
         return open_content(
             turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
@@ -436,7 +436,7 @@ def _submitted_again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
         missing()
     cleared = turn.request.content["clearance"] is not None
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     return _submitted(version, verified, turn.organisation, state)
 
 
@@ -494,7 +494,7 @@ def _authorized(
 ) -> tuple[Case, CaseVersion]:
     """The caller's own case, after policy allowed the turn's action on it."""
     found, version = find(turn, case)
-    view = view_of(sd_jwt.read_unverified(version.document), version, found.state, turn)
+    view = view_of(sd_jwt.read_stored(version.document), version, found.state, turn)
     authorize(turn, case_entity(view, turn.entity()), context)
     turn.about = About(case_digest=version.digest)
     return found, version

@@ -320,9 +320,9 @@ def _content(turn: Turn, handoff: Handoff, *, reads_on: bool) -> _Content:
     current = turn.work.cases.version(case.digest) if case else None
     if current is None:
         missing()
-    offered = sd_jwt.read_unverified(version.document)
+    offered = sd_jwt.read_stored(version.document)
     same = current.digest == version.digest
-    now = offered if same else sd_jwt.read_unverified(current.document)
+    now = offered if same else sd_jwt.read_stored(current.document)
     return _Content(handoff, version, offered, now, reads_on)
 
 
@@ -482,7 +482,7 @@ def _detail(turn: Turn, handoff: Handoff) -> dict[str, Any]:
     """The routing presentation, the conditions, and each statement as the caller may read it."""
     version = _version(turn, handoff)
     document = sd_jwt.parse(version.document)
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     routing = frozenset(
         p.digest
         for p in verified.placed

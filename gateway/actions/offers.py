@@ -160,7 +160,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> 
 
 def _draft(turn: Turn, case: UUID, wanted: Offer, word: str) -> _Draft:
     found, version = find(turn, case)
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     inputs = _inputs(turn, found, wanted, word)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
@@ -281,7 +281,7 @@ def _offer(
     found, version = find(turn, case, draft.version)
     inputs = _inputs(turn, found, wanted, assurance(wanted.signed))
     unchanged = version is draft.version
-    verified = draft.verified if unchanged else sd_jwt.read_unverified(version.document)
+    verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise Stale("the case, the registry or the recipient changed meanwhile: ask again")
@@ -323,7 +323,7 @@ def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, An
     version = handoff and turn.work.cases.version(handoff.case_digest)
     if not answer or not handoff or not version:
         missing()
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     asked = _selected(elements(verified, turn.organisation), wanted)
     withheld = {part.group for digest, part in asked.items() if digest not in handoff.permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)

@@ -56,7 +56,8 @@ from gateway.store.database import (
     writing_engine,
 )
 from gateway.store.lock import FileLock
-from gateway.store.transaction import Row, Transaction, counted
+from gateway.store.prepared_statements import Row
+from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
 
 BATCH = 64
 """Keys made at a time: one durable write of this database for so many new cases."""
@@ -149,7 +150,7 @@ _REWRAP = (
     .execution_options(preserve_rowcount=True)
 )
 
-_UNREACHABLE = (DBAPIError, sqlite3.Error, Busy, OSError)
+_UNREACHABLE = (*DRIVER_ERRORS, Busy, OSError)
 _NO_ID = UUID(int=0)
 AWAY = "the keys of cases cannot be reached now: retry after a moment"
 MISSING = "the key of this case is missing: the operator has to bring the newest keys database back"
@@ -396,7 +397,7 @@ class SqlKeyring:
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
-                if driver is not None:
+                if isinstance(driver, sqlite3.Connection):
                     driver.execute(BEGIN_WRITING)
                 yield Transaction(connection, Mode.WRITE, locks_rows=False)
                 _commit(connection)
@@ -420,7 +421,7 @@ class SqlKeyring:
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
-                if driver is None:
+                if not isinstance(driver, sqlite3.Connection):
                     return
                 busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
@@ -440,7 +441,7 @@ def _told() -> Iterator[None]:
 
 def _commit(connection: Connection) -> None:
     try:
-        (driver_of(connection) or connection).commit()
+        driver_of(connection).commit()
     except BaseException:
         connection.invalidate()  # what became of it is unknown: nobody goes on with this connection
         raise

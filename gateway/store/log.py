@@ -151,12 +151,14 @@ class SqlLog:
         transaction: Transaction,
         letterhead: Letterhead,
         contents: ContentCipher,
+        begun_at: Head,
         others: Sequence[Fact] = (),
     ) -> None:
-        """Work in this transaction, in which ``others`` are yet to be appended."""
+        """Work in this transaction, which found ``begun_at``; ``others`` are yet to be appended."""
         self._transaction = transaction
         self._letterhead = letterhead
         self._contents = contents
+        self._begun_at = begun_at
         self._others = others
         self.facts: list[Fact] = []
 
@@ -219,7 +221,8 @@ class SqlLog:
 
     def head(self) -> Head:
         """See the port."""
-        return _head(self._transaction.execute(_HEAD).one())
+        self._transaction.require_open()
+        return self._begun_at
 
     def tile(self, level: int, n: int) -> bytes:
         """See the port."""

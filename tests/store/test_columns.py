@@ -19,6 +19,7 @@ from gateway.store.columns import (
     to_json,
     write_json,
 )
+from tests.each import each
 
 DIALECT = sqlite.dialect()
 
@@ -72,7 +73,7 @@ def test_a_list_keeps_its_order(value):
     assert there_and_back(TextList(), value) == value
 
 
-@pytest.mark.parametrize("column", [Instant(), Day(), TextSet(), TextList()])
+@each("column", [Instant(), Day(), TextSet(), TextList()])
 def test_nothing_stays_nothing(column):
     assert there_and_back(column, None) is None
 

@@ -1,7 +1,5 @@
 """The high-water mark: compare-and-set, durable, apart from the database, shared by processes."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,9 +26,8 @@ from tests.postgresql import new_database
 from tests.store import places
 from tests.store.mark_program import SIGNER
 from tests.store.places import Place
+from tests.store.programs import Program, until
 from tests.store.samples import ORIGIN, fact
-
-ROOT = Path(__file__).parents[2]
 
 
 def at(size: int, name: str = "") -> Marked:
@@ -238,9 +235,11 @@ def test_processes_and_threads_raise_one_mark_to_the_largest_and_sign_one_tree(
 ) -> None:
     mark = kept.open()
     adopted(database, mark)
-    reports = [process.finish() for process in running(database, kept)]
-    notes = [note for report in reports for note in report]
-    assert min(len(report) for report in reports) > 0
+    processes = running(database, kept)
+    until(lambda: min(len(one.lines) for one in processes) > 5)
+    for one in processes:
+        one.stop()
+    notes = [note for one in processes for note in one.lines]
     with database.open().begin(Mode.READ) as work:
         head = work.log.head()
         for size, root in notes:
@@ -253,9 +252,12 @@ def test_a_killed_process_has_given_out_nothing_above_the_mark(database, kept) -
     mark = kept.open()
     continuity, notary = adopted(database, mark)
     killed, other = running(database, kept)
-    time.sleep(0.15)
-    killed.process.kill()
-    notes = killed.finish() + other.finish()
+    until(lambda: len(killed.lines) > 3)
+    killed.kill()
+    before = len(other.lines)
+    until(lambda: len(other.lines) > before + 3)
+    other.stop()
+    notes = killed.lines + other.lines
     assert mark.read().head.size >= max(int(size) for size, _ in notes)
     continuity.check()
     with continuity.begin(Mode.WRITE) as work:
@@ -285,30 +287,10 @@ def test_an_older_copy_of_a_real_database_freezes(sqlite, tmp_path) -> None:
     mark.close()
 
 
-class Signing:
-    """One process of `mark_program`."""
-
-    def __init__(self, place: Place, kept: Kept) -> None:
-        command = [sys.executable, "-m", "tests.store.mark_program", place.url, place.lock_path]
-        self.process = subprocess.Popen(
-            [*map(str, command), kept.url, str(kept.file or ""), "0.4", "3"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-
-    def finish(self) -> list[list[str]]:
-        """The notes that came out whole: (size, root)."""
-        out, _ = self.process.communicate(timeout=30)
-        return [line.split(" ") for line in out.split("\n")[:-1]]
-
-
-def running(place: Place, kept: Kept) -> list[Signing]:
-    made = [Signing(place, kept) for _ in range(2)]
+def running(place: Place, kept: Kept) -> list[Program]:
+    """Two processes that write and sign."""
+    arguments = place.url, place.lock_path, kept.url, kept.file or "", 3
+    made = [Program("mark_program", *arguments) for _ in range(2)]
     for one in made:
-        assert one.process.stdout.readline() == "ready\n"
-    for one in made:
-        one.process.stdin.write("go\n")
-        one.process.stdin.flush()
+        one.go()
     return made

@@ -132,7 +132,7 @@ def test_a_foreign_writer_on_the_file_makes_us_busy_and_no_lock_is_kept(sqlite, 
     foreign = sqlite3.connect(sqlite.url.removeprefix("sqlite:///"), isolation_level=None)
     foreign.execute("BEGIN IMMEDIATE")
     for _ in range(2):
-        with pytest.raises(Busy, match="locked"), store.begin(Mode.WRITE):
+        with pytest.raises(Busy), store.begin(Mode.WRITE):
             pass
     foreign.execute("ROLLBACK")
     foreign.close()
