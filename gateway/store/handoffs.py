@@ -8,6 +8,7 @@ from sqlalchemy import Executable, Row, and_, bindparam, func, insert, or_, sele
 
 from gateway.actions.ports import Mode
 from gateway.actions.records import Consultation, Sent
+from gateway.domain.case import CaseState
 from gateway.domain.handoff import OPEN, Address, Answer, Handoff
 from gateway.domain.refusals import AlreadyExists, Stale
 from gateway.store.content_encryption import CellRef, ContentCipher
@@ -182,8 +183,9 @@ class SqlHandoffs:
         )
 
     def _case_key(self, statement: Executable, originator: str, case: UUID) -> None:
-        row = self._transaction.execute(statement, {"originator": originator, "case": case}).one()
-        self._cipher.note_case(originator, case, row.state, row.content_key)
+        row = self._transaction.execute(statement, {"originator": originator, "case": case}).first()
+        state, key = row or (CaseState.ERASED, None)  # no case has no content either
+        self._cipher.note_case(originator, case, state, key)
 
     def _add_answer(self, handoff: Handoff, answer: Answer) -> None:
         of = (handoff.originator, handoff.case)
