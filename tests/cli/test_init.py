@@ -238,7 +238,7 @@ def test_after_a_failed_attempt_new_keys_of_cases_are_wrapped_by_the_key_that_is
     folder = tmp_path / "gw"
     text = settings(keys_url=new_database())
     with monkeypatch.context() as patched:
-        step = failing(founding.administration.found, OSError("no space left"))
+        step = failing(founding.keys.found, OSError("no space left"))
         patched.setattr(founding.administration, "found", step)
         with pytest.raises(OSError, match="no space left"):
             founding.make(folder, text, PERSONS, PASSPHRASE)
