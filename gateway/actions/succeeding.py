@@ -15,6 +15,7 @@ from uuid import UUID
 from gateway.actions.cases import has_key, view_on
 from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.records import CaseVersion, LegalDay
+from gateway.actions.signed import attesting
 from gateway.domain.answers import move
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
@@ -30,7 +31,7 @@ from gateway.domain.handoff import (
     was_taken_on,
 )
 from gateway.domain.interest import conflicts
-from gateway.domain.organisation import Organisation, Status, organisation_uri
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import Erased, KeysUnavailable, NotFound, Stale
 from gateway.domain.succession import Approved, Moved, Succession, Way
 from gateway.domain.transfer import barred
@@ -385,11 +386,7 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
     reissued = fate.way is Way.REISSUE
     next_step = "re-issued to it" if reissued else f"offer it anew: {fate.why}"
     return statement.issue_answer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, handoff.recipient),
-        audience=ports.issuer,
-        at=at,
-        jti=ports.new_id(),
+        replace(attesting(ports, handoff.recipient), at=at),
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         offer_digest=handoff.offer_digest,
@@ -400,8 +397,6 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
             "reason": f"{_moving(succession)}; {next_step}{_ground(approved)}",
             "to": succession.successor,
         },
-        signer=ports.attester,
-        random=ports.random,
     )
 
 
@@ -454,11 +449,7 @@ def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: da
     said = {d.name: d.value for d in before.disclosures}
     handoff = fate.handoff
     return statement.issue_offer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, handoff.originator),
-        audience=ports.issuer,
-        at=at,
-        jti=ports.new_id(),
+        replace(attesting(ports, handoff.originator), at=at),
         handoff=fresh,
         to={
             "organisation": succession.successor,
@@ -477,8 +468,6 @@ def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: da
             offer=handoff.offer_digest,
             event=succession.id,
         ),
-        signer=ports.attester,
-        random=ports.random,
     )
 
 

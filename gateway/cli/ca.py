@@ -21,9 +21,9 @@ from gateway.cli.admin.session import (
     show,
 )
 from gateway.cli.arguments import json_option
-from gateway.cli.folder import folder_option, told_plainly
-from gateway.cli.passphrase import read_passphrase
-from gateway.cli.screen import print_fields, print_json, print_table
+from gateway.cli.gateway_setup import read_passphrase
+from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.output import print_fields, print_json, print_table
 from gateway.config import Config
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
@@ -48,7 +48,7 @@ _DONE: Mapping[Step, str] = {
 
 @click.group()
 def ca() -> None:
-    """See the issuing authorities, and let a new one take the place of the one in use.
+    """List issuing certificate authorities and rotate to a new one.
 
     The ceremonies are in certs/README.md.
     """

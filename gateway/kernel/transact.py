@@ -48,7 +48,7 @@ from gateway.domain.refusals import (
     Unrecorded,
     WrongState,
 )
-from gateway.evidence import canonical, receipt
+from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import events
 from gateway.kernel.actors import (
@@ -59,7 +59,6 @@ from gateway.kernel.actors import (
     GatewayItself,
     organisation_of,
 )
-from gateway.ledger import proof
 
 T = TypeVar("T")
 
@@ -386,9 +385,7 @@ def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
     except Refusal as refusal:
         refusal.recorded = logged.event.id
         raise
-    text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
-    shown = tuple(d.encoded for d in logged.event.disclosures if organisation in d.readers)
-    return receipt.Receipt(logged.event.document, logged.event.nonce, shown, text)
+    return logged.receipt(note, organisation)
 
 
 def _asked_in(actor: Actor) -> str:

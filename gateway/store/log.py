@@ -18,7 +18,7 @@ from gateway.domain.facts import Fact
 from gateway.domain.refusals import AlreadyExists, Busy, Erased
 from gateway.evidence import base64url
 from gateway.evidence.event import Event, EventDisclosure, compose
-from gateway.evidence.sd_jwt import read_disclosure
+from gateway.evidence.sd_jwt import read_stored_disclosure
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store import facets
@@ -161,6 +161,7 @@ class SqlLog:
         self._begun_at = begun_at
         self._others = others
         self.facts: list[Fact] = []
+        self._proofs: tiles.InclusionProofs | None = None
 
     def record(self, fact: Fact) -> None:
         """See the port."""
@@ -200,7 +201,9 @@ class SqlLog:
         opened = (self._disclosure(event, row) for row in rows)
         disclosures = tuple(one for one in opened if one is not None)
         head = self.head()
-        proof = tuple(tiles.inclusion_proof(self.tile, row.idx, head.size))
+        if self._proofs is None or self._proofs.size != head.size:
+            self._proofs = tiles.InclusionProofs(self.tile, head.size)
+        proof = tuple(self._proofs.of(row.idx))
         return Logged(Event(event, row.doc, row.nonce, disclosures), row.idx, proof, head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
@@ -291,7 +294,7 @@ class SqlLog:
                 text = self._contents.decrypt(base64url.decode(text), cell)
             except Erased:
                 return None
-        read = read_disclosure(text)
+        read = read_stored_disclosure(text)
         return EventDisclosure(read.encoded, read.digest, str(read.name), read.value, row.readers)
 
     def _grow(self, head: Head, entries: Sequence[bytes], events: Sequence[Event]) -> Appended:

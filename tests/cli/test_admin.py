@@ -447,7 +447,7 @@ def test_open_invitations_are_listed_without_their_tokens(ofmin: Operator, tmp_p
 
 def test_nobody_is_invited_when_the_file_cannot_be_made(ofmin: Operator, tmp_path: Path) -> None:
     size = ofmin.size()
-    assert "is no folder" in invite(ofmin, tmp_path / "no" / "file").stderr
+    assert "not a folder" in invite(ofmin, tmp_path / "no" / "file").stderr
     (tmp_path / "there").write_text("mine")
     assert " exists" in invite(ofmin, tmp_path / "there").stderr
     assert (ofmin.size(), open_invitations(ofmin)) == (size, [])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import connection, keys, main
+from gateway.cli import keys, main, partner_command
 from gateway.kernel.changes import Change
 from tests.founding import HOTLINE, ISSUER, START, founded, make_change
 
@@ -83,4 +83,4 @@ def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_clock_is_the_systems_own() -> None:
-    assert keys.now is connection.now
+    assert keys.now is partner_command.now

@@ -272,8 +272,8 @@ def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
         return decrypt(cipher, stored, cell)
 
     monkeypatch.setattr(ContentCipher, "decrypt", noted)
-    given = answers.said("officer-1", conditions=conditions)
-    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, given)
+    reply = answers.said("officer-1", conditions=conditions)
+    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=9)
     assert columns == set()
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items

@@ -23,7 +23,7 @@ from gateway.cli.admin import (
 from gateway.cli.admin.certificate import served
 from gateway.cli.admin.generated import make_command
 from gateway.cli.admin.session import AdminSession, approve, key_files_option, persons_option
-from gateway.cli.folder import folder_option
+from gateway.cli.home import folder_option
 
 __all__ = ["admin", "approve", "served"]
 

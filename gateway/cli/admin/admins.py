@@ -9,8 +9,8 @@ import click
 from gateway import keys, wiring
 from gateway.cli.admin.session import AdminSession, looked_at
 from gateway.cli.arguments import gateway_address, organisation_id
-from gateway.cli.folder import told_plainly
-from gateway.cli.screen import print_json, print_table
+from gateway.cli.home import told_plainly
+from gateway.cli.output import print_json, print_table
 from gateway.evidence import approval, canonical, registration
 from gateway.kernel.changes import Change
 from gateway.keys import Purpose

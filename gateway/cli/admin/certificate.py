@@ -15,7 +15,7 @@ from gateway.actions import receipts
 from gateway.actions.ports import Mode, Work
 from gateway.actions.records import SigningRequest
 from gateway.cli.admin.session import AdminSession, opened, show, submit, without_receipt
-from gateway.cli.screen import new_file
+from gateway.cli.output import new_file
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change

@@ -19,7 +19,7 @@ from gateway.cli.admin.session import (
     show,
 )
 from gateway.cli.arguments import NewFile
-from gateway.cli.screen import new_file, print_json, print_table
+from gateway.cli.output import new_file, print_json, print_table
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal

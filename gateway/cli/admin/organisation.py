@@ -11,8 +11,8 @@ from gateway.actions import receipts
 from gateway.cli.admin.generated import DAY, FILE, day, read_json
 from gateway.cli.admin.session import AdminSession, change_registry, looked_at
 from gateway.cli.arguments import organisation_id
-from gateway.cli.receipt import proved
-from gateway.cli.screen import paint, print_fields, print_json, print_table, words
+from gateway.cli.events import proved
+from gateway.cli.output import paint, print_fields, print_json, print_table, words
 from gateway.domain.organisation import Status
 from gateway.evidence import receipt as documents
 from gateway.registry import mandate_report, queries

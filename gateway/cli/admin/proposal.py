@@ -13,7 +13,7 @@ from gateway.actions.records import Proposal
 from gateway.changes import CHANGES
 from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.session import AdminSession, approvals, looked_at, opened, show
-from gateway.cli.screen import interactive, print_fields, print_json, print_table
+from gateway.cli.output import interactive, print_fields, print_json, print_table
 from gateway.evidence import canonical
 from gateway.kernel import changes
 

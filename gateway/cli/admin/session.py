@@ -11,9 +11,8 @@ import click
 from gateway import keys, wiring
 from gateway.actions.ports import Ports
 from gateway.changes import CHANGES
-from gateway.cli.failure import Failed
-from gateway.cli.folder import sentence_of, told_plainly
-from gateway.cli.screen import print_json, words
+from gateway.cli.home import sentence_of, told_plainly
+from gateway.cli.output import Failed, print_json, words
 from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal

@@ -10,8 +10,8 @@ from gateway.actions import succeeding, successions
 from gateway.actions.ports import Ports
 from gateway.cli.admin.generated import DAY
 from gateway.cli.admin.session import AdminSession, change_registry, looked_at
-from gateway.cli.screen import print_fields, print_json, print_table, words
-from gateway.cli.succession import approved_by, print_list
+from gateway.cli.directory import approved_by, print_list
+from gateway.cli.output import print_fields, print_json, print_table, words
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
 

@@ -1,23 +1,26 @@
-"""The founding story, told by doing it: each line printed is something that happened."""
+"""The demonstration's scenario: each line printed is something that happened."""
 
+import subprocess
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway import wiring
-from gateway.cli.demo.membership import Membership
-from gateway.cli.demo.stage import MEMBERS, Stage
-from gateway.cli.demo.succession import Succession
-from gateway.client.errors import Refused
+from gateway.cli.demo.environment import ADMINS, MEMBERS, Stage
+from gateway.client import Gateway
+from gateway.client.errors import ClientError, Refused
 from gateway.client.session import Written
 from gateway.domain.case import GROUPS, PROPERTIES
+from gateway.domain.organisation import SCOPES
+from gateway.evidence import base64url, sd_jwt
 from gateway.evidence import event as events
-from gateway.evidence import sd_jwt
 from gateway.evidence.receipt import Receipt
 from gateway.formats.profile import ImportProfile, read_profile
 from gateway.formats.report_file import ImportRefused
@@ -28,7 +31,29 @@ AFTER = date(2023, 11, 2)  # OFMIN holds the mandate, and its observer's seat si
 MANDATE_MOVES = "2023-08-31"
 CONTENT = [group for group in GROUPS if group != "routing"]
 
+READ_UNTIL = "2023-12-01"
+
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
+NEWCOMER = "hotline-new"
+
+APPLICATION: dict[str, Any] = {
+    "name": "A new hotline",
+    "kind": "hotline",
+    "public_authority": False,
+    "regimes": ["gdpr"],
+    "country": "LU",
+    "standing": "associate",
+    "purposes": ["remove", "protect_child"],
+    "about": "We answer the phone day and night.",
+    "received_on": "2023-10-02",
+    "contacts": [{"role": "head", "name": "Nobody", "address": "head@hotline.example"}],
+}
+RESOLUTION = {
+    "decision_ref": "Board decision of 31 October 2023",
+    "decided_on": "2023-10-31",
+    "document_sha256": base64url.digest(b"the minutes of the demonstration's board"),
+}
+SEAT = {"standing": "associate", "from": "2023-10-31", "decision_ref": RESOLUTION["decision_ref"]}
 
 
 @dataclass
@@ -65,10 +90,12 @@ class Story:
 
     stage: Stage
     timeline: list[Line] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Put in the chapter that runs through two acts."""
-        self.succession = Succession(self)
+    bundle: bytes = b""
+    succession_bundle: bytes = b""
+    case: str = ""
+    first_handoff: str = ""
+    open_handoff: str = ""
+    """The one that OCRVP holds when its mandate moves."""
 
     def tell(self) -> None:
         """Play all acts. The gateway is stopped in the end, so that verifying is offline."""
@@ -77,10 +104,14 @@ class Story:
         self._move_the_mandate()
         self._second_act()
         self._third_act()
-        Membership(self).tell()
+        self.act("A new hotline: from application to its first case")
+        self._decide()
+        self._join()
+        self.act("A member is suspended while its connection is open")
+        self._suspend()
         self.stage.stop()
 
-    # --- how things are said ---
+    # --- output ---
 
     def act(self, title: str) -> None:
         """Begin an act."""
@@ -99,7 +130,7 @@ class Story:
         click.echo(f"  {click.style('+', fg='green')} {who} {what}{word}")
 
     def wrote(self, who: str, what: str, written: Written) -> Written:
-        """Tell what a member wrote, and whose word the document is."""
+        """Tell what a member wrote, and who signed the document."""
         texts = (written.result.get(name) for name in ("document", "offer", "statement"))
         self.done(who, what, written.receipt, next(filter(None, texts), None))
         return written
@@ -149,7 +180,7 @@ class Story:
     def change(
         self, action: str, slug: str, values: Mapping[str, Any], what: str
     ) -> Mapping[str, Any]:
-        """Have the administrators change the registry; what came of it."""
+        """Have the administrators change the registry; returns the result."""
         written = self.stage.administer(action, slug, values)
         self.done("the administrators", what, written.receipt)
         result: Mapping[str, Any] = written.result
@@ -171,8 +202,8 @@ class Story:
             self.wrote(OCRVP, "closes the handoff", closed)
         self.first_handoff = handoff
         self.note("a second handoff of the case stays open:")
-        self.succession.handoff = self._offer_to_the_mandate()
-        self.take_on(OCRVP, self.succession.handoff, "ocrvp-7", None)
+        self.open_handoff = self._offer_to_the_mandate()
+        self.take_on(OCRVP, self.open_handoff, "ocrvp-7", None)
 
     def _refuse_media(self) -> None:
         data = _data("with-an-image.json")
@@ -259,7 +290,7 @@ class Story:
 
     def _move_the_mandate(self) -> None:
         self.act("31 August 2023: the mandate moves from OCRVP to OFMIN")
-        self.succession.plan(MANDATE_MOVES)
+        self._plan_succession(MANDATE_MOVES)
         self.stage.stop()
         self.stage.set_legal_date(date.fromisoformat(MANDATE_MOVES))
         seat = {
@@ -276,7 +307,7 @@ class Story:
         self.act(f"{AFTER:%d %B %Y}: OFMIN holds the mandate")
         self.stage.set_legal_date(AFTER)
         self.stage.start()
-        self.succession.tell()
+        self._show_succession()
         with self.stage.client(HOTLINE) as hotline:
             try:
                 hotline.offer(
@@ -319,6 +350,92 @@ class Story:
         self.note(f"    policy withholds part of: {', '.join(offered.result['withheld'])}")
         self.take_on(ABROAD, str(offered.result["handoff"]), "be-4", "removed")
 
+    # --- the succession ---
+
+    def _plan_succession(self, day: str) -> None:
+        """Have it planned and approved, while the mandate is still OCRVP's."""
+        values = {
+            "successor": OFMIN,
+            "competence": "receive/csam/FR",
+            "on": day,
+            "read_until": READ_UNTIL,
+            "legal_act": "Decree 2023-829 of 29 August 2023",
+            "consents": False,
+        }
+        what = f"plan that {OCRVP}'s mandate (csam, FR) is {OFMIN}'s from {day} on"
+        planned = self.change("succession.plan", OCRVP, values, what)
+        for slug in (OCRVP, OFMIN):
+            with self.stage.client(slug) as office:
+                approved = office.approve_succession(planned["succession"], f"{slug}-1")
+            self.wrote(slug, "approves the succession", approved)
+
+    def _show_succession(self) -> None:
+        """Tell what maintenance did at the first moment of the new day, and who reads now."""
+        new = self._tell_what_moved()
+        self.take_on(OFMIN, new, "ofmin-1", None)
+        with self.stage.client(OCRVP) as office:
+            opened = office.consult(self.open_handoff, "ocrvp-7", "quality", "to hand it over")
+            told = f"still opens what it had accepted (until {READ_UNTIL})"
+            self.wrote(OCRVP, told, opened.written)
+        with self.stage.client(OFMIN) as office:
+            self.succession_bundle = office.export(new, "ofmin-1", "for the file")
+
+    def _tell_what_moved(self) -> str:
+        """The handoff at the successor, as the originator sees it."""
+        with self.stage.client(HOTLINE) as hotline:
+            before = hotline.handoff(self.open_handoff)
+            end = hotline.receipt(before["answers"][-1]["event"]).receipt
+            self.done("the gateway", f"ends {OCRVP}'s open handoff: {before['state']}", end)
+            new = str(before["succeeded_by"]["handoff"])
+            offer = hotline.handoff(new)["answers"][0]
+            made = hotline.receipt(offer["event"]).receipt
+            told = f"re-issues it to {OFMIN} with the same frozen offer"
+            self.done("the gateway", told, made, offer["statement"])
+        return new
+
+    # --- a member's life ---
+
+    def _decide(self) -> None:
+        change = self.change
+        change("organisation.apply", NEWCOMER, APPLICATION, f"recorded {NEWCOMER}'s application")
+        decided = f"recorded that the board approved it ({RESOLUTION['decided_on']})"
+        change("organisation.approve", NEWCOMER, RESOLUTION, decided)
+        change("standing.grant", NEWCOMER, SEAT, f"gave {NEWCOMER} an associate's seat")
+        system = {"system": "desk", "scopes": sorted(SCOPES)}
+        change("system.register", NEWCOMER, system, f"registered {NEWCOMER}'s system")
+
+    def _join(self) -> None:
+        folder = self.stage.folder
+        invitation, home = folder / "invitation.json", folder / NEWCOMER
+        who = [word for person, _ in ADMINS for word in ("--as", person)]
+        operator = ["admin", "--folder", str(self.stage.operator), *who]
+        _run(*operator, "invitation", "make", NEWCOMER, "desk", "--out", str(invitation))
+        self.note("the administrators make an invitation: good once, for 72 hours")
+        _run("enroll", str(invitation), "--folder", str(home))
+        self.note(f"{NEWCOMER}: casegate enroll: key, certificate, document key, first call")
+        settings = home / "connection.toml"
+        _run("conformance", "run", "--connection", str(settings), "--by", "intake-1")
+        self.note(f"{NEWCOMER}: casegate conformance run: sends, receives, verifies, refuses")
+        reason = {"reason": "conformance passed"}
+        self.change("organisation.activate", NEWCOMER, reason, f"activated {NEWCOMER}")
+        with self.stage.client(NEWCOMER) as newcomer:
+            found = newcomer.whoami()["organisation"]
+        self.note(f"    {found['name']} takes part: {found['standing']}")
+
+    def _suspend(self) -> None:
+        reason = {"reason": "a key may be known"}
+        with self.stage.client(ABROAD) as member:
+            member.whoami()
+            self.note(f"{ABROAD} is connected, its token holds")
+            what = f"suspended {ABROAD}"
+            self.change("organisation.suspend", ABROAD, reason, what)
+            self.note(f"    its next request on that connection: {_refused(member)}")
+            what = f"reinstated {ABROAD}"
+            self.change("organisation.reinstate", ABROAD, reason, what)
+        with self.stage.client(ABROAD) as member:
+            member.whoami()
+        self.note(f"    {ABROAD} works again")
+
 
 def _groups_of(content: Mapping[str, Any]) -> list[str]:
     """The groups of which something is shown, in the order of the case."""
@@ -333,3 +450,21 @@ def _data(name: str) -> bytes:
 
 def _profile() -> ImportProfile:
     return read_profile(tomllib.loads(_data("profile.toml").decode()))
+
+
+def _refused(member: Gateway) -> str:
+    try:
+        member.whoami()
+    except ClientError as refused:
+        return f"refused ({refused})"
+    raise RuntimeError("a suspended member was answered")
+
+
+def _run(*words: str) -> None:
+    """A command of ours, as a person types it."""
+    command = [sys.executable, "-m", "gateway.cli", *words]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{Path(command[0]).name} {' '.join(words[:2])}: {done.stderr}")

@@ -18,8 +18,7 @@ import click
 from uuid_utils import compat
 
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.failure import Failed, NotKept
-from gateway.cli.screen import paint, plain, print_json, write_new
+from gateway.cli.output import Failed, NotKept, paint, plain, print_json, write_new
 from gateway.client import (
     ClientError,
     Connection,
@@ -179,7 +178,7 @@ def connected(file: Path) -> Iterator[Gateway]:
     except ClientError as error:
         raise Failure(error) from error
     except KeyboardInterrupt as stopped:
-        # Whoever grows impatient asks anew, unless told what became of the write.
+        # Whoever grows impatient asks anew, unless the result of the write is known.
         raise _interrupted(stopped) from stopped
 
 

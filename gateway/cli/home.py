@@ -7,15 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.cedar.policy import PolicyBroken
-from gateway.config import ConfigError
 from gateway.domain.refusals import Invalid, Refusal
-from gateway.files import PrivateFileError
-from gateway.maintenance import AlreadyRunning
-from gateway.pki.authority import AuthorityError
-from gateway.store.database import Unfit
-
-_UNUSABLE = (ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, AlreadyRunning)
 
 folder_option: Callable[[Any], Any] = click.option(
     "--folder",
@@ -27,7 +19,7 @@ folder_option: Callable[[Any], Any] = click.option(
 
 
 def sentence_of(refusal: Refusal) -> str:
-    """Why something is refused; of what is no change, each field and what is wrong with it."""
+    """Why something is refused; for an invalid change, each field and its error."""
     if isinstance(refusal, Invalid):
         return "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in refusal.errors)
     return refusal.detail
@@ -35,14 +27,28 @@ def sentence_of(refusal: Refusal) -> str:
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """End what an operator can mend as one sentence and exit status 1; defects stay tracebacks."""
+    """Report what an operator can correct in one sentence, exit status 1; not defects."""
     try:
         yield
-    except _UNUSABLE as error:
-        raise click.ClickException(str(error)) from error
     except Refusal as refusal:
         raise click.ClickException(sentence_of(refusal)) from refusal
     except OSError as error:
         if error.filename is None:
             raise click.ClickException(str(error)) from error
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    except Exception as error:
+        if isinstance(error, _unusable()):
+            raise click.ClickException(str(error)) from error
+        raise
+
+
+def _unusable() -> tuple[type[Exception], ...]:
+    """What an operator can mend. Imported when something failed: a supervisor needs none of it."""
+    from gateway.cedar.policy import PolicyBroken  # noqa: PLC0415
+    from gateway.config import ConfigError  # noqa: PLC0415
+    from gateway.files import PrivateFileError  # noqa: PLC0415
+    from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
+    from gateway.pki.authority import AuthorityError  # noqa: PLC0415
+    from gateway.store.database import Unfit  # noqa: PLC0415
+
+    return ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, AlreadyRunning

