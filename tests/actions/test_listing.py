@@ -189,7 +189,7 @@ def test_proposals_are_listed_to_the_last(founding):
     founding.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
     made = []
     for number in range(3):
-        change = Change("organisation.suspend", HOTLINE, {"reason": f"test {number}"})
+        change = Change("standing.end", HOTLINE, {"until": f"2030-01-0{number + 1}"})
         (approval,) = founding.approve(change, ALICE)
         made.append(founding.do(submit_change, change, approval).result["proposal"])
 

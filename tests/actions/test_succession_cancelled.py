@@ -7,7 +7,6 @@ import pytest
 
 from gateway.actions import (
     handoffs,
-    mandates,
     succeeding,
     successions,
 )
@@ -16,6 +15,7 @@ from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, Refusal, WrongState
 from gateway.kernel.changes import Change
+from gateway.registry import mandate_report as mandates
 from tests.actions.test_succession import (
     DAY,
     KEY,

@@ -78,7 +78,7 @@ def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
     held = [accepted(gateway) for _ in range(3)]
     succession = agreed(gateway)
     gateway.day = DAY
-    record, calls = succeeding._reissued, []
+    record, calls = succeeding._record_reissued, []
 
     def crash(*arguments: object) -> object:
         calls.append(1)
@@ -86,7 +86,7 @@ def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
             raise KeyboardInterrupt  # in the middle of the second transaction
         return record(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(succeeding, "_reissued", crash)
+    monkeypatch.setattr(succeeding, "_record_reissued", crash)
     with pytest.raises(KeyboardInterrupt):
         succeeding.apply(gateway.ports, succession)
     assert sorted(gateway.handoff(one).state for one in held) == [

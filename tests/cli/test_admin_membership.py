@@ -117,7 +117,7 @@ def test_an_entry_shows_what_its_commands_ask_for(gw):
     assert told["result"]["interest"] not in earlier
     whole = json.loads(gw.done("organisation", "show", "abc", "--json", persons=()))
     assert [one["interest"] for one in whole["interests"]] == [told["result"]["interest"]]
-    assert "no organisation nobody" in said(gw.admin("organisation", "show", "nobody", persons=()))
+    assert "nobody was not found" in said(gw.admin("organisation", "show", "nobody", persons=()))
 
 
 def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
