@@ -9,7 +9,7 @@ overwrites it as the right edge grows.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 
 from gateway.ledger import tree
@@ -84,7 +84,7 @@ def root(read: ReadTile, size: int) -> bytes:
     """
     if size < 0:
         raise ValueError("a size is not negative")
-    return _edge(cache(read), 0, size) if size else tree.EMPTY_ROOT
+    return tree.root_of_edge(partial(_node, cache(read)), 0, size) if size else tree.EMPTY_ROOT
 
 
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
@@ -95,7 +95,7 @@ def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
     """
     if not 0 <= index < size:
         raise ValueError("the index lies outside the tree")
-    return _path(cache(read), 0, index, size)
+    return tree.path(partial(_node, cache(read)), 0, index, size)
 
 
 def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
@@ -108,13 +108,13 @@ def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
         raise ValueError("the sizes do not fit a consistency proof")
     if size1 == size2:
         return []
-    read = cache(read)
+    node = partial(_node, cache(read))
     # The old tree's last complete subtree, and the way from there to the new root. The verifier
     # knows that subtree already when it is the whole old tree (size1 a power of two).
-    height = _trailing_zeros(size1)
+    height = tree.trailing_zeros(size1)
     index = (size1 >> height) - 1
-    start = [_node(read, height, index)] if index else []
-    return start + _path(read, height, index, size2)
+    start = [node(height, index)] if index else []
+    return start + tree.path(node, height, index, size2)
 
 
 def full_tile_root(tile: bytes) -> bytes:
@@ -222,37 +222,6 @@ def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
     return tile
 
 
-def _path(read: ReadTile, height: int, index: int, size: int) -> list[bytes]:
-    """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
-
-    `split` is the height where this way meets the way from the last leaf. Below it all siblings
-    are complete, but for the one that holds the last leaf; from there on the way is the right
-    edge itself and has siblings on its left only. (The subtree is never one that holds more than
-    the last leaf: a consistency proof starts left of it.)
-    """
-    leaf = index << height
-    split = (leaf ^ (size - 1)).bit_length()
-    path = [_node(read, rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
-    if split:
-        start = ((size - 1) >> (split - 1)) << (split - 1)
-        path.append(_edge(read, start, size))
-    for rise in range(split, size.bit_length()):
-        if leaf >> rise & 1:
-            path.append(_node(read, rise, (leaf >> rise) - 1))
-    return path
-
-
-def _edge(read: ReadTile, start: int, size: int) -> bytes:
-    """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
-    rest = size - start
-    height = _trailing_zeros(rest)
-    edge = _node(read, height, (size >> height) - 1)
-    while rest := rest & (rest - 1):
-        height = _trailing_zeros(rest)
-        edge = tree.node_hash(_node(read, height, (size >> height) - 1), edge)
-    return edge
-
-
 def _node(read: ReadTile, height: int, index: int) -> bytes:
     """Root of the complete subtree over leaves index * 2**height to (index+1) * 2**height - 1."""
     level, rise = divmod(height, TILE_HEIGHT)
@@ -278,10 +247,6 @@ def _subtree(hashes: bytes) -> bytes:
 def _large_subtree(hashes: bytes) -> bytes:
     middle = len(hashes) // 2
     return tree.node_hash(_subtree(hashes[:middle]), _subtree(hashes[middle:]))
-
-
-def _trailing_zeros(number: int) -> int:
-    return (number & -number).bit_length() - 1
 
 
 def _numbered(n: int, width: int) -> str:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Text
+from sqlalchemy import BigInteger, Integer, LargeBinary, Text, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -51,6 +52,24 @@ class Day(TypeDecorator[date]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
         """Database to Python."""
         return None if value is None else date.fromisoformat(value)
+
+
+class _IdBytes(TypeDecorator[UUID]):
+    """An id as its 16 bytes, half of what its text takes in a row and in each index."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> bytes | None:
+        """Python to database."""
+        return None if value is None else value.bytes
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> UUID | None:
+        """Database to Python."""
+        return None if value is None else UUID(bytes=value)
+
+
+SHORT_ID = Uuid().with_variant(_IdBytes(), "sqlite")
 
 
 class TextSet(TypeDecorator[frozenset[str]]):

@@ -272,8 +272,8 @@ def test_a_damaged_database_is_replaced_and_kept(gw: Operator) -> None:
 
 
 DAMAGES = {
-    "an entry": "UPDATE log_entry SET entry = zeroblob(33)",
-    "a document": "UPDATE log_document SET doc = 'x'",
+    "an entry": "UPDATE log_event SET entry = zeroblob(33)",
+    "a document": "UPDATE log_event SET document = 'x'",
     "a tile": "UPDATE log_tile SET data = zeroblob(32)",
     "the head": "UPDATE log_head SET root = zeroblob(32)",
 }
@@ -452,7 +452,7 @@ def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
     for file in gw.folder.glob("mark.db*"):
         file.unlink()
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
-        connection.execute("UPDATE log_document SET doc = 'x'")
+        connection.execute("UPDATE log_event SET document = 'x'")
     assert "the log is damaged" in said(mark(gw, "adopt", "--seen", 1))
 
 
