@@ -31,8 +31,8 @@ from gateway.domain.facts import Fact, Party, Result
 from gateway.evidence import base64url
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.serving import listener
-from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
+from gateway.serving.tls import TlsFiles
 
 ANSWER, FLASK, LIMIT = "answer", "flask", "limit"
 
@@ -111,9 +111,10 @@ def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
         case=id_,
         version=1,
         digest=digest,
-        document=data.decode("utf-8"),
         assurance="attested",
         event=event,
+        summary={},
+        document=data.decode("utf-8"),
     )
     return case, version
 

@@ -1,8 +1,16 @@
-"""Sockets stay closed outside journeys: a unit that dials out is not a unit."""
+"""What holds for every test: sockets, what is borrowed, and which tests one worker runs."""
+
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 settings.register_profile(
     "casegate", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -10,8 +18,33 @@ settings.register_profile(
 settings.load_profile("casegate")
 
 
+class InGroups(LoadScopeScheduling):
+    """Tests of files that name the same `xdist_group` run in one worker, every other by itself.
+
+    The plugin's own way to group does nothing since pytest 9.2: it changes an id that nobody reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return _group(self.config.rootpath / file) or nodeid
+
+
+@cache
+def _group(file: Path) -> str | None:
+    named = re.search(r'xdist_group\("([a-z]+)"\)', file.read_text(encoding="utf-8"))
+    return named and named[1]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Group where the command asks for groups."""
+    return InGroups(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Open sockets for journeys only; sockets between processes of one machine stay open."""
+    """Open sockets for journeys only: a unit that dials out is not a unit.
+
+    Sockets between processes of one machine stay open.
+    """
     if item.get_closest_marker("journey"):
         enable_socket()
     else:
@@ -21,3 +54,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Leave the process as it was found."""
     enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _databases_are_given_back() -> Iterator[None]:
+    """What a test and its own fixtures borrowed; most tests borrow none, and import no store."""
+    lent = sys.modules.get("tests.lent")
+    before = lent.borrowed() if lent else 0
+    yield
+    lent = sys.modules.get("tests.lent")
+    if lent:
+        lent.give_back(before)

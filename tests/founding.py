@@ -1,8 +1,9 @@
 """A gateway in which four organisations take part: real policy, real keys, a clock that stands.
 
-``founded()`` fills the Ports over the memory store, or over any store given, and makes the
-organisations of the founding story through the administrators' own actions. ``check_log`` proves
-afterwards that the log holds exactly what was handed out.
+``founded()`` fills the Ports over a borrowed SQLite database, or over any store given, and makes
+the organisations of the founding story through the administrators' own actions. The story is told
+once in a process: later gateways begin with what it left. ``check_log`` proves afterwards that the
+log holds exactly what was handed out.
 """
 
 import json
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any, Protocol
 from uuid import UUID
@@ -46,7 +47,7 @@ from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
 from tests.evidence.ingredients import chance
-from tests.memory import MemoryKeys, MemoryStore
+from tests.lent import LentStore, MemoryKeys
 
 ISSUER = "https://gateway.example.org"
 SHORT_NAME = "example"
@@ -100,10 +101,11 @@ class Clock:
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start
-        self._reads = count()
+        self.reads = 0
 
     def __call__(self) -> datetime:
-        return self._start + timedelta(milliseconds=next(self._reads))
+        self.reads += 1
+        return self._start + timedelta(milliseconds=self.reads - 1)
 
     def advance(self, by: timedelta) -> None:
         """Let time pass."""
@@ -114,11 +116,24 @@ class Ids:
     """UUIDv7 (RFC 9562 5.7) whose time is a counter: unique, in order, the same each run."""
 
     def __init__(self) -> None:
-        self._made = count(1)
+        self.made = 0
 
     def __call__(self) -> UUID:
-        moment = int(START.timestamp() * 1000) + next(self._made)
+        self.made += 1
+        moment = int(START.timestamp() * 1000) + self.made
         return UUID(int=(moment << 80) | (7 << 76) | (2 << 62))
+
+
+@dataclass
+class Calendar:
+    """The legal day: that of the zone, unless one is simulated."""
+
+    simulated: date | None
+
+    def __call__(self, now: datetime) -> LegalDay:
+        if self.simulated is not None:
+            return LegalDay(self.simulated, simulated=True)
+        return LegalDay(now.astimezone(ZONE).date())
 
 
 class Store(Protocol):
@@ -184,17 +199,28 @@ class Notary:
 
 @dataclass
 class Founded:
-    """A founded gateway. ``receipts`` are all that ``do`` saw; ``day`` may be moved by a test."""
+    """A founded gateway. ``receipts`` are all that ``do`` saw; ``day`` may be set by a test."""
 
     ports: Ports
     store: Store
     clock: Clock
     notary: Notary
-    day: date | None = None
+    calendar: "Calendar"
     receipts: list[Receipt] = field(default_factory=list)
     registered: dict[str, UUID] = field(default_factory=dict)
     _keys: Any = field(default_factory=lambda: count(1))
     _confirmed: dict[Receipt, Confirmed] = field(default_factory=dict)
+    checked: dict[UUID, Logged] = field(default_factory=dict)
+    """Events of the story that was told, found sound when it was."""
+
+    @property
+    def day(self) -> date | None:
+        """The legal day that is simulated, if one is."""
+        return self.calendar.simulated
+
+    @day.setter
+    def day(self, day: date | None) -> None:
+        self.calendar.simulated = day
 
     def do(self, action: Callable[..., Written], *args: Any, **kwargs: Any) -> Written:
         """Do a write and keep its receipt, also that of a refusal (which is raised on)."""
@@ -343,25 +369,46 @@ def caller(organisation: str) -> Caller:
 
 
 def founded(
-    store: Store | Callable[..., Store] | None = None,
+    store: Callable[..., Store] | None = None,
     legal_date: date | None = None,
     keys: CaseKeys | None = None,
 ) -> Founded:
     """A gateway with the four organisations of the founding story.
 
-    ``store`` is a store, or makes one when called as MemoryStore is: with origin, policy
-    revision, clock and source of randomness. ``legal_date`` simulates a day, as a demonstration.
-    ``keys`` are those of its cases, for a store that encrypts them.
+    ``store`` makes a store from origin, policy revision, clock and source of randomness, on which
+    the story is told anew. ``legal_date`` simulates a day, as a demonstration. ``keys`` are those
+    of its cases.
     """
+    if store is not None:
+        gateway = unfounded(store, legal_date, keys)
+        _tell_the_story(gateway)
+        return gateway
+    told, copy = _told(legal_date)
+    gateway = unfounded(None, legal_date)
+    gateway.store.put_back(copy)  # type: ignore[attr-defined] # it is a borrowed one
+    gateway.clock.reads = told.clock.reads
+    gateway.ports.new_id.made = told.ports.new_id.made  # type: ignore[attr-defined]
+    gateway.ports.random.calls = told.ports.random.calls  # type: ignore[attr-defined]
+    gateway.notary.signed |= told.notary.signed
+    gateway.receipts += told.receipts
+    gateway.registered |= told.registered
+    gateway.checked = told.checked
+    gateway._confirmed |= told._confirmed
+    return gateway
+
+
+def unfounded(
+    store: Callable[..., Store] | None = None,
+    legal_date: date | None = None,
+    keys: CaseKeys | None = None,
+) -> Founded:
+    """A gateway whose registry and log are empty; see ``founded``."""
     clock, random, opened = Clock(), chance("founding"), _Open()
-    kept = _store(store, clock, random)
-    notary = Notary(note_signer(), opened)
-
-    def legal_day(now: datetime) -> LegalDay:
-        if gateway.day is not None:
-            return LegalDay(gateway.day, simulated=True)
-        return LegalDay(now.astimezone(ZONE).date())
-
+    keys = keys or MemoryKeys()
+    revision = policy().revision
+    made: Any = partial(LentStore, keys=keys) if store is None else store
+    kept = made(ORIGIN, lambda: revision, clock, random)
+    notary, calendar = Notary(note_signer(), opened), Calendar(legal_date)
     ports = Ports(
         issuer=ISSUER,
         gateway=SHORT_NAME,
@@ -369,26 +416,26 @@ def founded(
         policy=policy(),
         attester=WatchedSigner(key_of("attest"), opened),
         notary=notary,
-        keys=keys or MemoryKeys(),
+        keys=keys,
         now=clock,
-        legal_day=legal_day,
+        legal_day=calendar,
         new_id=Ids(),
         random=random,
         fingerprint_key=FINGERPRINT_KEY,
     )
-    gateway = Founded(ports, kept, clock, notary, legal_date)
+    return Founded(ports, kept, clock, notary, calendar)
+
+
+@cache
+def _told(legal_date: date | None) -> tuple[Founded, bytes]:
+    """The story told once, its log found sound, and what the database holds then."""
+    gateway = unfounded(None, legal_date)
     _tell_the_story(gateway)
-    return gateway
-
-
-def _store(
-    store: Store | Callable[..., Store] | None, clock: Clock, random: Callable[[int], bytes]
-) -> Store:
-    if store is None:
-        store = MemoryStore
-    if hasattr(store, "begin") and not isinstance(store, type):
-        return store  # type: ignore[return-value]
-    return store(ORIGIN, lambda: policy().revision, clock, random)
+    check_log(gateway)
+    with gateway.ports.begin(Mode.READ) as work:
+        for one in _all_events(gateway, work, work.log.head(), (GATEWAY, *_slugs(work))):
+            gateway.checked[one.event.id] = one
+    return gateway, gateway.store.copy()  # type: ignore[attr-defined]
 
 
 def administrator(person: str, name: str) -> Person:
@@ -660,11 +707,12 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     those of the tree; every event proves itself; every party's counter runs from 1 without a gap;
     every head that was signed, and every receipt that was given, is of this very tree. Returns
     the fields of all events, in the log's order. ``strangers`` are parties outside the registry.
+    Events of the founding story that were found sound once are held against their entries only.
     """
     with gateway.ports.begin(Mode.READ) as work:
         head = work.log.head()
         entries = work.log.entries(0, head.size)
-        logged = _all_events(work, head, (GATEWAY, *_slugs(work), *strangers))
+        logged = _all_events(gateway, work, head, (GATEWAY, *_slugs(work), *strangers))
         _check_tiles(work, head, entries)
         _check_counters(work, logged)
     rebuilt = [entry.entry(one.event.document, one.event.nonce) for one in logged]
@@ -672,6 +720,8 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     leaves = [tree.leaf_hash(one) for one in rebuilt]
     assert tree.root(leaves) == head.root, "the head is not that of the entries"
     for one, leaf in zip(logged, leaves, strict=True):
+        if one.event.id in gateway.checked:
+            continue
         tree.verify_inclusion(leaf, one.index, one.head.size, one.proof, one.head.root)
     for size, root in gateway.notary.signed.items():
         assert tree.root(leaves[:size]) == root, "a head was signed that is not of this log"
@@ -682,12 +732,12 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     return [event.read(one.event.document) for one in logged]
 
 
-def _all_events(work: Work, head: Head, parties: Iterable[str]) -> list[Logged]:
+def _all_events(gateway: Founded, work: Work, head: Head, parties: Iterable[str]) -> list[Logged]:
     """Every event of the log, found through the streams of its parties."""
     found: dict[int, Logged] = {}
     for organisation in parties:
         for _, event_id in work.log.stream(organisation, 0, head.size + 1):
-            logged = work.log.logged(event_id)
+            logged = gateway.checked.get(event_id) or work.log.logged(event_id)
             assert logged is not None, "a stream names an event that the log does not have"
             assert logged.event.id == event_id, "the log gives another event than was asked for"
             found[logged.index] = logged

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from gateway.evidence import base64url
-from gateway.pki.source import parse_client_cert
+from gateway.pki.client_certificate import parse_client_cert
+from tests.each import each
 
 FOLDER = Path(__file__).parent / "vectors" / "rfc-auth-examples"
 VECTORS = json.loads((FOLDER / "vectors.json").read_text("utf-8"))
@@ -111,14 +112,14 @@ def check(vector: dict, base: str) -> None:
     key.verify(encode_dss_signature(r, s), base.encode(), ec.ECDSA(hashes.SHA256()))
 
 
-@pytest.mark.parametrize("name", MESSAGES)
+@each("name", MESSAGES)
 def test_the_published_signature_covers_the_message_as_rebuilt(name):
     vector, base = VECTORS[name], base_of(*MESSAGES[name])
     assert base == vector["signature_base"]
     check(vector, base)
 
 
-@pytest.mark.parametrize("name", MESSAGES)
+@each("name", MESSAGES)
 def test_the_published_signature_covers_no_other_message(name):
     components, parameters = MESSAGES[name]
     for component, value in components.items():

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from gateway import keys, maintenance, wiring
+from gateway import files, keys, maintenance, wiring
 from gateway.actions import administration
 from gateway.actions.records import Head
 from gateway.config import Config
@@ -17,7 +17,6 @@ from gateway.domain.organisation import Person
 from gateway.keys import Purpose
 from gateway.ledger.tree import EMPTY_ROOT
 from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.files import replace_file
 from gateway.pki.publication import ROOT_FILE, publish_chain
 from gateway.store import migrations
 from gateway.store.database import Unfit
@@ -36,7 +35,7 @@ server/         the listeners' certificates, renewed by themselves
 published/      what everybody may read: certificates of the authorities, revocation lists
 casegate.db     the database (SQLite): back it up with `casegate backup`
 keys.db         the keys of cases, wrapped by keys/kek-*: back it up apart, for days only
-mark.db         how far the log was signed: NEVER part of a backup, never replaced by an older copy
+high-water-mark how far the log was signed: NEVER part of a backup, never replaced by an older copy
 """
 
 
@@ -64,7 +63,7 @@ def make(
     require_free(folder)
     with _folder_of_its_own(folder):
         unfinished = folder / f".unfinished-{secrets.token_hex(4)}"
-        keys.write_private(unfinished / wiring.CONFIG_FILE, settings.encode())
+        files.create(unfinished / wiring.CONFIG_FILE, settings.encode())
         config = wiring.load_config(unfinished)
         with _new_files(config.database_file, config.mark_file, config.keys_file):
             _fill(config, persons, passphrase)
@@ -87,7 +86,7 @@ def _folder_of_its_own(folder: Path) -> Iterator[None]:
 
 
 def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes) -> None:
-    keys.write_private(config.folder / "README", README.encode())
+    files.create(config.folder / "README", README.encode())
     _make_keys(config)
     _make_authorities(config, passphrase, wiring.now())
     people = [_make_person(config, *person) for person in persons]
@@ -95,7 +94,7 @@ def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes)
     _make_case_keys(config)
     with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
         _begin_log(gateway)
-        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
+        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
         # Last, because in a database of the operator's own it could not be undone.
         administration.found(gateway.ports, people)
 
@@ -128,7 +127,7 @@ def _begin_log(gateway: wiring.Gateway) -> None:
 
 
 def _make_keys(config: Config) -> None:
-    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.EVENT, Purpose.LOG):
+    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
         keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
     keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
 
@@ -148,12 +147,12 @@ def _make_case_keys(config: Config) -> None:
 def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
     root = make_root(config.name, now)
     issuing = make_issuing(config.name, root, now)
-    keys.write_private(config.offline / "root.key", root.key_pem(passphrase))
-    keys.write_private(config.offline / "root.pem", root.certificate_pem())
-    keys.write_private(config.issuing / f"{issuing.id}.key", issuing.key_pem())
-    keys.write_private(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
+    files.create(config.offline / "root.key", root.key_pem(passphrase))
+    files.create(config.offline / "root.pem", root.certificate_pem())
+    files.create(config.issuing / f"{issuing.id}.key", issuing.key_pem())
+    files.create(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
     publish_chain(config.published, root.certificate, [issuing.certificate])
-    replace_file(config.published / ROOT_FILE, root.certificate_pem())
+    files.replace(config.published / ROOT_FILE, root.certificate_pem(), mode=0o644)
 
 
 def _make_person(config: Config, person: str, name: str) -> Person:

@@ -199,6 +199,15 @@ def clear_claims(content: Mapping[str, Any]) -> dict[str, Any]:
     return claims | {name: marking[name] for name in CLEAR_MARKING}
 
 
+SUMMARY = (*CLEAR_MARKING, "matter", "urgency", "embargo", "originator_ref")
+"""The claims that a list of cases shows, and by which policy decides whether it shows a case."""
+
+
+def summary(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """What a list needs of a case version's claims."""
+    return {name: claims[name] for name in SUMMARY if name in claims}
+
+
 def disclosed_properties(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The properties present in ``content``, in the fixed order of disclosure."""
     source = {**content, **{k: content["marking"].get(k) for k in MARKING_PROPERTIES}}

@@ -4,18 +4,22 @@ import contextlib
 import os
 import select
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 DEATHS, DEATHS_WITHIN = 5, 60.0  # a process that ends so often in so many seconds is given up
 
-_SUPERVISOR_VARIABLE = "CASEGATE_SUPERVISOR"
+SUPERVISOR_VARIABLE = "CASEGATE_SUPERVISOR"
+"""Names, to a process, the one without which it is to end."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -64,7 +68,7 @@ class Supervisor:
     ) -> None:
         """`drain`: seconds until a process that does not end is killed; longer than its own."""
         self._children = [_Child(spec) for spec in processes]
-        self._environ = {**environ, _SUPERVISOR_VARIABLE: str(os.getpid())}
+        self._environ = {**environ, SUPERVISOR_VARIABLE: str(os.getpid())}
         self._drain = drain
         self._pause = pause
         self._say = say
@@ -190,7 +194,7 @@ def end_with_supervisor() -> None:
     Else its processes would keep the addresses, and the next start would fail. Called by every
     process that a supervisor starts; elsewhere it does nothing.
     """
-    supervisor = os.environ.get(_SUPERVISOR_VARIABLE)
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
     if supervisor is None or sys.platform != "linux":
         return
     import ctypes  # noqa: PLC0415 - needed on this path alone
@@ -198,3 +202,33 @@ def end_with_supervisor() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(supervisor):  # it was gone before we asked
         raise SystemExit(1)
+
+
+# --- Asking a listener from outside whether it serves ---
+
+
+def listener_answers(address: tuple[str, int], name: str, root: Path, timeout: float = 2.0) -> bool:
+    """Whether a listener shows a certificate of our root for `name`: a worker of it serves.
+
+    The handshake is broken off before our half, so that a listener that demands a client
+    certificate has nothing to refuse and to log.
+    """
+    context = ssl.create_default_context(cafile=str(root))
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(received, sent, server_hostname=name)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])  # noqa: S104
+    ends = time.monotonic() + timeout
+    try:
+        with socket.create_connection((host, address[1]), timeout) as connection:
+            while True:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                    return True
+                connection.sendall(sent.read())
+                connection.settimeout(max(ends - time.monotonic(), 0.01))
+                data = connection.recv(16_384)
+                if not data:
+                    return False
+                received.write(data)
+    except OSError:  # ssl.SSLError is one
+        return False

@@ -46,6 +46,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.actions.ports import KeyEncryption, Mode
 from gateway.domain.refusals import Busy, Erased, KeysUnavailable
 from gateway.store.columns import TEXT, Instant
+from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.database import (
     BEGIN_WRITING,
     Connections,
@@ -54,7 +55,6 @@ from gateway.store.database import (
     require_durable,
     writing_engine,
 )
-from gateway.store.envelope import KEY_BYTES
 from gateway.store.lock import FileLock
 from gateway.store.prepared_statements import Row
 from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
@@ -224,15 +224,18 @@ class SqlKeyring:
 
     def key(self, id_: UUID) -> bytes:
         """The key of a case. Raises Erased when it was destroyed, KeysUnavailable."""
-        row = self._find(id_)
-        try:
-            return self._unwrapped(id_, row)
-        except KeysUnavailable:
-            # In the midst of a change of the key-encryption key: it may be wrapped anew by now.
-            again = self._find(id_)
-            if again.kek == row.kek:
-                raise
-            return self._unwrapped(id_, again)
+        return self._unwrap_current(id_, self._find(id_))
+
+    def keys(self, ids: Collection[UUID]) -> Mapping[UUID, bytes]:
+        """The keys of several cases, without those that were destroyed or are missing.
+
+        Raises KeysUnavailable.
+        """
+        return {
+            id_: self._unwrap_current(id_, row)
+            for id_, row in self._rows(ids).items()
+            if row.wrapped is not None
+        }
 
     def destroy(self, ids: Collection[UUID]) -> int:
         """Destroy keys for good, also in the journal; how many there were.
@@ -262,9 +265,7 @@ class SqlKeyring:
 
     def states(self, ids: Collection[UUID]) -> Mapping[UUID, bool]:
         """Of those keys that are known here: whether each still opens. Raises KeysUnavailable."""
-        with self._reading() as transaction:
-            rows = {id_: transaction.execute(_KEY, self._one(id_)).first() for id_ in ids}
-        return {id_: row.wrapped is not None for id_, row in rows.items() if row is not None}
+        return {id_: row.wrapped is not None for id_, row in self._rows(ids).items()}
 
     def current(self) -> str:
         """The id of the key-encryption key that wraps new keys. Raises KeysUnavailable."""
@@ -356,6 +357,21 @@ class SqlKeyring:
         if row.wrapped is None:
             raise Erased("the case was erased: nothing of its content is left")
         return row
+
+    def _rows(self, ids: Collection[UUID]) -> Mapping[UUID, Any]:
+        with self._reading() as transaction:
+            found = {id_: transaction.execute(_KEY, self._one(id_)).first() for id_ in ids}
+        return {id_: row for id_, row in found.items() if row is not None}
+
+    def _unwrap_current(self, id_: UUID, row: Any) -> bytes:
+        try:
+            return self._unwrapped(id_, row)
+        except KeysUnavailable:
+            # In the midst of a change of the key-encryption key: it may be wrapped anew by now.
+            again = self._find(id_)
+            if again.kek == row.kek:
+                raise
+            return self._unwrapped(id_, again)
 
     def _unwrapped(self, id_: UUID, row: Any) -> bytes:
         return self._kek.unwrap(row.kek, row.wrapped, self._about(id_))

@@ -19,14 +19,14 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy, Erased
+from gateway.evidence import base64url
 from gateway.evidence.event import Event, EventDisclosure, compose
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.ledger import edge, tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store import event_index
 from gateway.store.columns import write_json
-from gateway.store.contents import Contents
-from gateway.store.envelope import Place, is_envelope
+from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.event_index import BLOCK
 from gateway.store.tables import (
     case_file,
@@ -84,6 +84,9 @@ _KEY_OF = (
     .where(case_version.c.digest == bindparam("digest"))
 )
 
+_ENVELOPE = "AQ"
+"""How an envelope begins in base64url; a disclosure begins otherwise."""
+
 CONTENT = frozenset({"reason"})
 """The kinds of details that are free text, and so may repeat what a case says: they are encrypted
 by its key and end with it. The others are the journal that has to stay (LED Art. 25)."""
@@ -138,7 +141,7 @@ class SqlLog:
         self,
         transaction: Transaction,
         letterhead: Letterhead,
-        contents: Contents,
+        contents: ContentCipher,
         begun_at: Head,
         others: Sequence[Fact] = (),
     ) -> None:
@@ -314,7 +317,8 @@ class SqlLog:
         disclosure = event.disclosures[position]
         if key is None or disclosure.kind not in CONTENT:
             return disclosure.encoded
-        return self._contents.close(disclosure.encoded, key, place_of(event.id, position))
+        cell = cell_of(event.id, position)
+        return base64url.encode(self._contents.encrypt(disclosure.encoded, key, cell))
 
     def _fill_blocks(self, start: int, leaves: Sequence[bytes]) -> None:
         """Write the tiles and the words of the blocks that filled up, once for all."""
@@ -333,9 +337,10 @@ class SqlLog:
         """A disclosure as it was stored; None when it was erased, or ended with its case."""
         if text is None:
             return None
-        if is_envelope(text):
+        if text.startswith(_ENVELOPE):
             try:
-                text = self._contents.open(text, place_of(event, position))
+                cell = cell_of(event, position)
+                text = self._contents.decrypt(base64url.decode(text), cell)
             except Erased:
                 return None
         read = read_disclosure(text)
@@ -343,6 +348,6 @@ class SqlLog:
         return EventDisclosure(read.encoded, read.digest, name, value, frozenset(readers))
 
 
-def place_of(event: UUID, position: int) -> Place:
+def cell_of(event: UUID, position: int) -> CellRef:
     """Where a disclosure of an event is stored."""
-    return Place(log_event.name, f"{event}/{position}", "disclosures")
+    return CellRef(log_event.name, f"{event}/{position}", "disclosures")

@@ -19,7 +19,7 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import Logged
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import AlreadyExists, Busy
-from gateway.store.contents import Contents, Keyring
+from gateway.store.content_encryption import ContentCipher, Keyring
 from gateway.store.database import PATIENCE_SECONDS, Begun, Database, driver_of
 from gateway.store.log import Appended, Letterhead, SqlLog
 from gateway.store.transaction import BrokenRule, Transaction
@@ -182,7 +182,8 @@ class Rounds:
     def _commit(self, round_: Round) -> Appended:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
-        log = SqlLog(transaction, self._letterhead, Contents(self._keyring), round_.opened.head)
+        contents = ContentCipher(self._keyring)
+        log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
         for fact in round_.facts:
             log.record(fact)
         try:

@@ -31,7 +31,7 @@ from gateway.actions.records import Logged
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.conformance import SqlConformance
-from gateway.store.contents import Contents, Keyring, NoKeys
+from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.invitations import SqlInvitations
@@ -104,7 +104,7 @@ class SqlWork:
             begun.connection, self._mode, locks_rows=self._database.locks_rows
         )
         self._transaction, self._begun = transaction, begun
-        self._contents = Contents(self._keyring)
+        self._contents = ContentCipher(self._keyring)
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -289,7 +289,7 @@ def open_for_reading(url: str, origin: str) -> Iterator[Store]:
         random=_never,
         person_key=b"",
         waiters=0,
-        keyring=NoKeys(),
+        keyring=NoContentKeys(),
     )
     with closing(store):
         yield store

@@ -21,6 +21,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import approval, base64url, event
+from tests.each import each
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -31,11 +32,11 @@ from tests.founding import (
     caller,
     check_log,
     fields_of,
-    founded,
     key_of,
     refused_on_record,
     refused_without_event,
     shown,
+    unfounded,
 )
 
 ADMISSION = Change(
@@ -255,8 +256,9 @@ def test_refused_changes_have_a_budget(gateway):
 
 
 def test_a_disabled_person_approves_nothing(gateway):
-    state = gateway.store.state
-    state.persons[BENOIT] = replace(state.persons[BENOIT], enabled=False)
+    with gateway.ports.begin(Mode.REGISTRY) as work:
+        work.organisations.save_person(replace(work.organisations.person(BENOIT), enabled=False))
+        work.commit()
     both = gateway.approve(ADMISSION)
     refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
 
@@ -319,22 +321,6 @@ def test_an_approval_of_one_step_is_none_of_another(gateway):
 # --- the founding --------------------------------------------------------------------------------
 
 
-def unfounded() -> Founded:
-    """The ports of a gateway whose registry is empty."""
-    gateway = founded()
-    empty = type(gateway.store)(
-        gateway.store.origin,
-        gateway.store.policy_revision,
-        gateway.clock,
-        gateway.ports.random,
-    )
-    gateway.notary.signed.clear()
-    gateway.receipts.clear()
-    gateway.store = empty
-    gateway.ports = replace(gateway.ports, begin=empty.begin)
-    return gateway
-
-
 def founders(*people: str) -> list[Any]:
     return [administrator(person, person.upper()) for person in people]
 
@@ -351,7 +337,7 @@ def test_a_gateway_is_founded_once_and_on_record():
     check_log(gateway)
 
 
-@pytest.mark.parametrize(
+@each(
     "persons",
     [
         [],
@@ -362,7 +348,6 @@ def test_a_gateway_is_founded_once_and_on_record():
         [*founders(ALICE), replace(founders(BENOIT)[0], public_key="{}")],
         [*founders(ALICE), replace(founders(BENOIT)[0], public_key="not JSON")],
     ],
-    ids=["nobody", "one", "one twice", "one key", "a third with one's key", "no key", "no JSON"],
 )
 def test_a_gateway_is_founded_by_persons_with_a_key_each(persons):
     gateway = unfounded()

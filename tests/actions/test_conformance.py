@@ -127,9 +127,9 @@ def test_nothing_of_a_run_is_a_case_a_handoff_or_a_consultation(gateway: Founded
     one = Candidate(gateway)
     for step in (one.send, one.receive, one.verify, one.refuse):
         step()
-    state = gateway.store.state  # type: ignore[attr-defined]
-    assert (state.cases, state.versions, state.handoffs) == ({}, {}, {})
-    assert (state.answers, state.consultations) == ({}, {})
+    stored = gateway.store.tables()  # type: ignore[attr-defined]
+    for table in ("case_file", "case_version", "handoff", "answer", "consultation"):
+        assert stored[table] == []
     types = {typ for typ, _ in stream_of(gateway, NEWCOMER)}
     assert not any(typ.startswith(("case.", "handoff.")) for typ in types)
 

@@ -33,9 +33,9 @@ def foreign(marking: Marking, number: int = 1) -> None:
 
 def older_copy(marking: Marking) -> None:
     """What a restored backup is: the database of an earlier moment."""
-    before = marking.gateway.store.state.copy()
+    before = marking.gateway.store.copy()
     submitted(marking.gateway)
-    marking.gateway.store.state = before
+    marking.gateway.store.put_back(before)
 
 
 @pytest.mark.parametrize("errand", ERRANDS)
@@ -57,13 +57,13 @@ def test_a_restored_older_copy_is_not_written_to(marking) -> None:
 
 
 def test_the_newer_database_goes_on_without_any_command(marking) -> None:
-    before = marking.gateway.store.state.copy()
+    before = marking.gateway.store.copy()
     submitted(marking.gateway)
-    newer = marking.gateway.store.state
-    marking.gateway.store.state = before
+    newer = marking.gateway.store.copy()
+    marking.gateway.store.put_back(before)
     with pytest.raises(Frozen):
         submitted(marking.gateway)
-    marking.gateway.store.state = newer
+    marking.gateway.store.put_back(newer)
     submitted(marking.gateway)
 
 
@@ -163,7 +163,7 @@ def test_another_beginning_of_a_longer_log_is_seen_each_minute(marking) -> None:
 
 def test_hashes_that_are_gone_freeze_the_log(marking) -> None:
     foreign(marking, 1)
-    marking.gateway.store.state.tiles.clear()
+    marking.gateway.store.change("DELETE FROM log_tile")
     with pytest.raises(Frozen, match="not the one that was signed"):
         marking.node.continuity.check()
 

@@ -93,13 +93,13 @@ def test_a_page_leads_on_only_where_more_is_visible_and_names_no_hidden_row():
 # --- each list, in each store --------------------------------------------------------------------
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def founding(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
     """The founded gateway in each store."""
-    if request.param == "memory":
+    if request.param == "sqlite":
         yield founded()
         return
-    place = places.sqlite(tmp_path) if request.param == "sqlite" else places.postgresql()
+    place = places.postgresql()
     yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
     place.close()
 

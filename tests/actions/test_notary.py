@@ -16,10 +16,11 @@ from gateway.actions.records import Head
 from gateway.domain.refusals import AlreadyExists, Frozen, MarkUnreachable
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import open_checkpoint
+from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.founding import ORIGIN, START, note_signer
+from tests.lent import Copy, LentStore
 from tests.marks import MemoryMark, Node, Seconds
-from tests.memory import MemoryStore, State
 from tests.store.samples import fact
 
 SIGNER = note_signer()
@@ -27,7 +28,7 @@ SIGNER = note_signer()
 
 def new_node(mark: MemoryMark | None = None, **begun: bool) -> Node:
     """A process on an empty database of its own; its log is begun unless told otherwise."""
-    store = MemoryStore(ORIGIN, lambda: "r1", lambda: START, chance("notary"))
+    store = LentStore(ORIGIN, lambda: "r1", lambda: START, chance("notary"))
     node = Node(store, mark or MemoryMark(), SIGNER, Seconds())
     if begun.get("begun", True) and node.mark.marked is None:
         node.notary.adopt(Head(0, tree.EMPTY_ROOT))
@@ -132,14 +133,14 @@ def test_a_head_that_was_appended_to_another_than_the_mark_is_looked_at() -> Non
         other.notary.sign(theirs, base)
 
 
-@pytest.mark.parametrize("longer", [1, 2])
+@each("longer", [1, 2])
 def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(longer: int) -> None:
     """As when a replica without the last commit takes over while signatures wait for the mark."""
     node = new_node()
     first = grow(node)
-    before = node.store.state.copy()
+    before = node.store.copy()
     ours = step(node)
-    node.store.state = before
+    node.store.put_back(before)
     theirs = [step(node) for _ in range(longer)]
     working = hold_until_gathered(node, 1 + longer)
     with ThreadPoolExecutor(4) as pool:
@@ -154,7 +155,7 @@ def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(lo
         node.notary.sign(*reversed(ours))
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
+@each("size", [1, 2, 3])
 def test_a_head_that_is_not_of_the_log_is_not_signed(size: int) -> None:
     node = new_node()
     for _ in range(3):
@@ -167,7 +168,7 @@ def test_of_two_databases_with_one_mark_one_goes_on_and_the_other_freezes() -> N
     one = new_node()
     one.notary.sign(grow(one))
     other = new_node(one.mark)
-    other.store.state = one.store.state.copy()
+    other.store.put_back(one.store.copy())
     ours, theirs = grow(one), grow(other)
     one.notary.sign(ours)
     with pytest.raises(Frozen):
@@ -191,9 +192,9 @@ def test_a_longer_fork_is_not_signed_either() -> None:
     one = new_node()
     one.notary.sign(grow(one))
     other = new_node(one.mark)
-    other.store.state = one.store.state.copy()
+    other.store.put_back(one.store.copy())
     other.notary.sign(grow(other))
-    one.store.state = other.store.state.copy()
+    one.store.put_back(other.store.copy())
     theirs = [grow(other) for _ in range(2)][-1]
     one.notary.sign(grow(one))
     with pytest.raises(Frozen):
@@ -206,7 +207,7 @@ def test_a_fork_that_is_put_under_a_running_process_is_not_signed() -> None:
     for _ in range(2):
         grow(other)  # committed, and not signed before the other one signs
     one.notary.sign(grow(one))
-    one.store.state = other.store.state
+    one.store.put_back(other.store.copy())
     theirs = grow(one)
     with pytest.raises(Frozen):
         one.notary.sign(theirs)
@@ -309,15 +310,17 @@ class Histories(RuleBasedStateMachine):
         self.bases: dict[Head, Head] = {}
         self.notes: set[Head] = set()
 
-    def copy_of(self, which: int) -> State:
-        return self.nodes[which].store.state.copy()
+    def copy_of(self, which: int) -> Copy:
+        return self.nodes[which].store.copy()
 
     def learn(self, which: int) -> Head:
         """A head that a thread of this process has seen committed; and of which entries it is."""
         node = self.nodes[which]
-        head = node.head()
+        with node.store.begin(Mode.READ) as work:
+            head = work.log.head()
+            entries = work.log.entries(0, head.size)
         self.heads[which].add(head)
-        self.leaves[head] = [tree.leaf_hash(entry) for entry in node.store.state.entries]
+        self.leaves[head] = [tree.leaf_hash(entry) for entry in entries]
         return head
 
     @rule(which=NODES)
@@ -362,7 +365,7 @@ class Histories(RuleBasedStateMachine):
         self.replace(which, len(self.copies) - 1, restarts)
 
     def replace(self, which: int, number: int, restarts: bool) -> None:
-        self.nodes[which].store.state = self.copies[number].copy()
+        self.nodes[which].store.put_back(self.copies[number])
         if restarts:
             self.restart(which)
 

@@ -27,6 +27,7 @@ from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, KeysUnavailable, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
+from gateway.store.cases import SqlCases
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
 from tests.actions.test_sealed_cases import PERSON, taken
 from tests.founding import (
@@ -47,7 +48,6 @@ from tests.founding import (
     revised,
     submitted,
 )
-from tests.memory import MemoryCases
 
 DAY, LATER = date(2026, 4, 1), date(2026, 5, 1)
 KEY = "receive/csam/FR"
@@ -473,14 +473,14 @@ def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
 def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway, monkeypatch):
     lost, kept = accepted(gateway), accepted(gateway)
     unreadable, case = gateway.handoff(lost).case_digest, gateway.handoff(lost).case
-    version = MemoryCases.version
+    version = SqlCases.version
 
     def read(self, digest):
         if digest == unreadable:
             raise KeysUnavailable("the key of this case is missing")
         return version(self, digest)
 
-    monkeypatch.setattr(MemoryCases, "version", read)
+    monkeypatch.setattr(SqlCases, "version", read)
     succession = agreed(gateway)
     gateway.day = DAY
     with pytest.raises(KeysUnavailable):
@@ -747,13 +747,13 @@ def test_no_case_of_another_mandate_is_read_and_none_at_the_end(gateway, monkeyp
     handoff = accepted(gateway)
     succession = agreed(gateway)
     gateway.day = DAY
-    version, read = MemoryCases.version, []
+    version, read = SqlCases.version, []
 
     def noted(cases, digest):
-        read.append((cases._desk._mode, digest))
+        read.append((cases._transaction.mode, digest))
         return version(cases, digest)
 
-    monkeypatch.setattr(MemoryCases, "version", noted)
+    monkeypatch.setattr(SqlCases, "version", noted)
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
     assert {digest for _, digest in read} == {gateway.handoff(handoff).case_digest}
     assert gateway.handoff(other).case_digest != gateway.handoff(handoff).case_digest

@@ -32,7 +32,10 @@ HELD = 6
 @pytest.fixture(params=["sqlite", "postgresql"])
 def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
     """The founded gateway on a database of each kind."""
-    place = places.sqlite(tmp_path) if request.param == "sqlite" else places.postgresql()
+    if request.param == "sqlite":
+        yield founded()
+        return
+    place = places.postgresql()
     yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
     place.close()
 

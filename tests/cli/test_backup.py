@@ -434,7 +434,7 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     gw: Operator,
 ) -> None:
     grow(gw)
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     assert "older copy" in said(mark(gw, "adopt", "--seen", 3))
     assert json.loads(mark(gw, "show", "--json").stdout)["mark"] is None
@@ -449,7 +449,7 @@ def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
 
 
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
         connection.execute("UPDATE log_event SET document = 'x'")

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from gateway import cli
 from gateway.cli import AUDIENCES, OPERATORS, SUBCOMMANDS, Subcommand, main
+from tests.each import each
 
 
 def python(program: str) -> subprocess.CompletedProcess[str]:
@@ -20,7 +21,7 @@ def python(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
+@each("name", sorted(SUBCOMMANDS))
 def test_the_table_and_the_command_say_the_same(name: str) -> None:
     command = SUBCOMMANDS[name].load()
     assert isinstance(command, click.Command)
@@ -99,7 +100,7 @@ def _lists(command: click.Group, words: str) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
+@each("name", sorted(SUBCOMMANDS))
 def test_every_list_of_commands_says_whole_sentences(name: str) -> None:
     command = SUBCOMMANDS[name].load()
     listed = _lists(command, name) if isinstance(command, click.Group) else []

@@ -10,8 +10,9 @@ import pytest
 
 from gateway.client import TokenRefused, Unavailable, UnexpectedAnswer
 from gateway.client.access import RENEW_BEFORE, Access
-from gateway.client.line import Line, Message
+from gateway.client.transport import Line, Message
 from tests.client.desk import connection_of
+from tests.each import each
 from tests.founding import HOTLINE, Clock
 from tests.web.listening import listening
 
@@ -81,9 +82,7 @@ def test_a_second_refusal_is_the_answer() -> None:
     assert len(issuer.forms) == 2
 
 
-@pytest.mark.parametrize(
-    "challenge", ["", 'Bearer resource_metadata="x"', 'Bearer error="insufficient_scope"']
-)
+@each("challenge", ["", 'Bearer resource_metadata="x"', 'Bearer error="insufficient_scope"'])
 def test_another_refusal_does_not_cost_a_token(challenge: str) -> None:
     issuer = Issuer(httpx.Response(401, headers={"WWW-Authenticate": challenge}))
     assert issuer.send() == 401
@@ -118,7 +117,7 @@ def test_a_gateway_that_cannot_issue_now_is_asked_later() -> None:
         _refusing(500, b"{}").send(GET)
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [
         {"access_token": None},

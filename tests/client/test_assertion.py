@@ -8,9 +8,10 @@ import pytest
 
 from gateway.actions import assertion as assertions
 from gateway.client import TokenRefused
-from gateway.client.assertion import LIFE_SECONDS, Assertions
+from gateway.client.access import LIFE_SECONDS, Assertions
 from gateway.keys import ED25519, ES256, Purpose, SigningKey, generate_key
 from tests.client.desk import Desk, answer, lose_answer
+from tests.each import each
 from tests.founding import HOTLINE, ISSUER, START, Ids
 from tests.web.listening import PARTNERS, Listening, listening
 
@@ -34,7 +35,7 @@ def sent(desk: Desk) -> list[dict[str, Any]]:
     return [jwt.decode(text, options={"verify_signature": False}) for text in texts]
 
 
-@pytest.mark.parametrize("alg", [ES256, ED25519])
+@each("alg", [ES256, ED25519])
 def test_an_assertion_is_the_one_that_the_gateway_takes(alg: str) -> None:
     key = generate_key(Purpose.CLIENT, alg)
     (kept,) = assertions.read_keys([key.public_jwk()])
@@ -62,7 +63,7 @@ def test_a_system_with_a_key_is_let_in_by_it_and_not_without_it() -> None:
         desk.whoami()
 
 
-@pytest.mark.parametrize("fault", [lose_answer, answer(503)])
+@each("fault", [lose_answer, answer(503)])
 def test_a_token_request_is_sent_again_with_another_assertion(fault: Any) -> None:
     """The first one may have been taken: the same again would be refused as used."""
     line, key = listening(), generate_key(Purpose.CLIENT)

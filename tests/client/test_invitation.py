@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from gateway.client.failures import SettingsError
-from gateway.client.invitation import InvitationFile
+from gateway.client.enrolment import InvitationFile
+from gateway.client.errors import SettingsError
+from tests.each import each
 from tests.founding import note_signer
 from tests.newcomers import TOKEN
 
@@ -32,7 +33,7 @@ def test_its_token_is_not_in_its_words() -> None:
     assert TOKEN not in f"{MADE!r} {MADE}"
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [
         {"format": "casegate-invitation/2"},
@@ -56,7 +57,7 @@ def test_what_was_not_copied_whole_is_refused(change: dict[str, object]) -> None
         InvitationFile.read(json.dumps(members).encode())
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", MADE.render()[:-9]])
+@each("data", [b"", b"[]", b"{}", b"\xff", MADE.render()[:-9]])
 def test_what_is_no_invitation_is_refused(data: bytes) -> None:
     with pytest.raises(SettingsError):
         InvitationFile.read(data)

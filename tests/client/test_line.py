@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from gateway.client import NotTrusted, Unavailable, UnexpectedAnswer
-from gateway.client import line as lines
-from gateway.client.line import PAUSES, Line, Message, Reply, clock_difference
+from gateway.client import transport as lines
+from gateway.client.transport import PAUSES, Line, Message, Reply, clock_difference
 from tests.client.desk import connection_of
+from tests.each import each
 from tests.web.listening import PARTNERS, listening
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -66,7 +67,7 @@ def test_a_message_goes_to_the_partners_address_of_the_connection_alone() -> Non
     assert request.headers["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@each("status", [502, 503, 504])
 def test_a_busy_gateway_is_asked_again_with_the_same_bytes(status: int) -> None:
     talk = Talk(httpx.Response(status), httpx.Response(status), good())
     message = Message("POST", "/cases", b'{"by":"x"}', {"Idempotency-Key": "one-key"})
@@ -76,7 +77,7 @@ def test_a_busy_gateway_is_asked_again_with_the_same_bytes(status: int) -> None:
     assert sent == {(b'{"by":"x"}', "one-key")}
 
 
-@pytest.mark.parametrize(
+@each(
     "broken",
     [
         httpx.ConnectError("x"),
@@ -105,7 +106,7 @@ def test_a_gateway_that_stays_busy_has_the_last_word() -> None:
     assert len(talk.requests) == len(PAUSES) + 1
 
 
-@pytest.mark.parametrize("status", [200, 201, 400, 401, 403, 404, 409, 422, 429, 500])
+@each("status", [200, 201, 400, 401, 403, 404, 409, 422, 429, 500])
 def test_every_other_answer_is_final(status: int) -> None:
     talk = Talk(httpx.Response(status, json={}))
     assert talk.send().status == status
@@ -136,21 +137,21 @@ def test_a_limit_with_a_short_pause_is_waited_for() -> None:
     assert talk.pauses == [3.0]
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@each("status", [429, 503])
 def test_a_long_pause_is_left_to_people(status: int) -> None:
     talk = Talk(httpx.Response(status, headers={"Retry-After": "31"}))
     assert talk.send().status == status
     assert talk.pauses == []
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "1" * 40, ""])
+@each("value", ["soon", "-1", "1.5", "1" * 40, ""])
 def test_a_pause_that_cannot_be_read_is_none(value: str) -> None:
     talk = Talk(httpx.Response(503, headers={"Retry-After": value}), good())
     talk.send()
     assert talk.pauses == [PAUSES[0]]
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
+@each("status", [301, 302, 303, 304, 307, 308])
 def test_a_redirection_is_never_followed(status: int) -> None:
     talk = Talk(httpx.Response(status, headers={"Location": "https://elsewhere.example/"}))
     with pytest.raises(UnexpectedAnswer, match="never followed"):

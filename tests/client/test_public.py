@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from gateway.client import SettingsError, Unavailable, UnexpectedAnswer
-from gateway.client.public import PublicListener, PublicLog
+from gateway.client.mirror import PublicListener, PublicLog
+from tests.each import each
 from tests.founding import START
 
 
@@ -33,7 +34,7 @@ def test_other_answers_are_errors(status, error):
         log.fetch("checkpoint")
 
 
-@pytest.mark.parametrize("url", ["http://gateway.example", "https://gateway.example/log",
+@each("url", ["http://gateway.example", "https://gateway.example/log",
                                  "https://a b", "https://", "gateway.example"])  # fmt: skip
 def test_an_address_is_https_and_a_host(url):
     with pytest.raises(SettingsError, match="https://host"):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit import LONGEST_DAYS, AuditGrant, CaseName, Coverage, Reach, coverage
+from tests.each import each
 
 CASE = CaseName("hotline", UUID(int=5))
 DAY = date(2026, 3, 2)
@@ -33,7 +34,7 @@ def test_a_grant_over_two_things_is_none():
         replace(GRANT, member="ofmin", case=CASE)
 
 
-@pytest.mark.parametrize("days", [0, -1, LONGEST_DAYS + 1])
+@each("days", [0, -1, LONGEST_DAYS + 1])
 def test_a_grant_is_for_some_days_and_not_for_more_than_a_year(days):
     with pytest.raises(ValueError, match="ends"):
         replace(GRANT, end=GRANT.start + timedelta(days=days))

@@ -27,6 +27,7 @@ from gateway.domain.marking import CONDITIONS, Marking
 from gateway.domain.refusals import SamePerson, Unconfirmed, WrongState
 from gateway.domain.vocabulary import ItemKind, StatementKind, SubjectCategory
 from gateway.evidence import sd_jwt
+from tests.each import each
 from tests.evidence.ingredients import chance, es256
 from tests.founding import case_content, machine_match
 
@@ -64,8 +65,8 @@ def case(state: CaseState = CaseState.DRAFT, **changes: Any) -> Case:
     return replace(made, **changes)
 
 
-@pytest.mark.parametrize("state", CaseState)
-@pytest.mark.parametrize("step", CaseMove)
+@each("state", CaseState)
+@each("step", CaseMove)
 def test_a_step_leads_where_the_contract_says_or_is_refused(state, step):
     target = ALLOWED.get(state, {}).get(step)
     if target is None:
@@ -75,7 +76,7 @@ def test_a_step_leads_where_the_contract_says_or_is_refused(state, step):
     assert STEPS[step](case(state)).state == target
 
 
-@pytest.mark.parametrize("state", UNERASED)
+@each("state", UNERASED)
 def test_from_its_day_on_a_case_is_erased_wherever_it_stands(state):
     due = case(state, erase_on=TODAY)
     assert cases.erase(due, TODAY).state is CaseState.ERASED
@@ -84,7 +85,7 @@ def test_from_its_day_on_a_case_is_erased_wherever_it_stands(state):
             cases.erase(due, TODAY - timedelta(days=1))
 
 
-@pytest.mark.parametrize("state", UNERASED)
+@each("state", UNERASED)
 def test_what_is_lost_is_erased_wherever_it_stands(state):
     assert cases.erase(case(state), TODAY, lost=True).state is CaseState.ERASED
 
@@ -105,7 +106,7 @@ def test_an_assessment_confirms_every_match_of_a_machine():
     assert (after.unconfirmed, after.assessed_by) == (NOBODY, "analyst-1")
 
 
-@pytest.mark.parametrize("confirmed", [frozenset(), frozenset({"m-1"}), frozenset({"m-9"})])
+@each("confirmed", [frozenset(), frozenset({"m-1"}), frozenset({"m-9"})])
 def test_a_match_that_nobody_confirms_is_no_finding(confirmed):
     with pytest.raises(Unconfirmed, match="m-2"):
         cases.assess(case(unconfirmed=frozenset({"m-1", "m-2"})), "analyst-1", confirmed)
@@ -121,7 +122,7 @@ def test_another_person_clears_the_case_and_is_remembered():
     assert (after.assessed_by, after.cleared_by) == ("analyst-1", "approver-1")
 
 
-@pytest.mark.parametrize("method", ["hash_match", "classifier", "human", "human_x2"])
+@each("method", ["hash_match", "classifier", "human", "human_x2"])
 def test_what_only_a_machine_found_waits_for_a_person(method):
     content = {"classifications": [{"id": "c-1", "method": method}]}
     waits = {"c-1"} if method in {"hash_match", "classifier"} else set()
@@ -210,30 +211,30 @@ def described(name: str, value: dict[str, Any], marking: Marking = AMBER, **who:
     return element(name, True, value, marking, police=who.get("police", False))
 
 
-@pytest.mark.parametrize("name", PROPERTIES)
+@each("name", PROPERTIES)
 def test_a_property_is_of_its_group_and_under_the_marking_of_the_case(name):
     seen = element(name, False, "anything", AMBER, police=True)
     assert seen == Element(PROPERTIES[name], name, name, AMBER)
 
 
-@pytest.mark.parametrize("kind", ItemKind)
+@each("kind", ItemKind)
 def test_an_item_is_of_its_kind(kind):
     assert described("items", {"kind": kind}) == Element("items", "items", kind, AMBER)
 
 
-@pytest.mark.parametrize("kind", StatementKind)
+@each("kind", StatementKind)
 def test_what_the_police_state_is_a_police_statement_whatever_its_kind(kind):
     assert described("statements", {"kind": kind}).category == kind
     assert described("statements", {"kind": kind}, police=True).category == "police_statement"
 
 
-@pytest.mark.parametrize("category", SubjectCategory)
-@pytest.mark.parametrize("police", [True, False])
+@each("category", SubjectCategory)
+@each("police", [True, False])
 def test_a_person_is_of_the_category_of_the_content(category, police):
     assert described("subjects", {"category": category}, police=police).category == category
 
 
-@pytest.mark.parametrize("array", ["classifications", "references"])
+@each("array", ["classifications", "references"])
 def test_codes_and_references_are_of_their_scheme(array):
     assert described(array, {"scheme": "iccam"}) == Element(array, array, "iccam", AMBER)
 

@@ -8,12 +8,13 @@ import pytest
 
 from gateway.domain.conformance import LIFE, Mark, Run, Step
 from gateway.domain.refusals import WrongState
+from tests.each import each
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NEW = Run(UUID(int=1), "hotline", "desk", NOON + LIFE, "{}")
 
 
-@pytest.mark.parametrize("order", list(permutations(Mark)))
+@each("order", list(permutations(Mark)))
 def test_it_is_passed_with_the_last_step_whatever_the_order(order: tuple[Mark, ...]) -> None:
     run, waiting = NEW, []
     for mark in order:

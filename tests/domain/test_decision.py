@@ -19,6 +19,7 @@ from gateway.domain.handoff import Address, State
 from gateway.domain.marking import Marking
 from tests.domain.test_handoff import handoff
 from tests.domain.test_organisation import CHANGE, EVE, organisation
+from tests.each import each
 
 ORIGINATOR = Entity("Organisation", "hotline-a", {})
 RECIPIENT = Entity("Organisation", "police-a", {})
@@ -80,7 +81,7 @@ def test_a_case_with_an_unknown_marking_cannot_be_asked_about():
         case_entity(replace(VIEW, tlp="WHITE"), ORIGINATOR)
 
 
-@pytest.mark.parametrize("competence", [None, "receive/csam/FR"])
+@each("competence", [None, "receive/csam/FR"])
 def test_a_handoff_says_which_competence_was_addressed(competence):
     address = Address("police-a", competence, competence and UUID(int=9))
     asked = replace(handoff(State.ACCEPTED), address=address)
@@ -125,7 +126,7 @@ def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
     assert own.id != other.id
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [
         {"group": "items"},
@@ -133,7 +134,6 @@ def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
         {"marking": Marking("AMBER", frozenset({"H2", "H1"}))},
         {"marking": Marking("RED", frozenset({"H2"}))},
     ],
-    ids=["group", "category", "codes", "tlp"],
 )
 def test_disclosures_that_differ_are_not_named_alike(change):
     both = (ELEMENT, replace(ELEMENT, **change))

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.facts import EVENTS, Detail, Fact, Operation, Party, Result
+from tests.each import each
 
 FACT = Fact(
     id=UUID(int=1),
@@ -22,9 +23,7 @@ def test_a_detail_of_one_kind_occurs_once():
         replace(FACT, details=(Detail("by", "officer-1"), Detail("by", "officer-2")))
 
 
-@pytest.mark.parametrize(
-    "parties", [(), (Party("police-a", "recipient"), Party("police-a", "actor"))], ids=len
-)
+@each("parties", [(), (Party("police-a", "recipient"), Party("police-a", "actor"))])
 def test_an_event_has_parties_and_each_once(parties):
     with pytest.raises(ValueError, match="each organisation once"):
         replace(FACT, parties=parties)
@@ -39,7 +38,7 @@ def test_a_fact_is_of_an_action_that_has_an_event():
         replace(FACT, action="handoff.accepted")
 
 
-@pytest.mark.parametrize("action", EVENTS)
+@each("action", EVENTS)
 def test_an_action_and_its_event_are_of_one_noun(action):
     typ, _ = EVENTS[action]
     assert re.fullmatch(r"[a-z]+\.[a-z]+", action)

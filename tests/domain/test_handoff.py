@@ -20,6 +20,7 @@ from gateway.domain.handoff import (
     visible_code,
 )
 from gateway.domain.refusals import WrongState
+from tests.each import each
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOTLINE, POLICE = "hotline-a", "police-a"
@@ -38,6 +39,7 @@ def handoff(state: State = State.OFFERED) -> Handoff:
         permitted=frozenset({"a", "b"}),
         package="package",
         offer_digest="offer",
+        conditions_digest="conditions",
         offered_at=AT,
         due_at=AT,
         until=None,
@@ -106,7 +108,7 @@ def test_a_move_is_made_by_its_own_party_only(state, step, who):
         move(handoff(state), step, by, groups=groups_for(step))
 
 
-@pytest.mark.parametrize("groups", [None, frozenset()])
+@each("groups", [None, frozenset()])
 def test_a_partial_acceptance_names_what_it_takes_on(groups):
     with pytest.raises(ValueError, match="names the groups"):
         move(handoff(), Move.ACCEPT_PARTLY, POLICE, groups=groups)
@@ -117,7 +119,7 @@ def test_a_full_acceptance_names_no_groups():
         move(handoff(), Move.ACCEPT, POLICE, groups=GROUPS)
 
 
-@pytest.mark.parametrize("step", [Move.OUTCOME, Move.CLOSE, Move.REFUSE])
+@each("step", [Move.OUTCOME, Move.CLOSE, Move.REFUSE])
 def test_what_was_taken_on_in_part_stays_so(step):
     partly = move(handoff(), Move.ACCEPT_PARTLY, POLICE, groups=GROUPS)
     assert move(partly, step, POLICE).accepted_groups == GROUPS
@@ -159,18 +161,18 @@ TOLD_AS_CLOSED = {
 }
 
 
-@pytest.mark.parametrize("code", sorted(OUTCOMES))
+@each("code", sorted(OUTCOMES))
 def test_a_private_member_sees_of_a_police_outcome_only_received_or_closed(code):
     seen = visible_code(code, reader_is_police=False, author_is_police=True)
     assert seen == ("closed" if code in TOLD_AS_CLOSED else "received")
 
 
-@pytest.mark.parametrize("code", sorted(OUTCOMES))
-@pytest.mark.parametrize("author_is_police", [True, False])
+@each("code", sorted(OUTCOMES))
+@each("author_is_police", [True, False])
 def test_the_police_see_every_outcome(code, author_is_police):
     assert visible_code(code, reader_is_police=True, author_is_police=author_is_police) == code
 
 
-@pytest.mark.parametrize("code", sorted(OUTCOMES))
+@each("code", sorted(OUTCOMES))
 def test_outcomes_of_private_members_are_for_all_parties(code):
     assert visible_code(code, reader_is_police=False, author_is_police=False) == code

@@ -6,12 +6,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.interest import conflicts, named_hosts, read_subject
 from gateway.domain.organisation import Interest, Organisation, Period, Status
+from tests.each import each
 
 DAY = date(2026, 3, 2)
 SINCE = Period(DAY)
@@ -31,7 +31,7 @@ def item(kind: str, value: str, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "value": value, **more}
 
 
-@pytest.mark.parametrize(
+@each(
     "named",
     [
         item("host", "provider.example"),
@@ -48,7 +48,7 @@ def test_an_interest_in_a_provider_meets_a_case_that_names_it(named):
     assert conflicts(organisation(interest("provider.example")), DAY, CASE, {"items": [named]})
 
 
-@pytest.mark.parametrize(
+@each(
     "named",
     [
         item("host", "otherprovider.example"),

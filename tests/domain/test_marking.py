@@ -19,6 +19,7 @@ from gateway.domain.marking import (
     strictest,
     tlp_rank,
 )
+from tests.each import each
 
 MARKINGS = st.builds(
     Marking,
@@ -44,7 +45,7 @@ def test_onward_rules_rank_from_listed_to_forbidden():
     assert len(order) == len(ONWARD)
 
 
-@pytest.mark.parametrize("rank", [tlp_rank, onward_rank])
+@each("rank", [tlp_rank, onward_rank])
 def test_an_unknown_label_has_no_rank(rank):
     with pytest.raises(ValueError):
         rank("WHITE")
@@ -94,7 +95,7 @@ def test_the_conditions_of_use_are_the_claims_in_clear_and_no_others():
     assert conditions(claims) == {name: name.upper() for name in CONDITIONS}
 
 
-@pytest.mark.parametrize("missing", CONDITIONS)
+@each("missing", CONDITIONS)
 def test_a_case_without_one_of_the_conditions_has_none(missing):
     claims = {name: "x" for name in CONDITIONS if name != missing}
     with pytest.raises(KeyError):
@@ -108,6 +109,6 @@ def test_an_embargo_ends_with_the_day_before_its_until(day, holds):
     assert embargoed({"embargo": {"until": "2026-03-05"}}, day) is holds
 
 
-@pytest.mark.parametrize("content", [{}, {"embargo": None}])
+@each("content", [{}, {"embargo": None}])
 def test_no_embargo_holds_on_no_day(content):
     assert not embargoed(content, date.min)

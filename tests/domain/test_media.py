@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.domain.media import Media, find_media, find_media_in_link, sniff, sniff_encoded
+from tests.each import each
 
 MPEG_FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # 128 kbit/s, 44.1 kHz: 417 bytes
 
@@ -81,17 +82,17 @@ def wrapped(text, width, end="\n"):
 # --- bytes ---
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_file_is_told_from_its_first_bytes(name):
     assert sniff(FILES[name][0]) == FILES[name][1]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_white_space_before_a_file_hides_nothing(name):
     assert sniff(b"\r\n\t " + whole(name)) == FILES[name][1]
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",
@@ -119,9 +120,7 @@ def test_no_bytes_break_the_look(data):
     assert sniff(data) in (None, *Media)
 
 
-@pytest.mark.parametrize(
-    "data", [b"<!---->" * 100_000, b"<?x>" * 100_000, b" " * 1_000_000, b"<!DOCTYPE" * 100_000]
-)
+@each("data", [b"<!---->" * 100_000, b"<?x>" * 100_000, b" " * 1_000_000, b"<!DOCTYPE" * 100_000])
 def test_long_input_is_looked_at_quickly(data):
     start = time.perf_counter()
     sniff(data)
@@ -131,8 +130,8 @@ def test_long_input_is_looked_at_quickly(data):
 # --- files in base64 ---
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("times", [1, 2, 3])
+@each("name", NAMES)
+@each("times", [1, 2, 3])
 def test_a_file_in_base64_is_found_however_often_it_was_encoded(name, times):
     text = b64(whole(name))
     for _ in range(times - 1):
@@ -187,7 +186,7 @@ def test_no_base64_run_passes_wrapped_in_lines(data, width, end):
 # them. So these two take bytes as files have them.
 
 
-@pytest.mark.parametrize("width", range(4, 16))
+@each("width", range(4, 16))
 def test_no_file_passes_cut_into_short_pieces(width):
     for seed in range(20):
         assert find_media(wrapped(b64(Random(seed).randbytes(120)), width, " "))
@@ -204,15 +203,15 @@ def test_no_file_passes_cut_into_pieces_of_different_widths():
         assert find_media("\n".join(pieces))
 
 
-@pytest.mark.parametrize("parted", [", ", ". ", "|", " / ", "; ", "\n- ", " * ", "', '"])
-@pytest.mark.parametrize("width", [4, 6, 8, 12, 15])
+@each("parted", [", ", ". ", "|", " / ", "; ", "\n- ", " * ", "', '"])
+@each("width", [4, 6, 8, 12, 15])
 def test_no_file_passes_in_pieces_between_other_signs(width, parted):
     for seed in range(5):
         assert find_media(wrapped(b64(Random(seed).randbytes(1500)), width, parted))
 
 
-@pytest.mark.parametrize("encode", [base64.b85encode, base64.a85encode])
-@pytest.mark.parametrize("width", [60, 75, 2000])
+@each("encode", [base64.b85encode, base64.a85encode])
+@each("width", [60, 75, 2000])
 def test_no_file_passes_in_base85(encode, width):
     for seed in range(20):
         assert find_media(wrapped(encode(Random(seed).randbytes(1280)).decode(), width))
@@ -251,7 +250,7 @@ def test_a_longer_run_passes_where_it_is_allowed():
 # --- addresses of files ---
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "data:image/png;base64,AAAA",
@@ -286,7 +285,7 @@ def test_the_address_of_a_file_is_found(text):
     assert find_media(text)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "",
@@ -376,7 +375,7 @@ def test_a_list_of_accounts_of_addresses_or_of_hidden_hosts_passes():
 # --- links ---
 
 
-@pytest.mark.parametrize(
+@each(
     "url",
     [
         "https://a.example/pictures/a.jpg",
@@ -390,7 +389,7 @@ def test_a_link_may_be_long_and_name_a_picture(url):
     assert find_media_in_link(url) is None
 
 
-@pytest.mark.parametrize("name", ANYWHERE)
+@each("name", ANYWHERE)
 def test_a_link_may_not_carry_a_file(name):
     assert find_media_in_link(
         "https://a.example/?p=" + base64.urlsafe_b64encode(whole(name)).decode()
@@ -402,7 +401,7 @@ def test_a_link_may_not_hold_a_data_address():
     assert find_media_in_link("https://a.example/?u=DATA%3Aimage/png;base64%2CAAAA")
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "data:" * 400,

@@ -28,6 +28,7 @@ from gateway.domain.organisation import (
     takes_part,
 )
 from gateway.domain.refusals import NoCompetence, SeveralCompetences
+from tests.each import each
 
 CHANGE = date(2023, 8, 31)
 EVE = CHANGE - timedelta(days=1)
@@ -71,7 +72,7 @@ def test_a_period_without_end_holds_every_later_day():
     assert not Period(CHANGE).holds(EVE)
 
 
-@pytest.mark.parametrize("end", [EVE, CHANGE])
+@each("end", [EVE, CHANGE])
 def test_a_period_without_a_day_is_refused(end):
     with pytest.raises(ValueError, match="ends after it starts"):
         Period(CHANGE, end)
@@ -111,7 +112,7 @@ def test_where_no_office_is_competent_nothing_is_guessed(matter, territory, day)
         resolve([BEFORE, AFTER], matter, territory, day)
 
 
-@pytest.mark.parametrize("function", ["assess", "investigate", "take_down", "coordinate"])
+@each("function", ["assess", "investigate", "take_down", "coordinate"])
 def test_only_a_mandate_to_receive_receives(function):
     with pytest.raises(NoCompetence):
         resolve([replace(AFTER, function=function)], "csam", "FR", CHANGE)
@@ -123,8 +124,8 @@ def test_several_competent_offices_are_named_and_none_is_chosen():
         resolve([rival, BEFORE, AFTER], "csam", "FR", CHANGE)
 
 
-@pytest.mark.parametrize("part", ["function", "matter", "territory"])
-@pytest.mark.parametrize("text", ["", "csam/FR"])
+@each("part", ["function", "matter", "territory"])
+@each("text", ["", "csam/FR"])
 def test_no_mandate_can_be_spelled_as_another_one(part, text):
     with pytest.raises(ValueError, match="without '/'"):
         replace(AFTER, **{part: text})
@@ -162,9 +163,7 @@ def test_competences_are_those_of_the_day():
     assert found.competences_on(date(2000, 1, 1)) == frozenset()
 
 
-@pytest.mark.parametrize(
-    "slug", ["", "a", "A-b", "1a", "-ab", "a_b", "a" * 41, "ab\n", "é-b", "a.b"]
-)
+@each("slug", ["", "a", "A-b", "1a", "-ab", "a_b", "a" * 41, "ab\n", "é-b", "a.b"])
 def test_an_organisation_id_has_one_form(slug):
     with pytest.raises(ValueError, match="organisation id"):
         organisation(slug=slug)
@@ -180,7 +179,7 @@ def test_a_client_id_names_organisation_and_system():
     assert system_of(system.client_id) == ("office-a", "desk")
 
 
-@pytest.mark.parametrize(
+@each(
     "client_id", ["", "office-a", "office-a.", ".desk", "a.desk", "office-a.desk.x", "office-a.De"]
 )
 def test_other_texts_are_no_client_id(client_id):
@@ -196,7 +195,7 @@ def test_the_name_of_an_organisation_in_documents_is_read_as_it_was_written(slug
     assert read_organisation_uri(organisation_uri(issuer, slug)) == (issuer, slug)
 
 
-@pytest.mark.parametrize(
+@each(
     "uri",
     [
         "",
@@ -215,7 +214,7 @@ def test_no_other_text_names_an_organisation(uri: str) -> None:
     assert read_organisation_uri(uri) is None
 
 
-@pytest.mark.parametrize("part", ["", "A", "a", "Ab", "a:b", "a b", "é" * 3, "a" * 41, "a\n"])
+@each("part", ["", "A", "a", "Ab", "a:b", "a b", "é" * 3, "a" * 41, "a\n"])
 def test_a_name_that_is_no_slug_enters_no_certificate(part: str) -> None:
     with pytest.raises(ValueError, match="name in a certificate"):
         system_uri("demo", part, "main")
@@ -255,7 +254,7 @@ def test_the_name_of_a_system_is_read_as_it_was_joined() -> None:
         assert read_system_uri(other) is None
 
 
-@pytest.mark.parametrize("status", Status)
+@each("status", Status)
 def test_only_what_leads_there_is_open_before_an_organisation_is_active(status: Status) -> None:
     assert takes_part(status, "case.submit") is (status is Status.ACTIVE)
     joins = status in (Status.ACTIVE, Status.ENROLLED)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.sealed import TYPES, Contents, faults
+from tests.each import each
 
 ABOUT = str(UUID(int=(7 << 76) | (2 << 62) | 5))
 
@@ -54,10 +55,8 @@ def test_content_that_breaks_a_rule_of_its_type_is_told_by_its_place(kind, value
     assert pointer in [place for place, _ in faults(kind, value)]
 
 
-@pytest.mark.parametrize("kind", ["reporter", "identity", "credentials", "statement", "item"])
-@pytest.mark.parametrize(
-    "text", ["data:image/png;base64,AAAA", "/9j/" + "4AAQSkZJRgABAQAAAQABAAD" * 4, "A1b2" * 20]
-)
+@each("kind", ["reporter", "identity", "credentials", "statement", "item"])
+@each("text", ["data:image/png;base64,AAAA", "/9j/" + "4AAQSkZJRgABAQAAAQABAAD" * 4, "A1b2" * 20])
 def test_nothing_but_metadata_is_sealed(kind, text):
     field = {"statement": "text"}.get(kind, "note")
     value = {**dict(GOOD)[kind], field: text}

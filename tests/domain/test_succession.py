@@ -10,6 +10,7 @@ from gateway.domain.handoff import OPEN, Address, Handoff, State
 from gateway.domain.refusals import WrongState
 from gateway.domain.succession import Approved, Succession, Way
 from tests.domain.test_handoff import handoff
+from tests.each import each
 
 BEFORE, DAY, END = date(2023, 8, 30), date(2023, 8, 31), date(2023, 12, 1)
 KEY = "receive/csam/FR"
@@ -33,9 +34,7 @@ def to(address: Address, state: State = State.ACCEPTED) -> Handoff:
     return replace(handoff(state), address=address)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"successor": "ocrvp"}, {"read_until": BEFORE}], ids=["itself", "before the day"]
-)
+@each("changes", [{"successor": "ocrvp"}, {"read_until": BEFORE}])
 def test_a_succession_that_could_not_be_carried_out_is_refused(changes):
     with pytest.raises(ValueError, match=r"mandate|reading"):
         replace(PLANNED, **changes)
@@ -118,7 +117,7 @@ def test_the_predecessor_reads_what_it_held_from_the_day_until_the_end(state, wa
     assert [may(BEFORE), may(DAY), may(END)] == [False, reads, False]
 
 
-@pytest.mark.parametrize(
+@each(
     "address",
     [Address("ofmin", KEY, UUID(int=3)), Address("ocrvp"), Address("ocrvp", "receive/x/FR")],
 )
@@ -126,7 +125,7 @@ def test_nobody_else_and_nothing_else_is_read_on(address):
     assert not PLANNED.lets_read(to(address), was_taken_on=True, day=DAY)
 
 
-@pytest.mark.parametrize("state", list(State))
+@each("state", list(State))
 def test_what_is_open_moves_and_what_is_at_its_end_stays(state):
     moves = state in OPEN
     assert AGREED.way(to(TO_THE_MANDATE, state), ["csam"]) == (Way.REISSUE if moves else Way.STAY)

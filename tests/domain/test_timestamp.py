@@ -7,16 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.timestamp import parse_day, parse_moment
+from tests.each import each
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-01-02T03:04:05Z", "2026-01-02T04:04:05+01:00", "2026-01-02T03:04:05.000000Z"]
-)
+@each("text", ["2026-01-02T03:04:05Z", "2026-01-02T04:04:05+01:00", "2026-01-02T03:04:05.000000Z"])
 def test_a_time_with_its_offset_is_read(text):
     assert parse_moment(text) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "2026-01-02T03:04:05",
@@ -47,9 +46,7 @@ def test_a_day_is_read():
     assert parse_day("2024-02-29") == date(2024, 2, 29)
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-02-29", "2026-1-2", "20260102", "2026-01-02 ", "0000-01-01"]
-)
+@each("text", ["2026-02-29", "2026-1-2", "20260102", "2026-01-02 ", "0000-01-01"])
 def test_another_form_of_a_day_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         parse_day(text)

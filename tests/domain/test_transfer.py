@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
-import pytest
-
 from gateway.domain.organisation import Agreement, Organisation, Period, Status
 from gateway.domain.transfer import INSIDE, barred
+from tests.each import each
 
 DAY = date(2026, 3, 2)
 
@@ -26,7 +25,7 @@ def test_thirty_countries_are_inside():
     assert not any(barred(organisation(country), DAY) for country in INSIDE)
 
 
-@pytest.mark.parametrize("country", ["GB", "CH", "US", "JP", "XX"])
+@each("country", ["GB", "CH", "US", "JP", "XX"])
 def test_all_others_are_outside_until_a_tool_is_recorded(country):
     assert barred(organisation(country), DAY)
     assert barred(organisation(country, agreement("membership", Period(DAY))), DAY)

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.domain import vocabulary as words
 from gateway.domain.handoff import DUE
+from tests.each import each
 
 FACTS = Path(__file__).parent.parent / "data" / "facts"
 
@@ -76,11 +77,11 @@ def test_a_baseline_is_locked_when_two_persons_stand_for_it(scheme, code, method
     assert words.is_locked(scheme, code, method) is locked
 
 
-@pytest.mark.parametrize("scheme", ["iccam", "vics_us", "vics_custom", "fr_law"])
+@each("scheme", ["iccam", "vics_us", "vics_custom", "fr_law"])
 def test_a_scheme_of_the_profile_is_known(scheme):
     assert words.SCHEME.fullmatch(scheme)
 
 
-@pytest.mark.parametrize("scheme", ["copine", "vics_", "VICS_US", "iccam\n", "fr_law2"])
+@each("scheme", ["copine", "vics_", "VICS_US", "iccam\n", "fr_law2"])
 def test_another_scheme_is_not(scheme):
     assert not words.SCHEME.fullmatch(scheme)

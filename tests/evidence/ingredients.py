@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
-from itertools import count
+from hashlib import sha256, shake_256
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -46,12 +45,19 @@ def ed25519_signer(kid: str = "key-1") -> SoftwareSigner:
     return SoftwareSigner(kid, "EdDSA", ed25519.Ed25519PrivateKey.from_private_bytes(seed))
 
 
-def chance(seed: str = "") -> Callable[[int], bytes]:
+@dataclass
+class Chance:
     """A source of bytes that look random and are the same for one seed."""
-    calls = count()
 
-    def random(size: int) -> bytes:
-        block = sha256(f"{seed}/{next(calls)}".encode()).digest()
-        return (block * (size // 32 + 1))[:size]
+    seed: str = ""
+    calls: int = 0
 
-    return random
+    def __call__(self, size: int) -> bytes:
+        block = shake_256(f"{self.seed}/{self.calls}".encode()).digest(size)
+        self.calls += 1
+        return block
+
+
+def chance(seed: str = "") -> Callable[[int], bytes]:
+    """A source of chance from its beginning."""
+    return Chance(seed)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.evidence import bundle
 from gateway.evidence.bundle import Bundle, BundleError
+from tests.each import each
 from tests.evidence.story import Story
 
 GOOD = json.loads(Story().told("acceptance").file())
@@ -26,7 +27,7 @@ def test_a_bundle_without_answers_and_receipts_reads_back():
     assert bundle.parse(bundle.encode(Bundle("a", "b"))) == Bundle("a", "b")
 
 
-@pytest.mark.parametrize(
+@each(
     "members",
     [
         None,
@@ -45,7 +46,6 @@ def test_a_bundle_without_answers_and_receipts_reads_back():
         GOOD | {"receipts": [GOOD["receipts"][0] | {"nonce": "AA"}]},
         GOOD | {"keys": []},
     ],
-    ids=range(15),
 )
 def test_a_file_of_another_form_is_refused(members):
     with pytest.raises(BundleError):

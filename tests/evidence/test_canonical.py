@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.evidence import canonical
+from tests.each import each
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "jcs"
 
@@ -29,7 +30,7 @@ def nested(levels: int) -> bytes:
     return b"[" * levels + b"]" * levels
 
 
-@pytest.mark.parametrize("path", sorted(VECTORS.glob("input/*.json")), ids=lambda p: p.name)
+@each("path", sorted(VECTORS.glob("input/*.json")))
 def test_published_vectors_give_their_bytes_or_are_refused_as_marked(path):
     data = path.read_bytes()
     if path.name in OUTSIDE:
@@ -58,7 +59,7 @@ def test_what_is_encoded_reads_back_and_other_encoders_agree(value):
     ).encode("utf-8")
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         1.0,
@@ -73,14 +74,13 @@ def test_what_is_encoded_reads_back_and_other_encoders_agree(value):
         {"a": {"b": [{1, 2}]}},
         json.loads(nested(13)),
     ],
-    ids=repr,
 )
 def test_a_value_outside_the_subset_is_refused(value):
     with pytest.raises(ValueError):
         canonical.encode(value)
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",
@@ -103,7 +103,6 @@ def test_a_value_outside_the_subset_is_refused(value):
         nested(13),
         nested(100_000),
     ],
-    ids=lambda d: ascii(d[:20]),
 )
 def test_json_with_two_meanings_or_none_is_refused(data):
     with pytest.raises(ValueError):

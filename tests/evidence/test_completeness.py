@@ -18,6 +18,7 @@ from gateway.evidence.trust import Trust
 from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.entry import entry
+from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
 from tests.ledger.copies import Served
@@ -228,7 +229,7 @@ def test_one_event_with_two_numbers_is_a_contradiction():
     refused(verdict, Code.CONTRADICTION, "given to two events", "has the numbers 1, 2")
 
 
-@pytest.mark.parametrize("pseq", [2, 3])
+@each("pseq", [2, 3])
 def test_an_event_after_the_number_that_was_signed_as_the_last_is_a_contradiction(pseq):
     book = story()
     verdict = prove([book.end(pseq=pseq)], book.parts())
@@ -342,7 +343,7 @@ def test_a_page_in_one_file_is_read_as_its_parts():
     assert prove(statements, receipts).code == Code.VERIFIED
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"statement": "x"}',
+@each("data", [b"", b"[]", b"{}", b'{"statement": "x"}',
                                   b'{"statement": "x", "events": [1]}'])  # fmt: skip
 def test_what_is_no_page_is_refused(data):
     with pytest.raises(ValueError, match=r"."):

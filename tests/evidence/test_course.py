@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from gateway.domain.handoff import MOVES, Move, State
 from gateway.evidence import course
 from gateway.evidence.course import Course, ImpossibleCourse
+from tests.each import each
 
 ACCEPTED = course.MOVES_OF_EVENTS["handoff.accepted"]
 
@@ -28,8 +29,8 @@ def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
     assert followed == Course(frozenset({State.ACCEPTED, State.PARTLY_ACCEPTED}), 1)
 
 
-@pytest.mark.parametrize("final", [Move.REFUSE, Move.REDIRECT, Move.WITHDRAW])
-@pytest.mark.parametrize("then", sorted(Move))
+@each("final", [Move.REFUSE, Move.REDIRECT, Move.WITHDRAW])
+@each("then", sorted(Move))
 def test_nothing_follows_a_final_state(final, then):
     with pytest.raises(ImpossibleCourse, match="number 2"):
         course.follow([{final}, {then}])

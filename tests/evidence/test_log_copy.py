@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import pytest
-
 from gateway.evidence import log_copy
 from gateway.evidence.steps import Code, Outcome, Verdict
 from gateway.evidence.trust import Trust
 from gateway.ledger import tiles
 from gateway.ledger.note import VerificationKey
+from tests.each import each
 from tests.ledger.copies import Served, flipped, signer_of, without
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -30,7 +29,7 @@ def refused(verdict: Verdict, code: Code, step: int, words: str) -> None:
     assert failed.detail in verdict.sentence
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 600, 1024])
+@each("size", [0, 1, 255, 256, 257, 600, 1024])
 def test_a_whole_copy_is_whole(size):
     verdict = check(Served(SIGNER, size))
     assert verdict.code == Code.VERIFIED, verdict
@@ -127,7 +126,7 @@ DEFECTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("defect", DEFECTS)
+@each("defect", DEFECTS)
 def test_a_defect_is_named_where_it_is(defect):
     log, (code, step, words) = DEFECTS[defect]
     refused(check(log), code, step, words)

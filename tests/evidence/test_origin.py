@@ -17,6 +17,7 @@ from gateway.evidence.registration import LOCK, POSSESSION, SUCCESSION
 from gateway.evidence.steps import Code, Failed
 from gateway.evidence.trust import Trust
 from gateway.evidence.verdict import verify_bundle
+from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
 from tests.evidence.story import SIGNERS, Story
@@ -107,7 +108,7 @@ def test_a_later_key_tells_which_key_countersigned():
     assert unknown.told().endswith(f"with key {KEY.kid}, which was not given to check it")
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"organisation": "hotline"},
@@ -142,7 +143,7 @@ def test_a_registration_that_proves_nothing_is_refused_though_the_log_has_it(cha
     assert failed.value.code in {Code.MISMATCH, Code.BAD_SIGNATURE}
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"action": "key.revoke"},

@@ -13,6 +13,7 @@ from gateway.evidence.receipt import Receipt, UnknownLog
 from gateway.evidence.steps import Code, Failed
 from gateway.evidence.trust import Trust
 from gateway.evidence.verdict import verify, verify_bundle
+from tests.each import each
 from tests.evidence.logbook import Logbook
 from tests.evidence.story import AT, SIGNERS, TRUST, Story
 
@@ -59,7 +60,7 @@ def test_a_revocation_tells_key_day_event_and_place():
     )
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"action": "key.register"},
@@ -84,7 +85,7 @@ def test_a_revocation_of_an_unknown_log_is_refused():
 # --- bundles ---
 
 
-@pytest.mark.parametrize("in_bundle", [True, False])
+@each("in_bundle", [True, False])
 def test_a_word_that_was_logged_after_its_key_was_revoked_fails_the_bundle(in_bundle):
     """Whoever holds a leaked key, the operator too, cannot pass off what it signs."""
     story = Story()

@@ -17,6 +17,7 @@ from sd_jwt.verifier import SDJWTVerifier
 
 from gateway.evidence import base64url, sd_jwt, signature
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
+from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, ed25519_signer, es256
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "sd-jwt"
@@ -83,14 +84,14 @@ def with_key_id(presentation: str) -> str:
     return signed(payload, typ="example+sd-jwt").replace("~", "~" + disclosures)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_published_presentation_gives_its_published_contents(name):
     presentation = with_key_id(without_key_binding(vector(name, "sd_jwt_presentation.txt")))
     verified = check(presentation, typ="example+sd-jwt")
     assert sd_jwt.unfold(verified) == json.loads(vector(name, "verified_contents.json"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_published_issuance_gives_every_claim_of_the_user(name):
     issuance = with_key_id(without_key_binding(vector(name, "sd_jwt_issuance.txt")))
     content = sd_jwt.unfold(check(issuance, typ="example+sd-jwt"))
@@ -98,21 +99,21 @@ def test_a_published_issuance_gives_every_claim_of_the_user(name):
     assert {claim: content[claim] for claim in expected} == expected
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_published_disclosures_have_their_published_digests(name):
     issuance = sd_jwt.parse(without_key_binding(vector(name, "sd_jwt_issuance.txt")))
     published = re.findall(r"SHA-256 Hash: `([\w-]{43})`", vector(name, "disclosures.md"))
     assert {d.digest for d in issuance.disclosures} == set(published)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_published_signature_is_valid_under_the_published_key(name):
     key = PyJWK(json.loads((VECTORS / "issuer-public-jwk.json").read_text())).key
     message, _, signed_by = vector(name, "sd_jwt_issuance.txt").partition("~")[0].rpartition(".")
     assert signature.is_valid("ES256", key, message.encode(), base64url.decode(signed_by))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_published_document_without_key_id_is_refused_as_it_stands(name):
     issuance = vector(name, "sd_jwt_issuance.txt")
     with pytest.raises(UnknownKey):
@@ -271,7 +272,7 @@ def test_presenting_an_unknown_digest_shows_nothing_more():
     assert made().present({"x" * 43}).disclosures == ()
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"claims": {"_sd": []}},
@@ -285,14 +286,13 @@ def test_presenting_an_unknown_digest_shows_nothing_more():
         {"arrays": [("matter", [])]},
         {"arrays": [("a", [{"...": "x"}])]},
     ],
-    ids=repr,
 )
 def test_content_that_would_be_read_as_digests_is_not_issued(changes):
     with pytest.raises(DocumentError):
         made(**changes)
 
 
-@pytest.mark.parametrize("signer", [es256("a"), ed25519_signer("a")], ids=["ES256", "EdDSA"])
+@each("signer", [es256("a"), ed25519_signer("a")])
 def test_every_accepted_kind_of_key_signs(signer):
     document = made(signer=signer)
     assert check(document.compact(), keys=signer.keys()).header["kid"] == "a"
@@ -321,19 +321,19 @@ def test_a_public_key_used_as_hmac_secret_is_refused():
         check(f"{message}.{base64url.encode(mac)}~")
 
 
-@pytest.mark.parametrize("alg", ["RS256", "PS256", "ES384", "EdDSA", "es256", None, ["ES256"]])
+@each("alg", ["RS256", "PS256", "ES384", "EdDSA", "es256", None, ["ES256"]])
 def test_a_header_that_names_another_algorithm_is_refused(alg):
     with pytest.raises(BadSignature):
         check(signed({}, alg=alg))
 
 
-@pytest.mark.parametrize("typ", ["JWT", "casegate-offer+sd-jwt", TYP.upper(), None, [TYP]])
+@each("typ", ["JWT", "casegate-offer+sd-jwt", TYP.upper(), None, [TYP]])
 def test_another_type_of_document_is_refused(typ):
     with pytest.raises(DocumentError, match="type"):
         check(signed({}, typ=typ))
 
 
-@pytest.mark.parametrize("kid", ["key-2", "", None, 1, ["key-1"]])
+@each("kid", ["key-2", "", None, 1, ["key-1"]])
 def test_a_key_id_that_was_not_given_is_refused(kid):
     with pytest.raises(UnknownKey):
         check(signed({}, kid=kid))
@@ -350,7 +350,7 @@ def test_critical_extensions_are_refused():
         check(signed({}, crit=["b64"], b64=False))
 
 
-@pytest.mark.parametrize("named", [None, "https://other.example", ["https://a.example"], 1])
+@each("named", [None, "https://other.example", ["https://a.example"], 1])
 def test_another_audience_is_refused(named):
     text = signed({"aud": named})
     with pytest.raises(DocumentError, match="audience"):
@@ -452,7 +452,7 @@ def test_disclosures_nested_without_end_are_refused():
         check(signed({"_sd": [digest]}, texts))
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         encoded(["s" * 21, "a", 1]),
@@ -483,7 +483,7 @@ def test_a_malformed_or_weakly_salted_disclosure_is_refused(text):
 # --- the form ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "",
@@ -502,7 +502,6 @@ def test_a_malformed_or_weakly_salted_disclosure_is_refused(text):
         made().issuer_signed + "~" * (512 * 1024),
         made().compact()[:100],
     ],
-    ids=lambda t: t[:20],
 )
 def test_a_text_of_another_form_is_refused(text):
     with pytest.raises(DocumentError):
@@ -585,3 +584,32 @@ def test_claims_in_clear_are_read_without_the_disclosures():
     clear = sd_jwt.read_unverified(document.compact()).claims
     assert sd_jwt.read_clear(document.compact()) == clear
     assert sd_jwt.read_clear(document.issuer_signed) == clear
+
+
+def test_a_stored_document_reads_like_any_other():
+    document = made()
+    for shown in (document, document.present({document.disclosures[0].digest})):
+        text = shown.compact()
+        assert sd_jwt.read_stored(text) == sd_jwt.read_unverified(text)
+    for broken in ("", "a.b.c~", "~", document.compact() + "W10~", document.compact() + "MQ~"):
+        with pytest.raises(sd_jwt.DocumentError):
+            sd_jwt.read_stored(broken)
+
+
+def test_no_more_chance_is_given_out_than_was_drawn():
+    piece = sd_jwt.drawn_at_once(chance(), 20)
+    assert piece(16)
+    with pytest.raises(RuntimeError):
+        piece(16)
+
+
+@pytest.mark.parametrize("count", range(10))
+def test_exactly_what_is_needed_is_drawn(count):
+    left = []
+
+    def random(size):
+        left.append(size)
+        return chance()(size)
+
+    made(arrays=[("items", list(range(count)))], random=random)
+    assert len(left) == 1

@@ -25,6 +25,7 @@ from gateway.keys import (
     generate_key,
     jwk_set,
 )
+from tests.each import each
 
 CONTENTS = Contents(
     originator="https://gateway.example/organisations/hotline-a",
@@ -98,7 +99,7 @@ def test_two_seals_of_one_content_have_nothing_in_common():
     assert not set(one) & set(other)
 
 
-@pytest.mark.parametrize("length", [1, 100, 101, 400, 1400])
+@each("length", [1, 100, 101, 400, 1400])
 def test_the_length_of_content_shows_only_in_a_few_steps(length):
     text = closed(replace(CONTENTS, value={"note": "a " * (length // 2) + "b"}))
     assert len(base64url.decode(text.split(".")[3])) in SIZES
@@ -152,7 +153,7 @@ def test_a_seal_relabelled_for_another_key_does_not_open():
         opened(text, "police-b")
 
 
-@pytest.mark.parametrize("part", range(1, 5))
+@each("part", range(1, 5))
 def test_a_changed_part_does_not_open(part):
     parts = closed().split(".")
     data = bytearray(base64url.decode(parts[part]))
@@ -172,7 +173,7 @@ def test_a_tag_that_was_cut_does_not_open():
 # --- forms that are refused before any key is used ---
 
 
-@pytest.mark.parametrize(
+@each(
     "header",
     [
         {"alg": "ECDH-ES+A128KW"},
@@ -186,9 +187,7 @@ def test_other_algorithms_are_refused_however_well_they_would_open(header):
         opened(made(plain_of(), header))
 
 
-@pytest.mark.parametrize(
-    "alg", ["dir", "RSA-OAEP", "A256KW", "none", "PBES2-HS256+A128KW", None, 1]
-)
+@each("alg", ["dir", "RSA-OAEP", "A256KW", "none", "PBES2-HS256+A128KW", None, 1])
 def test_the_message_does_not_choose_its_algorithm(alg):
     with pytest.raises(SealError):
         opened(with_header(closed(), alg=alg))
@@ -203,7 +202,7 @@ def test_compressed_content_is_never_blown_up():
         opened(with_header(closed(), zip="DEF"))
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"crit": ["exp"], "exp": 1},
@@ -231,13 +230,13 @@ def test_a_header_that_is_not_exactly_ours_is_refused(changes):
         seal.key_id(with_header(closed(), **changes))
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 257, 2049, 4096])
+@each("size", [0, 1, 255, 257, 2049, 4096])
 def test_content_of_another_length_is_refused_unopened(size):
     with pytest.raises(SealError):
         seal.key_id(made(b"x" * size))
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         None,
@@ -271,7 +270,7 @@ def test_any_text_is_read_or_refused(text):
 # --- what stands inside ---
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"format": "casegate-sealed/2"},
@@ -292,7 +291,7 @@ def test_content_that_breaks_a_rule_is_not_shown_to_its_addressee_either(changes
         opened(made(plain_of(**changes)))
 
 
-@pytest.mark.parametrize("plain", [b"\xff" * 256, b"[]".ljust(256), b'"x"'.ljust(256), b" " * 256])
+@each("plain", [b"\xff" * 256, b"[]".ljust(256), b'"x"'.ljust(256), b" " * 256])
 def test_what_is_not_our_json_is_not_shown(plain):
     with pytest.raises(SealError):
         opened(made(plain))
@@ -326,7 +325,7 @@ def test_a_verifier_counts_seals_and_names_their_addressees():
     assert "2 of them are sealed to police-a and police-b" in verdict.sentence
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"sealed": "text"},

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from gateway.evidence import signature
+from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, ed25519_signer, es256
 
 MESSAGE = b"header.payload"
@@ -29,7 +30,7 @@ def jwk(key, **members) -> dict:
     return json.loads(writer.to_jwk(key)) | members
 
 
-@pytest.mark.parametrize("alg", SIGNERS)
+@each("alg", SIGNERS)
 def test_a_signature_is_valid_under_the_algorithms_of_its_key_and_no_other(alg):
     signer = SIGNERS[alg]
     key, signed = signer.private.public_key(), signer.sign(MESSAGE)
@@ -40,13 +41,13 @@ def test_a_signature_is_valid_under_the_algorithms_of_its_key_and_no_other(alg):
     assert alg in valid
 
 
-@pytest.mark.parametrize("alg", [None, 1])
+@each("alg", [None, 1])
 def test_an_algorithm_that_is_no_text_is_no_algorithm(alg):
     key = es256().private.public_key()
     assert not signature.is_valid(alg, key, MESSAGE, es256().sign(MESSAGE))
 
 
-@pytest.mark.parametrize("alg", SIGNERS)
+@each("alg", SIGNERS)
 def test_a_changed_message_or_signature_is_refused(alg):
     signer = SIGNERS[alg]
     key, signed = signer.private.public_key(), signer.sign(MESSAGE)
@@ -55,14 +56,13 @@ def test_a_changed_message_or_signature_is_refused(alg):
         assert not signature.is_valid(alg, key, MESSAGE, tampered)
 
 
-@pytest.mark.parametrize(
+@each(
     "key",
     [
         ec.generate_private_key(ec.SECP384R1()).public_key(),
         ec.generate_private_key(ec.SECP256K1()).public_key(),
         rsa.generate_private_key(65537, 1024).public_key(),  # noqa: S505  (must be refused)
     ],
-    ids=["P-384", "secp256k1", "RSA-1024"],
 )
 def test_other_keys_have_no_algorithm(key):
     assert signature.algorithms_of(key) == frozenset()
@@ -77,7 +77,7 @@ def test_a_jwk_set_is_read_by_key_id_and_keys_for_encryption_are_passed_over():
     assert signature.public_keys({"keys": [sealing, *members]}) == keys
 
 
-@pytest.mark.parametrize("alg", SIGNERS)
+@each("alg", SIGNERS)
 def test_a_key_may_name_any_algorithm_that_it_is_for(alg):
     key = SIGNERS[alg].private.public_key()
     assert signature.public_keys({"keys": [jwk(key, kid="a", alg=alg)]}) == {"a": key}
@@ -86,7 +86,7 @@ def test_a_key_may_name_any_algorithm_that_it_is_for(alg):
 EC = jwk(es256().private.public_key())
 
 
-@pytest.mark.parametrize(
+@each(
     "key_set",
     [
         None,
@@ -105,14 +105,13 @@ EC = jwk(es256().private.public_key())
         {"keys": [{"kid": "a"}]},
         {"keys": [{"kid": "a", "kty": []}]},
     ],
-    ids=repr,
 )
 def test_anything_but_a_set_of_public_signature_keys_is_refused(key_set):
     with pytest.raises(ValueError):
         signature.public_keys(key_set)
 
 
-@pytest.mark.parametrize("secret", ["private", "shared"])
+@each("secret", ["private", "shared"])
 def test_a_secret_key_in_a_set_of_public_keys_is_named_as_such(secret):
     whole = json.loads(ECAlgorithm.to_jwk(es256().private)) | {"kid": "a"}
     member = whole if secret == "private" else {"kty": "oct", "k": "c2VjcmV0", "kid": "a"}

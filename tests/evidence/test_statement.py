@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.evidence import base64url, sd_jwt, statement
 from gateway.evidence.statement import StatementError
+from tests.each import each
 from tests.evidence.ingredients import chance, es256
 
 GATEWAY = "https://gw.example.org"
@@ -126,7 +127,7 @@ def test_an_answer_has_in_clear_only_what_binds_it():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", sorted(statement.KINDS))
+@each("kind", sorted(statement.KINDS))
 def test_every_kind_of_answer_reads_back(kind):
     assert statement.read_answer(answered(kind=kind)) == statement.Answer(
         author="police",
@@ -166,7 +167,7 @@ def test_an_attested_statement_is_the_word_of_the_organisation_that_it_names():
     assert statement.read_offer(verified).author == "hotline"
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [
         {},
@@ -184,7 +185,6 @@ def test_an_attested_statement_is_the_word_of_the_organisation_that_it_names():
         {"iss": "https://other.example", "attested_for": HOTLINE},
         {"iss": HOTLINE, "attested_for": HOTLINE},
     ],
-    ids=repr,
 )
 def test_a_document_that_does_not_say_whose_word_it_is_is_refused(claims):
     with pytest.raises(StatementError):
@@ -196,7 +196,7 @@ def with_claims(verified: sd_jwt.Verified, **claims) -> sd_jwt.Verified:
     return sd_jwt.Verified(verified.header, changed, verified.placed, 0, {})
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [
         {"to": ...},
@@ -216,14 +216,13 @@ def with_claims(verified: sd_jwt.Verified, **claims) -> sd_jwt.Verified:
         {"handoff": "x"},
         {"handoff": str(HANDOFF).upper()},
     ],
-    ids=repr,
 )
 def test_an_offer_with_a_malformed_claim_is_refused(claims):
     with pytest.raises(StatementError):
         statement.read_offer(with_claims(offered(), **claims))
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [
         {"kind": ...},
@@ -234,7 +233,6 @@ def test_an_offer_with_a_malformed_claim_is_refused(claims):
         {"case_digest": ""},
         {"handoff": None},
     ],
-    ids=repr,
 )
 def test_an_answer_with_a_malformed_claim_is_refused(claims):
     with pytest.raises(StatementError):

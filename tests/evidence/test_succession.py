@@ -12,6 +12,7 @@ from gateway.evidence import bundle, sd_jwt, statement, verdict
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.statement import StatementError, Succeeded
 from gateway.evidence.steps import Code
+from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.evidence.story import AT, GATEWAY, SIGNERS, TRUST, Story, word_of
 
@@ -123,7 +124,7 @@ def test_nobody_but_the_gateway_re_issues():
         statement.read_offer(sd_jwt.read_unverified(own.compact()))
 
 
-@pytest.mark.parametrize(
+@each(
     "said",
     [
         "old-police",
@@ -132,7 +133,6 @@ def test_nobody_but_the_gateway_re_issues():
         {"predecessor": "old-police", "handoff": "b", "offer": "A" * 43, "event": str(PLANNED)},
         {"predecessor": "old-police", "handoff": str(BEFORE), "offer": "A", "event": str(PLANNED)},
     ],
-    ids=str,
 )
 def test_what_a_re_issued_offer_follows_has_its_form(said):
     story, _ = succeeded()
@@ -149,7 +149,7 @@ def test_what_a_re_issued_offer_follows_has_its_form(said):
         statement.read_offer(sd_jwt.read_unverified(made.compact()))
 
 
-@pytest.mark.parametrize("kind", ["succession", "lapse"])
+@each("kind", ["succession", "lapse"])
 def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
     told = verdict.verify(Story().told("acceptance", kind).file(), TRUST)
     assert told.code == Code.VERIFIED

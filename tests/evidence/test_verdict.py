@@ -14,6 +14,7 @@ from gateway.domain.facts import Detail, Result
 from gateway.evidence import base64url, bundle, receipt, sd_jwt, statement, verdict
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.verdict import Code, Outcome, Trust, Verdict
+from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
 from tests.evidence.story import GATEWAY, HANDOFF, SIGNERS, TRUST, Story, case_version, uri
@@ -102,14 +103,14 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize("data", FILES, ids=["bundle", "receipt", "presentation"])
+@each("data", FILES)
 def test_a_truncated_file_is_not_verified(data):
     verified(data)
     for length in range(0, len(data) - 2, len(data) // 60):
         assert check(data[:length]).code != 0
 
 
-@pytest.mark.parametrize("data", FILES, ids=["bundle", "receipt", "presentation"])
+@each("data", FILES)
 def test_nothing_is_verified_without_keys(data):
     assert check(data, NO_TRUST).code == Code.UNKNOWN
 
@@ -226,7 +227,7 @@ def test_an_attested_document_rests_on_the_operators_word_and_says_so():
     assert "operator" not in verified(case_version().compact().encode()).sentence
 
 
-@pytest.mark.parametrize("which", ["offer", "answer"])
+@each("which", ["offer", "answer"])
 def test_an_offer_and_an_answer_verify_alone(which):
     story = Story().told("refusal")
     document = story.offer if which == "offer" else story.answers[0]
@@ -300,8 +301,8 @@ def test_a_disclosure_swapped_in_from_another_document_does_not_belong():
 # --- a bundle ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("attested", [False, True], ids=["signed", "attested"])
-@pytest.mark.parametrize("reader", [None, "hotline", "police"])
+@each("attested", [False, True])
+@each("reader", [None, "hotline", "police"])
 def test_a_whole_handoff_verifies_for_each_of_its_readers(attested, reader):
     story = Story(attested=attested).told("acceptance", "outcome", "outcome", "closure")
     result = verified(story.file(reader))
@@ -317,9 +318,7 @@ def test_an_offer_without_answers_stood_offered():
     assert "after 0 answers shown the handoff stood offered at entry 0" in sentence
 
 
-@pytest.mark.parametrize(
-    "answers", [("withdrawal",), ("acceptance", "withdrawal"), ("acceptance", "closure")]
-)
+@each("answers", [("withdrawal",), ("acceptance", "withdrawal"), ("acceptance", "closure")])
 def test_a_file_without_the_end_of_the_story_does_not_say_that_it_is_the_end(answers):
     story = Story().told(*answers)
     whole = verified(story.file())
@@ -618,7 +617,7 @@ def test_an_event_that_names_the_case_alone_does_not_record_an_answer():
     refused(story.file(), Code.NOT_IN_LOG, "every answer are in the log")
 
 
-@pytest.mark.parametrize(
+@each(
     "kinds",
     [
         ("refusal", "acceptance"),

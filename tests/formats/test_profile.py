@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from gateway.formats.profile import ImportProfile, ProfileInvalid, read_profile
+from tests.each import each
 
 TOML = """
 intake_channel = "provider"
@@ -90,7 +91,7 @@ def test_what_a_profile_may_leave_out_has_the_careful_value():
     assert (profile.graphic, profile.source_eval, profile.info_eval) == ("strong", "X", "4")
 
 
-@pytest.mark.parametrize(
+@each(
     "names",
     [
         ("intake_channel",),

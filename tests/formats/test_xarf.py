@@ -15,6 +15,7 @@ from gateway.formats.profile import ImportProfile
 from gateway.formats.report_file import MAX_BYTES
 from gateway.formats.xarf import ImportRefused, import_xarf
 from gateway.web.partners.case_document import load_case
+from tests.each import each
 
 DATA = Path(__file__).parent.parent / "data" / "xarf"
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -159,12 +160,12 @@ REPORTS = {
 }
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@each("name", REPORTS)
 def test_every_field_is_mapped_or_dropped_or_noted(name):
     assert unaccounted(REPORTS[name], imported(REPORTS[name])) == []
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@each("name", REPORTS)
 def test_what_is_said_to_be_mapped_is_in_the_case(name):
     result = imported(REPORTS[name])
     for source, target in result.mapped:
@@ -293,7 +294,7 @@ def test_the_detection_becomes_the_method(detection, method):
     assert case["classifications"][0]["method"] == method
 
 
-@pytest.mark.parametrize("detection", ["user_report", "a new word"])
+@each("detection", ["user_report", "a new word"])
 def test_a_classification_that_nobody_made_is_dropped(detection):
     result = imported({**sample(), "detection_method": detection})
     assert "classifications" not in result.case
@@ -331,7 +332,7 @@ def test_confidence_becomes_whole_percent(given_text, percent, rounded):
     assert any(note.startswith("/confidence:") for note in result.notes) is rounded
 
 
-@pytest.mark.parametrize("text", ["1.01", "-0.1", '"1"', "true", "2", "1e400"])
+@each("text", ["1.01", "-0.1", '"1"', "true", "2", "1e400"])
 def test_another_confidence_is_refused(text):
     data = json.dumps({**sample(), "confidence": "HERE"}).replace('"HERE"', text).encode()
     with pytest.raises(ImportRefused):
@@ -395,9 +396,7 @@ def test_a_hash_in_capitals_is_written_in_small_letters():
     assert imported(report).case["items"][0]["hash"] == [{"alg": "md5", "value": "0a" * 16}]
 
 
-@pytest.mark.parametrize(
-    "values", [{"md5": "0a"}, {"md5": 7}, {"tmk_pdqf": "A" * 400}, {"x y": "0"}]
-)
+@each("values", [{"md5": "0a"}, {"md5": 7}, {"tmk_pdqf": "A" * 400}, {"x y": "0"}])
 def test_a_hash_of_another_form_is_dropped_and_said(values):
     result = imported({**sample(), "hash_values": values})
     assert "hash" not in result.case["items"][0]
@@ -444,7 +443,7 @@ def test_our_sample_with_an_image_is_refused_whole():
     assert reason_of(sample("xarf-csam-must-be-refused")).startswith("/evidence/0: is an image")
 
 
-@pytest.mark.parametrize(
+@each(
     "content_type",
     [
         "image/png",
@@ -466,7 +465,7 @@ def test_a_part_declared_as_anything_but_text_refuses_the_file(content_type):
     assert reason_of(with_part(b"text", content_type)).startswith("/evidence/0: ")
 
 
-@pytest.mark.parametrize(
+@each(
     "payload",
     [
         JPEG,
@@ -492,12 +491,12 @@ def test_wrapping_and_the_other_alphabet_hide_nothing_in_a_part():
         assert "an image" in reason_of(with_part(payload))
 
 
-@pytest.mark.parametrize("payload", ["not base64!", "AAAAA", "data:image/png;base64,AAAA"])
+@each("payload", ["not base64!", "AAAAA", "data:image/png;base64,AAAA"])
 def test_a_part_that_cannot_be_read_refuses_the_file(payload):
     assert reason_of(with_part(payload)).startswith("/evidence/0: ")
 
 
-@pytest.mark.parametrize(
+@each(
     "evidence",
     [
         "x",
@@ -539,7 +538,7 @@ def test_media_is_looked_for_before_anything_else():
     assert "an image" in reason_of({"evidence": [part(JPEG)]})
 
 
-@pytest.mark.parametrize(
+@each(
     "content_type", ["text/plain", "TEXT/HTML; charset=utf-8", "message/rfc822", "application/json"]
 )
 def test_a_text_part_is_dropped_and_said(content_type):
@@ -557,7 +556,7 @@ def test_a_wrong_hash_of_a_part_is_noted_and_a_right_one_is_not():
 # --- files that are no report ---
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",
@@ -660,7 +659,7 @@ def test_whatever_stands_in_a_report_is_refused_or_accounted_for(changes):
     assert unaccounted(report, result) == []
 
 
-@pytest.mark.parametrize("name", ["a b", "é", "x" * 65, "a/b", "a\ud800", ""])
+@each("name", ["a b", "é", "x" * 65, "a/b", "a\ud800", ""])
 def test_a_strange_name_is_not_repeated(name):
     for report in ({**sample(), name: 1}, {**sample(), "hash_values": {name: "0"}}):
         result = imported(report)

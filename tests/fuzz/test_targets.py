@@ -5,13 +5,14 @@ from itertools import islice
 
 import pytest
 
+from tests.each import each
 from tests.fuzz import target
 
 ITERATIONS = 200
 SLOW_ITERATIONS = 20_000
 
 
-@pytest.mark.parametrize("name", target.NAMES)
+@each("name", target.NAMES)
 def test_a_target_holds_on_its_seeds_and_some_changes_of_them(name: str) -> None:
     module = target.load(name)
     seeds = module.seeds()

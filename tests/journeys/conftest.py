@@ -4,9 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.stage import Stage, free_ports
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import running
+
+
+@pytest.fixture(scope="session")
+def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A gateway with members that shows its numbers and has nothing before it."""
+    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
+
+    enable_socket()
+    folder = tmp_path_factory.mktemp("journey")
+    with running(folder, metrics_bind=f"127.0.0.1:{free_ports()[0]}") as started:
+        yield started
 
 
 @pytest.fixture(
@@ -17,10 +28,12 @@ def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
     """A gateway with members; each test uses cases of its own, direct and through the proxy."""
+    if request.param is Front.DIRECT:
+        yield request.getfixturevalue("direct")
+        return
     from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
 
     enable_socket()
-    if request.param is Front.HAPROXY:
-        require_haproxy()
+    require_haproxy()
     with running(tmp_path_factory.mktemp("journey"), request.param) as started:
         yield started

@@ -21,7 +21,7 @@ from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, check_log, config_of, running
 from tests.journeys.processes import all_workers
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("authorities")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("authorities")]
 
 
 @pytest.fixture(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
     tmp_path: Path, database: str
 ) -> None:

@@ -16,7 +16,7 @@ from gateway.client.connection import Connection
 from gateway.domain.organisation import SCOPES
 from tests.journeys.harness import HOTLINE, check_log
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("journeys")]
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 
 def admin(stage: Stage, *words: object) -> Result:

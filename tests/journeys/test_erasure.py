@@ -26,7 +26,7 @@ from tests.journeys.harness import (
     running,
 )
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
 def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,14 +16,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import wiring
 from gateway.checks import host_and_port
-from gateway.cli.demo.stage import Stage, free_ports
+from gateway.cli.demo.stage import Stage
 from gateway.evidence import base64url
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import issue_client, make_server
-from tests.journeys.harness import ABROAD, HOTLINE, config_of, running
-from tests.journeys.test_metrics import Numbers
+from gateway.pki.end_entity import issue_client, make_server
+from tests.journeys.harness import HOTLINE, config_of
+from tests.journeys.test_metrics import Numbers, port_of
+from tests.journeys.test_revocation import newcomer
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("handshakes")]
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 
 @dataclass
@@ -32,8 +32,6 @@ class Door:
     """The partners' listener of a gateway that counts, and who knocks."""
 
     stage: Stage
-    numbers: int
-    """Port of the operator's numbers."""
 
     def knock(self, pem: Path | None, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> bool:
         """Whether a request with this key and certificate is answered."""
@@ -54,7 +52,7 @@ class Door:
 
     def counted(self, trouble: str) -> float:
         labels = {"process": "partners", "trouble": trouble}
-        return Numbers(self.numbers).sum("casegate_connection_troubles_total", **labels)
+        return Numbers(port_of(self.stage)).sum("casegate_connection_troubles_total", **labels)
 
     def written(self, trouble: str) -> list[dict[str, Any]]:
         """The lines of the security log about a trouble."""
@@ -63,16 +61,10 @@ class Door:
         return [line for line in lines if line["event"] == trouble]
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A gateway that counts."""
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
-    numbers, _ = free_ports()
-    folder = tmp_path_factory.mktemp("handshakes")
-    with running(folder, metrics_bind=f"127.0.0.1:{numbers}") as stage:
-        yield Door(stage, numbers)
+@pytest.fixture
+def door(direct: Stage) -> Door:
+    """The door of the gateway that all share."""
+    return Door(direct)
 
 
 def authority(door: Door) -> CertificateAuthority:
@@ -150,19 +142,19 @@ def test_old_tls_is_counted_and_logged(door: Door) -> None:
 def test_a_revoked_certificate_is_refused_counted_and_logged_without_a_restart(
     door: Door,
 ) -> None:
-    trouble = "handshake-revoked"
-    pem = _member(door.stage.folder / ABROAD)
+    trouble, slug = "handshake-revoked", newcomer(door.stage)
+    pem = _member(door.stage.folder / slug)
     assert door.knock(pem)
-    assert door.counted(trouble) == 0
+    before, lines = door.counted(trouble), len(door.written(trouble))
     certificate = x509.load_pem_x509_certificate(pem.read_bytes())
     thumbprint = base64url.digest(certificate.public_bytes(serialization.Encoding.DER))
     values = {"thumbprint": thumbprint, "reason": "test"}
-    door.stage.administer("certificate.revoke", ABROAD, values)
+    door.stage.administer("certificate.revoke", slug, values)
     ends = time.monotonic() + 15
     while door.knock(pem):
         assert time.monotonic() < ends, "the revocation list did not reach the listener"
         time.sleep(0.2)
-    _is_told(door, trouble, "certificate revoked", 0, 0)
+    _is_told(door, trouble, "certificate revoked", before, lines)
 
 
 def _member(home: Path) -> Path:

@@ -9,13 +9,12 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.checks import host_and_port
-from gateway.cli.demo.stage import MEMBERS, Stage, free_ports
+from gateway.cli.demo.stage import MEMBERS, Stage
 from gateway.client import Refused
 from tests.journeys.harness import (
     HOTLINE,
@@ -24,11 +23,10 @@ from tests.journeys.harness import (
     clearance,
     config_of,
     fetch,
-    running,
 )
 from tests.journeys.processes import all_workers
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("metrics")]
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 
 class Numbers:
@@ -80,34 +78,42 @@ def eventually(port: int, name: str, at_least: float, **labels: str) -> Numbers:
         time.sleep(0.1)
 
 
-def test_what_happens_is_counted_over_all_workers_and_survives_one(tmp_path: Path) -> None:
-    port, _ = free_ports()
-    with running(tmp_path, metrics_bind=f"127.0.0.1:{port}") as stage:
-        _work(stage)
-        partners_port = host_and_port(config_of(stage).partners_bind)[1]
-        handshake_without_certificate(partners_port)
-        eventually(port, "casegate_log_entries", 1)
-        eventually(
-            port, "casegate_connection_troubles_total", 1, trouble="handshake-no-certificate"
-        )
-        numbers = Numbers(port)
-        submitted = {"process": "partners", "route": "/cases", "method": "POST"}
-        assert numbers.sum("casegate_requests_total", status="2xx", **submitted) == 1
-        assert numbers.sum("casegate_request_seconds_count", **submitted) == 1
-        assert numbers.sum("casegate_problems_total", problem="not-found") == 1
-        assert numbers.sum("casegate_policy_decisions_total", action="case.submit") == 1
-        assert numbers.sum("casegate_write_seconds_count", process="partners", step="commit") == 2
-        assert numbers.sum("casegate_worker_starts_total", process="partners") == 2
-        for process in ("public", "deliver", "maintain"):
-            assert numbers.sum("casegate_worker_starts_total", process=process) >= 1
-        assert numbers.sum("casegate_mark_answers") == 1
-        assert numbers.sum("casegate_log_frozen") == 0
-        for what in ("root", "public listener", "partners listener"):
-            left = numbers.sum("casegate_end_timestamp_seconds", what=what) - time.time()
-            assert left > 20 * 86_400
-        _says_nothing_of_anybody(numbers)
-        _survives_a_worker(stage, port, submitted)
-        _is_in_no_listener(stage)
+def port_of(stage: Stage) -> int:
+    """Where the numbers of a stage are shown."""
+    return host_and_port(str(config_of(stage).metrics_bind))[1]
+
+
+SUBMITTED = {"process": "partners", "route": "/cases", "method": "POST"}
+COMMITTED = {"process": "partners", "step": "commit"}
+
+
+def test_what_happens_is_counted_over_all_workers_and_survives_one(direct: Stage) -> None:
+    port = port_of(direct)
+    before = eventually(port, "casegate_log_entries", 1)
+    _work(direct)
+    refused = {"trouble": "handshake-no-certificate"}
+    handshake_without_certificate(host_and_port(config_of(direct).partners_bind)[1])
+    troubles = before.sum("casegate_connection_troubles_total", **refused)
+    numbers = eventually(port, "casegate_connection_troubles_total", troubles + 1, **refused)
+
+    def more(name: str, **labels: str) -> float:
+        return numbers.sum(name, **labels) - before.sum(name, **labels)
+
+    assert more("casegate_requests_total", status="2xx", **SUBMITTED) == 1
+    assert more("casegate_request_seconds_count", **SUBMITTED) == 1
+    assert more("casegate_problems_total", problem="not-found") == 1
+    assert more("casegate_policy_decisions_total", action="case.submit") == 1
+    assert more("casegate_write_seconds_count", **COMMITTED) == 2
+    for process in ("partners", "public", "maintain"):
+        assert numbers.sum("casegate_worker_starts_total", process=process) >= 1
+    assert numbers.sum("casegate_mark_answers") == 1
+    assert numbers.sum("casegate_log_frozen") == 0
+    for what in ("root", "public listener", "partners listener"):
+        left = numbers.sum("casegate_end_timestamp_seconds", what=what) - time.time()
+        assert left > 20 * 86_400
+    _says_nothing_of_anybody(numbers)
+    _survives_a_worker(direct, port)
+    _is_in_no_listener(direct)
 
 
 def _work(stage: Stage) -> None:
@@ -127,14 +133,17 @@ def _says_nothing_of_anybody(numbers: Numbers) -> None:
         assert re.fullmatch(r"[A-Za-z0-9_.:/<>+ -]{1,80}", value)
 
 
-def _survives_a_worker(stage: Stage, port: int, submitted: dict[str, str]) -> None:
-    for pid in all_workers(stage):
+def _survives_a_worker(stage: Stage, port: int) -> None:
+    before = Numbers(port)
+    starts = before.sum("casegate_worker_starts_total", process="partners")
+    for pid in (killed := all_workers(stage)):
         os.kill(pid, signal.SIGKILL)
-    eventually(port, "casegate_worker_starts_total", 4, process="partners")
+    eventually(port, "casegate_worker_starts_total", starts + len(killed), process="partners")
     with stage.client(HOTLINE) as hotline:
         content = case_content()
         hotline.submit(content, "pdc-1", clearance(content))
-    assert Numbers(port).sum("casegate_requests_total", status="2xx", **submitted) == 2
+    submitted = before.sum("casegate_requests_total", status="2xx", **SUBMITTED)
+    assert Numbers(port).sum("casegate_requests_total", status="2xx", **SUBMITTED) == submitted + 1
     files = [file.name for file in config_of(stage).metrics_folder.glob("*_partners-*.db")]
     assert {file.rpartition("_")[2] for file in files} == {"partners-0.db", "partners-1.db"}
 

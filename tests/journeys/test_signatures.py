@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from gateway.client.connection import Connection
-from gateway.client.failures import Refused
+from gateway.client.errors import Refused
 from gateway.evidence import verdict
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, running
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("signatures")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
 def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
     assert f"that {OCRVP} is active, as observer" in stated.sentence
 
 
+@pytest.mark.slow
 def test_access_ends_on_the_day_that_was_set(tmp_path: Path) -> None:
     """From this very day on the predecessor neither receives nor reads."""
     with running(tmp_path) as stage:

@@ -15,6 +15,7 @@ from gateway.ledger.checkpoint import (
 )
 from gateway.ledger.note import NoteError, NoteSigner, VerificationKey
 from gateway.ledger.tree import EMPTY_ROOT
+from tests.each import each
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 TLOG600_KEYS = [
@@ -42,7 +43,7 @@ TLOG600 = [
 ]
 
 
-@pytest.mark.parametrize("file", TLOG600, ids=named)
+@each("file", TLOG600)
 def test_a_tlog600_checkpoint_is_opened_past_a_line_of_another_kind(file: Path) -> None:
     size = 600 if file.name == "checkpoint" else int(file.name.removesuffix(".mldsa"))
     for keys in (TLOG600_KEYS, TLOG600_KEYS[:1]):
@@ -51,17 +52,13 @@ def test_a_tlog600_checkpoint_is_opened_past_a_line_of_another_kind(file: Path) 
         assert file.read_text().startswith(checkpoint.text() + "\n\u2014 ")
 
 
-@pytest.mark.parametrize(
-    "file", sorted((VECTORS / "tlog600" / "checkpoints").glob("*.mldsa")), ids=named
-)
+@each("file", sorted((VECTORS / "tlog600" / "checkpoints").glob("*.mldsa")))
 def test_a_key_that_is_not_checked_here_does_not_open_a_checkpoint(file: Path) -> None:
     with pytest.raises(NoteError, match="no known key"):
         open_checkpoint(file.read_bytes(), TLOG600_KEYS[1:], "gw.example/audit/vectors")
 
 
-@pytest.mark.parametrize(
-    "file", sorted((VECTORS / "tessera-log15").glob("checkpoint.*")), ids=named
-)
+@each("file", sorted((VECTORS / "tessera-log15").glob("checkpoint.*")))
 def test_a_tessera_checkpoint_is_opened(file: Path) -> None:
     checkpoint = open_checkpoint(file.read_bytes(), [TESSERA_KEY], "example.com/log/testdata")
     assert checkpoint.size == int(file.suffix.removeprefix("."))
@@ -99,7 +96,7 @@ def test_extension_lines_of_other_logs_are_passed_over_and_ours_has_none() -> No
     assert checkpoint.text() == f"log.example/one\n42\n{ROOT64}\n"
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         *("", "\n", "\n\n\n", f"o\n1\n{ROOT64}", f"\n1\n{ROOT64}\n", f"1\n{ROOT64}\n"),

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ledger.encoding import MAX_SIZE, decode_base64, encode_base64, parse_decimal
+from tests.each import each
 
 bounded = settings(max_examples=150, deadline=None)
 
@@ -13,7 +14,7 @@ def test_every_size_is_read_back_from_its_decimal(number: int) -> None:
     assert parse_decimal(str(number)) == number
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         *("", " 5", "5 ", "5\n", "+5", "-5", "-0", "00", "05", "1_000", "1,000", "0x5", "5.0"),
@@ -31,7 +32,7 @@ def test_every_value_is_read_back_from_its_base64(data: bytes) -> None:
     assert decode_base64(encode_base64(data)) == data
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["QR==", "QUJ=", "QQ", "QQ=", "QQ==\n", " QQ==", "Q Q==", "-_-_", "QQ==QQ==", "é===", "=", "*"],
 )

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ledger.entry import MAX_DOCUMENT_BYTES, entry
+from tests.each import each
 
 NONCE = bytes(range(32))
 
@@ -36,7 +37,7 @@ def test_bytes_moved_from_the_nonce_to_the_document_give_another_entry() -> None
     assert entry(b"ab", NONCE) != entry(b"b", NONCE[1:] + b"a")
 
 
-@pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
+@each("length", [0, 16, 31, 33, 64])
 def test_a_nonce_of_another_length_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="nonce"):
         entry(b"document", bytes(length))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.ledger import note
 from gateway.ledger.note import NoteError, NoteSigner, VerificationKey, key_id, open_note, sign
+from tests.each import each
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 VKEYS = (VECTORS / "tlog600" / "keys.txt").read_text().split("\n")
@@ -77,7 +78,7 @@ def vkey_of(name: str, kind: int, public: bytes) -> str:
     return f"{name}+{key_id(name, kind, public).hex()}+{material}"
 
 
-@pytest.mark.parametrize(
+@each(
     "vkey",
     [
         "",
@@ -111,7 +112,7 @@ def test_a_key_that_the_format_does_not_allow_is_refused(vkey: str) -> None:
         VerificationKey.parse(vkey)
 
 
-@pytest.mark.parametrize("size", [0, 3, 5])
+@each("size", [0, 3, 5])
 def test_a_key_id_of_another_length_is_refused(size: int) -> None:
     with pytest.raises(NoteError, match="4 bytes"):
         VerificationKey("log.example", bytes(size), note.PRIVATE, b"key")
@@ -160,7 +161,7 @@ def test_a_known_key_with_a_wrong_signature_condemns_the_whole_note() -> None:
         open_note(signed, [ONE.key, TWO.key])
 
 
-@pytest.mark.parametrize("length", [1, 63, 65, 96])
+@each("length", [1, 63, 65, 96])
 def test_a_known_key_with_a_signature_of_another_length_condemns_the_note(length: int) -> None:
     signed = sign(TEXT, [ONE]) + line(ONE.name, ONE.key.key_id + bytes(length))
     with pytest.raises(NoteError, match="is wrong"):
@@ -299,7 +300,7 @@ def test_every_text_that_may_be_signed_is_read_back(text: str) -> None:
 # --- signing
 
 
-@pytest.mark.parametrize("text", ["", "no newline", "carriage\r\n", "tab\t\n"])
+@each("text", ["", "no newline", "carriage\r\n", "tab\t\n"])
 def test_a_text_that_no_verifier_would_accept_is_not_signed(text: str) -> None:
     with pytest.raises(NoteError):
         sign(text, [ONE])
@@ -310,7 +311,7 @@ def test_a_note_without_signers_is_not_made() -> None:
         sign(TEXT, [])
 
 
-@pytest.mark.parametrize("name", ["", "two words", "plus+sign", "tab\t", "hard\u00a0space", "\n"])
+@each("name", ["", "two words", "plus+sign", "tab\t", "hard\u00a0space", "\n"])
 def test_a_signer_has_a_name_that_fits_the_line(name: str) -> None:
     with pytest.raises(NoteError, match="name"):
         signer(name, 1)

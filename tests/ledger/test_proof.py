@@ -13,6 +13,7 @@ from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteError, NoteSigner, VerificationKey
 from gateway.ledger.proof import MAX_PROOF_BYTES, TlogProof, encode, parse, verify
 from gateway.ledger.tree import ProofError
+from tests.each import each
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 TLOG600 = VECTORS / "tlog600"
@@ -39,9 +40,7 @@ def proof_of(index: int, size: int) -> TlogProof:
 # --- vectors
 
 
-@pytest.mark.parametrize(
-    "file", sorted((TLOG600 / "proofs").glob("*.tlog-proof")), ids=lambda file: file.name
-)
+@each("file", sorted((TLOG600 / "proofs").glob("*.tlog-proof")))
 def test_a_tlog600_proof_verifies_with_its_leaf_alone(file: Path) -> None:
     index, size = (int(number) for number in file.stem.split("-of-"))
     entry = file.with_suffix(".leaf").read_bytes()
@@ -53,7 +52,7 @@ def test_a_tlog600_proof_verifies_with_its_leaf_alone(file: Path) -> None:
         verify(proof, entry + b" ", TLOG600_ORIGIN, TLOG600_KEYS)
 
 
-@pytest.mark.parametrize("file", sorted((TLOG600 / "bad").iterdir()), ids=lambda file: file.name)
+@each("file", sorted((TLOG600 / "bad").iterdir()))
 def test_a_spoiled_tlog600_proof_is_refused(file: Path) -> None:
     assert verify(parse(GOOD), LEAF, TLOG600_ORIGIN, TLOG600_KEYS).size == 600
     with pytest.raises((ProofError, NoteError)):
@@ -83,7 +82,7 @@ def rekor_proof(bundle: Path) -> tuple[TlogProof, bytes, VerificationKey]:
     return proof, b64decode(entry["canonicalizedBody"]), key
 
 
-@pytest.mark.parametrize("bundle", REKOR, ids=lambda bundle: bundle.name)
+@each("bundle", REKOR)
 def test_a_rekor_bundles_checkpoint_and_inclusion_verify_or_are_refused_as_marked(
     bundle: Path,
 ) -> None:
@@ -174,7 +173,7 @@ def test_a_file_may_differ_and_prove_the_same_so_that_it_identifies_nothing() ->
     )
 
 
-@pytest.mark.parametrize("origin", ["log.example/two", "log.example/on", "", "log.example/one\n"])
+@each("origin", ["log.example/two", "log.example/on", "", "log.example/one\n"])
 def test_a_proof_of_another_log_is_refused(origin: str) -> None:
     with pytest.raises(NoteError):
         verify(proof_of(3, 10), ENTRIES[3], origin, [SIGNER.key])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from gateway.ledger import replica, tiles
 from gateway.ledger.replica import Damaged, Missing
 from gateway.ledger.tiles import TileAddress
+from tests.each import each
 from tests.ledger.copies import Served, flipped, signer_of, without
 
 LOG = Served(signer_of("log.example.org"), 600)
@@ -50,7 +51,7 @@ def test_the_files_of_a_log_hold_together():
     replica.check_tile(top, data, lambda n: replica.read_file(LOG.fetch, TileAddress(0, n)))
 
 
-@pytest.mark.parametrize("number", [0, 1, 87])
+@each("number", [0, 1, 87])
 def test_an_entry_that_does_not_make_its_leaf_is_named(number):
     data = LOG.fetch(tiles.path_of(LAST))
     place = sum(2 + len(one) for one in LOG.entries[512 : 512 + number]) + 3
@@ -59,7 +60,7 @@ def test_an_entry_that_does_not_make_its_leaf_is_named(number):
     assert damaged.value.index == 512 + number
 
 
-@pytest.mark.parametrize("number", [0, 5, 87])
+@each("number", [0, 5, 87])
 def test_a_bundle_that_lacks_an_entry_is_named_where_it_begins_to_differ(number):
     with pytest.raises(Damaged) as damaged:
         check(LAST, without(LOG.entries[512:600], number))
@@ -73,7 +74,7 @@ def test_a_bundle_with_an_entry_too_many_or_cut_off_is_refused():
             check(LAST, changed)
 
 
-@pytest.mark.parametrize("offset", [0, 1])
+@each("offset", [0, 1])
 def test_a_hash_above_that_is_not_the_root_of_its_tile_is_named(offset):
     top = TileAddress(1, 0, 2)
     data = flipped(LOG.fetch(tiles.path_of(top)), offset * 32)

@@ -15,6 +15,7 @@ from gateway.ledger.tree import (
     verify_consistency,
     verify_inclusion,
 )
+from tests.each import each
 from tests.ledger import rfc6962
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "merkle-proofs"
@@ -28,14 +29,14 @@ bits_of_a_hash = st.integers(0, 8 * 32 - 1)
 def vectors(kind: str) -> list[object]:
     files = sorted((VECTORS / kind).rglob("*.json"))
     assert files
-    return [pytest.param(file, id=str(file.relative_to(VECTORS))) for file in files]
+    return files
 
 
 def flip(value: bytes, bit: int) -> bytes:
     return (int.from_bytes(value, "big") ^ 1 << bit).to_bytes(len(value), "big")
 
 
-@pytest.mark.parametrize("file", vectors("inclusion"))
+@each("file", vectors("inclusion"))
 def test_an_inclusion_vector_passes_or_is_refused_as_marked(file: Path) -> None:
     vector = json.loads(file.read_text())
     arguments = (
@@ -52,7 +53,7 @@ def test_an_inclusion_vector_passes_or_is_refused_as_marked(file: Path) -> None:
         verify_inclusion(*arguments)
 
 
-@pytest.mark.parametrize("file", vectors("consistency"))
+@each("file", vectors("consistency"))
 def test_a_consistency_vector_passes_or_is_refused_as_marked(file: Path) -> None:
     vector = json.loads(file.read_text())
     arguments = (
@@ -80,7 +81,7 @@ def test_leaves_and_nodes_are_hashed_in_separate_domains() -> None:
     assert leaf_hash(b"0") == LEAVES[0]
 
 
-@pytest.mark.parametrize("size", [*range(1, 35), 63, 64, 65, 255, 256, 257, 300])
+@each("size", [*range(1, 35), 63, 64, 65, 255, 256, 257, 300])
 def test_the_root_is_that_of_the_recursive_definition(size: int) -> None:
     assert root(LEAVES[:size]) == rfc6962.mth(LEAVES[:size])
 
@@ -161,7 +162,7 @@ def test_two_roots_for_one_size_are_named_a_fork() -> None:
         verify_consistency(2, 2, LEAVES[0], LEAVES[1], [])
 
 
-@pytest.mark.parametrize("value", [b"", bytes(31), bytes(33), bytes(64)])
+@each("value", [b"", bytes(31), bytes(33), bytes(64)])
 def test_a_hash_of_another_length_is_refused_wherever_it_stands(value: bytes) -> None:
     path, expected = [LEAVES[1]], root(LEAVES[:2])
     for leaf, proof, claimed in [

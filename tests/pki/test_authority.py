@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from gateway import files
 from gateway.pki.authority import (
     AuthorityError,
     load_authority,
     load_issuing,
     make_issuing,
 )
+from tests.each import each
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, extension
 
 
@@ -42,7 +44,7 @@ def test_an_authority_is_read_back_with_its_passphrase() -> None:
     assert load_authority(ROOT.certificate_pem(), pem, b"a long passphrase").id == ROOT.id
 
 
-@pytest.mark.parametrize("passphrase", [None, b"wrong"])
+@each("passphrase", [None, b"wrong"])
 def test_an_encrypted_authority_does_not_open_otherwise(passphrase: bytes | None) -> None:
     with pytest.raises(AuthorityError, match="the passphrase is wrong"):
         load_authority(ROOT.certificate_pem(), ROOT.key_pem(b"right"), passphrase)
@@ -57,10 +59,10 @@ def test_issuing_authorities_are_read_newest_first(tmp_path: Path) -> None:
     newer = make_issuing("demo", ROOT, NOW + DAY)
     for authority in (ISSUING, newer):
         (tmp_path / f"{authority.id}.pem").write_bytes(authority.certificate_pem())
-        (tmp_path / f"{authority.id}.key").write_bytes(authority.key_pem())
-    assert [a.id for a in load_issuing(tmp_path, Path.read_bytes)] == [newer.id, ISSUING.id]
+        files.create(tmp_path / f"{authority.id}.key", authority.key_pem())
+    assert [a.id for a in load_issuing(tmp_path)] == [newer.id, ISSUING.id]
 
 
 def test_a_folder_without_issuing_authority_is_said(tmp_path: Path) -> None:
     with pytest.raises(AuthorityError, match="casegate init"):
-        load_issuing(tmp_path, Path.read_bytes)
+        load_issuing(tmp_path)

@@ -18,13 +18,14 @@ from gateway.pki.authority import (
     AuthorityError,
     make_issuing,
 )
-from gateway.pki.leaf import (
+from gateway.pki.end_entity import (
     LEAF_LIFE,
     CsrRefused,
     issue_client,
     make_server,
     renew_server,
 )
+from tests.each import each
 from tests.pki.certificates import (
     CLIENT_KEY,
     DAY,
@@ -67,7 +68,7 @@ def test_an_authority_that_has_ended_issues_nothing() -> None:
         client(now=NOW + 1095 * DAY)
 
 
-@pytest.mark.parametrize("encoding", [serialization.Encoding.PEM, serialization.Encoding.DER])
+@each("encoding", [serialization.Encoding.PEM, serialization.Encoding.DER])
 def test_a_request_is_read_in_pem_and_in_der(encoding: serialization.Encoding) -> None:
     issued = issue_client(
         ISSUING,

@@ -22,11 +22,12 @@ from gateway.pki.authority import (
     make_issuing,
     make_root,
 )
-from gateway.pki.leaf import (
+from gateway.pki.client_certificate import CertificateRefused, ClientGate, Peer, check_client
+from gateway.pki.end_entity import (
     make_server,
 )
-from gateway.pki.peer import CertificateRefused, ClientGate, Peer, check_client
 from gateway.pki.publication import publish_chain
+from tests.each import each
 from tests.pki.certificates import (
     CLIENT_KEY,
     DAY,
@@ -114,7 +115,7 @@ def test_a_certificate_is_refused_outside_its_time(offset: timedelta, reason: st
         check(client(), NOW + offset)
 
 
-@pytest.mark.parametrize(
+@each(
     "uses",
     [
         [ExtendedKeyUsageOID.SERVER_AUTH],
@@ -134,7 +135,7 @@ def test_the_gateways_own_server_certificate_is_no_client() -> None:
         check(served)
 
 
-@pytest.mark.parametrize(
+@each(
     "names",
     [
         [],

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from gateway.pki.leaf import LARGEST_REQUEST, CsrRefused
-from gateway.pki.request import certs_only, read_request
+from gateway.pki.end_entity import LARGEST_REQUEST, CsrRefused, certs_only, read_request
+from tests.each import each
 from tests.operating import request
 from tests.web.listening import issuing, root
 
@@ -48,10 +48,9 @@ def test_a_request_that_is_not_signed_by_its_own_key_is_refused() -> None:
         read_request(bytes(forged))
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [b"", b"no request", b"\x00" * 9, PEM[:-60], DER[:-1], b"A" * (2 * LARGEST_REQUEST + 1)],
-    ids=["nothing", "text", "zeros", "half a PEM", "half a DER", "too long"],
 )
 def test_what_is_no_request_is_refused(data: bytes) -> None:
     with pytest.raises(CsrRefused):

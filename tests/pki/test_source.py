@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pki.source import HeaderRefused, PeerSource, parse_client_cert
+from gateway.pki.client_certificate import HeaderRefused, PeerSource, parse_client_cert
+from tests.each import each
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "rfc-auth-examples"
 
@@ -35,7 +36,7 @@ def test_a_broken_connection_shows_no_certificate() -> None:
     assert PeerSource.TLS.der({"gunicorn.socket": connection}) is None
 
 
-@pytest.mark.parametrize("field", ["HTTP_CLIENT_CERT", "HTTP_CLIENT_CERT_CHAIN"])
+@each("field", ["HTTP_CLIENT_CERT", "HTTP_CLIENT_CERT_CHAIN"])
 def test_a_tls_listener_refuses_a_certificate_in_a_header(field: str) -> None:
     with pytest.raises(HeaderRefused, match="not accepted here"):
         PeerSource.TLS.der({field: ":QUJD:"})
@@ -58,7 +59,7 @@ def test_the_field_of_rfc_9440_appendix_a_is_read() -> None:
     assert thumbprint.decode().rstrip("=") == example["x5t#S256"]
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         "",

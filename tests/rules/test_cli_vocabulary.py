@@ -3,10 +3,10 @@
 from itertools import chain
 
 import click
-import pytest
 
 from gateway.cli import PARTNERS, SUBCOMMANDS
 from gateway.domain.facts import EVENTS
+from tests.each import each
 
 READS = {"list", "show"}
 """How people say ``read``: all of a kind, or one."""
@@ -51,9 +51,7 @@ def asked(noun: str) -> set[str]:
     return {verb for kind, _, verb in (a.partition(".") for a in partners) if kind == noun}
 
 
-@pytest.mark.parametrize(
-    "noun", ["case", "handoff", "receipt", "directory", "events", "succession"]
-)
+@each("noun", ["case", "handoff", "receipt", "directory", "events", "succession"])
 def test_every_action_of_partners_has_its_command_and_the_other_way_round(noun: str) -> None:
     have = verbs(noun) - MORE.get(noun, {}).keys()
     if have & READS:

@@ -2,8 +2,6 @@
 
 from types import ModuleType
 
-import pytest
-
 from gateway.actions import (
     audit,
     cases,
@@ -22,6 +20,7 @@ from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES, STEPS
 from gateway.domain.facts import EVENTS
 from gateway.evidence import course, statement
+from tests.each import each
 from tests.founding import policy
 
 GATEWAYS_OWN = {
@@ -82,7 +81,7 @@ def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
     assert policy().actions - DECIDED_ONLY == EVENTS.keys() - GATEWAYS_OWN
 
 
-@pytest.mark.parametrize("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
+@each("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
 def test_every_action_has_its_function(action):
     if action in BY_SYSTEMS:
         assert callable(BY_SYSTEMS[action])

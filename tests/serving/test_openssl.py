@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pytest
+from gateway.serving.tls import listener_environ, openssl_conf
+from tests.each import each
 
-from gateway.serving.openssl import listener_environ, openssl_conf
 
-
-@pytest.mark.parametrize("version", [(3, 0, 0, 11, 0), (3, 4, 9, 0, 0)])
+@each("version", [(3, 0, 0, 11, 0), (3, 4, 9, 0, 0)])
 def test_an_older_openssl_is_not_told_of_groups_that_it_lacks(version: tuple[int, ...]) -> None:
     assert "Groups = X25519:P-256:P-384\n" in openssl_conf(version)
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gateway.serving.sockets import DeadlineStream
+from gateway.serving.worker import DeadlineStream
 
 
 def test_a_plain_connection_is_cut_while_reading_and_while_writing() -> None:

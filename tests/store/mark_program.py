@@ -1,8 +1,8 @@
 """A process in which many threads write and sign at once: reports each head whose note it has.
 
-    python -m tests.store.mark_program URL LOCK MARK_URL MARK_FILE SECONDS THREADS
+    python -m tests.store.mark_program URL LOCK MARK_URL MARK_FILE THREADS
 
-Prints one line for each note: its size and root. Stops after the seconds given, or when killed.
+Prints one line for each note: its size and root. Writes until it gets a line more, or is killed.
 """
 
 import secrets
@@ -27,29 +27,34 @@ from tests.store.samples import ORIGIN, fact
 SIGNER = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 _line = threading.Lock()
+_stopped = threading.Event()
 
 
 def main(arguments: list[str]) -> None:
-    url, lock, mark_url, mark_file, seconds, threads = arguments
-    store = Place(url, Path(lock)).open()
+    url, lock, mark_url, mark_file, threads = arguments
+    place = Place(url, Path(lock))
+    store = place.open()
     mark = open_mark(mark_url, file=Path(mark_file) if mark_file else None, origin=ORIGIN)
     continuity = Continuity(mark, store.begin, time.monotonic)
     notary = LogNotary(SIGNER, mark, continuity)
     print("ready", flush=True)
     sys.stdin.readline()
-    end = time.monotonic() + float(seconds)
     writers = [
-        threading.Thread(target=_write, args=(continuity, notary, end), daemon=True)
+        threading.Thread(target=_write, args=(continuity, notary), daemon=True)
         for _ in range(int(threads))
     ]
     for writer in writers:
         writer.start()
+    sys.stdin.readline()
+    _stopped.set()
     for writer in writers:
         writer.join()
+    mark.close()
+    place.close()
 
 
-def _write(continuity: Continuity, notary: LogNotary, end: float) -> None:
-    while time.monotonic() < end:
+def _write(continuity: Continuity, notary: LogNotary) -> None:
+    while not _stopped.is_set():
         try:
             with continuity.begin(Mode.WRITE) as work:
                 work.log.record(

@@ -1,4 +1,4 @@
-"""Where the contract is tested: in memory, in SQLite, in PostgreSQL; and what holds everywhere."""
+"""Where the contract is tested, SQLite and PostgreSQL; and what holds on both."""
 
 import atexit
 import secrets
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.dialects.sqlite import dialect
 
-from gateway import keys, wiring
+from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.evidence.event import open_disclosures, read
 from gateway.kek import FileKeyEncryption
@@ -27,16 +27,15 @@ from gateway.store.copies import fold
 from gateway.store.keyring import SqlKeyring, make_keyring, open_keyring
 from gateway.store.migrations import upgrade
 from gateway.store.work import Store, open_store
-from tests.memory import MemoryStore
 from tests.postgresql import new_database
 from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
 
 
 @dataclass
 class Place:
-    """A database, empty at first, that stores can be opened on; ``url`` is None in memory."""
+    """A database, empty at first, that stores can be opened on."""
 
-    url: str | None = None
+    url: str
     lock_path: Path | None = None
     stores: list[Any] = field(default_factory=list)
 
@@ -84,27 +83,24 @@ class Place:
         waiters: int = 64,
     ) -> Any:
         """A store on this database, closed when the test ends."""
-        if self.url is None:
-            store: Any = MemoryStore(origin, lambda: POLICY, now, random)
-        else:
-            store = open_store(
-                self.url,
-                lock_path=self.lock_path,
-                origin=origin,
-                policy_revision=lambda: POLICY,
-                now=now,
-                random=random,
-                person_key=PERSON_KEY,
-                waiters=waiters,
-                keyring=self.keyring(now),
-            )
+        store = open_store(
+            self.url,
+            lock_path=self.lock_path,
+            origin=origin,
+            policy_revision=lambda: POLICY,
+            now=now,
+            random=random,
+            person_key=PERSON_KEY,
+            waiters=waiters,
+            keyring=self.keyring(now),
+        )
         self.stores.append(store)
         return store
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
         """The database by another way than the store, as who repairs or breaks it."""
-        engine = create_engine(self.url or "")
+        engine = create_engine(self.url)
         with engine.begin() as connection:
             yield connection
         engine.dispose()
@@ -112,10 +108,6 @@ class Place:
     def close(self) -> None:
         for store in self.stores:
             store.close()
-
-
-def memory() -> Place:
-    return Place()
 
 
 def sqlite(folder: Path) -> Place:
@@ -141,9 +133,7 @@ def postgresql() -> Place:
 
 def key_encryption(folder: Path) -> FileKeyEncryption:
     """The key-encryption keys of a folder of tests."""
-    return FileKeyEncryption(
-        folder / "keys", keys.load_secret, keys.write_secret, secrets.token_bytes
-    )
+    return FileKeyEncryption(folder / "keys", secrets.token_bytes)
 
 
 @cache

@@ -157,9 +157,10 @@ def version_of(case: Case) -> CaseVersion:
         case=case.id,
         version=case.version,
         digest=case.digest,
-        document="header.payload.signature~disclosure~",
         assurance="attested",
         event=new_id(),
+        summary={"matter": ["csam"], "urgency": "normal"},
+        document="header.payload.signature~disclosure~",
     )
 
 
@@ -191,6 +192,7 @@ def handoff(case: Case, recipient: str = "police", **changes: object) -> tuple[H
         permitted=frozenset({"digest-b", "digest-a"}),
         package="package",
         offer_digest="offer-digest",
+        conditions_digest="conditions-digest",
         offered_at=NOON,
         due_at=NOON + timedelta(hours=8),
         until=None,

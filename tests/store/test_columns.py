@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
 from gateway.store.columns import Day, Instant, TextList, TextSet
+from tests.each import each
 
 DIALECT = sqlite.dialect()
 
@@ -61,7 +62,7 @@ def test_a_list_keeps_its_order(value):
     assert there_and_back(TextList(), value) == value
 
 
-@pytest.mark.parametrize("column", [Instant(), Day(), TextSet(), TextList()])
+@each("column", [Instant(), Day(), TextSet(), TextList()])
 def test_nothing_stays_nothing(column):
     assert there_and_back(column, None) is None
 

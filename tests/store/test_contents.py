@@ -20,7 +20,7 @@ from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Erased, KeysUnavailable
 from gateway.store import key_inventory, tables
-from gateway.store.envelope import EnvelopeError
+from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import founding
 from tests.founding import HOTLINE, OFMIN, accepted, caller, check_log, founded, offered, submitted
 from tests.store import places
@@ -40,7 +40,7 @@ def place(tmp_path):
 def opened(place):
     """A founded gateway on SQLite, whose cases are encrypted."""
     store = place.open(origin=founding.ORIGIN)
-    return founded(store, keys=place.keyring())
+    return founded(lambda *_: store, keys=place.keyring())
 
 
 def told(gateway):
@@ -65,15 +65,17 @@ def written(folder: Path) -> bytes:
 
 
 def readable(folder: Path) -> set[str]:
-    """Which of the words stand in the files, in clear or as SD-JWTs spell them."""
+    """Which of the words stand in the files, in clear or as SD-JWTs and the log spell them."""
     data = written(folder)
-    spelled = {word: [word.encode(), *_in_base64(word)] for word in WORDS}
+    spelled = {word: [word.encode(), *_in_base64(word.encode())] for word in WORDS}
+    for forms in spelled.values():
+        forms += [twice for once in forms[1:] for twice in _in_base64(once)]
     return {word for word, forms in spelled.items() if any(form in data for form in forms)}
 
 
-def _in_base64(word: str) -> list[bytes]:
+def _in_base64(word: bytes) -> list[bytes]:
     """How base64url writes a word, wherever in a text it begins."""
-    forms = [urlsafe_b64encode(b"x" * shift + word.encode()) for shift in range(3)]
+    forms = [urlsafe_b64encode(b"x" * shift + word) for shift in range(3)]
     return [form[4:-4] for form in forms]
 
 
@@ -84,11 +86,28 @@ def erase(gateway, case):
 
 
 def test_what_is_looked_for_would_be_found(place, tmp_path, monkeypatch):
-    monkeypatch.setattr("gateway.store.envelope.close", lambda text, *_: text)
-    monkeypatch.setattr("gateway.store.envelope.is_envelope", lambda text: False)
-    monkeypatch.setattr("gateway.store.contents.Contents.open", lambda _, stored, place: stored)
+    cipher = "gateway.store.content_encryption.ContentCipher"
+    monkeypatch.setattr(f"{cipher}.encrypt", lambda _, text, key, cell: text.encode())
+    monkeypatch.setattr(f"{cipher}.decrypt", lambda _, stored, cell: stored.decode())
     told(opened(place))
     assert readable(tmp_path) == set(WORDS)
+
+
+def test_no_condition_of_use_stands_in_any_file_and_no_digest_of_it_after_the_erasure(
+    place, tmp_path
+):
+    gateway = opened(place)
+    case, handoff = told(gateway)
+    conditions = founding.conditions_of(gateway, handoff, OFMIN)
+    assert conditions["permitted_actions"].encode() not in written(tmp_path)
+    with place.connected() as connection:
+        (kept,) = connection.execute(tables.handoff.select()).all()
+    erase(gateway, case)
+    with place.connected() as connection:
+        (row,) = connection.execute(tables.handoff.select()).all()
+        (version,) = connection.execute(tables.case_version.select()).all()
+    assert kept.conditions_digest != row.conditions_digest == ""
+    assert (version.summary, version.document) == (b"", b"")
 
 
 def test_no_word_of_a_case_stands_in_any_file(place, tmp_path):
@@ -196,7 +215,7 @@ def test_a_document_in_clear_is_not_believed(database):
         work.cases.add(*made)
         work.commit()
     with database.connected() as connection:
-        connection.execute(tables.case_version.update(), {"document": "header.payload.s~"})
+        connection.execute(tables.case_version.update(), {"document": b"header.payload.s~"})
     with store.begin(Mode.READ) as work, pytest.raises(EnvelopeError):
         work.cases.version(made[1].digest)
 
@@ -229,3 +248,24 @@ def test_an_older_keys_database_is_noticed_and_makes_no_keys(place, tmp_path):
     with store.begin(Mode.READ) as work:
         found = key_inventory.take_inventory(work, ring)
     assert (found.readable, found.lost, len(found.missing)) == (0, 1, 1)
+
+
+def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
+    gateway = opened(place)
+    offer = offered(gateway)
+    handoff = UUID(offer.result["handoff"])
+    conditions = founding.conditions_of(gateway, handoff, OFMIN)
+    decrypt, columns = ContentCipher.decrypt, set()
+
+    def noted(cipher, stored, cell):
+        columns.add(cell.column)
+        return decrypt(cipher, stored, cell)
+
+    monkeypatch.setattr(ContentCipher, "decrypt", noted)
+    reply = Reply("officer-1", conditions=conditions)
+    gateway.do(handoffs.accept, caller(OFMIN), gateway.key(), handoff, reply)
+    handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=9)
+    assert columns == set()
+    (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items
+    assert listed["originator_ref"]
+    assert columns == {"summary"}

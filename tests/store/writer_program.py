@@ -1,9 +1,9 @@
 """A process that writes to a store: reports each event that it was told is durable.
 
-    python -m tests.store.writer_program URL LOCK KEYS SECONDS THREADS
+    python -m tests.store.writer_program URL LOCK KEYS THREADS
 
-Prints one line for each commit, at once: the thread, the index, and the event. Stops after the
-seconds given, or when it is killed.
+Prints one line for each commit, at once: the thread, the index, and the event. Writes until it
+gets a line more, or is killed.
 """
 
 import secrets
@@ -16,42 +16,34 @@ from uuid import UUID
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy
-from gateway.store.work import Store, open_store
+from gateway.store.work import Store
 from tests.store.places import Place
-from tests.store.samples import ORIGIN, PERSON_KEY, POLICY, case, fact
+from tests.store.samples import case, fact
 
 _line = threading.Lock()
+_stopped = threading.Event()
 
 
-def main(url: str, lock: str, keys: str, seconds: str, threads: str) -> None:
-    place = Place(folder=Path(keys))
-    store = open_store(
-        url,
-        lock_path=Path(lock),
-        origin=ORIGIN,
-        policy_revision=lambda: POLICY,
-        now=lambda: datetime.fromtimestamp(time.time(), UTC),
-        random=secrets.token_bytes,
-        person_key=PERSON_KEY,
-        waiters=int(threads),
-        keyring=place.keyring(lambda: datetime.fromtimestamp(time.time(), UTC)),
-    )
+def main(url: str, lock: str, keys: str, threads: str) -> None:
+    place = Place(url, Path(lock), folder=Path(keys))
+    store = place.open(now=lambda: datetime.fromtimestamp(time.time(), UTC), waiters=int(threads))
     print("ready", flush=True)
     sys.stdin.readline()
-    end = time.monotonic() + float(seconds)
     writers = [
-        threading.Thread(target=_write, args=(store, end, number), daemon=True)
+        threading.Thread(target=_write, args=(store, number), daemon=True)
         for number in range(int(threads))
     ]
     for writer in writers:
         writer.start()
+    sys.stdin.readline()
+    _stopped.set()
     for writer in writers:
         writer.join()
-    store.close()
+    place.close()
 
 
-def _write(store: Store, end: float, number: int) -> None:
-    while time.monotonic() < end:
+def _write(store: Store, number: int) -> None:
+    while not _stopped.is_set():
         id_ = UUID(bytes=secrets.token_bytes(16), version=4)
         try:
             with store.begin(Mode.WRITE) as work:

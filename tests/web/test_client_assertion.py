@@ -357,7 +357,7 @@ def test_an_assertion_is_forgotten_long_after_it_ended(gateway, hotline):
     accepted(hotline, signed(claims(gateway)))
     gateway.gateway.clock.advance(timedelta(hours=1, seconds=59))
     prune_tokens(gateway.gateway.ports)
-    assert gateway.gateway.store.state.spent_assertions
+    assert gateway.gateway.store.tables()["spent_assertion"]
     gateway.gateway.clock.advance(timedelta(seconds=1))
     prune_tokens(gateway.gateway.ports)
-    assert not gateway.gateway.store.state.spent_assertions
+    assert not gateway.gateway.store.tables()["spent_assertion"]

@@ -10,6 +10,7 @@ from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.web.app import create_partner_app
 from gateway.web.gate import Unready
+from tests.each import each
 from tests.founding import HOTLINE, OFMIN, ORIGIN, case_content, offered, submitted
 from tests.marks import Marking, marked_gateway
 from tests.web.listening import Listening, Partner, listening
@@ -22,7 +23,11 @@ def marking() -> Marking:
 
 @pytest.fixture
 def line(marking: Marking) -> Listening:
-    made = listening(marking.gateway, unready=lambda: unready(marking))
+    made = listening(
+        marking.gateway,
+        require_newest_log=marking.node.continuity.check,
+        unready=lambda: unready(marking),
+    )
     for organisation in (HOTLINE, OFMIN):
         made.partner(organisation)  # certificates are registered while that can be written
     return made
@@ -140,11 +145,11 @@ def test_a_refusal_is_not_told_before_it_can_be_recorded(line, marking) -> None:
 
 def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
     note = line.anybody().get("/checkpoint").text
-    older = marking.gateway.store.state.copy()
+    older = marking.gateway.store.copy()
     submitted(marking.gateway)
     newest = line.anybody().get("/checkpoint").text
     assert newest != note
-    marking.gateway.store.state = older
+    marking.gateway.store.put_back(older)
     served = line.anybody().get("/checkpoint")
     assert (served.status_code, served.text) == (200, newest)
     key = marking.gateway.notary.signer.key
@@ -193,7 +198,7 @@ def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -
     assert marking.node.head().size == head.size + 1
 
 
-@pytest.mark.parametrize("reason", ["frozen", "mark", "schema", "keys", "database"])
+@each("reason", ["frozen", "mark", "schema", "keys", "database"])
 def test_readiness_tells_the_reason_on_both_listeners(reason: str) -> None:
     line = listening(unready=lambda: Unready(reason, "a sentence"))
     for answer in (line.anybody().get("/readyz"), line.partner(HOTLINE).send("GET", "/readyz")):

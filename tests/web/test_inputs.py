@@ -18,6 +18,7 @@ from gateway.web.inputs import (
     read_pairs,
     read_query,
 )
+from tests.each import each
 
 
 def request(body: bytes = b"", media: str = "application/json", **kwargs) -> Request:
@@ -29,7 +30,7 @@ def test_json_is_read():
     assert read_json(request(b'{"a": [1, "\xc3\xa9", null, true]}')) == {"a": [1, "é", None, True]}
 
 
-@pytest.mark.parametrize(
+@each(
     "media",
     [
         "application/json",
@@ -42,7 +43,7 @@ def test_json_is_taken_under_its_own_type(media):
     assert read_json(request(b"1", media)) == 1
 
 
-@pytest.mark.parametrize(
+@each(
     "media",
     ["", "text/plain", "application/json; charset=latin-1", "application/jsonp", "text/json",
      "application/sd-jwt", "application/json, text/plain"],
@@ -52,7 +53,7 @@ def test_another_type_is_refused(media):
         read_json(request(b"1", media))
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"",
@@ -117,9 +118,7 @@ def test_pairs_are_decoded_and_those_without_a_value_left_out():
     assert read_pairs(b"") == {}
 
 
-@pytest.mark.parametrize(
-    "data", [b"a=1&a=2", b"a=1&%61=2", b"a", b"a=1&", b"&", b"a=%ff", "a=é".encode(), b"a=\x80"]
-)
+@each("data", [b"a=1&a=2", b"a=1&%61=2", b"a", b"a=1&", b"&", b"a=%ff", "a=é".encode(), b"a=\x80"])
 def test_pairs_with_two_readings_or_none_are_refused(data):
     with pytest.raises(ValueError, match=r".*"):
         read_pairs(data)
@@ -144,13 +143,13 @@ def test_no_query_makes_the_reader_fail_otherwise(data):
         assert type(refused) is Malformed
 
 
-@pytest.mark.parametrize("key", ["a" * 8, "A-Z_a.z:0~9", "018f0000-0000-7000-8000-000000000011",
+@each("key", ["a" * 8, "A-Z_a.z:0~9", "018f0000-0000-7000-8000-000000000011",
                                  "a" * 100])  # fmt: skip
 def test_a_retry_key_is_read(key):
     assert read_key(request(headers={"Idempotency-Key": key})) == key
 
 
-@pytest.mark.parametrize("key", ["", "short", "a" * 101, "has space", "semi;colon", '"quoted!"',
+@each("key", ["", "short", "a" * 101, "has space", "semi;colon", '"quoted!"',
                                  "accentué"])  # fmt: skip
 def test_a_retry_key_of_another_form_is_refused(key):
     with pytest.raises(KeyRequired):

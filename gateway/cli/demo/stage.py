@@ -17,7 +17,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from gateway import config as config_file
-from gateway import keys, wiring
+from gateway import files, keys, wiring
 from gateway.actions import administration
 from gateway.actions.authorization import Written
 from gateway.actions.registry.desk import Change
@@ -28,6 +28,7 @@ from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client
 from gateway.config import Config
 from gateway.domain.organisation import SCOPES
+from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
 READY_SECONDS = 60.0  # a slow machine's time to start four processes
@@ -76,7 +77,7 @@ class Stage:
         settings = config_file.render(**{**values, **self.settings})
         passphrase = secrets.token_urlsafe(24)
         make(self.operator, settings, ADMINS, passphrase.encode())
-        keys.write_private(self.operator / "offline" / "passphrase", passphrase.encode())
+        files.create(self.operator / "offline" / "passphrase", passphrase.encode())
 
     def set_legal_date(self, day: date) -> None:
         """Set the day on which mandates are judged; effective with the next start."""
@@ -223,7 +224,7 @@ def _set(file: Path, name: str, value: str) -> None:
 
 
 def _environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
 
 
 def free_ports() -> tuple[int, int]:

@@ -10,6 +10,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.actions.registry import CHANGES
 from gateway.evidence import receipt
 from gateway.web.partners.changes import VALUES
+from tests.each import each
 from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown
 from tests.web.listening import Listening, Partner, listening
 
@@ -59,7 +60,7 @@ def size(line: Listening) -> int:
     return line.gateway.size()
 
 
-@pytest.mark.parametrize("action", sorted(VALUES))
+@each("action", sorted(VALUES))
 def test_the_values_described_are_those_that_the_change_reads(action: str) -> None:
     form, described = CHANGES[action].form, VALUES[action]().fields
     names = {one.data_key or name: one.required for name, one in described.items()}

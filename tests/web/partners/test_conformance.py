@@ -57,7 +57,7 @@ def test_a_good_case_passes_its_step_and_is_no_case(line, newcomer, run):
     assert answer.status_code == 200, answer.text
     assert answer.json["result"]["steps"][0] == {"step": "send", "passed": True}
     assert answer.json["receipt"]["proof"]
-    assert line.gateway.store.state.cases == {}
+    assert line.gateway.store.tables()["case_file"] == []
 
 
 def test_only_a_first_version_is_sent(line, newcomer, run):
