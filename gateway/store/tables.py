@@ -471,7 +471,7 @@ log_block = Table(
     "log_block",
     metadata,
     Column("n", NUMBER, primary_key=True, autoincrement=False),
-    Column("words", TEXT, nullable=False),
+    Column("words", LargeBinary, nullable=False),
 )
 
 # Of level 0 full tiles alone, each written once: the last one is made from its entries. A tile of

@@ -1,5 +1,6 @@
 """The high-water mark: compare-and-set, durable, apart from the database, shared by processes."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
