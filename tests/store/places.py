@@ -3,6 +3,7 @@
 import atexit
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.dialects.sqlite import dialect
 
 from gateway import wiring
 from gateway.actions.ports import Mode
@@ -123,7 +125,7 @@ def postgresql() -> Place:
         for table in reversed(tables.metadata.sorted_tables):
             if table not in (tables.log_head, tables.registry):
                 connection.execute(table.delete())
-        empty = {"size": 0, "root": tree.EMPTY_ROOT, "origin": None}
+        empty = {"size": 0, "root": tree.EMPTY_ROOT, "edge": b"", "origin": None}
         connection.execute(tables.log_head.update(), empty)
     engine.dispose()
     return Place(url)
@@ -161,6 +163,16 @@ def _postgresql_url() -> str:
     url = new_database()
     upgrade(url)
     return url
+
+
+def plan(sqlite: Place, statement: Any) -> list[str]:
+    """The steps by which SQLite would run a statement."""
+    compiled = statement.compile(dialect=dialect(paramstyle="named"))
+    values = dict.fromkeys(compiled.bind_names.values(), "1")
+    with sqlite3.connect(str(sqlite.url).removeprefix("sqlite:///")) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values).fetchall()
+    connection.close()
+    return [detail for _, _, _, detail in rows]
 
 
 def check_log(store: Store) -> int:
