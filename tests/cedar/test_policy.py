@@ -293,7 +293,9 @@ def read_log(safe: bool = True, size: int = 1) -> Question:
 # --- Starting ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("schema", ["", "  \n", "// nothing here\n", "entity Organisation;", None])
+@pytest.mark.parametrize(
+    "schema", ["", "  \n", "// nothing here\n", "entity Organisation;", "entity {", None]
+)
 def test_without_a_schema_that_declares_actions_nothing_starts(
     folder: Callable[..., Path], schema: str | None
 ) -> None:

@@ -12,12 +12,14 @@ from gateway.domain.handoff import (
     OUTCOMES,
     READABLE,
     Address,
+    Answer,
     Handoff,
     Move,
     State,
     due,
     move,
     visible_code,
+    was_taken_on,
 )
 from gateway.domain.refusals import WrongState
 from tests.each import each
@@ -116,6 +118,21 @@ def test_a_partial_acceptance_names_what_it_takes_on(groups):
 def test_a_full_acceptance_names_no_groups():
     with pytest.raises(ValueError, match="names the groups"):
         move(handoff(), Move.ACCEPT, POLICE, groups=GROUPS)
+
+
+def answers(*moves: Move | None) -> list[Answer]:
+    return [
+        Answer(UUID(int=1), n, one, State.OFFERED, POLICE, AT, "statement", UUID(int=n))
+        for n, one in enumerate(moves, 1)
+    ]
+
+
+def test_only_an_acceptance_takes_a_handoff_on() -> None:
+    for taking in (Move.ACCEPT, Move.ACCEPT_PARTLY):
+        assert was_taken_on(answers(None, taking, Move.CLOSE))
+    others = [one for one in Move if one not in (Move.ACCEPT, Move.ACCEPT_PARTLY)]
+    assert not was_taken_on(answers(None, *others))
+    assert not was_taken_on([])
 
 
 @each("step", [Move.OUTCOME, Move.CLOSE, Move.REFUSE])

@@ -21,7 +21,7 @@ from gateway.evidence.receipt import (
     UnknownLog,
 )
 from gateway.ledger.entry import entry
-from gateway.ledger.note import VerificationKey
+from gateway.ledger.note import COSIGNATURE, VerificationKey, key_id
 from tests.each import each
 from tests.evidence.logbook import ORIGIN, Logbook
 
@@ -139,6 +139,13 @@ def test_a_cosigners_key_does_not_speak_for_the_log():
     with pytest.raises(UnknownLog):
         check(BOOK.receipt(0), keys=[cosigner])
     assert check(BOOK.receipt(0), keys=[cosigner, key])
+
+
+def test_a_key_that_only_cosigns_for_the_log_makes_it_unknown_and_accuses_nobody():
+    public = BOOK.signer.key.public
+    cosigns = VerificationKey(ORIGIN, key_id(ORIGIN, COSIGNATURE, public), COSIGNATURE, public)
+    with pytest.raises(UnknownLog):
+        check(BOOK.receipt(0), keys=[cosigns])
 
 
 def test_a_checkpoint_signed_by_another_key_of_the_same_name_is_refused():
