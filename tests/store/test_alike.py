@@ -256,7 +256,7 @@ class Script:
             return type(error)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(works=_works)
 def test_sqlite_and_postgresql_answer_alike_and_keep_one_log(works):
     with TemporaryDirectory() as folder:
