@@ -65,12 +65,13 @@ $(VENV)-scan/scan.stamp: requirements/scan.txt
 tls-scan: $(VENV)/dev.stamp $(VENV)-scan/scan.stamp ## Both listeners under sslyze and testssl.sh (of Debian)
 	@$(BIN)/python -m tests.scan $(VENV)-scan/bin/sslyze
 
-check: $(VENV)/dev.stamp ## Lint, types, layers, policies, generated documents
+check: $(VENV)/dev.stamp ## Lint, types, layers, policies, language, generated documents
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/casegate policy check
+	@$(BIN)/python -m tests.rules.language --check
 	@$(BIN)/python -m gateway.web.openapi --check docs/openapi.json
 
 format: $(VENV)/dev.stamp ## Format the code

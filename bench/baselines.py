@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -30,8 +31,8 @@ from gateway.domain.facts import Fact, Party, Result
 from gateway.evidence import base64url
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.serving import listener
-from gateway.serving.contexts import TlsFiles
 from gateway.serving.listener import Listener
+from gateway.serving.tls import TlsFiles
 
 ANSWER, FLASK, LIMIT = "answer", "flask", "limit"
 
@@ -102,6 +103,7 @@ def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
         version=1,
         digest=digest,
         originator_ref=str(id_),
+        erase_on=date.max,
         state=CaseState.CLEARED,
     )
     version = CaseVersion(
@@ -109,9 +111,10 @@ def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
         case=id_,
         version=1,
         digest=digest,
-        document=data.decode("utf-8"),
         assurance="attested",
         event=event,
+        summary={},
+        document=data.decode("utf-8"),
     )
     return case, version
 

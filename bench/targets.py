@@ -15,8 +15,8 @@ from bench import machine
 from bench.baselines import ANSWER, FLASK, LIMIT
 from bench.members import Addresses, admit_members, make_folder
 from gateway import wiring
-from gateway.serving.knock import listener_answers
-from gateway.serving.openssl import listener_environ
+from gateway.serving.supervisor import listener_answers
+from gateway.serving.tls import listener_environ
 
 GATEWAY = "gateway"
 NAMES = (ANSWER, FLASK, LIMIT, GATEWAY)

@@ -11,16 +11,14 @@ from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
-from gateway.pki.leaf import CsrRefused
-from gateway.pki.peer import CertificateRefused, ClientGate
+from gateway.domain.refusals import DatabaseUnreachable, Frozen, KeysUnavailable, MarkUnreachable
+from gateway.pki.client_certificate import CertificateRefused, ClientGate, HeaderRefused, PeerSource
+from gateway.pki.end_entity import CsrRefused, certs_only, read_request
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.pki.request import certs_only, read_request
-from gateway.pki.source import HeaderRefused, PeerSource
-from gateway.serving.contexts import TlsFiles
+from gateway.serving.bad_requests import HANDSHAKE, Answer
 from gateway.serving.listener import Listener
-from gateway.serving.unreadable import HANDSHAKE, Answer
-from gateway.store.encryption import require_newest_key
+from gateway.serving.tls import TlsFiles
+from gateway.store.key_inventory import require_newest_key
 from gateway.web import problems
 from gateway.web.answers import ALWAYS
 from gateway.web.app import create_partner_app, create_public_app
@@ -66,7 +64,6 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         tokens=keys.token.current,
         token_keys=keys.token.jwks(),
         attest_keys=keys.attest.jwks(),
-        event_keys=keys.event.jwks(),
         log_key=keys.log.vkey,
         peer_der=PeerSource.for_bind(bind).der,
         header_refused=HeaderRefused,
@@ -76,12 +73,22 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
         read_request=read_request,
         request_refused=CsrRefused,
         certs_only=certs_only,
+        require_newest_log=partial(_require_newest_log, gateway),
         unready=partial(_unready, gateway),
         log=SecurityLog(sys.stderr, wiring.now),
         token_seconds=config.token_seconds,
         body_bytes=config.body_bytes,
     )
     return gate if counts is None else replace(gate, answered=counts.answered, told=counts.told)
+
+
+def _require_newest_log(gateway: wiring.Gateway) -> None:
+    try:
+        gateway.continuity.check()
+    except (Frozen, MarkUnreachable):
+        raise
+    except Exception as error:  # whatever it is, its words are not for everybody
+        raise DatabaseUnreachable("the database cannot be read") from error
 
 
 def _unready(gateway: wiring.Gateway) -> Unready | None:

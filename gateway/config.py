@@ -8,11 +8,11 @@ import dataclasses
 import json
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -30,18 +30,33 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of the operator's file: where it stands, what it means, how it is checked."""
+    """One line of the operator's file: where it is, what it means, how it is checked."""
 
+    field: str
     section: str
     key: str
     check: Callable[[Any], Any]
     about: str
-    default: Any = _REQUIRED
+    default: Any
 
     @property
-    def required(self) -> bool:
-        """Whether the file must name it."""
-        return self.default is _REQUIRED
+    def name(self) -> str:
+        """What messages call it."""
+        return f"[{self.section}] {self.key}"
+
+
+def _setting(
+    name: str,
+    check: Callable[[Any], Any],
+    about: str,
+    default: Any = _REQUIRED,
+    *,
+    shown: bool = True,
+) -> Any:
+    """Declare a field of `Config` by its ``section.key``; a secret one is not ``shown``."""
+    return dataclasses.field(
+        repr=shown, metadata={"setting": (*name.split("."), check, about, default)}
+    )
 
 
 @dataclass(frozen=True)
@@ -49,214 +64,135 @@ class Config:
     """Everything that the operator decides. Made by `load`; nothing else reads the file."""
 
     folder: Path
-    """The operator's folder, absolute: where the file stands and all derived paths begin."""
+    """The operator's folder, absolute: where the file is and all derived paths begin."""
 
-    name: Annotated[
-        str,
-        Setting(
-            "gateway",
-            "name",
-            checks.slug,
-            "The gateway's short name. It stands in every client certificate\n"
-            "(urn:casegate:<name>:<organisation>:<system>): never change it.",
-        ),
-    ]
-    issuer: Annotated[
-        str,
-        Setting(
-            "gateway",
-            "issuer",
-            checks.origin,
-            "The public address, and the issuer of tokens and documents: never change it.",
-        ),
-    ]
-    log_origin: Annotated[
-        str,
-        Setting(
-            "gateway",
-            "log_origin",
-            checks.log_origin,
-            "The name of the transparency log, without scheme: never change it.",
-        ),
-    ]
-    civil_time_zone: Annotated[
-        ZoneInfo,
-        Setting(
-            "gateway",
-            "civil_time_zone",
-            checks.time_zone,
-            "The time zone in which memberships and mandates begin and end.",
-            "Europe/Paris",
-        ),
-    ]
-    public_bind: Annotated[
-        str,
-        Setting(
-            "public",
-            "bind",
-            checks.address,
-            "Where the public listener listens (no client certificate).",
-            "127.0.0.1:8443",
-        ),
-    ]
-    partners_bind: Annotated[
-        str,
-        Setting(
-            "partners",
-            "bind",
-            checks.address_or_socket,
-            "Where the partners' listener listens (client certificate required). Behind a proxy\n"
-            "that ends TLS: unix:/path of a socket, and then alone Client-Cert is believed.",
-            "127.0.0.1:8444",
-        ),
-    ]
-    partners_url: Annotated[
-        str,
-        Setting(
-            "partners",
-            "url",
-            checks.origin,
-            "The address that partners' systems call; published in mtls_endpoint_aliases.",
-        ),
-    ]
-    workers: Annotated[
-        int,
-        Setting(
-            "listeners", "workers", checks.whole(1, 64), "Worker processes of each listener.", 2
-        ),
-    ]
-    threads: Annotated[
-        int, Setting("listeners", "threads", checks.whole(1, 256), "Threads of each worker.", 16)
-    ]
-    request_deadline: Annotated[
-        float,
-        Setting(
-            "listeners",
-            "request_deadline",
-            checks.seconds(0.5, 120),
-            "Seconds that a client has to shake hands and send a request, and again to read\n"
-            "the answer; after that the connection is cut.",
-            10,
-        ),
-    ]
-    waiters: Annotated[
-        int,
-        Setting(
-            "listeners",
-            "waiters",
-            checks.whole(1, 1024),
-            "Requests of one worker that may wait for the write lock; the next gets 503.",
-            32,
-        ),
-    ]
-    database_url: Annotated[
-        str,
-        Setting(
-            "database",
-            "url",
-            checks.database,
-            f"{checks.SQLITE}<file> or {checks.POSTGRESQL}<user>@<host>/<name>.\n"
-            f"The environment variable {DATABASE_VARIABLE} overrides it.",
-            f"{checks.SQLITE}casegate.db",
-        ),
-    ] = dataclasses.field(repr=False)
-    mark_url: Annotated[
-        str,
-        Setting(
-            "mark",
-            "url",
-            checks.database,
-            "Where the log's high-water mark is kept: a database of its own, best on another\n"
-            "disk, and NEVER in the backup of the first: it tells an older copy from the newest.\n"
-            "Several nodes share one in PostgreSQL.",
-            f"{checks.SQLITE}mark.db",
-        ),
-    ] = dataclasses.field(repr=False)
-    keys_url: Annotated[
-        str,
-        Setting(
-            "keys",
-            "url",
-            checks.database,
-            "Where the keys of cases are kept, wrapped: a database of its own, NEVER in the\n"
-            "backup of the first, and itself backed up for days only: what is erased lives as\n"
-            "long as a copy of its key. Several nodes share one in PostgreSQL.",
-            f"{checks.SQLITE}keys.db",
-        ),
-    ] = dataclasses.field(repr=False)
-    metrics_bind: Annotated[
-        str | None,
-        Setting(
-            "metrics",
-            "bind",
-            checks.local,
-            "Where `GET /metrics` answers, for Prometheus: a loopback address, or unix:/path of a\n"
-            "socket. Left out, nothing is counted.",
-            None,
-        ),
-    ]
-    metrics_path: Annotated[
-        str,
-        Setting(
-            "metrics",
-            "folder",
-            checks.text,
-            "The folder that the processes share for it, best in memory (/run, /dev/shm).",
-            "metrics",
-        ),
-    ]
-    token_seconds: Annotated[
-        int,
-        Setting(
-            "limits",
-            "token_seconds",
-            checks.whole(30, 3600),
-            "Seconds that an access token lives.",
-            300,
-        ),
-    ]
-    body_bytes: Annotated[
-        int,
-        Setting(
-            "limits",
-            "body_bytes",
-            checks.whole(1024, 16 * 1024 * 1024),
-            "Largest request body in bytes.",
-            262_144,
-        ),
-    ]
-    denials_per_minute: Annotated[
-        int,
-        Setting(
-            "limits",
-            "denials_per_minute",
-            checks.whole(1, 100_000),
-            "Denials a minute that one organisation may have recorded as events; beyond: 429.",
-            60,
-        ),
-    ]
-    require_signed: Annotated[
-        bool,
-        Setting(
-            "policy",
-            "require_signed",
-            checks.yes_or_no,
-            "Whether cases, offers and answers count only when their author signed them: adds the\n"
-            "policies of policies/optional/signed. Every member then needs a document key.",
-            False,
-        ),
-    ]
-    legal_date: Annotated[
-        date | None,
-        Setting(
-            "demo",
-            "legal_date",
-            checks.day,
-            "For demonstrations only: the day on which memberships, mandates and agreements are\n"
-            "judged, as in 2023-10-31. Every event then says so. Leave it out in operation.",
-            None,
-        ),
-    ]
+    name: str = _setting(
+        "gateway.name",
+        checks.slug,
+        "The gateway's short name, in every client certificate\n"
+        "(urn:casegate:<name>:<organisation>:<system>): never change it.",
+    )
+    issuer: str = _setting(
+        "gateway.issuer",
+        checks.origin,
+        "The public address, and the issuer of tokens and documents: never change it.",
+    )
+    log_origin: str = _setting(
+        "gateway.log_origin",
+        checks.log_origin,
+        "The name of the transparency log, without scheme: never change it.",
+    )
+    civil_time_zone: ZoneInfo = _setting(  # noqa: RUF009 - a declaration, as for the others
+        "gateway.civil_time_zone",
+        checks.time_zone,
+        "The time zone in which memberships and mandates begin and end.",
+        "Europe/Paris",
+    )
+    public_bind: str = _setting(
+        "public.bind",
+        checks.address,
+        "Where the public listener listens (no client certificate).",
+        "127.0.0.1:8443",
+    )
+    partners_bind: str = _setting(
+        "partners.bind",
+        checks.address_or_socket,
+        "Where the partners' listener listens (client certificate required). Behind a proxy\n"
+        "that ends TLS: unix:/path of a socket. Only then is the header Client-Cert believed.",
+        "127.0.0.1:8444",
+    )
+    partners_url: str = _setting(
+        "partners.url",
+        checks.origin,
+        "The address that partners' systems call; published in mtls_endpoint_aliases.",
+    )
+    workers: int = _setting(
+        "listeners.workers", checks.whole(1, 64), "Worker processes of each listener.", 2
+    )
+    threads: int = _setting(
+        "listeners.threads", checks.whole(1, 256), "Threads of each worker.", 16
+    )
+    request_deadline: float = _setting(
+        "listeners.request_deadline",
+        checks.seconds(0.5, 120),
+        "Seconds that a client has to shake hands and send a request, and again to read\n"
+        "the answer; after that the connection is cut.",
+        10,
+    )
+    waiters: int = _setting(
+        "listeners.waiters",
+        checks.whole(1, 1024),
+        "Requests of one worker that may wait for the write lock; the next gets 503.",
+        32,
+    )
+    database_url: str = _setting(
+        "database.url",
+        checks.database,
+        f"{checks.SQLITE}<file> or {checks.POSTGRESQL}<user>@<host>/<name>.\n"
+        f"The environment variable {DATABASE_VARIABLE} overrides it.",
+        f"{checks.SQLITE}casegate.db",
+        shown=False,
+    )
+    mark_url: str = _setting(
+        "mark.url",
+        checks.database,
+        "Where the log's high-water mark is kept: a database of its own, best on another\n"
+        "disk, and NEVER in the backup of the first: it tells an older copy from the newest.\n"
+        "Several nodes share one in PostgreSQL.",
+        f"{checks.SQLITE}mark.db",
+        shown=False,
+    )
+    keys_url: str = _setting(
+        "keys.url",
+        checks.database,
+        "Where the keys of cases are kept, wrapped: a database of its own, NEVER in the\n"
+        "backup of the first, and itself backed up for days only: what is erased lives as\n"
+        "long as a copy of its key. Several nodes share one in PostgreSQL.",
+        f"{checks.SQLITE}keys.db",
+        shown=False,
+    )
+    metrics_bind: str | None = _setting(
+        "metrics.bind",
+        checks.local,
+        "Where `GET /metrics` answers, for Prometheus: a loopback address, or unix:/path of a\n"
+        "socket. Left out, nothing is counted.",
+        None,
+    )
+    metrics_path: str = _setting(
+        "metrics.folder",
+        checks.text,
+        "The folder that the processes share for it, best in memory (/run, /dev/shm).",
+        "metrics",
+    )
+    token_seconds: int = _setting(
+        "limits.token_seconds", checks.whole(30, 3600), "Seconds that an access token lives.", 300
+    )
+    body_bytes: int = _setting(
+        "limits.body_bytes",
+        checks.whole(1024, 16 * 1024 * 1024),
+        "Largest request body in bytes.",
+        262_144,
+    )
+    denials_per_minute: int = _setting(
+        "limits.denials_per_minute",
+        checks.whole(1, 100_000),
+        "Denials a minute that one organisation may have recorded as events; beyond: 429.",
+        60,
+    )
+    require_signed: bool = _setting(
+        "policy.require_signed",
+        checks.yes_or_no,
+        "Whether cases, offers and answers count only when their author signed them: adds the\n"
+        "policies of policies/optional/signed. Every member then needs a document key.",
+        False,
+    )
+    legal_date: date | None = _setting(  # noqa: RUF009 - likewise
+        "demo.legal_date",
+        checks.day,
+        "For demonstrations only: the day on which memberships, mandates and agreements are\n"
+        "judged, as in 2023-10-31. Every event then says so. Leave it out in operation.",
+        None,
+    )
 
     @property
     def offline(self) -> Path:
@@ -339,31 +275,34 @@ def _names(url: str, bind: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def settings() -> tuple[Setting, ...]:
-    """Every setting in the order of the file: what `render` writes and the README lists."""
-    return tuple(setting for _, setting in _declared())
-
-
-def _declared() -> Iterator[tuple[str, Setting]]:
-    for name, hint in get_type_hints(Config, include_extras=True).items():
-        for declared in getattr(hint, "__metadata__", ()):
-            yield name, declared
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(declared.name, *declared.metadata["setting"])
+    for declared in dataclasses.fields(Config)
+    if declared.metadata
+)
+"""Every setting in the order of the file."""
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the operator's file; ConfigError names the first setting that is unknown or wrong."""
-    written = _parse(path)
-    _refuse_unknown(written)
-    values: dict[str, Any] = {
-        name: _value(setting, written.get(setting.section, {})) for name, setting in _declared()
-    }
+    sections = _parse(path)
+    _refuse_unknown(sections)
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        value = sections.get(setting.section, {}).get(setting.key, setting.default)
+        if value is _REQUIRED:
+            raise ConfigError(f"{setting.name} is missing")
+        values[setting.field] = (
+            None if value is None else _checked(setting.check, value, setting.name)
+        )
     folder = path.absolute().parent
     if DATABASE_VARIABLE in environ:
-        values["database_url"] = _checked(
-            checks.database, environ[DATABASE_VARIABLE], DATABASE_VARIABLE
-        )
+        given = environ[DATABASE_VARIABLE]
+        values["database_url"] = _checked(checks.database, given, DATABASE_VARIABLE)
     for name in ("database_url", "mark_url", "keys_url"):
-        values[name] = _absolute(values[name], folder)
+        file = _sqlite_file(values[name])
+        if file is not None:
+            values[name] = f"{checks.SQLITE}{folder / file}"
     if values["mark_url"] == values["database_url"]:
         raise ConfigError("[mark] url must name another database than [database] url")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
@@ -382,11 +321,11 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from error
 
 
-def _refuse_unknown(written: dict[str, Any]) -> None:
+def _refuse_unknown(sections: dict[str, Any]) -> None:
     known: dict[str, set[str]] = {}
-    for setting in settings():
+    for setting in SETTINGS:
         known.setdefault(setting.section, set()).add(setting.key)
-    for section, keys in written.items():
+    for section, keys in sections.items():
         if section not in known or not isinstance(keys, dict):
             raise ConfigError(f"[{section}] is not a section of the configuration")
         for key in keys:
@@ -394,26 +333,11 @@ def _refuse_unknown(written: dict[str, Any]) -> None:
                 raise ConfigError(f"[{section}] {key} is not a setting")
 
 
-def _value(setting: Setting, section: dict[str, Any]) -> Any:
-    where = f"[{setting.section}] {setting.key}"
-    if setting.key in section:
-        return _checked(setting.check, section[setting.key], where)
-    if setting.required:
-        raise ConfigError(f"{where} is missing")
-    return None if setting.default is None else setting.check(setting.default)
-
-
 def _checked(check: Callable[[Any], Any], value: Any, where: str) -> Any:
     try:
         return check(value)
     except ValueError as error:
         raise ConfigError(f"{where} {error}") from None  # the value may hold a password
-
-
-def _absolute(database_url: str, folder: Path) -> str:
-    if not database_url.startswith(checks.SQLITE):
-        return database_url
-    return f"{checks.SQLITE}{folder / database_url.removeprefix(checks.SQLITE)}"
 
 
 def render(**values: Any) -> str:
@@ -425,28 +349,26 @@ def render(**values: Any) -> str:
     if "issuer" in values:
         issuer = _checked(checks.origin, values["issuer"], "[gateway] issuer")
         values.setdefault("log_origin", f"{urlsplit(issuer).netloc}/log")
-    unknown = values.keys() - {name for name, _ in _declared()}
+    unknown = values.keys() - {setting.field for setting in SETTINGS}
     if unknown:
         raise ConfigError(f"{min(unknown)} is not a setting")
     lines = ["# Settings of one Casegate gateway. Relative paths are relative to this folder."]
     section = ""
-    for name, setting in _declared():
+    for setting in SETTINGS:
         if setting.section != section:
             section = setting.section
             lines += ["", f"[{section}]"]
         lines += [f"# {line}" for line in setting.about.split("\n")]
-        lines.append(_line(setting, values.get(name)))
+        value = values.get(setting.field)
+        if value is not None:
+            _checked(setting.check, value, setting.name)
+            lines.append(f"{setting.key} = {_toml(value)}")
+        elif setting.default is _REQUIRED:
+            raise ConfigError(f"{setting.name} is missing")
+        else:
+            shown = "" if setting.default is None else _toml(setting.default)
+            lines.append(f"# {setting.key} = {shown}".rstrip())
     return "\n".join(lines) + "\n"
-
-
-def _line(setting: Setting, value: Any) -> str:
-    if value is not None:
-        _checked(setting.check, value, f"[{setting.section}] {setting.key}")
-        return f"{setting.key} = {_toml(value)}"
-    if setting.required:
-        raise ConfigError(f"[{setting.section}] {setting.key} is missing")
-    shown = "" if setting.default is None else _toml(setting.default)
-    return f"# {setting.key} = {shown}".rstrip()
 
 
 def _toml(value: Any) -> str:

@@ -4,8 +4,6 @@ A PKCS #11 token or a vault would take the place of this module behind the same 
 when it is first needed, so a process that opens no content needs no right to read it.
 """
 
-import contextlib
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gateway import files, keys
 from gateway.domain.refusals import KeysUnavailable
 
 _PREFIX = "kek-"
@@ -23,18 +22,9 @@ _NONCE_BYTES = 12
 class FileKeyEncryption:
     """The KeyEncryption port over files ``kek-<id>``, each a secret of 32 bytes for its owner."""
 
-    def __init__(
-        self,
-        folder: Path,
-        load: Callable[[Path], bytes],
-        write: Callable[[Path, bytes], None],
-        random: Callable[[int], bytes],
-    ) -> None:
-        """``load`` and ``write`` are those of `gateway.keys`, with its checks of who may read."""
-        self._folder = folder
-        self._load = load
-        self._write = write
-        self._random = random
+    def __init__(self, folder: Path, random: Callable[[int], bytes]) -> None:
+        """Nothing is read before a key is needed."""
+        self._folder, self._random = folder, random
         self._opened: dict[str, AESGCM] = {}
 
     def known(self) -> list[str]:
@@ -43,9 +33,9 @@ class FileKeyEncryption:
         return sorted(name for name in names if _ID.fullmatch(name))
 
     def make(self) -> str:
-        """See the port. Raises what ``write`` raises."""
+        """See the port. Raises PrivateFileError."""
         made = self._random(8).hex()
-        self._write(self.file(made), self._random(32))
+        keys.write_secret(self.file(made), self._random(32))
         return made
 
     def wrap(self, kek: str, key: bytes, about: bytes) -> bytes:
@@ -67,13 +57,7 @@ class FileKeyEncryption:
     def remove(self, kek: str) -> None:
         """See the port. The bytes are overwritten first; a disk may keep them all the same."""
         self._opened.pop(kek, None)
-        file = self.file(kek)
-        with contextlib.suppress(FileNotFoundError):
-            with file.open("r+b") as opened:
-                opened.write(bytes(file.stat().st_size))
-                opened.flush()
-                os.fsync(opened.fileno())
-            file.unlink()
+        files.destroy(self.file(kek))
 
     def require(self, kek: str) -> None:
         """Raise KeysUnavailable unless the key is there and can be read."""
@@ -88,7 +72,7 @@ class FileKeyEncryption:
     def _cipher(self, kek: str) -> AESGCM:
         if kek not in self._opened:
             try:
-                secret = self._load(self.file(kek))
+                secret = keys.load_secret(self.file(kek))
             except Exception as error:  # whatever is wrong with the file, `casegate doctor` says it
                 raise KeysUnavailable(
                     "the key-encryption key cannot be read: the operator has to bring it back"

@@ -1,14 +1,11 @@
 """Signing keys of the operator and of named people: made, written, loaded, one purpose each.
 
 A key serves one purpose (contracts.md 3): a verifier that trusts the token keys never sees an
-event key among them, so a signature made for one purpose cannot be shown for another.
+document key among them, so a signature made for one purpose cannot be shown for another.
 """
 
-import contextlib
-import errno
 import os
 import secrets
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,8 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from gateway import files
 from gateway.evidence import base64url, seal
 from gateway.evidence.signature import jwk_of, thumbprint
+from gateway.files import PrivateFileError
 
 ES256 = "ES256"
 ED25519 = "Ed25519"  # RFC 9864; RFC 8037 called it EdDSA
@@ -30,7 +29,6 @@ OVERLAP = timedelta(hours=24)
 """Between two steps of a rotation: far more than key sets are cached, and than tokens live."""
 
 _SECRET_BYTES = 32
-_LARGEST_KEY_FILE = 64 * 1024
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
@@ -41,7 +39,6 @@ class Purpose(StrEnum):
 
     TOKEN = "token"  # access tokens  # noqa: S105 - the name of a purpose, not a secret
     ATTEST = "attest"  # documents that the gateway signs for an organisation
-    EVENT = "event"  # notices to partners
     LOG = "log"  # checkpoints of the transparency log
     PERSON = "person"  # approvals by a named person
     DOCUMENT = "document"  # a member's own cases, offers and answers
@@ -52,7 +49,6 @@ class Purpose(StrEnum):
 ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
     Purpose.TOKEN: (ES256,),
     Purpose.ATTEST: (ES256,),
-    Purpose.EVENT: (ES256,),
     Purpose.LOG: (ED25519,),
     Purpose.PERSON: (ED25519, ES256),
     Purpose.DOCUMENT: (ES256, ED25519),
@@ -60,10 +56,6 @@ ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
     Purpose.CLIENT: (ES256, ED25519),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
-
-
-class KeyFileError(Exception):
-    """A key file cannot be used; the message says what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -171,26 +163,26 @@ def jwk_set(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
 
 
 def write_key(path: Path, key: SigningKey, passphrase: bytes | None = None) -> None:
-    """Write a private key to a new file; KeyFileError when something is there already."""
-    write_private(path, key.pem(passphrase))
+    """Write a private key to a new file; PrivateFileError when something is there already."""
+    files.create(path, key.pem(passphrase))
 
 
 def load_key(path: Path, purpose: Purpose, passphrase: bytes | None = None) -> SigningKey:
-    """Read a private key; KeyFileError for a readable-by-others file or a key of another type."""
+    """Read a private key; PrivateFileError when others can read it or it is of another type."""
     private = _load_private(path, passphrase)
     try:
         return _signing_key(purpose, private)
     except ValueError as error:
-        raise KeyFileError(f"{path}: {error}; put the right key there") from error
+        raise PrivateFileError(f"{path}: {error}; put the right key there") from error
 
 
 def load_encryption_key(path: Path) -> EncryptionKey:
-    """Read a private encryption key; KeyFileError as for ``load_key``."""
+    """Read a private encryption key; PrivateFileError as for ``load_key``."""
     private = _load_private(path, None)
     try:
         return _encryption_key(private)
     except ValueError as error:
-        raise KeyFileError(f"{path}: {error}; put the right key there") from error
+        raise PrivateFileError(f"{path}: {error}; put the right key there") from error
 
 
 def load_encryption_keys(folder: Path) -> dict[str, EncryptionKey]:
@@ -200,14 +192,14 @@ def load_encryption_keys(folder: Path) -> dict[str, EncryptionKey]:
 
 
 def _load_private(path: Path, passphrase: bytes | None) -> Any:
-    pem = read_private(path)
+    pem = files.read_private(path)
     try:
         return serialization.load_pem_private_key(pem, passphrase)
     except TypeError as error:  # a passphrase too few or too many
         expected = "needs its passphrase" if passphrase is None else "has no passphrase"
-        raise KeyFileError(f"{path} {expected}") from error
+        raise PrivateFileError(f"{path} {expected}") from error
     except ValueError as error:
-        raise KeyFileError(
+        raise PrivateFileError(
             f"{path} holds no private key in PEM, or the passphrase is wrong; restore it from "
             "its backup"
         ) from error
@@ -227,7 +219,7 @@ def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
     )
     kids = {key.kid for key in (current, *published)}
     if len(kids) != 1 + len(published):
-        raise KeyFileError(
+        raise PrivateFileError(
             f"{folder} holds one key under two names: remove previous.pem if it is the copy of "
             "current.pem, then take the step again; else the other copy"
         )
@@ -253,7 +245,7 @@ class Turn:
 def due_turn(folder: Path, purpose: Purpose, now: datetime) -> Turn:
     """The step that is due for the keys in a folder; nothing is changed.
 
-    KeyFileError while the step before is younger than `OVERLAP`.
+    PrivateFileError while the step before is younger than `OVERLAP`.
     """
     load_key_set(folder, purpose)
     current = folder / "current.pem"
@@ -285,7 +277,7 @@ def take_turn(folder: Path, turn: Turn, now: datetime) -> None:
             following.replace(current)
         case Step.WITHDRAW:
             previous.unlink()
-    _sync_folder(folder)
+    files.sync_folder(folder)
 
 
 def _date(path: Path, now: datetime) -> None:
@@ -295,7 +287,7 @@ def _date(path: Path, now: datetime) -> None:
 def _require_age(path: Path, now: datetime) -> None:
     due = datetime.fromtimestamp(path.stat().st_mtime, UTC) + OVERLAP
     if now < due:
-        raise KeyFileError(
+        raise PrivateFileError(
             f"{path} is there for less than a day, and others may not have seen it: go on after "
             f"{due:%Y-%m-%d %H:%M} UTC"
         )
@@ -303,89 +295,19 @@ def _require_age(path: Path, now: datetime) -> None:
 
 def write_secret(path: Path, secret: bytes) -> None:
     """Write a symmetric key, base64url on one line, to a new file."""
-    write_private(path, base64url.encode(secret).encode() + b"\n")
+    files.create(path, base64url.encode(secret).encode() + b"\n")
 
 
 def load_secret(path: Path) -> bytes:
-    """Read a symmetric key of 32 bytes; KeyFileError when the file holds anything else."""
-    text = read_private(path).decode("ascii", "replace")
+    """Read a symmetric key of 32 bytes; PrivateFileError when the file holds anything else."""
+    text = files.read_private(path).decode("ascii", "replace")
     try:
         secret = base64url.decode(text.removesuffix("\n"))
     except ValueError:
         secret = b""
     if len(secret) != _SECRET_BYTES:
-        raise KeyFileError(f"{path} holds no secret of 32 bytes; restore it from its backup")
+        raise PrivateFileError(f"{path} holds no secret of 32 bytes; restore it from its backup")
     return secret
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a new file that its owner alone can read (0600), on disk when this returns.
-
-    Missing parents are made for the owner alone (0700). KeyFileError when the file exists, for a
-    key is never overwritten, and when it cannot be made.
-    """
-    try:
-        _make_folder(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError as error:
-        raise KeyFileError(f"{path} exists and is not overwritten; move it away first") from error
-    except OSError as error:
-        raise KeyFileError(f"{path} cannot be made: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        _sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            path.unlink()  # half a key must not stand where a whole one is expected
-        raise
-
-
-def read_private(path: Path) -> bytes:
-    """Read a file that only its owner may read; KeyFileError when others may, or it is missing."""
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            _refuse_shared(path, status)
-            return file.read(_LARGEST_KEY_FILE)
-    except FileNotFoundError as error:
-        raise KeyFileError(
-            f"{path} does not exist; `casegate init` makes a gateway's keys, `casegate keys` a "
-            "member's"
-        ) from error
-    except OSError as error:
-        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _refuse_shared(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise KeyFileError(f"{path} is not a file")
-    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyFileError(f"{path} is open to others; run: chmod 600 {path}")
-    if status.st_uid not in (os.geteuid(), 0):
-        raise KeyFileError(f"{path} belongs to another user; run: chown {os.geteuid()} {path}")
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and its missing parents, each 0700 whatever the umask."""
-    if folder.is_dir():
-        return
-    if folder.exists():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _signing_key(purpose: Purpose, private: Any) -> SigningKey:

@@ -1,19 +1,20 @@
-"""What the holder of the issuing key does: certificates, lists, renewals, and a look at the log.
+"""What the holder of the issuing key does: certificates, lists, renewals, erasure, the log.
 
 One process of a folder at a time, by a lock file: `maintain` under the supervisor, or the
-operator's own hand while no gateway runs. Nobody else opens the issuing key (contracts.md 2).
-Nodes that share a PostgreSQL database each keep the files of their own folder, and take turns at
-what the log records.
+operator's own hand while no gateway runs. Nobody else opens the issuing key. Nodes that share a
+PostgreSQL database each keep the files of their own folder, and take turns at what the log
+records.
 """
 
 import fcntl
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from cryptography import x509
@@ -22,24 +23,15 @@ from gateway.actions import erasure, succeeding
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
-from gateway.actions.records import SigningRequest
 from gateway.actions.reminders import remind
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable
-from gateway.keys import KeyFileError
+from gateway.domain.refusals import Frozen, MarkUnreachable, Refusal
+from gateway.files import PrivateFileError
 from gateway.metrics import Counts, Health
+from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
-from gateway.pki.leaf import renew_server
-from gateway.pki.publication import (
-    ROOT_FILE,
-    alarms,
-    ends,
-    listed_in,
-    publish_chain,
-    publish_crls,
-)
-from gateway.pki.revocation import Revoked, make_crl
-from gateway.pki.rotation import reminder
+from gateway.pki.end_entity import renew_server
+from gateway.pki.publication import Revoked, make_crl
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import Gateway, IssuingAuthority, connect
@@ -48,22 +40,18 @@ LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
 PARTNERS_CERTIFICATE = "partners.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
-CHECK_EVERY = timedelta(minutes=1)
-PRUNE_EVERY = timedelta(hours=1)
-ERASE_EVERY = timedelta(minutes=1)
-ERASED_AT_MOST = 20  # batches in one step: other duties wait
-UNUSED_EVERY = timedelta(days=1)
-LOOK_EVERY = timedelta(seconds=5)
+RETRY_AFTER = timedelta(seconds=5)
+BATCHES = 20  # of erasures in one run: other duties wait
 MOST_WAITING = 1000  # certificate requests that are counted
 
 
-class Occupied(Exception):
+class AlreadyRunning(Exception):
     """Another process maintains this gateway."""
 
 
 @contextmanager
 def holding(config: Config) -> Iterator[None]:
-    """Be the one who maintains this folder; Occupied when another is.
+    """Be the one who maintains this folder; AlreadyRunning when another is.
 
     The kernel frees the lock of a process that died.
     """
@@ -72,19 +60,162 @@ def holding(config: Config) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Occupied("another process maintains this gateway: stop it first") from error
+            raise AlreadyRunning("another process maintains this gateway: stop it first") from error
         yield
     finally:
         os.close(descriptor)
 
 
-def serve_requests(gateway: Gateway, authority: IssuingAuthority) -> list[SigningRequest]:
-    """Make the certificates that were approved, as the only one of all nodes meanwhile.
+class Report(NamedTuple):
+    """What a duty left: alarms for the operator; ``more`` when work is left for the next step."""
 
-    Returns the requests served here. Raises Busy, Frozen, MarkUnreachable.
+    alarms: tuple[str, ...] = ()
+    more: bool = False
+
+
+class Published(NamedTuple):
+    """What the published folder was last made of, and when."""
+
+    at: datetime
+    revoked: frozenset[int]
+    authorities: tuple[str, ...]
+    alarms: tuple[str, ...]
+
+
+@dataclass
+class Maintenance:
+    """The upkeep of one gateway, a step at a time. The caller holds the lock.
+
+    ``show`` is given the gateway's health every few seconds.
     """
-    with gateway.store.turn():
-        return serve_signing(gateway.ports, authority)
+
+    gateway: Gateway
+    authority: IssuingAuthority
+    show: Callable[[Health, datetime], None] | None = None
+    log_refusal: Frozen | MarkUnreachable | None = None
+    """Why nothing can be recorded at present; lists and renewals go on."""
+    published: Published | None = None
+    unused_key: UUID | None = None
+    """Where the search for keys that no case has goes on."""
+    signed_size: tuple[int, datetime] | None = None
+    """The size that was signed last, and when that was first seen."""
+    _due: dict[str, datetime] = field(default_factory=dict)
+    _alarms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def step(self) -> None:
+        """Run each duty that is due. What fails is an alarm, and keeps no other duty."""
+        for duty in DUTIES:
+            if self._due.get(duty.name, _AT_ONCE) <= self.gateway.ports.now():
+                self._attempt(duty)
+
+    def start(self) -> None:
+        """Run every duty; raise what a gateway cannot start without."""
+        for duty in DUTIES:
+            failure = self._attempt(duty)
+            if failure is not None and duty.vital:
+                raise failure
+
+    def alarms(self) -> list[str]:
+        """What the operator has to act on."""
+        return [alarm for duty in DUTIES for alarm in self._alarms.get(duty.name, ())]
+
+    def _attempt(self, duty: "Duty") -> Exception | None:
+        """Run a duty and plan the next run; returns why it failed."""
+        now = self.gateway.ports.now()
+        if duty.records and self.log_refusal is not None:
+            return None
+        failure: Exception | None = None
+        report = Report(more=True)
+        try:
+            report = duty.run(self, now)
+        except (Frozen, MarkUnreachable) as refusal:
+            self.log_refusal = refusal
+            frozen = "FROZEN: " if isinstance(refusal, Frozen) else ""
+            self._alarms["log"] = (f"{frozen}{refusal.detail}",)
+            self._due["log"] = _AT_ONCE  # looked at in each step, until it goes on
+            return None
+        except Exception as error:  # a database that restarts, a full disk, a defect
+            failure = error
+            reason = error.detail if isinstance(error, Refusal) else _place(error)
+            report = Report((f"{duty.failing}: {reason}",))
+        pause = min(duty.every, RETRY_AFTER) if failure else duty.every
+        self._due[duty.name] = now if report.more else now + pause
+        self._alarms[duty.name] = report.alarms
+        return failure
+
+
+@dataclass(frozen=True)
+class Duty:
+    """One line of the timetable.
+
+    ``failing`` tells the operator what is not done. A duty that ``records`` waits while the log is
+    frozen; a gateway does not start when a ``vital`` one fails.
+    """
+
+    name: str
+    every: timedelta
+    run: Callable[[Maintenance, datetime], Report]
+    failing: str
+    records: bool = False
+    vital: bool = False
+
+
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+
+def refresh_authorities(upkeep: Maintenance, now: datetime) -> Report:
+    """Read what a ceremony changed; one that cannot be read changes nothing."""
+    try:
+        upkeep.authority.refresh()
+        return Report(tuple(rotation.reminder(upkeep.gateway.config.issuing, now)))
+    except (AuthorityError, PrivateFileError, OSError) as error:
+        return Report((f"the issuing authorities stay as they were: {error}",))
+
+
+def publish(upkeep: Maintenance, now: datetime) -> Report:
+    """Publish lists each hour, and at once when a certificate or an authority changed.
+
+    Authorities before their lists: a client of one without a list is refused.
+    """
+    config, authorities = upkeep.gateway.config, upkeep.authority.authorities
+    with upkeep.gateway.ports.begin(Mode.READ) as work:
+        revoked = [
+            Revoked(certificate.serial, certificate.revoked_at)
+            for certificate in work.organisations.revoked(now)
+            if certificate.revoked_at is not None
+        ]
+    trusted = (*upkeep.authority.coming, *authorities)
+    serials = frozenset(entry.serial for entry in revoked)
+    ids = (authorities[0].id, *(authority.id for authority in trusted))
+    last = upkeep.published
+    if last and last[1:3] == (serials, ids) and now < last.at + PUBLISH_EVERY:
+        return Report(last.alarms)
+    if not _is_newest(upkeep.gateway):
+        # A database that may be an older copy lets nobody in again: who is listed stays so.
+        listed = publication.listed_in(config.published)
+        revoked += [entry for entry in listed if entry.serial not in serials]
+    root_file = config.published / publication.ROOT_FILE
+    alarms: tuple[str, ...] = ()
+    try:
+        root = x509.load_pem_x509_certificate(root_file.read_bytes())
+    except (OSError, ValueError):  # without it the lists still go out
+        alarms = (f"{root_file} cannot be read: put it back",)
+    else:
+        publication.publish_chain(config.published, root, [one.certificate for one in trusted])
+    crls = {authority.id: make_crl(authority, revoked, now) for authority in trusted}
+    publication.publish_crls(config.published, crls)
+    renew_certificates(config, authorities[0], now)
+    upkeep.published = Published(now, serials, ids, alarms)
+    return Report(alarms)
+
+
+def _is_newest(gateway: Gateway) -> bool:
+    """Whether the database has all that was signed: an older copy forgot who was revoked."""
+    try:
+        gateway.continuity.check()
+    except (Frozen, MarkUnreachable):
+        return False
+    return True
 
 
 def renew_certificates(config: Config, authority: CertificateAuthority, now: datetime) -> None:
@@ -93,209 +224,113 @@ def renew_certificates(config: Config, authority: CertificateAuthority, now: dat
     renew_server(config.server / PARTNERS_CERTIFICATE, authority, config.partners_names, now)
 
 
-@dataclass
-class Maintenance:
-    """The upkeep of one gateway, a step at a time. The caller holds the lock."""
+def review_published(upkeep: Maintenance, now: datetime) -> Report:
+    """Look at what is published as partners and listeners read it."""
+    return Report(tuple(publication.alarms(upkeep.gateway.config.published, now)))
 
-    gateway: Gateway
-    authority: IssuingAuthority
-    _published: datetime | None = None
-    _listed: frozenset[int] = field(default_factory=frozenset)
-    _shown: tuple[str, ...] = ()
-    _unreadable: str | None = None
-    _checked: datetime | None = None
-    _pruned: datetime | None = None
-    _succeeded: datetime | None = None
-    _stuck: list[str] = field(default_factory=list)
-    _trouble: str | None = None
-    _erased: datetime | None = None
-    _compared: datetime | None = None
-    _unused: UUID | None = None
-    _erasing: str | None = None
-    _looked: datetime | None = None
-    _signed: tuple[int, datetime] | None = None
 
-    def step(self) -> list[SigningRequest]:
-        """Do what is due now; returns the certificate requests that were served.
+def check_log(upkeep: Maintenance, now: datetime) -> Report:
+    """Compare the database with the high-water mark."""
+    upkeep.gateway.continuity.check()
+    upkeep.log_refusal = None
+    return Report()
 
-        A frozen log stops what has to be recorded; lists and renewals go on.
-        """
-        now = self.gateway.ports.now()
-        self._refresh()
-        self._publish(now)
+
+def prune(upkeep: Maintenance, now: datetime) -> Report:
+    """Forget what need not be remembered, and remind of certificates that end."""
+    prune_tokens(upkeep.gateway.ports)
+    remind(upkeep.gateway.ports)
+    return Report()
+
+
+def apply_successions(upkeep: Maintenance, now: datetime) -> Report:
+    """Move the handoffs of mandates that moved, a batch each time, until all are moved.
+
+    Several nodes may do so at once: each handoff is moved by one.
+    """
+    alarms = []
+    for due in succeeding.due_successions(upkeep.gateway.ports):
+        name = f"the succession {due.id} ({due.competence})"
         try:
-            self._check(now)
-            self._prune(now)
-            self._succeed(now)
-            self._erase(now)
-            return serve_requests(self.gateway, self.authority)
-        except Frozen as frozen:
-            self._checked, self._trouble = None, f"FROZEN: {frozen.detail}"
-        except MarkUnreachable as unreachable:
-            self._checked, self._trouble = None, unreachable.detail
-        return []
-
-    def alarms(self) -> list[str]:
-        """What the operator has to act on."""
-        config, now = self.gateway.config, self.gateway.ports.now()
-        found = [*alarms(config.published, now), *self._stuck]
-        if self._unreadable is None:
-            found += reminder(config.issuing, now)
-        return [*found, *filter(None, (self._unreadable, self._trouble, self._erasing))]
-
-    def look(self) -> Health | None:
-        """How the gateway is, every few seconds; None in between. Reads alone."""
-        now = self.gateway.ports.now()
-        if self._looked is not None and now < self._looked + LOOK_EVERY:
-            return None
-        self._looked = now
-        entries, waiting = self._counted()
-        signed, answers = self._marked()
-        if signed is not None and (self._signed is None or self._signed[0] != signed):
-            self._signed = signed, now
-        return Health(
-            entries=entries,
-            signed=signed,
-            signed_since=self._signed and self._signed[1],
-            frozen=(self._trouble or "").startswith("FROZEN"),
-            mark_answers=answers,
-            waiting=waiting,
-            ends={**_server_ends(self.gateway.config), **ends(self.gateway.config.published)},
-        )
-
-    def _counted(self) -> tuple[int | None, int | None]:
-        try:
-            with self.gateway.ports.begin(Mode.READ) as work:
-                return work.log.head().size, len(work.signing.pending(MOST_WAITING))
-        except Exception:  # a look never stops the upkeep, which says what is wrong
-            return None, None
-
-    def _marked(self) -> tuple[int | None, bool]:
-        try:
-            marked = self.gateway.mark.read()
-        except MarkUnreachable:
-            return None, False
-        return (None if marked is None else marked.head.size), True
-
-    def _check(self, now: datetime) -> None:
-        """Hold the database against the mark each minute; each step while they do not fit."""
-        if self._checked is None or now >= self._checked + CHECK_EVERY:
-            self.gateway.continuity.check()
-            self._checked, self._trouble = now, None
-
-    def _prune(self, now: datetime) -> None:
-        """Forget each hour what need not be remembered, and remind of certificates that end."""
-        if self._pruned is None or now >= self._pruned + PRUNE_EVERY:
-            prune_tokens(self.gateway.ports)
-            remind(self.gateway.ports)
-            self._pruned = now
-
-    def _erase(self, now: datetime) -> None:
-        """Erase each minute what is due; what could not be finished is tried again."""
-        if self._erased is not None and now < self._erased + ERASE_EVERY:
-            return
-        ports = self.gateway.ports
-        try:
-            erasure.destroy_keys(ports)
-            batches = 0
-            while batches < ERASED_AT_MOST and erasure.erase_due(ports):
-                batches += 1
-            self._compare_keys(now)
-        except KeysUnavailable as unavailable:
-            self._erasing = f"cases are not erased: {unavailable.detail}"
-            return
+            progress = succeeding.apply(upkeep.gateway.ports, due.id)
         except (Frozen, MarkUnreachable):
             raise
-        except Exception as error:  # one case must not keep the rest of the upkeep
-            self._erased, self._erasing = now, f"some cases are not erased: {_place(error)}"
-            return
-        self._erasing = None
-        if batches < ERASED_AT_MOST:
-            self._erased = now
+        except Exception as error:  # one succession must not keep the others
+            alarms.append(f"{name} is not carried out: {_place(error)}")
+            continue
+        if due.missing:
+            alarms.append(f"{name} is due, and waits for {' and '.join(due.missing)}")
+        elif progress.waiting:
+            alarms.append(
+                f"{name} cannot move everything now: see `casegate admin succession show`"
+            )
+    return Report(tuple(alarms))
 
-    def _compare_keys(self, now: datetime) -> None:
-        """At a start, and each day: what an older copy of a database brought back, ends again."""
-        if self._compared is not None and now < self._compared + UNUSED_EVERY:
-            return
-        erasure.erase_again(self.gateway.ports)
-        self._unused = erasure.destroy_unused(self.gateway.ports, self._unused)
-        self._compared = now
 
-    def _succeed(self, now: datetime) -> None:
-        """Move the handoffs of mandates that moved, a batch each minute, until all are moved.
+def erase(upkeep: Maintenance, now: datetime) -> Report:
+    """Erase what is due, and destroy the keys of what was erased."""
+    ports = upkeep.gateway.ports
+    erasure.destroy_keys(ports)
+    for _ in range(BATCHES):
+        if not erasure.erase_due(ports):
+            return Report()
+    return Report(more=True)
 
-        Several nodes may do so at once: each handoff is moved by one.
-        """
-        if self._succeeded is not None and now < self._succeeded + CHECK_EVERY:
-            return
-        self._succeeded, self._stuck = now, []
-        for one in succeeding.due_successions(self.gateway.ports):
-            what = f"the succession {one.id} ({one.competence})"
-            try:
-                progress = succeeding.apply(self.gateway.ports, one.id)
-            except (Frozen, MarkUnreachable):
-                raise
-            except Exception as error:  # one succession must not keep the others, nor the upkeep
-                self._stuck.append(f"{what} is not carried out: {_place(error)}")
-                continue
-            if one.missing:
-                self._stuck.append(f"{what} is due, and waits for {' and '.join(one.missing)}")
-            elif progress.waiting:
-                self._stuck.append(
-                    f"{what} cannot move all now: casegate admin succession show tells why"
-                )
 
-    def _refresh(self) -> None:
-        """Take up what a ceremony changed; one that cannot be read changes nothing."""
-        try:
-            self.authority.refresh()
-            self._unreadable = None
-        except (AuthorityError, KeyFileError, OSError) as error:
-            self._unreadable = f"the issuing authorities stay as they were: {error}"
+def compare_keys(upkeep: Maintenance, now: datetime) -> Report:
+    """End again what an older copy of a database brought back."""
+    ports = upkeep.gateway.ports
+    erasure.erase_again(ports)
+    upkeep.unused_key = erasure.destroy_unused(ports, upkeep.unused_key)
+    return Report()
 
-    def _publish(self, now: datetime) -> None:
-        """Publish lists each hour, and at once when a certificate or an authority changed.
 
-        Authorities before their lists: a client of one without a list is refused. By a database
-        that may be an older copy nobody is let in again: who is listed stays so.
-        """
-        with self.gateway.ports.begin(Mode.READ) as work:
-            revoked = [
-                Revoked(certificate.serial, certificate.revoked_at)
-                for certificate in work.organisations.revoked(now)
-                if certificate.revoked_at is not None
-            ]
-        listed = frozenset(entry.serial for entry in revoked)
-        config, authorities = self.gateway.config, self.authority.authorities
-        trusted = (*self.authority.coming, *authorities)
-        shown = (authorities[0].id, *(a.id for a in trusted))
-        due = self._published is None or now >= self._published + PUBLISH_EVERY
-        if not due and (listed, shown) == (self._listed, self._shown):
-            return
-        if not self._is_newest():
-            revoked += [one for one in listed_in(config.published) if one.serial not in listed]
-        self._publish_chain(trusted)
-        publish_crls(config.published, {a.id: make_crl(a, revoked, now) for a in trusted})
-        renew_certificates(config, authorities[0], now)
-        self._published, self._listed, self._shown = now, listed, shown
+def issue_certificates(upkeep: Maintenance, now: datetime) -> Report:
+    """Make the certificates that were approved."""
+    serve_requests(upkeep.gateway, upkeep.authority)
+    return Report()
 
-    def _is_newest(self) -> bool:
-        """Whether the database has all that was signed: an older copy forgot who was revoked."""
-        try:
-            self.gateway.continuity.check()
-        except (Frozen, MarkUnreachable):
-            return False
-        return True
 
-    def _publish_chain(self, trusted: Sequence[CertificateAuthority]) -> None:
-        """Publish whom listeners trust; without the root's certificate the lists still go out."""
-        published = self.gateway.config.published
-        try:
-            root = x509.load_pem_x509_certificate((published / ROOT_FILE).read_bytes())
-        except (OSError, ValueError):
-            self._unreadable = f"{published / ROOT_FILE} cannot be read: put it back"
-            return
-        publish_chain(published, root, [one.certificate for one in trusted])
+def serve_requests(gateway: Gateway, authority: IssuingAuthority) -> None:
+    """Make the certificates that were approved, as the only one of all nodes meanwhile.
+
+    Raises Busy, Frozen, MarkUnreachable.
+    """
+    with gateway.store.turn():
+        serve_signing(gateway.ports, authority)
+
+
+def show_health(upkeep: Maintenance, now: datetime) -> Report:
+    """Show the operator's metrics how the gateway is; reads only."""
+    if upkeep.show is None:
+        return Report()
+    gateway = upkeep.gateway
+    entries = waiting = signed = None
+    mark_answers = True
+    try:
+        with gateway.ports.begin(Mode.READ) as work:
+            entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
+    except Exception:  # noqa: S110 - other duties say what is wrong with the database
+        pass
+    try:
+        marked = gateway.mark.read()
+    except MarkUnreachable:
+        mark_answers = False
+    else:
+        signed = None if marked is None else marked.head.size
+    if signed is not None and (upkeep.signed_size is None or upkeep.signed_size[0] != signed):
+        upkeep.signed_size = signed, now
+    health = Health(
+        entries=entries,
+        signed=signed,
+        signed_since=upkeep.signed_size and upkeep.signed_size[1],
+        frozen=isinstance(upkeep.log_refusal, Frozen),
+        mark_answers=mark_answers,
+        waiting=waiting,
+        ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
+    )
+    upkeep.show(health, now)
+    return Report()
 
 
 def _server_ends(config: Config) -> dict[str, datetime]:
@@ -308,6 +343,30 @@ def _server_ends(config: Config) -> dict[str, datetime]:
             continue
         found[f"{name} listener"] = leaf.not_valid_after_utc
     return found
+
+
+_EACH_STEP, _MINUTE = timedelta(0), timedelta(minutes=1)
+
+DUTIES: tuple[Duty, ...] = (
+    Duty("authorities", _EACH_STEP, refresh_authorities, "authorities are not read again"),
+    Duty("publication", _EACH_STEP, publish, "lists are not published", vital=True),
+    Duty("review", _EACH_STEP, review_published, "what is published is not reviewed"),
+    Duty("log", _MINUTE, check_log, "the log is not compared with its high-water mark"),
+    Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
+    Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
+    Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
+    Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
+    Duty(
+        "requests",
+        _EACH_STEP,
+        issue_certificates,
+        "certificate requests are not served",
+        records=True,
+        vital=True,
+    ),
+    Duty("health", timedelta(seconds=5), show_health, "the metrics are not updated"),
+)
+"""The timetable, in the order of one step."""
 
 
 def upgrade_schema(config: Config) -> bool:
@@ -337,54 +396,37 @@ def run(
     show: Callable[[Health, datetime], None] | None = None,
     counts: Counts | None = None,
 ) -> None:
-    """Maintain until `pause` says that it is time to stop; `alarm` hears each new sentence.
+    """Maintain until `pause` says that it is time to stop; `alarm` is given each new sentence.
 
-    `show` hears every few seconds how the gateway is; `counts` what it does. With `once`, a
-    single step: what a start needs before the listeners open their files.
+    `show` is given the gateway's health every few seconds; `counts` counts what is done. With
+    `once`, what a start needs before the listeners open their files.
     """
     with holding(config):
         if upgrade_schema(config):
             alarm("the database was brought to the tables of this version")
         with closing(connect(config, counts)) as gateway:
-            maintenance = Maintenance(gateway, IssuingAuthority(config))
+            upkeep = Maintenance(gateway, IssuingAuthority(config), show)
             if once:
-                maintenance.step()
-                _tell(maintenance.alarms(), set(), alarm)
-            else:
-                _repeat(maintenance, pause, alarm, show)
+                upkeep.start()
+                _tell_new(upkeep.alarms(), set(), alarm)
+                return
+            known: set[str] = set()
+            while True:
+                upkeep.step()
+                known = _tell_new(upkeep.alarms(), known, alarm)
+                if pause():
+                    return
 
 
-def _repeat(
-    maintenance: Maintenance,
-    pause: Callable[[], bool],
-    alarm: Callable[[str], None],
-    show: Callable[[Health, datetime], None] | None,
-) -> None:
-    """Go on whatever happens: without a fresh revocation list every client is refused."""
-    told: set[str] = set()
-    while True:
-        try:
-            maintenance.step()
-            sentences = maintenance.alarms()
-            health = maintenance.look() if show is not None else None
-            if show is not None and health is not None:
-                show(health, maintenance.gateway.ports.now())
-        except Exception as error:  # a database that restarts, a disk that is full, a defect
-            sentences = [f"maintenance failed and tries again: {_place(error)}"]
-        told = _tell(sentences, told, alarm)
-        if pause():
-            return
+def _tell_new(alarms: Iterable[str], known: set[str], alarm: Callable[[str], None]) -> set[str]:
+    """Tell the alarms that were not there before; returns those that are there now."""
+    now = set(alarms)
+    for sentence in sorted(now - known):
+        alarm(sentence)
+    return now
 
 
 def _place(error: Exception) -> str:
     """The kind of a failure and where it happened; its message may repeat values at hand."""
     *_, frame = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
-
-
-def _tell(sentences: Iterable[str], told: set[str], alarm: Callable[[str], None]) -> set[str]:
-    """Tell what was not told before; what is told now."""
-    now = set(sentences)
-    for sentence in sorted(now - told):
-        alarm(sentence)
-    return now

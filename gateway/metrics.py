@@ -18,6 +18,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway import files
 from gateway.actions.ports import Policy
 from gateway.domain.decision import Decision, Question
 
@@ -51,25 +52,11 @@ def begin(folder: Path, process: str, place: int = 0) -> None:
     os.environ[_FOLDER_VARIABLE] = str(folder)
     name = f"{process}-{place}"
     for kind in _KINDS:
-        _make_file(folder / f"{kind}_{name}.db")
+        # Whole at once, for a scrape must not read one of no size; for owner and group, because
+        # with separate services another user adds them up.
+        if not (folder / f"{kind}_{name}.db").exists():
+            files.replace(folder / f"{kind}_{name}.db", bytes(_FILE_BYTES), mode=0o660)
     values.ValueClass = values.MultiProcessValue(lambda: name)  # type: ignore[no-untyped-call] # the library leaves it untyped
-
-
-def _make_file(file: Path) -> None:
-    """Make one of the library's files, whole at once: a scrape in between reads none of no size.
-
-    For owner and group, whatever the umask: with separate services another user adds them up.
-    """
-    if file.exists():
-        return
-    new = file.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o660)
-    try:
-        os.fchmod(descriptor, 0o660)
-        os.ftruncate(descriptor, _FILE_BYTES)
-    finally:
-        os.close(descriptor)
-    new.replace(file)
 
 
 def render(folder: Path) -> bytes:

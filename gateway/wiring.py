@@ -24,15 +24,16 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
+from gateway.files import PrivateFileError
 from gateway.kek import FileKeyEncryption
 from gateway.keys import KeySet, Purpose
 from gateway.ledger.note import NoteSigner
 from gateway.metrics import CountedPolicy, Counts
 from gateway.pki.authority import CertificateAuthority, load_issuing
-from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
 from gateway.store.database import Unfit
-from gateway.store.encryption import require_encrypted, require_newest_key
+from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
 from gateway.store.mark import SqlMark, open_mark
 from gateway.store.rounds import ignore
@@ -49,7 +50,7 @@ def now() -> datetime:
 
 def new_id() -> UUID:
     """A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
-    return UUID(bytes=compat.uuid7().bytes)
+    return compat.uuid7()
 
 
 def legal_day(config: Config) -> Callable[[datetime], LegalDay]:
@@ -66,26 +67,24 @@ class SigningKeys:
 
     token: KeySet
     attest: KeySet
-    event: KeySet
     log: NoteSigner
     fingerprint: bytes = field(repr=False)
 
 
 def load_log_signer(config: Config) -> NoteSigner:
-    """Read the log's key; KeyFileError says what is wrong with it."""
+    """Read the log's key; PrivateFileError says what is wrong with it."""
     log = keys.load_key(config.keys / "log" / "current.pem", Purpose.LOG)
     private = serialization.load_pem_private_key(log.pem(), None)
     if not isinstance(private, Ed25519PrivateKey):
-        raise keys.KeyFileError("the log's key is an Ed25519 key")
+        raise PrivateFileError("the log's key is an Ed25519 key")
     return NoteSigner(config.log_origin, private)
 
 
 def load_keys(config: Config) -> SigningKeys:
-    """Read the keys that a listener works with; KeyFileError says what is wrong with one."""
+    """Read the keys that a listener works with; PrivateFileError says what is wrong with one."""
     return SigningKeys(
         token=keys.load_key_set(config.keys / "token", Purpose.TOKEN),
         attest=keys.load_key_set(config.keys / "attest", Purpose.ATTEST),
-        event=keys.load_key_set(config.keys / "event", Purpose.EVENT),
         log=load_log_signer(config),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
     )
@@ -114,7 +113,7 @@ class Gateway:
 
 def key_encryption(config: Config) -> FileKeyEncryption:
     """The key-encryption keys of an operator's folder; none is read before it is needed."""
-    return FileKeyEncryption(config.keys, keys.load_secret, keys.write_secret, secrets.token_bytes)
+    return FileKeyEncryption(config.keys, secrets.token_bytes)
 
 
 def connect_keyring(config: Config) -> SqlKeyring:
@@ -130,12 +129,11 @@ def connect_keyring(config: Config) -> SqlKeyring:
     )
 
 
-def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = True) -> Gateway:
+def connect(config: Config, counts: Counts | None = None) -> Gateway:
     """Open a gateway in this process; its database was set up, and is never made here.
 
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
-    read. Cases in clear are refused unless ``encrypted`` is False: who encrypts them. Raises
-    KeyFileError, PolicyBroken, Unfit.
+    read. Raises PrivateFileError, PolicyBroken, Unfit.
     """
     file = config.database_file
     if file is not None and not file.exists():
@@ -159,8 +157,6 @@ def connect(config: Config, counts: Counts | None = None, *, encrypted: bool = T
         )
         opened.callback(store.close)
         require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
-        if encrypted:
-            require_encrypted(store)
         keyring.guard(partial(require_newest_key, store, keyring))
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
         opened.pop_all()
@@ -201,8 +197,8 @@ class IssuingAuthority:
     def refresh(self) -> None:
         """Read the folder again when a ceremony changed it.
 
-        AuthorityError, KeyFileError or OSError when it cannot be read, as in the midst of a copy;
-        what was read before stays in force, and the next call tries again.
+        AuthorityError, PrivateFileError or OSError when it cannot be read, as in the midst of a
+        copy;        what was read before stays in force, and the next call tries again.
         """
         versions = self._versions()
         if versions != self._seen:
@@ -210,8 +206,8 @@ class IssuingAuthority:
             self._seen = versions
 
     def _read(self) -> None:
-        authorities = load_issuing(self._config.issuing, keys.read_private)
-        coming = load_next(self._config.issuing, keys.read_private)
+        authorities = load_issuing(self._config.issuing)
+        coming = load_next(self._config.issuing)
         self.authorities, self.coming = authorities, coming
 
     def _versions(self) -> tuple[tuple[str, int, int], ...]:

@@ -14,7 +14,7 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import CertificateRequest
 from gateway.domain.organisation import SCOPES, Organisation, Status
 from gateway.evidence import base64url, registration
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import read_request
 from tests.founding import DESK, Founded, document_key
 
 NEWCOMER = "hotline-new"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.config import Config, ConfigError, load, render, settings
+from gateway.config import SETTINGS, Config, ConfigError, load, render
 
 GIVEN = {
     "name": "demo",
@@ -37,11 +37,11 @@ def test_what_init_writes_is_read_back(tmp_path: Path) -> None:
 
 def test_the_file_explains_every_setting_and_shows_its_default(tmp_path: Path) -> None:
     text = render(**GIVEN)
-    for setting in settings():
+    for setting in SETTINGS:
         assert setting.about.splitlines()[0] in text
     uncommented = "\n".join(
         line.removeprefix("# ")
-        if line.startswith(tuple(f"# {s.key} = " for s in settings()))
+        if line.startswith(tuple(f"# {s.key} = " for s in SETTINGS))
         else line
         for line in text.splitlines()
     )

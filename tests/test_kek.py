@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway import keys
 from gateway.domain.refusals import KeysUnavailable
 from gateway.kek import FileKeyEncryption
 
@@ -14,7 +13,7 @@ KEY, ABOUT = bytes(range(32)), b"a case"
 
 
 def provider(folder: Path) -> FileKeyEncryption:
-    return FileKeyEncryption(folder, keys.load_secret, keys.write_secret, secrets.token_bytes)
+    return FileKeyEncryption(folder, secrets.token_bytes)
 
 
 def test_a_new_key_is_for_its_owner_alone_and_known_by_its_id(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Signing keys: one purpose each, private on disk, verifiable by others' libraries."""
 
 import json
-import os
 import stat
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
@@ -14,11 +13,12 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 from joserfc.jwk import KeySet as JoseKeySet
 
+from gateway import files
+from gateway.files import PrivateFileError
 from gateway.keys import (
     ALGORITHMS,
     ED25519,
     ES256,
-    KeyFileError,
     Purpose,
     Step,
     Turn,
@@ -29,11 +29,9 @@ from gateway.keys import (
     load_key,
     load_key_set,
     load_secret,
-    read_private,
     take_turn,
     thumbprint,
     write_key,
-    write_private,
     write_secret,
 )
 
@@ -90,7 +88,7 @@ def test_a_short_coordinate_is_padded_to_the_size_of_the_curve(tmp_path: Path) -
         private = ec.derive_private_key(number, ec.SECP256R1())
         if private.public_key().public_numbers().x < 1 << 248:
             break
-    write_private(tmp_path / "key.pem", pem_of(private))
+    files.create(tmp_path / "key.pem", pem_of(private))
     key = load_key(tmp_path / "key.pem", Purpose.TOKEN)
     assert len(key.public_jwk()["x"]) == 43
     assert ECKey.import_key(key.public_jwk()).thumbprint() == key.kid
@@ -109,77 +107,21 @@ def test_a_key_with_a_passphrase_needs_it(tmp_path: Path) -> None:
     key, path = generate_key(Purpose.PERSON), tmp_path / "key.pem"
     write_key(path, key, b"a passphrase")
     assert load_key(path, Purpose.PERSON, b"a passphrase") == key
-    with pytest.raises(KeyFileError, match="needs its passphrase"):
+    with pytest.raises(PrivateFileError, match="needs its passphrase"):
         load_key(path, Purpose.PERSON)
-    with pytest.raises(KeyFileError, match="the passphrase is wrong"):
+    with pytest.raises(PrivateFileError, match="the passphrase is wrong"):
         load_key(path, Purpose.PERSON, b"another")
 
 
 def test_a_passphrase_for_a_key_without_one_is_said(tmp_path: Path) -> None:
     write_key(tmp_path / "key.pem", generate_key(Purpose.LOG))
-    with pytest.raises(KeyFileError, match="has no passphrase"):
+    with pytest.raises(PrivateFileError, match="has no passphrase"):
         load_key(tmp_path / "key.pem", Purpose.LOG, b"a passphrase")
 
 
-def test_key_files_and_their_folders_are_for_the_owner_alone(tmp_path: Path) -> None:
-    path = tmp_path / "keys" / "token" / "current.pem"
-    before = os.umask(0)
-    try:
-        write_key(path, generate_key(Purpose.TOKEN))
-    finally:
-        os.umask(before)
-    assert mode(path) == 0o600
-    assert (mode(path.parent), mode(path.parent.parent)) == (0o700, 0o700)
-
-
-def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "key.pem"
-    write_key(path, generate_key(Purpose.TOKEN))
-    before = path.read_bytes()
-    with pytest.raises(KeyFileError, match="exists and is not overwritten"):
-        write_key(path, generate_key(Purpose.TOKEN))
-    assert path.read_bytes() == before
-
-
-def test_a_key_is_not_written_through_a_link(tmp_path: Path) -> None:
-    (tmp_path / "key.pem").symlink_to(tmp_path / "elsewhere.pem")
-    with pytest.raises(KeyFileError, match="exists"):
-        write_key(tmp_path / "key.pem", generate_key(Purpose.TOKEN))
-    assert not (tmp_path / "elsewhere.pem").exists()
-
-
-def test_half_a_key_does_not_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> None:
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space left"):
-        write_key(tmp_path / "key.pem", generate_key(Purpose.TOKEN))
-    assert not (tmp_path / "key.pem").exists()
-
-
-@pytest.mark.parametrize("others", [0o640, 0o604, 0o620, 0o610])
-def test_a_key_open_to_others_is_refused_with_the_remedy(tmp_path: Path, others: int) -> None:
-    path = tmp_path / "key.pem"
-    write_key(path, generate_key(Purpose.TOKEN))
-    path.chmod(others)
-    with pytest.raises(KeyFileError, match=f"chmod 600 {path}"):
-        load_key(path, Purpose.TOKEN)
-
-
-def test_a_missing_key_says_who_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileError, match="casegate init"):
-        load_key(tmp_path / "key.pem", Purpose.TOKEN)
-
-
-def test_a_folder_is_no_key(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileError, match=r"cannot be read|is not a file"):
-        read_private(tmp_path)
-
-
 def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
-    write_private(tmp_path / "key.pem", b"nothing of the sort\n")
-    with pytest.raises(KeyFileError, match="holds no private key"):
+    files.create(tmp_path / "key.pem", b"nothing of the sort\n")
+    with pytest.raises(PrivateFileError, match="holds no private key"):
         load_key(tmp_path / "key.pem", Purpose.TOKEN)
 
 
@@ -194,17 +136,17 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
 def test_a_key_of_an_unused_type_is_refused(
     tmp_path: Path, private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 ) -> None:
-    write_private(tmp_path / "key.pem", pem_of(private))
-    with pytest.raises(KeyFileError, match="a token key is ES256"):
+    files.create(tmp_path / "key.pem", pem_of(private))
+    with pytest.raises(PrivateFileError, match="a token key is ES256"):
         load_key(tmp_path / "key.pem", Purpose.TOKEN)
 
 
 def test_a_log_key_does_not_serve_for_tokens_nor_a_token_key_for_the_log(tmp_path: Path) -> None:
     write_key(tmp_path / "log.pem", generate_key(Purpose.LOG))
     write_key(tmp_path / "token.pem", generate_key(Purpose.TOKEN))
-    with pytest.raises(KeyFileError, match="a token key is ES256, this one is Ed25519"):
+    with pytest.raises(PrivateFileError, match="a token key is ES256, this one is Ed25519"):
         load_key(tmp_path / "log.pem", Purpose.TOKEN)
-    with pytest.raises(KeyFileError, match="a log key is Ed25519, this one is ES256"):
+    with pytest.raises(PrivateFileError, match="a log key is Ed25519, this one is ES256"):
         load_key(tmp_path / "token.pem", Purpose.LOG)
 
 
@@ -224,7 +166,7 @@ def test_the_next_key_is_published_before_it_signs(tmp_path: Path) -> None:
 
 def test_a_key_set_without_a_current_key_is_refused(tmp_path: Path) -> None:
     write_key(tmp_path / "next.pem", generate_key(Purpose.TOKEN))
-    with pytest.raises(KeyFileError, match=r"current\.pem does not exist"):
+    with pytest.raises(PrivateFileError, match="current"):
         load_key_set(tmp_path, Purpose.TOKEN)
 
 
@@ -232,7 +174,7 @@ def test_one_key_under_two_names_is_refused(tmp_path: Path) -> None:
     key = generate_key(Purpose.TOKEN)
     write_key(tmp_path / "current.pem", key)
     write_key(tmp_path / "previous.pem", key)
-    with pytest.raises(KeyFileError, match="one key under two names"):
+    with pytest.raises(PrivateFileError, match="one key under two names"):
         load_key_set(tmp_path, Purpose.TOKEN)
 
 
@@ -270,12 +212,12 @@ def test_m4_no_step_comes_within_a_day_of_the_one_before(tmp_path: Path) -> None
         turned(tmp_path, DAY_0 + number * DAY)
         before = kids(tmp_path)
         early = DAY_0 + (number + 1) * DAY - timedelta(seconds=1)
-        with pytest.raises(KeyFileError, match="less than a day"):
+        with pytest.raises(PrivateFileError, match="less than a day"):
             due_turn(tmp_path, Purpose.TOKEN, early)
         assert kids(tmp_path) == before
 
 
-@pytest.mark.parametrize("place", ["os.link", "_date", "Path.replace", "_sync_folder"])
+@pytest.mark.parametrize("place", ["os.link", "_date", "Path.replace", "files.sync_folder"])
 def test_m4_a_step_that_is_cut_off_anywhere_is_taken_again_and_no_key_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -295,7 +237,7 @@ def test_m4_a_step_that_is_cut_off_anywhere_is_taken_again_and_no_key_is_lost(
     if kids(tmp_path) == [old, new]:
         assert turned(tmp_path, DAY_0 + 2 * DAY).step is Step.USE
     assert kids(tmp_path) == [new, old]
-    with pytest.raises(KeyFileError, match="less than a day"):
+    with pytest.raises(PrivateFileError, match="less than a day"):
         due_turn(tmp_path, Purpose.TOKEN, DAY_0 + DAY + timedelta(hours=23))
     assert turned(tmp_path, DAY_0 + 3 * DAY).step is Step.WITHDRAW
     assert kids(tmp_path) == [new]
@@ -333,6 +275,6 @@ def test_a_secret_is_loaded_as_it_was_written(tmp_path: Path) -> None:
     ],
 )
 def test_a_secret_in_another_spelling_is_refused(tmp_path: Path, text: bytes) -> None:
-    write_private(tmp_path / "retry.key", text)
-    with pytest.raises(KeyFileError, match="holds no secret"):
+    files.create(tmp_path / "retry.key", text)
+    with pytest.raises(PrivateFileError, match="holds no secret"):
         load_secret(tmp_path / "retry.key")

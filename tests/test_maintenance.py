@@ -18,17 +18,16 @@ import pytest
 from cryptography import x509
 from sqlalchemy import create_engine, text
 
-from gateway import maintenance, wiring
+from gateway import files, maintenance, wiring
 from gateway.actions import erasure, succeeding, successions
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, Head, SigningRequest
 from gateway.actions.successions import Approval
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
-from gateway.domain.refusals import Busy, KeysUnavailable
-from gateway.keys import write_private
-from gateway.maintenance import Maintenance, Occupied
-from gateway.pki import rotation
+from gateway.domain.refusals import Busy, Frozen, KeysUnavailable
+from gateway.maintenance import AlreadyRunning, Maintenance
+from gateway.pki import publication, rotation
 from gateway.pki.authority import (
     AuthorityError,
     CertificateAuthority,
@@ -196,7 +195,7 @@ def served(gw: Operator) -> dict[str, datetime]:
 def test_after_a_long_pause_one_step_makes_everything_fresh(gw: Operator, pause: timedelta) -> None:
     with maintained(gw) as (upkeep, clock):
         clock.at = NOW + pause
-        assert any("has ended: its clients are refused" in alarm for alarm in upkeep.alarms())
+        assert publication.alarms(gw.config.published, clock.at)
         upkeep.step()
         assert upkeep.alarms() == []
     assert published_at(gw) == NOW + pause
@@ -235,11 +234,11 @@ def test_an_authority_near_its_end_raises_the_alarm_and_works_on(gw: Operator) -
     assert "prepare its successor" in alarm
 
 
-def test_an_authority_that_has_ended_says_so(gw: Operator) -> None:
+def test_a_gateway_whose_authority_has_ended_does_not_start(gw: Operator) -> None:
     with maintained(gw) as (upkeep, clock):
         clock.at = NOW + 1096 * DAY
-        with pytest.raises(AuthorityError, match="has ended; make a new one"):
-            upkeep.step()
+        with pytest.raises(AuthorityError):
+            upkeep.start()
 
 
 # --- Certificate requests
@@ -254,14 +253,24 @@ def asked(gateway: wiring.Gateway, csr: str | None = None) -> SigningRequest:
     return approved
 
 
+def served_of(upkeep: Maintenance, request: SigningRequest) -> SigningRequest:
+    """A request as it is stored now."""
+    with upkeep.gateway.ports.begin(Mode.READ) as work:
+        found = work.signing.get(request.id)
+    assert found is not None
+    return found
+
+
 def test_requests_are_served_once_and_a_bad_one_holds_up_no_other(gw: Operator) -> None:
     with maintained(gw) as (upkeep, _):
         member(upkeep.gateway)
         bad, good = asked(upkeep.gateway, "no request"), asked(upkeep.gateway)
-        found = {one.id: one for one in upkeep.step()}
-        assert found[bad.id].refusal == "the certificate request cannot be read"
-        assert (found[good.id].certificate or "").count("BEGIN CERTIFICATE") == 2
-        assert upkeep.step() == []
+        upkeep.step()
+        first, second = served_of(upkeep, bad), served_of(upkeep, good)
+        assert first.refusal
+        assert (second.certificate or "").count("BEGIN CERTIFICATE") == 2
+        upkeep.step()
+        assert (served_of(upkeep, bad), served_of(upkeep, good)) == (first, second)
     assert gw.size() == 3
 
 
@@ -288,10 +297,10 @@ def test_a_log_that_is_behind_its_mark_stops_what_is_recorded_but_no_list(gw: Op
         ahead = replace(marked, head=Head(99, b"\1" * 32))  # type: ignore[type-var]
         assert upkeep.gateway.mark.advance(marked, ahead)
         clock.at += HOUR
-        assert upkeep.step() == []
+        upkeep.step()
+        assert isinstance(upkeep.log_refusal, Frozen)
         assert any(alarm.startswith("FROZEN: ") for alarm in upkeep.alarms())
-        with upkeep.gateway.ports.begin(Mode.READ) as work:
-            assert work.signing.get(waiting.id) == waiting
+        assert served_of(upkeep, waiting) == waiting
     assert published_at(gw) == NOW + HOUR
 
 
@@ -327,6 +336,7 @@ def test_keys_that_do_not_answer_are_an_alarm_and_what_is_due_is_erased_later(
         assert state_of(ports, case) is CaseState.ERASED
         assert ["cases are not erased" in one for one in upkeep.alarms()].count(True) == 1
         assert ports.keys.states([key]) == {key: True}
+        clock.at += maintenance.RETRY_AFTER
         upkeep.step()
         assert ports.keys.states([key]) == {key: False}
         assert not [one for one in upkeep.alarms() if "erased" in one]
@@ -342,8 +352,8 @@ def test_a_case_that_cannot_be_erased_is_an_alarm_and_keeps_no_certificate(
         member(upkeep.gateway)
         waiting = asked(upkeep.gateway)
         monkeypatch.setattr(erasure, "erase_due", broken)
-        (served,) = upkeep.step()
-        assert served.id == waiting.id
+        upkeep.step()
+        assert served_of(upkeep, waiting).certificate
         (alarm,) = [one for one in upkeep.alarms() if "not erased" in one]
         assert "ZeroDivisionError" in alarm
         assert "secret" not in alarm
@@ -387,9 +397,9 @@ def state_of(ports: Ports, case: UUID) -> CaseState:
 
 def test_two_maintainers_refuse_each_other(gw: Operator) -> None:
     with maintenance.holding(gw.config):
-        with pytest.raises(Occupied, match="another process maintains"):
+        with pytest.raises(AlreadyRunning, match="another process maintains"):
             maintenance.run(gw.config, lambda: True, pytest.fail)
-        with pytest.raises(Occupied), maintenance.holding(gw.config):
+        with pytest.raises(AlreadyRunning), maintenance.holding(gw.config):
             pass
     maintenance.run(gw.config, lambda: True, pytest.fail)
 
@@ -404,7 +414,7 @@ def test_a_maintainer_that_was_killed_holds_up_nobody(gw: Operator) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(Occupied), maintenance.holding(gw.config):
+        with pytest.raises(AlreadyRunning), maintenance.holding(gw.config):
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -449,32 +459,52 @@ def test_an_alarm_is_told_once_and_again_when_it_comes_back(gw: Operator) -> Non
     assert told == [f"{chain} cannot be read: every client is refused"] * 2
 
 
-def test_a_failing_step_is_told_without_its_words_and_tried_again(
+def test_a_duty_that_fails_is_told_without_its_words_is_retried_and_keeps_no_other(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[str] = []
-    real = Maintenance.step
+    runs: list[datetime] = []
 
-    def step(self: Maintenance) -> Any:
-        steps.append("step")
-        if len(steps) in (1, 2):
+    def fail_twice(_: Maintenance, now: datetime) -> maintenance.Report:
+        runs.append(now)
+        if len(runs) < 3:
             raise ZeroDivisionError("a secret")
-        return real(self)
+        return maintenance.Report()
 
-    monkeypatch.setattr(Maintenance, "step", step)
-    (told,) = run_steps(gw, *[lambda: None] * 3)
-    assert told.startswith("maintenance failed and tries again: ZeroDivisionError in test_")
-    assert "secret" not in told
-    assert len(steps) == 4
+    duty = maintenance.Duty("broken", DAY, fail_twice, "it is not done")
+    monkeypatch.setattr(maintenance, "DUTIES", (duty, *maintenance.DUTIES))
+    with maintained(gw) as (upkeep, clock):
+        for _ in range(4):
+            upkeep.step()
+            told = upkeep.alarms()
+            assert told == [] if len(runs) == 3 else told[0].startswith("it is not done: ZeroDiv")
+            assert not any("secret" in sentence for sentence in told)
+            clock.at += maintenance.RETRY_AFTER
+        assert runs == [NOW + number * maintenance.RETRY_AFTER for number in range(3)]
+    assert published_at(gw) == NOW
 
 
-def test_a_single_step_fails_with_what_failed(
+def test_what_has_work_left_goes_on_in_the_next_step(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def step(_: Maintenance) -> Any:
+    left = [True, True, False]
+
+    def work(_: Maintenance, now: datetime) -> maintenance.Report:
+        return maintenance.Report(more=left.pop(0))
+
+    monkeypatch.setattr(maintenance, "DUTIES", (maintenance.Duty("work", DAY, work, "stuck"),))
+    with maintained(gw) as (upkeep, _):
+        for _ in range(5):
+            upkeep.step()
+    assert left == []
+
+
+def test_a_start_fails_with_what_it_cannot_do_without(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any) -> None:
         raise Busy("the database is locked: retry after a moment")
 
-    monkeypatch.setattr(Maintenance, "step", step)
+    monkeypatch.setattr(maintenance, "serve_requests", busy)
     with pytest.raises(Busy):
         maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
     with maintenance.holding(gw.config):
@@ -508,7 +538,7 @@ def test_each_step_of_a_ceremony_is_taken_up_by_the_process_that_runs(gw: Operat
         upkeep.step()
         (old,) = upkeep.authority.authorities
         new = made(gw, clock.at + HOUR)
-        rotation.publish(gw.config.issuing, new, write_private, clock.at)
+        rotation.publish(gw.config.issuing, new, clock.at)
         upkeep.step()
         assert trusted(gw) == {old.id, new.id}
         assert upkeep.authority.authorities[0].id == old.id
@@ -535,11 +565,11 @@ def test_half_a_copy_of_an_authority_changes_nothing_and_is_told_until_it_is_who
         upkeep.step()
         before, new = trusted(gw), made(gw, clock.at)
         place = gw.config.issuing / "next"
-        write_private(place / f"{new.id}.pem", new.certificate_pem())
+        files.create(place / f"{new.id}.pem", new.certificate_pem())
         upkeep.step()
         assert trusted(gw) == before
         assert any("stay as they were" in sentence for sentence in upkeep.alarms())
-        write_private(place / f"{new.id}.key", new.key_pem())
+        files.create(place / f"{new.id}.key", new.key_pem())
         upkeep.step()
         assert trusted(gw) == before | {new.id}
         assert upkeep.alarms() == []
@@ -547,7 +577,7 @@ def test_half_a_copy_of_an_authority_changes_nothing_and_is_told_until_it_is_who
 
 def test_the_operator_hears_when_a_step_can_be_taken(gw: Operator) -> None:
     with maintained(gw) as (upkeep, clock):
-        rotation.publish(gw.config.issuing, made(gw, clock.at + HOUR), write_private, clock.at)
+        rotation.publish(gw.config.issuing, made(gw, clock.at + HOUR), clock.at)
         upkeep.step()
         assert upkeep.alarms() == []
         clock.at += DAY
@@ -598,7 +628,7 @@ def test_an_older_database_is_upgraded_before_anything_else_and_told(gw: Operato
 
 @pytest.mark.usefixtures("next_version")
 def test_no_schema_is_upgraded_beside_another_maintainer(gw: Operator) -> None:
-    with maintenance.holding(gw.config), pytest.raises(Occupied):
+    with maintenance.holding(gw.config), pytest.raises(AlreadyRunning):
         maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
     assert "later" not in tables(gw)
 

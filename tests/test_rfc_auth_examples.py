@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from gateway.evidence import base64url
-from gateway.pki.source import parse_client_cert
+from gateway.pki.client_certificate import parse_client_cert
 from tests.each import each
 
 FOLDER = Path(__file__).parent / "vectors" / "rfc-auth-examples"

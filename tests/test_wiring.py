@@ -15,7 +15,8 @@ from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.actions.records import LegalDay
 from gateway.evidence import base64url
-from gateway.keys import KeyFileError, Purpose, generate_key, write_key
+from gateway.files import PrivateFileError
+from gateway.keys import Purpose, generate_key, write_key
 from gateway.pki.authority import load_authority, make_issuing
 from gateway.store.database import Unfit
 from gateway.wiring import IssuingAuthority
@@ -96,7 +97,6 @@ def opened_to_others(file: Path) -> None:
     [
         ("token/current.pem", Path.unlink),
         ("attest/current.pem", Path.unlink),
-        ("event/current.pem", Path.unlink),
         ("log/current.pem", Path.unlink),
         ("fingerprint.secret", Path.unlink),
         ("token/current.pem", replaced(Purpose.LOG)),
@@ -111,7 +111,7 @@ def test_a_key_that_is_not_what_it_must_be_is_named(
     gw: Operator, file: str, harm: Callable[[Path], Any]
 ) -> None:
     harm(gw.config.keys / file)
-    with pytest.raises(KeyFileError, match=re.escape(str(gw.config.keys / file))):
+    with pytest.raises(PrivateFileError, match=re.escape(str(gw.config.keys / file))):
         wiring.connect(gw.config)
 
 
@@ -209,5 +209,5 @@ def test_the_newest_authority_issues(gw: Operator) -> None:
 def test_an_issuing_key_that_others_may_read_is_refused(gw: Operator) -> None:
     (key,) = gw.config.issuing.glob("*.key")
     key.chmod(0o640)
-    with pytest.raises(KeyFileError, match="run: chmod 600"):
+    with pytest.raises(PrivateFileError, match="chmod 600"):
         IssuingAuthority(gw.config)

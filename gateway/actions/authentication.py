@@ -91,8 +91,8 @@ def authenticate_client(
     tokens are bound to (C5); every other one with the certificate alone (C1: the registered
     method is the only one).
     """
-    system = authenticate(ports, client_id, shown)
     with ports.begin(Mode.READ) as work:
+        system = require_standing(ports, work, client_id, shown)
         keys = work.organisations.client_keys(system.organisation, system.name)
     if (assertion is not None) is not bool(keys):
         raise NotAuthenticated("the client is registered for another method")

@@ -58,5 +58,5 @@ def _meets(turn: Turn, reader: Organisation, named: str, digest: str) -> bool:
         return conflicts(reader, turn.today.day, named, {})  # what is gone is kept from nobody
     if version is None:
         return True
-    content = sd_jwt.read_unverified(version.document).content
+    content = sd_jwt.read_stored(version.document).content
     return conflicts(reader, turn.today.day, named, content)

@@ -24,7 +24,7 @@ from gateway.actions.barriers import OWN
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Ports, Work
-from gateway.actions.records import Caller, CaseVersion, Logged
+from gateway.actions.records import Caller, CaseVersion, ListedCase, Logged
 from gateway.actions.signed import Opened, assurance, check_signed, kept
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState, Element, SealedPart
@@ -32,7 +32,7 @@ from gateway.domain.decision import CaseView, Value, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
 from gateway.domain.organisation import Organisation, organisation_uri
-from gateway.domain.refusals import Erased, Forbidden, Invalid, KeysUnavailable, OpenHandoffs, Stale
+from gateway.domain.refusals import Erased, Forbidden, Invalid, OpenHandoffs, Stale
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, sd_jwt, seal, statement
 from gateway.evidence.sd_jwt import Verified
@@ -146,7 +146,7 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
 
     def act(turn: Turn) -> Mapping[str, Any]:
         _, version = _authorized(turn, case, OWN)
-        shown = elements(sd_jwt.read_unverified(version.document), turn.organisation)
+        shown = elements(sd_jwt.read_stored(version.document), turn.organisation)
         originator = (Party(turn.caller.organisation, "originator"),)
         return open_content(
             turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
@@ -168,7 +168,7 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> dict[str, Any]:
 
     def look(turn: Turn) -> dict[str, Any]:
         found, version = _authorized(turn, case)
-        return _view(found, version, sd_jwt.read_unverified(version.document))
+        return _view(ListedCase(found, version.assurance, version.event, version.summary))
 
     return read(ports, caller, Request("case.read"), look)
 
@@ -181,7 +181,7 @@ def page(
     def look(turn: Turn) -> Listing[Mapping[str, Any]]:
         rows = partial(turn.work.cases.page, caller.organisation)
         view = partial(_view_in_list, turn)
-        return gather(rows, attrgetter("id"), view, after, limit)
+        return gather(rows, attrgetter("case.id"), view, after, limit)
 
     return read(ports, caller, Request("case.read"), look)
 
@@ -193,16 +193,21 @@ def view_of(verified: Verified, version: CaseVersion, state: CaseState, turn: Tu
 
 def view_on(verified: Verified, version: CaseVersion, state: CaseState, day: date) -> CaseView:
     """What policy may know of a case version on a day."""
-    claims = verified.content
+    return _attributes(verified.content, version.case, version.assurance, state, day)
+
+
+def _attributes(
+    claims: Mapping[str, Any], case: UUID, assured: str, state: CaseState, day: date
+) -> CaseView:
     return CaseView(
-        id=str(version.case),
+        id=str(case),
         tlp=claims["tlp"],
         handling=frozenset(claims["handling"]),
         onward=claims["onward"],
         purpose=frozenset(claims["purpose"]),
         matter=frozenset(claims["matter"]),
         embargoed=embargoed(claims, day),
-        assurance=version.assurance,
+        assurance=assured,
         state=str(state),
     )
 
@@ -273,9 +278,10 @@ def _submit(
         case=UUID(content["case"]),
         version=content["version"],
         digest=document.digest,
-        document=document.compact(),
         assurance=assurance(submission.signed),
         event=turn.event,
+        summary=cases.summary(verified.content),
+        document=document.compact(),
     )
     view = view_of(verified, version, CaseState.DRAFT, turn)
     authorize(turn, case_entity(view, turn.entity()))
@@ -310,6 +316,7 @@ def judge(turn: Turn, content: Mapping[str, Any], clearance: Clearance | None) -
         version=1,
         digest="",
         originator_ref="",
+        erase_on=date.fromisoformat(content["marking"]["erase_on"]),
         unconfirmed=cases.unconfirmed_matches(content),
     )
     return _cleared(case, clearance).state
@@ -330,7 +337,16 @@ def _first(turn: Turn, version: CaseVersion, content: Mapping[str, Any]) -> Case
 def reference(ports: Ports, originator: str, text: str) -> str:
     """What stands for an originator's reference outside the encrypted content: equal for equal
     ones, and telling nothing of them without the operator's key."""
-    named = canonical.encode({"originator": originator, "reference": text})
+    return _keyed_digest(ports, {"originator": originator, "reference": text})
+
+
+def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
+    """What stands for the conditions of use of a case version, likewise."""
+    return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
+
+
+def _keyed_digest(ports: Ports, value: Mapping[str, Any]) -> str:
+    named = canonical.encode(value)
     return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
 
 
@@ -420,7 +436,7 @@ def _submitted_again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
         missing()
     cleared = turn.request.content["clearance"] is not None
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     return _submitted(version, verified, turn.organisation, state)
 
 
@@ -478,30 +494,22 @@ def _authorized(
 ) -> tuple[Case, CaseVersion]:
     """The caller's own case, after policy allowed the turn's action on it."""
     found, version = find(turn, case)
-    view = view_of(sd_jwt.read_unverified(version.document), version, found.state, turn)
+    view = view_of(sd_jwt.read_stored(version.document), version, found.state, turn)
     authorize(turn, case_entity(view, turn.entity()), context)
     turn.about = About(case_digest=version.digest)
     return found, version
 
 
-def _view_in_list(turn: Turn, case: Case) -> dict[str, Any] | None:
+def _view_in_list(turn: Turn, listed: ListedCase) -> dict[str, Any] | None:
     """The routing fields of one case of a list; None when policy keeps it back, or it is erased.
 
     A case whose key is lost is left out as well: it keeps no other from its originator.
     """
-    try:
-        version = None if case.state is CaseState.ERASED else turn.work.cases.version(case.digest)
-    except Erased:  # its key went a moment ago, or before the copy that the database is restored of
+    case, claims = listed.case, listed.summary
+    if claims is None:
         return None
-    except KeysUnavailable:
-        if has_key(turn.ports, turn.work, case.originator, case.id):
-            raise
-        return None
-    if version is None:
-        return None
-    verified = sd_jwt.read_unverified(version.document)
-    seen = case_entity(view_of(verified, version, case.state, turn), turn.entity())
-    return _view(case, version, verified) if allows(turn, seen) else None
+    attributes = _attributes(claims, case.id, listed.assurance, case.state, turn.today.day)
+    return _view(listed) if allows(turn, case_entity(attributes, turn.entity())) else None
 
 
 def has_key(ports: Ports, work: Work, originator: str, case: UUID) -> bool:
@@ -510,19 +518,19 @@ def has_key(ports: Ports, work: Work, originator: str, case: UUID) -> bool:
     return key is not None and key in ports.keys.states([key])
 
 
-def _view(case: Case, version: CaseVersion, verified: Verified) -> dict[str, Any]:
+def _view(listed: ListedCase) -> dict[str, Any]:
     """The routing fields of a case: where it is, under which conditions; nothing of content."""
-    content = verified.content
+    case, claims = listed.case, listed.summary or {}
     return {
         "case": str(case.id),
         "version": case.version,
         "digest": case.digest,
         "state": str(case.state),
-        "originator_ref": content["originator_ref"],
-        "assurance": version.assurance,
+        "originator_ref": claims["originator_ref"],
+        "assurance": listed.assurance,
         "unconfirmed": sorted(case.unconfirmed),
-        "matter": content["matter"],
-        "urgency": content["urgency"],
-        "conditions": conditions(content),
-        "event": str(version.event),
+        "matter": claims["matter"],
+        "urgency": claims["urgency"],
+        "conditions": conditions(claims),
+        "event": str(listed.event),
     }

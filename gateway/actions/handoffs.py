@@ -21,7 +21,7 @@ from gateway.actions.authorization import (
     write,
 )
 from gateway.actions.barriers import before_recipient
-from gateway.actions.cases import elements, has_key, sealed_of
+from gateway.actions.cases import conditions_digest, elements, has_key, sealed_of
 from gateway.actions.disclosure import Reader, as_marked_today, permit
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
@@ -171,11 +171,11 @@ def _offered(turn: Turn, kind: _Kind, handoff: UUID, reply: Reply) -> Handoff:
         _check_binding(kind, found, reply.signed)
     if kind.move not in _ACCEPTANCES:
         return found
-    document = _version(turn, found).document
-    if reply.conditions != conditions(sd_jwt.read_clear(document)):
+    repeated = conditions_digest(turn.ports, found.case_digest, reply.conditions or {})
+    if repeated != found.conditions_digest:
         raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
     if reply.groups is not None:
-        verified = sd_jwt.read_unverified(document)
+        verified = sd_jwt.read_unverified(_version(turn, found).document)
         parts = elements(verified, _organisation(turn, found.originator))
         offered = {parts[digest].group for digest in found.permitted}
         if not reply.groups or not set(reply.groups) <= offered:
@@ -320,9 +320,9 @@ def _content(turn: Turn, handoff: Handoff, *, reads_on: bool) -> _Content:
     current = turn.work.cases.version(case.digest) if case else None
     if current is None:
         missing()
-    offered = sd_jwt.read_unverified(version.document)
+    offered = sd_jwt.read_stored(version.document)
     same = current.digest == version.digest
-    now = offered if same else sd_jwt.read_unverified(current.document)
+    now = offered if same else sd_jwt.read_stored(current.document)
     return _Content(handoff, version, offered, now, reads_on)
 
 
@@ -482,7 +482,7 @@ def _detail(turn: Turn, handoff: Handoff) -> dict[str, Any]:
     """The routing presentation, the conditions, and each statement as the caller may read it."""
     version = _version(turn, handoff)
     document = sd_jwt.parse(version.document)
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     routing = frozenset(
         p.digest
         for p in verified.placed

@@ -19,7 +19,7 @@ from gateway.actions.authorization import (
     write,
 )
 from gateway.actions.barriers import before_offer
-from gateway.actions.cases import elements, find, sealed_of, view_of
+from gateway.actions.cases import conditions_digest, elements, find, sealed_of, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, CaseVersion, Logged
@@ -28,6 +28,7 @@ from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
+from gateway.domain.marking import conditions
 from gateway.domain.organisation import Organisation, Status, organisation_uri, resolve
 from gateway.domain.refusals import (
     DocumentRefused,
@@ -159,7 +160,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Offer) -> 
 
 def _draft(turn: Turn, case: UUID, wanted: Offer, word: str) -> _Draft:
     found, version = find(turn, case)
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     inputs = _inputs(turn, found, wanted, word)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
@@ -280,10 +281,11 @@ def _offer(
     found, version = find(turn, case, draft.version)
     inputs = _inputs(turn, found, wanted, assurance(wanted.signed))
     unchanged = version is draft.version
-    verified = draft.verified if unchanged else sd_jwt.read_unverified(version.document)
+    verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise Stale("the case, the registry or the recipient changed meanwhile: ask again")
+    terms = conditions_digest(turn.ports, version.digest, conditions(verified.claims))
     handoff = Handoff(
         id=wanted.handoff,
         originator=turn.caller.organisation,
@@ -295,6 +297,7 @@ def _offer(
         permitted=frozenset(draft.permitted),
         package=statement.package(draft.permitted),
         offer_digest=signed.digest,
+        conditions_digest=terms,
         offered_at=turn.now,
         due_at=due(verified.content["urgency"], turn.now),
         until=wanted.until,
@@ -320,7 +323,7 @@ def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, An
     version = handoff and turn.work.cases.version(handoff.case_digest)
     if not answer or not handoff or not version:
         missing()
-    verified = sd_jwt.read_unverified(version.document)
+    verified = sd_jwt.read_stored(version.document)
     asked = _selected(elements(verified, turn.organisation), wanted)
     withheld = {part.group for digest, part in asked.items() if digest not in handoff.permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)

@@ -20,6 +20,7 @@ from gateway.actions.records import (
     Found,
     Head,
     LegalDay,
+    ListedCase,
     Logged,
     LogQuery,
     Marked,
@@ -185,8 +186,10 @@ class Cases(Protocol):
     def version(self, digest: str) -> CaseVersion | None:
         """A case version by the digest of its document."""
 
-    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[Case]:
-        """The originator's cases with an id greater than ``after``, in order of id."""
+    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
+        """The originator's cases with an id greater than ``after``, in order of id.
+
+        Raises KeysUnavailable when that of no case can be read."""
 
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the

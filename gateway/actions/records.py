@@ -1,10 +1,13 @@
 """What crosses the ports: values that the actions and what stands outside hand to each other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit import CaseName, Coverage
+from gateway.domain.case import Case
 from gateway.evidence.event import Event
 
 
@@ -53,15 +56,30 @@ class CaseVersion:
     """One version of a case as a signed document with all of its disclosures (compact SD-JWT).
 
     ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
+    ``summary`` are those of its claims that a list shows and judges: see `gateway.domain.case`.
     """
 
     originator: str
     case: UUID
     version: int
     digest: str
-    document: str
     assurance: str
     event: UUID
+    summary: Mapping[str, Any]
+    document: str
+
+
+@dataclass(frozen=True)
+class ListedCase:
+    """A case in a list, with what its current version says there; nothing of content is read.
+
+    ``summary`` is None when the case was erased, or its key is not there.
+    """
+
+    case: Case
+    assurance: str
+    event: UUID
+    summary: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def _fate(ports: Ports, work: Work, succession: Succession, handoff: Handoff, da
     originator = work.organisations.get(handoff.originator)
     if version is None or originator is None:
         raise Stale("the case of a handoff is gone")
-    case = sd_jwt.read_unverified(version.document)
+    case = sd_jwt.read_stored(version.document)
     offer, *answers = work.handoffs.answers(handoff.id)
     fate = Fate(
         handoff=handoff,
@@ -299,7 +299,7 @@ def _versions(work: Work, fate: Fate, case: Case) -> Iterator[tuple[CaseVersion,
         current = work.cases.version(case.digest)
         if current is None:
             raise Stale("the case of a handoff is gone")
-        yield current, sd_jwt.read_unverified(current.document)
+        yield current, sd_jwt.read_stored(current.document)
 
 
 def _holding(successor: Organisation, succession: Succession, day: date) -> Entity:

@@ -11,7 +11,7 @@ import importlib.resources
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import cedarpy
 
-from gateway.domain.decision import Decision, Entity, Question, Value
+from gateway.domain.decision import Decision, Entity, Question, Value, identity_of
 
 SCHEMA_FILE = "schema.cedarschema"
 OPTIONAL = "optional"
@@ -88,7 +88,7 @@ class Rule:
 
 
 class _Asked(NamedTuple):
-    """A question spelled for Cedar, the last three as JSON; equal questions are equal here.
+    """A question spelled for Cedar, the last three as JSON.
 
     Organisations stand apart, for they recur from question to question and can be kept parsed.
     """
@@ -122,7 +122,7 @@ class CedarPolicy:
         self._policies = policies
         self._schema = schema
         self._rule_at = rules
-        self._answer = lru_cache(maxsize=_REMEMBERED)(self._evaluate)
+        self._answers: dict[Hashable, Decision] = {}
         # Checked here against the schema, for Cedar checks only what is added to them later.
         self._participants = lru_cache(maxsize=_PARSED)(
             lambda text: cedarpy.Entities.from_json_str(text, schema)
@@ -142,7 +142,14 @@ class CedarPolicy:
     def decide(self, question: Question) -> Decision:
         """Answer one question; never raises, and whatever goes wrong is a denial."""
         try:
-            return self._answer(_spell(question))
+            asked = _identity(question)
+            known = self._answers.get(asked)
+            if known is None:
+                known = self._evaluate(_spell(question))
+                if len(self._answers) >= _REMEMBERED:
+                    self._answers.clear()
+                self._answers[asked] = known
+            return known
         except Exception as trouble:
             # Cedar quotes all entities before it says what is wrong with them.
             cause = str(trouble).rpartition("]: ")[2]
@@ -187,6 +194,19 @@ def policy_folder() -> Path:
 
 
 # --- Questions, spelled for Cedar --------------------------------------------------------------
+
+
+def _identity(question: Question) -> Hashable:
+    """The same for questions that policy cannot tell apart."""
+    resource = question.resource
+    return (
+        question.principal.identity,
+        question.action,
+        resource.type,
+        "" if resource.type in _NAMELESS else resource.id,
+        identity_of(resource.attributes),
+        identity_of(question.context),
+    )
 
 
 def _spell(question: Question) -> _Asked:

@@ -1,4 +1,4 @@
-"""Policies prove themselves: a folder's cases, each decided as it says, and none left out."""
+"""Check policies against their cases: each case decided as it says, no policy left untested."""
 
 import json
 import re
@@ -22,15 +22,18 @@ from gateway.domain.decision import Decision, Entity, Question, Value
 LINE_WIDTH = 100
 INDENT = 2
 
-_UID = r'([A-Za-z_]+)::"([^"\\]+)"'
-_CASE_NAME = r"[A-Za-z0-9]+(-[A-Za-z0-9]+){3,}"
-_CASE_KEYS = frozenset({"principal", "action", "resource", "context", "rules", "entities"})
+_UID = r'([A-Za-z_]+)::([^"\\]+)'
+_CASE_NAME = r"[A-Za-z0-9]+( [A-Za-z0-9]+){3,}"
+_ENTITIES = "entities.json"
+_REQUIRED = frozenset({"name", "decision", "rules", "principal", "action", "resource"})
+_OPTIONAL_FIELDS = frozenset({"context", "entities"})
 
 
 @dataclass(frozen=True)
 class PolicyCase:
-    """A question with the answer that it must get. ``name`` is ``ALLOW/a-sentence``."""
+    """A question and its expected answer; ``name`` is a sentence, ``table`` its file's stem."""
 
+    table: str
     name: str
     question: Question
     allowed: bool
@@ -112,7 +115,7 @@ def _wrong(case: PolicyCase, decision: Decision) -> Iterator[str]:
     if (decision.allowed, decision.rules) != (case.allowed, case.rules):
         verb = "allowed" if decision.allowed else "denied"
         yield (
-            f"{case.name}: {verb} by {', '.join(decision.rules)};"
+            f"{case.table}: {case.name}: {verb} by {', '.join(decision.rules)};"
             f" the case expects {', '.join(case.rules)}"
         )
 
@@ -134,45 +137,65 @@ def _undecided(
 
 
 def read_cases(folder: Path, place: Path | None = None) -> tuple[PolicyCase, ...]:
-    """The cases under ``tests``, or those of the optional ``place``; PolicyBroken for a bad one.
+    """The cases in the tables under ``tests``, or in those of the optional ``place``.
 
-    ``entities.json`` is in Cedar's own form, each case in that of a Cedar request, with the
-    ``rules`` it expects; its own ``entities`` replace those of the same name.
+    ``entities.json`` is in Cedar's own form. Every other file is a table of cases: each names its
+    ``decision`` (ALLOW or DENY), the ``rules`` that must decide it, and a question; its own
+    ``entities`` replace those of the same name. PolicyBroken lists every case that is malformed.
     """
     tests, own = folder / "tests", (place or folder) / "tests"
-    paths = sorted(path for side in ("ALLOW", "DENY") for path in (own / side).glob("*"))
-    cases: list[PolicyCase] = []
-    problems: list[str] = []
     try:
-        known = _table(json.loads((tests / "entities.json").read_bytes()))
+        shared = _table(json.loads((tests / _ENTITIES).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PolicyBroken([f"tests/entities.json: {error}"]) from error
-    for path in paths:
-        name = f"{path.parent.name}/{path.stem}"
+        raise PolicyBroken([f"tests/{_ENTITIES}: {error}"]) from error
+    cases: dict[str, PolicyCase] = {}
+    problems: list[str] = []
+    for path in sorted(own.glob("*.json")):
+        if path.name == _ENTITIES:
+            continue
         try:
-            cases.append(_case(name, path, known))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problems.append(f"{name}: {error}")
+            rows = list(json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
+            problems.append(f"{path.stem}: {error}")
+            continue
+        for name, row in _named(rows):
+            try:
+                case = _case(path.stem, row, shared)
+                if case.name in cases:
+                    raise ValueError("another case has the same name")
+                cases[case.name] = case
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                problems.append(f"{path.stem}: {name}: {error}")
     if problems:
         raise PolicyBroken(problems)
-    return tuple(cases)
+    return tuple(cases.values())
 
 
-def _case(name: str, path: Path, known: Mapping[Uid, Mapping[str, Any]]) -> PolicyCase:
-    if path.suffix != ".json" or not re.fullmatch(_CASE_NAME, path.stem, re.ASCII):
-        raise ValueError("the file's name must be a sentence, joined by hyphens, and end in .json")
-    written = json.loads(path.read_bytes())
-    unknown = written.keys() - _CASE_KEYS
-    if unknown:
+def _named(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Each row with what a message calls it: its name, or its position when it has none."""
+    for number, row in enumerate(rows, start=1):
+        yield (row.get("name") if isinstance(row, dict) else None) or f"case {number}", row
+
+
+def _case(
+    table: str, row: Mapping[str, Any], shared: Mapping[Uid, Mapping[str, Any]]
+) -> PolicyCase:
+    if missing := _REQUIRED - row.keys():
+        raise ValueError(f"missing fields: {', '.join(sorted(missing))}")
+    if unknown := row.keys() - _REQUIRED - _OPTIONAL_FIELDS:
         raise ValueError(f"unknown fields: {', '.join(sorted(unknown))}")
-    table = {**known, **_table(written.get("entities", []))}
+    if not re.fullmatch(_CASE_NAME, row["name"], re.ASCII):
+        raise ValueError("the name must be a sentence of at least four words")
+    if row["decision"] not in ("ALLOW", "DENY"):
+        raise ValueError("the decision must be ALLOW or DENY")
+    entities = {**shared, **_table(row.get("entities", []))}
     question = Question(
-        _entity(_uid(written["principal"]), table),
-        _uid(written["action"])[1],
-        _entity(_uid(written["resource"]), table),
-        _values(written.get("context", {}), table),
+        _entity(_uid(row["principal"]), entities),
+        row["action"],
+        _entity(_uid(row["resource"]), entities),
+        _values(row.get("context", {}), entities),
     )
-    return PolicyCase(name, question, path.parent.name == "ALLOW", tuple(written["rules"]))
+    return PolicyCase(table, row["name"], question, row["decision"] == "ALLOW", tuple(row["rules"]))
 
 
 def _table(entities: Sequence[Mapping[str, Any]]) -> dict[Uid, Mapping[str, Any]]:
@@ -182,13 +205,13 @@ def _table(entities: Sequence[Mapping[str, Any]]) -> dict[Uid, Mapping[str, Any]
 def _uid(text: str) -> Uid:
     match = re.fullmatch(_UID, text, re.ASCII)
     if not match:
-        raise ValueError(f'{text!r} is not of the form Type::"id"')
+        raise ValueError(f"{text!r} is not of the form Type::id")
     return match[1], match[2]
 
 
 def _entity(uid: Uid, table: Mapping[Uid, Mapping[str, Any]]) -> Entity:
     if uid not in table:
-        raise ValueError(f'no entity is named {uid[0]}::"{uid[1]}"')
+        raise ValueError(f"no entity is named {uid[0]}::{uid[1]}")
     return Entity(*uid, _values(table[uid], table))
 
 

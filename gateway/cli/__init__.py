@@ -64,11 +64,6 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         OPERATORS,
         "Look over a gateway's folder, keys, certificates, database, log and clock.",
     ),
-    "encrypt": Subcommand(
-        "gateway.cli.encrypt:encrypt",
-        OPERATORS,
-        "Encrypt cases that were stored in clear, each by a key of its own.",
-    ),
     "init": Subcommand(
         "gateway.cli.init:init",
         OPERATORS,

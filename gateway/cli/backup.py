@@ -26,7 +26,7 @@ from gateway.store.work import open_for_reading
     "--keys",
     "case_keys",
     is_flag=True,
-    help="Copy the keys of cases alone, to the new file DIR: see docs/erasure.md.",
+    help="Copy the keys of cases alone, to the new file DIR: see docs/operators.md.",
 )
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
 def backup(folder: Path, case_keys: bool, target: Path) -> None:
@@ -67,7 +67,7 @@ def _copy_keys(config: Config, target: Path) -> None:
     if file is None:
         raise click.ClickException(
             "the keys of cases are in PostgreSQL: copy their database by its own means, apart, and "
-            "keep no copy for longer than docs/erasure.md says"
+            "keep no copy for longer than docs/operators.md says"
         )
     if not file.exists():
         raise click.ClickException(f"{file} is missing: see [keys] url")

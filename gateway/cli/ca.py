@@ -10,7 +10,7 @@ from typing import Any
 import click
 from cryptography import x509
 
-from gateway import keys, maintenance, wiring
+from gateway import files, maintenance, wiring
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.registry.desk import Change
 from gateway.cli.admin.desk import (
@@ -180,7 +180,7 @@ class _Root:
         certificate = self.folder / "root.pem"
         if not certificate.exists():
             raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
-        private = keys.read_private(self.folder / "root.key")
+        private = files.read_private(self.folder / "root.key")
         passphrase = read_passphrase(self.passphrase_file).encode()
         root = load_authority(certificate.read_bytes(), private, passphrase)
         known = (config.published / publication.ROOT_FILE).read_bytes()
@@ -219,7 +219,7 @@ def _take(
     config: Config, step: Step, authority: Kept | CertificateAuthority, now: datetime
 ) -> None:
     if isinstance(authority, CertificateAuthority):
-        rotation.publish(config.issuing, authority, keys.write_private, now)
+        rotation.publish(config.issuing, authority, now)
     elif step is Step.USE:
         rotation.use(config.issuing, authority, now)
     else:
@@ -231,8 +231,8 @@ def _see_published(gateway: wiring.Gateway) -> None:
     config = gateway.config
     try:
         with maintenance.holding(config):
-            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
-    except maintenance.Occupied:
+            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
+    except maintenance.AlreadyRunning:
         pass
     ends = time.monotonic() + WAIT_SECONDS
     while not _is_published(config):

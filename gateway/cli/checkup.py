@@ -28,7 +28,8 @@ from gateway.config import Config
 from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable, Refusal
 from gateway.domain.timestamp import parse_moment
 from gateway.evidence import event
-from gateway.keys import KeyFileError, Purpose
+from gateway.files import PrivateFileError
+from gateway.keys import Purpose
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteError
 from gateway.pki import publication
@@ -36,7 +37,7 @@ from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
 from gateway.store import migrations
 from gateway.store.database import Unfit
-from gateway.store.encryption import Tally, tally
+from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.soundness import newest_document
 from gateway.store.work import SqlWork, open_for_reading
@@ -84,7 +85,7 @@ def look_over(config: Config, now: datetime) -> Iterator[Finding]:
         name = check.__name__
         try:
             yield from (Finding(name, level, sentence) for level, sentence in check(config, now))
-        except (KeyFileError, AuthorityError, Unfit) as error:
+        except (PrivateFileError, AuthorityError, Unfit) as error:
             yield Finding(name, Level.ERROR, str(error))
         except Refusal as refusal:
             yield Finding(name, Level.ERROR, refusal.detail)
@@ -122,7 +123,7 @@ def _private(config: Config) -> list[Path]:
 
 def signing_keys(config: Config, now: datetime) -> Said:
     """Whether the gateway's own keys are there, each of the right kind."""
-    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.EVENT, Purpose.LOG):
+    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
         keys.load_key_set(config.keys / purpose, purpose)
     keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     yield Level.OK, "the signing keys are there, each of its kind, and for their owner alone"
@@ -134,8 +135,8 @@ def issuing_key(config: Config, now: datetime) -> Said:
     if not files:
         yield Level.OK, "the issuing key is not in this folder: only maintenance needs it"
         return
-    load_issuing(config.issuing, keys.read_private)
-    load_next(config.issuing, keys.read_private)
+    load_issuing(config.issuing)
+    load_next(config.issuing)
     for sentence in reminder(config.issuing, now):
         yield Level.WARNING, sentence
     owner = files[0].stat().st_uid
@@ -331,10 +332,10 @@ def case_keys(config: Config, now: datetime) -> Said:
         try:
             yield from _key_encryption(config, keyring)
             with _read(config) as work:
-                yield from _tallied(tally(work, keyring))
+                yield from _inventory(take_inventory(work, keyring))
                 doomed = work.cases.doomed(1)
         except KeysUnavailable as unavailable:
-            yield Level.ERROR, f"{unavailable.detail}: see docs/erasure.md"
+            yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
             return
     if doomed:
         yield Level.WARNING, "keys of erased cases still stand: see that maintenance runs"
@@ -360,9 +361,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
 
 
-def _tallied(found: Tally) -> Said:
-    if found.plain:
-        yield Level.ERROR, f"{found.plain} cases are in clear: run `casegate encrypt`"
+def _inventory(found: KeyInventory) -> Said:
     if found.lost:
         named = "; ".join(found.missing)
         yield (
@@ -376,7 +375,7 @@ def _tallied(found: Tally) -> Said:
             f"{found.destroyed} cases are there again whose keys were destroyed: maintenance"
             " erases them once the log goes on",
         )
-    if not (found.plain or found.lost or found.destroyed):
+    if not (found.lost or found.destroyed):
         yield Level.OK, f"{found.readable} cases are encrypted, and each has its key"
 
 
@@ -397,7 +396,7 @@ def administrators(config: Config, now: datetime) -> Said:
         yield (
             Level.WARNING,
             f"{len(enabled)} administrators: none of them can be disabled, for two others must do "
-            "it; add a third one (docs/approvals.md)",
+            "it; add a third one (docs/administrators.md)",
         )
     else:
         yield Level.OK, f"{len(enabled)} administrators: two can disable a third"

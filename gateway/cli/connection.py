@@ -38,11 +38,12 @@ from gateway.client import (
     UnexpectedAnswer,
     Written,
 )
-from gateway.client.failures import Unanswered
-from gateway.client.spool import Write
+from gateway.client.errors import Unanswered
+from gateway.client.outbox import Write
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
-from gateway.keys import KeyFileError, Purpose, SigningKey, load_encryption_keys, load_key
+from gateway.files import PrivateFileError
+from gateway.keys import Purpose, SigningKey, load_encryption_keys, load_key
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
@@ -147,7 +148,7 @@ def open_gateway(file: Path) -> Gateway:
     opening = connection.encryption_keys
     try:
         openers = None if opening is None else load_encryption_keys(opening)
-    except KeyFileError as error:
+    except PrivateFileError as error:
         raise SettingsError(str(error)) from error
     return Gateway(
         connection,
@@ -165,7 +166,7 @@ def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
         return None
     try:
         return load_key(file, purpose)
-    except KeyFileError as error:
+    except PrivateFileError as error:
         raise SettingsError(str(error)) from error
 
 

@@ -10,6 +10,7 @@ import click
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway import files
 from gateway.cli.arguments import json_option
 from gateway.cli.connection import EPILOG, Failure, connected, new_id, now
 from gateway.cli.keys import KEY_FILE
@@ -17,21 +18,17 @@ from gateway.cli.screen import paint, plain, print_fields, print_json
 from gateway.cli.system import make_csr, private_pem
 from gateway.client import ClientError, Refused, SettingsError
 from gateway.client.connection import new_settings, render
-from gateway.client.enrolment import Enrolled, Enrolment
-from gateway.client.invitation import InvitationFile
+from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import registration
+from gateway.files import PrivateFileError
 from gateway.keys import (
-    KeyFileError,
     Purpose,
     SigningKey,
     generate_key,
     load_key,
-    read_private,
     write_key,
-    write_private,
 )
-from gateway.pki.files import replace_file
 
 CONNECTION_FILE = "connection.toml"
 
@@ -46,15 +43,15 @@ class _Home:
     def keep_root(self, pem: bytes) -> Path:
         """Pin the root, whose fingerprint was compared."""
         file = self.folder / "ca.pem"
-        replace_file(file, pem)
+        files.replace(file, pem, mode=0o644)
         return file
 
     def key(self) -> ec.EllipticCurvePrivateKey:
         """The system's private key; made at the first try."""
         file = self.folder / "key.pem"
         if not file.exists():
-            write_private(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
-        found = serialization.load_pem_private_key(read_private(file), None)
+            files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
+        found = serialization.load_pem_private_key(files.read_private(file), None)
         if not isinstance(found, ec.EllipticCurvePrivateKey):
             raise SettingsError(f"{file} is not a key of this command: choose another folder")
         return found
@@ -82,8 +79,8 @@ class _Home:
 
     def keep(self, certificate: bytes, attest_keys: bytes, *, signs: bool) -> Path:
         """Write what the partners' commands read; the connection file last."""
-        replace_file(self.folder / "certificate.pem", certificate)
-        replace_file(self.folder / "gateway-keys.json", attest_keys)
+        files.replace(self.folder / "certificate.pem", certificate, mode=0o644)
+        files.replace(self.folder / "gateway-keys.json", attest_keys, mode=0o644)
         settings = new_settings(
             self.invitation.client_id,
             partners=self.invitation.partners,
@@ -93,7 +90,7 @@ class _Home:
         if signs:
             settings["document_key"] = f"keys/{KEY_FILE}"
         file = self.folder / CONNECTION_FILE
-        replace_file(file, render(settings).encode(), mode=0o600)
+        files.replace(file, render(settings).encode())
         return file
 
 
@@ -123,7 +120,7 @@ def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool
         connection, done, key = _enrol(home, signs=not no_document_key)
     except ClientError as error:
         raise Failure(error) from error
-    except KeyFileError as error:
+    except PrivateFileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
@@ -134,7 +131,7 @@ def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool
 def _read(file: Path) -> InvitationFile:
     if not file.exists():
         raise SettingsError(f"{file} does not exist: the gateway's administrators hand one over")
-    invitation = InvitationFile.read(read_private(file))
+    invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(f"the invitation ended at {invitation.ends_at}: ask for a new one")
     return invitation

@@ -10,12 +10,12 @@ import click
 from gateway.cedar.policy import PolicyBroken
 from gateway.config import ConfigError
 from gateway.domain.refusals import Invalid, Refusal
-from gateway.keys import KeyFileError
-from gateway.maintenance import Occupied
+from gateway.files import PrivateFileError
+from gateway.maintenance import AlreadyRunning
 from gateway.pki.authority import AuthorityError
 from gateway.store.database import Unfit
 
-_UNUSABLE = (ConfigError, KeyFileError, AuthorityError, PolicyBroken, Unfit, Occupied)
+_UNUSABLE = (ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, AlreadyRunning)
 
 folder_option: Callable[[Any], Any] = click.option(
     "--folder",

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from gateway import keys, maintenance, wiring
+from gateway import files, keys, maintenance, wiring
 from gateway.actions import administration
 from gateway.actions.records import Head
 from gateway.config import Config
@@ -17,12 +17,11 @@ from gateway.domain.organisation import Person
 from gateway.keys import Purpose
 from gateway.ledger.tree import EMPTY_ROOT
 from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.files import replace_file
 from gateway.pki.publication import ROOT_FILE, publish_chain
 from gateway.store import migrations
 from gateway.store.database import Unfit
-from gateway.store.encryption import is_encrypted
-from gateway.store.keyring import make_keyring, require_keys
+from gateway.store.key_inventory import has_content
+from gateway.store.keyring import make_keyring
 
 README = """\
 The operator's folder of one Casegate gateway. Keep it from everybody else.
@@ -64,7 +63,7 @@ def make(
     require_free(folder)
     with _folder_of_its_own(folder):
         unfinished = folder / f".unfinished-{secrets.token_hex(4)}"
-        keys.write_private(unfinished / wiring.CONFIG_FILE, settings.encode())
+        files.create(unfinished / wiring.CONFIG_FILE, settings.encode())
         config = wiring.load_config(unfinished)
         with _new_files(config.database_file, config.mark_file, config.keys_file):
             _fill(config, persons, passphrase)
@@ -87,15 +86,15 @@ def _folder_of_its_own(folder: Path) -> Iterator[None]:
 
 
 def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes) -> None:
-    keys.write_private(config.folder / "README", README.encode())
+    files.create(config.folder / "README", README.encode())
     _make_keys(config)
     _make_authorities(config, passphrase, wiring.now())
     people = [_make_person(config, *person) for person in persons]
     migrations.upgrade(config.database_url)
-    begin_keys(config)
+    _make_case_keys(config)
     with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
         _begin_log(gateway)
-        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).step()
+        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
         # Last, because in a database of the operator's own it could not be undone.
         administration.found(gateway.ports, people)
 
@@ -128,51 +127,32 @@ def _begin_log(gateway: wiring.Gateway) -> None:
 
 
 def _make_keys(config: Config) -> None:
-    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.EVENT, Purpose.LOG):
+    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
         keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
     keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
 
 
-def begin_keys(config: Config) -> None:
-    """Make the key-encryption key and the keys database that it wraps, where there is none.
+def _make_case_keys(config: Config) -> None:
+    """Make the key-encryption key, and the keys database that it wraps.
 
-    One that is there stays as it is, with the key-encryption key that it names. Raises Unfit when
-    either is missing and the other is used, or content is encrypted: new keys in the place of lost
-    ones would hide the loss.
+    Raises Unfit when the gateway's database, one of the operator's own, has content: new keys
+    would hide that its keys are lost.
     """
-    kek = wiring.key_encryption(config)
-    known = kek.known()
-    missing = _missing(config, known)
-    if missing is None:
-        return
-    if is_encrypted(config.database_url):
-        raise missing
-    make_keyring(
-        config.keys_url,
-        file=config.keys_file,
-        origin=config.log_origin,
-        kek=known[-1] if known else kek.make(),
-    )
-
-
-def _missing(config: Config, known: Sequence[str]) -> Unfit | None:
-    """Which there is not: the keys database, or any key-encryption key; None where both are."""
-    try:
-        require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
-    except Unfit as missing:
-        return missing
-    return None if known else Unfit(f"a key is missing: bring {config.keys}/kek-* back")
+    if has_content(config.database_url):
+        raise Unfit("the database holds cases of a gateway: name another one in [database] url")
+    kek = wiring.key_encryption(config).make()
+    make_keyring(config.keys_url, file=config.keys_file, origin=config.log_origin, kek=kek)
 
 
 def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
     root = make_root(config.name, now)
     issuing = make_issuing(config.name, root, now)
-    keys.write_private(config.offline / "root.key", root.key_pem(passphrase))
-    keys.write_private(config.offline / "root.pem", root.certificate_pem())
-    keys.write_private(config.issuing / f"{issuing.id}.key", issuing.key_pem())
-    keys.write_private(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
+    files.create(config.offline / "root.key", root.key_pem(passphrase))
+    files.create(config.offline / "root.pem", root.certificate_pem())
+    files.create(config.issuing / f"{issuing.id}.key", issuing.key_pem())
+    files.create(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
     publish_chain(config.published, root.certificate, [issuing.certificate])
-    replace_file(config.published / ROOT_FILE, root.certificate_pem())
+    files.replace(config.published / ROOT_FILE, root.certificate_pem(), mode=0o644)
 
 
 def _make_person(config: Config, person: str, name: str) -> Person:

@@ -157,7 +157,7 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
     step = 4
     if len(persons) < ENOUGH:
         click.echo(
-            "  4. Add a third administrator: of two, neither can be disabled (approvals.md):"
+            "  4. Add a third administrator: of two, neither can be disabled (administrators.md):"
         )
         click.echo(f"     casegate admin --folder {folder} {names} admin add ...")
         step = 5

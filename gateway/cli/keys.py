@@ -17,15 +17,13 @@ from gateway.cli.connection import new_id, now
 from gateway.cli.screen import write_new
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import registration
+from gateway.files import PrivateFileError
 from gateway.keys import (
-    KeyFileError,
     Purpose,
     SigningKey,
     generate_encryption_key,
     generate_key,
     load_key,
-    write_key,
-    write_private,
 )
 
 KEY_FILE, JWK_FILE, PROOF_FILE = "document.pem", "document.jwk", "document.proof"
@@ -70,10 +68,7 @@ def new(folder: Path, organisation: str, gateway: str, previous: Path | None) ->
     """
     before = None if previous is None else _load(previous)
     key = generate_key(Purpose.DOCUMENT)
-    try:
-        write_key(folder / KEY_FILE, key)
-    except KeyFileError as error:
-        raise click.ClickException(str(error)) from error
+    write_new(folder / KEY_FILE, key.pem())
     said = _sign(key, registration.POSSESSION, key.kid, organisation, gateway)
     write_new(folder / JWK_FILE, json.dumps(key.public_jwk()).encode())
     write_new(folder / PROOF_FILE, said.encode())
@@ -103,10 +98,7 @@ def encryption(folder: Path, organisation: str, gateway: str, document_key: Path
     """
     signer = None if document_key is None else _load(document_key)
     key = generate_encryption_key()
-    try:
-        write_private(folder / f"{ENCRYPTION}.pem", key.pem())
-    except KeyFileError as error:
-        raise click.ClickException(str(error)) from error
+    write_new(folder / f"{ENCRYPTION}.pem", key.pem())
     said = _sign(key.prover, registration.ENCRYPTION, key.kid, organisation, gateway)
     write_new(folder / f"{ENCRYPTION}.jwk", json.dumps(key.public_jwk()).encode())
     write_new(folder / f"{ENCRYPTION}.proof", said.encode())
@@ -142,7 +134,7 @@ def unlock(key: Path, organisation: str, gateway: str) -> None:
 def _load(file: Path) -> SigningKey:
     try:
         return load_key(file, Purpose.DOCUMENT)
-    except KeyFileError as error:
+    except PrivateFileError as error:
         raise click.ClickException(str(error)) from error
 
 

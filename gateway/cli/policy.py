@@ -26,14 +26,14 @@ def policy() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
 def check(folder: Path | None, as_json: bool) -> None:
-    """Prove the policies in FOLDER.
+    """Check the policies in FOLDER against their cases.
 
-    By default those that came with the product.
+    Without FOLDER, the policies that came with the product.
 
-    They must fit the schema and be formatted; every case in tests/ALLOW and tests/DENY must be
-    decided as its folder and its rules say; every permit must decide an ALLOW case, every forbid
-    a DENY case; and every action must have a DENY case in which no policy speaks. Exit status: 0
-    when all of it holds, 1 when something does not.
+    The policies must fit the schema and be formatted. Every case in tests/ must be decided as it
+    says, and by the rules that it names. Every permit must decide an ALLOW case, every forbid a
+    DENY case. Every action needs a DENY case that no policy decides. Exit status: 0 when all of
+    this holds, 1 otherwise.
     """
     folder = folder or policy_folder()
     report = check_folder(folder)

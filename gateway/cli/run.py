@@ -1,4 +1,4 @@
-"""`casegate run`: the supervisor of a gateway's four processes, and each of them."""
+"""`casegate run`: the supervisor of a gateway's processes, and each of them."""
 
 import logging
 import os
@@ -17,18 +17,18 @@ from gateway import maintenance, metrics, wiring
 from gateway.checks import host_and_port
 from gateway.cli.folder import folder_option, told_plainly
 from gateway.config import Config
-from gateway.serving.knock import listener_answers
 from gateway.serving.listener import serve
-from gateway.serving.openssl import listener_environ
-from gateway.serving.scrape import exposing
+from gateway.serving.metrics_server import exposing
 from gateway.serving.supervisor import (
     SUPERVISOR_VARIABLE,
     ProcessSpec,
     Supervisor,
     end_with_supervisor,
+    listener_answers,
 )
+from gateway.serving.tls import listener_environ
 
-PARTS = ("public", "partners", "deliver", "maintain", "metrics")
+PARTS = ("public", "partners", "maintain", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
 
 
@@ -47,11 +47,10 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 def run(folder: Path, only: str | None, once: bool) -> None:
     """Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.
 
-    Four processes: the public listener, the partners' listener (client certificate required),
-    delivery, and maintenance, which alone opens the issuing key; and one that shows the operator's
-    numbers where [metrics] bind is set. Before the listeners open, the
-    database is brought to the tables of this version, and what expired while the gateway was off
-    is renewed.
+    Three processes: the public listener, the partners' listener (client certificate required), and
+    maintenance, the only one that opens the issuing key. Where [metrics] bind is set, a fourth
+    serves the operator's metrics. Before the listeners open, the database schema is upgraded, and
+    what expired while the gateway was off is renewed.
     """
     if once and only != "maintain":
         raise click.UsageError("--once goes with --only maintain")
@@ -66,9 +65,6 @@ def run(folder: Path, only: str | None, once: bool) -> None:
             case "public" | "partners":
                 wiring.connect(config).close()  # what fails in a worker is told as a traceback
                 _listen(config, only)
-            case "deliver":
-                _counting(config, "deliver")
-                _until_stopped(_deliver)
             case "metrics":
                 _show_numbers(config)
             case _:
@@ -88,7 +84,6 @@ def _supervise(config: Config) -> int:
     specs = [
         ProcessSpec("public", [*command, "public"], lambda: _answers(config, "public")),
         ProcessSpec("partners", [*command, "partners"], lambda: _answers(config, "partners")),
-        ProcessSpec("deliver", [*command, "deliver"]),
         ProcessSpec("maintain", [*command, "maintain"]),
     ]
     if config.metrics_bind is not None:
@@ -177,11 +172,6 @@ def _show_numbers(config: Config) -> None:
     address = Path(bind.removeprefix("unix:")) if unix else host_and_port(bind)
     with exposing(address, lambda: metrics.render(config.metrics_folder)):
         _until_stopped(_wait)
-
-
-def _deliver(pause: Callable[[float], bool]) -> None:
-    """Nothing is delivered before notices exist (docs/adr/0009)."""
-    _wait(pause)
 
 
 def _wait(pause: Callable[[float], bool]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from gateway import files
 from gateway.domain.item_value import defang
 from gateway.domain.vocabulary import ItemKind
 
@@ -106,15 +107,11 @@ class Input(click.ParamType[bytes]):
 
 
 def write_new(file: Path, data: bytes) -> None:
-    """Write a new file for its owner alone; a ClickException when something is there already."""
+    """Write a new file that only its owner can read; a ClickException when that cannot be done."""
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(data)
-    except FileExistsError:
-        raise click.ClickException(f"{file} exists and is not overwritten") from None
-    except OSError as error:
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+        files.create(file, data)
+    except files.PrivateFileError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def interactive() -> bool:
@@ -126,12 +123,12 @@ def interactive() -> bool:
 def new_file(file: Path, *, mode: int) -> Iterator[io.FileIO]:
     """A new file, made before what goes into it; it is gone again when nothing was written.
 
-    A ClickException when something is there already; OSError when it cannot be made.
+    A ClickException when it cannot be made.
     """
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        raise click.ClickException(f"{file} exists and is not overwritten") from None
+        descriptor = files.open_new(file, mode)
+    except files.PrivateFileError as error:
+        raise click.ClickException(str(error)) from error
     with io.FileIO(descriptor, "wb") as opened:
         try:
             yield opened

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway import keys
+from gateway import files, keys
 from gateway.cli.arguments import gateway_address, json_option, organisation_id
 from gateway.cli.connection import (
     EPILOG,
@@ -34,9 +34,8 @@ from gateway.cli.failure import Failed
 from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
-from gateway.client.spool import Spool
+from gateway.client.outbox import Spool
 from gateway.evidence import base64url
-from gateway.pki.files import replace_file
 
 RENEW_BEFORE = timedelta(days=10)
 """A certificate lives 30 days and is renewed from day 20."""
@@ -77,11 +76,8 @@ def request(
     alone: only request.csr is handed over. The certificate's name comes from the gateway's
     registry, not from the request.
     """
-    try:
-        key = ec.generate_private_key(ec.SECP256R1())
-        keys.write_private(folder / "key.pem", private_pem(key))
-    except keys.KeyFileError as error:
-        raise click.ClickException(str(error)) from error
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_new(folder / "key.pem", private_pem(key))
     write_new(folder / "request.csr", make_csr(key, organisation, name))
     settings = new_settings(
         f"{organisation}.{name}", partners=partners, issuer=issuer, log_key=log_key
@@ -132,10 +128,7 @@ def make_key(folder: Path) -> None:
     change the key make the next one in another folder: both hold until the first is withdrawn.
     """
     key = keys.generate_key(keys.Purpose.CLIENT)
-    try:
-        keys.write_key(folder / "client.pem", key)
-    except keys.KeyFileError as error:
-        raise click.ClickException(str(error)) from error
+    write_new(folder / "client.pem", key.pem())
     write_new(folder / "client.jwk", json.dumps(key.public_jwk()).encode())
     click.echo(f"client key {key.kid} in {folder}")
     click.echo("  1. Send client.jwk to the gateway's administrators, never client.pem.")
@@ -221,9 +214,9 @@ def _kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
     """The key of a renewal that was interrupted, else a new one: it gets the same certificate."""
     try:
         if not file.exists():
-            keys.write_private(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
-        found = serialization.load_pem_private_key(keys.read_private(file), None)
-    except (keys.KeyFileError, ValueError) as error:
+            files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
+        found = serialization.load_pem_private_key(files.read_private(file), None)
+    except (files.PrivateFileError, ValueError) as error:
         raise SettingsError(f"{file} cannot be used: {error}") from error
     if not isinstance(found, ec.EllipticCurvePrivateKey):
         raise SettingsError(f"{file} is not a key of this command: delete it")
@@ -237,12 +230,12 @@ def _use(file: Path, connection: Connection, pending: Path, pem: bytes) -> datet
     mark = f"{ends:%Y%m%d}-{leaf.serial_number % 16**8:08x}"
     certificate = connection.certificate.with_name(f"certificate-{mark}.pem")
     key = connection.key.with_name(f"key-{mark}.pem")
-    replace_file(certificate, pem)
+    files.replace(certificate, pem, mode=0o644)
     replace(connection, certificate=certificate, key=pending).tls()
     text = _naming(file, certificate, key)
     pending.rename(key)
     try:
-        replace_file(file, text, mode=0o600)
+        files.replace(file, text)
     except OSError as error:
         raise SettingsError(
             f"{file} cannot be written ({error.strerror}): name the new files in it by hand, "

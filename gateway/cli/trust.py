@@ -19,7 +19,7 @@ from gateway.client.connection import (
     read_registrations,
     read_revocations,
 )
-from gateway.client.failures import SettingsError
+from gateway.client.errors import SettingsError
 from gateway.domain.organisation import SLUG
 from gateway.evidence.signature import PublicKey
 from gateway.evidence.steps import Verdict

@@ -5,11 +5,8 @@ against their signers' keys, the log against what it showed before. Nothing is d
 certificates and keys come from the connection file alone.
 """
 
-from gateway.client.auditing import Audited, AuditFilters
 from gateway.client.connection import Connection
-from gateway.client.events import Entry
-from gateway.client.exchange import Written
-from gateway.client.failures import (
+from gateway.client.errors import (
     ClientError,
     LogDamaged,
     LogForked,
@@ -25,9 +22,11 @@ from gateway.client.failures import (
     Unavailable,
     UnexpectedAnswer,
 )
+from gateway.client.events import Audited, AuditFilters, Entry
 from gateway.client.gateway import Gateway, Resent
 from gateway.client.opening import Opened
 from gateway.client.sealing import Unsealed
+from gateway.client.session import Written
 
 __all__ = [
     "AuditFilters",

@@ -5,17 +5,19 @@ credential. A system with a registered key sends an assertion as well (`private_
 token lives in memory alone.
 """
 
+import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 from urllib.parse import urlencode
+from uuid import UUID
 
-from gateway.client.assertion import Assertions
-from gateway.client.failures import TokenRefused, Unavailable, UnexpectedAnswer
-from gateway.client.line import Line, Message, Reply
-from gateway.evidence import canonical
+from gateway.client.errors import TokenRefused, Unavailable, UnexpectedAnswer
+from gateway.client.transport import Line, Message, Reply
+from gateway.evidence import base64url, canonical
 
 RENEW_BEFORE = timedelta(seconds=30)
 """A token this near to its end is not used any more: the request may take as long."""
@@ -23,6 +25,62 @@ RENEW_BEFORE = timedelta(seconds=30)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*", re.ASCII)  # RFC 6750 2.1
 _ERROR = re.compile(r"[a-z_]{1,60}", re.ASCII)
 _INVALID_TOKEN = re.compile(r'\berror="?invalid_token\b', re.ASCII)
+
+
+KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+LIFE_SECONDS = 60
+
+
+class ClientKey(Protocol):
+    """The private key of a system, such as `gateway.keys.load_key` reads."""
+
+    @property
+    def kid(self) -> str:
+        """The id under which the gateway has registered its public half."""
+
+    @property
+    def alg(self) -> str:
+        """ES256 or Ed25519."""
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature in JOSE form."""
+
+
+@dataclass(frozen=True)
+class Assertions:
+    """Makes the assertions of one system for one gateway."""
+
+    issuer: str
+    client_id: str
+    key: ClientKey
+    now: Callable[[], datetime]
+    ids: Callable[[], UUID]
+
+    def members(self) -> dict[str, str]:
+        """The members of a form that carry a new assertion (RFC 7521 section 4.2)."""
+        return {"client_assertion_type": KIND, "client_assertion": self.make()}
+
+    def make(self) -> str:
+        """A new assertion, as a compact JWS."""
+        now = int(self.now().timestamp())
+        # RFC 8037's name for the algorithm: the one in the gateway's metadata.
+        alg = "EdDSA" if self.key.alg == "Ed25519" else self.key.alg
+        header = {"typ": "client-authentication+jwt", "alg": alg, "kid": self.key.kid}
+        claims = {
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": self.issuer,
+            "iat": now,
+            "exp": now + LIFE_SECONDS,
+            "jti": str(self.ids()),
+        }
+        signed = f"{_encoded(header)}.{_encoded(claims)}"
+        return f"{signed}.{base64url.encode(self.key.sign(signed.encode('ascii')))}"
+
+
+def _encoded(value: Mapping[str, Any]) -> str:
+    return base64url.encode(json.dumps(value, separators=(",", ":")).encode("utf-8"))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from gateway.client.documents import require
-from gateway.client.exchange import Written, spelled
 from gateway.client.member import Member
 from gateway.client.opening import Opened, read_content
+from gateway.client.session import Written, spelled
 
 
 class Cases(Member):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.client.exchange import Exchange, Written, list_of, spelled
-from gateway.client.failures import Refused, UnexpectedAnswer
+from gateway.client.errors import Refused, UnexpectedAnswer
+from gateway.client.session import Exchange, Written, list_of, spelled
 from gateway.client.signing import Author
 from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt, statement

@@ -6,7 +6,6 @@ A TOML file without secrets; what it names (certificate, key, keys to verify wit
 import json
 import re
 import ssl
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +14,9 @@ from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from gateway.client.failures import SettingsError
-from gateway.client.line import ADDRESS
+from gateway import files
+from gateway.client.errors import SettingsError
+from gateway.client.transport import ADDRESS
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
@@ -124,7 +124,10 @@ class Connection:
         The system's own list of authorities is never asked (TLS3). SettingsError when a file
         cannot be used.
         """
-        _refuse_shared(self.key)
+        try:
+            files.require_private(self.key)
+        except files.PrivateFileError as error:
+            raise SettingsError(str(error)) from error
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -336,15 +339,6 @@ def _log_key(file: Path, value: str) -> VerificationKey:
     if key.kind != ED25519:
         raise SettingsError(f"{file}: log_key must be of the kind Ed25519")
     return key
-
-
-def _refuse_shared(key: Path) -> None:
-    try:
-        mode = key.stat().st_mode
-    except OSError as error:
-        raise SettingsError(f"{key} cannot be read: {error.strerror}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SettingsError(f"{key} is open to others: run chmod 600 {key}")
 
 
 def _no_passphrase() -> NoReturn:

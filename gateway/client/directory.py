@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
-from gateway.client import confirmation, documents
+from gateway.client import documents, evidence_checks
+from gateway.client.documents import require
 from gateway.client.member import Member
+from gateway.client.session import Written, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.receipt import Receipt
@@ -68,11 +71,40 @@ class Directory(Member):
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/keys/{kid}"
         answer = self._exchange.read("directory.read", path)
-        found = confirmation.read_receipt(answer.get("receipt"))
-        ends = tuple(confirmation.read_receipt(one) for one in answer.get("revocations", ()))
-        confirmation.confirm_key(found, organisation, kid, self.connection)
+        found = evidence_checks.read_receipt(answer.get("receipt"))
+        ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
+        evidence_checks.confirm_key(found, organisation, kid, self.connection)
         for one in ends:
-            confirmation.confirm_revocation(one, organisation, kid, self.connection)
+            evidence_checks.confirm_revocation(one, organisation, kid, self.connection)
         for one in (found, *ends):
             self._exchange.observe(one, before)
         return KeyRecord(found, ends)
+
+
+# --- The successions in which this office gives or takes a mandate ---
+
+
+class Successions(Member):
+    """The successions that this office takes part in."""
+
+    def successions(self) -> list[dict[str, Any]]:
+        """The successions in which this office gives or takes a mandate, oldest first."""
+        found = self._exchange.read("succession.read", "/successions")
+        return [one for one in list_of(found, "items") if isinstance(one, dict)]
+
+    def succession(self, succession: UUID | str) -> dict[str, Any]:
+        """One of them: which mandate, from whom to whom, when, and whose approval it waits for."""
+        return self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
+
+    def approve_succession(self, succession: UUID | str, by: str) -> Written:
+        """Approve it for one's own office; nothing is re-issued before both have.
+
+        With a document key what is shown of it is signed.
+        """
+        path = f"/successions/{spelled(succession)}/approval"
+        if self._author is None:
+            return self._exchange.write("succession.approve", path, {"by": by})
+        shown = self.succession(succession)
+        same = shown.get("succession") == spelled(succession)
+        require(same, "the succession shown is another one")
+        return self._exchange.write("succession.approve", path, self._author.approval(shown, by))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.client.connection import Connection
-from gateway.client.failures import ReceiptMismatch
+from gateway.client.errors import ReceiptMismatch
 from gateway.domain import case as cases
 from gateway.domain.handoff import Move
 from gateway.domain.marking import conditions

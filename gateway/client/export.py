@@ -9,8 +9,8 @@ from uuid import UUID
 from gateway.client.cases import Cases
 from gateway.client.directory import Directory, KeyRecord
 from gateway.client.documents import Offered, require
+from gateway.client.errors import NotCurrent, Refused
 from gateway.client.events import Events
-from gateway.client.failures import NotCurrent, Refused
 from gateway.client.handoffs import Handoffs
 from gateway.client.opening import Opened
 from gateway.evidence import bundle, sd_jwt, statement

@@ -17,20 +17,19 @@ from uuid import UUID
 
 import httpx
 
-from gateway.client.access import Access
-from gateway.client.assertion import Assertions, ClientKey
-from gateway.client.auditing import Auditing
+from gateway.client.access import Access, Assertions, ClientKey
 from gateway.client.conformance import Runs
 from gateway.client.connection import Connection
-from gateway.client.exchange import Exchange, Written, granted, members_of
+from gateway.client.directory import Successions
+from gateway.client.errors import Refused, SettingsError, UnexpectedAnswer
+from gateway.client.events import Auditing
 from gateway.client.export import Exports
-from gateway.client.failures import Refused, SettingsError, UnexpectedAnswer
-from gateway.client.line import Line, Message, clock_difference
 from gateway.client.offers import Offers
+from gateway.client.outbox import Spool, Write
 from gateway.client.sealing import Sealing
+from gateway.client.session import Exchange, Written, granted, members_of
 from gateway.client.signing import Author, DocumentKey
-from gateway.client.spool import Spool, Write
-from gateway.client.successions import Successions
+from gateway.client.transport import Line, Message, clock_difference
 from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from gateway.client import documents
 from gateway.client.documents import Offered, require
-from gateway.client.exchange import Written, spelled
 from gateway.client.member import Member
 from gateway.client.opening import Opened, read_content
+from gateway.client.session import Written, spelled
 
 
 class Handoffs(Member):

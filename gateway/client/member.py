@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.client.connection import Connection
-from gateway.client.exchange import Exchange
+from gateway.client.session import Exchange
 from gateway.client.signing import Author
 from gateway.evidence.seal import OpeningKey
 

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.client import documents
-from gateway.client.exchange import Written, spelled
 from gateway.client.member import Member
+from gateway.client.session import Written, spelled
 
 
 class Offers(Member):

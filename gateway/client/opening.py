@@ -7,7 +7,7 @@ from typing import Any
 from gateway.client import documents
 from gateway.client.connection import Connection
 from gateway.client.documents import Offered, require
-from gateway.client.exchange import Written, list_of
+from gateway.client.session import Written, list_of
 from gateway.domain.case import content_of
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.statement import CASE_TYP

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from gateway.client.cases import Cases
 from gateway.client.connection import Connection
 from gateway.client.directory import Directory
-from gateway.client.exchange import Written
-from gateway.client.failures import NotSealed
+from gateway.client.errors import NotSealed
 from gateway.client.opening import Opened
+from gateway.client.session import Written
 from gateway.domain.case import SealedPart, sealed_parts
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import TYPES, Contents

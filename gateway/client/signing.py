@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from gateway.client.documents import KINDS, Offered, Previewed
-from gateway.client.failures import NotACase
+from gateway.client.errors import NotACase
 from gateway.domain import case as cases
 from gateway.domain.organisation import organisation_uri, read_competence_key
 from gateway.evidence import sd_jwt, statement, succession_approval

@@ -105,8 +105,7 @@ class Case:
     ``digest`` is that of the current version's signed document. ``originator_ref`` stands for the
     originator's reference without telling it: a keyed digest. ``unconfirmed`` are the ids of
     classifications that only a machine made (R18). ``revision`` counts changes, for
-    compare-and-set. ``erase_on`` is the first day without the content; None for a case that was
-    stored before that was noted.
+    compare-and-set. ``erase_on`` is the first day without the content.
     """
 
     originator: str
@@ -114,12 +113,12 @@ class Case:
     version: int
     digest: str
     originator_ref: str
+    erase_on: date
     state: CaseState = CaseState.DRAFT
     unconfirmed: frozenset[str] = frozenset()
     assessed_by: str | None = None
     cleared_by: str | None = None
     revision: int = 1
-    erase_on: date | None = None
 
 
 def _moved(case: Case, move: CaseMove) -> CaseState:
@@ -177,7 +176,7 @@ def erase(case: Case, day: date, *, lost: bool = False) -> Case:
 
 def is_due(case: Case, day: date) -> bool:
     """Whether the day of a case's erasure has come."""
-    return case.erase_on is not None and case.erase_on <= day
+    return case.erase_on <= day
 
 
 def unconfirmed_matches(content: Mapping[str, Any]) -> frozenset[str]:
@@ -198,6 +197,15 @@ def clear_claims(content: Mapping[str, Any]) -> dict[str, Any]:
     if "prev" in content:
         claims["prev"] = content["prev"]
     return claims | {name: marking[name] for name in CLEAR_MARKING}
+
+
+SUMMARY = (*CLEAR_MARKING, "matter", "urgency", "embargo", "originator_ref")
+"""The claims that a list of cases shows, and by which policy decides whether it shows a case."""
+
+
+def summary(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """What a list needs of a case version's claims."""
+    return {name: claims[name] for name in SUMMARY if name in claims}
 
 
 def disclosed_properties(content: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -4,9 +4,10 @@ Entities carry derived facts only: the policy engine never parses and never buil
 (contracts.md 9). ``Value`` is what an attribute may hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Union
 
 from gateway.domain.case import Element
@@ -25,6 +26,19 @@ class Entity:
     type: str
     id: str
     attributes: Mapping[str, Value]
+
+    @cached_property
+    def identity(self) -> Hashable:
+        """The same for entities that are the same, of all types and values."""
+        return self.type, self.id, identity_of(self.attributes)
+
+
+def identity_of(values: Mapping[str, Value]) -> Hashable:
+    """The same for the same values under the same names; true is not 1 here."""
+    return frozenset(
+        (name, type(value), value.identity if isinstance(value, Entity) else value)
+        for name, value in values.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -51,8 +65,25 @@ class Decision:
     tell: str
 
 
+_ENTITIES = 2048
+"""Entities kept per worker: an organisation is the same object until the registry changes."""
+
+_entities: dict[tuple[int, date], tuple[Organisation, Entity]] = {}
+
+
 def organisation_entity(organisation: Organisation, day: date) -> Entity:
     """An organisation as it stands on the legal date."""
+    kept = _entities.get((id(organisation), day))
+    if kept is not None and kept[0] is organisation:
+        return kept[1]
+    if len(_entities) >= _ENTITIES:
+        _entities.clear()
+    made = _organisation_entity(organisation, day)
+    _entities[id(organisation), day] = organisation, made
+    return made
+
+
+def _organisation_entity(organisation: Organisation, day: date) -> Entity:
     return Entity(
         "Organisation",
         organisation.slug,

@@ -134,6 +134,7 @@ class Handoff:
     permitted: frozenset[str]
     package: str
     offer_digest: str
+    conditions_digest: str
     offered_at: datetime
     due_at: datetime
     until: datetime | None

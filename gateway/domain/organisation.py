@@ -327,9 +327,9 @@ class Organisation:
     ``kind`` is from model.md 2.1 (``hotline``, ``police_office``...); ``regimes`` is a subset of
     ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
-    ``history`` has the statuses that it went through, the present one last; it is empty for one
-    that came before statuses were remembered. ``application`` is None for one that was admitted.
-    ``audit_grants`` are those that it was given, over others, past and present.
+    ``history`` has the statuses that it went through, the present one last. ``application`` is
+    None for one that was admitted. ``audit_grants`` are those that it was given, over others, past
+    and present.
     """
 
     slug: str
@@ -369,7 +369,7 @@ class Organisation:
         return held[-1] if held else None
 
     def status_on(self, day: date) -> Status | None:
-        """The status at the end of ``day``; None before the first that is remembered."""
+        """The status at the end of ``day``; None before the first."""
         past = [step.status for step in self.history if step.since <= day]
         return past[-1] if past else None
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from json import encoder
 from typing import Any
 
 MAX_DEPTH = 12
@@ -26,11 +27,26 @@ def encode(value: Any) -> bytes:
     return _write(value).encode("utf-8")
 
 
+def _writer(*, sort_keys: bool) -> Callable[[Any], str]:
+    """`json.dumps` with these settings, which would make the encoder in C anew for each call."""
+    library = json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, sort_keys=sort_keys, separators=(",", ":")
+    )
+    make: Any = getattr(encoder, "c_make_encoder", None)  # the library keeps it for itself
+    if make is None:
+        return library.encode
+    # markers, default, string, indent, key separator, separator, sort_keys, skipkeys, allow_nan
+    string: Any = encoder.c_encode_basestring  # type: ignore[attr-defined] # the stubs leave it out
+    write = make(None, library.default, string, None, ":", ",", sort_keys, False, False)
+    join = "".join
+    return lambda value: join(write(value, 0))
+
+
+compact = _writer(sort_keys=False)
+"""Write JSON without a space, members in the order that they have. Nothing is checked."""
+
 # The library's sorted keys are RFC 8785's, because ours are ASCII; its escapes are, too (3.2.2.2).
-# Made once: `json.dumps` with settings makes an encoder for each call.
-_write = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-).encode
+_write = _writer(sort_keys=True)
 
 
 def decode(data: bytes, *, fractions: bool = False) -> Any:

@@ -86,12 +86,16 @@ def compose(
     gives n unpredictable bytes. The number of digests is padded to 4, 8, 16... so that it does
     not tell how many took part. Raises EventError when the document is longer than 16 KiB.
     """
+    count = len(fact.parties) + len(fact.details)
+    decoys = sd_jwt.padded_size(count) - count
+    random = sd_jwt.drawn_at_once(
+        random, sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
+    )
     disclosures = (
         *(_party(party, counters[party.organisation], random) for party in fact.parties),
         *(_detail(detail, random) for detail in fact.details),
     )
     digests = [d.digest for d in disclosures]
-    decoys = sd_jwt.padded_size(len(digests)) - len(digests)
     clear = _clear(fact, log, at, policy)
     clear["sd"] = sorted([*digests, *(sd_jwt.decoy(random) for _ in range(decoys))])
     document = canonical.encode(clear)

@@ -8,8 +8,10 @@ Times (``exp``, ``nbf``, ``iat``) are the caller's to judge: there is no clock h
 import copy
 import json
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from typing import Any, Protocol
 
 from gateway.evidence import base64url, canonical, signature
@@ -20,6 +22,9 @@ MAX_TEXT = 512 * 1024
 
 SALT_BYTES = 16
 """128 bits, so that a withheld value cannot be found by guessing (RFC 9901 9.3)."""
+
+DECOY_BYTES = 32
+"""What a decoy is the digest of."""
 
 SMALLEST_PADDING = 4
 
@@ -72,6 +77,8 @@ class Disclosure:
     salt: str
     name: str | None
     value: Any
+    nested: bool = field(default=True, compare=False, repr=False)
+    """Whether digests may be in the value; False only where it is known that there are none."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +137,25 @@ def padded_size(count: int) -> int:
     return size
 
 
+def drawn_at_once(random: Callable[[int], bytes], count: int) -> Callable[[int], bytes]:
+    """Give out piece by piece what is drawn by one call; ``count`` is exactly what is needed.
+
+    A call of the system for each salt would cost more than all the rest of a disclosure.
+    """
+    read = BytesIO(random(count)).read
+
+    def piece(size: int) -> bytes:
+        drawn = read(size)
+        if len(drawn) != size:
+            raise RuntimeError("fewer random bytes were drawn than are needed")
+        return drawn
+
+    return piece
+
+
 def decoy(random: Callable[[int], bytes]) -> str:
     """A digest that belongs to no disclosure (RFC 9901 4.2.7)."""
-    return base64url.digest(random(32))
+    return base64url.digest(random(DECOY_BYTES))
 
 
 def seal(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
@@ -192,7 +215,11 @@ def issue_read(
     names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
     if len(set(names)) != len(names):
         raise DocumentError("two claims have one name")
-    refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
+    text = canonical.compact([dict(claims), properties, arrays])
+    if '"_sd' in text or '"..."' in text:  # as a name, or as a value that means no harm
+        refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
+    lists = [properties, *(values for _, values in arrays)]
+    random = drawn_at_once(random, sum(_bytes_for(len(values)) for values in lists))
     header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
     sealed = [seal(name, value, random) for name, value in properties]
     placed = [Placed(d.digest, str(d.name), False, d.value) for d in sealed]
@@ -224,12 +251,20 @@ def refuse_reserved(value: Any) -> None:
             refuse_reserved(element)
 
 
+def _bytes_for(count: int) -> int:
+    """How many random bytes `seal` and `_with_decoys` take for a list of ``count`` disclosures."""
+    size = padded_size(count)
+    return SALT_BYTES * count + (0 if size == count else 8 * size + DECOY_BYTES * (size - count))
+
+
 def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list[str]:
     size = padded_size(len(digests))
+    if size == len(digests):
+        return [*digests]
     # The slots with the smallest random keys are the real ones: every choice is as likely.
     keys = random(8 * size)
-    by_chance = sorted(range(size), key=lambda slot: keys[8 * slot : 8 * slot + 8])
-    real = set(by_chance[: len(digests)])
+    by_chance = sorted([(keys[8 * slot : 8 * slot + 8], slot) for slot in range(size)])
+    real = {slot for _, slot in by_chance[: len(digests)]}
     source = iter(digests)
     return [next(source) if slot in real else decoy(random) for slot in range(size)]
 
@@ -240,11 +275,7 @@ def _sign(header: Mapping[str, Any], payload: Mapping[str, Any], signer: Signer)
 
 
 def _json(value: Any) -> bytes:
-    return _write(value).encode("utf-8")
-
-
-# Made once: `json.dumps` with settings makes an encoder for each call.
-_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+    return canonical.compact(value).encode("utf-8")
 
 
 def _read(encoded: str, what: str) -> Any:
@@ -336,6 +367,37 @@ def read_unverified(text: str) -> Verified:
     """
     document, header, payload, _ = _split(text)
     return _fit(header, payload, document.disclosures)
+
+
+def read_stored(text: str) -> Verified:
+    """Read a document of one's own store, which it entered verified and is authenticated in.
+
+    What `read_unverified` gives, without the checks that there is one spelling and no repeated
+    key. Raises DocumentError for what cannot be read at all.
+    """
+    issuer_signed, *encoded = text.split("~")
+    try:
+        header, payload = (_decode(_text_of(part)) for part in issuer_signed.split(".")[:2])
+        disclosures = [_stored_disclosure(one) for one in encoded[:-1]]
+    except (ValueError, TypeError, IndexError) as error:
+        raise DocumentError(f"a stored document cannot be read: {error}") from None
+    return _fit(header, payload, disclosures)
+
+
+def _stored_disclosure(encoded: str) -> Disclosure:
+    text = _text_of(encoded)
+    salt, *name, value = _decode(text)
+    digest = base64url.digest(encoded.encode("ascii"))
+    nested = '"_sd' in text or '"..."' in text or "\\u" in text
+    return Disclosure(encoded, digest, salt, name[0] if name else None, value, nested)
+
+
+def _text_of(encoded: str) -> str:
+    return a2b_base64(encoded.translate(_STANDARD) + "==").decode("utf-8")
+
+
+_decode = json.JSONDecoder().decode
+_STANDARD = str.maketrans("-_", "+/")
 
 
 def read_own(document: SdJwt) -> Verified:
@@ -447,7 +509,9 @@ class _Reading:
         return self._disclosures.get(digest)
 
     def _place(self, disclosure: Disclosure, name: str, depth: int) -> Any:
-        value = self._fill_value(name, disclosure.value, depth + 1)
+        value = disclosure.value
+        if disclosure.nested:
+            value = self._fill_value(name, value, depth + 1)
         self._placed[disclosure.digest] = Placed(
             disclosure.digest, name, disclosure.name is None, value
         )

@@ -4,6 +4,7 @@ Ed25519 (kind 0x01) is signed and checked here. Keys of the other kinds can be r
 their lines count for nothing, neither for the note nor against it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +29,7 @@ PRIVATE = 0xFF
 _KINDS = frozenset({ED25519, ECDSA, COSIGNATURE, TREE_HEAD, ML_DSA_44, PRIVATE})
 _PUBLIC_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
 _KEY_ID_BYTES = 4
+_CONTROL = re.compile("[\\0-\\x09\\x0b-\\x1f]")
 _DASH = "\u2014 "
 
 
@@ -224,7 +226,7 @@ def _require_name(name: str) -> None:
 def _require_text(text: str) -> None:
     if not text.endswith("\n"):
         raise NoteError("a note's text ends in a newline")
-    if any(c < " " and c != "\n" for c in text):
+    if _CONTROL.search(text):
         raise NoteError("a note has no control characters")
 
 

@@ -1,6 +1,5 @@
 """The authorities: the root, and the issuing ones that stand below it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
 
-from gateway.pki.certificate import certificate_builder, key_usage, named, private_pem
+from gateway import files
 
 ROOT_LIFE = timedelta(days=3652)
 ISSUING_LIFE = timedelta(days=1095)
@@ -107,16 +107,14 @@ def load_authority(
     return CertificateAuthority(certificate, key)
 
 
-def load_issuing(
-    folder: Path, read_private: Callable[[Path], bytes]
-) -> tuple[CertificateAuthority, ...]:
+def load_issuing(folder: Path) -> tuple[CertificateAuthority, ...]:
     """Read `<id>.pem` and `<id>.key` of each issuing authority in a folder, the newest first.
 
-    `read_private` refuses key files that others may read. The newest signs certificates; each
+    Key files that others may read are refused. The newest signs certificates; each
     signs its own revocation list until its last certificate has ended.
     """
     found = [
-        (load_authority(path.read_bytes(), read_private(path.with_suffix(".key"))), path)
+        (load_authority(path.read_bytes(), files.read_private(path.with_suffix(".key"))), path)
         for path in folder.glob("*.pem")
     ]
     if not found:
@@ -146,3 +144,57 @@ def _ca_builder(
 
 def _subject_key_identifier(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+
+
+# --- What every certificate of ours has in common, and how its key is written ---
+
+
+SKEW = timedelta(minutes=5)  # clocks of partners run behind ours
+
+
+def certificate_builder(
+    name: x509.Name,
+    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
+    now: datetime,
+    not_after: datetime,
+) -> x509.CertificateBuilder:
+    """Begin a certificate: whose it is, which key, and for how long (RFC 5280 4.1.2.5)."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - SKEW)
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def named(common_name: str) -> x509.Name:
+    """A name of one part; X.520 allows it 64 characters, and nobody compares it (RFC 9525)."""
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
+
+
+def key_usage(signs_certificates: bool) -> x509.KeyUsage:
+    """What a key may do (RFC 5280 4.2.1.3): an authority's signs certificates and nothing else."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey, passphrase: bytes | None) -> bytes:
+    """A private key as PKCS #8 PEM, encrypted when a passphrase is given."""
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        encryption = serialization.BestAvailableEncryption(passphrase)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )

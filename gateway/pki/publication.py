@@ -1,6 +1,7 @@
 """The published folder: authorities' certificates and revocation lists, and what to act on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,15 +9,44 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
-from gateway.pki.authority import authority_id
-from gateway.pki.files import replace_file
-from gateway.pki.revocation import CRL_LIFE, Revoked
+from gateway import files
+from gateway.pki.authority import SKEW, CertificateAuthority, authority_id
 
 AUTHORITY_ALARM = timedelta(days=90)  # time to find the root's keeper and hold the ceremony
 
 ROOT_FILE = "root.pem"
 CHAIN_FILE = "ca-chain.pem"
 CRL_FILE = "crl.pem"
+
+CRL_LIFE = timedelta(hours=48)
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """A certificate that is not to be accepted any more, and since when."""
+
+    serial: int
+    at: datetime
+
+
+def make_crl(
+    authority: CertificateAuthority, revoked: Iterable[Revoked], now: datetime
+) -> x509.CertificateRevocationList:
+    """Make an authority's revocation list, good for 48 hours; its number is the time."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .last_update(now - SKEW)
+        .next_update(now + CRL_LIFE)
+        .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+    )
+    for entry in revoked:
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder()
+            .serial_number(entry.serial)
+            .revocation_date(entry.at)
+            .build()
+        )
+    return authority.sign_list(builder)
 
 
 def publish_chain(
@@ -27,7 +57,7 @@ def publish_chain(
     chain = b"".join(pems)
     file = folder / CHAIN_FILE
     if not file.exists() or file.read_bytes() != chain:  # listeners read again what is replaced
-        replace_file(file, chain)
+        files.replace(file, chain, mode=0o644)
 
 
 def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationList]) -> None:
@@ -37,9 +67,11 @@ def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationLis
     The list of an authority that is not among them is withdrawn: nobody renews it.
     """
     for authority, crl in lists.items():
-        replace_file(folder / f"{authority}.crl", crl.public_bytes(serialization.Encoding.DER))
+        files.replace(
+            folder / f"{authority}.crl", crl.public_bytes(serialization.Encoding.DER), mode=0o644
+        )
     pems = (crl.public_bytes(serialization.Encoding.PEM) for crl in lists.values())
-    replace_file(folder / CRL_FILE, b"".join(pems))
+    files.replace(folder / CRL_FILE, b"".join(pems), mode=0o644)
     for file in folder.glob("*.crl"):
         if file.stem not in lists:
             file.unlink()

@@ -11,7 +11,7 @@ A file says since when it is where it is by its time. A step that was broken off
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from gateway import files
 from gateway.pki.authority import (
     AuthorityError,
     CertificateAuthority,
@@ -27,8 +28,7 @@ from gateway.pki.authority import (
     authority_id,
     load_authority,
 )
-from gateway.pki.files import replace_file
-from gateway.pki.leaf import LEAF_LIFE
+from gateway.pki.end_entity import LEAF_LIFE
 
 NEXT, RETIRED = "next", "retired"
 
@@ -124,12 +124,10 @@ def _age(one: Kept) -> tuple[datetime, float]:
     return age_key(one.certificate, one.file)
 
 
-def load_next(
-    folder: Path, read_private: Callable[[Path], bytes]
-) -> tuple[CertificateAuthority, ...]:
+def load_next(folder: Path) -> tuple[CertificateAuthority, ...]:
     """Read the authorities that are published and sign nothing yet but their lists."""
     return tuple(
-        load_authority(one.file.read_bytes(), read_private(one.file.with_suffix(".key")))
+        load_authority(one.file.read_bytes(), files.read_private(one.file.with_suffix(".key")))
         for one in kept(folder)
         if one.place is Place.NEXT
     )
@@ -152,21 +150,16 @@ def next_turn(folder: Path, now: datetime) -> Turn:
     return Turn(Step.PUBLISH, now)
 
 
-def publish(
-    folder: Path,
-    new: CertificateAuthority,
-    write_private: Callable[[Path, bytes], None],
-    now: datetime,
-) -> None:
-    """Put a new authority beside those in use; ``write_private`` makes a file of the owner's.
+def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
+    """Put a new authority beside those in use.
 
     AuthorityError when it would be older than the one in use: the newest is the one that signs.
     """
     (current,) = (one for one in kept(folder) if one.place is Place.CURRENT)
     if new.certificate.not_valid_before_utc < current.certificate.not_valid_before_utc:
         raise AuthorityError("the clock is behind the authority in use: set it right first")
-    write_private(folder / NEXT / f"{new.id}.key", new.key_pem())  # first: it has no meaning alone
-    write_private(folder / NEXT / f"{new.id}.pem", new.certificate_pem())
+    files.create(folder / NEXT / f"{new.id}.key", new.key_pem())  # first: it has no meaning alone
+    files.create(folder / NEXT / f"{new.id}.pem", new.certificate_pem())
     _date(folder / NEXT / f"{new.id}.pem", now)
 
 
@@ -176,7 +169,7 @@ def use(folder: Path, coming: Kept, now: datetime) -> None:
         with suppress(FileExistsError):  # of a step that was broken off
             os.link(coming.file.with_suffix(suffix), folder / f"{coming.id}{suffix}")
     _date(folder / f"{coming.id}.pem", now)
-    _sync(folder)
+    files.sync_folder(folder)
     for suffix in (".pem", ".key"):
         coming.file.with_suffix(suffix).unlink(missing_ok=True)
 
@@ -186,28 +179,18 @@ def retire(folder: Path, former: Kept, now: datetime) -> None:
     place = folder / RETIRED
     place.mkdir(mode=0o700, exist_ok=True)
     record = place / f"{former.id}.pem"
-    replace_file(record, former.file.read_bytes(), mode=0o600)
+    files.replace(record, former.file.read_bytes())
     _date(record, now)
     former.file.unlink()
-    _destroy(former.file.with_suffix(".key"))
-    _sync(folder)
+    files.destroy(former.file.with_suffix(".key"))
+    files.sync_folder(folder)
 
 
 def forget_retired_keys(folder: Path) -> None:
     """Destroy keys that a broken-off `retire` left without their certificate."""
     for record in (folder / RETIRED).glob("*.pem"):
         if not (folder / record.name).exists():
-            _destroy((folder / record.name).with_suffix(".key"))
-
-
-def _destroy(key: Path) -> None:
-    """Overwrite a key and remove it, if it is there; a disk that keeps old blocks may keep them."""
-    with suppress(FileNotFoundError):
-        with key.open("r+b") as file:
-            file.write(bytes(os.fstat(file.fileno()).st_size))
-            file.flush()
-            os.fsync(file.fileno())
-        key.unlink()
+            files.destroy((folder / record.name).with_suffix(".key"))
 
 
 def reminder(folder: Path, now: datetime) -> list[str]:
@@ -224,11 +207,3 @@ def reminder(folder: Path, now: datetime) -> list[str]:
 
 def _date(file: Path, now: datetime) -> None:
     os.utime(file, (now.timestamp(), now.timestamp()))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

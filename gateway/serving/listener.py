@@ -9,12 +9,10 @@ from typing import Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
 
-from gateway.serving.contexts import TlsContexts, TlsFiles
-from gateway.serving.junk import JunkFilter
-from gateway.serving.sockets import DeadlineStream
+from gateway.serving.bad_requests import Describe, describe_plainly
 from gateway.serving.supervisor import end_with_supervisor
-from gateway.serving.unreadable import Describe, describe_plainly
-from gateway.serving.worker import DeadlineWorker, Terms
+from gateway.serving.tls import TlsContexts, TlsFiles
+from gateway.serving.worker import DeadlineStream, DeadlineWorker, Terms
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
 
@@ -178,3 +176,40 @@ def serve(app_factory: Callable[[], WsgiApp], listener: Listener) -> NoReturn:
     end_with_supervisor()
     _Gunicorn(app_factory, gunicorn_settings(listener)).run()
     raise SystemExit(0)
+
+
+# --- Floods of warnings about connections that are no requests: counted, not written ---
+
+
+JUNK_LINES = 60  # log lines a minute of one worker
+
+
+class JunkFilter(logging.Filter):
+    """Let pass so many warnings a minute; the next one that passes says how many did not.
+
+    Refused handshakes and cut connections are news to the operator and a weapon in hostile hands.
+    """
+
+    def __init__(self, lines: int = JUNK_LINES) -> None:
+        """`lines` a minute."""
+        super().__init__()
+        self._lines = lines
+        self._minute = 0
+        self._passed = 0
+        self._left_out = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is written; errors always are."""
+        if record.levelno != logging.WARNING:
+            return True
+        minute = int(record.created // 60)
+        if minute != self._minute:
+            self._minute, self._passed = minute, 0
+        if self._passed >= self._lines:
+            self._left_out += 1
+            return False
+        self._passed += 1
+        if self._left_out:
+            record.msg = f"{record.msg} ({self._left_out} such lines were left out)"
+            self._left_out = 0
+        return True

@@ -1,28 +1,39 @@
 """Cases of originators: the current state of each, and every version as a signed document."""
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, delete, insert, null, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, update
 
-from gateway.actions.records import CaseVersion, Erasure
-from gateway.domain.case import Case, CaseState
+from gateway.actions.records import CaseVersion, Erasure, ListedCase
+from gateway.domain.case import Case
 from gateway.domain.refusals import AlreadyExists, Stale
-from gateway.store.contents import ERASED, Contents
-from gateway.store.envelope import Place
+from gateway.store import tables
+from gateway.store.columns import record_columns, write_json
+from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import answer, case_file, case_version, handoff, retry
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
 
-_GET = select(case_file).where(
+_CASE = record_columns(case_file, Case)
+_CASE_FIELDS = len(_CASE)
+_GET = select(*_CASE, case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case")
 )
 _GET_LOCKED = _GET.with_for_update()
 _PAGE = (
-    select(case_file)
+    select(
+        *_CASE,
+        case_file.c.content_key,
+        case_version.c.assurance,
+        case_version.c.event,
+        case_version.c.summary,
+    )
+    .join(case_version, case_version.c.digest == case_file.c.digest)
     .where(case_file.c.originator == bindparam("originator"), case_file.c.id > bindparam("after"))
     .order_by(case_file.c.id)
     .limit(bindparam("limit"))
@@ -33,59 +44,58 @@ _SAVE = update(case_file).where(
     case_file.c.id == bindparam("of_case"),
     case_file.c.revision == bindparam("previous"),
 )
-_VERSION = select(case_version).where(case_version.c.digest == bindparam("digest"))
+_VERSION = select(*record_columns(case_version, CaseVersion)).where(
+    case_version.c.digest == bindparam("digest")
+)
 _ADD_VERSION = insert(case_version)
 _KEY_OF = select(case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"),
     case_file.c.id == bindparam("case"),
-    case_file.c.state != "erased",
+    tables.KEPT,
 )
 _DUE = (
-    select(case_file)
-    .where(case_file.c.state != "erased", case_file.c.erase_on <= bindparam("day"))
+    select(*_CASE)
+    .where(tables.KEPT, case_file.c.erase_on <= bindparam("day"))
     .order_by(case_file.c.erase_on)
     .limit(bindparam("limit"))
 )
-_ERASE_VERSIONS = (
-    update(case_version)
-    .where(
-        case_version.c.originator == bindparam("of_originator"),
-        case_version.c.case == bindparam("of_case"),
-    )
-    .values(document=ERASED)
-)
-_handoffs = select(handoff.c.id).where(
-    handoff.c.originator == bindparam("of_originator"), handoff.c.case == bindparam("of_case")
-)
-_ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoffs)).values(statement=ERASED)
-_versions = select(case_version.c.event).where(
+_versions = and_(
     case_version.c.originator == bindparam("of_originator"),
     case_version.c.case == bindparam("of_case"),
 )
-_answers = select(answer.c.event).where(answer.c.handoff.in_(_handoffs))
+_ERASE_VERSIONS = update(case_version).where(_versions).values(document=ERASED, summary=ERASED)
+_handoffs = and_(
+    handoff.c.originator == bindparam("of_originator"), handoff.c.case == bindparam("of_case")
+)
+_handoff_ids = select(handoff.c.id).where(_handoffs)
+_ERASE_HANDOFFS = update(handoff).where(_handoffs).values(conditions_digest="")
+_ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(statement=ERASED)
 _FORGET_RETRIES = delete(retry).where(
-    or_(retry.c.event.in_(_versions), retry.c.event.in_(_answers))
+    or_(
+        retry.c.event.in_(select(case_version.c.event).where(_versions)),
+        retry.c.event.in_(select(answer.c.event).where(answer.c.handoff.in_(_handoff_ids))),
+    )
 )
 _DOOMED = (
     select(case_file.c.content_key)
-    .where(case_file.c.state == "erased", case_file.c.content_key.is_not(null()))
+    .where(tables.ERASED, case_file.c.content_key.is_not(null()))
     .limit(bindparam("limit"))
 )
 _FORGET_KEY = (
     update(case_file)
-    .where(case_file.c.content_key == bindparam("of_key"), case_file.c.state == "erased")
+    .where(case_file.c.content_key == bindparam("of_key"), tables.ERASED)
     .values(content_key=None)
 )
-_HAVING = select(case_file).where(case_file.c.content_key == bindparam("key"))
+_HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
 
 
 class SqlCases:
     """Cases in SQL; the contract is that of `gateway.actions.ports.Cases`."""
 
-    def __init__(self, transaction: Transaction, contents: Contents) -> None:
+    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         """Work in this transaction."""
         self._transaction = transaction
-        self._contents = contents
+        self._cipher = cipher
 
     def get(self, originator: str, case: UUID) -> Case | None:
         """See the port."""
@@ -96,20 +106,23 @@ class SqlCases:
         )
         values = {"originator": originator, "case": case}
         row = self._transaction.execute(_GET_LOCKED if locking else _GET, values).first()
-        return row and _case(row)
+        if row is None:
+            return None
+        self._cipher.note_case(originator, case, row.state, row.content_key)
+        return Case(*row[:_CASE_FIELDS])
 
     def add(self, case: Case, version: CaseVersion) -> None:
         """See the port. RuntimeError when the version's document is stored for another case."""
         self._transaction.require_writing()
-        key = self._contents.new_key()
-        if not self._transaction.changed(_ADD, {**_case_row(case), "content_key": key}):
+        key = self._cipher.new_key()
+        if not self._transaction.changed(_ADD, {**vars(case), "content_key": key}):
             raise AlreadyExists("the case's id or its reference is taken")
         self._add_version(version, key)
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
         """See the port. The reference never changes; RuntimeError as for ``add``."""
         self._transaction.require_writing()
-        values = _case_row(case)
+        values = dict(vars(case))
         del values["originator_ref"]
         expected = {
             "of_originator": values.pop("originator"),
@@ -119,24 +132,33 @@ class SqlCases:
         if not self._transaction.changed(_SAVE, values | expected):
             raise Stale("the case has changed: read it again")
         if version is not None:
-            values = {"originator": case.originator, "case": case.id}
-            self._add_version(version, self._transaction.execute(_KEY_OF, values).scalar())
+            self._add_version(version, self.key_of(case.originator, case.id))
 
     def version(self, digest: str) -> CaseVersion | None:
         """See the port."""
         row = self._transaction.execute(_VERSION, {"digest": digest}).first()
-        return row and self._version(row)
+        if row is None:
+            return None
+        opened = {
+            "summary": json.loads(self._cipher.decrypt(row.summary, _cell(digest, "summary"))),
+            "document": self._cipher.decrypt(row.document, _cell(digest, "document")),
+        }
+        return CaseVersion(**row._asdict() | opened)
 
-    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[Case]:
+    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
         """See the port."""
         values = {"originator": originator, "after": after or _NO_ID, "limit": limit}
-        return [_case(row) for row in self._transaction.execute(_PAGE, values)]
+        rows = self._transaction.execute(_PAGE, values).all()
+        there = self._cipher.fetch([row.content_key for row in rows if row.summary != ERASED])
+        return [self._listed(row, readable=row.content_key in there) for row in rows]
 
     def erase(self, case: Case) -> Erasure:
         """See the port. What is overwritten was encrypted: the key's end is what erases it."""
         self.save(case)
+        self._cipher.note_case(case.originator, case.id, case.state, None)
         of = {"of_originator": case.originator, "of_case": case.id}
         versions = self._transaction.execute(_ERASE_VERSIONS, of).rowcount
+        self._transaction.execute(_ERASE_HANDOFFS, of)
         statements = self._transaction.execute(_ERASE_ANSWERS, of).rowcount
         self._transaction.execute(_FORGET_RETRIES, of)
         return Erasure(versions, statements)
@@ -144,7 +166,7 @@ class SqlCases:
     def due(self, day: date, limit: int) -> Sequence[Case]:
         """See the port."""
         rows = self._transaction.execute(_DUE, {"day": day, "limit": limit})
-        return [_case(row) for row in rows]
+        return [Case(*row) for row in rows]
 
     def doomed(self, limit: int) -> Sequence[UUID]:
         """See the port."""
@@ -165,44 +187,24 @@ class SqlCases:
     def having(self, key: UUID) -> Case | None:
         """See the port."""
         row = self._transaction.execute(_HAVING, {"key": key}).first()
-        return row and _case(row)
+        return row and Case(*row)
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:
-        document = self._contents.close(version.document, key, place_of(version.digest))
-        self._transaction.execute(_ADD_VERSION, {**vars(version), "document": document})
+        texts = {"summary": write_json(version.summary), "document": version.document}
+        sealed = {
+            column: self._cipher.encrypt(text, key, _cell(version.digest, column))
+            for column, text in texts.items()
+        }
+        self._transaction.execute(_ADD_VERSION, {**vars(version), **sealed})
 
-    def _version(self, row: Row[Any]) -> CaseVersion:
-        return CaseVersion(
-            originator=row.originator,
-            case=row.case,
-            version=row.version,
-            digest=row.digest,
-            document=self._contents.open(row.document, place_of(row.digest)),
-            assurance=row.assurance,
-            event=row.event,
-        )
-
-
-def place_of(digest: str) -> Place:
-    """Where the document of a case version is stored."""
-    return Place(case_version.name, digest, "document")
+    def _listed(self, row: Any, *, readable: bool) -> ListedCase:
+        case = Case(*row[:_CASE_FIELDS])
+        opened = None
+        if readable:
+            text = self._cipher.decrypt(row.summary, _cell(case.digest, "summary"))
+            opened = json.loads(text)
+        return ListedCase(case, row.assurance, row.event, opened)
 
 
-def _case(row: Row[Any]) -> Case:
-    return Case(
-        originator=row.originator,
-        id=row.id,
-        version=row.version,
-        digest=row.digest,
-        originator_ref=row.originator_ref,
-        state=CaseState(row.state),
-        unconfirmed=row.unconfirmed,
-        assessed_by=row.assessed_by,
-        cleared_by=row.cleared_by,
-        revision=row.revision,
-        erase_on=row.erase_on,
-    )
-
-
-def _case_row(case: Case) -> dict[str, Any]:
-    return {**vars(case), "state": case.state.value}
+def _cell(digest: str, column: str) -> CellRef:
+    return CellRef(case_version.name, digest, column)

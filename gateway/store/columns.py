@@ -2,12 +2,19 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import BigInteger, Integer, Text
+from sqlalchemy import BigInteger, Column, Integer, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+E = TypeVar("E", bound=StrEnum)
 
 # Texts are compared byte by byte everywhere: a locale's order would differ from SQLite's and from
 # Python's, and pages by key would skip rows.
@@ -81,6 +88,31 @@ class TextList(TypeDecorator[tuple[str, ...]]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
         """Database to Python."""
         return None if value is None else tuple(json.loads(value))
+
+
+class Choice(TypeDecorator[E]):
+    """A member of an enumeration of texts, as its value."""
+
+    impl = TEXT
+    cache_ok = True
+
+    def __init__(self, enum: type[E]) -> None:
+        """``enum`` is what the column's values are members of."""
+        super().__init__()
+        self.enum = enum
+
+    def process_bind_param(self, value: E | None, dialect: Dialect) -> str | None:
+        """Python to database."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
+        """Database to Python."""
+        return None if value is None else self.enum(value)
+
+
+def record_columns(table: Table, record: "type[DataclassInstance]") -> list[Column[Any]]:
+    """The columns that have a record's fields, in their order: ``record(*row)`` reads a row."""
+    return [table.c[field.name] for field in fields(record)]
 
 
 def write_json(value: Any) -> str:

@@ -48,16 +48,6 @@ def fold(file: Path) -> None:
     sync(file)
 
 
-def rewrite(file: Path) -> None:
-    """Write a database anew, so that nothing of what was overwritten is left in it or its journal.
-
-    Nobody else may have it open. Raises sqlite3.Error.
-    """
-    with closing(_open(file, "rw")) as connection:
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-
-
 def put_in_place(spare: Path, file: Path, aside: Path) -> None:
     """Let ``spare`` become ``file``; what stood there is kept as ``aside``, with its journals.
 

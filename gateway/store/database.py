@@ -4,16 +4,21 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from gateway.actions.ports import Mode
+from gateway.actions.records import Head
 from gateway.store.lock import FileLock, Turnstile
-from gateway.store.transaction import translated
+from gateway.store.prepared_statements import STATEMENTS_KEPT
+from gateway.store.transaction import DRIVER_ERRORS, translated
 
 # Writing transactions are measured in milliseconds: who waited this long meets a stuck process,
 # and an honest "busy" is better than one more thread held.
@@ -62,6 +67,18 @@ class Unfit(RuntimeError):
     """The database is not fit to hold evidence; the message says what is wrong with it."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A connection in a transaction, and what the first look into the database found.
+
+    ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken.
+    """
+
+    connection: Connection
+    version: int
+    head: Head
+
+
 class Database(Protocol):
     """What a Work needs of a database."""
 
@@ -70,8 +87,8 @@ class Database(Protocol):
     def enter(self) -> None:
         """Wait in the line of this process's writers. Raises Busy."""
 
-    def begin(self, mode: Mode) -> Connection:
-        """A connection with a transaction begun and the mode's locks taken. Raises Busy.
+    def begin(self, mode: Mode) -> Begun:
+        """Begin a transaction and take the mode's locks. Raises Busy.
 
         Who writes has entered.
         """
@@ -124,7 +141,7 @@ def _is_sqlite(url: str) -> bool:
 
 
 class Connections:
-    """Connections of an engine that are at hand: SQLite's stay out of the engine between uses.
+    """Connections of an engine that are at hand: they stay out of the engine between uses.
 
     The engine's way from the pool and back costs more than a transaction's own statements.
     """
@@ -132,7 +149,6 @@ class Connections:
     def __init__(self, engine: Engine) -> None:
         """None is open yet."""
         self.engine = engine
-        self._keeps = engine.dialect.name == "sqlite"
         self._idle: deque[Connection] = deque()
 
     def take(self) -> Connection:
@@ -143,14 +159,14 @@ class Connections:
 
     def give_back(self, connection: Connection) -> None:
         """Roll back what is open on a connection, and have it at hand again."""
-        driver = driver_of(connection)
-        if not self._keeps or driver is None:
-            connection.close()
-            return
         try:
-            connection.rollback()  # what the engine began, and what we did
-            driver.rollback()
-        except (DBAPIError, sqlite3.Error):
+            if connection.in_transaction():
+                connection.rollback()  # what the engine began
+            if is_in_transaction(connection):
+                driver_of(connection).rollback()
+        except DRIVER_ERRORS:
+            connection.invalidate()
+        if connection.invalidated or is_lost(connection):
             connection.invalidate()
             connection.close()
             return
@@ -161,18 +177,38 @@ class Connections:
         while self._idle:
             self._idle.pop().close()
 
+    def forget(self) -> None:
+        """Close those that nobody uses for good: the server that they led to has gone."""
+        while self._idle:
+            connection = self._idle.pop()
+            connection.invalidate()
+            connection.close()
+
     def close(self) -> None:
         """Close those that nobody uses, and those that the engine keeps."""
         self.hand_back()
         self.engine.dispose()
 
 
-def driver_of(connection: Connection) -> sqlite3.Connection | None:
-    """SQLite's own connection under the engine's; None with another database, or once invalid."""
-    if connection.invalidated:
-        return None
-    driver = connection.connection.driver_connection
-    return driver if isinstance(driver, sqlite3.Connection) else None
+def driver_of(connection: Connection) -> Any:
+    """The driver's own connection under the engine's; of one that was invalidated, None."""
+    return None if connection.invalidated else connection.connection.driver_connection
+
+
+def is_in_transaction(connection: Connection) -> bool:
+    """Whether a transaction is open, also a failed one."""
+    driver = driver_of(connection)
+    if driver is None:
+        return False
+    if isinstance(driver, sqlite3.Connection):
+        return driver.in_transaction
+    status = driver.pgconn.transaction_status
+    return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+
+
+def is_lost(connection: Connection) -> bool:
+    """Whether the driver has noticed that the server does not answer."""
+    return bool(getattr(driver_of(connection), "closed", False))
 
 
 class Sqlite:
@@ -188,13 +224,13 @@ class Sqlite:
         self._readers = Connections(reading_engine(url))
         _require_fit(self, self._check)
 
-    def begin(self, mode: Mode) -> Connection:
-        """See Database. A snapshot starts at the first read after BEGIN."""
+    def begin(self, mode: Mode) -> Begun:
+        """See Database."""
         if mode is Mode.READ:
-            return _begun(self._readers, "BEGIN")
+            return _begin(self._readers, "BEGIN")
         self._lock.acquire()
         try:
-            return _begun(self._writers, BEGIN_WRITING)
+            return _begin(self._writers, BEGIN_WRITING)
         except BaseException:
             self._lock.release()
             raise
@@ -246,20 +282,25 @@ class Postgresql:
         self._turnstile = Turnstile(
             places=POSTGRESQL_WRITERS, waiters=waiters, patience=PATIENCE_SECONDS
         )
-        self._writers = Connections(writing_engine(url))
-        self._readers = Connections(reading_engine(url))
+        self._writers = Connections(autocommitting(writing_engine(url)))
+        self._readers = Connections(autocommitting(reading_engine(url)))
         _require_fit(self, self._check)
 
-    def begin(self, mode: Mode) -> Connection:
-        """See Database."""
+    def begin(self, mode: Mode) -> Begun:
+        """See Database. All of it goes to the server in one message."""
         if mode is Mode.READ:
-            # The driver begins by itself, before the first statement.
-            return _begun(self._readers, "")
-        return _begun(self._writers, _REGISTRY_LOCKS[mode])
+            return _begin(self._readers, _BEGIN_READING)
+        return _begin(self._writers, f"{_BEGIN_BESIDE}; {_REGISTRY_LOCKS[mode]}")
 
     def end(self, connection: Connection, mode: Mode) -> None:
-        """See Database."""
-        (self._readers if mode is Mode.READ else self._writers).give_back(connection)
+        """See Database. What only read is committed: at ROLLBACK the driver forgets statements."""
+        if mode is not Mode.READ:
+            self._writers.give_back(connection)
+            return
+        with suppress(*DRIVER_ERRORS):
+            if is_in_transaction(connection):
+                driver_of(connection).commit()
+        self._readers.give_back(connection)
 
     def enter(self) -> None:
         """See Database."""
@@ -276,11 +317,12 @@ class Postgresql:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """See Database. The server frees the lock of a node that dies."""
-        connection = _begun(self._writers, f"SELECT pg_advisory_xact_lock({SERVING_LOCK})")
+        locks = f"{_BEGIN_BESIDE}; SELECT pg_advisory_xact_lock({SERVING_LOCK})"
+        begun = _begin(self._writers, locks)
         try:
             yield
         finally:
-            self._writers.give_back(connection)
+            self._writers.give_back(begun.connection)
 
     def close(self) -> None:
         """See Database."""
@@ -312,24 +354,50 @@ _REGISTRY_LOCKS = {
 }
 
 
-def _begun(connections: Connections, first: str) -> Connection:
-    """A connection in a transaction, after its first statement."""
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# Every transaction asks for the first, every one that writes for the others; each has one row.
+_STATE = "SELECT registry.version, log_head.size, log_head.root FROM registry, log_head"
+
+
+def _begin(connections: Connections, first: str) -> Begun:
+    """Begin a transaction by its first statements and look at the state of the database.
+
+    Nothing was done yet: where a connection that was at hand has been lost, as after a restart of
+    the server, a new one takes its place.
+    """
     try:
         connection = connections.take()
-    except (DBAPIError, sqlite3.Error) as error:
+        try:
+            return Begun(connection, *_run_first(connection, first))
+        except DRIVER_ERRORS:
+            lost = is_lost(connection)
+            connections.give_back(connection)
+            if not lost:
+                raise
+        connections.forget()
+        connection = connections.take()
+        try:
+            return Begun(connection, *_run_first(connection, first))
+        except DRIVER_ERRORS:
+            connections.give_back(connection)
+            raise
+    except DRIVER_ERRORS as error:
         raise translated(error) from error
-    try:
-        driver = driver_of(connection)
-        if driver is not None:
-            driver.execute(first)
-        elif first:
-            connection.exec_driver_sql(first)
-    except BaseException as error:
-        connections.give_back(connection)
-        if isinstance(error, DBAPIError | sqlite3.Error):
-            raise translated(error) from error
-        raise
-    return connection
+
+
+def _run_first(connection: Connection, first: str) -> tuple[int, Head]:
+    driver = driver_of(connection)
+    if isinstance(driver, sqlite3.Connection):
+        driver.execute(first)
+        version, size, root = driver.execute(_STATE).fetchone()
+    else:
+        cursor = driver.cursor()
+        cursor.execute(f"{first}; {_STATE}", prepare=False)
+        while cursor.nextset():
+            pass
+        version, size, root = cursor.fetchone()
+    return version, Head(size, root)
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
@@ -372,15 +440,33 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
     settings = dict(_POSTGRESQL_SETTINGS)
     if read_only:
         settings["default_transaction_read_only"] = "on"
-    return create_engine(
+    engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
+        paramstyle="format",  # in positions, as SQLite's: see prepared_statements.py
         isolation_level=isolation,
         # As above.
         pool_size=POSTGRESQL_WRITERS,
         max_overflow=-1,
         hide_parameters=True,
-        connect_args={"options": _options(settings), "connect_timeout": CONNECT_SECONDS},
+        connect_args={
+            "options": _options(settings),
+            "connect_timeout": CONNECT_SECONDS,
+            "prepare_threshold": 0,  # at its first use: all that is run is run again
+        },
     )
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: psycopg.Connection[Any], record: Any) -> None:
+        connection.prepared_max = STATEMENTS_KEPT
+
+    return engine
+
+
+def autocommitting(engine: Engine) -> Engine:
+    """The same engine, whose connections begin nothing by themselves; SQLite's never do."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _options(settings: Mapping[str, str]) -> str:

@@ -4,23 +4,33 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Executable, Row, and_, bindparam, func, insert, or_, select, update
 
+from gateway.actions.ports import Mode
 from gateway.actions.records import Consultation, Sent
-from gateway.domain.handoff import OPEN, Address, Answer, Handoff, Move, State
+from gateway.domain.handoff import OPEN, Address, Answer, Handoff
 from gateway.domain.refusals import AlreadyExists, Stale
-from gateway.store.contents import Contents
-from gateway.store.envelope import Place
+from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import answer, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
 
-_GET = select(handoff).where(handoff.c.id == bindparam("handoff"))
+_of_handoff = handoff.c.id == bindparam("handoff")
+_GET = select(handoff).where(_of_handoff)
 _GET_LOCKED = _GET.with_for_update()
+# Where the database has one writer, what an answer needs to know of the case is read at once.
+_GET_WITH_KEY = (
+    select(handoff, case_file.c.state.label("case_state"), case_file.c.content_key)
+    .join(
+        case_file,
+        and_(case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case),
+    )
+    .where(_of_handoff)
+)
 _CASE_OF = select(handoff.c.originator, handoff.c.case).where(handoff.c.id == bindparam("handoff"))
 _SHARE_CASE = (
-    select(case_file.c.revision)
+    select(case_file.c.state, case_file.c.content_key)
     .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
     .with_for_update(read=True)
 )
@@ -43,7 +53,7 @@ _PAGES = {
 _OPEN_OF = select(func.count()).where(
     handoff.c.originator == bindparam("originator"),
     handoff.c.case == bindparam("case"),
-    or_(*(handoff.c.state == state.value for state in sorted(OPEN))),
+    or_(*(handoff.c.state == state for state in sorted(OPEN))),
 )
 _SENT_OF = (
     select(handoff.c.id, handoff.c.recipient, handoff.c.case_digest)
@@ -60,16 +70,8 @@ _ANSWERS = (
 )
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
 _ADD_ANSWER = insert(answer)
-_KEY_OF = (
-    select(case_file.c.content_key)
-    .join(
-        handoff,
-        and_(
-            handoff.c.originator == case_file.c.originator,
-            handoff.c.case == case_file.c.id,
-        ),
-    )
-    .where(handoff.c.id == bindparam("handoff"), case_file.c.state != "erased")
+_KEY_OF = select(case_file.c.state, case_file.c.content_key).where(
+    case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case")
 )
 
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
@@ -79,32 +81,40 @@ _ADD_CONSULTATION = insert_new(consultation)
 class SqlHandoffs:
     """Handoffs in SQL; the contract is that of `gateway.actions.ports.Handoffs`."""
 
-    def __init__(self, transaction: Transaction, contents: Contents) -> None:
+    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         """Work in this transaction."""
         self._transaction = transaction
-        self._contents = contents
+        self._cipher = cipher
 
     def get(self, handoff: UUID) -> Handoff | None:
         """See the port."""
+        values = {"handoff": handoff}
+        if self._transaction.mode is Mode.READ:
+            row = self._transaction.execute(_GET, values).first()
+            return row and _handoff(row)
         if not self._transaction.locks_rows:
-            return self._read(_GET, handoff)
+            row = self._transaction.execute(_GET_WITH_KEY, values).first()
+            if row is None:
+                return None
+            self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
+            return _handoff(row)
         # Cases are locked before handoffs, by everybody: so the case's id is read first.
-        case = self._transaction.execute(_CASE_OF, {"handoff": handoff}).first()
-        if case is None:
+        of = self._transaction.execute(_CASE_OF, values).first()
+        if of is None:
             return None
-        self._transaction.execute(_SHARE_CASE, {"originator": case.originator, "case": case.case})
-        self._transaction.shared_cases.add((case.originator, case.case))
-        found = self._read(_GET_LOCKED, handoff)
-        if found is not None and (found.originator, found.case) != (case.originator, case.case):
+        self._case_key(_SHARE_CASE, of.originator, of.case)
+        self._transaction.shared_cases.add((of.originator, of.case))
+        row = self._transaction.execute(_GET_LOCKED, values).first()
+        if row is not None and (row.originator, row.case) != (of.originator, of.case):
             raise Stale("the handoff has changed: read it again")
-        return found
+        return row and _handoff(row)
 
     def add(self, handoff: Handoff, offer: Answer) -> None:
         """See the port. RuntimeError when the offer's event recorded another answer."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, _handoff_row(handoff)):
             raise AlreadyExists("the handoff's id is taken")
-        self._add_answer(offer)
+        self._add_answer(handoff, offer)
 
     def save(self, handoff: Handoff, answer: Answer) -> None:
         """See the port. What was offered stays as it was: only the state, the groups accepted,
@@ -113,7 +123,7 @@ class SqlHandoffs:
         values = {
             "handoff": handoff.id,
             "previous": handoff.sequence - 1,
-            "state": handoff.state.value,
+            "state": handoff.state,
             "accepted_groups": handoff.accepted_groups,
             "due_at": handoff.due_at,
             "until": handoff.until,
@@ -121,7 +131,7 @@ class SqlHandoffs:
         }
         if not self._transaction.changed(_SAVE, values):
             raise Stale("the handoff has changed: read it again")
-        self._add_answer(answer)
+        self._add_answer(handoff, answer)
 
     def answers(self, handoff: UUID) -> Sequence[Answer]:
         """See the port."""
@@ -171,35 +181,25 @@ class SqlHandoffs:
             shown=row.shown,
         )
 
-    def _read(self, statement: Any, handoff: UUID) -> Handoff | None:
-        row = self._transaction.execute(statement, {"handoff": handoff}).first()
-        return row and _handoff(row)
+    def _case_key(self, statement: Executable, originator: str, case: UUID) -> None:
+        row = self._transaction.execute(statement, {"originator": originator, "case": case}).one()
+        self._cipher.note_case(originator, case, row.state, row.content_key)
 
-    def _add_answer(self, answer: Answer) -> None:
-        key = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).scalar()
-        move = None if answer.move is None else answer.move.value
-        statement = self._contents.close(
-            answer.statement, key, place_of(answer.handoff, answer.sequence)
-        )
-        values = {**vars(answer), "move": move, "state": answer.state.value, "statement": statement}
-        self._transaction.execute(_ADD_ANSWER, values)
+    def _add_answer(self, handoff: Handoff, answer: Answer) -> None:
+        of = (handoff.originator, handoff.case)
+        if of not in self._cipher.case_keys:
+            self._case_key(_KEY_OF, *of)
+        cell = _cell(answer.handoff, answer.sequence)
+        statement = self._cipher.encrypt(answer.statement, self._cipher.case_keys[of], cell)
+        self._transaction.execute(_ADD_ANSWER, {**vars(answer), "statement": statement})
 
     def _answer(self, row: Row[Any]) -> Answer:
-        return Answer(
-            handoff=row.handoff,
-            sequence=row.sequence,
-            move=None if row.move is None else Move(row.move),
-            state=State(row.state),
-            author=row.author,
-            at=row.at,
-            statement=self._contents.open(row.statement, place_of(row.handoff, row.sequence)),
-            event=row.event,
-        )
+        text = self._cipher.decrypt(row.statement, _cell(row.handoff, row.sequence))
+        return Answer(**row._asdict() | {"statement": text})
 
 
-def place_of(handoff: UUID, sequence: int) -> Place:
-    """Where the statement of an answer is stored."""
-    return Place(answer.name, f"{handoff}/{sequence}", "statement")
+def _cell(handoff: UUID, sequence: int) -> CellRef:
+    return CellRef(answer.name, f"{handoff}/{sequence}", "statement")
 
 
 def _handoff(row: Row[Any]) -> Handoff:
@@ -214,17 +214,18 @@ def _handoff(row: Row[Any]) -> Handoff:
         permitted=row.permitted,
         package=row.package,
         offer_digest=row.offer_digest,
+        conditions_digest=row.conditions_digest,
         offered_at=row.offered_at,
         due_at=row.due_at,
         until=row.until,
-        state=State(row.state),
+        state=row.state,
         accepted_groups=row.accepted_groups,
         sequence=row.sequence,
     )
 
 
 def _handoff_row(handoff: Handoff) -> dict[str, Any]:
-    values = {**vars(handoff), "state": handoff.state.value}
+    values = dict(vars(handoff))
     address = values.pop("address")
     return values | {
         "recipient": address.organisation,

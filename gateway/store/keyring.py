@@ -46,6 +46,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.actions.ports import KeyEncryption, Mode
 from gateway.domain.refusals import Busy, Erased, KeysUnavailable
 from gateway.store.columns import TEXT, Instant
+from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.database import (
     BEGIN_WRITING,
     Connections,
@@ -54,9 +55,9 @@ from gateway.store.database import (
     require_durable,
     writing_engine,
 )
-from gateway.store.envelope import KEY_BYTES
 from gateway.store.lock import FileLock
-from gateway.store.transaction import Row, Transaction, counted
+from gateway.store.prepared_statements import Row
+from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
 
 BATCH = 64
 """Keys made at a time: one durable write of this database for so many new cases."""
@@ -149,7 +150,7 @@ _REWRAP = (
     .execution_options(preserve_rowcount=True)
 )
 
-_UNREACHABLE = (DBAPIError, sqlite3.Error, Busy, OSError)
+_UNREACHABLE = (*DRIVER_ERRORS, Busy, OSError)
 _NO_ID = UUID(int=0)
 AWAY = "the keys of cases cannot be reached now: retry after a moment"
 MISSING = "the key of this case is missing: the operator has to bring the newest keys database back"
@@ -223,15 +224,18 @@ class SqlKeyring:
 
     def key(self, id_: UUID) -> bytes:
         """The key of a case. Raises Erased when it was destroyed, KeysUnavailable."""
-        row = self._find(id_)
-        try:
-            return self._unwrapped(id_, row)
-        except KeysUnavailable:
-            # In the midst of a change of the key-encryption key: it may be wrapped anew by now.
-            again = self._find(id_)
-            if again.kek == row.kek:
-                raise
-            return self._unwrapped(id_, again)
+        return self._unwrap_current(id_, self._find(id_))
+
+    def keys(self, ids: Collection[UUID]) -> Mapping[UUID, bytes]:
+        """The keys of several cases, without those that were destroyed or are missing.
+
+        Raises KeysUnavailable.
+        """
+        return {
+            id_: self._unwrap_current(id_, row)
+            for id_, row in self._rows(ids).items()
+            if row.wrapped is not None
+        }
 
     def destroy(self, ids: Collection[UUID]) -> int:
         """Destroy keys for good, also in the journal; how many there were.
@@ -261,9 +265,7 @@ class SqlKeyring:
 
     def states(self, ids: Collection[UUID]) -> Mapping[UUID, bool]:
         """Of those keys that are known here: whether each still opens. Raises KeysUnavailable."""
-        with self._reading() as transaction:
-            rows = {id_: transaction.execute(_KEY, self._one(id_)).first() for id_ in ids}
-        return {id_: row.wrapped is not None for id_, row in rows.items() if row is not None}
+        return {id_: row.wrapped is not None for id_, row in self._rows(ids).items()}
 
     def current(self) -> str:
         """The id of the key-encryption key that wraps new keys. Raises KeysUnavailable."""
@@ -356,6 +358,21 @@ class SqlKeyring:
             raise Erased("the case was erased: nothing of its content is left")
         return row
 
+    def _rows(self, ids: Collection[UUID]) -> Mapping[UUID, Any]:
+        with self._reading() as transaction:
+            found = {id_: transaction.execute(_KEY, self._one(id_)).first() for id_ in ids}
+        return {id_: row for id_, row in found.items() if row is not None}
+
+    def _unwrap_current(self, id_: UUID, row: Any) -> bytes:
+        try:
+            return self._unwrapped(id_, row)
+        except KeysUnavailable:
+            # In the midst of a change of the key-encryption key: it may be wrapped anew by now.
+            again = self._find(id_)
+            if again.kek == row.kek:
+                raise
+            return self._unwrapped(id_, again)
+
     def _unwrapped(self, id_: UUID, row: Any) -> bytes:
         return self._kek.unwrap(row.kek, row.wrapped, self._about(id_))
 
@@ -380,7 +397,7 @@ class SqlKeyring:
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
-                if driver is not None:
+                if isinstance(driver, sqlite3.Connection):
                     driver.execute(BEGIN_WRITING)
                 yield Transaction(connection, Mode.WRITE, locks_rows=False)
                 _commit(connection)
@@ -404,7 +421,7 @@ class SqlKeyring:
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
-                if driver is None:
+                if not isinstance(driver, sqlite3.Connection):
                     return
                 busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
@@ -424,7 +441,7 @@ def _told() -> Iterator[None]:
 
 def _commit(connection: Connection) -> None:
     try:
-        (driver_of(connection) or connection).commit()
+        driver_of(connection).commit()
     except BaseException:
         connection.invalidate()  # what became of it is unknown: nobody goes on with this connection
         raise
@@ -444,7 +461,7 @@ def _autocommit(engine: Engine) -> Engine:
 
 
 def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
-    """Make the keys database of a new gateway, or of one whose content was never encrypted.
+    """Make the keys database of a new gateway.
 
     One that is there for this log is begun anew as long as it has no keys: a first attempt left
     it. Raises Unfit when it has, by another key-encryption key.
@@ -508,10 +525,7 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
         engine.dispose()
 
 
-_BRING_BACK = (
-    "is [keys] url right? Bring the newest copy back; only where cases were never encrypted run "
-    "`casegate encrypt`"
-)
+_BRING_BACK = "is [keys] url right? Bring the newest copy back"
 
 
 def _unopened(error: Exception) -> Unfit:

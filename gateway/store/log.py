@@ -16,13 +16,13 @@ from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 from gateway.actions.records import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import AlreadyExists, Busy, Erased
+from gateway.evidence import base64url
 from gateway.evidence.event import Event, EventDisclosure, compose
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store import facets
-from gateway.store.contents import Contents
-from gateway.store.envelope import Place, is_envelope
+from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import (
     case_file,
     case_version,
@@ -84,6 +84,9 @@ KEY_OF = (
     )
     .where(case_version.c.digest == bindparam("digest"))
 )
+
+_ENVELOPE = "AQ"
+"""How an envelope begins in base64url; a disclosure begins otherwise."""
 
 CONTENT = frozenset({"reason"})
 """The kinds of details that are free text, and so may repeat what a case says: they are encrypted
@@ -147,13 +150,15 @@ class SqlLog:
         self,
         transaction: Transaction,
         letterhead: Letterhead,
-        contents: Contents,
+        contents: ContentCipher,
+        begun_at: Head,
         others: Sequence[Fact] = (),
     ) -> None:
-        """Work in this transaction, in which ``others`` are yet to be appended."""
+        """Work in this transaction, which found ``begun_at``; ``others`` are yet to be appended."""
         self._transaction = transaction
         self._letterhead = letterhead
         self._contents = contents
+        self._begun_at = begun_at
         self._others = others
         self.facts: list[Fact] = []
 
@@ -216,7 +221,8 @@ class SqlLog:
 
     def head(self) -> Head:
         """See the port."""
-        return _head(self._transaction.execute(_HEAD).one())
+        self._transaction.require_open()
+        return self._begun_at
 
     def tile(self, level: int, n: int) -> bytes:
         """See the port."""
@@ -271,16 +277,18 @@ class SqlLog:
         if case is None:
             return rows
         for row in telling:
-            place = place_of(event.id, row["position"])
-            row["disclosure"] = self._contents.close(row["disclosure"], case.content_key, place)
+            cell = cell_of(event.id, row["position"])
+            sealed = self._contents.encrypt(row["disclosure"], case.content_key, cell)
+            row["disclosure"] = base64url.encode(sealed)
         return rows
 
     def _disclosure(self, event: UUID, row: Row[Any]) -> EventDisclosure | None:
         """A disclosure as it was stored; None when it ended with its case."""
         text = row.disclosure
-        if is_envelope(text):
+        if text.startswith(_ENVELOPE):
             try:
-                text = self._contents.open(text, place_of(event, row.position))
+                cell = cell_of(event, row.position)
+                text = self._contents.decrypt(base64url.decode(text), cell)
             except Erased:
                 return None
         read = read_disclosure(text)
@@ -314,9 +322,9 @@ def _head(row: Row[Any]) -> Head:
     return Head(row.size, row.root)
 
 
-def place_of(event: UUID, position: int) -> Place:
+def cell_of(event: UUID, position: int) -> CellRef:
     """Where a disclosure of an event is stored."""
-    return Place(log_disclosure.name, f"{event}/{position}", "disclosure")
+    return CellRef(log_disclosure.name, f"{event}/{position}", "disclosure")
 
 
 def _disclosure_rows(event: Event) -> list[dict[str, Any]]:

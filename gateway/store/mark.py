@@ -1,7 +1,6 @@
 """The log's high-water mark in SQL: one row for each log, in a database of its own."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,10 +25,16 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Busy, MarkUnreachable
 from gateway.store.columns import NUMBER, TEXT
-from gateway.store.database import Connections, Unfit, require_durable, writing_engine
+from gateway.store.database import (
+    Connections,
+    Unfit,
+    autocommitting,
+    require_durable,
+    writing_engine,
+)
 from gateway.store.lock import FileLock
-from gateway.store.prepared import Rows
-from gateway.store.transaction import Row, Transaction, counted
+from gateway.store.prepared_statements import Row, Rows
+from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
 
 _metadata = MetaData()
 mark = Table(
@@ -53,7 +58,7 @@ _NEXT = (
     .execution_options(preserve_rowcount=True)
 )
 
-_UNREACHABLE = (DBAPIError, sqlite3.Error, Busy)
+_UNREACHABLE = (*DRIVER_ERRORS, Busy)
 
 
 class SqlMark:
@@ -128,7 +133,7 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:
         if file is not None:
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             lock = FileLock(file.with_name(file.name + ".lock"))
-        engine = _autocommit(writing_engine(url))
+        engine = autocommitting(writing_engine(url))
         try:
             with engine.connect() as connection:
                 require_durable(connection)
@@ -142,10 +147,3 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:
             f"the log's high-water mark cannot be opened ({reason}): see [mark] url"
         ) from error
     return SqlMark(engine, origin, lock)
-
-
-def _autocommit(engine: Engine) -> Engine:
-    """Each statement its own transaction: so SQLite's engine is made, and psycopg's is told."""
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -193,7 +193,6 @@ _SAVE_PERSON = (
     update(person).where(person.c.id == bindparam("of_id")).values(enabled=bindparam("enabled"))
 )
 
-_VERSION = select(registry.c.version)
 _RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
 
 T = TypeVar("T")
@@ -202,11 +201,10 @@ T = TypeVar("T")
 class SqlOrganisations:
     """The registry in SQL; the contract is that of `gateway.actions.ports.Organisations`."""
 
-    def __init__(self, transaction: Transaction, memory: RegistryMemory) -> None:
-        """Work in this transaction, with what the process remembers."""
+    def __init__(self, transaction: Transaction, memory: RegistryMemory, version: int) -> None:
+        """Work in this transaction, which found ``version``, with what the process remembers."""
         self._transaction = transaction
-        self._memory = memory
-        self._entries: Entries | None = None
+        self._entries: Entries = memory.at(version)
 
     def raise_version(self) -> None:
         """End the time of what every process remembers: the last statement before a commit."""
@@ -395,9 +393,6 @@ class SqlOrganisations:
         """What was found before at this version; who changes the registry always looks."""
         if self._transaction.mode is Mode.REGISTRY:
             return look()
-        if self._entries is None:
-            version = self._transaction.execute(_VERSION).scalar_one()
-            self._entries = self._memory.at(version)
         found: T | None = self._entries.get(key)
         if found is None:
             found = look()

@@ -19,8 +19,8 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import Logged
 from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy
-from gateway.store.contents import Contents, Keyring
-from gateway.store.database import PATIENCE_SECONDS, Database, driver_of
+from gateway.store.content_encryption import ContentCipher, Keyring
+from gateway.store.database import PATIENCE_SECONDS, Begun, Database, driver_of
 from gateway.store.log import Appended, Letterhead, SqlLog
 from gateway.store.transaction import Transaction
 
@@ -48,7 +48,7 @@ class Round:
     version, and that must be durable before anybody reads it.
     """
 
-    connection: Connection
+    opened: Begun
     mode: Mode
     begun: float
     writers: int = 1
@@ -59,6 +59,11 @@ class Round:
     appended: Appended | None = None
     failure: BaseException | None = None
     over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def connection(self) -> Connection:
+        """That of the transaction."""
+        return self.opened.connection
 
     @property
     def shared(self) -> bool:
@@ -178,7 +183,8 @@ class Rounds:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
         try:
-            log = SqlLog(transaction, self._letterhead, Contents(self._keyring))
+            contents = ContentCipher(self._keyring)
+            log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
             for fact in round_.facts:
                 log.record(fact)
             appended = log.append()

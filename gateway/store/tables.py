@@ -5,8 +5,9 @@ a case or a handoff is replaced only by comparing its counter; log tables are on
 for the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL): the
 entries that commit to them stay.
 
-What cases, answers and reasons say lies in envelopes (`gateway.store.envelope`), by the key of
-their case; the keys are in another database (`gateway.store.keyring`). An erased text is empty.
+What cases, answers and reasons say is encrypted by the key of their case
+(`gateway.store.content_encryption`); the keys are in another database (`gateway.store.keyring`). An
+erased text is empty.
 
 Tables of small rows have no row numbers on SQLite: one tree for each less to write in a commit.
 """
@@ -27,10 +28,13 @@ from sqlalchemy import (
     Uuid,
     and_,
     false,
+    literal_column,
     null,
 )
 
-from gateway.store.columns import NUMBER, TEXT, Day, Instant, TextList, TextSet
+from gateway.domain.case import CaseState
+from gateway.domain.handoff import Move, State
+from gateway.store.columns import NUMBER, TEXT, Choice, Day, Instant, TextList, TextSet
 
 metadata = MetaData()
 
@@ -254,26 +258,25 @@ case_file = Table(
     Column("version", Integer, nullable=False),
     Column("digest", TEXT, nullable=False),
     Column("originator_ref", TEXT, nullable=False),
-    Column("state", TEXT, nullable=False),
+    Column("state", Choice(CaseState), nullable=False),
     Column("unconfirmed", TextSet, nullable=False),
     Column("assessed_by", TEXT),
     Column("cleared_by", TEXT),
     Column("revision", Integer, nullable=False),
-    Column("erase_on", Day),
-    Column(
-        "content_key", Uuid
-    ),  # NULL once it was destroyed; of cases that were never encrypted, too
+    Column("erase_on", Day, nullable=False),
+    Column("content_key", Uuid),  # NULL once it was destroyed
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
     sqlite_with_rowid=False,
 )
-_kept = case_file.c.state != "erased"
-Index("case_file_due", case_file.c.erase_on, sqlite_where=_kept, postgresql_where=_kept)
-_doomed = and_(case_file.c.state == "erased", case_file.c.content_key.is_not(null()))
+# Literals: where a parameter meets a partial index's column, SQLite compiles the statement anew at
+# each run.
+KEPT = case_file.c.state != literal_column("'erased'")
+ERASED = case_file.c.state == literal_column("'erased'")
+Index("case_file_due", case_file.c.erase_on, sqlite_where=KEPT, postgresql_where=KEPT)
+_doomed = and_(ERASED, case_file.c.content_key.is_not(null()))
 Index("case_file_doomed", case_file.c.content_key, sqlite_where=_doomed, postgresql_where=_doomed)
-_plain = and_(case_file.c.state != "erased", case_file.c.content_key.is_(null()))
-Index("case_file_plain", case_file.c.id, sqlite_where=_plain, postgresql_where=_plain)
 
 case_version = Table(
     "case_version",
@@ -282,9 +285,11 @@ case_version = Table(
     Column("originator", TEXT, nullable=False),
     Column("case", Uuid, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("document", TEXT, nullable=False),  # in an envelope
     Column("assurance", TEXT, nullable=False),
     Column("event", Uuid, nullable=False),
+    # Encrypted. What a list shows stands before the document, which may fill pages of its own.
+    Column("summary", LargeBinary, nullable=False),
+    Column("document", LargeBinary, nullable=False),
     UniqueConstraint("originator", "case", "version"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
 )
@@ -307,10 +312,11 @@ handoff = Table(
     Column("permitted", TextSet, nullable=False),
     Column("package", TEXT, nullable=False),
     Column("offer_digest", TEXT, nullable=False),
+    Column("conditions_digest", TEXT, nullable=False),  # keyed: tells nothing of the conditions
     Column("offered_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("until", Instant),
-    Column("state", TEXT, nullable=False),
+    Column("state", Choice(State), nullable=False),
     Column("accepted_groups", TextSet),
     Column("sequence", Integer, nullable=False),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
@@ -326,11 +332,11 @@ answer = Table(
     metadata,
     Column("handoff", ForeignKey(handoff.c.id), nullable=False),
     Column("sequence", Integer, nullable=False),
-    Column("move", TEXT),  # NULL for the offer
-    Column("state", TEXT, nullable=False),
+    Column("move", Choice(Move)),  # NULL for the offer
+    Column("state", Choice(State), nullable=False),
     Column("author", TEXT, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("statement", TEXT, nullable=False),  # in an envelope
+    Column("statement", LargeBinary, nullable=False),  # encrypted
     Column("event", Uuid, nullable=False, unique=True),
     PrimaryKeyConstraint("handoff", "sequence"),
 )

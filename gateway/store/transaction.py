@@ -5,19 +5,24 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects.postgresql import Insert, insert
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy, DatabaseUnreachable
-from gateway.store.prepared import Rows, prepare
+from gateway.store.prepared_statements import Row, Rows, prepare
 
-Row = Mapping[str, Any]
+DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
+"""What a statement may fail with: those of the engine and of the two drivers."""
+
+_NO_VALUES: Row = {}
 
 # SQLite's primary result codes BUSY and LOCKED (https://sqlite.org/rescode.html).
 _SQLITE_BUSY = frozenset({5, 6})
@@ -26,6 +31,9 @@ _SQLITE_AWAY = frozenset({10, 13, 14})
 # PostgreSQL's serialization_failure, deadlock_detected, lock_not_available and query_canceled
 # (a timeout): another try may well succeed.
 _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
+# Connection exceptions, insufficient resources, operator intervention, system errors; a server
+# that only reads (a standby); damaged pages (PostgreSQL, appendix A).
+_POSTGRESQL_AWAY = ("08", "53", "57P", "58", "25006", "XX001", "XX002")
 
 
 def insert_new(table: Table) -> Insert:
@@ -38,32 +46,30 @@ def counted(statement: Insert) -> Insert:
     return statement.execution_options(preserve_rowcount=True)
 
 
-def _is_no_answer(error: DBAPIError | sqlite3.Error) -> bool:
-    """PostgreSQL is away: the driver has no code then, or one of classes 08, 53300 and 57P."""
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated:
-        return True
-    state = getattr(error.orig, "sqlstate", "")
-    gone = state is None or state[:2] == "08" or state[:3] in ("57P", "533")
-    return isinstance(error, OperationalError) and gone
-
-
-def translated(error: DBAPIError | sqlite3.Error) -> Exception:
+def translated(error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
     """What a failure of the database means to the caller; unexpected ones stay as they are."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(cause, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in _SQLITE_BUSY:
-        return Busy("the database is locked: retry after a moment")
-    if code is not None and code & 0xFF in _SQLITE_AWAY:
-        return DatabaseUnreachable("the database does not answer: retry after a moment")
-    if getattr(cause, "sqlstate", None) in _POSTGRESQL_BUSY:
+    if _is_busy(cause):
         return Busy("another request holds what this one needs: retry after a moment")
-    if _is_no_answer(error):
+    if _is_away(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnreachable("the database does not answer: retry after a moment")
-    if isinstance(error, IntegrityError | sqlite3.IntegrityError):
+    if isinstance(cause, sqlite3.IntegrityError | psycopg.IntegrityError):
         return RuntimeError("a row breaks a rule of its table")
     return error
+
+
+def _is_busy(cause: BaseException | None) -> bool:
+    if isinstance(cause, psycopg.Error):
+        return cause.sqlstate in _POSTGRESQL_BUSY
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
+
+
+def _is_away(cause: BaseException | None) -> bool:
+    if isinstance(cause, psycopg.Error):
+        if cause.sqlstate is None:  # the driver itself noticed: a lost connection has no code
+            return isinstance(cause, psycopg.OperationalError)
+        return cause.sqlstate.startswith(_POSTGRESQL_AWAY)
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
 
 
 class Transaction:
@@ -79,8 +85,10 @@ class Transaction:
         self.mode = mode
         self._open = True
         self.failed = False  # by the database: what is left of the transaction is for it to say
-        driver = connection.connection.driver_connection
-        self._driver = driver if isinstance(driver, sqlite3.Connection) else None
+        driver: Any = connection.connection.driver_connection
+        self._driver = driver
+        self._cursor = driver.cursor()
+        self._on_sqlite = isinstance(self._driver, sqlite3.Connection)
         self.locks_rows = locks_rows and mode is not Mode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
         # would make two readers of one case wait for each other.
@@ -89,32 +97,66 @@ class Transaction:
     def execute(
         self, statement: Executable, values: Row | Sequence[Row] | None = None
     ) -> CursorResult[Any] | Rows:
-        """Run one statement; with a sequence of values, once for each.
+        """Run one statement; with a list of values, once for each.
 
         Raises Busy for locks and timeouts, RuntimeError for a broken rule of a table or when the
         transaction is over.
         """
-        self._require_open()
+        self.require_open()
+        each: list[Row] | None = values if isinstance(values, list) else None
+        one: Row = each[0] if each else values or _NO_VALUES  # type: ignore[assignment]
         try:
-            done = self._run_prepared(statement, values)
-            return self._connection.execute(statement, values) if done is None else done
-        except (DBAPIError, sqlite3.Error) as error:
+            prepared = prepare(statement, tuple(one), self._connection.dialect)
+            if prepared is None:
+                return self._connection.execute(statement, values)
+            if each is not None:
+                self._cursor.executemany(prepared.sql, [*map(prepared.parameters, each)])
+            else:
+                self._cursor.execute(prepared.sql, prepared.parameters(one))
+            if not prepared.is_query:
+                return Rows((), self._cursor.rowcount)
+            return prepared.rows(self._cursor.fetchall())
+        except DRIVER_ERRORS as error:
             self.failed = True
             raise translated(error) from error
 
-    def _run_prepared(
-        self, statement: Executable, values: Row | Sequence[Row] | None
-    ) -> Rows | None:
-        """Run a statement by SQLite's own driver; None where the engine has to."""
-        if self._driver is None:
-            return None
-        one = values if isinstance(values, Mapping) else values[0] if values else {}
-        prepared = prepare(statement, tuple(one), self._connection.dialect)
+    def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
+        """Run a query in a `pipeline`; calling what this returns waits for its rows.
+
+        SQLite answers at once. Raises as `execute`, here or in that call.
+        """
+        if self._on_sqlite:
+            found = self.execute(statement, values)
+            return lambda: found  # type: ignore[return-value]
+        self.require_open()
+        prepared = prepare(statement, tuple(values), self._connection.dialect)
         if prepared is None:
-            return None
-        if values is None or isinstance(values, Mapping):
-            return prepared.run(self._driver, one)
-        return prepared.run_each(self._driver, values)
+            raise ValueError("a statement whose text depends on a value cannot be sent ahead")
+        cursor = self._driver.cursor()
+
+        def receive() -> Rows:
+            with self._translating():
+                return prepared.rows(cursor.fetchall())
+
+        with self._translating():
+            cursor.execute(prepared.sql, prepared.parameters(values))
+        return receive
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except DRIVER_ERRORS as error:
+            self.failed = True
+            raise translated(error) from error
+
+    def pipeline(self) -> AbstractContextManager[Any]:
+        """A block whose statements go to PostgreSQL in as few messages as their results allow.
+
+        What changes rows is answered at the end of the block: its count of rows is not known
+        before, and an error of any of them ends the block.
+        """
+        return nullcontext() if self._on_sqlite else self._driver.pipeline()
 
     def changed(self, statement: Executable, values: Row) -> bool:
         """Run an insert, update or delete; whether it touched a row."""
@@ -122,7 +164,7 @@ class Transaction:
 
     def require_writing(self) -> None:
         """Raise RuntimeError in a Work that may only read, or that is over."""
-        self._require_open()
+        self.require_open()
         if self.mode is Mode.READ:
             raise RuntimeError("a reading Work cannot write")
 
@@ -133,7 +175,7 @@ class Transaction:
 
     def commit(self) -> None:
         """Make everything durable. Raises Busy; then nothing is."""
-        if self._driver is not None and not self._driver.in_transaction:
+        if self._on_sqlite and not self._driver.in_transaction:
             # After some failures SQLite rolls back by itself, and COMMIT would say nothing.
             raise Busy("the database gave the transaction up: retry after a moment")
         try:
@@ -142,17 +184,18 @@ class Transaction:
             # What became of the transaction is unknown, and a pooled connection must not carry it
             # into the next Work: closing it leaves the database to decide.
             self._connection.invalidate()
-            if isinstance(error, DBAPIError | sqlite3.Error):
+            if isinstance(error, DRIVER_ERRORS):
                 raise translated(error) from error
             raise
 
     def _commit_now(self) -> None:
-        (self._driver or self._connection).commit()
+        self._driver.commit()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""
         self._open = False
 
-    def _require_open(self) -> None:
+    def require_open(self) -> None:
+        """Raise RuntimeError when the Work is over."""
         if not self._open:
             raise RuntimeError("the Work is over: nothing of it may be used any more")

@@ -7,10 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
 from sqlalchemy import Connection, Executable, Row, select
-from sqlalchemy.exc import DBAPIError
 
 from gateway.actions.ports import (
     Budgets,
@@ -32,7 +31,7 @@ from gateway.actions.records import Logged
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.conformance import SqlConformance
-from gateway.store.contents import Contents, Keyring, NoKeys
+from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.invitations import SqlInvitations
@@ -46,7 +45,7 @@ from gateway.store.signing import SqlSigning
 from gateway.store.successions import SqlSuccessions
 from gateway.store.tables import log_head
 from gateway.store.tokens import SqlReplay, SqlRevokedTokens
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import DRIVER_ERRORS, Transaction
 
 
 class SqlWork:
@@ -92,32 +91,28 @@ class SqlWork:
     def __enter__(self) -> Self:
         """See the port."""
         if self._mode is Mode.READ:
-            self._reading = connection = self._database.begin(self._mode)
+            begun = self._database.begin(self._mode)
+            self._reading = begun.connection
         else:
             self._keyring.restock()  # durable by itself: not while others wait for the lock
             began = perf_counter()
             self._round = self._rounds.enter(self._mode)
             self._took("wait", perf_counter() - began)
-            connection = self._round.connection
+            begun = self._round.opened
         self.first = self._round is None or not self._round.shared
-        transaction = Transaction(connection, self._mode, locks_rows=self._database.locks_rows)
-        self._transaction = transaction
-        self.organisations = self._registry = SqlOrganisations(transaction, self._memory)
-        self.proposals = SqlProposals(transaction)
-        contents = Contents(self._keyring)
-        self.cases = SqlCases(transaction, contents)
-        self.handoffs = SqlHandoffs(transaction, contents)
-        others = () if self._round is None else tuple(self._round.facts)
-        self.log = self._log = SqlLog(transaction, self._letterhead, contents, others)
-        self.retries = SqlRetries(transaction)
-        self.budgets = SqlBudgets(transaction)
-        self.revoked_tokens = SqlRevokedTokens(transaction)
-        self.replay = SqlReplay(transaction)
-        self.signing = SqlSigning(transaction)
-        self.invitations = SqlInvitations(transaction)
-        self.conformance = SqlConformance(transaction)
-        self.successions = SqlSuccessions(transaction)
+        transaction = Transaction(
+            begun.connection, self._mode, locks_rows=self._database.locks_rows
+        )
+        self._transaction, self._begun = transaction, begun
+        self._contents = ContentCipher(self._keyring)
         return self
+
+    def __getattr__(self, name: str) -> Any:
+        """A part of the store, made when it is first asked for: most Works need three or four."""
+        if name not in _PARTS:
+            raise AttributeError(name)
+        made = self.__dict__[name] = _PARTS[name](self)
+        return made
 
     def __exit__(
         self,
@@ -141,7 +136,7 @@ class SqlWork:
         """
         self._transaction.require_writing()
         if self._mode is Mode.REGISTRY and not self._transaction.failed:
-            self._registry.raise_version()
+            cast(SqlOrganisations, self.organisations).raise_version()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")
@@ -149,16 +144,34 @@ class SqlWork:
         if self._transaction.failed:
             self._rounds.undo(kept, broken=True)
             raise RuntimeError("a statement of this Work failed: it cannot be committed")
-        return self._rounds.keep(kept, self._log.facts)
+        return self._rounds.keep(kept, cast(SqlLog, self.log).facts)
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.execute(statement, values).all()
 
-    def change(self, statement: Executable, values: Mapping[str, Any]) -> None:
-        """Run a statement that changes rows: for the store's own upkeep, likewise."""
-        self._transaction.require_writing()
-        self._transaction.execute(statement, values)
+
+_PARTS: Mapping[str, Callable[[SqlWork], Any]] = {
+    "organisations": lambda w: SqlOrganisations(w._transaction, w._memory, w._begun.version),
+    "proposals": lambda w: SqlProposals(w._transaction),
+    "cases": lambda w: SqlCases(w._transaction, w._contents),
+    "handoffs": lambda w: SqlHandoffs(w._transaction, w._contents),
+    "log": lambda w: SqlLog(
+        w._transaction,
+        w._letterhead,
+        w._contents,
+        w._begun.head,
+        () if w._round is None else tuple(w._round.facts),
+    ),
+    "retries": lambda w: SqlRetries(w._transaction),
+    "budgets": lambda w: SqlBudgets(w._transaction),
+    "revoked_tokens": lambda w: SqlRevokedTokens(w._transaction),
+    "replay": lambda w: SqlReplay(w._transaction),
+    "signing": lambda w: SqlSigning(w._transaction),
+    "invitations": lambda w: SqlInvitations(w._transaction),
+    "conformance": lambda w: SqlConformance(w._transaction),
+    "successions": lambda w: SqlSuccessions(w._transaction),
+}
 
 
 class Store:
@@ -208,7 +221,7 @@ class Store:
 
     def is_current(self) -> bool:
         """Whether the tables are those of this version, or of a newer one."""
-        connection = self._database.begin(Mode.READ)
+        connection = self._database.begin(Mode.READ).connection
         try:
             found = migrations.revision_of(connection)
         finally:
@@ -221,11 +234,12 @@ class Store:
             self._database.close()
 
     def _require_own_log(self) -> None:
-        connection = self._database.begin(Mode.READ)
+        try:
+            connection = self._database.begin(Mode.READ).connection
+        except DRIVER_ERRORS as error:
+            raise Unfit("the database has no tables of this version: set it up first") from error
         try:
             origin = connection.scalar(select(log_head.c.origin).select_from(log_head))
-        except DBAPIError as error:
-            raise Unfit("the database has no tables of this version: set it up first") from error
         finally:
             self._database.end(connection, Mode.READ)
         # One origin names one tree for ever (evidence.md L28).
@@ -275,7 +289,7 @@ def open_for_reading(url: str, origin: str) -> Iterator[Store]:
         random=_never,
         person_key=b"",
         waiters=0,
-        keyring=NoKeys(),
+        keyring=NoContentKeys(),
     )
     with closing(store):
         yield store

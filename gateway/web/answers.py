@@ -1,16 +1,12 @@
 """Values as HTTP answers: JSON written one way, and the headers that every answer carries."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Response
 
 from gateway.actions.authorization import Written
-from gateway.evidence import receipt
-
-# Encoders are made once: json.dumps with settings makes a new one for each call.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+from gateway.evidence import canonical, receipt
 
 ALWAYS: Mapping[str, str] = {
     "Strict-Transport-Security": "max-age=63072000",
@@ -27,8 +23,8 @@ def json_response(
     headers: Mapping[str, str] | None = None,
     media_type: str = "application/json",
 ) -> Response:
-    """A JSON answer. It is not stored unless ``headers`` say otherwise (see ``harden``)."""
-    data = _encode(body).encode("utf-8")
+    """A JSON answer. It is not stored unless ``headers`` say otherwise (see ``hardened``)."""
+    data = canonical.compact(body).encode("utf-8")
     return Response(data, status, dict(headers or {}), content_type=media_type)
 
 
@@ -37,11 +33,26 @@ def written(done: Written) -> dict[str, Any]:
     return {"result": done.result, "receipt": receipt.to_json(done.receipt)}
 
 
-def harden(response: Response) -> Response:
-    """Add the security headers; what does not say how long it keeps is not to be stored."""
-    headers = response.headers
-    for name, value in ALWAYS.items():
-        headers[name] = value
-    if "Cache-Control" not in headers:
-        headers["Cache-Control"] = "no-store"
-    return response
+def hardened(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """A WSGI app whose every answer has the security headers.
+
+    What does not say how long it keeps is not to be stored.
+    """
+
+    def serve(environ: Any, start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, _with_security(headers), exc_info)
+
+        return app(environ, start)
+
+    return serve
+
+
+_NAMES = frozenset(name.lower() for name in ALWAYS)
+
+
+def _with_security(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    kept = [(name, value) for name, value in headers if name.lower() not in _NAMES]
+    if all(name.lower() != "cache-control" for name, _ in kept):
+        kept.append(("Cache-Control", "no-store"))
+    return [*kept, *ALWAYS.items()]

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 from flask import Flask, Response, g, request
 
 from gateway.domain.refusals import NotFound
 from gateway.web import listeners, openapi, telling
-from gateway.web.answers import harden
+from gateway.web.answers import hardened
 from gateway.web.endpoint import register, register_unauthenticated
 from gateway.web.gate import Gate
 from gateway.web.oauth import TokenServer
@@ -31,26 +32,36 @@ def create_public_app(gate: Gate) -> Flask:
     return app
 
 
+class _Flask(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """All functions are plain ones: Flask would look at each, on each request."""
+        return func
+
+
 def _create(gate: Gate) -> Flask:
-    app = Flask(__name__, static_folder=None, template_folder=None)
+    app = _Flask(__name__, static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = gate.body_bytes
     app.url_map.merge_slashes = False  # one address, one spelling; nothing is redirected
-    app.before_request(_name_request(gate))
-    app.before_request(_refuse_other_spellings)
-    app.after_request(harden)
+    app.before_request(_begin(gate))
     app.after_request(_count(gate))
+    app.wsgi_app = hardened(app.wsgi_app)  # type: ignore[method-assign] # as Flask's own docs do
     telling.install(app, gate)
     return app
 
 
-def _name_request(gate: Gate) -> Callable[[], None]:
-    """Give each request an id, for the security log and for whoever asks about an answer."""
+def _begin(gate: Gate) -> Callable[[], None]:
+    """Give each request an id, for the security log and for whoever asks about an answer.
 
-    def name_request() -> None:
+    The framework reads `//whoami` as `/whoami`; a proxy's rules for an address would not.
+    """
+
+    def begin() -> None:
         g.request_id = str(gate.ports.new_id())
         g.began = perf_counter()
+        if request.environ["PATH_INFO"].startswith("//"):
+            raise NotFound
 
-    return name_request
+    return begin
 
 
 def _count(gate: Gate) -> Callable[[Response], Response]:
@@ -63,9 +74,3 @@ def _count(gate: Gate) -> Callable[[Response], Response]:
         return response
 
     return count
-
-
-def _refuse_other_spellings() -> None:
-    """The framework reads `//whoami` as `/whoami`; a proxy's rules for an address would not."""
-    if request.environ["PATH_INFO"].startswith("//"):
-        raise NotFound

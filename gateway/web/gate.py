@@ -54,6 +54,8 @@ class Gate:
     ``read_request`` reads a certificate request, PEM, DER or base64, and raises
     ``request_refused``; ``certs_only`` makes of a PEM file what EST carries; ``patience`` is how
     many seconds a certificate is waited for.
+    ``require_newest_log`` raises Frozen, MarkUnreachable or DatabaseUnreachable where the registry
+    may be an older one, which forgot what was revoked since.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
     ``answered`` hears of each answer: its route's template, method, status and seconds; ``told``
     of each problem: the last part of its type.
@@ -64,7 +66,6 @@ class Gate:
     tokens: Signer
     token_keys: JwkSet
     attest_keys: JwkSet
-    event_keys: JwkSet
     log_key: str
     peer_der: Callable[[Mapping[str, Any]], bytes | None]
     header_refused: type[Exception]
@@ -74,6 +75,7 @@ class Gate:
     read_request: Callable[[bytes], CertificateRequest]
     request_refused: type[Exception]
     certs_only: Callable[[bytes], bytes]
+    require_newest_log: Callable[[], None]
     unready: Callable[[], Unready | None]
     log: SecurityLog
     token_seconds: int = TOKEN_SECONDS

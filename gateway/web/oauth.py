@@ -29,7 +29,6 @@ from gateway.actions.authentication import (
 )
 from gateway.actions.records import Credentials
 from gateway.domain.organisation import System
-from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable, Refusal
 from gateway.web.answers import json_response
 from gateway.web.caller import peer_of
 from gateway.web.endpoint import Access, unauthenticated
@@ -49,14 +48,6 @@ FORM_BYTES = 8 * 1024
 _FORM = re.compile(r"application/x-www-form-urlencoded(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.I)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-
-_UNREADY: Mapping[str, type[Refusal]] = {
-    "frozen": Frozen,
-    "mark": MarkUnreachable,
-    "database": DatabaseUnreachable,
-}
-"""What keeps tokens back, of the reasons for which a gateway is not ready."""
 
 
 def _bad_request(description: str) -> OAuth2Error:
@@ -173,7 +164,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
 
         Raises Frozen, MarkUnreachable, DatabaseUnreachable.
         """
-        self._require_current()
+        self._gate.require_newest_log()
         try:
             asked = self._asked(sent, "grant_type")
         except OAuth2Error as error:
@@ -201,21 +192,12 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
 
         Raises Frozen, MarkUnreachable, DatabaseUnreachable.
         """
-        self._require_current()
+        self._gate.require_newest_log()
         try:
             token, client, peer = self._about_token(sent)
         except OAuth2Error as error:
             return self._refuse("token-not-introspected", error)
         return json_response(self._worth(token, client, peer))
-
-    def _require_current(self) -> None:
-        """Grant nothing by a registry that may be an older one: it forgot what was revoked since.
-
-        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
-        """
-        unready = self._gate.unready()
-        if unready is not None and unready.reason in _UNREADY:
-            raise _UNREADY[unready.reason](unready.detail)
 
     def _about_token(self, sent: Request) -> tuple[AccessToken | None, Client, Peer]:
         """The token of the form, None when it is none of ours or has ended, and who asks."""
@@ -331,7 +313,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
     def handle_response(
         self, status: int, body: Mapping[str, Any], headers: Iterable[Sequence[str]]
     ) -> Response:
-        """A token; ``harden`` adds that it is not to be stored."""
+        """A token; ``hardened`` adds that it is not to be stored."""
         return json_response(body, status)
 
 

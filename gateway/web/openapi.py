@@ -23,7 +23,7 @@ from gateway.web.endpoint import NOTHING, Access, Endpoint, unauthenticated
 from gateway.web.gate import Gate
 from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT
-from gateway.web.partners.case_parts import SEALED, Sealable
+from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.shapes import SHAPES, one_of
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 

@@ -1,6 +1,6 @@
 """Refusals, schema errors and failures of an app, told as problems (RFC 9457) and noted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -13,6 +13,7 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
 from gateway.web.answers import json_response
 from gateway.web.gate import Gate
+from gateway.web.inputs import listed, pointed
 from gateway.web.problems import (
     FAILED,
     MEDIA_TYPE,
@@ -22,25 +23,6 @@ from gateway.web.problems import (
     of_status,
     problem_of,
 )
-
-MAX_ERRORS = 100
-"""Errors that one answer lists: enough to mend a document, too few to make answers a burden."""
-
-
-def pointed(messages: Any, pointer: str = "") -> Iterable[tuple[str, str]]:
-    """Flatten marshmallow's tree of messages into pairs of JSON pointer and sentence.
-
-    A key that no field of ours could have is a caller's text, and is not repeated.
-    """
-    if isinstance(messages, Mapping):
-        for name, inner in messages.items():
-            ours = (
-                name != "_schema" and str(name).replace("_", "").isalnum() and len(str(name)) < 65
-            )
-            yield from pointed(inner, f"{pointer}/{name}" if ours else pointer)
-        return
-    for message in messages:
-        yield pointer, str(message)
 
 
 def install(app: Flask, gate: Gate) -> None:
@@ -76,8 +58,7 @@ def _refused(gate: Gate, refusal: Refusal, receipt: Receipt | None) -> Response:
         members["detail"] = refusal.detail
     if isinstance(refusal, Invalid):
         members["errors"] = [
-            {"pointer": pointer, "message": message}
-            for pointer, message in refusal.errors[:MAX_ERRORS]
+            {"pointer": pointer, "message": message} for pointer, message in listed(refusal.errors)
         ]
     if isinstance(refusal, Forbidden):
         members["rules"] = list(refusal.rules)

@@ -5,7 +5,6 @@ client still has those rights is never in it: the registry is asked on each requ
 """
 
 import hashlib
-import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 import jwt
 
-from gateway.evidence import base64url, signature
+from gateway.evidence import base64url, canonical, signature
 from gateway.web.gate import Gate
 from gateway.web.problems import TokenRefused
 
@@ -148,4 +147,4 @@ _SIGNATURE_ALONE: Any = {
 
 
 def _encoded(value: Mapping[str, Any]) -> str:
-    return base64url.encode(json.dumps(value, separators=(",", ":")).encode("utf-8"))
+    return base64url.encode(canonical.compact(value).encode("utf-8"))

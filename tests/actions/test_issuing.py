@@ -23,7 +23,7 @@ from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import base64url, event
 from gateway.evidence.receipt import Receipt
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import CsrRefused, issue_client
+from gateway.pki.end_entity import CsrRefused, issue_client
 from tests.founding import (
     ALICE,
     DESK,

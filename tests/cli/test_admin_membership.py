@@ -11,7 +11,7 @@ from gateway.actions.administration import Change, administer
 from gateway.cli.admin import proposal
 from gateway.cli.system import make_csr
 from gateway.evidence import base64url
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import read_request
 from tests.operating import DUBOIS, Operator, operator, said
 
 APPLICATION: dict[str, Any] = {

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.client import AuditFilters
-from gateway.client.public import PublicLog
+from gateway.client.mirror import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
 from tests.client.desk import Desk
@@ -226,7 +226,7 @@ def test_a_log_that_was_never_there_is_not_followed(
     assert json.loads(result.stdout)["error"]["kind"] == "Unavailable"
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "audit-access.md"
+PAGE = Path(__file__).parents[2] / "docs" / "auditors.md"
 
 
 def blurred(text: str) -> list[str]:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from gateway import files
 from gateway.cli import main
-from gateway.client.line import PAUSES
+from gateway.client.transport import PAUSES
 from gateway.evidence.trust import Trust
-from gateway.keys import generate_encryption_key, write_private
+from gateway.keys import generate_encryption_key
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.cli.desks import Desks
 from tests.client import desk as desk_module
@@ -126,20 +127,20 @@ def test_the_connection_file_is_found_by_option_by_environment_or_here(
 def test_a_connection_without_its_key_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["case", "list", "-c", str(written(tmp_path))])
     assert result.exit_code == 4
-    assert "key.pem cannot be read" in result.stderr
+    assert "key.pem does not exist" in result.stderr
 
 
 def test_a_key_that_opens_seals_is_its_owners_alone(tmp_path: Path) -> None:
     file = written(tmp_path, encryption_keys="sealed-to-us")
     pem = tmp_path / "sealed-to-us" / "2026.pem"
-    write_private(pem, generate_encryption_key().pem())
+    files.create(pem, generate_encryption_key().pem())
     pem.chmod(0o640)
     result = CliRunner().invoke(main, ["case", "list", "-c", str(file)])
     assert result.exit_code == 4
-    assert "2026.pem is open to others" in result.stderr
+    assert "chmod 600" in result.stderr
     pem.chmod(0o600)
     result = CliRunner().invoke(main, ["case", "list", "-c", str(file)])
-    assert "key.pem cannot be read" in result.stderr
+    assert "key.pem does not exist" in result.stderr
 
 
 def test_no_command_of_partners_needs_the_servers_packages() -> None:

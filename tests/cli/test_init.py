@@ -103,7 +103,7 @@ def test_the_file_explains_every_setting_and_is_the_configuration(
     typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
     file = tmp_path / "gw" / wiring.CONFIG_FILE
     comments = [line for line in file.read_text().split("\n") if line.startswith("# ")]
-    for setting in config_file.settings():
+    for setting in config_file.SETTINGS:
         for line in setting.about.split("\n"):
             assert f"# {line}" in comments
     config = config_file.load(file)
@@ -176,16 +176,16 @@ def test_a_folder_below_nothing_is_not_made(tmp_path: Path, passphrase_file: Pat
 # --- nothing is left behind
 
 STEPS = [
-    (founding.keys, "write_private"),
+    (founding.files, "create"),
     (founding.keys, "write_key"),
     (founding.keys, "write_secret"),
     (founding, "make_root"),
     (founding, "make_issuing"),
     (founding, "publish_chain"),
-    (founding, "replace_file"),
+    (founding.files, "replace"),
     (founding.migrations, "upgrade"),
     (founding.wiring, "connect"),
-    (founding.maintenance.Maintenance, "step"),
+    (founding.maintenance.Maintenance, "start"),
     (founding.administration, "found"),
     (Path, "rename"),
     (Path, "rmdir"),
@@ -227,7 +227,7 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
         with pytest.raises(type(error)):
             founding.make(folder, text, PERSONS, PASSPHRASE)
     assert below(tmp_path) == before
-    if name in ("write_private", "found"):
+    if name in ("create", "found"):
         founding.make(folder, text, PERSONS, PASSPHRASE)
         assert (folder / wiring.CONFIG_FILE).exists()
 

@@ -53,7 +53,7 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     run("new", tmp_path / "a")
     again = CliRunner().invoke(main, ["keys", "new", str(tmp_path / "a"), *WHOSE])
     assert again.exit_code == 1
-    assert "is not overwritten" in again.output
+    assert " exists. " in again.output
 
 
 def test_where_no_folder_can_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -20,10 +20,15 @@ def run(*arguments: str) -> Result:
 
 @pytest.fixture
 def damaged(tmp_path: Path) -> Path:
-    """The product's policies, with one case too few and one misnamed."""
+    """The product's policies, with two cases too few."""
     folder = Path(shutil.copytree(policy_folder(), tmp_path / "policies"))
-    (folder / "tests/ALLOW/an-originator-withdraws-its-offer.json").unlink()
-    (folder / "tests/DENY/a-receipt-is-not-for-those-outside-the-event.json").unlink()
+    for table, name in (
+        ("handoffs", "an originator withdraws its offer"),
+        ("directory", "a receipt is not for those outside the event"),
+    ):
+        path = folder / f"tests/{table}.json"
+        cases = json.loads(path.read_text())
+        path.write_text(json.dumps([case for case in cases if case["name"] != name]))
     return folder
 
 

@@ -86,7 +86,7 @@ def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
         while not made.exists():
             assert time.monotonic() < ends
             time.sleep(0.02)
-        with pytest.raises(maintenance.Occupied), maintenance.holding(gw.config):
+        with pytest.raises(maintenance.AlreadyRunning), maintenance.holding(gw.config):
             pass
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
@@ -114,7 +114,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(
         file.unlink()  # as after a long pause
     result = gw.type("run", "--folder", gw.folder)
     assert result.exit_code == 0, result.output
-    assert supervised == ["public", "partners", "deliver", "maintain"]
+    assert supervised == ["public", "partners", "maintain"]
     public, partners, day = result.stdout.splitlines()
     assert (public.split(), partners.split()) == (["public", ISSUER], ["partners", PARTNERS])
     assert day == "for demonstrations only: rights are judged on 2023-10-31"

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from gateway import files
 from gateway.actions.assertion import read_keys
 from gateway.cli import main, system
 from gateway.client import Connection, Unavailable
-from gateway.client.line import PAUSES
+from gateway.client.transport import PAUSES
 from gateway.keys import Purpose, load_key
-from gateway.pki.leaf import issue_client
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import issue_client, read_request
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
 from tests.client.conftest import authorities, real_now
@@ -64,7 +64,7 @@ def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(
     assert load_key(private, Purpose.CLIENT).kid == json.loads(kept)["kid"]
     again = CliRunner().invoke(main, ["system", "key", str(tmp_path / "next")])
     assert again.exit_code == 1
-    assert "not overwritten" in again.stderr
+    assert " exists. " in again.stderr
 
 
 def test_the_operator_can_issue_a_certificate_for_the_request(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_an_existing_key_is_never_replaced(tmp_path: Path) -> None:
     before = (folder / "key.pem").read_bytes()
     again = CliRunner().invoke(main, ["system", "request", str(folder), *IDS])
     assert again.exit_code == 1
-    assert "not overwritten" in again.stderr
+    assert " exists. " in again.stderr
     assert (folder / "key.pem").read_bytes() == before
 
 
@@ -225,14 +225,14 @@ def test_a_connection_file_that_cannot_be_written_names_the_new_files(
     desks: Desks, renewable: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = renewable('certificate = "certificate.pem"\nkey = "key.pem"\n')
-    whole = system.replace_file
+    whole = files.replace
 
-    def full(path: Path, data: bytes, mode: int = 0o644) -> None:
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
         if path == file:
             raise OSError(28, "No space left on device")
         whole(path, data, mode)
 
-    monkeypatch.setattr(system, "replace_file", full)
+    monkeypatch.setattr(files, "replace", full)
     result = desks.run("system", "renew", "-c", str(file))
     assert result.exit_code == 4
     for made in ("certificate-*.pem", "key-*.pem"):

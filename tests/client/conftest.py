@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import issue_client
+from gateway.pki.end_entity import issue_client
 from tests.founding import check_log
 from tests.web.listening import Listening, listening
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.client import TokenRefused, Unavailable, UnexpectedAnswer
 from gateway.client.access import RENEW_BEFORE, Access
-from gateway.client.line import Line, Message
+from gateway.client.transport import Line, Message
 from tests.client.desk import connection_of
 from tests.each import each
 from tests.founding import HOTLINE, Clock

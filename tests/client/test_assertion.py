@@ -8,7 +8,7 @@ import pytest
 
 from gateway.actions import assertion as assertions
 from gateway.client import TokenRefused
-from gateway.client.assertion import LIFE_SECONDS, Assertions
+from gateway.client.access import LIFE_SECONDS, Assertions
 from gateway.keys import ED25519, ES256, Purpose, SigningKey, generate_key
 from tests.client.desk import Desk, answer, lose_answer
 from tests.each import each

@@ -11,7 +11,7 @@ from gateway.client import (
     Refused,
     UnexpectedAnswer,
 )
-from gateway.client.auditing import audited
+from gateway.client.events import audited
 from tests.client.desk import Desk
 from tests.client.story import Tamper, accepted
 from tests.founding import (
@@ -53,7 +53,7 @@ def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: Desk) -> 
 def test_an_audit_of_many_pages_goes_on(
     auditor: Desk, stage: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.client.auditing.AUDIT_PAGE", 7)
+    monkeypatch.setattr("gateway.client.events.AUDIT_PAGE", 7)
     size = stage.gateway.size()
     found = audit(auditor)
     assert [one.index for one in found] == list(range(size))

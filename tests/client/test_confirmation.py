@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.client import Connection, ReceiptMismatch, confirmation, documents
-from gateway.client.exchange import body_of
-from gateway.client.spool import Write
+from gateway.client import Connection, ReceiptMismatch, documents, evidence_checks
+from gateway.client.outbox import Write
+from gateway.client.session import body_of
 from gateway.domain import case as cases
 from gateway.domain.facts import Party, Result
 from gateway.domain.marking import conditions
@@ -42,7 +42,7 @@ def submitted(document: SdJwt | None = None, *, result: Any = None, **changes: A
     told = {"document": document.compact(), "digest": document.digest, **(result or {})}
     fact = {"case_digest": document.digest} | changes
     receipt = logged("case.submit", HOTLINE, "x1", **fact)
-    confirmation.confirm_write(SUBMIT, told, receipt, HOTLINES)
+    evidence_checks.confirm_write(SUBMIT, told, receipt, HOTLINES)
 
 
 def test_a_true_answer_to_a_submission_is_believed() -> None:
@@ -100,7 +100,7 @@ def offered(document: SdJwt | None = None, *, permitted: Any = PARTS, **changes:
     }
     receipt = logged("handoff.offer", HOTLINE, "liaison-1", **fact | changes)
     result = {"offer": document.compact(), "permitted": permitted}
-    confirmation.confirm_write(OFFER, result, receipt, HOTLINES)
+    evidence_checks.confirm_write(OFFER, result, receipt, HOTLINES)
 
 
 def test_a_true_answer_to_an_offer_is_believed() -> None:
@@ -154,7 +154,7 @@ def answered(document: SdJwt | None = None, **changes: Any) -> None:
         "statement_sha256": document.digest,
     }
     receipt = logged("handoff.refuse", OFMIN, "officer-1", **fact | changes)
-    confirmation.confirm_write(REFUSE, {"statement": document.compact()}, receipt, OFMINS)
+    evidence_checks.confirm_write(REFUSE, {"statement": document.compact()}, receipt, OFMINS)
 
 
 def test_a_true_answer_to_an_answer_is_believed() -> None:
@@ -187,7 +187,7 @@ def test_a_lie_about_an_answer_is_found(lie: Any, found: str) -> None:
 
 def refused(*, write: Write | None = REFUSE, by: str = "officer-1", **changes: Any) -> None:
     receipt = logged("handoff.refuse", OFMIN, by, **{"result": Result.WRONG_STATE} | changes)
-    confirmation.confirm_refusal("handoff.refuse", receipt, OFMINS, write)
+    evidence_checks.confirm_refusal("handoff.refuse", receipt, OFMINS, write)
 
 
 def test_a_true_refusal_may_keep_silent_about_the_handoff() -> None:
@@ -215,9 +215,9 @@ def test_a_lie_about_a_refusal_is_found(lie: Any, found: str) -> None:
 def test_an_event_of_others_is_not_shown_as_ours() -> None:
     receipt = logged("handoff.close", ABROAD, "x1")
     event = "018f0000-0000-7000-8000-0000000000ee"
-    confirmation.confirm_event(event, logged("handoff.close", OFMIN, "x1"), OFMINS)
+    evidence_checks.confirm_event(event, logged("handoff.close", OFMIN, "x1"), OFMINS)
     with pytest.raises(ReceiptMismatch, match="does not name this organisation"):
-        confirmation.confirm_event(event, receipt, OFMINS)
+        evidence_checks.confirm_event(event, receipt, OFMINS)
 
 
 # --- Showing -------------------------------------------------------------------------------------

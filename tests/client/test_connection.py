@@ -1,6 +1,7 @@
 """The connection file: read strictly, rendered with its explanations, nothing secret in it."""
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -165,13 +166,22 @@ def _pem(passphrase: bytes | None = None) -> bytes:
     )
 
 
-def test_files_that_tls_cannot_use_are_named(tmp_path: Path, tls_files: Path) -> None:
+def test_files_that_tls_cannot_use_are_named(
+    tls_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = Connection.read(written(tls_files))
     read.tls()
     (tls_files / "key.pem").chmod(0o640)
     with pytest.raises(SettingsError, match="chmod 600"):
         read.tls()
     (tls_files / "key.pem").chmod(0o600)
+    with monkeypatch.context() as another:  # user: the owner counts, as for every private file
+        another.setattr(os, "geteuid", lambda: os.getuid() + 4242)
+        if os.getuid() == 0:
+            os.chown(tls_files / "key.pem", 4243, -1)
+        with pytest.raises(SettingsError, match="chown"):
+            read.tls()
+    os.chown(tls_files / "key.pem", os.getuid(), -1)
     whole = (tls_files / "key.pem").read_bytes()
     for wrong in (_pem(), b"rubbish"):
         (tls_files / "key.pem").write_bytes(wrong)
@@ -185,7 +195,7 @@ def test_files_that_tls_cannot_use_are_named(tmp_path: Path, tls_files: Path) ->
     with pytest.raises(SettingsError, match="no file of certificates"):
         read.tls()
     (tls_files / "key.pem").unlink()
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match="does not exist"):
         read.tls()
 
 

@@ -9,9 +9,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.client.enrolment import Enrolment
-from gateway.client.failures import ReceiptMismatch, UnexpectedAnswer
-from gateway.client.invitation import InvitationFile
+from gateway.client.enrolment import Enrolment, InvitationFile
+from gateway.client.errors import ReceiptMismatch, UnexpectedAnswer
 from gateway.evidence import base64url
 from tests.founding import DESK, ISSUER, SHORT_NAME, founded
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by

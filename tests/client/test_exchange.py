@@ -17,7 +17,7 @@ from gateway.client import (
     Unavailable,
     UnexpectedAnswer,
 )
-from gateway.client.line import PAUSES
+from gateway.client.transport import PAUSES
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.client.desk import Desk, answer, cut, lose_answer, passing
 from tests.client.story import CLEARED, submit

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gateway.client.failures import SettingsError
-from gateway.client.invitation import InvitationFile
+from gateway.client.enrolment import InvitationFile
+from gateway.client.errors import SettingsError
 from tests.each import each
 from tests.founding import note_signer
 from tests.newcomers import TOKEN

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from gateway.client import NotTrusted, Unavailable, UnexpectedAnswer
-from gateway.client import line as lines
-from gateway.client.line import PAUSES, Line, Message, Reply, clock_difference
+from gateway.client import transport as lines
+from gateway.client.transport import PAUSES, Line, Message, Reply, clock_difference
 from tests.client.desk import connection_of
 from tests.each import each
 from tests.web.listening import PARTNERS, listening

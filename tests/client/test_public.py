@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.client import SettingsError, Unavailable, UnexpectedAnswer
-from gateway.client.public import PublicListener, PublicLog
+from gateway.client.mirror import PublicListener, PublicLog
 from tests.each import each
 from tests.founding import START
 

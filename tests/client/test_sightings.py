@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import LogForked, SettingsError
-from gateway.client.sightings import Sightings
+from gateway.client.checkpoint_store import Sightings
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteError
 from tests.founding import ORIGIN, note_signer
@@ -124,5 +124,6 @@ def test_a_checkpoint_of_another_log_is_never_taken_in() -> None:
 
 
 def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cannot be written"):
-        Sightings(KEY, tmp_path / "missing" / "newest").observe(note(7), None)
+    (tmp_path / "newest").mkdir()
+    with pytest.raises(SettingsError):
+        Sightings(KEY, tmp_path / "newest").observe(note(7), None)

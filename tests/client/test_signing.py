@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.client import NotACase, ReceiptMismatch, Unavailable
-from gateway.client.line import PAUSES
+from gateway.client.transport import PAUSES
 from gateway.evidence import receipt as receipts
 from gateway.evidence import revocation, sd_jwt, signature, statement
 from gateway.evidence.origin import trace

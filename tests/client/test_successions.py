@@ -6,7 +6,7 @@ import pytest
 
 from gateway.actions import succeeding
 from gateway.client import Refused
-from gateway.client.failures import ReceiptMismatch
+from gateway.client.errors import ReceiptMismatch
 from gateway.evidence import sd_jwt
 from gateway.evidence.verdict import verify_bundle
 from tests.client.desk import Desk, trust_of

@@ -52,7 +52,16 @@ ALLOWED = {
 
 
 def case(state: CaseState = CaseState.DRAFT, **changes: Any) -> Case:
-    made = Case("hotline-a", UUID(int=1), 1, "digest", "ref-1", state, frozenset({"m-1"}))
+    made = Case(
+        "hotline-a",
+        UUID(int=1),
+        1,
+        "digest",
+        "ref-1",
+        TODAY + timedelta(days=1),
+        state,
+        frozenset({"m-1"}),
+    )
     return replace(made, **changes)
 
 

@@ -41,6 +41,7 @@ def handoff(state: State = State.OFFERED) -> Handoff:
         permitted=frozenset({"a", "b"}),
         package="package",
         offer_digest="offer",
+        conditions_digest="conditions",
         offered_at=AT,
         due_at=AT,
         until=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import sha256, shake_256
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -53,9 +53,9 @@ class Chance:
     calls: int = 0
 
     def __call__(self, size: int) -> bytes:
-        block = sha256(f"{self.seed}/{self.calls}".encode()).digest()
+        block = shake_256(f"{self.seed}/{self.calls}".encode()).digest(size)
         self.calls += 1
-        return (block * (size // 32 + 1))[:size]
+        return block
 
 
 def chance(seed: str = "") -> Callable[[int], bytes]:

@@ -582,3 +582,32 @@ def test_claims_in_clear_are_read_without_the_disclosures():
     clear = sd_jwt.read_unverified(document.compact()).claims
     assert sd_jwt.read_clear(document.compact()) == clear
     assert sd_jwt.read_clear(document.issuer_signed) == clear
+
+
+def test_a_stored_document_reads_like_any_other():
+    document = made()
+    for shown in (document, document.present({document.disclosures[0].digest})):
+        text = shown.compact()
+        assert sd_jwt.read_stored(text) == sd_jwt.read_unverified(text)
+    for broken in ("", "a.b.c~", "~", document.compact() + "W10~", document.compact() + "MQ~"):
+        with pytest.raises(sd_jwt.DocumentError):
+            sd_jwt.read_stored(broken)
+
+
+def test_no_more_chance_is_given_out_than_was_drawn():
+    piece = sd_jwt.drawn_at_once(chance(), 20)
+    assert piece(16)
+    with pytest.raises(RuntimeError):
+        piece(16)
+
+
+@pytest.mark.parametrize("count", range(10))
+def test_exactly_what_is_needed_is_drawn(count):
+    left = []
+
+    def random(size):
+        left.append(size)
+        return chance()(size)
+
+    made(arrays=[("items", list(range(count)))], random=random)
+    assert len(left) == 1

@@ -6,8 +6,12 @@ Oracle: what is accepted is written back character for character; no changed cer
 import base64
 from functools import cache
 
-from gateway.pki.peer import CertificateRefused, check_client
-from gateway.pki.source import HeaderRefused, PeerSource
+from gateway.pki.client_certificate import (
+    CertificateRefused,
+    HeaderRefused,
+    PeerSource,
+    check_client,
+)
 from tests.founding import START
 from tests.web.listening import certificate, der, issuing, root
 

@@ -10,9 +10,9 @@ from uuid import UUID
 from gateway import wiring
 from gateway.cli.demo.stage import Stage
 from gateway.client.connection import Connection
-from gateway.client.exchange import Written
-from gateway.client.failures import ClientError, Refused
+from gateway.client.errors import ClientError, Refused
 from gateway.client.gateway import Gateway
+from gateway.client.session import Written
 from gateway.ledger import proof, tree
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from tests.journeys.harness import HOTLINE, case_content, check_log, clearance, entries, log_key

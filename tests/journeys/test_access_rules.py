@@ -266,7 +266,7 @@ def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(stage: Stage,
         assert told["mtls_endpoint_aliases"][f"{name}_endpoint"] == address
 
 
-@pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest", "/keys/event"])
+@pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest"])
 def test_m4_every_key_has_a_thumbprint_as_its_id_a_use_and_an_algorithm(
     stage: Stage, path: str
 ) -> None:

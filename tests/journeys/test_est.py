@@ -108,8 +108,9 @@ def test_curl_enrols_as_the_page_says_with_the_token_on_no_command_line(
     config, name = config_of(stage), f"curl-{os.urandom(3).hex()}"
     token = invited(stage, tmp_path, name)
     (tmp_path / "ca.pem").write_bytes((config.published / "root.pem").read_bytes())
-    page = (Path(__file__).parents[2] / "docs" / "joining.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    page = (Path(__file__).parents[2] / "docs" / "partners.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (block,) = (each for each in blocks if "simpleenroll" in each)
     typed = (
         block.replace("https://gateway.example.org", config.issuer)
         .replace("hotline-new.desk", f"{HOTLINE}.{name}")

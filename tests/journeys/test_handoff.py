@@ -6,7 +6,7 @@ import pytest
 
 from gateway.cli.demo.stage import Stage
 from gateway.client.connection import Connection
-from gateway.client.failures import ClientError, Refused
+from gateway.client.errors import ClientError, Refused
 from gateway.domain.case import GROUPS
 from gateway.evidence import receipt, verdict
 from tests.journeys.harness import (

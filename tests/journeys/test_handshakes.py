@@ -19,7 +19,7 @@ from gateway.checks import host_and_port
 from gateway.cli.demo.stage import Stage
 from gateway.evidence import base64url
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import issue_client, make_server
+from gateway.pki.end_entity import issue_client, make_server
 from tests.journeys.harness import HOTLINE, config_of
 from tests.journeys.test_metrics import Numbers, port_of
 from tests.journeys.test_revocation import newcomer

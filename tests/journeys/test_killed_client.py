@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 DYING = """
 import os, signal, sys
 from gateway.cli import main
-from gateway.client.exchange import Exchange
-from gateway.client.sightings import Sightings
-from gateway.client.spool import Spool
+from gateway.client.session import Exchange
+from gateway.client.checkpoint_store import Sightings
+from gateway.client.outbox import Spool
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

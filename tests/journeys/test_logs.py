@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.demo.stage import ADMINS, Stage
-from gateway.client.failures import Refused
+from gateway.client.errors import Refused
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, case_content, clearance
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]

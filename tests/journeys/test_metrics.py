@@ -104,7 +104,7 @@ def test_what_happens_is_counted_over_all_workers_and_survives_one(direct: Stage
     assert more("casegate_problems_total", problem="not-found") == 1
     assert more("casegate_policy_decisions_total", action="case.submit") == 1
     assert more("casegate_write_seconds_count", **COMMITTED) == 2
-    for process in ("partners", "public", "deliver", "maintain"):
+    for process in ("partners", "public", "maintain"):
         assert numbers.sum("casegate_worker_starts_total", process=process) >= 1
     assert numbers.sum("casegate_mark_answers") == 1
     assert numbers.sum("casegate_log_frozen") == 0

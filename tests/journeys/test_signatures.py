@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client.connection import Connection
-from gateway.client.failures import Refused
+from gateway.client.errors import Refused
 from gateway.evidence import verdict
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, running
 

@@ -13,10 +13,10 @@ from gateway.pki.authority import (
     make_issuing,
     make_root,
 )
-from gateway.pki.leaf import (
+from gateway.pki.client_certificate import Peer, check_client
+from gateway.pki.end_entity import (
     issue_client,
 )
-from gateway.pki.peer import Peer, check_client
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from gateway import files
 from gateway.pki.authority import (
     AuthorityError,
     load_authority,
@@ -58,10 +59,10 @@ def test_issuing_authorities_are_read_newest_first(tmp_path: Path) -> None:
     newer = make_issuing("demo", ROOT, NOW + DAY)
     for authority in (ISSUING, newer):
         (tmp_path / f"{authority.id}.pem").write_bytes(authority.certificate_pem())
-        (tmp_path / f"{authority.id}.key").write_bytes(authority.key_pem())
-    assert [a.id for a in load_issuing(tmp_path, Path.read_bytes)] == [newer.id, ISSUING.id]
+        files.create(tmp_path / f"{authority.id}.key", authority.key_pem())
+    assert [a.id for a in load_issuing(tmp_path)] == [newer.id, ISSUING.id]
 
 
 def test_a_folder_without_issuing_authority_is_said(tmp_path: Path) -> None:
     with pytest.raises(AuthorityError, match="casegate init"):
-        load_issuing(tmp_path, Path.read_bytes)
+        load_issuing(tmp_path)

@@ -18,7 +18,7 @@ from gateway.pki.authority import (
     AuthorityError,
     make_issuing,
 )
-from gateway.pki.leaf import (
+from gateway.pki.end_entity import (
     LEAF_LIFE,
     CsrRefused,
     issue_client,

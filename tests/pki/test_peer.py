@@ -22,10 +22,10 @@ from gateway.pki.authority import (
     make_issuing,
     make_root,
 )
-from gateway.pki.leaf import (
+from gateway.pki.client_certificate import CertificateRefused, ClientGate, Peer, check_client
+from gateway.pki.end_entity import (
     make_server,
 )
-from gateway.pki.peer import CertificateRefused, ClientGate, Peer, check_client
 from gateway.pki.publication import publish_chain
 from tests.each import each
 from tests.pki.certificates import (

@@ -10,8 +10,7 @@ from gateway.pki.authority import (
     authority_id,
     make_issuing,
 )
-from gateway.pki.publication import alarms, publish_chain, publish_crls
-from gateway.pki.revocation import make_crl
+from gateway.pki.publication import alarms, make_crl, publish_chain, publish_crls
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 
 

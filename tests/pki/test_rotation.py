@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import files
 from gateway.pki import rotation
 from gateway.pki.authority import (
     AuthorityError,
@@ -25,18 +26,13 @@ def issuing(tmp_path: Path) -> Path:
     """A folder with one authority in use."""
     for suffix, data in ((".pem", ISSUING.certificate_pem()), (".key", ISSUING.key_pem())):
         file = tmp_path / f"{ISSUING.id}{suffix}"
-        file.write_bytes(data)
+        files.create(file, data)
         os.utime(file, (NOW.timestamp(), NOW.timestamp()))
     return tmp_path
 
 
-def write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
-
-
 def publish(folder: Path, new: CertificateAuthority = NEW, now: datetime = LATER) -> None:
-    rotation.publish(folder, new, write, now)
+    rotation.publish(folder, new, now)
 
 
 def use(folder: Path, now: datetime = LATER + DAY) -> None:
@@ -50,11 +46,11 @@ def places(folder: Path) -> list[tuple[str, Place]]:
 
 
 def signing(folder: Path) -> list[str]:
-    return [authority.id for authority in load_issuing(folder, Path.read_bytes)]
+    return [authority.id for authority in load_issuing(folder)]
 
 
 def coming(folder: Path) -> list[str]:
-    return [authority.id for authority in rotation.load_next(folder, Path.read_bytes)]
+    return [authority.id for authority in rotation.load_next(folder)]
 
 
 def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has_ended(
@@ -97,7 +93,7 @@ def test_taking_into_use_can_be_broken_off_and_repeated(issuing: Path, left: str
 
 
 def test_a_key_without_its_certificate_means_nothing(issuing: Path) -> None:
-    write(issuing / "next" / f"{NEW.id}.key", NEW.key_pem())
+    files.create(issuing / "next" / f"{NEW.id}.key", NEW.key_pem())
     assert places(issuing) == [(ISSUING.id, Place.CURRENT)]
     assert coming(issuing) == []
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pki.source import HeaderRefused, PeerSource, parse_client_cert
+from gateway.pki.client_certificate import HeaderRefused, PeerSource, parse_client_cert
 from tests.each import each
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "rfc-auth-examples"

@@ -22,7 +22,7 @@ from marshmallow import fields
 from gateway import metrics, wiring
 from gateway.cli import main
 from gateway.client import Connection
-from gateway.client.line import Line
+from gateway.client.transport import Line
 from gateway.domain import vocabulary
 from gateway.domain.case import SEALABLE
 from gateway.domain.sealed import FORMAT, TYPES
@@ -40,10 +40,9 @@ from gateway.keys import (
     write_key,
 )
 from gateway.ledger import entry, proof, tree
-from gateway.serving.openssl import openssl_conf
-from gateway.web.partners.case_document import load_case
-from gateway.web.partners.case_parts import CASE
-from gateway.web.partners.kinds import Array, Part, Text
+from gateway.serving.tls import openssl_conf
+from gateway.web.partners.case_document import CASE, load_case
+from gateway.web.partners.schema_fields import Array, Part, Text
 from gateway.web.problems import all_problems
 from tests.client.desk import Desk, Wire, connection_of
 from tests.each import each
@@ -62,9 +61,9 @@ PAGES = [
 """All pages but the records of decisions, which tell what was so at their time."""
 LITERAL = [page for page in PAGES if page != "../README.md"]
 """Pages whose commands can be given as they stand; the first page lists them all in short."""
-ADMINISTRATORS = ("admins.md", "membership.md", "succession.md", "audit-access.md", "joining.md")
-"""Pages where `A` stands for `casegate admin` with who approves."""
-MOST_LINES, WIDEST = 210, 130
+ADMINISTRATORS = ("administrators.md",)
+"""Pages where `A` is short for `casegate admin` with its approvers."""
+MOST_LINES, WIDEST = 470, 130
 
 
 def text_of(page: str) -> str:
@@ -340,7 +339,7 @@ def test_the_log_is_shown_as_in_the_examples() -> None:
 
 
 def test_every_problem_is_in_the_table_of_refusals_with_its_status() -> None:
-    table = text_of("partners.md").split("| status, slug |")[1]
+    table = text_of("partners.md").split("| status, problem |")[1]
     listed = re.findall(r"(\d{3}) `([a-z-]+)`", table)
     assert len(set(listed)) == len(listed)
     assert {slug: int(status) for status, slug in listed} == {
@@ -450,7 +449,7 @@ def test_every_word_list_of_the_schema_is_in_the_list_of_words_and_no_other() ->
 
 
 def test_what_may_be_sealed_is_listed_as_the_code_has_it() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text_of("sealing.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text_of("partners.md"), re.MULTILINE)
     listed = {kind: (group, re.findall(r"`(\w+\??)`", fields)) for kind, group, fields in rows}
     assert listed == {
         name: (one.group, [*one.required, *(f"{field}?" for field in one.optional)])
@@ -459,7 +458,7 @@ def test_what_may_be_sealed_is_listed_as_the_code_has_it() -> None:
 
 
 def test_the_form_of_a_seal_is_the_one_that_the_page_tells() -> None:
-    form = text_of("sealing.md").split("## 6. The form")[1]
+    form = text_of("protocol/documents.md").split("## 7. A sealed element")[1]
     told = (seal.ALG, seal.ENC, seal.SEAL_TYP, FORMAT, *seal._HEADER, *seal._MEMBERS, *SEALABLE)
     assert not [word for word in told if f"`{word}`" not in form]
     assert ", ".join(map(str, seal.SIZES[:-1])) + f" or {seal.SIZES[-1]}" in form
@@ -591,7 +590,7 @@ def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> 
         now += timedelta(days=2)
 
 
-@each("unit", ["public", "partners", "deliver", "metrics"])
+@each("unit", ["public", "partners", "metrics"])
 def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     text = (CODE / f"deploy/systemd/casegate-{unit}.service").read_text(encoding="ascii")
     lines = text.split("\n")
@@ -603,7 +602,7 @@ def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
 
 def test_the_page_of_numbers_lists_what_is_counted_and_nothing_else() -> None:
     rows = re.findall(
-        r"^\| `casegate_(\w+)` \| ([`a-z ]*)\|", between("metrics.md", "metrics"), re.M
+        r"^\| `casegate_(\w+)` \| ([`a-z ]*)\|", between("operators.md", "metrics"), re.M
     )
     counted = {name: make() for name, make in metrics._MADE.items()}
     listed = {

@@ -91,7 +91,6 @@ OPEN_TO_ANYBODY = {
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/jwks.json"),
     ("GET", "/keys/attest"),
-    ("GET", "/keys/event"),
     ("GET", "/log/vkey"),
     ("GET", "/checkpoint"),
     ("GET", "/tile/{path}"),

@@ -1,7 +1,7 @@
 """`python -m tests.scan SSLYZE`: a gateway's listeners under sslyze and testssl.sh.
 
 sslyze holds each to Mozilla's "modern" configuration; testssl.sh may find nothing that counts but
-what docs/tls.md names. Both run as programs of their own. Exit status: 0 all well, 1 not.
+what docs/operators.md names. Both run as programs of their own. Exit status: 0 all well, 1 not.
 """
 
 import json
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from tests.journeys.front import Front
 from tests.journeys.harness import config_of, running
 
-PAGE = Path(__file__).parents[2] / "docs" / "tls.md"
+PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 COUNTS = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
 """Severities of testssl.sh that it prints as NOT ok, or that are no longer a mere note."""
 

@@ -22,12 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import issue_client, renew_server
-from gateway.pki.publication import publish_chain, publish_crls
-from gateway.pki.revocation import Revoked, make_crl
-from gateway.serving.contexts import TlsFiles
-from gateway.serving.knock import listener_answers
-from gateway.serving.openssl import listener_environ
+from gateway.pki.end_entity import issue_client, renew_server
+from gateway.pki.publication import Revoked, make_crl, publish_chain, publish_crls
+from gateway.serving.supervisor import listener_answers
+from gateway.serving.tls import TlsFiles, listener_environ
 
 PROGRAM = Path(__file__).with_name("program.py")
 TOP = PROGRAM.parents[2]

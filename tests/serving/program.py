@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.serving.contexts import TlsFiles
+from gateway.serving.bad_requests import HANDSHAKE_TROUBLES
 from gateway.serving.listener import Listener, serve
-from gateway.serving.unreadable import HANDSHAKE_TROUBLES
+from gateway.serving.tls import TlsFiles
 
 LARGE = bytes(1 << 20) * 16  # more than the kernel buffers for a client that does not read
 

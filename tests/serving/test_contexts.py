@@ -13,11 +13,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from gateway.files import replace
 from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.files import replace_file
-from gateway.pki.leaf import make_server
-from gateway.serving.contexts import TlsContexts, TlsFiles
-from gateway.serving.sockets import DeadlineSocket
+from gateway.pki.end_entity import make_server
+from gateway.serving.tls import TlsContexts, TlsFiles
+from gateway.serving.worker import DeadlineSocket
 from tests.serving.listeners import (
     BEFORE,
     DEADLINE,
@@ -100,7 +100,7 @@ def test_a_broken_revocation_list_leaves_the_former_in_force(partners: Server) -
     pem, certificate = client_pem(partners.folder, "still-revoked")
     revoke(partners.folder, certificate.serial_number)
     assert partners.refuses(pem)
-    replace_file(partners.folder / "crl.pem", b"broken")
+    replace(partners.folder / "crl.pem", b"broken")
     try:
         assert partners.refuses(pem)
         assert not partners.refuses(partners.pem)
@@ -119,7 +119,7 @@ def test_a_renewed_server_certificate_is_shown_at_the_next_handshake(partners: S
 
     before = shown()
     pem = make_server(ISSUING, ["gateway.example", "127.0.0.1"], NOW)
-    replace_file(partners.folder / "server.pem", pem, mode=0o600)
+    replace(partners.folder / "server.pem", pem)
     assert shown() != before
 
 
@@ -142,7 +142,7 @@ def test_no_session_can_be_resumed(partners: Server) -> None:
 KNOCK = """
 import sys
 from pathlib import Path
-from gateway.serving.knock import listener_answers
+from gateway.serving.supervisor import listener_answers
 address = ("127.0.0.1", int(sys.argv[1]))
 sys.exit(0 if listener_answers(address, "gateway.example", Path(sys.argv[2])) else 1)
 """
@@ -228,12 +228,12 @@ def test_a_broken_or_missing_file_raises_one_alarm_and_changes_nothing(
     contexts = TlsContexts(files(make_folder(tmp_path)), DEADLINE, alarms.append)
     first = contexts.current()
     good = (tmp_path / name).read_bytes()
-    replace_file(tmp_path / name, b"broken")
+    replace(tmp_path / name, b"broken")
     if not broken:
         (tmp_path / name).unlink()
     assert [contexts.current() for _ in range(3)] == [first] * 3
     assert len(alarms) == 1
-    replace_file(tmp_path / name, good)
+    replace(tmp_path / name, good)
     assert contexts.current() is not first
     assert len(alarms) == 1
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from gateway.serving.junk import JunkFilter
+from gateway.serving.listener import JunkFilter
 
 
 def line(created: float, level: int = logging.WARNING) -> logging.LogRecord:

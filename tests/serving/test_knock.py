@@ -4,7 +4,7 @@ import pytest
 
 from gateway.pki.authority import make_root
 from gateway.pki.publication import publish_chain
-from gateway.serving.knock import listener_answers
+from gateway.serving.supervisor import listener_answers
 from tests.serving.listeners import BEFORE, Server, free_port
 
 journey = pytest.mark.journey

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gateway.serving.contexts import TlsFiles
-from gateway.serving.knock import listener_answers
 from gateway.serving.listener import Listener
+from gateway.serving.supervisor import listener_answers
+from gateway.serving.tls import TlsFiles
 from tests.serving.listeners import (
     CLOSE,
     PROGRAM,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.serving.openssl import listener_environ, openssl_conf
+from gateway.serving.tls import listener_environ, openssl_conf
 from tests.each import each
 
 

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from gateway.serving import sockets
-from gateway.serving.sockets import DeadlineStream
+from gateway.serving import worker
+from gateway.serving.worker import DeadlineStream
 
 
 def test_a_plain_connection_is_cut_while_reading_and_while_writing() -> None:
@@ -24,7 +24,7 @@ def test_a_plain_connection_is_cut_while_reading_and_while_writing() -> None:
 
 def test_each_request_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(sockets.time, "monotonic", lambda: now)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now)
     kind = type("Stream", (DeadlineStream,), {"seconds": 60})
     ours, theirs = socket.socketpair()
     with theirs, kind(fileno=ours.detach()) as stream:

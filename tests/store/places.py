@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine
 
-from gateway import keys, wiring
+from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.evidence.event import open_disclosures, read
 from gateway.kek import FileKeyEncryption
@@ -138,9 +138,7 @@ _EMPTIED = "; ".join(
 
 def key_encryption(folder: Path) -> FileKeyEncryption:
     """The key-encryption keys of a folder of tests."""
-    return FileKeyEncryption(
-        folder / "keys", keys.load_secret, keys.write_secret, secrets.token_bytes
-    )
+    return FileKeyEncryption(folder / "keys", secrets.token_bytes)
 
 
 @cache

@@ -143,6 +143,7 @@ def case(originator: str = "hotline", **changes: object) -> tuple[Case, CaseVers
         version=1,
         digest=f"digest-{id_}-1",
         originator_ref=f"ref-{id_}",
+        erase_on=date(2027, 3, 2),
         unconfirmed=frozenset({"c2", "c1"}),
     )
     made = replace(made, **changes)
@@ -156,9 +157,10 @@ def version_of(case: Case) -> CaseVersion:
         case=case.id,
         version=case.version,
         digest=case.digest,
-        document="header.payload.signature~disclosure~",
         assurance="attested",
         event=new_id(),
+        summary={"matter": ["csam"], "urgency": "normal"},
+        document="header.payload.signature~disclosure~",
     )
 
 
@@ -190,6 +192,7 @@ def handoff(case: Case, recipient: str = "police", **changes: object) -> tuple[H
         permitted=frozenset({"digest-b", "digest-a"}),
         package="package",
         offer_digest="offer-digest",
+        conditions_digest="conditions-digest",
         offered_at=NOON,
         due_at=NOON + timedelta(hours=8),
         until=None,

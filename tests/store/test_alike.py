@@ -47,6 +47,7 @@ def case(a, b, c):
         version=c,
         digest=f"digest-{a % 2}-{b}-{c}",
         originator_ref=f"ref-{(b + c) % 4}",
+        erase_on=NOON.date(),
         state=list(CaseState)[c],
         revision=c,
     )
@@ -68,6 +69,7 @@ def handoff(a, b, c):
         permitted=frozenset({"x"}),
         package="package",
         offer_digest="offer",
+        conditions_digest="conditions",
         offered_at=NOON,
         due_at=NOON,
         until=None,

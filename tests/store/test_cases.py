@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.actions.ports import Mode
+from gateway.actions.records import ListedCase
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.store.samples import case, numbered, revised
@@ -52,7 +53,7 @@ def test_a_taken_id_or_reference_is_refused_and_the_work_goes_on(store, same):
         work.commit()
     with store.begin(Mode.READ) as work:
         assert work.cases.version(version.digest) is None
-        assert work.cases.page("hotline", None, 10) == [made, free[0]]
+        assert [one.case for one in work.cases.page("hotline", None, 10)] == [made, free[0]]
 
 
 def test_a_document_is_the_version_of_one_case(store):
@@ -120,9 +121,9 @@ def test_cases_come_in_pages_by_id_for_their_originator_only(store):
     with store.begin(Mode.READ) as work:
         while page := work.cases.page("hotline", after, 2):
             found += page
-            after = page[-1].id
+            after = page[-1].case.id
         assert work.cases.page("hotline", numbered(10**12), 2) == []
-    assert found == [one for one, _ in mine]
+    assert found == [ListedCase(one, v.assurance, v.event, v.summary) for one, v in mine]
 
 
 def test_a_reading_work_cannot_change_cases(store):
@@ -132,3 +133,16 @@ def test_a_reading_work_cannot_change_cases(store):
             work.cases.add(*case())
         with pytest.raises(RuntimeError, match="reading"):
             work.cases.save(replace(made, revision=2), version)
+
+
+def test_a_list_has_the_summary_of_the_current_version_and_none_of_an_erased_case(store):
+    made, _ = stored(store)
+    changed, second = revised(made)
+    second = replace(second, summary={"urgency": "imminent_danger"})
+    erased = replace(changed, state=CaseState.ERASED, revision=3)
+    summaries = []
+    with store.begin(Mode.WRITE) as work:
+        for change in (lambda: work.cases.save(changed, second), lambda: work.cases.erase(erased)):
+            change()
+            summaries += [one.summary for one in work.cases.page("hotline", None, 10)]
+    assert summaries == [second.summary, None]

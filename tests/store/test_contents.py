@@ -6,7 +6,6 @@ from base64 import urlsafe_b64encode
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -20,13 +19,8 @@ from gateway.actions.opening import Opening
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Erased, KeysUnavailable
-from gateway.store import cases as sql_cases
-from gateway.store import encryption, log, tables
-from gateway.store import handoffs as sql_handoffs
-from gateway.store.contents import Contents
-from gateway.store.copies import rewrite
-from gateway.store.database import Unfit
-from gateway.store.envelope import EnvelopeError, is_envelope
+from gateway.store import key_inventory, tables
+from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import founding
 from tests.founding import HOTLINE, OFMIN, accepted, caller, check_log, founded, offered, submitted
 from tests.store import places
@@ -71,15 +65,17 @@ def written(folder: Path) -> bytes:
 
 
 def readable(folder: Path) -> set[str]:
-    """Which of the words stand in the files, in clear or as SD-JWTs spell them."""
+    """Which of the words stand in the files, in clear or as SD-JWTs and the log spell them."""
     data = written(folder)
-    spelled = {word: [word.encode(), *_in_base64(word)] for word in WORDS}
+    spelled = {word: [word.encode(), *_in_base64(word.encode())] for word in WORDS}
+    for forms in spelled.values():
+        forms += [twice for once in forms[1:] for twice in _in_base64(once)]
     return {word for word, forms in spelled.items() if any(form in data for form in forms)}
 
 
-def _in_base64(word: str) -> list[bytes]:
+def _in_base64(word: bytes) -> list[bytes]:
     """How base64url writes a word, wherever in a text it begins."""
-    forms = [urlsafe_b64encode(b"x" * shift + word.encode()) for shift in range(3)]
+    forms = [urlsafe_b64encode(b"x" * shift + word) for shift in range(3)]
     return [form[4:-4] for form in forms]
 
 
@@ -90,11 +86,28 @@ def erase(gateway, case):
 
 
 def test_what_is_looked_for_would_be_found(place, tmp_path, monkeypatch):
-    monkeypatch.setattr("gateway.store.envelope.close", lambda text, *_: text)
-    monkeypatch.setattr("gateway.store.envelope.is_envelope", lambda text: False)
-    monkeypatch.setattr("gateway.store.contents.Contents.open", lambda _, stored, place: stored)
+    cipher = "gateway.store.content_encryption.ContentCipher"
+    monkeypatch.setattr(f"{cipher}.encrypt", lambda _, text, key, cell: text.encode())
+    monkeypatch.setattr(f"{cipher}.decrypt", lambda _, stored, cell: stored.decode())
     told(opened(place))
     assert readable(tmp_path) == set(WORDS)
+
+
+def test_no_condition_of_use_stands_in_any_file_and_no_digest_of_it_after_the_erasure(
+    place, tmp_path
+):
+    gateway = opened(place)
+    case, handoff = told(gateway)
+    conditions = founding.conditions_of(gateway, handoff, OFMIN)
+    assert conditions["permitted_actions"].encode() not in written(tmp_path)
+    with place.connected() as connection:
+        (kept,) = connection.execute(tables.handoff.select()).all()
+    erase(gateway, case)
+    with place.connected() as connection:
+        (row,) = connection.execute(tables.handoff.select()).all()
+        (version,) = connection.execute(tables.case_version.select()).all()
+    assert kept.conditions_digest != row.conditions_digest == ""
+    assert (version.summary, version.document) == (b"", b"")
 
 
 def test_no_word_of_a_case_stands_in_any_file(place, tmp_path):
@@ -202,8 +215,8 @@ def test_a_document_in_clear_is_not_believed(database):
         work.cases.add(*made)
         work.commit()
     with database.connected() as connection:
-        connection.execute(tables.case_version.update(), {"document": "header.payload.s~"})
-    with store.begin(Mode.READ) as work, pytest.raises(KeysUnavailable, match="casegate encrypt"):
+        connection.execute(tables.case_version.update(), {"document": b"header.payload.s~"})
+    with store.begin(Mode.READ) as work, pytest.raises(EnvelopeError):
         work.cases.version(made[1].digest)
 
 
@@ -228,61 +241,31 @@ def test_an_older_keys_database_is_noticed_and_makes_no_keys(place, tmp_path):
     shutil.move(tmp_path / "older", tmp_path / "keys.db")
     store, ring = place.open(), place.keyring()
     with pytest.raises(KeysUnavailable, match="older than the content"):
-        encryption.require_newest_key(store, ring)
-    ring.guard(lambda: encryption.require_newest_key(store, ring))
+        key_inventory.require_newest_key(store, ring)
+    ring.guard(lambda: key_inventory.require_newest_key(store, ring))
     with pytest.raises(KeysUnavailable):
         ring.take()
     with store.begin(Mode.READ) as work:
-        found = encryption.tally(work, ring)
+        found = key_inventory.take_inventory(work, ring)
     assert (found.readable, found.lost, len(found.missing)) == (0, 1, 1)
 
 
-def in_clear(place, ring, case):
-    """Make the database what it was before cases were encrypted."""
-    contents = Contents(ring)
-    texts = (
-        (tables.case_version, "document", lambda row: sql_cases.place_of(row.digest)),
-        (tables.answer, "statement", lambda row: sql_handoffs.place_of(row.handoff, row.sequence)),
-        (tables.log_disclosure, "disclosure", lambda row: log.place_of(row.event, row.position)),
-    )
-    with place.connected() as connection:
-        for table, column, place_of in texts:
-            for row in connection.execute(table.select()).all():
-                stored = getattr(row, column)
-                if is_envelope(stored):
-                    its = (key == getattr(row, key.name) for key in table.primary_key)
-                    text = contents.open(stored, place_of(row))
-                    connection.execute(table.update().where(*its), {column: text})
-        plain = {"content_key": None, "erase_on": None, "originator_ref": f"ref-{case}"}
-        connection.execute(tables.case_file.update(), plain)
-
-
-def test_cases_in_clear_are_refused_and_encrypted_once(place, tmp_path):
+def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
     gateway = opened(place)
-    case, handoff = told(gateway)
-    before = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)
-    erase_on, reference = gateway.case(case).erase_on, gateway.case(case).originator_ref
-    in_clear(place, place.keyring(), case)
-    assert readable(tmp_path) == set(WORDS)
-    with pytest.raises(Unfit, match="casegate encrypt"):
-        encryption.require_encrypted(gateway.store)
+    offer = offered(gateway)
+    handoff = UUID(offer.result["handoff"])
+    conditions = founding.conditions_of(gateway, handoff, OFMIN)
+    decrypt, columns = ContentCipher.decrypt, set()
 
-    heard = []
-    for _ in range(2):  # once more changes nothing
-        encryption.encrypt(
-            gateway.store.begin,
-            place.keyring(),
-            partial(cases.reference, gateway.ports),
-            lambda *at: heard.append(at),
-        )
-    assert heard == [(1, 1)]
-    encryption.require_encrypted(gateway.store)
-    place.close()
-    rewrite(tmp_path / "casegate.db")
-    assert readable(tmp_path) == set()
+    def noted(cipher, stored, cell):
+        columns.add(cell.column)
+        return decrypt(cipher, stored, cell)
 
-    again = replace(gateway.ports, begin=place.open(origin=founding.ORIGIN).begin)
-    assert handoffs.look_up(again, caller(HOTLINE), handoff) == before
-    with again.begin(Mode.READ) as work:
-        found = work.cases.get(HOTLINE, case)
-    assert (found.erase_on, found.originator_ref) == (erase_on, reference)
+    monkeypatch.setattr(ContentCipher, "decrypt", noted)
+    reply = Reply("officer-1", conditions=conditions)
+    gateway.do(handoffs.accept, caller(OFMIN), gateway.key(), handoff, reply)
+    handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=9)
+    assert columns == set()
+    (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items
+    assert listed["originator_ref"]
+    assert columns == {"summary"}

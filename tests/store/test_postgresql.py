@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from gateway.actions.ports import Mode
 from gateway.domain.handoff import Move, State
-from gateway.domain.refusals import AlreadyExists, Busy, Stale
+from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnreachable, Stale
 from gateway.store import database
 from gateway.store.database import Unfit, reading_engine
 from tests.store.places import check_log
@@ -318,15 +318,46 @@ def test_whose_turn_it_is_writes_meanwhile(store):
         work.commit()
 
 
-@pytest.mark.parametrize("mode", [Mode.READ, Mode.WRITE])
-def test_after_a_restart_of_the_server_one_is_told_to_retry_and_the_next_goes_on(postgresql, mode):
-    store = postgresql.open()
-    with store.begin(mode) as work:
-        work.log.head()
+def end_sessions(postgresql):
+    """What a restart of the server does to its clients."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
     with postgresql.connected() as connection:
         connection.execute(text(others + " AND datname = current_database()"))
-    with pytest.raises(Busy), store.begin(mode) as work:
-        work.log.head()
+
+
+@pytest.mark.parametrize("mode", [Mode.READ, Mode.WRITE])
+def test_after_a_restart_of_the_server_who_begins_goes_on(postgresql, mode):
+    store = postgresql.open()
+    with ExitStack() as stack:
+        readers = [stack.enter_context(store.begin(Mode.READ)) for _ in range(3)]
+        assert [reader.log.head().size for reader in readers] == [0] * 3
+    end_sessions(postgresql)
     with store.begin(mode) as work:
+        assert work.organisations.get("hotline") is None
+
+
+def test_whose_session_ends_in_the_middle_is_told_to_retry_and_nothing_is_stored(postgresql):
+    store = postgresql.open()
+    made, version = case()
+    with pytest.raises(DatabaseUnreachable), store.begin(Mode.WRITE) as work:
+        work.cases.add(made, version)
+        work.log.record(fact())
+        end_sessions(postgresql)
+        work.commit()
+    with store.begin(Mode.READ) as work:
+        assert work.cases.get("hotline", made.id) is None
         assert work.log.head().size == 0
+
+
+def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgresql):
+    store = postgresql.open()
+    prepared = text("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%organisation%'")
+    names = []
+    for _ in range(2):
+        with store.begin(Mode.READ) as work:
+            work.organisations.get("hotline")
+            connection = work._begun.connection
+        names.append(connection.execute(prepared).all())
+        connection.rollback()
+    assert names[0]
+    assert names[1] == names[0]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.actions.ports import Mode
-from gateway.store.contents import NoKeys
+from gateway.store.content_encryption import NoContentKeys
 from gateway.store.database import Unfit
 from gateway.store.work import open_store
 from tests.store.places import check_log
@@ -67,7 +67,7 @@ def test_a_reading_work_sees_one_state_from_its_first_read_to_its_end(store):
             work.log.record(fact())
             work.commit()
         assert reader.log.head() == before
-        assert reader.cases.page("hotline", None, 9) == [first[0]]
+        assert [one.case for one in reader.cases.page("hotline", None, 9)] == [first[0]]
         assert reader.log.counter("hotline") == 1
     with store.begin(Mode.READ) as reader:
         assert reader.log.head().size == 2
@@ -160,5 +160,5 @@ def _open(url, folder):
         random=bytes,
         person_key=bytes(32),
         waiters=1,
-        keyring=NoKeys(),
+        keyring=NoContentKeys(),
     )

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from gateway.actions.issuing import serve_signing
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
-from gateway.pki.leaf import issue_client
+from gateway.pki.end_entity import issue_client
 from tests.founding import ISSUER, SHORT_NAME
 from tests.web.listening import Listening, der, issuing
 

@@ -28,12 +28,9 @@ from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.leaf import CsrRefused, issue_client
-from gateway.pki.peer import CertificateRefused, ClientGate
-from gateway.pki.publication import CHAIN_FILE, publish_chain, publish_crls
-from gateway.pki.request import certs_only, read_request
-from gateway.pki.revocation import make_crl
-from gateway.pki.source import HeaderRefused
+from gateway.pki.client_certificate import CertificateRefused, ClientGate, HeaderRefused
+from gateway.pki.end_entity import CsrRefused, certs_only, issue_client, read_request
+from gateway.pki.publication import CHAIN_FILE, make_crl, publish_chain, publish_crls
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.gate import Gate
 from gateway.web.security_log import SecurityLog
@@ -125,9 +122,9 @@ def token_key() -> SigningKey:
 
 
 @cache
-def event_key() -> SigningKey:
-    """The key that signs notices."""
-    return generate_key(Purpose.EVENT)
+def attest_key() -> SigningKey:
+    """The key that attests documents: no token is signed with it."""
+    return generate_key(Purpose.ATTEST)
 
 
 @dataclass
@@ -256,7 +253,6 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "tokens": token_key(),
         "token_keys": jwk_set([token_key()]),
         "attest_keys": jwk_set([founding.key_of("attest")]),
-        "event_keys": jwk_set([event_key()]),
         "log_key": str(gateway.notary.signer.key),
         "peer_der": lambda environ: environ.get(DER),
         "header_refused": HeaderRefused,
@@ -267,6 +263,7 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "request_refused": CsrRefused,
         "certs_only": certs_only,
         "patience": 0.0,
+        "require_newest_log": lambda: None,
         "unready": lambda: None,
         "log": SecurityLog(stream, gateway.ports.now),
     }

@@ -8,7 +8,7 @@ import pytest
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Status
 from gateway.evidence import base64url
-from gateway.pki.peer import CertificateRefused
+from gateway.pki.client_certificate import CertificateRefused
 from gateway.web import caller
 from tests.founding import HOTLINE, OFMIN
 from tests.web.listening import (

@@ -23,7 +23,11 @@ def marking() -> Marking:
 
 @pytest.fixture
 def line(marking: Marking) -> Listening:
-    made = listening(marking.gateway, unready=lambda: unready(marking))
+    made = listening(
+        marking.gateway,
+        require_newest_log=marking.node.continuity.check,
+        unready=lambda: unready(marking),
+    )
     for organisation in (HOTLINE, OFMIN):
         made.partner(organisation)  # certificates are registered while that can be written
     return made

@@ -12,7 +12,7 @@ from gateway.actions.ports import Mode
 from gateway.domain.organisation import SCOPES, Status
 from gateway.evidence import base64url
 from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.source import PeerSource
+from gateway.pki.client_certificate import PeerSource
 from tests.founding import ABROAD, DESK, HOTLINE, ISSUER, OFMIN, SHORT_NAME
 from tests.web.listening import (
     MADE,

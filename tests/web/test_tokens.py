@@ -18,7 +18,7 @@ from gateway.web import tokens as module
 from gateway.web.problems import TokenRefused
 from gateway.web.tokens import Tokens
 from tests.founding import ISSUER
-from tests.web.listening import PARTNERS, event_key, listening, token_key
+from tests.web.listening import PARTNERS, attest_key, listening, token_key
 
 CLIENT = "point-de-contact.desk"
 BOUND = base64url.digest(b"a certificate")
@@ -157,9 +157,9 @@ def test_rs1_the_public_key_is_no_shared_secret(line, tokens):
 
 
 def test_rs1_a_token_by_a_key_of_another_purpose_is_refused(line, tokens):
-    assert_refused(tokens, signed(claims(line), header(), key=event_key()))
-    named = header(kid=event_key().kid)
-    assert_refused(tokens, signed(claims(line), named, key=event_key()))
+    assert_refused(tokens, signed(claims(line), header(), key=attest_key()))
+    named = header(kid=attest_key().kid)
+    assert_refused(tokens, signed(claims(line), named, key=attest_key()))
 
 
 def test_a_token_by_the_key_that_is_published_beside_the_current_one_is_read(line):

@@ -209,7 +209,7 @@ def proved(receipt: dict[str, Any], log_key: str) -> dict[str, Any]:
         else:
             found = sha256(b"\x01", found, sibling)
         node, last = node // 2, last // 2
-    require(last == 0 and found == base64.b64decode(root), "the log does not hold this event")
+    require(last == 0 and found == base64.b64decode(root), "the log does not contain this event")
     return event
 
 

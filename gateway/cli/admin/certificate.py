@@ -20,8 +20,7 @@ from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, wi
 from gateway.cli.screen import new_file
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
-from gateway.pki.leaf import RENEW_BEFORE, CsrRefused
-from gateway.pki.request import read_request
+from gateway.pki.end_entity import RENEW_BEFORE, CsrRefused, read_request
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
 
@@ -130,7 +129,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
         with maintenance.holding(gateway.config):
             authority = wiring.IssuingAuthority(gateway.config)
             maintenance.serve_requests(gateway, authority)
-    except maintenance.Occupied:
+    except maintenance.AlreadyRunning:
         pass
     ends = time.monotonic() + WAIT_SECONDS
     while True:

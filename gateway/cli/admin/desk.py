@@ -20,7 +20,8 @@ from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal
 from gateway.evidence import approval, event, receipt
-from gateway.keys import KeyFileError, Purpose
+from gateway.files import PrivateFileError
+from gateway.keys import Purpose
 
 
 def _persons(
@@ -129,7 +130,7 @@ def _connected(desk: Desk) -> AbstractContextManager[wiring.Gateway]:
 
 
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
-    """Sign a change with a person's key; KeyFileError when the file holds none."""
+    """Sign a change with a person's key; PrivateFileError when the file holds none."""
     signed = approval.issue(
         person=person,
         audience=ports.issuer,
@@ -145,7 +146,7 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
 
 
 def make(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
-    """Make a change, approved by the desk's persons; KeyFileError when a key is not there."""
+    """Make a change, approved by the desk's persons; PrivateFileError when a key is not there."""
     return administration.administer(gateway.ports, change, approvals(desk, gateway, change))
 
 
@@ -163,7 +164,7 @@ def take_step(desk: Desk, gateway: wiring.Gateway, change: Change) -> Written:
 def approvals(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
     """A change that is made now, signed by each of the desk's persons.
 
-    KeyFileError when a key is not there; a usage error when it should only be proposed.
+    PrivateFileError when a key is not there; a usage error when it should only be proposed.
     """
     refuse_proposing(desk)
     return _signed(desk, gateway, change)
@@ -179,7 +180,9 @@ def _signed(desk: Desk, gateway: wiring.Gateway, change: Change) -> list[str]:
     files = {person: desk.key_file(gateway.config, person) for person in desk.persons}
     for person, file in files.items():
         if not file.exists():
-            raise KeyFileError(f"{file} does not exist: --key {person}=FILE says where the key is")
+            raise PrivateFileError(
+                f"{file} does not exist: --key {person}=FILE says where the key is"
+            )
     return [approve(gateway.ports, files[p], p, change) for p in desk.persons]
 
 

@@ -24,7 +24,7 @@ from gateway.cli.admin.desk import (
 )
 from gateway.cli.arguments import NewFile
 from gateway.cli.screen import new_file, print_json, print_table
-from gateway.client.invitation import InvitationFile
+from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url

@@ -12,8 +12,7 @@ from gateway.cli.connection import EPILOG, Failure, now
 from gateway.cli.screen import plain, print_line, progress
 from gateway.cli.trust import FOLDER, trusting
 from gateway.client import ClientError, Unavailable
-from gateway.client.mirror import Mirror, Step
-from gateway.client.public import PublicLog
+from gateway.client.mirror import Mirror, PublicLog, Step
 from gateway.evidence.trust import Trust
 
 

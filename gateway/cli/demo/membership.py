@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.demo.stage import ADMINS, MEMBERS
 from gateway.client import Gateway
-from gateway.client.failures import ClientError
+from gateway.client.errors import ClientError
 from gateway.domain.organisation import SCOPES
 from gateway.evidence import base64url
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from gateway import config as config_file
-from gateway import keys, wiring
+from gateway import files, keys, wiring
 from gateway.actions import administration
 from gateway.actions.authorization import Written
 from gateway.actions.registry.desk import Change
@@ -77,7 +77,7 @@ class Stage:
         settings = config_file.render(**{**values, **self.settings})
         passphrase = secrets.token_urlsafe(24)
         make(self.operator, settings, ADMINS, passphrase.encode())
-        keys.write_private(self.operator / "offline" / "passphrase", passphrase.encode())
+        files.create(self.operator / "offline" / "passphrase", passphrase.encode())
 
     def set_legal_date(self, day: date) -> None:
         """Set the day on which mandates are judged; effective with the next start."""

@@ -13,8 +13,8 @@ from gateway import wiring
 from gateway.cli.demo.membership import Membership
 from gateway.cli.demo.stage import MEMBERS, Stage
 from gateway.cli.demo.succession import Succession
-from gateway.client.exchange import Written
-from gateway.client.failures import Refused
+from gateway.client.errors import Refused
+from gateway.client.session import Written
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt

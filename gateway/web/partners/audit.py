@@ -13,8 +13,8 @@ from gateway.domain.audit import REASON_CODES, CaseName
 from gateway.domain.facts import EVENTS, Result
 from gateway.domain.timestamp import parse_moment
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.kinds import Part
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners.schema_fields import Part
 
 LARGEST_INDEX = 2**53 - 1
 

@@ -5,45 +5,401 @@ Word lists are in `domain.vocabulary`, the forms of values in `domain.item_value
 wrote. No message repeats a value, for messages end in logs.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.domain.case import PERCEPTUAL
-from gateway.domain.marking import tlp_rank
+from gateway.domain.case import PERCEPTUAL, is_sealed
+from gateway.domain.item_value import (
+    FAULTS,
+    LONGEST_ADDRESS,
+    hash_fault,
+    reference_fault,
+    url_fault,
+)
+from gateway.domain.marking import ONWARD, tlp_rank
 from gateway.domain.vocabulary import (
     CASE_TLP,
+    CODES,
     PERCEPTUAL_TLP,
+    VERSIONED_SCHEMES,
+    Age,
+    AgeBand,
+    Answer,
+    Attribution,
+    Commerciality,
+    ContentType,
+    EmbargoReason,
+    Gender,
+    Graphic,
     Handling,
+    HashAlgorithm,
+    HostingMethod,
+    InformationEvaluation,
+    IntakeChannel,
     ItemKind,
+    Matter,
+    Method,
+    OnlineStatus,
+    PaymentMethod,
+    PermittedActions,
+    Purpose,
+    ReferenceScheme,
+    Regime,
+    Role,
+    SiteType,
+    SourceEvaluation,
+    StatementKind,
+    SubjectCategory,
+    Urgency,
     is_locked,
+    needs_led_regime,
 )
-from gateway.web.partners.case_parts import ABOUT, CASE
+from gateway.evidence import seal
+from gateway.web.inputs import pointed
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners import validators
+from gateway.web.partners.schema_fields import MESSAGES, Array, Flag, Part, Text, Whole
+from gateway.web.partners.validators import Validator
+
+
+class ElementMarking(Part):
+    """What an element adds to the marking of its case; the strictest of both holds."""
+
+    tlp = Text(validators.tlp, required=False)
+    handling = field.words(Handling, required=False)
+
+
+class Embargo(Part):
+    """Police first, until a day (R7): ``until`` is the first day without it."""
+
+    no_notice_to_host = Flag(required=True)
+    no_publication = Flag(required=True)
+    until = field.day()
+    reason = field.word(EmbargoReason)
+    set_by = field.slug()
+
+    @validates_schema
+    def _forbids_something(self, data: dict[str, Any], **_: Any) -> None:
+        if not (data["no_notice_to_host"] or data["no_publication"]):
+            raise ValidationError("must forbid a notice to the host, a publication, or both")
+
+
+class CaseMarking(Part):
+    """How recipients may handle the case (model.md 2.6)."""
+
+    tlp = Text(validators.tlp)
+    handling = field.words(Handling)
+    handling_note = field.free(500, required=False)
+    national = Text(validators.national, required=False)
+    permitted_actions = field.word(PermittedActions)
+    attribution = field.word(Attribution)
+    release_to = Array(field.slug())
+    onward = field.word(ONWARD)
+    embargo = field.part(Embargo, required=False)
+    review_on = field.day(required=False)
+    erase_on = field.day()
+    retention_rule = field.free(100, lines=False, required=False)
+    purpose = field.words(Purpose, least=1)
+
+    @validates_schema
+    def _hangs_together(self, data: dict[str, Any], **_: Any) -> None:
+        errors = {}
+        if data["onward"] == "listed_only" and not data["release_to"]:
+            errors["release_to"] = ["must name somebody when onward is listed_only"]
+        if data.get("review_on", "") > data["erase_on"]:
+            errors["review_on"] = ["must not be after erase_on"]
+        if errors:
+            raise ValidationError(errors)
+
+
+class SourceLegalBasis(Part):
+    """What let the source collect the content, and when that was so."""
+
+    text = field.free(500)
+    dated = field.day()
+
+
+def _seal_fault(value: str) -> str | None:
+    try:
+        seal.key_id(value)
+    except seal.SealError as error:
+        return f"is no seal that this profile takes: {error}"
+    return None
+
+
+class SealedElement(Part):
+    """An element that only one organisation can open (R17): what can be told from outside."""
+
+    id = field.uuid()
+    sealed_to = field.slug()
+    sealed = Text(Validator(_seal_fault))
+
+
+SEALED = SealedElement()
+
+
+class Sealable(fields.Nested):
+    """An element as its schema has it, or sealed to one organisation."""
+
+    def __init__(self, schema: type[Part]) -> None:
+        """``schema`` is that of the element when it is not sealed."""
+        self._open = schema()
+        super().__init__(self._open, required=True, error_messages=MESSAGES)
+
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> Any:
+        if is_sealed(value):
+            return SEALED.load(value)
+        return super()._deserialize(value, attr, data, partial, **kwargs)
+
+    def read(self, value: Any) -> Any:
+        """A good element; see `schema_fields.Reader`."""
+        return (SEALED if is_sealed(value) else self._open).read(value)
+
+
+def _sealable(schema: type[Part]) -> Array:
+    return Array(Sealable(schema), required=False)
+
+
+class LegalBasis(Part):
+    """A ground on which the originator shares (model.md 2.7)."""
+
+    regime = field.word(Regime)
+    article = field.free(100, lines=False)
+    national_law = field.free(200, lines=False, required=False)
+    art10_condition = field.free(300, lines=False, required=False)
+    source_legal_basis = field.part(SourceLegalBasis, required=False)
+    transfer_tool = field.free(200, lines=False, required=False)
+    necessity_note = field.free(300, required=False)
+
+
+class Reporter(Part):
+    """What may be known of who reported: never who it was."""
+
+    anonymous = Flag(required=True)
+    wants_feedback = Flag(required=True)
+
+
+class Reference(Part):
+    """The number of another file about the same matter."""
+
+    id = field.uuid()
+    scheme = field.word(ReferenceScheme)
+    value = Text(Validator(reference_fault))
+
+
+class Hosting(Part):
+    """Where an item was found to be hosted, at one moment; of several the last one counts."""
+
+    ip = Text(validators.ip, required=False)
+    country = field.territory()
+    isp = field.free(200, lines=False, required=False)
+    org = field.free(200, lines=False, required=False)
+    as_number = Whole(1, 2**32 - 1, required=False)
+    is_cdn = Flag(required=False)
+    registrar = field.free(200, lines=False, required=False)
+    observed_at = field.moment()
+    method = field.word(HostingMethod)
+
+
+class Hash(Part):
+    """A fingerprint of what was reported."""
+
+    alg = field.word(HashAlgorithm)
+    value = Text(validators.up_to(LONGEST_ADDRESS, "is too long for a hash"))
+
+    @validates_schema
+    def _has_its_form(self, data: dict[str, Any], **_: Any) -> None:
+        fault = hash_fault(data["alg"], data["value"])
+        if fault:
+            raise ValidationError(fault, "value")
+
+
+class Online(Part):
+    """What a check of an item found; ``checks`` is 0 when the word is somebody else's."""
+
+    status = field.word(OnlineStatus)
+    checked_at = field.moment()
+    checks = Whole(0, 10_000)
+
+
+class Item(Part):
+    """Something reported: metadata only (model.md 2.3)."""
+
+    id = field.uuid()
+    kind = field.word(ItemKind)
+    value = Text(validators.up_to(LONGEST_ADDRESS, "is too long"))
+    is_source = Flag(required=False)
+    parent_item = field.uuid(required=False)
+    referrer = Text(Validator(url_fault), required=False)
+    site_type = field.word(SiteType, required=False)
+    content_type = field.word(ContentType, required=False)
+    commerciality = field.word(Commerciality, required=False)
+    payment_method = field.words(PaymentMethod, required=False)
+    hosting = field.parts(Hosting)
+    hash = field.parts(Hash)
+    online = field.parts(Online)
+    marking = field.part(ElementMarking, required=False)
+
+    @validates_schema
+    def _value_fits_kind(self, data: dict[str, Any], **_: Any) -> None:
+        listed = [fingerprint["value"] for fingerprint in data.get("hash", ())]
+        if data["kind"] == ItemKind.HASH and data["value"] in listed:
+            return
+        fault = FAULTS[data["kind"]](data["value"])
+        if fault:
+            raise ValidationError(fault, "value")
+
+    @validates_schema
+    def _only_urls_are_sources(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("is_source") and data["kind"] != ItemKind.URL:
+            raise ValidationError("must be left out: only a url item is a source", "is_source")
+
+
+class Statement(Part):
+    """A fact, or somebody's assessment: never both in one (LED Art. 7)."""
+
+    id = field.uuid()
+    kind = field.word(StatementKind)
+    text = field.free(2000)
+    language = Text(validators.language)
+    made_by_role = field.word(Role)
+    made_at = field.moment()
+    source_eval = field.word(SourceEvaluation, required=False)
+    info_eval = field.word(InformationEvaluation, required=False)
+    graphic = field.word(Graphic)
+    marking = field.part(ElementMarking, required=False)
+
+    @validates_schema
+    def _assessments_are_evaluated(self, data: dict[str, Any], **_: Any) -> None:
+        if data["kind"] == StatementKind.ASSESSMENT:
+            _demand(data, ("source_eval", "info_eval"), "is required for an assessment")
+
+
+class Subject(Part):
+    """A person, without a name (model.md 2.5)."""
+
+    id = field.uuid()
+    category = field.word(SubjectCategory)
+    minor = field.word(Answer)
+    age_group = field.word((*Age, *AgeBand), required=False)
+    basis_statement = Array(field.uuid(), least=1)
+    qualified_by = field.slug(required=False)
+    qualified_at = field.moment(required=False)
+    marking = field.part(ElementMarking, required=False)
+
+    @validates_schema
+    def _qualified_by_somebody(self, data: dict[str, Any], **_: Any) -> None:
+        if needs_led_regime(data["category"]):
+            _demand(data, ("qualified_by", "qualified_at"), "is required for this category")
+
+
+class Attributes(Part):
+    """What a classification says beside its code."""
+
+    age_group = field.word(Age, required=False)
+    gender = field.word(Gender, required=False)
+    virtual = field.word(Answer, required=False)
+    self_generated = field.word(Answer, required=False)
+    ai_generated = field.word(Answer, required=False)
+    child_modelling = field.word(Answer, required=False)
+    live_stream = field.word(Answer, required=False)
+
+
+ABOUT = 'must be the id of an item, or "case"'
+"""What is wrong with the thing that a classification says to be about."""
+
+
+def _about_fault(value: str) -> str | None:
+    return None if value == "case" else validators.identifier.fault(value) and ABOUT
+
+
+class Classification(Part):
+    """A code of one scheme; schemes stand beside each other and are never converted."""
+
+    id = field.uuid()
+    about = Text(Validator(_about_fault))
+    scheme = Text(validators.scheme)
+    scheme_version = field.free(20, lines=False, required=False)
+    code = field.free(40, lines=False)
+    assessor_role = field.word(Role)
+    assessed_at = field.moment()
+    law_ref = field.free(100, lines=False, required=False)
+    method = field.word(Method)
+    confidence = Whole(0, 100, required=False)
+    supersedes = field.uuid(required=False)
+    attributes = field.part(Attributes, required=False)
+    marking = field.part(ElementMarking, required=False)
+
+    @validates_schema
+    def _code_is_of_scheme(self, data: dict[str, Any], **_: Any) -> None:
+        codes = CODES.get(data["scheme"])
+        if codes is not None and data["code"] not in codes:
+            raise ValidationError("must be one of: " + ", ".join(sorted(codes)), "code")
+        if data["scheme"] in VERSIONED_SCHEMES:
+            _demand(data, ("scheme_version",), "is required: the scheme's codes need it")
+
+
+def _demand(data: Mapping[str, Any], names: Iterable[str], sentence: str) -> None:
+    missing = {name: [sentence] for name in names if name not in data}
+    if missing:
+        raise ValidationError(missing)
+
+
+class CaseDocument(Part):
+    """The whole case, one version of it."""
+
+    case = field.uuid()
+    version = Whole(1, 1_000_000)
+    prev = field.digest(required=False)
+    originator_ref = field.free(100, lines=False)
+    references = field.parts(Reference)
+    received_at = field.moment()
+    intake_channel = field.word(IntakeChannel)
+    reporter = field.part(Reporter)
+    matter = field.words(Matter, least=1)
+    urgency = field.word(Urgency)
+    items = _sealable(Item)
+    statements = _sealable(Statement)
+    subjects = _sealable(Subject)
+    classifications = field.parts(Classification)
+    marking = field.part(CaseMarking)
+    legal_basis = field.parts(LegalBasis, least=1, required=True)
+
+
+CASE = CaseDocument()
+"""Built once: making a schema costs more than using it."""
 
 MAX_DEPTH = 12
 MAX_ELEMENTS = 500
 """Elements of all arrays of a case together."""
 
-MAX_ERRORS = 100
-"""Errors that one answer lists: enough to mend a document, too few to make answers a burden."""
-
 Error = tuple[str, str]
 """A JSON pointer (RFC 6901) and what is wrong there."""
 
 
-class CaseInvalid(Exception):
+class CaseInvalid(ValidationError):
     """The document breaks rules of its fields; ``errors`` holds all of them, by JSON pointer."""
 
     def __init__(self, errors: Iterable[Error]) -> None:
-        """Sort the errors by place and keep the first MAX_ERRORS."""
-        found = sorted(set(errors))
-        more = len(found) - MAX_ERRORS
-        rest = (("", f"has {more} more errors"),) if more > 0 else ()
-        self.errors = (*found[:MAX_ERRORS], *rest)
-        super().__init__(f"{len(found)} errors in the case")
+        """Sort the errors by place; as marshmallow's they join those of what the case is in."""
+        self.errors = tuple(sorted(set(errors)))
+        super().__init__(_tree(self.errors))
+
+
+def _tree(errors: Iterable[Error]) -> dict[str, Any]:
+    """Errors by JSON pointer as the tree that the schema library puts below a field."""
+    root: dict[str, Any] = {}
+    for pointer, message in errors:
+        node = root
+        for step in pointer.split("/")[1:]:
+            node = node.setdefault(step, {})
+        node.setdefault("_schema", []).append(message)
+    return root
 
 
 def load_case(data: Any) -> dict[str, Any]:
@@ -60,7 +416,7 @@ def load_case(data: Any) -> dict[str, Any]:
     try:
         case = CASE.load(data)
     except ValidationError as refused:
-        errors += _pointed(refused.messages)
+        errors += pointed(refused.messages)
     if isinstance(data, Mapping):
         errors += (error for check in _CHECKS for error in check(data))
     if errors:
@@ -83,21 +439,6 @@ def _beyond_limits(data: object) -> Iterator[Error]:
         if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
             return
         level = [*chain.from_iterable(arrays), *chain.from_iterable(o.values() for o in objects)]
-
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-
-
-def _pointed(messages: object, pointer: str = "") -> Iterator[Error]:
-    """Flatten marshmallow's tree of messages; ``_schema`` is what is wrong with a whole object."""
-    if isinstance(messages, Mapping):
-        for name, inner in messages.items():
-            # A name that no field of ours could have is a caller's text: it is not repeated.
-            own = name == "_schema" or not _NAME.fullmatch(str(name))
-            yield from _pointed(inner, pointer if own else f"{pointer}/{name}")
-    elif isinstance(messages, list):
-        for message in messages:
-            yield pointer, str(message)
 
 
 # These look at the document as it came, so that a fault elsewhere hides nothing: whatever has not
@@ -151,12 +492,12 @@ _LINKS = (
 
 
 def _check_links(case: Mapping[str, Any]) -> Iterator[Error]:
-    for name, field, target, sentence in _LINKS:
-        known = _ids(case, target) | ({"case"} if field == "about" else set())
+    for name, member, target, sentence in _LINKS:
+        known = _ids(case, target) | ({"case"} if member == "about" else set())
         for pointer, element in _elements(case, name):
-            link = element.get(field)
+            link = element.get(member)
             if isinstance(link, str) and link not in known:
-                yield f"{pointer}/{field}", sentence
+                yield f"{pointer}/{member}", sentence
     known = _ids(case, "statements")
     for pointer, subject in _elements(case, "subjects"):
         basis = subject.get("basis_statement")
@@ -166,15 +507,15 @@ def _check_links(case: Mapping[str, Any]) -> Iterator[Error]:
 
 
 def _check_circles(case: Mapping[str, Any]) -> Iterator[Error]:
-    for name, field in (("items", "parent_item"), ("classifications", "supersedes")):
+    for name, member in (("items", "parent_item"), ("classifications", "supersedes")):
         up = {
-            e["id"]: e[field]
+            e["id"]: e[member]
             for _, e in _elements(case, name)
-            if isinstance(e.get("id"), str) and isinstance(e.get(field), str)
+            if isinstance(e.get("id"), str) and isinstance(e.get(member), str)
         }
         for pointer, element in _elements(case, name):
             if _returns(up, element.get("id")):
-                yield f"{pointer}/{field}", "must not lead back to the element itself"
+                yield f"{pointer}/{member}", "must not lead back to the element itself"
 
 
 def _returns(up: Mapping[str, str], start: object) -> bool:

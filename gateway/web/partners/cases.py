@@ -1,6 +1,6 @@
 """What an originator does with its cases: submit, assess, clear, close, read, open, offer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,10 @@ from gateway.domain.timestamp import parse_moment
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.case_document import CaseInvalid, load_case
-from gateway.web.partners.case_parts import CASE
-from gateway.web.partners.kinds import Part
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.pages import page
+from gateway.web.partners.schema_fields import Part
 
 
 class ClearanceBody(Part):
@@ -40,24 +39,14 @@ class Content(fields.Nested):
         """There is no body without it."""
         super().__init__(CASE, required=True, error_messages={"required": "is required"})
 
+    def read(self, value: Any) -> dict[str, Any]:
+        """The case; ValidationError."""
+        return load_case(value)
+
     def _deserialize(
         self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
     ) -> dict[str, Any]:
-        try:
-            return load_case(value)
-        except CaseInvalid as invalid:
-            raise ValidationError(_tree(invalid.errors)) from None
-
-
-def _tree(errors: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Errors by JSON pointer as the tree that the schema library puts below a field."""
-    root: dict[str, Any] = {}
-    for pointer, message in errors:
-        node = root
-        for step in pointer.split("/")[1:]:
-            node = node.setdefault(step, {})
-        node.setdefault("_schema", []).append(message)
-    return root
+        return load_case(value)
 
 
 class SubmissionBody(Part):

@@ -32,9 +32,9 @@ from gateway.domain.organisation import (
 from gateway.domain.refusals import NotFound
 from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.web.endpoint import Call, Endpoint, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.kinds import Flag, Part
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
+from gateway.web.partners.schema_fields import Flag, Part
 
 SCOPE = "admin"
 

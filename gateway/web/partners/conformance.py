@@ -15,10 +15,10 @@ from gateway.actions.signed import CASE
 from gateway.domain.refusals import Invalid
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import OPENING_BODY, SubmissionBody, opening, submission
 from gateway.web.partners.handoffs import REFUSAL_BODY, ConditionsBody
-from gateway.web.partners.kinds import Part
+from gateway.web.partners.schema_fields import Part
 
 RUNS = "/conformance/runs"
 RUN = "/conformance/runs/<uuid:run>"

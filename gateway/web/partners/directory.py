@@ -9,9 +9,9 @@ from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.kinds import Part
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
+from gateway.web.partners.schema_fields import Part
 
 
 class OrganisationsQuery(Part):

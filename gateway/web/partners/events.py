@@ -10,9 +10,9 @@ from gateway.evidence import receipt
 from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.kinds import Part
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import following
+from gateway.web.partners.schema_fields import Part
 
 PROOF = "text/plain"
 LARGEST_COUNTER = 10**15 - 1

@@ -14,10 +14,10 @@ from gateway.domain.handoff import OUTCOMES, State
 from gateway.domain.marking import ONWARD, TLP
 from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import OPENING_BODY, STEP_BODY, opening
-from gateway.web.partners.kinds import Part
 from gateway.web.partners.pages import page
+from gateway.web.partners.schema_fields import Part
 
 
 class ConditionsBody(Part):

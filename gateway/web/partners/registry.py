@@ -9,9 +9,9 @@ from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import NotFound
 from gateway.domain.timestamp import parse_day
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.kinds import Part
+from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
+from gateway.web.partners.schema_fields import Part
 
 SCOPE = "admin"
 

@@ -8,8 +8,8 @@ from gateway.actions.authorization import Written
 from gateway.actions.signed import SUCCESSION
 from gateway.actions.successions import Approval
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import fields as field
-from gateway.web.partners.kinds import Part
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners.schema_fields import Part
 
 
 class ApprovalBody(Part):

@@ -24,7 +24,7 @@ from gateway.web.enrolment import (
 )
 from gateway.web.gate import Gate
 from gateway.web.inputs import read_json
-from gateway.web.partners.kinds import Part
+from gateway.web.partners.schema_fields import Part
 
 _TEXT = validate.Length(min=1, max=16 * 1024)
 

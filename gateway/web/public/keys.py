@@ -26,10 +26,4 @@ def attest(gate: Gate) -> Response:
     return _set(gate.attest_keys)
 
 
-@unauthenticated("GET /keys/event", media=JWK_SET)
-def event(gate: Gate) -> Response:
-    """Get the keys of notices to partners."""
-    return _set(gate.event_keys)
-
-
-ENDPOINTS = (tokens, attest, event)
+ENDPOINTS = (tokens, attest)

@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 
 from gateway.evidence import receipt
-from gateway.web.partners import kinds
+from gateway.web.partners import schema_fields
 from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, check_log, machine_match
 from tests.web.listening import Listening, Partner, listening
 
@@ -460,12 +460,12 @@ def test_no_schema_is_made_while_requests_are_answered(line, hotline, monkeypatc
     hotline.token()
     asked = deepcopy(body(line, clearance=CLEARANCE))
     made = []
-    real = kinds.Part.__init__
+    real = schema_fields.Part.__init__
 
     def watched(self, *args, **kwargs):
         made.append(type(self))
         real(self, *args, **kwargs)
 
-    monkeypatch.setattr(kinds.Part, "__init__", watched)
+    monkeypatch.setattr(schema_fields.Part, "__init__", watched)
     assert hotline.post("/cases", asked).status_code == 201
     assert made == []

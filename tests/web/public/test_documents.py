@@ -16,7 +16,6 @@ from tests.founding import ISSUER
 from tests.web.listening import (
     PARTNERS,
     Listening,
-    event_key,
     issuing,
     listening,
     root,
@@ -102,7 +101,6 @@ def test_m4_each_purpose_has_its_own_keys(line):
     expected = {
         "/jwks.json": token_key().kid,
         "/keys/attest": founding.key_of("attest").kid,
-        "/keys/event": event_key().kid,
     }
     for path, kid in expected.items():
         answer = line.anybody().get(path)

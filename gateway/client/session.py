@@ -1,0 +1,251 @@
+"""Reads and writes as one thing each: sent, answered, confirmed by the log, remembered.
+
+A write is kept on disk first (where a spool is given) and let go only when its answer holds.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.client import evidence_checks
+from gateway.client.access import Access
+from gateway.client.checkpoint_store import Sighting, Sightings
+from gateway.client.connection import Connection
+from gateway.client.errors import (
+    ClientError,
+    Problem,
+    ReceiptMismatch,
+    Refused,
+    Unanswered,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from gateway.client.outbox import Spool, Write
+from gateway.client.transport import Message, Reply
+from gateway.evidence import canonical, sd_jwt
+from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt
+from gateway.evidence.sd_jwt import SdJwt
+from gateway.ledger import proof
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+SIGNED = "application/sd-jwt"
+
+_READ_AT_ONCE = frozenset({"case.consult", "audit.read"})
+"""Writes whose answer somebody waits for: sent again later they would open things for nobody."""
+
+_NOT_HEARD = frozenset({401, 408, 429})
+"""Refusals of who asks, or of this moment: they say nothing about the write, which stays kept."""
+
+_NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Written:
+    """The answer to a write: its result, the receipt, and what the receipt proves."""
+
+    result: Mapping[str, Any]
+    receipt: Receipt
+    confirmed: Confirmed
+
+
+class Exchange:
+    """What all methods of the client share. Threads may share it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        access: Access,
+        ids: Callable[[], UUID],
+        spool: Spool | None,
+    ) -> None:
+        """``ids`` makes the idempotency keys."""
+        self._connection, self._access, self._ids, self._spool = connection, access, ids, spool
+        self._sightings = Sightings(connection.log_key, connection.state)
+
+    def newest(self) -> Sighting | None:
+        """The newest checkpoint known now, to be given to `observe` with what is asked next."""
+        return self._sightings.newest()
+
+    def observe(self, receipt: Receipt, before: Sighting | None) -> None:
+        """Take in the checkpoint of a verified receipt; LogForked when it contradicts."""
+        self.observe_note(proof.parse(receipt.proof).checkpoint_note, before)
+
+    def observe_note(self, note: str, before: Sighting | None) -> None:
+        """Take in a verified checkpoint; LogForked when it contradicts."""
+        self._sightings.observe(note, before)
+
+    def read(
+        self, action: str, path: str, asked: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Look something up; with ``asked`` by a POST that changes nothing."""
+        before = self.newest()
+        if asked is None:
+            message = Message("GET", path, None, {"Accept": JSON})
+        else:
+            headers = {"Accept": JSON, "Content-Type": JSON}
+            message = Message("POST", path, body_of(asked).encode(), headers)
+        return members_of(self._granted(self._access.send(message), action, before))
+
+    def items(self, action: str, path: str) -> Iterator[dict[str, Any]]:
+        """The items of a list, page by page as they are iterated."""
+        following: str | None = path
+        while following:
+            page = self.read(action, following)
+            yield from list_of(page, "items")
+            following = next_page(page, following)
+
+    def write(
+        self,
+        action: str,
+        path: str,
+        asked: Mapping[str, Any] | SdJwt,
+        handoff: str | None = None,
+    ) -> Written:
+        """Do a write under a new key; ``handoff`` is the id that its event must name.
+
+        A signed document is sent as it is; its id is the key.
+        """
+        if isinstance(asked, SdJwt):
+            key, body = str(sd_jwt.read_own(asked).claims["jti"]), asked.compact()
+        else:
+            key, body = str(self._ids()), body_of(asked)
+        write = Write(action, path, key, body, handoff)
+        # Content that opens later, with nobody at the screen, would be a false entry in the log.
+        if self._spool and action not in _READ_AT_ONCE:
+            self._spool.keep(write)
+        return self.send(write)
+
+    def waiting(self) -> list[Write]:
+        """The writes that were kept and never answered, oldest first."""
+        return list(self._spool.waiting()) if self._spool else []
+
+    def set_aside(self, key: str) -> Write:
+        """Keep a waiting write, and send it no more; LookupError when none has this key."""
+        if self._spool is None:
+            raise LookupError(key)
+        return self._spool.set_aside(key)
+
+    def send(self, write: Write) -> Written:
+        """Send a write, for the first time or again; Refused when the gateway says no.
+
+        Every other ClientError tells that the write is left ``unanswered``, and so does Refused
+        where a kept write was not heard: the access was refused, or the moment.
+        """
+        try:
+            written = self._sent(write)
+        except Refused as refused:
+            left = self._left(write)
+            if left.kept and refused.status in _NOT_HEARD:
+                refused.unanswered = left
+            else:
+                self._forget(write)
+            raise
+        except ClientError as error:
+            error.unanswered = self._left(write)
+            raise
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(self._left(write).advice)
+            raise
+        self._forget(write)
+        return written
+
+    def _sent(self, write: Write) -> Written:
+        before = self.newest()
+        media = JSON if write.document is None else SIGNED
+        headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}
+        reply = self._access.send(Message("POST", write.path, write.body.encode(), headers))
+        members = members_of(self._granted(reply, write.action, before, write))
+        result = members.get("result")
+        if not isinstance(result, dict):
+            raise UnexpectedAnswer("the gateway answers a write without its result")
+        found = evidence_checks.read_receipt(members.get("receipt"))
+        confirmed = evidence_checks.confirm_write(write, result, found, self._connection)
+        self.observe(found, before)
+        return Written(result, found, confirmed)
+
+    def _left(self, write: Write) -> Unanswered:
+        reads = write.action in _READ_AT_ONCE
+        kept = self._spool is not None and not reads
+        return Unanswered(write.action, write.path, write.key, write.handoff, kept, reads)
+
+    def _forget(self, write: Write) -> None:
+        if self._spool:
+            self._spool.drop(write.key)
+
+    def _granted(
+        self, reply: Reply, action: str, before: Sighting | None, write: Write | None = None
+    ) -> Reply:
+        """The reply when it is a yes; a refusal's receipt is verified before it is told."""
+        try:
+            return granted(reply)
+        except Refused as refused:
+            receipt = refused.receipt
+            if receipt is not None:
+                evidence_checks.confirm_refusal(action, receipt, self._connection, write)
+                self.observe(receipt, before)
+            raise
+
+
+def granted(reply: Reply) -> Reply:
+    """The reply when it is a success; else Refused or Unavailable, in the gateway's words."""
+    if reply.status in (200, 201):
+        return reply
+    if reply.status < 400:
+        raise UnexpectedAnswer(f"the gateway answers with the status {reply.status}")
+    problem = _problem(reply)
+    if reply.status >= 500:
+        raise Unavailable(f"the gateway cannot answer now: {problem.detail or problem.title}")
+    raise Refused(problem)
+
+
+def _problem(reply: Reply) -> Problem:
+    members = members_of(reply) if reply.media == PROBLEM else {}
+    try:
+        return Problem.read(members, reply.status)
+    except NotAReceipt as error:
+        raise ReceiptMismatch(f"a refusal comes with a receipt that is none: {error}") from None
+
+
+def members_of(reply: Reply) -> dict[str, Any]:
+    """The members of an answer; UnexpectedAnswer when it is no JSON object."""
+    try:
+        members = canonical.decode(reply.body) if reply.media in (JSON, PROBLEM) else None
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        raise UnexpectedAnswer("the gateway's answer is not a JSON object")
+    return members
+
+
+def list_of(members: Mapping[str, Any], name: str) -> list[Any]:
+    """A list in an answer; UnexpectedAnswer when there is none."""
+    found = members.get(name)
+    if not isinstance(found, list):
+        raise UnexpectedAnswer(f"the gateway's answer has no list of {name}")
+    return found
+
+
+def next_page(page: Mapping[str, Any], path: str) -> str | None:
+    """Where the list goes on: a path of the same list at the same gateway, or None."""
+    following = page.get("next")
+    if following is None:
+        return None
+    same_list = str(following).partition("?")[0] == path.partition("?")[0]
+    if not _NEXT.fullmatch(str(following)) or not same_list or following == path:
+        raise UnexpectedAnswer("a page's link does not lead to the next page of its list")
+    return str(following)
+
+
+def spelled(name: Any) -> str:
+    """A UUID in its one spelling, as paths have it; ValueError for anything else."""
+    return str(name if isinstance(name, UUID) else UUID(str(name)))
+
+
+def body_of(asked: Mapping[str, Any]) -> str:
+    """The body of a request; what is None is left out."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return json.dumps(given, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

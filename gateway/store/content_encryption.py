@@ -1,0 +1,172 @@
+"""The content of cases as it is stored: encrypted by the key of its case, for one cell of a table.
+
+An envelope is ``0x01 || key id (16 bytes) || nonce (12) || AES-256-GCM ciphertext with its tag``;
+the first byte is the version of this form. What is authenticated beside the text are the header and
+the cell (table, row, column), so that no ciphertext can be put into another row and decrypted there
+(NIST SP 800-38D 5.2.1). Keys in clear live as long as the transaction, and no longer.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.domain.case import CaseState
+from gateway.domain.refusals import Erased, KeysUnavailable
+
+KEY_BYTES = 32
+NONCE_BYTES = 12  # SP 800-38D 8.2.2: the length for which random nonces are meant
+TAG_BYTES = 16
+
+ERASED = b""
+"""What is stored in the place of a text that was erased."""
+
+GONE = "the case was erased: nothing of its content is left"
+
+_VERSION = b"\x01"
+_KEY_ID_END = len(_VERSION) + 16
+_NONCE_END = _KEY_ID_END + NONCE_BYTES
+_DOMAIN = b"casegate-envelope\0"
+
+
+class EnvelopeError(ValueError):
+    """What is stored is no envelope, or not the one of this key and cell."""
+
+
+@dataclass(frozen=True)
+class CellRef:
+    """Where a text is stored; ``row`` names the row for good, as its primary key does."""
+
+    table: str
+    row: str
+    column: str
+
+    def __bytes__(self) -> bytes:
+        """The same, without two cells that are written alike."""
+        return "\0".join((self.table, self.row, self.column)).encode()
+
+
+def seal(text: str, key_id: UUID, key: bytes, cell: CellRef, nonce: bytes) -> bytes:
+    """Put a text into an envelope; ``nonce`` is 12 random bytes, never used twice with a key."""
+    header = _VERSION + key_id.bytes
+    return header + nonce + AESGCM(key).encrypt(nonce, text.encode(), _associated(header, cell))
+
+
+def unseal(envelope: bytes, key_of: Callable[[UUID], bytes], cell: CellRef) -> str:
+    """The text in an envelope; ``key_of`` has the key of an id.
+
+    Raises EnvelopeError for another form, key or cell, or damage.
+    """
+    header, nonce = envelope[:_KEY_ID_END], envelope[_KEY_ID_END:_NONCE_END]
+    if header[: len(_VERSION)] != _VERSION:
+        raise EnvelopeError("the envelope is of a form that this version does not know")
+    if len(envelope) < _NONCE_END + TAG_BYTES:
+        raise EnvelopeError("the envelope is cut short")
+    key = key_of(UUID(bytes=header[len(_VERSION) :]))
+    try:
+        text = AESGCM(key).decrypt(nonce, envelope[_NONCE_END:], _associated(header, cell))
+        return text.decode()
+    except (InvalidTag, UnicodeDecodeError) as error:
+        raise EnvelopeError("the envelope is not of this key and cell, or is damaged") from error
+
+
+def _associated(header: bytes, cell: CellRef) -> bytes:
+    return _DOMAIN + header + bytes(cell)
+
+
+class Keyring(Protocol):
+    """Where keys come from; see `gateway.store.keyring`."""
+
+    def random(self, count: int, /) -> bytes:
+        """Unpredictable bytes."""
+
+    def restock(self) -> None:
+        """Have new keys ready, before locks are waited for."""
+
+    def take(self) -> tuple[UUID, bytes]:
+        """A new key, which is durable already."""
+
+    def key(self, id_: UUID, /) -> bytes:
+        """The key of that id. Raises Erased, KeysUnavailable."""
+
+    def keys(self, ids: Collection[UUID], /) -> Mapping[UUID, bytes]:
+        """Those of these keys that are there. Raises KeysUnavailable."""
+
+
+class NoContentKeys:
+    """For who reads a database without its content."""
+
+    def random(self, count: int, /) -> bytes:
+        """Refuse: content is neither read nor written."""
+        return self._refuse()
+
+    def restock(self) -> None:
+        """Do nothing: no key will be needed."""
+
+    def take(self) -> tuple[UUID, bytes]:
+        """Refuse, likewise."""
+        return self._refuse()
+
+    def key(self, id_: UUID, /) -> bytes:
+        """Refuse, likewise."""
+        return self._refuse()
+
+    def keys(self, ids: Collection[UUID], /) -> Mapping[UUID, bytes]:
+        """Refuse, likewise."""
+        return self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise KeysUnavailable("this store was opened without the keys of cases")
+
+
+class ContentCipher:
+    """What one transaction encrypts and decrypts."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        """No key is known yet."""
+        self._keyring = keyring
+        self._keys: dict[UUID, bytes] = {}
+        self.case_keys: dict[tuple[str, UUID], UUID | None] = {}
+        """The key ids of cases that this transaction has read; None for an erased one."""
+
+    def new_key(self) -> UUID:
+        """The key of a new case. Raises KeysUnavailable."""
+        id_, key = self._keyring.take()
+        self._keys[id_] = key
+        return id_
+
+    def note_case(self, originator: str, case: UUID, state: CaseState, key: UUID | None) -> None:
+        """Remember which key a case has in this transaction, so that it need not be read again."""
+        self.case_keys[originator, case] = None if state is CaseState.ERASED else key
+
+    def fetch(self, ids: Collection[UUID]) -> Collection[UUID]:
+        """Read several keys at once; which of them are there. Raises KeysUnavailable."""
+        found = self._keyring.keys(ids)
+        self._keys.update(found)
+        return found.keys()
+
+    def encrypt(self, text: str, key: UUID | None, cell: CellRef) -> bytes:
+        """A text as it is stored in a cell; ``key`` is its case's, None when that was erased.
+
+        Raises Erased, KeysUnavailable.
+        """
+        if key is None:
+            raise Erased(GONE)
+        return seal(text, key, self._key(key), cell, self._keyring.random(NONCE_BYTES))
+
+    def decrypt(self, stored: bytes, cell: CellRef) -> str:
+        """The text that is stored in a cell.
+
+        Raises Erased, KeysUnavailable; EnvelopeError when the cell holds what was not put there.
+        """
+        if stored == ERASED:
+            raise Erased(GONE)
+        return unseal(stored, self._key, cell)
+
+    def _key(self, id_: UUID) -> bytes:
+        if id_ not in self._keys:
+            self._keys[id_] = self._keyring.key(id_)
+        return self._keys[id_]

@@ -1,0 +1,96 @@
+"""Whether the content in the database and the keys of cases belong together."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, null, select
+from sqlalchemy.exc import DBAPIError
+
+from gateway.actions.ports import Mode
+from gateway.domain.refusals import KeysUnavailable
+from gateway.store import tables
+from gateway.store.database import Unfit, writing_engine
+from gateway.store.keyring import SqlKeyring
+from gateway.store.tables import case_file
+from gateway.store.work import SqlWork, Store
+
+PAGE = 256
+
+OLDER = (
+    "the keys database is older than the content, for the key of the newest case is missing: the "
+    "operator has to bring the newest keys database back"
+)
+
+_NEWEST = (
+    select(case_file.c.content_key)
+    .where(case_file.c.content_key.is_not(null()), tables.KEPT)
+    .order_by(case_file.c.content_key.desc())
+    .limit(1)
+)
+_KEYS = (
+    select(case_file.c.content_key, case_file.c.originator, case_file.c.id)
+    .where(case_file.c.content_key > bindparam("after"), tables.KEPT)
+    .order_by(case_file.c.content_key)
+    .limit(bindparam("limit"))
+)
+_NO_ID = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class KeyInventory:
+    """How many cases with content have a key that opens it, one that was destroyed, or none.
+
+    ``missing`` names up to twenty of those that have none, the ``lost``.
+    """
+
+    readable: int = 0
+    destroyed: int = 0
+    lost: int = 0
+    missing: tuple[str, ...] = ()
+
+
+def require_newest_key(store: Store, keyring: SqlKeyring) -> None:
+    """Require that the keys are not older than the content. Raises KeysUnavailable.
+
+    Keys are numbered as time passes: an older copy of the keys database lacks the newest.
+    """
+    with store.begin(Mode.READ) as work:
+        newest = [row.content_key for row in work.rows(_NEWEST, {})]
+    if newest and not keyring.states(newest):
+        raise KeysUnavailable(OLDER)
+
+
+def has_content(url: str) -> bool:
+    """Whether the database of a SQLAlchemy URL holds content of cases. Raises Unfit."""
+    engine = writing_engine(url)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(_NEWEST).first() is not None
+    except (DBAPIError, sqlite3.Error) as error:
+        raise Unfit("the database has no tables of this version: set it up first") from error
+    finally:
+        engine.dispose()
+
+
+def take_inventory(work: SqlWork, keyring: SqlKeyring) -> KeyInventory:
+    """Compare every case with content with the keys. Raises KeysUnavailable."""
+    counts = {True: 0, False: 0}
+    lost: list[str] = []
+    for rows in _pages(work):
+        states = keyring.states([row.content_key for row in rows])
+        for row in rows:
+            if row.content_key in states:
+                counts[states[row.content_key]] += 1
+            else:
+                lost.append(f"{row.originator} {row.id}")
+    return KeyInventory(counts[True], counts[False], len(lost), tuple(lost[:20]))
+
+
+def _pages(work: SqlWork) -> Iterator[list[Row[Any]]]:
+    after = _NO_ID
+    while rows := list(work.rows(_KEYS, {"after": after, "limit": PAGE})):
+        yield rows
+        after = rows[-1].content_key

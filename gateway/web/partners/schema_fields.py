@@ -1,0 +1,262 @@
+"""What request bodies and queries are made of: strict, converting nothing, filling in nothing.
+
+A good object is read by a function that each schema makes of its own fields and checks, once; a
+bad one is judged by marshmallow, which finds all of its faults and words them. So there is one
+definition, and only who sends faults pays for a walk that collects them.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
+from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
+
+from gateway.web.partners import validators
+from gateway.web.partners.validators import Validator
+
+DEFAULT_LIMIT = 20
+LARGEST_LIMIT = 100
+
+_DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
+
+MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": "is required",
+    "null": "must not be null",
+}
+
+Reader = Callable[[Any], Any]
+"""Reads a good value; raises ValidationError, in words for nobody, where marshmallow would."""
+
+
+class Text(fields.String):
+    """Text that one function judges; strings only, kept as given."""
+
+    default_error_messages = MESSAGES
+
+    def __init__(self, validator: Validator, *, required: bool = True) -> None:
+        """``validator`` also says what the API's description tells about the field."""
+        super().__init__(required=required, metadata=dict(validator.described))
+        self.fault = validator.fault
+
+    def read(self, value: Any) -> str:
+        """The text itself; ValidationError."""
+        if not isinstance(value, str):
+            raise ValidationError("must be text")
+        fault = self.fault(value)
+        if fault:
+            raise ValidationError(fault)
+        return value
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        return self.read(value)
+
+
+class Whole(fields.Integer):
+    """A whole number within bounds; the log and the signatures know no others."""
+
+    default_error_messages = MESSAGES
+
+    def __init__(self, low: int, high: int, *, required: bool = True) -> None:
+        """Both bounds are allowed values."""
+        super().__init__(required=required, metadata={"minimum": low, "maximum": high})
+        self.bounds = (low, high)
+
+    def read(self, value: Any) -> int:
+        """The number itself; ValidationError."""
+        low, high = self.bounds
+        if type(value) is not int or not low <= value <= high:
+            raise ValidationError(f"must be a whole number from {low} to {high}")
+        return value
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        return self.read(value)
+
+
+class Flag(fields.Boolean):
+    """True or false, and no other spelling of them."""
+
+    default_error_messages = MESSAGES
+
+    def read(self, value: Any) -> bool:
+        """The value itself; ValidationError."""
+        if type(value) is not bool:
+            raise ValidationError("must be true or false")
+        return value
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        return self.read(value)
+
+
+class Array(fields.List[Any]):
+    """An array; of texts, none twice."""
+
+    default_error_messages = MESSAGES
+
+    def __init__(self, inner: fields.Field[Any], *, least: int = 0, required: bool = True) -> None:
+        """``least`` is the number of elements that must be there."""
+        super().__init__(inner, required=required, metadata={"minItems": least} if least else {})
+        self.least = least
+
+    @cached_property
+    def read(self) -> Reader:
+        """A good array; see Reader."""
+        inner = _reader(self.inner)
+        return lambda value: self._whole(value, lambda: [inner(one) for one in value])
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        # Marshmallow goes on after a bad element, and says which ones are.
+        return self._whole(value, lambda: super(Array, self)._deserialize(value, attr, data))
+
+    def _whole(self, value: Any, elements: Callable[[], list[Any]]) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValidationError("must be an array")
+        if len(value) < self.least:
+            raise ValidationError(f"must have at least {self.least} element")
+        loaded = elements()
+        if isinstance(self.inner, Text) and len(set(loaded)) < len(loaded):
+            raise ValidationError("must not hold the same element twice")
+        return loaded
+
+
+_OBJECT_MESSAGES = {
+    "unknown": "is a field that the profile does not have",
+    "type": "must be an object",
+}
+
+
+class Part(Schema):
+    """An object that has the fields named here and no others."""
+
+    error_messages = _OBJECT_MESSAGES
+
+    def load(self, data: Any, *, many: Any = None, partial: Any = None, unknown: Any = None) -> Any:
+        """What the fields say; ValidationError with all that is wrong."""
+        if many is None and partial is None and unknown is None and self._compiled is not None:
+            try:
+                return self._compiled(data)
+            except ValidationError:
+                pass
+        return super().load(data, many=many, partial=partial, unknown=unknown)
+
+    def read(self, data: Any) -> Any:
+        """The same of a good object; see Reader."""
+        return self.load(data) if self._compiled is None else self._compiled(data)
+
+    @cached_property
+    def _compiled(self) -> Reader | None:
+        """The function that reads a good object; None where marshmallow has to do more than that.
+
+        It uses `_hooks`, which marshmallow keeps for itself: pyproject.toml bounds the version.
+        """
+        hooks = self._hooks
+        checks = [getattr(self, name) for name, many, how in hooks[VALIDATES_SCHEMA]]
+        special = any(
+            many or how.get("pass_original") for _, many, how in hooks[VALIDATES_SCHEMA]
+        ) or any(hooks[kind] for kind in (PRE_LOAD, POST_LOAD, VALIDATES))
+        renamed = any(
+            one.data_key is not None or one.attribute is not None
+            for one in self.load_fields.values()
+        )
+        if special or renamed or self.many or self.partial or self.unknown != RAISE:
+            return None
+        steps = [
+            (name, _reader(one), one.required, one.load_default)
+            for name, one in self.load_fields.items()
+        ]
+        said = {"many": False, "partial": False, "unknown": RAISE}
+
+        def read(data: Any) -> dict[str, Any]:
+            if type(data) is not dict:
+                raise ValidationError("is no object")
+            made: dict[str, Any] = {}
+            absent = 0
+            for name, reader, required, default in steps:
+                if name in data:
+                    made[name] = reader(data[name])
+                elif required:
+                    raise ValidationError("lacks a field")
+                else:
+                    absent += 1
+                    if default is not missing:
+                        made[name] = default() if callable(default) else default
+            if len(data) + absent != len(steps):
+                raise ValidationError("has a field too many")
+            for check in checks:
+                check(made, **said)
+            return made
+
+        return read
+
+
+def _reader(field: fields.Field[Any]) -> Reader:
+    """How a field's good value is read: by its own `read`, or as marshmallow does it."""
+    own: Reader | None = getattr(field, "read", None)
+    if own is not None:
+        return own
+    if type(field) is fields.Nested and isinstance(field.schema, Part) and not field.validators:
+        return field.schema.read
+    return partial(field.deserialize, attr=None, data=None)
+
+
+def part(schema: type[Part], *, required: bool = True) -> fields.Nested:
+    """An object of its own fields."""
+    return fields.Nested(schema(), required=required, error_messages=MESSAGES)
+
+
+def parts(schema: type[Part], *, least: int = 0, required: bool = False) -> Array:
+    """An array of such objects."""
+    return Array(part(schema), least=least, required=required)
+
+
+several = Array
+whole = Whole
+staff = partial(Text, validators.staff)
+uuid = partial(Text, validators.identifier)
+new_uuid = partial(Text, validators.new_identifier)
+slug = partial(Text, validators.slug)
+digest = partial(Text, validators.digest)
+compact = partial(Text, validators.compact)
+rule = partial(Text, validators.rule)
+territory = partial(Text, validators.country)
+competence = partial(Text, validators.competence)
+moment = partial(Text, validators.moment)
+day = partial(Text, validators.day)
+
+
+def word(words: Iterable[str], *, required: bool = True) -> Text:
+    """One of the words."""
+    return Text(validators.among(words), required=required)
+
+
+def words(words: Iterable[str], *, least: int = 0, required: bool = True) -> Array:
+    """An array of the words, none twice."""
+    return Array(word(words), least=least, required=required)
+
+
+def free(longest: int, *, lines: bool = True, required: bool = True) -> Text:
+    """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
+    return Text(validators.free(longest, lines=lines), required=required)
+
+
+class Number(fields.Integer):
+    """A whole number in a query, written in digits."""
+
+    def __init__(self, low: int, high: int, default: int) -> None:
+        """Both bounds are allowed values."""
+        super().__init__(
+            load_default=default, metadata={"minimum": low, "maximum": high, "default": default}
+        )
+        self.bounds = (low, high)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        low, high = self.bounds
+        if not _DIGITS.fullmatch(value) or not low <= int(value) <= high:
+            raise ValidationError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+
+def limit() -> Number:
+    """How many entries of a page are wanted."""
+    return Number(1, LARGEST_LIMIT, DEFAULT_LIMIT)

@@ -1,0 +1,201 @@
+"""`casegate admin case erase`, and folders whose keys are not as they were."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from gateway import wiring
+from gateway.actions import cases, erasure
+from gateway.actions.ports import Mode
+from gateway.actions.records import Caller
+from gateway.apps import Part, gate
+from gateway.cli.checkup import Finding, Level, look_over
+from gateway.domain.refusals import KeysUnavailable
+from gateway.store.keyring import SqlKeyring
+from tests.cli.test_admin import ADMISSION
+from tests.founding import CLEARED, SCOPES, case_content
+from tests.operating import Operator, operator, said
+
+HOTLINE = "point-de-contact"
+
+
+@pytest.fixture
+def gw(tmp_path: Path) -> Operator:
+    made = operator(tmp_path)
+    made.done(
+        "organisation", "admit", HOTLINE, "--name", "H", "--kind", "hotline", "--country", "FR"
+    )
+    made.done(
+        "standing", "grant", HOTLINE, "--standing", "full", "--from", "2020-01-01",
+        "--decision", "d",
+    )  # fmt: skip
+    return made
+
+
+def submitted(gw: Operator, *, close: bool = True) -> UUID:
+    """A case of the hotline, closed unless it is to stay open."""
+    with gw.opened() as gateway:
+        caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+        content = case_content(gateway.ports.new_id())
+        submission = cases.Submission("intake-1", content, CLEARED)
+        written = cases.submit(gateway.ports, caller, str(gateway.ports.new_id()), submission)
+        id_ = UUID(written.result["case"])
+        if close:
+            done = cases.Confirmation("agent-1", "done")
+            cases.close(gateway.ports, caller, str(gateway.ports.new_id()), id_, done)
+    return id_
+
+
+def finding(gw: Operator, level: Level) -> str:
+    found: list[Finding] = [
+        one for one in look_over(gw.config, wiring.now()) if one.check == "case_keys"
+    ]
+    return "\n".join(one.sentence for one in found if one.level is level)
+
+
+def execute(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_two_administrators_erase_a_case(gw: Operator) -> None:
+    case = submitted(gw)
+    told = gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    assert "state erased" in told
+    assert "key destroyed" in told
+    assert "0 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_one_administrator_alone_does_not(gw: Operator) -> None:
+    case = submitted(gw)
+    refused = gw.admin("case", "erase", HOTLINE, case, "--reason", "asked", persons=("martin",))
+    assert "two different persons" in said(refused)
+    assert "1 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operator) -> None:
+    submitted(gw)
+    made = wiring.key_encryption(gw.config).make()
+    assert f"nothing needs: {made}" in finding(gw, Level.WARNING)
+    with gw.opened() as gateway:
+        gateway.keyring.turn_to(made)
+    assert f"another key-encryption key than {made}: finish" in finding(gw, Level.WARNING)
+    gw.done("gateway", "rekey", "--purpose", "kek", "--step", "withdraw")
+    assert finding(gw, Level.WARNING) == ""
+
+
+def test_a_key_of_an_erased_case_that_still_stands_is_found(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = submitted(gw)
+
+    def away(_ring: SqlKeyring, _ids: object) -> int:
+        raise KeysUnavailable("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqlKeyring, "destroy", away)
+        gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    assert "keys of erased cases still stand" in finding(gw, Level.WARNING)
+    with gw.opened() as gateway:
+        assert erasure.destroy_keys(gateway.ports) == 1
+    assert finding(gw, Level.WARNING) == ""
+
+
+def test_a_case_that_is_there_again_without_its_key_is_found(gw: Operator) -> None:
+    case = submitted(gw)
+    gw.type("backup", "--folder", gw.folder, gw.folder.parent / "backup")
+    gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    restored = gw.type("restore", gw.folder.parent / "backup", "--folder", gw.folder, "--yes")
+    assert restored.exit_code == 0, restored.output
+    told = finding(gw, Level.WARNING)
+    assert "1 cases are there again whose keys were destroyed" in told
+
+
+def test_nothing_starts_without_the_keys_database_and_none_is_made(gw: Operator) -> None:
+    submitted(gw)
+    for file in gw.folder.glob("keys.db*"):
+        file.unlink()
+    told = said(gw.admin("organisation", "admit", "x-office", *ADMISSION))
+    assert "Bring the newest copy back" in told
+    assert "missing" in finding(gw, Level.ERROR)
+    assert not (gw.folder / "keys.db").exists()
+
+
+def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> None:
+    gw.type("backup", "--folder", gw.folder, "--keys", gw.folder.parent / "older.db")
+    case = submitted(gw)
+    for file in gw.folder.glob("keys.db*"):
+        file.unlink()
+    shutil.move(gw.folder.parent / "older.db", gw.folder / "keys.db")
+    assert f"{HOTLINE} {case}" in finding(gw, Level.ERROR)
+    with pytest.raises(Exception, match="older than the content"):
+        submitted(gw)
+    with gw.opened() as gateway:
+        unready = gate(Part.PUBLIC, gateway).unready()
+    assert unready is not None
+    assert unready.reason == "keys"
+    gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost")
+    submitted(gw)
+    assert "1 cases are encrypted" in finding(gw, Level.OK)
+
+
+def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But where no key can be had at all, a short list would be a false one."""
+    lost, kept = submitted(gw), submitted(gw)
+    caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+    with gw.opened() as gateway:
+        with gateway.ports.begin(Mode.READ) as work:
+            key = work.cases.key_of(HOTLINE, lost)
+        assert key is not None
+        oldest = "DELETE FROM case_key WHERE id = (SELECT min(id) FROM case_key)"
+        execute(gw.folder / "keys.db", oldest)
+        assert not gateway.keyring.states([key])
+        with pytest.raises(KeysUnavailable):
+            cases.look_up(gateway.ports, caller, lost)
+        (one,) = cases.page(gateway.ports, caller, None, 10).items
+        assert one["case"] == str(kept)
+
+        def away(_ring: SqlKeyring) -> None:
+            raise KeysUnavailable("away")
+
+        monkeypatch.setattr(SqlKeyring, "_reading", away)
+        with pytest.raises(KeysUnavailable):
+            cases.page(gateway.ports, caller, None, 10)
+
+
+def test_a_case_whose_key_was_destroyed_is_in_no_list_and_its_list_needs_no_record(
+    gw: Operator,
+) -> None:
+    """As after an older database was put in place, while its log stands frozen."""
+    back, kept = submitted(gw), submitted(gw)
+    caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+    with gw.opened() as gateway:
+        with gateway.ports.begin(Mode.READ) as work:
+            key, size = work.cases.key_of(HOTLINE, back), work.log.head().size
+        assert key is not None
+        gateway.keyring.destroy([key])
+        (one,) = cases.page(gateway.ports, caller, None, 10).items
+        assert one["case"] == str(kept)
+        with gateway.ports.begin(Mode.READ) as work:
+            assert work.log.head().size == size
+
+
+def test_who_lost_the_key_encryption_key_is_told(gw: Operator) -> None:
+    submitted(gw)
+    (kek,) = gw.config.keys.glob("kek-*")
+    kek.unlink()
+    assert "kek-" in finding(gw, Level.ERROR)
+
+
+def test_a_result_for_machines_has_the_receipt(gw: Operator) -> None:
+    case = submitted(gw)
+    told = json.loads(gw.done("--json", "case", "erase", HOTLINE, case, "--reason", "asked"))
+    assert told["result"]["state"] == "erased"
+    assert told["receipt"]

@@ -1,0 +1,81 @@
+"""What is run by the drivers themselves is what SQLAlchemy's engine would run."""
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, insert, select, text
+
+from gateway.store import database, tables
+from gateway.store.prepared_statements import prepare
+from tests.store.samples import NOON
+
+ROWS = [
+    {"jti": "a", "expires_at": NOON},
+    {"jti": "\N{EM DASH} %s ? :x", "expires_at": NOON.replace(year=1971, microsecond=1)},
+]
+
+
+@pytest.fixture
+def connection(database):
+    engine = create_engine(database.url, paramstyle=_paramstyle(database.url))
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _paramstyle(url):
+    return "format" if url.startswith("postgresql") else "qmark"
+
+
+def test_the_driver_writes_and_reads_what_the_engine_does(connection):
+    table = tables.revoked_token
+    cursor = connection.connection.driver_connection.cursor()
+    connection.execute(table.delete())
+    connection.execute(insert(table), ROWS[:1])
+    write = prepare(insert(table), ("jti", "expires_at"), connection.dialect)
+    cursor.execute(write.sql, write.parameters(ROWS[1]))
+    query = select(table).order_by(table.c.jti)
+    read = prepare(query, (), connection.dialect)
+    cursor.execute(read.sql, read.parameters({}))
+    found = read.rows(cursor.fetchall()).all()
+    assert [row._asdict() for row in found] == ROWS
+    assert [row._asdict() for row in connection.execute(query)] == ROWS
+
+
+def test_a_value_that_the_statement_brings_stands_in_its_place(connection):
+    table = tables.revoked_token
+    statement = select(table.c.jti).where(table.c.jti != "b", table.c.expires_at == NOON)
+    prepared = prepare(statement, (), connection.dialect)
+    given = prepared.parameters({})
+    assert [given[0], len(given)] == ["b", 2]
+    assert not isinstance(given[1], type(NOON))  # converted, as the column stores it
+
+
+def test_a_statement_whose_text_depends_on_a_value_is_left_to_the_engine(connection):
+    table = tables.revoked_token
+    assert prepare(select(table).where(table.c.jti.in_(["a", "b"])), (), connection.dialect) is None
+    assert prepare(insert(table), (), connection.dialect) is None  # values are missing
+    assert prepare(text("SELECT :x"), (), connection.dialect) is None
+
+
+@pytest.mark.parametrize("library", ["sqlalchemy", "psycopg"])
+def test_a_library_whose_inner_parts_are_read_has_an_upper_bound(library):
+    """A new minor version may change them: the tests above have to pass with it first."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    wanted = project["project"]["optional-dependencies"]["server"]
+    (bounds,) = (line for line in wanted if re.match(rf"{library}\b", line))
+    below = re.search(r"<(\d+)\.(\d+)$", bounds)
+    major, minor = map(int, version(library).split(".")[:2])
+    assert (major, minor + 1) == (int(below[1]), int(below[2]))
+
+
+def test_every_statement_of_postgresql_is_prepared_at_its_first_use(postgresql):
+    engine = database.writing_engine(postgresql.url)
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver.prepare_threshold == 0
+        assert driver.prepared_max >= database.STATEMENTS_KEPT
+    engine.dispose()
