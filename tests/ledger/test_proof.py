@@ -179,7 +179,7 @@ def test_a_proof_of_another_log_is_refused(origin: str) -> None:
 def test_a_proof_under_an_unknown_key_is_refused() -> None:
     stranger = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes([3]) * 32))
     for keys in ([], [stranger.key]):
-        with pytest.raises(NoteError, match="no known key"):
+        with pytest.raises(NoteError):
             verify(proof_of(3, 10), ENTRIES[3], ORIGIN, keys)
 
 
@@ -282,7 +282,7 @@ def test_values_that_no_proof_can_have_are_refused(
 
 
 def test_a_proof_too_long_to_be_read_is_not_written() -> None:
-    with pytest.raises(ProofError, match="too long"):
+    with pytest.raises(ProofError):
         encode(TlogProof(0, (), TAIL, extra=bytes(MAX_PROOF_BYTES)))
 
 

