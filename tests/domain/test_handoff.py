@@ -11,7 +11,6 @@ from gateway.domain.handoff import (
     OPEN,
     OUTCOMES,
     READABLE,
-    Address,
     Answer,
     Handoff,
     Move,
@@ -23,6 +22,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.refusals import WrongState
 from tests.each import each
+from tests.store import samples
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOTLINE, POLICE = "hotline-a", "police-a"
@@ -30,24 +30,8 @@ GROUPS = frozenset({"items"})
 
 
 def handoff(state: State = State.OFFERED) -> Handoff:
-    return Handoff(
-        id=UUID(int=1),
-        originator=HOTLINE,
-        case=UUID(int=2),
-        case_version=1,
-        case_digest="digest",
-        address=Address(POLICE),
-        purpose=("remove",),
-        permitted=frozenset({"a", "b"}),
-        package="package",
-        offer_digest="offer",
-        conditions_digest="conditions",
-        offered_at=AT,
-        due_at=AT,
-        until=None,
-        state=state,
-        sequence=4,
-    )
+    case, _ = samples.case(HOTLINE)
+    return samples.handoff(case, POLICE, state=state, sequence=4)[0]
 
 
 # Written out from contracts.md 5, not taken from the table under test.

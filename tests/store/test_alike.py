@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gateway.actions.ports import Mode
 from gateway.actions.records import Consultation, Retry, SigningRequest
 from gateway.domain.case import Case, CaseState
-from gateway.domain.handoff import Address, Answer, Handoff, State
+from gateway.domain.handoff import Address, Answer, State
 from gateway.domain.organisation import Certificate, Status
 from gateway.domain.refusals import AlreadyExists, Stale
 from tests.evidence.ingredients import chance
@@ -58,24 +58,13 @@ def version(case):
 
 
 def handoff(a, b, c):
-    return Handoff(
+    return samples.handoff(
+        case(b % 2, c, 1),
         id=numbered(a),
-        originator=SLUGS[b % 2],
-        case=numbered(c),
-        case_version=1,
-        case_digest=f"digest-{b % 2}-{c}-1",
         address=Address(SLUGS[b]),
-        purpose=("remove",),
-        permitted=frozenset({"x"}),
-        package="package",
-        offer_digest="offer",
-        conditions_digest="conditions",
-        offered_at=NOON,
-        due_at=NOON,
-        until=None,
         state=STATES[c],
         sequence=max(b, 1),
-    )
+    )[0]
 
 
 def answer(handoff, event):
