@@ -10,7 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from itertools import count
@@ -24,7 +24,6 @@ from gateway.actions import administration, cases, handoffs, offers
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Refused, Written
 from gateway.actions.cases import Clearance, Submission
-from gateway.actions.handoffs import Reply
 from gateway.actions.offers import Offer
 from gateway.actions.opening import Opening
 from gateway.actions.ports import CaseKeys, Mode, Ports, Work
@@ -46,6 +45,8 @@ from gateway.keys import (
 from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
+from tests import answers
+from tests.answers import to_json
 from tests.evidence.ingredients import chance
 from tests.lent import LentStore, MemoryKeys
 
@@ -223,14 +224,17 @@ class Founded:
         self.calendar.simulated = day
 
     def do(self, action: Callable[..., Written], *args: Any, **kwargs: Any) -> Written:
-        """Do a write and keep its receipt, also that of a refusal (which is raised on)."""
+        """Do a write and keep its receipt, also that of a refusal (which is raised on).
+
+        The result is what the interface tells of it.
+        """
         try:
             written = action(self.ports, *args, **kwargs)
         except Refused as refused:
             self.receipts.append(refused.receipt)
             raise
         self.receipts.append(written.receipt)
-        return written
+        return replace(written, result=to_json(written.result))
 
     def refusal(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Refused:
         """The recorded refusal of an action that must be refused as an event."""
@@ -669,7 +673,7 @@ def offered(
 
 def conditions_of(gateway: Founded, handoff: UUID, reader: str) -> dict[str, Any]:
     """The conditions that a handoff shows to its recipient."""
-    view = handoffs.look_up(gateway.ports, caller(reader), handoff)
+    view = to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
     return dict(view["conditions"])
 
 
@@ -684,8 +688,8 @@ def accepted(
     offer = offer or offered(gateway)
     handoff = UUID(offer.result["handoff"])
     conditions = conditions_of(gateway, handoff, recipient)
-    reply = Reply("officer-1", conditions=conditions, groups=groups)
-    gateway.do(handoffs.accept, caller(recipient), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=conditions, groups=groups)
+    gateway.do(answers.accept, caller(recipient), gateway.key(), handoff, reply)
     return handoff
 
 

@@ -152,7 +152,7 @@ class Turn:
 class Written:
     """The answer to a write: what came of it, and the log's receipt for it."""
 
-    result: Mapping[str, Any]
+    result: Any
     receipt: Receipt
 
 
@@ -219,8 +219,8 @@ def write(
     ports: Ports,
     caller: Caller,
     request: Request,
-    act: Callable[[Turn], Mapping[str, Any]] | None,
-    again: Callable[[Turn, Logged], Mapping[str, Any]],
+    act: Callable[[Turn], Any] | None,
+    again: Callable[[Turn, Logged], Any],
 ) -> Written:
     """Do a write once, however often it is asked.
 
@@ -314,8 +314,8 @@ def _repeat(
     turn: Turn,
     earlier: Retry,
     fingerprint: bytes,
-    again: Callable[[Turn, Logged], Mapping[str, Any]],
-) -> tuple[Logged, Mapping[str, Any]]:
+    again: Callable[[Turn, Logged], Any],
+) -> tuple[Logged, Any]:
     if not hmac.compare_digest(earlier.fingerprint, fingerprint):
         raise KeyReused("this retry key was used with another request: choose a new key")
     logged = turn.work.log.logged(earlier.event)

@@ -17,6 +17,7 @@ from gateway.actions.cases import has_key, view_on
 from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.records import CaseVersion, LegalDay
 from gateway.actions.successions import parties_of, subject_of
+from gateway.domain.answers import move
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
 from gateway.domain.facts import Detail, Fact, Party, Result
@@ -28,7 +29,6 @@ from gateway.domain.handoff import (
     Move,
     State,
     due,
-    move,
     was_taken_on,
 )
 from gateway.domain.interest import conflicts
@@ -395,9 +395,11 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
         offer_digest=handoff.offer_digest,
         package=handoff.package,
         kind="succession" if handoff.address.competence else "lapse",
-        by=approved.by,
-        reason=f"{_moving(succession)}; {next_step}{_ground(approved)}",
-        to=succession.successor,
+        fields={
+            "by": approved.by,
+            "reason": f"{_moving(succession)}; {next_step}{_ground(approved)}",
+            "to": succession.successor,
+        },
         signer=ports.attester,
         random=ports.random,
     )

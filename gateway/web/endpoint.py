@@ -17,7 +17,7 @@ from gateway.actions.authorization import Written
 from gateway.actions.ports import Ports
 from gateway.actions.records import Caller
 from gateway.actions.signed import Form, Opened, open_signed
-from gateway.web.answers import json_response, written
+from gateway.web.answers import json_response
 from gateway.web.caller import identify
 from gateway.web.gate import Gate
 from gateway.web.inputs import is_signed, read_document, read_json, read_key, read_query
@@ -126,7 +126,7 @@ def endpoint(
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
-    The view takes a Call and the parts of the path, and returns a dict, a Written or a Response.
+    The view takes a Call and the parts of the path, and returns a result, a Written or a Response.
     """
     method, _, path = rule.partition(" ")
 
@@ -228,8 +228,6 @@ def _serve(one: Endpoint, gate: Gate, tokens: Tokens, **path: Any) -> Response:
     answer = one.view(call, **path)
     if isinstance(answer, Response):
         return answer
-    if isinstance(answer, Written):
-        answer = written(answer)
     return json_response(answer, one.status)
 
 

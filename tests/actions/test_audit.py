@@ -16,6 +16,7 @@ from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, 
 from gateway.evidence import receipt, statement
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.store.log import SqlLog
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -165,7 +166,7 @@ def test_a_reading_stands_in_the_streams_of_the_auditor_and_of_the_gateway_alone
 
 
 def _head(gateway: Founded, organisation: str) -> int:
-    return receipts.stream(gateway.ports, caller(organisation), 0, 1)["head"]
+    return to_json(receipts.stream(gateway.ports, caller(organisation), 0, 1))["head"]
 
 
 def test_the_readings_of_auditors_are_read_by_auditors(gateway, handoff):
@@ -333,7 +334,7 @@ def test_a_grant_is_over_something_that_is_there_and_for_a_time(gateway, values,
 def test_a_grant_and_its_end_are_events_of_the_gateway_and_of_the_auditor(gateway):
     before = _head(gateway, AUDITOR)
     end(gateway, grant(gateway))
-    page = receipts.stream(gateway.ports, caller(AUDITOR), before, 10)
+    page = to_json(receipts.stream(gateway.ports, caller(AUDITOR), before, 10))
     documents = [fields_of(receipt.from_json(one["receipt"])) for one in page["events"]]
     assert [one["typ"] for one in documents] == ["audit.granted", "audit.ended"]
 
@@ -352,7 +353,7 @@ def test_an_unknown_grant_cannot_be_ended(gateway):
 def test_a_grant_over_a_member_shows_its_events_and_what_it_may_read_of_them(gateway, handoff):
     grant(gateway, reach="member", member=HOTLINE)
     told = found(read(gateway))
-    stream = receipts.stream(gateway.ports, caller(HOTLINE), 0, 100)["events"]
+    stream = to_json(receipts.stream(gateway.ports, caller(HOTLINE), 0, 100))["events"]
     assert [one["id"] for one in told] == [one["event"] for one in stream]
     assert {p["organisation"] for one in told for p in one["details"]["party"]} == {HOTLINE}
     assert "officer-1" not in {one["details"].get("by") for one in told}
@@ -416,9 +417,8 @@ def test_a_member_with_a_grant_over_a_case_searches_by_those_who_took_part(gatew
     case = case_of(gateway, handoff)
     grant(gateway, reach="case", member=case.originator, case=str(case.case))
     key, place = gateway.key(), Filters(organisation=OFMIN)
-    written = audit.read(
-        gateway.ports, caller(AUDITOR), key, Reading("a-1", "security", "x", place, limit=100)
-    )
+    asked = Reading("a-1", "security", "x", place, limit=100)
+    written = gateway.do(audit.read, caller(AUDITOR), key, asked)
     assert types(written) == ["handoff.offered", "handoff.accepted", "case.consulted"]
 
 

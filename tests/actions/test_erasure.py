@@ -9,7 +9,6 @@ from gateway.actions import cases, erasure, handoffs, offers, receipts
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import Confirmation
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.records import Sent
 from gateway.domain.case import CaseState
@@ -25,6 +24,8 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import canonical, receipt
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -59,7 +60,7 @@ def handed_over(gateway, *, close=True):
     handoff = accepted(gateway, offered(gateway, case))
     consulted(gateway, handoff)
     if close:
-        gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
         id_ = UUID(case.result["case"])
         gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, Confirmation("agent-1"))
     return UUID(case.result["case"]), handoff
@@ -260,7 +261,7 @@ def test_an_erasure_that_stands_is_told_though_its_key_is_still_there(
 
 def erasures_told(gateway, party):
     """The events of erasure in a party's stream, each verified."""
-    page = receipts.stream(gateway.ports, caller(party), 0, 1000)
+    page = to_json(receipts.stream(gateway.ports, caller(party), 0, 1000))
     found = [receipt.from_json(one["receipt"]) for one in page["events"]]
     for one in found:
         gateway.confirm(one)
@@ -343,7 +344,7 @@ def test_nothing_of_an_erased_case_opens_for_anybody_and_that_is_recorded(gatewa
         assert isinstance(refused.refusal, Erased), action
         gateway.confirm(refused.receipt)
         assert fields_of(refused.receipt)["result"] == "wrong_state"
-    assert cases.page(gateway.ports, hotline, None, 10).items == []
+    assert to_json(cases.page(gateway.ports, hotline, None, 10).items) == []
     assert [one["handoff"] for one in _boxes(gateway)] == [str(handoff)] * 2
 
 
@@ -351,9 +352,11 @@ def _boxes(gateway):
     return [
         one
         for party, box in ((HOTLINE, "out"), (OFMIN, "in"))
-        for one in handoffs.page(
-            gateway.ports, caller(party), box=box, state=None, after=None, limit=5
-        ).items
+        for one in to_json(
+            handoffs.page(
+                gateway.ports, caller(party), box=box, state=None, after=None, limit=5
+            ).items
+        )
     ]
 
 
@@ -363,7 +366,7 @@ def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
     refused = gateway.refusal(
-        handoffs.refuse, caller(OFMIN), gateway.key(), handoff, Reply("officer-1", "no")
+        answers.refuse, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "no")
     )
     assert isinstance(refused.refusal, Erased)
 
@@ -396,9 +399,9 @@ def test_a_reader_with_an_interest_lists_the_other_handoffs_when_one_key_is_lost
     with pytest.raises(KeysUnavailable):
         _boxes(gateway)  # its key is there: so none can be had now
     gateway.ports.keys.lost.add(key)
-    inbox = handoffs.page(
-        gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=5
-    ).items
+    inbox = to_json(
+        handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=5).items
+    )
     assert [one["handoff"] for one in inbox] == [str(other)]
 
 

@@ -108,7 +108,7 @@ def shown_cases(gateway: Founded, limit: int) -> list[UUID]:
     def page(after: Any) -> Listing[Any]:
         return cases.page(gateway.ports, caller(HOTLINE), after, limit)
 
-    return [UUID(one["case"]) for one in paged(page)]
+    return [one.case for one in paged(page)]
 
 
 def box(gateway: Founded, which: str, organisation: str, limit: int) -> list[UUID]:
@@ -116,7 +116,7 @@ def box(gateway: Founded, which: str, organisation: str, limit: int) -> list[UUI
         asked = {"box": which, "state": None, "after": after, "limit": limit}
         return handoffs.page(gateway.ports, caller(organisation), **asked)
 
-    return [UUID(one["handoff"]) for one in paged(page)]
+    return [one.handoff for one in paged(page)]
 
 
 def test_what_was_erased_ends_no_list_of_cases(founding):

@@ -17,7 +17,6 @@ from gateway.actions import (
 )
 from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval
@@ -28,8 +27,10 @@ from gateway.domain.refusals import Forbidden, Invalid, KeysUnavailable, NotFoun
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
 from gateway.store.cases import SqlCases
+from tests import answers
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
 from tests.actions.test_sealed_cases import PERSON, taken
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -79,7 +80,7 @@ def agreed(gateway: Founded, **changes: Any) -> UUID:
 
 
 def view(gateway: Founded, slug: str, handoff: UUID | str) -> dict[str, Any]:
-    return handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff)))
+    return to_json(handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff))))
 
 
 def following(gateway: Founded, handoff: UUID) -> UUID:
@@ -383,8 +384,8 @@ def test_the_successor_accepts_the_conditions_anew_and_then_reads(gateway):
     new = following(gateway, handoff)
     refused = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     assert isinstance(refused.refusal, WrongState)
-    said = Reply("officer-7", conditions=conditions_of(gateway, new, OCRVP))
-    gateway.do(handoffs.accept, caller(OCRVP), gateway.key(), new, said)
+    said = answers.said("officer-7", conditions=conditions_of(gateway, new, OCRVP))
+    gateway.do(answers.accept, caller(OCRVP), gateway.key(), new, said)
     opened = gateway.do(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     shown = {p.digest for p in sd_jwt.read_unverified(opened.result["presentation"]).placed}
     assert shown <= gateway.handoff(handoff).permitted
@@ -431,9 +432,9 @@ def test_the_predecessor_reads_nothing_that_it_had_not_accepted(gateway):
 def test_the_predecessor_accepts_nothing_from_the_day_on(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     planned(gateway)
-    said = Reply("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    said = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
     gateway.day = DAY
-    refused = gateway.refusal(handoffs.accept, caller(OFMIN), gateway.key(), handoff, said)
+    refused = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, said)
     assert refused.refusal.rules == ("R3.mandate",)
 
 
@@ -537,8 +538,8 @@ def test_what_its_recipient_ends_meanwhile_is_left_alone(gateway, monkeypatch):
     draft = succeeding._draft
 
     def closed_meanwhile(*arguments):
-        said = Reply("officer-1", "done")
-        gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, said)
+        said = answers.said("officer-1", "done")
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, said)
         return draft(*arguments)
 
     monkeypatch.setattr(succeeding, "_draft", closed_meanwhile)
@@ -553,9 +554,9 @@ def test_nothing_more_is_done_with_what_succeeded(gateway):
     gateway.day = DAY
     succeeding.apply(gateway.ports, succession)
     for who, action, said in (
-        (OFMIN, handoffs.close, Reply("officer-1", "done")),
-        (OFMIN, handoffs.outcome, Reply("officer-1", code="received")),
-        (HOTLINE, handoffs.withdraw, Reply("liaison-1", "late")),
+        (OFMIN, answers.close, answers.said("officer-1", "done")),
+        (OFMIN, answers.outcome, answers.said("officer-1", code="received")),
+        (HOTLINE, answers.withdraw, answers.said("liaison-1", "late")),
     ):
         refused = gateway.refusal(action, caller(who), gateway.key(), handoff, said)
         assert isinstance(refused.refusal, WrongState)
@@ -807,8 +808,8 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
 
 
 def accepted_by_successor(gateway: Founded, handoff: UUID) -> UUID:
-    said = Reply("officer-7", conditions=conditions_of(gateway, handoff, OCRVP))
-    gateway.do(handoffs.accept, caller(OCRVP), gateway.key(), handoff, said)
+    said = answers.said("officer-7", conditions=conditions_of(gateway, handoff, OCRVP))
+    gateway.do(answers.accept, caller(OCRVP), gateway.key(), handoff, said)
     return handoff
 
 

@@ -28,6 +28,7 @@ from tests.actions.test_succession import (
     planned,
     stream,
 )
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -341,5 +342,5 @@ def test_what_waits_for_a_successor_that_left_is_asked_anew(gateway):
     gateway.administer("organisation.leave", OCRVP, reason="dissolved")
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
     assert gateway.handoff(handoff).state == "succeeded"
-    told = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)
+    told = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
     assert told["succeeded_by"]["handoff"] is None

@@ -18,8 +18,9 @@ from gateway.actions import (
 )
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.actions.registry import CHANGES, STEPS
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.facts import EVENTS
-from gateway.evidence import course, statement
+from gateway.evidence import course
 from tests.each import each
 from tests.founding import policy
 
@@ -93,7 +94,7 @@ def test_every_action_has_its_function(action):
     if noun not in PARTNERS or action in ADMINISTRATORS_OF_PARTNERS_NOUNS:
         assert callable({**CHANGES, **STEPS}[action].apply)
         return
-    name = READS.get(action, verb)
+    name = "answer" if action in KIND_OF_ACTION else READS.get(action, verb)
     assert any(callable(getattr(module, name, None)) for module in PARTNERS[noun])
 
 
@@ -112,4 +113,4 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENTS.values()}
     assert course.MOVES_OF_EVENTS.keys() <= types
-    assert len(course.MOVES_OF_EVENTS) == len(statement.KINDS)
+    assert len(course.MOVES_OF_EVENTS) == len(ANSWERS)

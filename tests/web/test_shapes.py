@@ -54,6 +54,9 @@ def assert_fits(value: Any, schema: dict[str, Any], where: str) -> None:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return assert_fits(value, DESCRIBED["components"]["schemas"][name], f"{where}({name})")
+    if "anyOf" in schema:
+        shapes = [one for one in schema["anyOf"] if (value is None) == (one == {"type": "null"})]
+        return assert_fits(value, shapes[0], where)
     if "const" in schema:
         assert value == schema["const"], where
         return None
@@ -61,6 +64,7 @@ def assert_fits(value: Any, schema: dict[str, Any], where: str) -> None:
     assert any(type(value) is TYPES[kind] for kind in kinds), f"{where} is {value!r}"
     if isinstance(value, str) and schema.get("format") in FORMATS:
         assert re.fullmatch(FORMATS[schema["format"]], value), f"{where} is {value!r}"
+    assert value in schema.get("enum", [value]), f"{where} is {value!r}"
     if isinstance(value, list):
         for index, one in enumerate(value):
             assert_fits(one, schema["items"], f"{where}/{index}")
