@@ -405,7 +405,7 @@ def state_of(ports: Ports, case: UUID) -> CaseState:
 
 def test_two_maintainers_refuse_each_other(gw: Operator) -> None:
     with maintenance.holding(gw.config):
-        with pytest.raises(AlreadyRunning, match="another process maintains"):
+        with pytest.raises(AlreadyRunning):
             maintenance.run(gw.config, lambda: True, pytest.fail)
         with pytest.raises(AlreadyRunning), maintenance.holding(gw.config):
             pass
