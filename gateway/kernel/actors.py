@@ -31,11 +31,11 @@ class EnrollingSystem:
 
 
 @dataclass(frozen=True)
-class Gateway:
-    """The gateway itself, at its founding and in maintenance: it acts on no one's request."""
+class GatewayItself:
+    """The gateway, at its founding and in maintenance: it acts on no one's request."""
 
 
-Actor = Caller | Administrators | EnrollingSystem | Gateway
+Actor = Caller | Administrators | EnrollingSystem | GatewayItself
 """Caller is a partner's system, known by its certificate and token."""
 
 
@@ -46,5 +46,5 @@ def organisation_of(actor: Actor) -> str:
             return actor.organisation
         case EnrollingSystem():
             return actor.invitation.organisation
-        case Administrators() | Gateway():
+        case Administrators() | GatewayItself():
             return GATEWAY

@@ -48,7 +48,7 @@ def consume(context: RequestContext, given: Approval) -> None:
 def require_unused(work: Work, given: Approval) -> None:
     """Raise ApprovalRefused for an approval that was used, or voided."""
     if _was_used(work, given):
-        raise ApprovalRefused("an approval was used before, or taken back: sign anew")
+        raise ApprovalRefused("an approval was used before, or taken back: sign again")
 
 
 def void(context: RequestContext, text: str) -> None:
@@ -81,7 +81,9 @@ def _verified(context: RequestContext, text: str, digest: str) -> Approval:
     if given.change != digest:
         raise ApprovalRefused("an approval is for another change: sign this one")
     if not -AHEAD <= context.ports.now() - given.at <= LIVES:
-        raise ApprovalRefused("an approval is older than 72 hours, or of a time to come: sign anew")
+        raise ApprovalRefused(
+            "an approval is older than 72 hours, or dated in the future: sign again"
+        )
     return given
 
 

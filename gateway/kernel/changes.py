@@ -219,7 +219,7 @@ def make(
     """Make an approved change now; the first approval is the proposer's.
 
     ``signed`` are compact documents of evidence/approval. Raises RecordedRefusal with its receipt
-    when policy, an approval or the registry says no; Invalid for what is no change; Stale, Busy.
+    when policy, an approval or the registry says no; Invalid for what is not a change; Stale, Busy.
     """
     kind = require_type(types, change)
     step = _Step("make", change, tuple(signed), bearer)
@@ -310,13 +310,13 @@ def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -
 
 
 def require_type(types: ChangeTypes, change: Change) -> ChangeType:
-    """The kind of a change; Invalid for what is no change, which leaves no event."""
+    """The kind of a change; Invalid for what is not a change, which leaves no event."""
     kind = types.get(change.action)
     if kind is None:
         raise Invalid((("/action", "there is no such change of the registry"),))
     own = change.organisation == GATEWAY
     if own is not kind.at_gateway or not SLUG.fullmatch(change.organisation):
-        raise Invalid((("/organisation", "is no organisation's id, or is the gateway's own"),))
+        raise Invalid((("/organisation", "is not an organisation's id, or is the gateway's own"),))
     return kind
 
 
@@ -379,7 +379,7 @@ def page(
 
 
 def require_entrusted(context: RequestContext) -> None:
-    """Let only a system that two persons entrusted go on: policy says so, once more."""
+    """Let only a system that two persons entrusted go on: policy is asked here too."""
     authorize(context, LOG, {"entrusted": "admin" in context.caller.scopes})
 
 

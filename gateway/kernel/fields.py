@@ -20,7 +20,7 @@ from gateway.evidence.base64url import DIGEST
 NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a reader raises for a value that is not as it must be, of whatever type that is."""
 
-NOT_OF_FORM = "is missing, or has not the form of this field"
+NOT_OF_FORM = "is missing, or does not have the form of this field"
 
 LONGEST = 2_000
 """Characters of free text."""
@@ -70,11 +70,11 @@ class Field:
 def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
     """Each value as its field reads it, and None for one that is left out.
 
-    Raises Invalid for what is missing, malformed, or no value of these fields: a name that is
+    Raises Invalid for what is missing, malformed, or not a value of these fields: a name that is
     misspelt must not pass as one that is left out.
     """
     if not isinstance(values, Mapping):
-        raise Invalid((("", "is no object"),))
+        raise Invalid((("", "must be an object"),))
     known = {field.name: field for field in fields}
     read: dict[str, Any] = dict.fromkeys(known)
     errors: list[tuple[str, str]] = []
@@ -84,7 +84,7 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
                 read[name] = field.read(values[name])
             except NOT_READ:
                 errors.append((f"/{name}", NOT_OF_FORM))
-    errors += [(_pointer(name), "is no value of this change") for name in values.keys() - known]
+    errors += [(_pointer(name), "is not a value of this change") for name in values.keys() - known]
     if errors:
         raise Invalid(errors)
     return read

@@ -56,7 +56,7 @@ from gateway.kernel.actors import (
     Actor,
     Administrators,
     EnrollingSystem,
-    Gateway,
+    GatewayItself,
     organisation_of,
 )
 
@@ -113,7 +113,7 @@ def recorded_refusals(actor: Actor) -> Mapping[type[Refusal], Result]:
             return _ADMINISTRATORS
         case EnrollingSystem():
             return _ENROLLING
-        case Gateway():
+        case GatewayItself():
             return {}
 
 
@@ -177,7 +177,7 @@ class RequestContext:
     def by(self) -> str | tuple[str, ...] | None:
         """Who asks, as the event names them to their own side."""
         match self.actor:
-            case Caller() | Gateway():
+            case Caller() | GatewayItself():
                 return self.request.by
             case Administrators():
                 return self.persons
@@ -211,8 +211,8 @@ class RequestContext:
                 return self.entity(self.known[self.actor.invitation.organisation])
             case Administrators():
                 return Entity("Person", self.persons[0], {"enabled": True})
-            case Gateway():
-                raise TypeError("what the gateway does by itself is not asked of policy")
+            case GatewayItself():
+                raise TypeError("policy is not asked about what the gateway does on its own")
 
     def record(
         self,
@@ -342,7 +342,7 @@ def authorize(
 ) -> Decision:
     """Ask whether the actor may do the request's action to the resource; return only on a yes.
 
-    A partner is told a rule only where the policy says so. Who acts for the gateway is told every
+    A partner learns a rule only where the policy says so. Who acts for the gateway learns every
     reason, or ``otherwise`` where no policy states one.
     """
     question = Question(
@@ -425,7 +425,7 @@ def _admit(ports: Ports, work: Work, actor: Actor, request: ActionRequest) -> Re
             if member is None:
                 raise NotInvited("no invitation has this name and token")
             known[member.slug] = member
-        case Gateway():
+        case GatewayItself():
             pass
     now = ports.now()
     return RequestContext(
@@ -466,7 +466,7 @@ def _previous(context: RequestContext) -> Retry | None:
     if not previous:
         return None
     if not hmac.compare_digest(previous.fingerprint, _fingerprint(context)):
-        raise KeyReused("this retry key was used with another request: choose a new key")
+        raise KeyReused("this idempotency key was used with another request: choose a new key")
     return previous
 
 

@@ -85,7 +85,7 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, wanted: Wanted = Wanted()
 ) -> Listing[Mapping[str, Any]]:
-    """A page of the directory, by organisation id: who only applied is not listed."""
+    """A page of the directory, by organisation id: applicants are not listed."""
 
     def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
         authorize(context, LOG)
@@ -162,7 +162,7 @@ def _status(context: RequestContext, organisation: Organisation) -> _Status:
     if not organisation.active:
         raise WrongState("the organisation does not take part at present: no status is stated")
     if standing is None:
-        raise WrongState("the organisation holds no seat on this day: no status is stated")
+        raise WrongState("the organisation has no membership on this day: no status is stated")
     at = context.now.replace(microsecond=0)
     return _Status(
         organisation=organisation,

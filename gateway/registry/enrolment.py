@@ -1,7 +1,7 @@
 """A system gets its certificates by itself: the first by an invitation, the next by the last.
 
 What the request asks for counts only as far as its key: subject and name come from the registry.
-The certificate itself is made by whoever holds the issuing key, from a row (contracts.md 2).
+The certificate itself is made by whoever holds the issuing key, from a row .
 """
 
 import hmac
@@ -42,7 +42,7 @@ from gateway.registry import keys
 from gateway.registry.table import CHANGES
 
 RENEWALS_PER_DAY = 10
-"""Certificates that one system may ask for by itself in a day."""
+"""Certificates that one system may request in a day."""
 
 
 @dataclass(frozen=True)
@@ -202,10 +202,10 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
         )
         return {"request": str(context.event)}
 
-    def again(_: RequestContext, logged: Logged) -> Mapping[str, Any]:
+    def replay(_: RequestContext, logged: Logged) -> Mapping[str, Any]:
         return {"request": str(logged.event.id)}
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _holder(ports: Ports, shown: Credentials) -> Caller:
@@ -220,6 +220,6 @@ def _holder(ports: Ports, shown: Credentials) -> Caller:
 
 
 def outcome(ports: Ports, request: UUID) -> SigningRequest | None:
-    """What became of a certificate request that `use` or `renew` named."""
+    """The state of a certificate request that `use` or `renew` named."""
     with ports.begin(Mode.READ) as work:
         return work.signing.get(request)

@@ -1,4 +1,4 @@
-"""Certificates whose end comes near: their organisations are told, once for each threshold.
+"""Certificates whose end comes near: each is an event of its organisation, once for each threshold.
 
 Nothing is delivered yet (ADR 0009): a reminder is an event in the organisation's own stream.
 """
@@ -14,9 +14,9 @@ from gateway.kernel import events
 
 
 def remind(ports: Ports) -> int:
-    """Tell of the certificates that end within 14, 7 or 3 days; how many were told of now.
+    """Tell of the certificates that end within 14, 7 or 3 days; how many events that were.
 
-    A certificate with a successor is not told of, nor one of an organisation that takes no part.
+    A certificate with a successor has no such event, nor one of an organisation that takes no part.
     """
     now = ports.now()
     with ports.begin(Mode.READ) as work:

@@ -53,7 +53,9 @@ def _obstacle(work: Work, request: SigningRequest) -> str | None:
         return "the organisation takes part no more"
     system = work.organisations.system(request.organisation, request.system)
     if system is None or not system.enabled:
-        return "the system was disabled: ask anew once it is enabled, by a new invitation if by one"
+        return (
+            "the system was disabled: ask again once it is enabled, by a new invitation if by one"
+        )
     if request.asked_on is not None:
         asked_on = work.organisations.certificate(request.asked_on)
         if asked_on is None or asked_on.revoked_at is not None:
@@ -64,11 +66,11 @@ def _obstacle(work: Work, request: SigningRequest) -> str | None:
 def _finish(
     ports: Ports, request: SigningRequest, certificate: Certificate | None
 ) -> SigningRequest:
-    """Keep what came of a request; Stale when the registry has changed since it was looked at."""
+    """Store the result of a request; Stale when the registry has changed since it was looked at."""
     with ports.begin(Mode.REGISTRY) as work:
         current = work.signing.get(request.id)
         if current is None or current.certificate or current.refusal:
-            raise Stale("the request was served meanwhile")
+            raise Stale("the request was served by another process")
         if certificate is not None and _obstacle(work, request) is not None:
             raise Stale("the registry has changed: the request is looked at again")
         work.signing.save(request)

@@ -32,7 +32,7 @@ from gateway.evidence.signature import (
     read_document_key,
     read_encryption_key,
 )
-from gateway.kernel.actors import Gateway
+from gateway.kernel.actors import GatewayItself
 from gateway.kernel.approvals import key_of
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
@@ -81,14 +81,14 @@ def _keys(jwks: Collection[DocumentKey]) -> dict[str, PublicKey]:
 
 
 def register(context: ChangeContext) -> Mapping[str, Any]:
-    """Take on a document key, or an encryption key: the key's own ``use`` tells which."""
+    """Register a document key, or an encryption key: the key's own ``use`` tells which."""
     if context.values["jwk"].get("use") == "enc":
         return _register_encryption_key(context, context.organisation)
     return register_document_key(context)
 
 
 def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
-    """Take on a document key with its proof, and the word of a valid one before it."""
+    """Register a document key with its proof, countersigned by a valid one."""
     organisation = context.organisation
     kid, key = context.read("jwk", read_document_key)
     _refuse_known(organisation, kid)
@@ -104,7 +104,7 @@ def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
 def _register_encryption_key(
     context: ChangeContext, organisation: Organisation
 ) -> Mapping[str, Any]:
-    """An encryption key proves that it is at hand, and a document key says whose it is."""
+    """An encryption key proves possession, and a document key says whose it is."""
     kid, key = context.read("jwk", read_encryption_key)
     _refuse_known(organisation, kid)
     _word(context, "proof", registration.ENCRYPTION, kid, {kid: key})
@@ -157,7 +157,7 @@ def _ended_key(keys: tuple[K, ...], kid: str, context: ChangeContext) -> tuple[K
 
 
 def set_lock(context: ChangeContext, *, locked: bool) -> Mapping[str, Any]:
-    """Change the lock on the organisation's own signed word, which counts once."""
+    """Change the lock on a declaration that the organisation signed, which counts once."""
     organisation = context.organisation
     says = registration.LOCK if locked else registration.UNLOCK
     if organisation.signed_only is locked:
@@ -166,7 +166,7 @@ def set_lock(context: ChangeContext, *, locked: bool) -> Mapping[str, Any]:
     word = _word(context, "statement", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"
     if context.work.retries.get(organisation.slug, used) is not None:
-        raise Invalid((("/statement", "was used before: sign anew"),))
+        raise Invalid((("/statement", "was used before: sign again"),))
     context.work.retries.add(Retry(organisation.slug, used, b"", context.event))
     context.save(replace(organisation, signed_only=locked))
     return {"organisation": organisation.slug, "signed_only": locked}
@@ -195,7 +195,7 @@ def read_member_key(value: Any) -> Mapping[str, Any]:
 
 
 def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
-    """Take on an administrator, with a key that is at hand and that nobody here has or had."""
+    """Register an administrator, with proof of a key that no administrator has or had."""
     jwk, person = context.values["jwk"], context.values["person"]
     ((kid, key),) = public_keys({"keys": [jwk]}).items()
     author = person_uri(context.issuer, person)
@@ -233,7 +233,7 @@ def disable_administrator(context: ChangeContext) -> Mapping[str, Any]:
 def found(ports: Ports, persons: Sequence[Person]) -> WriteResult:
     """Enrol the first administrators of a new gateway: two, named, with different keys.
 
-    The one change that nobody approves, for there is nobody yet. WrongState ever after.
+    The one change without approvals: there is no administrator yet. WrongState ever after.
     """
     public = [key_of(person) for person in persons]
     shared = any(one == other for one, other in combinations(public, 2))
@@ -249,7 +249,7 @@ def found(ports: Ports, persons: Sequence[Person]) -> WriteResult:
         context.record(gateway_and())
         return {"event": str(context.event)}
 
-    return transact(ports, Gateway(), ActionRequest("gateway.found", by=named), act)
+    return transact(ports, GatewayItself(), ActionRequest("gateway.found", by=named), act)
 
 
 # --- The gateway's own keys and authorities ------------------------------------------------------

@@ -22,7 +22,7 @@ def report(ports: Ports) -> dict[str, Any]:
     holders = {competence.organisation for competence in held}
     return {
         "legal_date": ports.legal_day(now).day.isoformat(),
-        "competences": [_told(mandate) for mandate in mandates(held)],
+        "competences": [_timeline_json(mandate) for mandate in mandates(held)],
         "inactive": sorted(o.slug for o in found if o.slug in holders and not o.active),
     }
 
@@ -35,7 +35,7 @@ def organisations(work: Work) -> Iterator[Organisation]:
         after = page[-1].slug
 
 
-def _told(mandate: Mandate) -> dict[str, Any]:
+def _timeline_json(mandate: Mandate) -> dict[str, Any]:
     return {
         "competence": mandate.competence,
         "stretches": [_stretch(one) for one in mandate.stretches],

@@ -1,6 +1,6 @@
 """Legal mandates: given, ended, and moved to another office in one change.
 
-Calling a planned succession off undoes what the plan did, and only that: what had been ended or
+Cancelling a planned succession undoes what the plan did, and only that: what had been ended or
 given for that day before stands, and so does what was changed since. Days that have passed stay as
 they were.
 """
@@ -70,12 +70,12 @@ def end_mandate(context: ChangeContext) -> Mapping[str, Any]:
     held = (c for c in organisation.competences if c.key == key and c.period.holds(day))
     ended = next(held, None)
     if ended is None:
-        raise WrongState("the organisation does not hold that competence on that day")
+        raise WrongState("the organisation has no mandate for that competence on that day")
     context.save(replace(organisation, competences=end(organisation.competences, ended, day)))
     return {"organisation": organisation.slug, "competence": key}
 
 
-# --- A mandate is planned to move to another office, in one change; or the plan is called off -----
+# --- A mandate is planned to move to another office, in one change; or the plan is cancelled -----
 
 LONGEST_ACT = 200
 """Characters of a legal act's name: it stands in every statement that the succession makes."""
@@ -90,7 +90,7 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
     successor = _known(context, context.values["successor"])
     _require_new(context, predecessor.slug, key)
     if successor.status not in _MAY_SUCCEED:
-        raise WrongState(f"the successor is {successor.status}: it could take on nothing")
+        raise WrongState(f"the successor is {successor.status}: it cannot be given a mandate")
     ended, former_end = _ended(predecessor, key, day)
     last = None if former_end == day else former_end
     taken, competence = _taken(context, successor, key, Period(day, last))
@@ -131,7 +131,7 @@ def _known(context: ChangeContext, organisation: str) -> Organisation:
 def _require_new(context: ChangeContext, predecessor: str, key: str) -> None:
     planned = context.work.successions.from_office(predecessor, key)
     if any(not one.over for one in planned):
-        raise WrongState("this mandate of the office is planned to move already: cancel that first")
+        raise WrongState("a succession of this mandate is planned already: cancel that first")
 
 
 def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation, date | None]:
@@ -145,7 +145,7 @@ def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation
             return replace(predecessor, competences=kept), held.period.end
         if held.key == key and held.period.end == day:
             return predecessor, day
-    raise WrongState("the predecessor does not hold that competence until that day")
+    raise WrongState("the predecessor has no mandate for that competence until that day")
 
 
 def _taken(
@@ -197,7 +197,7 @@ def cancel_succession(context: ChangeContext) -> Mapping[str, Any]:
     predecessor = context.organisation
     planned = context.work.successions.get(context.values["succession"])
     if planned is None or planned.predecessor != predecessor.slug:
-        raise NotFound("the office has no succession with that id")
+        raise NotFound("the organisation has no succession with that id")
     cancelled = planned.cancel(context.event)
     if context.work.successions.moved(planned.id):
         raise WrongState(f"handoffs have moved already; let it be carried out: {planned.way_back}")
@@ -249,7 +249,7 @@ def _given_back(
 
 
 def _free(planned: Succession, first: date, others: list[Period]) -> Period | None:
-    """The days that the plan took from the predecessor, from ``first`` on, that it does not hold
+    """The days that the plan took from the predecessor, from ``first`` on, that it has not
     by what it was given since."""
     if any(period.holds(first) for period in others):
         return None

@@ -188,7 +188,7 @@ def grant_membership(context: ChangeContext) -> Mapping[str, Any]:
     standing = context.values["standing"]
     seat = Seat(standing, context.period(), context.values["decision_ref"])
     if any(seat.period.overlaps(other.period) for other in organisation.seats):
-        raise WrongState("a seat is held in that period already: end it first")
+        raise WrongState("a membership is recorded in that period already: end it first")
     seats = sorted((*organisation.seats, seat), key=lambda s: s.period.start)
     context.save(replace(organisation, seats=tuple(seats)))
     return {"organisation": organisation.slug, "standing": str(seat.standing)}
@@ -200,7 +200,7 @@ def end_membership(context: ChangeContext) -> Mapping[str, Any]:
     day = context.values["until"]
     ended = next((seat for seat in organisation.seats if seat.period.holds(day)), None)
     if ended is None:
-        raise WrongState("no seat is held on that day")
+        raise WrongState("there is no membership on that day")
     context.save(replace(organisation, seats=end(organisation.seats, ended, day)))
     return {"organisation": organisation.slug, "until": day.isoformat()}
 
@@ -256,7 +256,7 @@ def end_named(noun: str, held_as: str, context: ChangeContext) -> Mapping[str, A
     if ended is None:
         raise NotFound(f"the organisation has no such {noun}")
     if not ended.period.holds(day):
-        raise WrongState(f"the {noun} does not hold on that day")
+        raise WrongState(f"the {noun} is not valid on that day")
     changed: dict[str, Any] = {held_as: end(held, ended, day)}
     context.save(replace(organisation, **changed))
     return {"organisation": organisation.slug, noun: str(named)}

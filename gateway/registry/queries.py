@@ -1,7 +1,7 @@
 """What administrators read of the registry: entries as of any day, contacts on record alone.
 
-The operator's systems ask for it over the network; on the gateway's host it is a look that
-changes nothing, and nobody has to approve it.
+The operator's systems ask for it over the network; on the gateway's host nothing is changed by
+it, and nobody has to approve it.
 """
 
 from collections.abc import Mapping
@@ -147,7 +147,7 @@ def report(ports: Ports, slug: str, day: date | None = None) -> dict[str, Any]:
     with ports.begin(Mode.READ) as work:
         found = work.organisations.get(slug)
         if found is None:
-            raise NotFound(f"there is no organisation {slug}")
+            raise NotFound(f"organisation {slug} was not found")
         return _whole(work, found, day)
 
 

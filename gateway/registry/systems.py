@@ -126,7 +126,7 @@ def _standing(context: ChangeContext, system: System) -> list[Certificate]:
 
 
 def invite(context: ChangeContext) -> Mapping[str, Any]:
-    """Take on an invitation; its token stays with who proposed it, we get the SHA-256 of it."""
+    """Store an invitation; its token stays with who proposed it, we get the SHA-256 of it."""
     organisation = context.organisation
     system = context.values["system"]
     if context.work.organisations.system(organisation.slug, system) is None:

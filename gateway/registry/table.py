@@ -389,7 +389,7 @@ CHANGES: Mapping[str, ChangeType] = {
         at_gateway=True,
     ),
     "admin.disable": ChangeType(
-        "Let no approval of a person count any more, whenever it was signed.",
+        "Void all approvals of a person, whenever they were signed.",
         2,
         (_PERSON, _REASON),
         keys.disable_administrator,
@@ -418,4 +418,4 @@ STEPS: Mapping[str, ChangeType] = {
         at_gateway=True,
     ),
 }
-"""Steps of the gateway's own keys: recorded on its own host alone, and never proposed."""
+"""Steps of the gateway's own keys: recorded on its own host, where they are taken."""

@@ -217,7 +217,7 @@ def test_a_value_that_is_none_of_a_change_is_refused_before_anything_is_kept(
     before = gateway.organisation(organisation)
     refusal = refused(gateway, change)
     assert isinstance(refusal, Invalid)
-    assert refusal.errors == (("/persn~11", "is no value of this change"),)
+    assert refusal.errors == (("/persn~11", "is not a value of this change"),)
     assert gateway.organisation(organisation) == before
 
 

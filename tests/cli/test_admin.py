@@ -242,7 +242,7 @@ def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path
     (tmp_path / "other").write_text('{"kty":"oct","k":"AAAA","kid":"x"}')
     words = ("system", "key", "ofmin", "desk")
     for name, sentence in (
-        ("text", "is no JSON"),
+        ("text", "is not JSON"),
         ("other", "keys is missing, or has not the form"),
     ):
         result = ofmin.admin(*words, "--key", tmp_path / name)
@@ -581,10 +581,13 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("organisation", "admit", "Ofmin", *ADMISSION), "organisation is no organisation's id"),
+        (
+            ("organisation", "admit", "Ofmin", *ADMISSION),
+            "organisation is not an organisation's id",
+        ),
         (
             ("organisation", "admit", "ofmin2", *ADMISSION, "--country", "France"),
-            "country is missing, or has not the form of this field",
+            "country is missing, or does not have the form of this field",
         ),
         (("organisation", "admit", "ofmin", *ADMISSION), "ids are never used again"),
         (
@@ -592,7 +595,7 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
             "until ",
         ),
         (("standing", "grant", "ocrvp", *SEAT), "admit it first"),
-        (("standing", "end", "ofmin", "--until", "2030-01-01"), "no seat is held on that day"),
+        (("standing", "end", "ofmin", "--until", "2030-01-01"), "no membership on that day"),
         (("certificate", "revoke", "ofmin", "AAAA", "--reason", "x"), "no such certificate"),
     ],
 )

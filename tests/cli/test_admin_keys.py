@@ -105,7 +105,7 @@ def test_a_proof_of_another_key_proves_nothing(gw: Operator) -> None:
 def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
     folder = new_key(gw, "first")
     (folder / keys.JWK_FILE).write_text("no JSON")
-    assert "is no JSON" in said(gw.admin("key", "register", "ofmin", *files(folder)))
+    assert "is not JSON" in said(gw.admin("key", "register", "ofmin", *files(folder)))
     unknown = ("key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
     assert "no such key" in said(gw.admin(*unknown))
 

