@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gateway.checks import host_and_port
-from gateway.config import CONFIG_FILE
-from gateway.config import Config
-from gateway.config import load
-from gateway.cli.home import folder_option
-from gateway.cli.home import told_plainly
+from gateway.cli.home import folder_option, told_plainly
+from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,
     Supervisor,
