@@ -21,9 +21,7 @@ from cryptography import x509
 
 from gateway.actions import erasure, succeeding
 from gateway.actions.authentication import prune_tokens
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
-from gateway.actions.reminders import remind
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, MarkUnreachable, Refusal
 from gateway.files import PrivateFileError
@@ -32,6 +30,8 @@ from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
+from gateway.registry.expiry_notices import remind
+from gateway.registry.issuing import serve_signing
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import Gateway, IssuingAuthority, connect

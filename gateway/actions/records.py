@@ -112,12 +112,16 @@ class Sent:
 
 @dataclass(frozen=True)
 class Retry:
-    """A write that was done: its retry key, what it asked (HMAC), the event that it became."""
+    """A write that was done: its retry key, what it asked (HMAC), the event that it became.
+
+    ``result`` is the first answer as JSON, where it holds nothing of a case and is stored.
+    """
 
     organisation: str
     key: str
     fingerprint: bytes
     event: UUID
+    result: str | None = None
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def _told_fate(
 
 def _to_seal_anew(succession: Succession, fate: Fate) -> int:
     sealed = sealed_of(fate.case, fate.handoff.permitted)
-    return sum(part["sealed_to"] == succession.predecessor for part in sealed)
+    return sum(part.sealed_to == succession.predecessor for part in sealed)
 
 
 def _reads_until(succession: Succession, fate: Fate) -> str | None:

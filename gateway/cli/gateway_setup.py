@@ -16,7 +16,6 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.actions import administration
 from gateway.actions.records import Head
 from gateway.cli.doctor import ENOUGH
 from gateway.cli.home import told_plainly
@@ -26,6 +25,7 @@ from gateway.keys import Purpose
 from gateway.ledger.tree import EMPTY_ROOT
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.publication import ROOT_FILE, publish_chain
+from gateway.registry import keys as registry_keys
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.store.key_inventory import has_content
@@ -136,7 +136,7 @@ def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes)
         _begin_log(gateway)
         maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
         # Last, because in a database of the operator's own it could not be undone.
-        administration.found(gateway.ports, people)
+        registry_keys.found(gateway.ports, people)
 
 
 def _move(unfinished: Path, folder: Path) -> None:

@@ -215,6 +215,27 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+Parameter = Callable[[Any], Any]
+"""What `click.argument` and `click.option` make."""
+
+
+def partner_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Declare a command of a partner, with its parameters in the order of its help.
+
+    The command gets ``gateway`` and ``as_json`` beside them; its name is the function's.
+    """
+
+    def declare(function: Callable[..., None]) -> click.Command:
+        command = partner(function)
+        for parameter in reversed(parameters):
+            command = parameter(command)
+        return group.command(name, epilog=EPILOG)(command)
+
+    return declare
+
+
 by_option = click.option(
     "--by",
     required=True,
@@ -228,6 +249,29 @@ save_receipt_option = click.option(
     metavar="FILE",
     help="Keep the receipt in a new file, for casegate verify.",
 )
+
+
+def write_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., tuple[Written, str]]], click.Command]:
+    """Declare a command of a partner that changes something: it takes --by and --save-receipt too.
+
+    The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
+    a sentence about it; the command tells both.
+    """
+
+    def declare(function: Callable[..., tuple[Written, str]]) -> click.Command:
+        @functools.wraps(function)
+        def command(
+            gateway: Gateway, as_json: bool, save_receipt: Path | None, **said: Any
+        ) -> None:
+            written, sentence = function(gateway, **said)
+            tell_written(written, sentence, as_json=as_json, save=save_receipt)
+
+        given = (by_option, *parameters, save_receipt_option)
+        return partner_command(group, *given, name=name)(command)
+
+    return declare
 
 
 def event_of(receipt: receipts.Receipt) -> str:

@@ -12,6 +12,7 @@ from gateway.client.connection import Connection
 from gateway.client.documents import require
 from gateway.client.errors import ReceiptMismatch
 from gateway.client.outbox import Write
+from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.facts import EVENTS, Result
 from gateway.evidence import receipt as receipts
 from gateway.evidence import revocation
@@ -175,7 +176,7 @@ def _check_documents(
             package=offered.offer.package,
         )
         _same(result, permitted=sorted(offered.offer.disclosures))
-    elif write.action in documents.KINDS:
+    elif write.action in KIND_OF_ACTION:
         signed, answer = documents.check_answer(
             result.get("statement"), write.action, asked, connection
         )

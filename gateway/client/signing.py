@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from gateway.client.documents import KINDS, Offered, Previewed
+from gateway.client.documents import Offered, Previewed
 from gateway.client.errors import NotACase
 from gateway.domain import case as cases
 from gateway.domain.organisation import organisation_uri, read_competence_key
@@ -98,7 +98,7 @@ class Author:
             random=self.random,
         )
 
-    def answer(self, action: str, offered: Offered, asked: Mapping[str, Any]) -> SdJwt:
+    def answer(self, kind: str, offered: Offered, fields: Mapping[str, Any]) -> SdJwt:
         """Sign an answer to an offer that was verified."""
         return statement.issue_answer(
             issuer=organisation_uri(self.issuer, self.organisation),
@@ -110,10 +110,10 @@ class Author:
             case_digest=offered.offer.case_digest,
             offer_digest=offered.signed.document.digest,
             package=offered.offer.package,
-            kind=KINDS[action],
+            kind=kind,
+            fields=fields,
             signer=self.key,
             random=self.random,
-            **asked,
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from gateway.domain.answers import ANSWERS
 from gateway.domain.facts import Result
 from gateway.domain.handoff import OPEN, Move
 from gateway.evidence import (
@@ -29,17 +30,6 @@ _SUBMITTED = "case.submitted"
 _OFFERED = "handoff.offered"
 _CONSULTED = "case.consulted"
 _ERASED = "case.erased"
-_EVENT_OF_ANSWER = {
-    "acceptance": "handoff.accepted",
-    "refusal": "handoff.refused",
-    "redirection": "handoff.redirected",
-    "outcome": "handoff.outcome",
-    "withdrawal": "handoff.withdrawn",
-    "closure": "handoff.closed",
-    "succession": "handoff.succeeded",
-    "lapse": "handoff.lapsed",
-}
-_ORIGINATORS_ANSWERS = frozenset({"withdrawal"})
 _MOVING = frozenset({_OFFERED, *course.MOVES_OF_EVENTS})
 
 
@@ -160,7 +150,7 @@ class Exchange:
         return count(len(self.answers), "answer")
 
     def _compare_answer(self, answer: Answer) -> None:
-        party = self.offer.author if answer.kind in _ORIGINATORS_ANSWERS else self.offer.recipient
+        party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
         bonds = (
             ("handoff", answer.handoff, self.offer.handoff),
             ("case version", answer.case_digest, self.offer.case_digest),
@@ -236,7 +226,7 @@ class Exchange:
 
     def _recorded_by(self) -> dict[str, str]:
         """The type of the event that records each document, by the document's digest."""
-        answers = {digest: _EVENT_OF_ANSWER[a.kind] for digest, a in self.answers.items()}
+        answers = {digest: ANSWERS[a.kind].event for digest, a in self.answers.items()}
         return {self.offered.document.digest: _OFFERED, **answers}
 
     def _moving(self) -> list[Confirmed]:
@@ -352,8 +342,8 @@ class Exchange:
 
     def _moves(self, fields: Mapping[str, Any]) -> Collection[Move]:
         answer = self.answers.get(fields.get("stmt_sha256", ""))
-        if answer is not None and answer.kind == "acceptance" and answer.groups is not None:
-            return {Move.ACCEPT_PARTLY}
+        if answer is not None and answer.groups is not None:
+            return {ANSWERS[answer.kind].move({"groups": answer.groups})}
         return course.MOVES_OF_EVENTS[fields["typ"]]
 
     def _states(self) -> str:

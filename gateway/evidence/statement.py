@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.answers import ANSWERS
 from gateway.domain.organisation import SLUG, read_organisation_uri
 from gateway.evidence import base64url, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, Signer, Verified
@@ -18,15 +19,6 @@ from gateway.evidence.sd_jwt import SdJwt, Signer, Verified
 OFFER_TYP = "casegate-offer+sd-jwt"
 ANSWER_TYP = "casegate-answer+sd-jwt"
 CASE_TYP = "casegate-case+sd-jwt"
-
-KINDS = frozenset(
-    {
-        "acceptance", "refusal", "redirection", "outcome", "withdrawal", "closure",
-        "succession", "lapse",
-    }
-)  # fmt: skip
-"""What an answer can be; ``withdrawal`` is the originator's, the others the recipient's. The last
-two the gateway attests for a recipient whose mandate moved to another office."""
 
 
 class StatementError(ValueError):
@@ -129,7 +121,7 @@ def issue_offer(
     return sd_jwt.issue(
         typ=OFFER_TYP,
         claims=claims,
-        properties=_present(by=by, note=note),
+        properties=[("by", by)] if note is None else [("by", by), ("note", note)],
         arrays=(),
         signer=signer,
         random=random,
@@ -148,24 +140,16 @@ def issue_answer(
     offer_digest: str,
     package: str,
     kind: str,
-    by: str,
-    reason: str | None = None,
-    conditions: Mapping[str, Any] | None = None,
-    groups: Sequence[str] | None = None,
-    code: str | None = None,
-    items: Sequence[str] | None = None,
-    note: str | None = None,
-    evidence_ref: str | None = None,
-    to: Mapping[str, Any] | str | None = None,
+    fields: Mapping[str, Any],
     signer: Signer,
     random: Callable[[int], bytes],
 ) -> SdJwt:
-    """Sign an answer of one of KINDS (else StatementError); issuer and times as in issue_offer.
+    """Sign an answer of a known kind (else StatementError); issuer and times as in issue_offer.
 
-    In clear stands only what binds it; all from ``by`` to ``to`` are disclosures, those that
-    are None left out: what was decided about whom and why is for the parties.
+    In clear stands only what binds it; all ``fields`` are disclosures, those that are None left
+    out: what was decided about whom and why is for the parties.
     """
-    if kind not in KINDS:
+    if kind not in ANSWERS:
         raise StatementError("an answer is of a known kind")
     claims = {
         **_heading(issuer, attested_for, audience, at, jti),
@@ -175,21 +159,10 @@ def issue_answer(
         "package": package,
         "kind": kind,
     }
-    properties = _present(
-        by=by,
-        reason=reason,
-        conditions=conditions,
-        groups=groups,
-        code=code,
-        items=items,
-        note=note,
-        evidence_ref=evidence_ref,
-        to=to,
-    )
     return sd_jwt.issue(
         typ=ANSWER_TYP,
         claims=claims,
-        properties=properties,
+        properties=[(name, value) for name, value in fields.items() if value is not None],
         arrays=(),
         signer=signer,
         random=random,
@@ -207,10 +180,6 @@ def _seconds(at: datetime) -> int:
     if at.tzinfo is None:
         raise StatementError("a statement's time has a time zone")
     return int(at.timestamp())
-
-
-def _present(**properties: Any) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in properties.items() if value is not None]
 
 
 def author(claims: Mapping[str, Any]) -> str:
@@ -271,7 +240,7 @@ def read_answer(verified: Verified) -> Answer:
     """The claims of a verified answer; StatementError when one is missing or malformed."""
     claims = verified.claims
     kind = _text(claims, "kind")
-    if kind not in KINDS:
+    if kind not in ANSWERS:
         raise StatementError("an answer is of a known kind")
     return Answer(
         author=author(claims),

@@ -39,7 +39,7 @@ class SqlRetries:
     def get(self, organisation: str, key: str) -> Retry | None:
         """See the port."""
         row = self._transaction.execute(_GET, {"organisation": organisation, "key": key}).first()
-        return row and Retry(row.organisation, row.key, row.fingerprint, row.event)
+        return row and Retry(*row)
 
     def add(self, retry: Retry) -> None:
         """See the port. PostgreSQL waits here for a concurrent request with the same key."""

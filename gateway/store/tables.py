@@ -392,6 +392,7 @@ retry = Table(
     Column("key", TEXT, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),  # an HMAC: tells nothing of the request
     Column("event", Uuid, nullable=False),
+    Column("result", TEXT),  # of a change of the registry alone: nothing of a case
     PrimaryKeyConstraint("organisation", "key"),
     Index("retry_by_event", "event"),
     sqlite_with_rowid=False,

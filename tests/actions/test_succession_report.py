@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import handoffs, succeeding, succession_report
-from gateway.actions.handoffs import Reply
 from gateway.domain.refusals import NotFound
+from tests import answers
 from tests.actions.test_succession import DAY, KEY, LATER, agreed, following, planned
 from tests.founding import OCRVP, OFMIN, OPENING, accepted, caller, offered
 
@@ -50,7 +50,9 @@ def test_a_preview_needs_no_plan(gateway):
 def test_the_report_tells_what_moved_what_stayed_and_who_reads_until_when(gateway):
     held, waiting = accepted(gateway), UUID(offered(gateway).result["handoff"])
     closed = accepted(gateway)
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), closed, Reply("officer-1", "done"))
+    gateway.do(
+        answers.close, caller(OFMIN), gateway.key(), closed, answers.said("officer-1", "done")
+    )
     succession = agreed(gateway, consents=True)
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession).done

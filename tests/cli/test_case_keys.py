@@ -17,6 +17,7 @@ from gateway.apps import Part, gate
 from gateway.cli.doctor import Finding, Level, look_over
 from gateway.domain.refusals import KeysUnavailable
 from gateway.store.keyring import SqlKeyring
+from tests.answers import to_json
 from tests.cli.test_admin import ADMISSION
 from tests.founding import CLEARED, SCOPES, case_content
 from tests.operating import Operator, operator, said
@@ -158,8 +159,8 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
         execute(gw.folder / "keys.db", oldest)
         assert not gateway.keyring.states([key])
         with pytest.raises(KeysUnavailable):
-            cases.look_up(gateway.ports, caller, lost)
-        (one,) = cases.page(gateway.ports, caller, None, 10).items
+            to_json(cases.look_up(gateway.ports, caller, lost))
+        (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert one["case"] == str(kept)
 
         def away(_ring: SqlKeyring) -> None:
@@ -181,7 +182,7 @@ def test_a_case_whose_key_was_destroyed_is_in_no_list_and_its_list_needs_no_reco
             key, size = work.cases.key_of(HOTLINE, back), work.log.head().size
         assert key is not None
         gateway.keyring.destroy([key])
-        (one,) = cases.page(gateway.ports, caller, None, 10).items
+        (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert one["case"] == str(kept)
         with gateway.ports.begin(Mode.READ) as work:
             assert work.log.head().size == size

@@ -275,7 +275,7 @@ def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> Non
 
 def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_path: Path) -> None:
     handoff = desks.stage.gateway.new_id()
-    ask = lambda desk: desk.refuse(handoff, "officer-1", "no capacity")  # noqa: E731
+    ask = lambda desk: desk.answer("refuse", handoff, "officer-1", reason="no capacity")  # noqa: E731
     (key,) = left(desks, tmp_path / "spool", ask)
     result = desks.run("system", "resume")
     assert result.exit_code == 1

@@ -154,8 +154,8 @@ def test_the_file_may_come_from_the_standard_input(folder: Path) -> None:
     [
         ((), "say whose keys you trust"),
         (("--log-key", "rubbish"), "neither a log's key nor a file"),
-        (("--log-key", "binary"), "no file of log keys"),
-        (("--gateway-keys", "receipt.json"), "no JWK set"),
+        (("--log-key", "binary"), "file of log keys"),
+        (("--gateway-keys", "receipt.json"), "JWK set"),
         (("--organisation-keys", "hotline"), "of the form ID=FILE"),
         (("--organisation-keys", "Not An Id=receipt.json"), "of the form ID=FILE"),
         (("--organisation-keys", "hotline=missing"), "cannot be read"),

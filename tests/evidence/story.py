@@ -11,6 +11,7 @@ from gateway.evidence import bundle, sd_jwt, statement
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.trust import Trust
+from tests import answers
 from tests.evidence.ingredients import chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
 
@@ -139,7 +140,7 @@ class Story:
         }
         word = word_of(author, self.attested)
         seed = f"answer {self.handoff} {len(self.answers)}"
-        return statement.issue_answer(**word | claims | changes, random=chance(seed))
+        return answers.issue(**word | claims | changes, random=chance(seed))
 
     def say(self, kind: str, **changes: Any) -> SdJwt:
         """Sign an answer and log it."""

@@ -79,7 +79,7 @@ def _life(stage: Stage) -> Any:
         handoff = str(offered.result["handoff"])
         office.accept(office.handoff(handoff), "ofmin-1")
         office.consult(handoff, "ofmin-1", "investigation", "a first look")
-        office.close(handoff, "ofmin-1", "done")
+        office.answer("close", handoff, "ofmin-1", reason="done")
         hotline.close_case(content["case"], "pdc-1", "done")
     return UUID(content["case"]), UUID(handoff), submitted.result["digest"]
 

@@ -42,7 +42,7 @@ def _exchange(stage: Stage, content: dict[str, Any]) -> str:
         handoff = str(offered.result["handoff"])
         office.accept(office.handoff(handoff), "ofmin-73")
         office.consult(handoff, "ofmin-73", "assessment", REASON)
-        office.close(handoff, "ofmin-73", REASON)
+        office.answer("close", handoff, "ofmin-73", reason=REASON)
         hotline.close_case(content["case"], "pdc-71", REASON)
     return handoff
 

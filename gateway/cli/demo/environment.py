@@ -21,9 +21,7 @@ from uuid import UUID
 
 from gateway import config as config_file
 from gateway import files, keys, wiring
-from gateway.actions import administration
-from gateway.actions.authorization import Written
-from gateway.actions.registry.desk import Change
+from gateway.changes import CHANGES
 from gateway.cli.admin import approve, served
 from gateway.cli.gateway_setup import make
 from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE
@@ -31,6 +29,9 @@ from gateway.client.connection import Connection
 from gateway.client.gateway import Gateway as Client
 from gateway.config import Config
 from gateway.domain.organisation import SCOPES
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import WriteResult
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
@@ -91,7 +92,7 @@ class Stage:
             raise RuntimeError("the configuration has no place for the legal date")
         file.write_text(f"{head.rstrip('# ')}legal_date = {day.isoformat()}\n", encoding="utf-8")
 
-    def administer(self, action: str, slug: str, values: Mapping[str, Any]) -> Written:
+    def administer(self, action: str, slug: str, values: Mapping[str, Any]) -> WriteResult:
         """Make a change of the registry, approved by both administrators."""
         with self._opened() as gateway:
             change = Change(action, slug, values)
@@ -100,7 +101,7 @@ class Stage:
                 approve(gateway.ports, people / f"{person}.pem", person, change)
                 for person, _ in ADMINS
             ]
-            return administration.administer(gateway.ports, change, approvals)
+            return changes.make(gateway.ports, CHANGES, change, approvals)
 
     def enrol(self, slug: str) -> None:
         """Make a member's system: its own key, the operator's certificate, the connection file."""
@@ -139,7 +140,7 @@ class Stage:
             raise RuntimeError("the certificate was not issued")
         return found.certificate
 
-    def register_key(self, slug: str) -> Written:
+    def register_key(self, slug: str) -> WriteResult:
         """Have a member make a document key, register it, and let all members know it.
 
         From then on the member's own client signs.

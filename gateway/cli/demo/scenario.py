@@ -183,7 +183,8 @@ class Story:
         """Have the administrators change the registry; returns the result."""
         written = self.stage.administer(action, slug, values)
         self.done("the administrators", what, written.receipt)
-        return written.result
+        result: Mapping[str, Any] = written.result
+        return result
 
     def _first_act(self) -> None:
         self.act(f"{BEFORE:%d %B %Y}: OCRVP holds the mandate")
@@ -195,7 +196,9 @@ class Story:
         handoff = self._offer_to_the_mandate()
         self.take_on(OCRVP, handoff, "ocrvp-7", "case_opened")
         with self.stage.client(OCRVP) as office:
-            closed = office.close(handoff, "ocrvp-7", "the national file continues it")
+            closed = office.answer(
+                "close", handoff, "ocrvp-7", reason="the national file continues it"
+            )
             self.wrote(OCRVP, "closes the handoff", closed)
         self.first_handoff = handoff
         self.note("a second handoff of the case stays open:")
@@ -280,7 +283,9 @@ class Story:
                 f"    withheld of what was offered: {', '.join(opened.withheld) or 'nothing'}"
             )
             if code:
-                outcome = recipient.outcome(handoff, by, code, evidence_ref="2023/0001")
+                outcome = recipient.answer(
+                    "outcome", handoff, by, code=code, evidence_ref="2023/0001"
+                )
                 self.wrote(slug, f"reports an outcome: {code}", outcome)
 
     def _move_the_mandate(self) -> None:
