@@ -5,6 +5,9 @@ against their signers' keys, the log against what it showed before. Nothing is d
 certificates and keys come from the connection file alone.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from gateway.client.connection import Connection
 from gateway.client.errors import (
     ClientError,
@@ -22,11 +25,13 @@ from gateway.client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from gateway.client.events import Audited, AuditFilters, Entry
-from gateway.client.gateway import Gateway, Resent
-from gateway.client.opening import Opened
-from gateway.client.sealing import Unsealed
-from gateway.client.session import Written
+
+if TYPE_CHECKING:
+    from gateway.client.events import Audited, AuditFilters, Entry
+    from gateway.client.gateway import Gateway, Resent
+    from gateway.client.opening import Opened
+    from gateway.client.sealing import Unsealed
+    from gateway.client.session import Written
 
 __all__ = [
     "AuditFilters",
@@ -53,3 +58,19 @@ __all__ = [
     "Unsealed",
     "Written",
 ]
+
+# Loaded at their first use: `casegate verify` needs no HTTP client.
+_LATER = {
+    **dict.fromkeys(("Audited", "AuditFilters", "Entry"), "events"),
+    **dict.fromkeys(("Gateway", "Resent"), "gateway"),
+    "Opened": "opening",
+    "Unsealed": "sealing",
+    "Written": "session",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(name)
+    found: object = getattr(import_module(f"gateway.client.{_LATER[name]}"), name)
+    return found

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from gateway.client.connection import Connection
+from gateway.client.connection import ADDRESS, Connection
 from gateway.client.errors import (
     NotTrusted,
     ReceiptMismatch,
@@ -29,7 +29,7 @@ from gateway.client.errors import (
     UnexpectedAnswer,
 )
 from gateway.client.session import JSON, granted, members_of
-from gateway.client.transport import ADDRESS, Line, Message, Reply
+from gateway.client.transport import Line, Message, Reply
 from gateway.domain.facts import EVENTS, Result
 from gateway.domain.invitation import TOKEN
 from gateway.domain.organisation import SLUG

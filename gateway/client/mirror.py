@@ -19,6 +19,7 @@ from typing import Self
 import httpx
 
 from gateway import files
+from gateway.client.connection import ADDRESS
 from gateway.client.errors import (
     LogDamaged,
     LogForked,
@@ -26,7 +27,7 @@ from gateway.client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from gateway.client.transport import ADDRESS, Line, Message
+from gateway.client.transport import Line, Message
 from gateway.evidence.log_copy import CHECKPOINT, signed
 from gateway.evidence.steps import Failed
 from gateway.evidence.trust import Trust
