@@ -1,6 +1,6 @@
 """Key-encryption keys in files of the operator's folder: the first of several possible providers.
 
-A PKCS #11 token or a vault would take the place of this module behind the same port. A key is read
+A PKCS #11 token or a vault could replace this module behind the same port. A key is read
 when it is first needed, so a process that opens no content needs no right to read it.
 """
 
@@ -32,7 +32,7 @@ class FileKeyEncryption:
         return sorted(name for name in names if _ID.fullmatch(name))
 
     def make(self) -> str:
-        """Make a key; PrivateFileError."""
+        """Create a key and return its id; PrivateFileError when it cannot be written."""
         made = self._random(8).hex()
         keys.write_secret(self.file(made), self._random(32))
         return made
@@ -47,12 +47,12 @@ class FileKeyEncryption:
             return self._cipher(kek).decrypt(nonce, sealed, about)
         except (InvalidTag, ValueError) as error:
             raise KeysUnavailable(
-                "a case's key was not wrapped by this key-encryption key: the operator has to "
-                "bring the right one back"
+                "a case key was not encrypted by this key-encryption key. The operator must "
+                "restore the right one."
             ) from error
 
     def remove(self, kek: str) -> None:
-        """Overwrite and remove a key; a disk may keep the bytes all the same."""
+        """Overwrite and remove a key file; a disk may keep the bytes all the same."""
         self._opened.pop(kek, None)
         files.destroy(self.file(kek))
 

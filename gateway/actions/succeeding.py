@@ -15,7 +15,7 @@ from uuid import UUID
 from gateway.actions.cases import has_key, view_on
 from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.records import CaseVersion, LegalDay
-from gateway.actions.successions import parties_of, subject_of
+from gateway.actions.signed import attesting
 from gateway.domain.answers import move
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
@@ -31,11 +31,11 @@ from gateway.domain.handoff import (
     was_taken_on,
 )
 from gateway.domain.interest import conflicts
-from gateway.domain.organisation import Organisation, Status, organisation_uri
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import Erased, KeysUnavailable, NotFound, Stale
 from gateway.domain.succession import Approved, Moved, Succession, Way
 from gateway.domain.transfer import barred
-from gateway.evidence import sd_jwt, statement
+from gateway.evidence import canonical, sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -386,11 +386,7 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
     reissued = fate.way is Way.REISSUE
     next_step = "re-issued to it" if reissued else f"offer it anew: {fate.why}"
     return statement.issue_answer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, handoff.recipient),
-        audience=ports.issuer,
-        at=at,
-        jti=ports.new_id(),
+        replace(attesting(ports, handoff.recipient), at=at),
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         offer_digest=handoff.offer_digest,
@@ -401,8 +397,6 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
             "reason": f"{_moving(succession)}; {next_step}{_ground(approved)}",
             "to": succession.successor,
         },
-        signer=ports.attester,
-        random=ports.random,
     )
 
 
@@ -455,11 +449,7 @@ def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: da
     said = {d.name: d.value for d in before.disclosures}
     handoff = fate.handoff
     return statement.issue_offer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, handoff.originator),
-        audience=ports.issuer,
-        at=at,
-        jti=ports.new_id(),
+        replace(attesting(ports, handoff.originator), at=at),
         handoff=fresh,
         to={
             "organisation": succession.successor,
@@ -478,12 +468,28 @@ def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: da
             offer=handoff.offer_digest,
             event=succession.id,
         ),
-        signer=ports.attester,
-        random=ports.random,
     )
 
 
 # --- events
+
+
+def parties_of(succession: Succession, *others: str) -> tuple[Party, ...]:
+    """The gateway, and whom a step of the whole succession concerns."""
+    concerned = tuple(Party(one, "concerned") for one in (*succession.offices, *others))
+    return (Party(GATEWAY, "gateway"), *concerned)
+
+
+def subject_of(succession: Succession) -> str:
+    """Which succession an event is about, in words of its own values."""
+    named = {
+        "succession": str(succession.id),
+        "predecessor": succession.predecessor,
+        "successor": succession.successor,
+        "competence": succession.competence,
+        "on": succession.day.isoformat(),
+    }
+    return canonical.encode(named).decode()
 
 
 def _record_ended(

@@ -7,15 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.cedar.policy import PolicyBroken
-from gateway.config import ConfigError
 from gateway.domain.refusals import Invalid, Refusal
-from gateway.files import PrivateFileError
-from gateway.maintenance import AlreadyRunning
-from gateway.pki.authority import AuthorityError
-from gateway.store.database import Unfit
-
-_UNUSABLE = (ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, AlreadyRunning)
 
 folder_option: Callable[[Any], Any] = click.option(
     "--folder",
@@ -38,11 +30,25 @@ def told_plainly() -> Iterator[None]:
     """Report what an operator can correct in one sentence, exit status 1; not defects."""
     try:
         yield
-    except _UNUSABLE as error:
-        raise click.ClickException(str(error)) from error
     except Refusal as refusal:
         raise click.ClickException(sentence_of(refusal)) from refusal
     except OSError as error:
         if error.filename is None:
             raise click.ClickException(str(error)) from error
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    except Exception as error:
+        if isinstance(error, _unusable()):
+            raise click.ClickException(str(error)) from error
+        raise
+
+
+def _unusable() -> tuple[type[Exception], ...]:
+    """What an operator can mend. Imported when something failed: a supervisor needs none of it."""
+    from gateway.cedar.policy import PolicyBroken  # noqa: PLC0415
+    from gateway.config import ConfigError  # noqa: PLC0415
+    from gateway.files import PrivateFileError  # noqa: PLC0415
+    from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
+    from gateway.pki.authority import AuthorityError  # noqa: PLC0415
+    from gateway.store.database import Unfit  # noqa: PLC0415
+
+    return ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, AlreadyRunning

@@ -9,16 +9,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway import maintenance, metrics, wiring
 from gateway.checks import host_and_port
 from gateway.cli.home import folder_option, told_plainly
-from gateway.config import Config
-from gateway.serving.listener import serve
-from gateway.serving.metrics_server import exposing
+from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,
     Supervisor,
@@ -26,6 +23,12 @@ from gateway.serving.supervisor import (
     listener_answers,
 )
 from gateway.serving.tls import listener_environ
+
+if TYPE_CHECKING:
+    from gateway import metrics, wiring
+
+# Each process imports what its own part needs, and no other: the supervisor nearly nothing.
+# ruff: noqa: PLC0415
 
 PARTS = ("public", "partners", "maintain", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
@@ -55,14 +58,18 @@ def run(folder: Path, only: str | None, once: bool) -> None:
         raise click.UsageError("--once goes with --only maintain")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     with told_plainly():
-        config = wiring.load_config(folder.absolute())
+        config = load(folder.absolute() / CONFIG_FILE)
         if only is not None and not once:
+            from gateway import metrics
+
             metrics.forget(config.metrics_folder, only)
         match only:
             case None:
                 sys.exit(_supervise(config))
             case "public" | "partners":
-                wiring.connect(config).close()  # a failure in a worker would be a traceback
+                from gateway import wiring
+
+                wiring.connect(config).close()  # what fails in a worker is told as a traceback
                 _listen(config, only)
             case "metrics":
                 _show_numbers(config)
@@ -104,7 +111,8 @@ def _answers(config: Config, part: str) -> bool:
 
 
 def _listen(config: Config, part: str) -> NoReturn:
-    from gateway import apps  # noqa: PLC0415 - the other parts work without a web framework
+    from gateway import apps
+    from gateway.serving.listener import serve
 
     worker = _Worker(config, part)
 
@@ -125,7 +133,9 @@ class _Worker:
     def on_fork(self, place: int) -> None:
         self._counts = _counting(self._config, self._part, place)
 
-    def open(self) -> wiring.Gateway:
+    def open(self) -> "wiring.Gateway":
+        from gateway import wiring
+
         self._gateway = wiring.connect(self._config, self._counts)
         return self._gateway
 
@@ -139,6 +149,8 @@ class _Worker:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
+    from gateway import maintenance, metrics
+
     alarm = logging.getLogger("casegate.maintain").warning
     counts = None if once else _counting(config, "maintain")
     show = None if counts is None else metrics.Gauges().show
@@ -149,10 +161,12 @@ def _maintain(config: Config, *, once: bool) -> None:
     )
 
 
-def _counting(config: Config, part: str, place: int = 0) -> metrics.Counts | None:
+def _counting(config: Config, part: str, place: int = 0) -> "metrics.Counts | None":
     """Count from here on what this process does; None where nothing is counted."""
     if config.metrics_bind is None:
         return None
+    from gateway import metrics
+
     metrics.make_folder(config.metrics_folder)
     metrics.begin(config.metrics_folder, part, place)
     counts = metrics.Counts(part)
@@ -165,6 +179,9 @@ def _show_numbers(config: Config) -> None:
     bind = config.metrics_bind
     if bind is None:
         raise click.UsageError("nothing is counted: set [metrics] bind")
+    from gateway import metrics
+    from gateway.serving.metrics_server import exposing
+
     metrics.make_folder(config.metrics_folder)
     unix = bind.startswith("unix:")
     address = Path(bind.removeprefix("unix:")) if unix else host_and_port(bind)

@@ -48,7 +48,7 @@ from gateway.domain.refusals import (
     Unrecorded,
     WrongState,
 )
-from gateway.evidence import canonical, receipt
+from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import events
 from gateway.kernel.actors import (
@@ -59,7 +59,6 @@ from gateway.kernel.actors import (
     Gateway,
     organisation_of,
 )
-from gateway.ledger import proof
 
 T = TypeVar("T")
 
@@ -249,7 +248,7 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class WriteResult:
-    """The answer to a write: its result, and the log's receipt for it."""
+    """The answer to a write: its result, a class or an object of JSON, and the log's receipt."""
 
     result: Any
     receipt: Receipt
@@ -386,9 +385,7 @@ def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
     except Refusal as refusal:
         refusal.recorded = logged.event.id
         raise
-    text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
-    shown = tuple(d.encoded for d in logged.event.disclosures if organisation in d.readers)
-    return receipt.Receipt(logged.event.document, logged.event.nonce, shown, text)
+    return logged.receipt(note, organisation)
 
 
 def _asked_in(actor: Actor) -> str:
@@ -477,7 +474,7 @@ def _repeat(
     context: RequestContext,
     previous: Retry,
     replay: Callable[[RequestContext, Logged], Any] | None,
-) -> tuple[Logged, Mapping[str, Any]]:
+) -> tuple[Logged, Any]:
     logged = context.work.log.logged(previous.event)
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
@@ -490,7 +487,7 @@ def _repeat(
     return logged, json.loads(previous.result)
 
 
-def _commit(context: RequestContext, result: Mapping[str, Any] | None) -> Logged:
+def _commit(context: RequestContext, result: Any) -> Logged:
     """Remember the request under its key, with its result where that is stored; the event of it."""
     if not context.recorded:
         logged = context.work.log.logged(context.event)

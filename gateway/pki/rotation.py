@@ -116,7 +116,7 @@ def _kept(file: Path, place: Place) -> Kept:
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError as error:
-        raise AuthorityError(f"{file} is not a certificate; restore it from its backup") from error
+        raise AuthorityError(f"{file} is not a certificate. Restore it from its backup.") from error
     return Kept(certificate, place, datetime.fromtimestamp(file.stat().st_mtime, UTC), file)
 
 

@@ -10,7 +10,6 @@ import pytest
 from gateway.actions import (
     handoffs,
     succeeding,
-    succession_report,
     successions,
 )
 from gateway.actions.authorization import GATEWAY
@@ -482,12 +481,12 @@ def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway
     with pytest.raises(KeysUnavailable):
         succeeding.apply(gateway.ports, succession)  # its key is there: so none can be had now
     with pytest.raises(KeysUnavailable):
-        succession_report.report(gateway.ports, succession)
+        successions.report(gateway.ports, succession)
     with gateway.ports.begin(Mode.READ) as work:
         gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 1, done=False)
     assert following(gateway, kept)
-    (left,) = succession_report.report(gateway.ports, succession)["open"]
+    (left,) = successions.report(gateway.ports, succession)["open"]
     assert (left["handoff"], left["way"]) == (str(lost), "wait")
     assert "key of its case is missing" in left["why"]
     change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
@@ -651,7 +650,7 @@ def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     strict = replace(gateway.ports, policy=CedarPolicy.load(policy_folder(), SIGNED))
-    (row,) = succession_report.report(strict, succession)["open"]
+    (row,) = successions.report(strict, succession)["open"]
     assert row["way"] == "ask_anew"
     assert succeeding.apply(strict, succession).done
     assert view(gateway, HOTLINE, handoff)["succeeded_by"]["handoff"] is None
@@ -710,7 +709,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
     assert stream(gateway, HOTLINE).count("handoff.lapsed") == 1
     refused = gateway.refusal(handoffs.consult, caller(ABROAD), gateway.key(), own, OPENING)
     assert isinstance(refused.refusal, WrongState)
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     by_handoff = {one["handoff"]: one for one in report["moved"]}
     assert by_handoff[str(own)]["became"] is None
     assert by_handoff[str(mandate)]["predecessor_reads_until"] == "2026-05-01"
@@ -731,7 +730,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
     assert gateway.handoff(other).state == "accepted"
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(other), "stay")]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), other, OPENING)
 
@@ -790,7 +789,7 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
     case, element = taken(gateway), PERSON
     handoff = accepted(gateway, offered(gateway, case))
     succession = agreed(gateway)
-    (row,) = succession_report.report(gateway.ports, succession)["open"]
+    (row,) = successions.report(gateway.ports, succession)["open"]
     assert row["to_seal_anew"] == 1
     gateway.day = DAY
     succeeding.apply(gateway.ports, succession)

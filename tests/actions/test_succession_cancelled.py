@@ -9,7 +9,6 @@ from gateway.actions import (
     handoffs,
     mandates,
     succeeding,
-    succession_report,
     successions,
 )
 from gateway.actions.authorization import GATEWAY, Written
@@ -124,7 +123,7 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
     gateway.day = AFTER
     assert succeeding.due_successions(gateway.ports) == ()
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     told = [(o["way"], o["why"], o["predecessor_reads_until"]) for o in report["open"]]
     assert told == [("stay", "the plan was cancelled", None)]
     assert gateway.handoff(handoff).state == "accepted"

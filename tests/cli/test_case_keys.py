@@ -84,7 +84,7 @@ def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operat
     made = wiring.key_encryption(gw.config).make()
     assert f"nothing needs: {made}" in finding(gw, Level.WARNING)
     with gw.opened() as gateway:
-        gateway.keyring.turn_to(made)
+        gateway.keyring.activate(made)
     assert f"another key-encryption key than {made}: finish" in finding(gw, Level.WARNING)
     gw.done("gateway", "rekey", "--purpose", "kek", "--step", "withdraw")
     assert finding(gw, Level.WARNING) == ""

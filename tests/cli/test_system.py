@@ -280,7 +280,7 @@ def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_
     result = desks.run("system", "resume")
     assert result.exit_code == 1
     named = f"handoff.refuse /handoffs/{handoff}/refusal, key {key}"
-    assert f"{named}: refused: There is no such thing for you" in result.stdout
+    assert f"{named}: refused: Not found, or not visible to you" in result.stdout
     assert "receipt verified" in result.stdout
     left(desks, tmp_path / "spool", ask)
     result = desks.run("system", "resume", "--json")

@@ -250,7 +250,7 @@ def test_an_older_keys_database_is_noticed_and_makes_no_keys(place, tmp_path):
         file.unlink()
     shutil.move(tmp_path / "older", tmp_path / "keys.db")
     store, ring = place.open(), place.keyring()
-    with pytest.raises(KeysUnavailable, match="older than the content"):
+    with pytest.raises(KeysUnavailable):
         key_inventory.require_newest_key(store, ring)
     ring.guard(lambda: key_inventory.require_newest_key(store, ring))
     with pytest.raises(KeysUnavailable):
@@ -272,8 +272,8 @@ def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
         return decrypt(cipher, stored, cell)
 
     monkeypatch.setattr(ContentCipher, "decrypt", noted)
-    given = answers.said("officer-1", conditions=conditions)
-    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, given)
+    reply = answers.said("officer-1", conditions=conditions)
+    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=9)
     assert columns == set()
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items

@@ -75,13 +75,13 @@ def _rekey_cases(
     if coming is not None:
         kek.require(coming)
         done.append(_recorded(session, gateway, KEK, Step.USE, coming))
-        ring.turn_to(coming)
+        ring.activate(coming)
     old = [one for one in kek.known() if one != ring.current()]
     if coming is not None or old or ring.left():
         return [*done, *_withdraw(session, gateway, old)]
     made = kek.make()
     done.append(_recorded(session, gateway, KEK, Step.PUBLISH, made))
-    ring.announce(made)
+    ring.publish(made)
     return done
 
 

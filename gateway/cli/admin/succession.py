@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from gateway.actions import succeeding, succession_report
+from gateway.actions import succeeding, successions
 from gateway.actions.ports import Ports
 from gateway.cli.admin.generated import DAY
 from gateway.cli.admin.session import AdminSession, change_registry, looked_at
@@ -72,7 +72,7 @@ def preview_succession(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with looked_at(session) as gateway:
-        found = succession_report.preview(gateway.ports, planned)
+        found = successions.preview(gateway.ports, planned)
     _show(found, session.as_json)
 
 
@@ -87,7 +87,7 @@ def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> N
     before; once its day has come, from today on. Refused when a handoff has moved.
     """
     with looked_at(session) as gateway:
-        planned = succession_report.find(gateway.ports, succession)
+        planned = successions.find(gateway.ports, succession)
     values = {"succession": str(succession), "reason": reason}
     change_registry(session, "succession.cancel", planned.predecessor, values)
 
@@ -97,7 +97,7 @@ def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> N
 def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
     with looked_at(session) as gateway:
-        found = succession_report.index(gateway.ports)
+        found = successions.list_all(gateway.ports)
     if session.as_json:
         print_json({"items": found})
         return
@@ -110,7 +110,7 @@ def list_successions(session: AdminSession) -> None:
 def show_succession(session: AdminSession, succession: UUID) -> None:
     """Report what moved, what is to move, what stays, and who reads until when."""
     with looked_at(session) as gateway:
-        found = succession_report.report(gateway.ports, succession)
+        found = successions.report(gateway.ports, succession)
     _show(found, session.as_json)
 
 
@@ -140,7 +140,7 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
 
 
 def _not_cancelled(ports: Ports, succession: UUID) -> Succession:
-    found = succession_report.find(ports, succession)
+    found = successions.find(ports, succession)
     if found.cancelled is not None:
         raise click.ClickException("this succession was cancelled: nothing of it moves")
     return found

@@ -1,11 +1,13 @@
-"""What limits and repeats requests: retry keys, and budgets shared by all workers."""
+"""What is done once, or so often only: retry keys, budgets, revoked tokens, used assertions."""
+
+from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.actions.records import Retry
 from gateway.domain.refusals import Stale
-from gateway.store.tables import budget, retry
+from gateway.store.tables import budget, retry, revoked_token, spent_assertion
 from gateway.store.transaction import Transaction, counted, insert_new
 
 _GET = select(retry).where(
@@ -27,6 +29,13 @@ _FORGET = delete(budget).where(
     budget.c.window >= bindparam("first"),
     budget.c.window < bindparam("window"),
 )
+
+_ADD_REVOKED = insert_new(revoked_token)
+_IS_REVOKED = select(revoked_token.c.jti).where(revoked_token.c.jti == bindparam("jti"))
+_PRUNE_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at <= bindparam("until"))
+
+_USE = insert_new(spent_assertion)
+_PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bindparam("until"))
 
 
 class SqlRetries:
@@ -63,3 +72,44 @@ class SqlBudgets:
         self._transaction.execute(_FORGET, earlier)
         values = {"organisation": organisation, "window": window, "limit": limit}
         return limit > 0 and self._transaction.changed(_SPEND, values)
+
+
+class SqlRevokedTokens:
+    """Revoked tokens in SQL; the contract is that of `gateway.actions.ports.RevokedTokens`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def add(self, jti: str, expires_at: datetime) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._transaction.execute(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
+
+    def has(self, jti: str) -> bool:
+        """See the port."""
+        return self._transaction.execute(_IS_REVOKED, {"jti": jti}).first() is not None
+
+    def prune(self, until: datetime) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._transaction.execute(_PRUNE_REVOKED, {"until": until})
+
+
+class SqlReplay:
+    """Used assertions in SQL; the contract is that of `gateway.actions.ports.Replay`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
+        """See the port. One statement, so that of two workers one alone spends it."""
+        self._transaction.require_writing()
+        values = {"client": client, "jti": jti, "expires_at": expires_at}
+        return self._transaction.changed(_USE, values)
+
+    def prune(self, until: datetime) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._transaction.execute(_PRUNE_USED, {"until": until})

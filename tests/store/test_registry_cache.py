@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Status
-from gateway.store.remembered import RegistryMemory
+from gateway.store.registry import RegistryCache
 from tests.store.samples import certificate, competence, organisation, system
 
 
@@ -80,7 +80,7 @@ def test_a_reader_of_an_older_state_gets_what_was_true_then(database):
 
 
 def test_entries_of_an_older_version_are_not_kept():
-    memory = RegistryMemory()
+    memory = RegistryCache()
     memory.at(2)["organisation", "a"] = "new"
     memory.at(1)["organisation", "a"] = "old"
     assert memory.at(1) == {}
