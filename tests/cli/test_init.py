@@ -186,7 +186,7 @@ STEPS = [
     (gateway_setup.migrations, "upgrade"),
     (gateway_setup.wiring, "connect"),
     (gateway_setup.maintenance.Maintenance, "start"),
-    (gateway_setup.administration, "found"),
+    (gateway_setup.registry_keys, "found"),
     (Path, "rename"),
     (Path, "rmdir"),
 ]
@@ -218,8 +218,7 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
     if existed:
         folder.mkdir(mode=0o750)
     text = settings(
-        database_url=f"sqlite:///{tmp_path}/casegate.db",
-        mark_url=f"file:{tmp_path}/high-water-mark",
+        database_url=f"sqlite:///{tmp_path}/casegate.db", mark_url=f"sqlite:///{tmp_path}/mark.db"
     )
     before = below(tmp_path)
     error = KeyboardInterrupt() if existed else OSError("no space left")
@@ -239,8 +238,8 @@ def test_after_a_failed_attempt_new_keys_of_cases_are_wrapped_by_the_key_that_is
     folder = tmp_path / "gw"
     text = settings(keys_url=new_database())
     with monkeypatch.context() as patched:
-        step = failing(gateway_setup.keys.found, OSError("no space left"))
-        patched.setattr(gateway_setup.administration, "found", step)
+        step = failing(gateway_setup.registry_keys.found, OSError("no space left"))
+        patched.setattr(gateway_setup.registry_keys, "found", step)
         with pytest.raises(OSError, match="no space left"):
             gateway_setup.make(folder, text, PERSONS, PASSPHRASE)
     gateway_setup.make(folder, text, PERSONS, PASSPHRASE)
@@ -265,7 +264,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(
     tmp_path: Path, passphrase_file: Path
 ) -> None:
     other = operator(tmp_path)
-    given = ("--mark", f"file:{other.config.mark_file}")
+    given = ("--mark", f"sqlite:///{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
     assert "nobody may set it back" in said(result)
     assert other.size() == 1
