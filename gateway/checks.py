@@ -116,7 +116,7 @@ def log_origin(value: object) -> str:
 
 
 def database(value: object) -> str:
-    """Check an address; what is wrong is said without repeating it: it may hold a password."""
+    """Check an address; the error does not repeat it: it may hold a password."""
     url = text(value)
     if url.startswith(POSTGRESQL):
         return url

@@ -18,6 +18,9 @@ from zoneinfo import ZoneInfo
 
 from gateway import checks
 
+CONFIG_FILE = "casegate.toml"
+"""In the operator's folder."""
+
 DATABASE_VARIABLE = "CASEGATE_DATABASE"
 """The one setting that the environment may override: a container's database address."""
 
@@ -309,9 +312,11 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         if file is not None:
             values[name] = f"{prefix}{folder / file}"
     if values["mark_url"] == values["database_url"]:
-        raise ConfigError("[mark] url must name another database than [database] url")
+        raise ConfigError("[mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
-        raise ConfigError("[keys] url must name another database than [database] and [mark] url")
+        raise ConfigError(
+            "[keys] url must name a different database than [database] url and [mark] url"
+        )
     return Config(folder=folder, **values)
 
 

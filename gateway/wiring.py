@@ -40,7 +40,7 @@ from gateway.store.mark import SqlMark, open_mark
 from gateway.store.rounds import ignore
 from gateway.store.work import Store, open_store
 
-CONFIG_FILE = "casegate.toml"
+CONFIG_FILE = config_file.CONFIG_FILE
 FINGERPRINT_FILE = "fingerprint.secret"
 
 

@@ -62,6 +62,9 @@ class MemoryKeys:
             raise KeysUnavailable("the key of this case is missing")
         return sha256(id_.bytes).digest()
 
+    def keys(self, ids: Iterable[UUID]) -> dict[UUID, bytes]:
+        return {id_: self.key(id_) for id_ in ids if id_ not in self.gone | self.lost}
+
     def destroy(self, keys: Iterable[UUID]) -> int:
         new = set(keys) - self.gone
         self.gone |= new

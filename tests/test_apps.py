@@ -9,7 +9,7 @@ import pytest
 
 from gateway import wiring
 from gateway.apps import Part, gate, listener, make_app
-from gateway.cli.founding import make
+from gateway.cli.gateway_setup import make
 from gateway.keys import OVERLAP, Purpose, Step, due_turn, take_turn
 from gateway.web.app import create_partner_app
 from gateway.web.problems import TokenRefused

@@ -13,15 +13,16 @@ from uuid import UUID
 
 from gateway.actions.authorization import GATEWAY, Request, Turn, Written, authorize, write
 from gateway.actions.authorization import read as look_up
-from gateway.actions.organisations import LOG
 from gateway.actions.ports import Ports
 from gateway.actions.records import Caller, Found, Head, Logged, LogQuery
+from gateway.actions.results import Audited, AuditedEvent, Position
 from gateway.domain.audit import CaseName, Coverage, coverage
 from gateway.domain.facts import EVENTS, Detail, Party
 from gateway.domain.refusals import Stale
-from gateway.evidence import canonical, event, receipt, statement
+from gateway.evidence import canonical, event, statement
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
+from gateway.kernel.changes import LOG
 from gateway.ledger import proof
 
 ROWS_LOOKED_AT = 1000
@@ -281,20 +282,15 @@ def _looked_until(logged: Logged) -> int:
     return int(subject.get("before", logged.index))
 
 
-def _told(ports: Ports, page: _Page) -> dict[str, Any]:
+def _told(ports: Ports, page: _Page) -> Audited:
     note = ports.notary.sign(page.head)
-    following = page.last is not None and {"after": page.last, "before": page.before}
-    return {
-        "events": [
-            {
-                "index": one.logged.index,
-                "event": str(one.logged.event.id),
-                "receipt": receipt.to_json(_receipt(one, note)),
-            }
+    return Audited(
+        events=[
+            AuditedEvent(one.logged.index, one.logged.event.id, _receipt(one, note))
             for one in page.events
         ],
-        "next": following or None,
-    }
+        next=None if page.last is None else Position(page.last, page.before),
+    )
 
 
 def _receipt(one: _Shown, note: str) -> Receipt:

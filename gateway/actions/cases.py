@@ -20,22 +20,32 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.barriers import OWN
 from gateway.actions.listing import Listing, gather
 from gateway.actions.opening import Opening, open_content, presented
 from gateway.actions.ports import Ports, Work
 from gateway.actions.records import Caller, CaseVersion, ListedCase, Logged
-from gateway.actions.signed import Opened, assurance, check_signed, kept
+from gateway.actions.results import (
+    CaseStep,
+    CaseSummary,
+    Conditions,
+    ConsultedContent,
+    SealedReference,
+    Submitted,
+)
+from gateway.actions.signed import Opened, assurance, attesting, check_signed, kept
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState, Element, SealedPart
 from gateway.domain.decision import CaseView, Value, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
-from gateway.domain.organisation import Organisation, organisation_uri
+from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import Erased, Forbidden, Invalid, OpenHandoffs, Stale
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, sd_jwt, seal, statement
 from gateway.evidence.sd_jwt import Verified
+
+OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
+"""The facts about an originator and its own case: nothing keeps it from it."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
     """Open the content of one's own case, with person and reason (LED Art. 25)."""
     request = Request("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
-    def act(turn: Turn) -> Mapping[str, Any]:
+    def act(turn: Turn) -> ConsultedContent:
         _, version = _authorized(turn, case, OWN)
         shown = elements(sd_jwt.read_stored(version.document), turn.organisation)
         originator = (Party(turn.caller.organisation, "originator"),)
@@ -152,7 +162,7 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
             turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
         )
 
-    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+    def again(turn: Turn, logged: Logged) -> ConsultedContent:
         _authorized(turn, case, OWN)
         consultation = turn.work.handoffs.consultation(logged.event.id)
         version = consultation and turn.work.cases.version(consultation.case_digest)
@@ -163,22 +173,20 @@ def consult(ports: Ports, caller: Caller, key: str, case: UUID, opening: Opening
     return write(ports, caller, request, act, again)
 
 
-def look_up(ports: Ports, caller: Caller, case: UUID) -> dict[str, Any]:
+def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
     """The routing fields of one's own case; never its content."""
 
-    def look(turn: Turn) -> dict[str, Any]:
+    def look(turn: Turn) -> CaseSummary:
         found, version = _authorized(turn, case)
         return _view(ListedCase(found, version.assurance, version.event, version.summary))
 
     return read(ports, caller, Request("case.read"), look)
 
 
-def page(
-    ports: Ports, caller: Caller, after: UUID | None, limit: int
-) -> Listing[Mapping[str, Any]]:
+def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Listing[CaseSummary]:
     """A page of one's own cases by id, routing fields only."""
 
-    def look(turn: Turn) -> Listing[Mapping[str, Any]]:
+    def look(turn: Turn) -> Listing[CaseSummary]:
         rows = partial(turn.work.cases.page, caller.organisation)
         view = partial(_view_in_list, turn)
         return gather(rows, attrgetter("case.id"), view, after, limit)
@@ -222,10 +230,10 @@ def elements(verified: Verified, originator: Organisation) -> dict[str, Element]
     }
 
 
-def sealed_of(verified: Verified, digests: Collection[str]) -> list[dict[str, str]]:
-    """Which of some disclosures are sealed: id, group and addressee of each, in their order."""
+def sealed_of(verified: Verified, digests: Collection[str]) -> list[SealedReference]:
+    """Which of some disclosures are sealed, in their order."""
     return [
-        {"id": p.value["id"], "group": p.name, "sealed_to": p.value["sealed_to"]}
+        SealedReference(UUID(p.value["id"]), p.name, p.value["sealed_to"])
         for p in verified.placed
         if p.digest in digests and p.in_array and cases.is_sealed(p.value)
     ]
@@ -251,11 +259,7 @@ def _attest(
 ) -> tuple[sd_jwt.SdJwt, Verified]:
     """Sign plain JSON for its originator: outside the transaction, salts drawn here."""
     claims = {
-        "iss": ports.issuer,
-        "aud": ports.issuer,
-        "iat": int(ports.now().timestamp()),
-        "jti": str(ports.new_id()),
-        "attested_for": organisation_uri(ports.issuer, caller.organisation),
+        **attesting(ports, caller.organisation).claims(),
         **cases.clear_claims(content),
     }
     return sd_jwt.issue_read(
@@ -270,7 +274,7 @@ def _attest(
 
 def _submit(
     submission: Submission, document: sd_jwt.SdJwt, verified: Verified, turn: Turn
-) -> Mapping[str, Any]:
+) -> Submitted:
     content = submission.content
     check_signed(turn, submission.signed)
     version = CaseVersion(
@@ -416,21 +420,14 @@ def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _submitted(
     version: CaseVersion, verified: Verified, originator: Organisation, state: CaseState
-) -> dict[str, Any]:
+) -> Submitted:
     groups: dict[str, list[str]] = {}
     for digest, part in elements(verified, originator).items():
         groups.setdefault(part.group, []).append(digest)
-    return {
-        "case": str(version.case),
-        "version": version.version,
-        "digest": version.digest,
-        "state": str(state),
-        "document": version.document,
-        "groups": groups,
-    }
+    return Submitted(version.case, version.version, version.digest, state, version.document, groups)
 
 
-def _submitted_again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+def _submitted_again(turn: Turn, logged: Logged) -> Submitted:
     version = turn.work.cases.version(_case_digest(logged))
     if version is None:
         missing()
@@ -460,29 +457,22 @@ def _step(
     """A person's step on a case, without a new version of it."""
     request = Request(action, confirmation.by, key, {"case": str(case), **confirmation.asked()})
 
-    def act(turn: Turn) -> Mapping[str, Any]:
+    def act(turn: Turn) -> CaseStep:
         found, version = _authorized(turn, case)
         moved = replace(step(turn, found), revision=found.revision + 1)
         turn.work.cases.save(moved)
         own = frozenset({found.originator})
         reason = (Detail("reason", confirmation.reason, own),) if confirmation.reason else ()
         turn.record((Party(found.originator, "originator"),), *reason)
-        return _stepped(version, action)
+        return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    def again(turn: Turn, logged: Logged) -> Mapping[str, Any]:
+    def again(turn: Turn, logged: Logged) -> CaseStep:
         version = turn.work.cases.version(_case_digest(logged))
-        return missing() if version is None else _stepped(version, action)
+        if version is None:
+            missing()
+        return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     return write(ports, caller, request, act, again)
-
-
-def _stepped(version: CaseVersion, action: str) -> dict[str, Any]:
-    return {
-        "case": str(version.case),
-        "version": version.version,
-        "digest": version.digest,
-        "state": str(_STATES[action]),
-    }
 
 
 def _case_digest(logged: Logged) -> str:
@@ -500,7 +490,7 @@ def _authorized(
     return found, version
 
 
-def _view_in_list(turn: Turn, listed: ListedCase) -> dict[str, Any] | None:
+def _view_in_list(turn: Turn, listed: ListedCase) -> CaseSummary | None:
     """The routing fields of one case of a list; None when policy keeps it back, or it is erased.
 
     A case whose key is lost is left out as well: it keeps no other from its originator.
@@ -518,19 +508,19 @@ def has_key(ports: Ports, work: Work, originator: str, case: UUID) -> bool:
     return key is not None and key in ports.keys.states([key])
 
 
-def _view(listed: ListedCase) -> dict[str, Any]:
+def _view(listed: ListedCase) -> CaseSummary:
     """The routing fields of a case: where it is, under which conditions; nothing of content."""
     case, claims = listed.case, listed.summary or {}
-    return {
-        "case": str(case.id),
-        "version": case.version,
-        "digest": case.digest,
-        "state": str(case.state),
-        "originator_ref": claims["originator_ref"],
-        "assurance": listed.assurance,
-        "unconfirmed": sorted(case.unconfirmed),
-        "matter": claims["matter"],
-        "urgency": claims["urgency"],
-        "conditions": conditions(claims),
-        "event": str(listed.event),
-    }
+    return CaseSummary(
+        case=case.id,
+        version=case.version,
+        digest=case.digest,
+        state=case.state,
+        originator_ref=claims["originator_ref"],
+        assurance=listed.assurance,
+        unconfirmed=sorted(map(UUID, case.unconfirmed)),
+        matter=claims["matter"],
+        urgency=claims["urgency"],
+        conditions=Conditions(conditions(claims)),
+        event=listed.event,
+    )

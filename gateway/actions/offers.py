@@ -18,18 +18,19 @@ from gateway.actions.authorization import (
     read,
     write,
 )
-from gateway.actions.barriers import before_offer
 from gateway.actions.cases import conditions_digest, elements, find, sealed_of, view_of
 from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, CaseVersion, Logged
-from gateway.actions.signed import Opened, assurance, check_signed
+from gateway.actions.results import Addressee, Offered, Preview, SealedReference
+from gateway.actions.signed import Opened, assurance, attesting, check_signed
 from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
+from gateway.domain.interest import conflicts
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Organisation, Status, organisation_uri, resolve
+from gateway.domain.organisation import Status, resolve
 from gateway.domain.refusals import (
     DocumentRefused,
     Invalid,
@@ -38,6 +39,7 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     WrongState,
 )
+from gateway.domain.transfer import barred
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.sd_jwt import Verified
 
@@ -104,10 +106,10 @@ class _Draft:
     verified: Verified
     permitted: tuple[str, ...]
     withheld: tuple[str, ...]
-    reseal: Sequence[Mapping[str, str]]
+    reseal: Sequence[SealedReference]
 
 
-def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str, Any]:
+def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> Preview:
     """What an offer would give, of which version, and to whom; nothing is kept.
 
     ``routing`` is the version's own document with nothing of content: who signs an offer takes
@@ -119,16 +121,16 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: Offer) -> dict[str,
     draft = read(ports, caller, request, lambda turn: _draft(turn, case, offer, PREVIEWED))
     address = draft.inputs.address
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING)
-    return {
-        "case": str(case),
-        "version": draft.version.version,
-        "case_digest": draft.version.digest,
-        "to": _to(address),
-        "routing": sd_jwt.parse(draft.version.document).present(routing).compact(),
-        "permitted": list(draft.permitted),
-        "withheld": list(draft.withheld),
-        "reseal": draft.reseal,
-    }
+    return Preview(
+        case=case,
+        version=draft.version.version,
+        case_digest=draft.version.digest,
+        to=_addressee(address),
+        routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
+        permitted=draft.permitted,
+        withheld=draft.withheld,
+        reseal=draft.reseal,
+    )
 
 
 def _count_preview(ports: Ports, caller: Caller) -> None:
@@ -183,10 +185,10 @@ def _draft(turn: Turn, case: UUID, wanted: Offer, word: str) -> _Draft:
 
 def _to_reseal(
     verified: Verified, asked: Mapping[str, Element], recipient: str
-) -> list[dict[str, str]]:
+) -> list[SealedReference]:
     """What was asked for and cannot be given: sealed to another than this recipient (R17)."""
     sealed = sealed_of(verified, asked.keys())
-    return [part for part in sealed if part["sealed_to"] != recipient]
+    return [part for part in sealed if part.sealed_to != recipient]
 
 
 def _check_named(signed: Opened, draft: _Draft) -> None:
@@ -248,6 +250,10 @@ def _authorize_offer(
     case = inputs.case
     view = view_of(verified, version, case.state, turn)
     listed = verified.content.get("release_to") or ()
+    reader = turn.find(inputs.address.organisation)
+    if reader is None:
+        missing()
+    named = f"{turn.caller.organisation}/{case.id}"
     authorize(
         turn,
         case_entity(view, inputs.originator),
@@ -257,7 +263,8 @@ def _authorize_offer(
             "purpose": frozenset(wanted.purpose),
             "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
-            **before_offer(turn, _reader(turn, inputs), case.id, verified),
+            "conflict": conflicts(reader, turn.today.day, named, verified.content),
+            "third_country": barred(reader, turn.today.day),
         },
     )
     turn.about = About(case_digest=version.digest)
@@ -269,14 +276,7 @@ def _authorize_offer(
         raise WrongState("the offer would end before it begins: give a later 'until'")
 
 
-def _reader(turn: Turn, inputs: _Inputs) -> Organisation:
-    found = turn.find(inputs.address.organisation)
-    return missing() if found is None else found
-
-
-def _offer(
-    case: UUID, wanted: Offer, draft: _Draft, signed: sd_jwt.SdJwt, turn: Turn
-) -> Mapping[str, Any]:
+def _offer(case: UUID, wanted: Offer, draft: _Draft, signed: sd_jwt.SdJwt, turn: Turn) -> Offered:
     check_signed(turn, wanted.signed)
     found, version = find(turn, case, draft.version)
     inputs = _inputs(turn, found, wanted, assurance(wanted.signed))
@@ -317,7 +317,7 @@ def _offer(
     return _offered(handoff, answer, draft.withheld, draft.reseal)
 
 
-def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Mapping[str, Any]:
+def _offered_again(wanted: Offer, turn: Turn, logged: Logged) -> Offered:
     answer = turn.work.handoffs.answer_of(logged.event.id)
     handoff = answer and turn.work.handoffs.get(answer.handoff)
     version = handoff and turn.work.cases.version(handoff.case_digest)
@@ -343,11 +343,7 @@ def _record(turn: Turn, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
 
 def _sign(ports: Ports, caller: Caller, wanted: Offer, draft: _Draft) -> sd_jwt.SdJwt:
     return statement.issue_offer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, caller.organisation),
-        audience=ports.issuer,
-        at=ports.now(),
-        jti=ports.new_id(),
+        attesting(ports, caller.organisation),
         handoff=wanted.handoff,
         to=_to(draft.inputs.address),
         case_digest=draft.version.digest,
@@ -356,9 +352,11 @@ def _sign(ports: Ports, caller: Caller, wanted: Offer, draft: _Draft) -> sd_jwt.
         until=wanted.until,
         by=wanted.by,
         note=wanted.note,
-        signer=ports.attester,
-        random=ports.random,
     )
+
+
+def _addressee(address: Address) -> Addressee:
+    return Addressee(address.organisation, address.competence, address.resolved_by)
 
 
 def _to(address: Address) -> dict[str, str]:
@@ -375,17 +373,17 @@ def _offered(
     handoff: Handoff,
     answer: Answer,
     withheld: Sequence[str],
-    reseal: Sequence[Mapping[str, str]],
-) -> dict[str, Any]:
-    return {
-        "handoff": str(handoff.id),
-        "state": str(answer.state),
-        "case": str(handoff.case),
-        "version": handoff.case_version,
-        "to": _to(handoff.address),
-        "due_at": handoff.due_at.isoformat(),
-        "offer": answer.statement,
-        "permitted": sorted(handoff.permitted),
-        "withheld": sorted(withheld),
-        "reseal": list(reseal),
-    }
+    reseal: Sequence[SealedReference],
+) -> Offered:
+    return Offered(
+        handoff=handoff.id,
+        state=answer.state,
+        case=handoff.case,
+        version=handoff.case_version,
+        to=_addressee(handoff.address),
+        due_at=handoff.due_at,
+        offer=answer.statement,
+        permitted=sorted(handoff.permitted),
+        withheld=sorted(withheld),
+        reseal=reseal,
+    )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gateway.actions.authorization import About, Turn
 from gateway.actions.records import CaseVersion, Consultation
+from gateway.actions.results import ConsultedContent
 from gateway.domain.case import Element
 from gateway.domain.facts import Detail, Party
 from gateway.evidence import sd_jwt, statement
@@ -45,7 +46,7 @@ def open_content(
     withheld: Sequence[str],
     handoff: UUID | None,
     parties: tuple[Party, ...],
-) -> Mapping[str, Any]:
+) -> ConsultedContent:
     """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
 
     ``withheld`` names the groups of which something was kept back.
@@ -67,14 +68,13 @@ def open_content(
 
 def presented(
     version: CaseVersion, shown: Sequence[str], withheld: Sequence[str]
-) -> dict[str, Any]:
+) -> ConsultedContent:
     """The answer to a consultation."""
-    document = sd_jwt.parse(version.document)
-    return {
-        "case": str(version.case),
-        "version": version.version,
-        "assurance": version.assurance,
-        "presentation": document.present(frozenset(shown)).compact(),
-        "package": statement.package(shown),
-        "withheld": sorted(withheld),
-    }
+    return ConsultedContent(
+        case=version.case,
+        version=version.version,
+        assurance=version.assurance,
+        presentation=sd_jwt.parse(version.document).present(frozenset(shown)).compact(),
+        package=statement.package(shown),
+        withheld=sorted(withheld),
+    )

@@ -1,6 +1,5 @@
 """A party's own events and their receipts."""
 
-from typing import Any
 from uuid import UUID
 
 from gateway.actions.authorization import (
@@ -12,13 +11,13 @@ from gateway.actions.authorization import (
     read,
     receipt_for,
 )
-from gateway.actions.organisations import LOG
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, Head, Logged
+from gateway.actions.results import Events, StreamEvent
 from gateway.domain.refusals import NotFound
-from gateway.evidence import receipt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.stream import issue_head
+from gateway.kernel.changes import LOG
 
 
 def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
@@ -44,7 +43,7 @@ def of_gateway(ports: Ports, event: UUID) -> Receipt:
     return receipt_for(ports, logged, GATEWAY)
 
 
-def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, Any]:
+def stream(ports: Ports, caller: Caller, after: int, limit: int) -> Events:
     """The caller's own events after a counter, with receipts; ``head`` is its last counter.
 
     A stream without gaps from 1 to ``head`` is complete (contracts.md 8); ``statement`` is the
@@ -62,23 +61,20 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> dict[str, An
         return log.counter(caller.organisation), log.head(), found
 
     head, state, found = read(ports, caller, Request("events.read"), look)
-    return {
-        "head": head,
-        "statement": _state_end(ports, caller.organisation, head, state),
-        "events": [
-            {
-                "pseq": pseq,
-                "event": str(logged.event.id),
-                "receipt": receipt.to_json(receipt_for(ports, logged, caller.organisation)),
-            }
+    note = ports.notary.sign(state)  # one for all: each was found in the log as it was then
+    return Events(
+        head=head,
+        statement=_state_end(ports, caller.organisation, head, note),
+        events=[
+            StreamEvent(pseq, logged.event.id, logged.receipt(note, caller.organisation))
             for pseq, logged in found
         ],
-    }
+        next=None,
+    )
 
 
-def _state_end(ports: Ports, organisation: str, head: int, state: Head) -> str:
-    """Sign the end of a stream, once the log's notary has signed the state that it is true of."""
-    note = ports.notary.sign(state)
+def _state_end(ports: Ports, organisation: str, head: int, note: str) -> str:
+    """Sign the end of a stream; ``note`` is the log's state that it is true of, signed."""
     stated = issue_head(
         issuer=ports.issuer,
         organisation=organisation,

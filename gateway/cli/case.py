@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,17 +11,8 @@ import click
 
 from gateway.actions.opening import REASON_CODES
 from gateway.cli.arguments import NewFile, json_option, organisation_id
-from gateway.cli.connection import (
-    EPILOG,
-    by_option,
-    new_id,
-    now,
-    partner,
-    save_receipt_option,
-    tell_written,
-)
 from gateway.cli.content import print_content
-from gateway.cli.screen import (
+from gateway.cli.output import (
     Input,
     paint,
     plain,
@@ -29,6 +20,17 @@ from gateway.cli.screen import (
     print_json,
     print_table,
     write_new,
+)
+from gateway.cli.partner_command import (
+    EPILOG,
+    Parameter,
+    by_option,
+    new_id,
+    now,
+    partner_command,
+    save_receipt_option,
+    tell_written,
+    write_command,
 )
 from gateway.client import Gateway, Opened, Unsealed, Written
 from gateway.evidence import canonical
@@ -48,22 +50,31 @@ def case() -> None:
     """Hand in, assess, clear, open and close your own cases."""
 
 
-reason_code_option = click.option(
-    "--reason-code", required=True, type=click.Choice(REASON_CODES), help="Why it is opened."
+case_argument = click.argument("case", type=click.UUID)
+reason_option = click.option("--reason", help="Why.")
+
+_WHY_OPTIONS: Sequence[Parameter] = (
+    click.option(
+        "--reason-code", required=True, type=click.Choice(REASON_CODES), help="Why it is opened."
+    ),
+    click.option(
+        "--reason", required=True, help="Why, in up to 200 characters; it stands in your log."
+    ),
 )
-opening_reason_option = click.option(
-    "--reason", required=True, help="Why, in up to 200 characters; it stands in your log."
+CONSULT_OPTIONS: Sequence[Parameter] = (
+    *_WHY_OPTIONS,
+    click.option("--full", is_flag=True, help="Show the text of statements too."),
+    click.option(
+        "--unseal",
+        is_flag=True,
+        help="Open what is sealed to you, with the keys of encryption_keys.",
+    ),
+    click.option(
+        "--save", type=NewFile(), metavar="FILE", help="Keep the signed presentation in a new file."
+    ),
+    save_receipt_option,
 )
-full_option = click.option("--full", is_flag=True, help="Show the text of statements too.")
-unseal_option = click.option(
-    "--unseal", is_flag=True, help="Open what is sealed to you, with the keys of encryption_keys."
-)
-save_option = click.option(
-    "--save",
-    type=NewFile(),
-    metavar="FILE",
-    help="Keep the signed presentation in a new file.",
-)
+"""What a consultation takes beside the person who consults."""
 
 
 def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
@@ -104,7 +115,6 @@ def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes)
 
 plain_option = click.option(
     "--plain",
-    "contents",
     required=True,
     metavar="FILE",
     type=Input(MAX_CASE_BYTES + 1),
@@ -120,14 +130,11 @@ out_option = click.option(
 )
 
 
-def _cleared_options(command: Any) -> Any:
-    for option in (
-        click.option("--confirm", multiple=True, metavar="ID", help="A match they stand for."),
-        click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
-        click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
-    ):
-        command = option(command)
-    return command
+_CLEARED_OPTIONS: Sequence[Parameter] = (
+    click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
+    click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
+    click.option("--confirm", multiple=True, metavar="ID", help="A match they stand for."),
+)
 
 
 def _clearance(
@@ -140,135 +147,67 @@ def _clearance(
     return {"assessed_by": assessed_by, "cleared_by": cleared_by, "confirms": list(confirm)}
 
 
-@case.command(epilog=EPILOG)
-@content_argument
-@by_option
-@_cleared_options
-@save_receipt_option
-@partner
-def submit(gateway: Gateway, as_json: bool, content: dict[str, Any], **said: Any) -> None:
+@write_command(case, content_argument, *_CLEARED_OPTIONS)
+def submit(gateway: Gateway, content: dict[str, Any], by: str, **said: Any) -> tuple[Written, str]:
     """Hand in a case, version 1.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
     """
-    _submit(gateway.submit, content, as_json, **said)
+    return _done(gateway.submit(content, by, _clearance(**said)))
 
 
-@case.command(epilog=EPILOG)
-@content_argument
-@by_option
-@_cleared_options
-@save_receipt_option
-@partner
-def revise(gateway: Gateway, as_json: bool, content: dict[str, Any], **said: Any) -> None:
+@write_command(case, content_argument, *_CLEARED_OPTIONS)
+def revise(gateway: Gateway, content: dict[str, Any], by: str, **said: Any) -> tuple[Written, str]:
     """Hand in the next version of a case.
 
     FILE holds its JSON, and names the version before it in 'prev'.
     """
-    _submit(gateway.revise, content, as_json, **said)
+    return _done(gateway.revise(content, by, _clearance(**said)))
 
 
-def _submit(
-    send: Any,
-    content: dict[str, Any],
-    as_json: bool,
-    *,
-    by: str,
-    assessed_by: str | None,
-    cleared_by: str | None,
-    confirm: tuple[str, ...],
-    save_receipt: Path | None,
-) -> None:
-    written = send(content, by, _clearance(assessed_by, cleared_by, confirm))
-    _tell(written, as_json, save_receipt)
-
-
-def _tell(written: Written, as_json: bool, save: Path | None) -> None:
-    result = written.result
-    sentence = (
-        f"case {result['case']}, version {result['version']}, is {result['state']}; "
-        f"digest {result['digest']}"
-    )
-    tell_written(written, sentence, as_json=as_json, save=save)
-
-
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@click.option("--confirm", multiple=True, metavar="ID", help="A match that you stand for (R18).")
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
-def assess(
-    gateway: Gateway,
-    as_json: bool,
-    case: UUID,
-    by: str,
-    confirm: tuple[str, ...],
-    reason: str | None,
-    save_receipt: Path | None,
-) -> None:
+@write_command(
+    case,
+    case_argument,
+    click.option(
+        "--confirm", "confirms", multiple=True, metavar="ID", help="A match you stand for (R18)."
+    ),
+    reason_option,
+)
+def assess(gateway: Gateway, **said: Any) -> tuple[Written, str]:
     """Stand for the classification of CASE.
 
     This is the analyst's word. Each classification that only a machine made must be confirmed by
     its id.
     """
-    _tell(gateway.assess(case, by, confirm, reason), as_json, save_receipt)
+    return _done(gateway.assess(**said))
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
-def clear(
-    gateway: Gateway,
-    as_json: bool,
-    case: UUID,
-    by: str,
-    reason: str | None,
-    save_receipt: Path | None,
-) -> None:
+@write_command(case, case_argument, reason_option)
+def clear(gateway: Gateway, **said: Any) -> tuple[Written, str]:
     """Release CASE for sharing.
 
     This takes another person than the analyst.
     """
-    _tell(gateway.clear(case, by, reason), as_json, save_receipt)
+    return _done(gateway.clear(**said))
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
-def close(
-    gateway: Gateway,
-    as_json: bool,
-    case: UUID,
-    by: str,
-    reason: str | None,
-    save_receipt: Path | None,
-) -> None:
+@write_command(case, case_argument, reason_option)
+def close(gateway: Gateway, **said: Any) -> tuple[Written, str]:
     """End the work on CASE.
 
     None of its handoffs may be open.
     """
-    _tell(gateway.close_case(case, by, reason), as_json, save_receipt)
+    return _done(gateway.close_case(**said))
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@reason_code_option
-@opening_reason_option
-@full_option
-@unseal_option
-@save_option
-@save_receipt_option
-@partner
+def _done(written: Written) -> tuple[Written, str]:
+    result = written.result
+    state = f"case {result['case']}, version {result['version']}, is {result['state']}"
+    return written, f"{state}; digest {result['digest']}"
+
+
+@partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)
 def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
     """Open the content of your own CASE.
 
@@ -310,23 +249,24 @@ def _told(one: Unsealed) -> dict[str, Any]:
     }
 
 
-@case.command(epilog=EPILOG)
-@content_argument
-@plain_option
-@click.option(
-    "--to",
-    required=True,
-    metavar="ORGANISATION",
-    callback=organisation_id,
-    help="Who alone can open it.",
+@partner_command(
+    case,
+    content_argument,
+    plain_option,
+    click.option(
+        "--to",
+        required=True,
+        metavar="ORGANISATION",
+        callback=organisation_id,
+        help="Who alone can open it.",
+    ),
+    out_option,
 )
-@out_option
-@partner
 def seal(
     gateway: Gateway,
     as_json: bool,
     content: dict[str, Any],
-    contents: dict[str, Any],
+    plain: dict[str, Any],
     to: str,
     out: Path,
 ) -> None:
@@ -336,63 +276,53 @@ def seal(
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
     one that you keep in organisation_keys.
     """
-    sealed = gateway.seal(content, contents, to)
+    sealed = gateway.seal(content, plain, to)
     write_new(out, (json.dumps(sealed, ensure_ascii=False, indent=2) + "\n").encode())
     if as_json:
-        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(contents)})
+        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(plain)})
     else:
-        click.echo(
-            f"{paint('Done', 'green')}: {len(contents)} sealed to {to}; the case is in {out}"
-        )
+        click.echo(f"{paint('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}")
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@plain_option
-@click.option(
-    "--from",
-    "before",
-    required=True,
-    metavar="ORGANISATION",
-    callback=organisation_id,
-    help="It opens them now.",
+@write_command(
+    case,
+    case_argument,
+    plain_option,
+    click.option(
+        "--from",
+        "before",
+        required=True,
+        metavar="ORGANISATION",
+        callback=organisation_id,
+        help="It opens them now.",
+    ),
+    click.option(
+        "--to",
+        required=True,
+        metavar="ORGANISATION",
+        callback=organisation_id,
+        help="Who alone shall open them.",
+    ),
+    *_WHY_OPTIONS,
+    *_CLEARED_OPTIONS,
 )
-@click.option(
-    "--to",
-    required=True,
-    metavar="ORGANISATION",
-    callback=organisation_id,
-    help="Who alone shall open them.",
-)
-@reason_code_option
-@opening_reason_option
-@_cleared_options
-@save_receipt_option
-@partner
 def reseal(
     gateway: Gateway,
-    as_json: bool,
-    case: UUID,
-    contents: dict[str, Any],
     assessed_by: str | None,
     cleared_by: str | None,
     confirm: tuple[str, ...],
-    save_receipt: Path | None,
     **said: Any,
-) -> None:
+) -> tuple[Written, str]:
     """Seal elements of CASE to another organisation, in a new version.
 
     This follows a redirection: `handoff show` names the elements. Give their content again, for
     nobody but the one before can open them. Your case is opened for it, which is an event.
     """
     clearance = _clearance(assessed_by, cleared_by, confirm)
-    written = gateway.reseal(case, plain=contents, clearance=clearance, **said)
-    _tell(written, as_json, save_receipt)
+    return _done(gateway.reseal(**said, clearance=clearance))
 
 
-@case.command("list", epilog=EPILOG)
-@partner
+@partner_command(case, name="list")
 def list_(gateway: Gateway, as_json: bool) -> None:
     """List your cases by age, without content."""
     found = list(gateway.cases())
@@ -406,9 +336,7 @@ def list_(gateway: Gateway, as_json: bool) -> None:
     print_table(("state", "version", "case", "reference", "matter"), rows)
 
 
-@case.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@partner
+@partner_command(case, case_argument)
 def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
     """Show where CASE stands, without content."""
     found = gateway.case(case)

@@ -1,7 +1,7 @@
 """`casegate handoff`: offering cases, answering offers, opening what was accepted."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,24 +9,10 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import Moment, NewFile, organisation_id
-from gateway.cli.case import (
-    full_option,
-    opening_reason_option,
-    reason_code_option,
-    save_option,
-    show_opened,
-    unseal_option,
-)
-from gateway.cli.connection import (
-    EPILOG,
-    by_option,
-    partner,
-    save_receipt_option,
-    tell_written,
-)
-from gateway.cli.failure import NotKept
-from gateway.cli.screen import (
+from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
+from gateway.cli.output import (
     Input,
+    NotKept,
     cold,
     interactive,
     paint,
@@ -38,10 +24,24 @@ from gateway.cli.screen import (
     words,
     write_new,
 )
+from gateway.cli.partner_command import (
+    EPILOG,
+    Parameter,
+    by_option,
+    partner_command,
+    write_command,
+)
 from gateway.client import Gateway, Written
 from gateway.client.connection import MAX_FILE_BYTES
+from gateway.domain.answers import (
+    ANSWERS,
+    PARTIES_ANSWERS,
+    AnswerField,
+    AnswerKind,
+    FieldType,
+)
 from gateway.domain.case import GROUPS
-from gateway.domain.handoff import OUTCOMES, State
+from gateway.domain.handoff import State
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 
@@ -49,6 +49,9 @@ from gateway.evidence import sd_jwt
 @click.group(epilog=EPILOG)
 def handoff() -> None:
     """Offer cases, answer offers, open what you accepted."""
+
+
+handoff_argument = click.argument("handoff", type=click.UUID)
 
 
 # --- Offering ------------------------------------------------------------------------------------
@@ -68,25 +71,23 @@ class _Mandate(click.ParamType[tuple[str, str]]):
         return matter, territory
 
 
-def _offer_options(command: Any) -> Any:
-    purposes = click.Choice([str(purpose) for purpose in Purpose])
-    for option in (
-        click.option("--note", help="A word to the recipient, up to 300 characters."),
-        click.option("--until", type=Moment(), help="When the offer and its use end."),
-        click.option("--purpose", multiple=True, required=True, type=purposes),
-        click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
-        click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),
-        click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
-        click.option(
-            "--to",
-            "organisation",
-            metavar="ORGANISATION",
-            callback=organisation_id,
-            help="To this organisation.",
-        ),
-    ):
-        command = option(command)
-    return command
+_OFFER_OPTIONS: Sequence[Parameter] = (
+    click.option(
+        "--to",
+        "organisation",
+        metavar="ORGANISATION",
+        callback=organisation_id,
+        help="To this organisation.",
+    ),
+    click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
+    click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),
+    click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
+    click.option(
+        "--purpose", multiple=True, required=True, type=click.Choice([*map(str, Purpose)])
+    ),
+    click.option("--until", type=Moment(), help="When the offer and its use end."),
+    click.option("--note", help="A word to the recipient, up to 300 characters."),
+)
 
 
 def _parts(submitted: bytes) -> dict[str, list[str]]:
@@ -106,11 +107,7 @@ def _wanted(said: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-@handoff.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@_offer_options
-@partner
+@partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
 def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -> None:
     """Show what an offer of CASE would give.
 
@@ -131,27 +128,20 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
     )
 
 
-@handoff.command(epilog=EPILOG)
-@click.argument("case", type=click.UUID)
-@by_option
-@_offer_options
-@click.option(
-    "--submitted",
-    type=Input(MAX_FILE_BYTES),
-    metavar="FILE",
-    help="What case submit --json printed: no part is signed that is not of your groups.",
+@write_command(
+    handoff,
+    case_argument,
+    *_OFFER_OPTIONS,
+    click.option(
+        "--submitted",
+        type=Input(MAX_FILE_BYTES),
+        metavar="FILE",
+        help="What case submit --json printed: no part is signed that is not of your groups.",
+    ),
 )
-@save_receipt_option
-@partner
 def offer(
-    gateway: Gateway,
-    as_json: bool,
-    case: UUID,
-    by: str,
-    submitted: bytes | None,
-    save_receipt: Path | None,
-    **said: Any,
-) -> None:
+    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **said: Any
+) -> tuple[Written, str]:
     """Offer CASE to one recipient.
 
     That is an organisation, or whoever is competent for a matter in a territory. With a document
@@ -168,7 +158,7 @@ def offer(
         sentence += f"; policy withholds part of {words(result['withheld'])}"
     if result["reseal"]:
         sentence += f"; sealed to others, so not offered: {words(_sealed(result['reseal']))}"
-    tell_written(written, sentence, as_json=as_json, save=save_receipt)
+    return written, sentence
 
 
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
@@ -178,10 +168,12 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
 # --- Looking -------------------------------------------------------------------------------------
 
 
-@handoff.command("list", epilog=EPILOG)
-@click.option("--box", type=click.Choice(["in", "out"]), default="in", show_default=True)
-@click.option("--state", type=click.Choice([str(state) for state in State]))
-@partner
+@partner_command(
+    handoff,
+    click.option("--box", type=click.Choice(["in", "out"]), default="in", show_default=True),
+    click.option("--state", type=click.Choice([str(state) for state in State])),
+    name="list",
+)
 def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
     """List the handoffs received or sent.
 
@@ -196,9 +188,7 @@ def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
     print_table(("state", "due", "handoff", "from" if box == "in" else "to"), rows)
 
 
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@partner
+@partner_command(handoff, handoff_argument)
 def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     """Show HANDOFF without its content.
 
@@ -264,180 +254,69 @@ def _history(answer: Mapping[str, Any]) -> str:
     return f"{line}; {'; '.join(told)}" if told else line
 
 
-_TOLD = ("by", "code", "groups", "items", "reason", "to", "note", "evidence_ref")
+_TOLD = ("by", *dict.fromkeys(one.name for kind in ANSWERS.values() for one in kind.fields))
 
 
 # --- Answering -----------------------------------------------------------------------------------
 
 
-def _tell(written: Written, as_json: bool, save: Path | None) -> None:
-    sentence = f"handoff {written.result['handoff']} is {written.result['state']}"
-    tell_written(written, sentence, as_json=as_json, save=save)
+def _answer_command(kind: AnswerKind) -> None:
+    """The command that gives one kind of answer, with an option for each of its fields."""
+
+    def command(gateway: Gateway, handoff: UUID, by: str, **said: Any) -> tuple[Written, str]:
+        if kind.accepts:
+            said["conditions"] = gateway.handoff(handoff)["conditions"]
+            if not said.pop("yes"):
+                _agree(said["conditions"])
+        fields = {name: value for name, value in said.items() if value not in (None, ())}
+        written = gateway.answer(kind.command, handoff, by, **fields)
+        return written, f"handoff {handoff} is {written.result['state']}"
+
+    command.__doc__ = kind.about
+    options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
+    write_command(handoff, handoff_argument, *options, name=kind.command)(command)
 
 
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@by_option
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    type=click.Choice(GROUPS),
-    help="Take on only this part; give it as often as needed.",
-)
-@click.option("--yes", is_flag=True, help="Accept the conditions without being asked.")
-@save_receipt_option
-@partner
-def accept(
-    gateway: Gateway,
-    as_json: bool,
-    handoff: UUID,
-    by: str,
-    groups: tuple[str, ...],
-    yes: bool,
-    save_receipt: Path | None,
-) -> None:
-    """Take on HANDOFF under its conditions.
-
-    The originator's conditions are shown and must be agreed to; a script says --yes.
-    """
-    view = gateway.handoff(handoff)
-    if not yes:
-        _agree(view["conditions"], as_json)
-    _tell(gateway.accept(view, by, groups or None), as_json, save_receipt)
+def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
+    flag = f"--{(name or one.name).replace('_', '-')}"
+    return click.option(flag, one.name, required=one.required, help=one.about, **terms)
 
 
-def _agree(conditions: Mapping[str, Any], as_json: bool) -> None:
-    if as_json or not interactive():
+_FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
+    FieldType.TEXT: _option,
+    FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
+    FieldType.WORDS: lambda one: _option(
+        one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
+    ),
+    FieldType.IDS: lambda one: _option(
+        one, one.name.removesuffix("s"), multiple=True, metavar="ID"
+    ),
+    FieldType.CONDITIONS: lambda one: click.option(
+        "--yes", is_flag=True, help="Accept the conditions without being asked."
+    ),
+}
+
+
+def _agree(conditions: Mapping[str, Any]) -> None:
+    if click.get_current_context().params["as_json"] or not interactive():
         raise click.UsageError("the conditions must be agreed to: read them by show, say --yes")
     _print_conditions(conditions)
     click.confirm("Accept these conditions?", abort=True)
 
 
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@by_option
-@click.option("--reason", required=True, help="Why; the originator reads it.")
-@save_receipt_option
-@partner
-def refuse(
-    gateway: Gateway,
-    as_json: bool,
-    handoff: UUID,
-    by: str,
-    reason: str,
-    save_receipt: Path | None,
-) -> None:
-    """Decline HANDOFF, or give it back."""
-    _tell(gateway.refuse(handoff, by, reason), as_json, save_receipt)
-
-
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@by_option
-@click.option("--reason", required=True, help="Why; the originator reads it.")
-@click.option("--to", help="Which office, in words.")
-@save_receipt_option
-@partner
-def redirect(
-    gateway: Gateway,
-    as_json: bool,
-    handoff: UUID,
-    by: str,
-    reason: str,
-    to: str | None,
-    save_receipt: Path | None,
-) -> None:
-    """Send the originator to another office.
-
-    The originator of HANDOFF then makes a new offer.
-    """
-    _tell(gateway.redirect(handoff, by, reason, to), as_json, save_receipt)
-
-
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@by_option
-@click.option("--code", required=True, type=click.Choice(sorted(OUTCOMES)), help="What came of it.")
-@click.option("--item", "items", multiple=True, metavar="ID", help="The item it is about.")
-@click.option("--note", help="A word to the originator.")
-@click.option("--evidence-ref", help="The number of the file that holds the evidence.")
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
-def outcome(
-    gateway: Gateway,
-    as_json: bool,
-    handoff: UUID,
-    by: str,
-    save_receipt: Path | None,
-    **said: Any,
-) -> None:
-    """Tell what came of HANDOFF.
-
-    Further outcomes may follow.
-    """
-    said["items"] = said["items"] or None
-    written = gateway.outcome(handoff, by, **said)
-    sentence = f"outcome {said['code']} told; handoff {handoff} is {written.result['state']}"
-    tell_written(written, sentence, as_json=as_json, save=save_receipt)
-
-
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@by_option
-@click.option("--reason", required=True, help="Why; the recipient reads it.")
-@save_receipt_option
-@partner
-def withdraw(
-    gateway: Gateway,
-    as_json: bool,
-    handoff: UUID,
-    by: str,
-    reason: str,
-    save_receipt: Path | None,
-) -> None:
-    """Take back the offer of HANDOFF.
-
-    Its originator alone can.
-    """
-    _tell(gateway.withdraw(handoff, by, reason), as_json, save_receipt)
-
-
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@by_option
-@click.option("--reason", help="Why.")
-@save_receipt_option
-@partner
-def close(
-    gateway: Gateway,
-    as_json: bool,
-    handoff: UUID,
-    by: str,
-    reason: str | None,
-    save_receipt: Path | None,
-) -> None:
-    """End the work on HANDOFF.
-
-    Its recipient alone can.
-    """
-    _tell(gateway.close(handoff, by, reason), as_json, save_receipt)
+for _kind in PARTIES_ANSWERS:
+    _answer_command(_kind)
 
 
 # --- Opening and proving -------------------------------------------------------------------------
 
 
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@by_option
-@reason_code_option
-@opening_reason_option
-@full_option
-@unseal_option
-@save_option
-@save_receipt_option
-@partner
+@partner_command(
+    handoff,
+    handoff_argument,
+    by_option,
+    *CONSULT_OPTIONS,
+)
 def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None:
     """Open the content of HANDOFF.
 
@@ -449,19 +328,20 @@ def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None
     show_opened(gateway, opened, as_json, said)
 
 
-@handoff.command(epilog=EPILOG)
-@click.argument("handoff", type=click.UUID)
-@click.option("--by", metavar="PSEUDONYM", help="Who opens the content for the file.")
-@click.option("--reason", help="Why, in up to 200 characters.")
-@click.option("--without-content", is_flag=True, help="Only routing fields: nothing is opened.")
-@click.option(
-    "--out",
-    required=True,
-    type=NewFile(),
-    metavar="FILE",
-    help="The new file.",
+@partner_command(
+    handoff,
+    handoff_argument,
+    click.option("--by", metavar="PSEUDONYM", help="Who opens the content for the file."),
+    click.option("--reason", help="Why, in up to 200 characters."),
+    click.option("--without-content", is_flag=True, help="Only routing fields: nothing is opened."),
+    click.option(
+        "--out",
+        required=True,
+        type=NewFile(),
+        metavar="FILE",
+        help="The new file.",
+    ),
 )
-@partner
 def export(
     gateway: Gateway,
     as_json: bool,

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.client.connection import Connection
 from gateway.client.errors import ReceiptMismatch
 from gateway.domain import case as cases
-from gateway.domain.handoff import Move
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import competence_key
 from gateway.evidence import sd_jwt, statement, trust_mark
@@ -28,28 +28,6 @@ from gateway.evidence.statement import (
 )
 from gateway.evidence.trust import Signed, open_document
 from gateway.evidence.trust_mark import TrustMark
-
-KINDS: Mapping[str, str] = {
-    "handoff.accept": "acceptance",
-    "handoff.refuse": "refusal",
-    "handoff.redirect": "redirection",
-    "handoff.outcome": "outcome",
-    "handoff.withdraw": "withdrawal",
-    "handoff.close": "closure",
-}
-"""What the statement of each answering action is called."""
-
-_KIND_OF_MOVE: Mapping[str, str] = {
-    Move.ACCEPT: "acceptance",
-    Move.ACCEPT_PARTLY: "acceptance",
-    Move.REFUSE: "refusal",
-    Move.REDIRECT: "redirection",
-    Move.OUTCOME: "outcome",
-    Move.WITHDRAW: "withdrawal",
-    Move.CLOSE: "closure",
-    Move.SUCCEED: "succession",
-    Move.LAPSE: "lapse",
-}
 
 
 @dataclass(frozen=True)
@@ -184,7 +162,7 @@ def check_answer(
     """The statement that was signed says what was asked, all of it and no more."""
     signed, answer = open_answer(text, connection)
     require(answer.author == connection.organisation, "the answer is signed for somebody else")
-    require(answer.kind == KINDS[action], "the answer is of another kind")
+    require(answer.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
     said = {placed.name: placed.value for placed in signed.verified.placed}
     require(said == asked, "the answer that was signed does not say what was asked")
     return signed, answer
@@ -237,9 +215,10 @@ def _check_shown_answer(shown: Mapping[str, Any], offered: Offered, connection: 
     bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package)
     expected = (offer.handoff, offer.case_digest, offered.signed.document.digest, offer.package)
     require(bound == expected, "an answer shown is not about this handoff")
-    named = (_KIND_OF_MOVE.get(str(shown.get("kind"))), shown.get("author"))
-    require(named == (answer.kind, answer.author), "an answer is shown as something else")
-    party = offer.author if answer.kind == "withdrawal" else offer.recipient
+    kind = ANSWERS[answer.kind]
+    shown_as = str(shown.get("kind")) in kind.moves and shown.get("author") == answer.author
+    require(shown_as, "an answer is shown as something else")
+    party = kind.party(offer.author, offer.recipient)
     require(answer.author == party, "an answer is not by the party that may give it")
 
 

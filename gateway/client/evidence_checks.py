@@ -12,6 +12,7 @@ from gateway.client.connection import Connection
 from gateway.client.documents import require
 from gateway.client.errors import ReceiptMismatch
 from gateway.client.outbox import Write
+from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.facts import EVENTS, Result
 from gateway.evidence import receipt as receipts
 from gateway.evidence import revocation
@@ -94,7 +95,7 @@ def confirm_key(receipt: Receipt, organisation: str, kid: str, connection: Conne
     try:
         origin = trace(receipt, connection.trust)
     except (ReceiptError, Failed) as error:
-        raise ReceiptMismatch(f"the registration of a key does not hold: {error}") from None
+        raise ReceiptMismatch(f"the registration of a key is not valid: {error}") from None
     require(
         (origin.organisation, origin.kid) == (organisation, kid),
         "the registration is that of another key",
@@ -110,7 +111,7 @@ def confirm_revocation(
     try:
         found = revocation.trace(receipt, connection.trust)
     except (ReceiptError, Failed) as error:
-        raise ReceiptMismatch(f"the revocation of a key does not hold: {error}") from None
+        raise ReceiptMismatch(f"the revocation of a key is not valid: {error}") from None
     require(
         (found.organisation, found.kid) == (organisation, kid),
         "the revocation is that of another key",
@@ -119,7 +120,7 @@ def confirm_revocation(
 
 
 def confirm_end(page: Mapping[str, Any], connection: Connection) -> StreamHead:
-    """The gateway's signed word on where this organisation's stream ends, as its page says it."""
+    """The gateway's signed statement of where this organisation's stream ends."""
     try:
         end = read_head(str(page.get("statement")), connection.trust)
     except ValueError as error:
@@ -175,7 +176,7 @@ def _check_documents(
             package=offered.offer.package,
         )
         _same(result, permitted=sorted(offered.offer.disclosures))
-    elif write.action in documents.KINDS:
+    elif write.action in KIND_OF_ACTION:
         signed, answer = documents.check_answer(
             result.get("statement"), write.action, asked, connection
         )

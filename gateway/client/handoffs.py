@@ -10,6 +10,7 @@ from gateway.client.documents import Offered, require
 from gateway.client.member import Member
 from gateway.client.opening import Opened, read_content
 from gateway.client.session import Written, spelled
+from gateway.domain.answers import KIND_OF_ACTION
 
 
 class Handoffs(Member):
@@ -34,47 +35,29 @@ class Handoffs(Member):
 
         ``groups`` are the parts taken on, when not all are.
         """
-        asked = {"by": by, "conditions": view["conditions"], "groups": _listed(groups)}
-        return self._answer("handoff.accept", view["handoff"], "acceptance", asked)
+        conditions = view["conditions"]
+        named = None if groups is None else list(groups)
+        return self.answer("accept", view["handoff"], by, conditions=conditions, groups=named)
 
-    def refuse(self, handoff: UUID | str, by: str, reason: str) -> Written:
-        """Decline a case, or give it back."""
-        return self._answer("handoff.refuse", handoff, "refusal", {"by": by, "reason": reason})
+    def answer(self, command: str, handoff: UUID | str, by: str, **fields: Any) -> Written:
+        """Answer a handoff: refuse, redirect, outcome, withdraw or close.
 
-    def redirect(self, handoff: UUID | str, by: str, reason: str, to: str | None = None) -> Written:
-        """Send the originator to another office."""
-        asked = {"by": by, "reason": reason, "to": to}
-        return self._answer("handoff.redirect", handoff, "redirection", asked)
-
-    def outcome(
-        self,
-        handoff: UUID | str,
-        by: str,
-        code: str,
-        *,
-        items: Sequence[str] | None = None,
-        note: str | None = None,
-        evidence_ref: str | None = None,
-        reason: str | None = None,
-    ) -> Written:
-        """Tell what came of the case; further outcomes may follow."""
-        asked = {
-            "by": by,
-            "code": code,
-            "items": _listed(items),
-            "note": note,
-            "evidence_ref": evidence_ref,
-            "reason": reason,
-        }
-        return self._answer("handoff.outcome", handoff, "outcomes", asked)
-
-    def withdraw(self, handoff: UUID | str, by: str, reason: str) -> Written:
-        """Take an offer back."""
-        return self._answer("handoff.withdraw", handoff, "withdrawal", {"by": by, "reason": reason})
-
-    def close(self, handoff: UUID | str, by: str, reason: str | None = None) -> Written:
-        """End the work on a handoff that was received."""
-        return self._answer("handoff.close", handoff, "closure", {"by": by, "reason": reason})
+        Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
+        are None are left out. ValueError for another command or field.
+        """
+        kind = KIND_OF_ACTION.get(f"handoff.{command}")
+        if kind is None or not kind.path:
+            raise ValueError(f"a party does not answer by '{command}'")
+        if unknown := fields.keys() - {one.name for one in kind.fields}:
+            raise ValueError(f"{command} does not take {', '.join(sorted(unknown))}")
+        said = {name: value for name, value in fields.items() if value is not None}
+        asked = {"by": by, **said}
+        name = spelled(handoff)
+        document = None
+        if self._author is not None:
+            document = self._author.answer(kind.name, self._view(name)[1], asked)
+        path = f"/handoffs/{name}/{kind.path}"
+        return self._exchange.write(kind.action, path, document or asked, name)
 
     def consult(self, handoff: UUID | str, by: str, reason_code: str, reason: str) -> Opened:
         """Open the content of an accepted handoff; an event with person and reason.
@@ -92,15 +75,6 @@ class Handoffs(Member):
         require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
 
-    def _answer(
-        self, action: str, handoff: UUID | str, noun: str, asked: Mapping[str, Any]
-    ) -> Written:
-        path, name = f"/handoffs/{spelled(handoff)}/{noun}", spelled(handoff)
-        if self._author is None:
-            return self._exchange.write(action, path, asked, name)
-        offered = self._view(handoff)[1]
-        return self._exchange.write(action, path, self._author.answer(action, offered, asked), name)
-
     def _consult(
         self, handoff: UUID | str, offered: Offered, by: str, reason_code: str, reason: str
     ) -> Opened:
@@ -108,7 +82,3 @@ class Handoffs(Member):
         path = f"/handoffs/{spelled(handoff)}/consultations"
         written = self._exchange.write("case.consult", path, asked, spelled(handoff))
         return read_content(written, self.connection, offered)
-
-
-def _listed(values: Sequence[str] | None) -> list[str] | None:
-    return None if values is None else list(values)

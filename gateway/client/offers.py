@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 from uuid import UUID
 
 from gateway.client import documents
@@ -11,34 +11,29 @@ from gateway.client.member import Member
 from gateway.client.session import Written, spelled
 
 
+class OfferTerms(TypedDict, total=False):
+    """What is offered, to whom, for what.
+
+    The recipient is an ``organisation`` or a ``competence`` (matter, territory), one of the two.
+    ``groups`` and ``digests`` select parts of the case and add up; ``until`` (an aware time) ends
+    the offer and the use of what was accepted.
+    """
+
+    purpose: Required[Sequence[str]]
+    organisation: str | None
+    competence: tuple[str, str] | None
+    groups: Sequence[str]
+    digests: Sequence[str]
+    until: datetime | None
+    note: str | None
+
+
 class Offers(Member):
     """Offers of one's own cases."""
 
-    def preview(
-        self,
-        case: UUID | str,
-        by: str,
-        *,
-        purpose: Sequence[str],
-        organisation: str | None = None,
-        competence: tuple[str, str] | None = None,
-        groups: Sequence[str] = (),
-        digests: Sequence[str] = (),
-        until: datetime | None = None,
-        note: str | None = None,
-    ) -> dict[str, Any]:
-        """What an offer would give, and to whom; nothing is kept. Arguments as for `offer`."""
-        asked = _offer(
-            by=by,
-            purpose=purpose,
-            organisation=organisation,
-            competence=competence,
-            groups=groups,
-            digests=digests,
-            until=until,
-            note=note,
-        )
-        asked = {"case": spelled(case), **asked}
+    def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> dict[str, Any]:
+        """What an offer would give, and to whom; nothing is kept. ValueError as for `offer`."""
+        asked = {"case": spelled(case), "by": by, **_asked(terms)}
         return self._exchange.read("handoff.offer", "/handoffs/preview", asked)
 
     def offer(
@@ -46,42 +41,24 @@ class Offers(Member):
         case: UUID | str,
         by: str,
         *,
-        purpose: Sequence[str],
-        organisation: str | None = None,
-        competence: tuple[str, str] | None = None,
-        groups: Sequence[str] = (),
-        digests: Sequence[str] = (),
-        until: datetime | None = None,
-        note: str | None = None,
         handoff: UUID | str | None = None,
         parts: Mapping[str, Sequence[str]] | None = None,
+        **terms: Unpack[OfferTerms],
     ) -> Written:
-        """Offer a cleared case to an organisation, or to a competence (matter, territory).
-
-        ``groups`` and ``digests`` select its parts and add up; ``until`` (an aware time) ends the
-        offer. The handoff's id is made here unless given. ValueError unless there is exactly one
-        of organisation and competence.
+        """Offer a cleared case. The handoff's id is made here unless it is given.
 
         With a document key the offer is previewed, then signed: it names what policy lets
         through. ``parts`` is the ``groups`` that `submit` returned: with it, ReceiptMismatch
         instead of a signature under parts that were not selected.
+
+        Raises ValueError unless there is exactly one of organisation and competence.
         """
-        name = spelled(handoff or self._ids())
-        asked = _offer(
-            by=by,
-            purpose=purpose,
-            organisation=organisation,
-            competence=competence,
-            groups=groups,
-            digests=digests,
-            until=until,
-            note=note,
-        )
+        name, asked = spelled(handoff or self._ids()), {"by": by, **_asked(terms)}
         path = f"/cases/{spelled(case)}/handoffs"
         if self._author is None:
             return self._exchange.write("handoff.offer", path, {"handoff": name, **asked}, name)
-        asked = {"case": spelled(case), **asked}
-        found = self._exchange.read("handoff.offer", "/handoffs/preview", asked)
+        found = self.preview(case, by, **terms)
+        asked["case"] = spelled(case)
         previewed = documents.check_preview(found, asked, parts, self.connection)
         document = self._author.offer({"handoff": name, **asked}, previewed)
         written = self._exchange.write("handoff.offer", path, document, name)
@@ -89,30 +66,22 @@ class Offers(Member):
         return replace(written, result={**written.result, "withheld": list(previewed.withheld)})
 
 
-def _offer(
-    *,
-    by: str,
-    purpose: Sequence[str],
-    organisation: str | None,
-    competence: tuple[str, str] | None,
-    groups: Sequence[str],
-    digests: Sequence[str],
-    until: datetime | None,
-    note: str | None,
-) -> dict[str, Any]:
+def _asked(terms: OfferTerms) -> dict[str, Any]:
+    """The terms as the body of a request has them."""
+    organisation, competence = terms.get("organisation"), terms.get("competence")
     if (organisation is None) == (competence is None):
         raise ValueError("an offer is to an organisation or to a competence, one of the two")
+    until = terms.get("until")
     if until is not None and until.tzinfo is None:
         raise ValueError("the end of an offer is a time with its zone")
     to: dict[str, Any] = {"organisation": organisation}
     if competence is not None:
         to = {"competence": {"matter": competence[0], "territory": competence[1]}}
     return {
-        "by": by,
         "to": to,
-        "groups": list(groups) or None,
-        "digests": list(digests) or None,
-        "purpose": list(purpose),
+        "groups": list(terms.get("groups", ())) or None,
+        "digests": list(terms.get("digests", ())) or None,
+        "purpose": list(terms["purpose"]),
         "until": until and until.isoformat(),
-        "note": note,
+        "note": terms.get("note"),
     }

@@ -5,6 +5,9 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from gateway.domain.answers import ANSWERS
+from gateway.domain.organisation_name import OrganisationName
+
 
 class Operation(StrEnum):
     """The kinds of operation that LED Art. 25 wants in the journal, and the log's own."""
@@ -38,6 +41,10 @@ class Party:
 
     organisation: str
     role: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not the name of an organisation that is known here."""
+        OrganisationName(self.organisation)
 
 
 @dataclass(frozen=True)
@@ -105,12 +112,10 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
-    "handoff.accept": ("handoff.accepted", Operation.COLLECTION),
-    "handoff.refuse": ("handoff.refused", Operation.ALTERATION),
-    "handoff.redirect": ("handoff.redirected", Operation.ALTERATION),
-    "handoff.outcome": ("handoff.outcome", Operation.ALTERATION),
-    "handoff.withdraw": ("handoff.withdrawn", Operation.ALTERATION),
-    "handoff.close": ("handoff.closed", Operation.ALTERATION),
+    **{
+        kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
+        for kind in ANSWERS.values()
+    },
     "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
@@ -170,13 +175,11 @@ EVENTS: dict[str, tuple[str, Operation]] = {
     "certificate.remind": ("certificate.expiring", Operation.KEY_EVENT),
     "conformance.pass": ("conformance.passed", Operation.REGISTRY_CHANGE),
     "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
-    "handoff.succeed": ("handoff.succeeded", Operation.ALTERATION),
-    "handoff.lapse": ("handoff.lapsed", Operation.ALTERATION),
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
 when they are refused (a read that is allowed opens no content), but for ``audit.read``, which is
-always one. The last ten are the gateway's own: its founding, a step of its keys or of its issuing
+always one. The last eight are the gateway's own: its founding, a step of its keys or of its issuing
 authority, the certificate that the holder of the issuing key made, a certificate's end that comes
 near, a conformance run that is passed with its last step, the status that goes with a first
-certificate, and the steps of a succession that was approved."""
+certificate, and a succession that was approved; so are the answers that the gateway makes."""

@@ -1,28 +1,13 @@
 """A handoff: one case version offered to one recipient, and what became of it.
 
-Moves; R by the recipient, O by the originator. Final states stand in capitals::
-
-    offered --accept(R)--> accepted --------+--refuse(R)----> REFUSED
-       |  \\--accept_partly(R)--> partly_  --+--redirect(R)--> REDIRECTED
-       |                         accepted   +--close(R)-----> CLOSED
-       |                                    +--withdraw(O)--> WITHDRAWN
-       |                                    +--succeed(R)---> SUCCEEDED
-       |                                    +--lapse(R)-----> WITHDRAWN
-       +--refuse, redirect, withdraw, succeed, lapse likewise
-
-Outcomes are appended while a handoff is accepted or partly_accepted; they do not move it. The last
-two are made by the gateway when the recipient's mandate moves to another office, on the approval
-that the recipient gave (gateway/domain/succession.py): what was offered to the mandate succeeds,
-what was offered to the office itself lapses.
+Which answers lead from which state to which says the table in gateway/domain/answers.py.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
-
-from gateway.domain.refusals import WrongState
 
 
 class State(StrEnum):
@@ -52,31 +37,6 @@ class Move(StrEnum):
     LAPSE = "lapse"
 
 
-MOVES: Mapping[tuple[State, Move], State] = {
-    (State.OFFERED, Move.ACCEPT): State.ACCEPTED,
-    (State.OFFERED, Move.ACCEPT_PARTLY): State.PARTLY_ACCEPTED,
-    (State.OFFERED, Move.REFUSE): State.REFUSED,
-    (State.OFFERED, Move.REDIRECT): State.REDIRECTED,
-    (State.OFFERED, Move.WITHDRAW): State.WITHDRAWN,
-    (State.ACCEPTED, Move.OUTCOME): State.ACCEPTED,
-    (State.ACCEPTED, Move.REFUSE): State.REFUSED,
-    (State.ACCEPTED, Move.REDIRECT): State.REDIRECTED,
-    (State.ACCEPTED, Move.CLOSE): State.CLOSED,
-    (State.ACCEPTED, Move.WITHDRAW): State.WITHDRAWN,
-    (State.PARTLY_ACCEPTED, Move.OUTCOME): State.PARTLY_ACCEPTED,
-    (State.PARTLY_ACCEPTED, Move.REFUSE): State.REFUSED,
-    (State.PARTLY_ACCEPTED, Move.REDIRECT): State.REDIRECTED,
-    (State.PARTLY_ACCEPTED, Move.CLOSE): State.CLOSED,
-    (State.PARTLY_ACCEPTED, Move.WITHDRAW): State.WITHDRAWN,
-    (State.OFFERED, Move.SUCCEED): State.SUCCEEDED,
-    (State.ACCEPTED, Move.SUCCEED): State.SUCCEEDED,
-    (State.PARTLY_ACCEPTED, Move.SUCCEED): State.SUCCEEDED,
-    (State.OFFERED, Move.LAPSE): State.WITHDRAWN,
-    (State.ACCEPTED, Move.LAPSE): State.WITHDRAWN,
-    (State.PARTLY_ACCEPTED, Move.LAPSE): State.WITHDRAWN,
-}
-
-ORIGINATORS_MOVES = frozenset({Move.WITHDRAW})
 OPEN = frozenset({State.OFFERED, State.ACCEPTED, State.PARTLY_ACCEPTED})
 READABLE = frozenset({State.ACCEPTED, State.PARTLY_ACCEPTED, State.CLOSED})
 """The states in which a recipient may open the content, by a consultation. One that succeeded is
@@ -147,10 +107,6 @@ class Handoff:
         """The organisation that answers."""
         return self.address.organisation
 
-    def mover(self, step: Move) -> str:
-        """The party whose move ``step`` is."""
-        return self.originator if step in ORIGINATORS_MOVES else self.recipient
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -168,28 +124,6 @@ class Answer:
     at: datetime
     statement: str
     event: UUID
-
-
-def move(handoff: Handoff, step: Move, by: str, *, groups: frozenset[str] | None = None) -> Handoff:
-    """The handoff after the organisation ``by`` made ``step``.
-
-    ``groups`` are those that a partial acceptance takes on: it names at least one, and no other
-    step names any (ValueError). Raises WrongState when the table does not know the move, or when
-    it is the other party's.
-    """
-    target = MOVES.get((handoff.state, step))
-    if target is None:
-        raise WrongState(f"a handoff that is {handoff.state} cannot be moved by '{step}'")
-    if by != handoff.mover(step):
-        raise WrongState(f"'{step}' is for the other party of the handoff")
-    if bool(groups) is not (step is Move.ACCEPT_PARTLY):
-        raise ValueError("a partial acceptance, and nothing else, names the groups it takes on")
-    return replace(
-        handoff,
-        state=target,
-        sequence=handoff.sequence + 1,
-        accepted_groups=groups or handoff.accepted_groups,
-    )
 
 
 def was_taken_on(answers: Iterable[Answer]) -> bool:

@@ -7,18 +7,10 @@ order; where none does without a move that is not shown, that is a gap, and it i
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.handoff import MOVES, Move, State
+from gateway.domain.answers import ANSWERS, MOVES
+from gateway.domain.handoff import Move, State
 
-MOVES_OF_EVENTS = {
-    "handoff.accepted": frozenset({Move.ACCEPT, Move.ACCEPT_PARTLY}),
-    "handoff.refused": frozenset({Move.REFUSE}),
-    "handoff.redirected": frozenset({Move.REDIRECT}),
-    "handoff.outcome": frozenset({Move.OUTCOME}),
-    "handoff.withdrawn": frozenset({Move.WITHDRAW}),
-    "handoff.closed": frozenset({Move.CLOSE}),
-    "handoff.succeeded": frozenset({Move.SUCCEED}),
-    "handoff.lapsed": frozenset({Move.LAPSE}),
-}
+MOVES_OF_EVENTS = {kind.event: frozenset(kind.moves) for kind in ANSWERS.values()}
 """The moves that an event records; whether an acceptance was partial may be withheld."""
 
 

@@ -25,6 +25,8 @@ MAX_ENTRY_BYTES = 0xFFFF
 # (level, n) -> the tile's bytes as stored, b"" when there is none. A tile wider than the tree of
 # the asked size is welcome: its prefix is used.
 ReadTile = Callable[[int, int], bytes]
+# (height, index) -> the root of that complete subtree.
+_Node = Callable[[int, int], bytes]
 
 # Subtrees up to this many bytes (8 hashes) are hashed anew: as cheap as finding them again.
 _SMALL_SUBTREE_BYTES = 8 * tree.HASH_BYTES
@@ -84,18 +86,30 @@ def root(read: ReadTile, size: int) -> bytes:
     """
     if size < 0:
         raise ValueError("a size is not negative")
-    return tree.root_of_edge(partial(_node, cache(read)), 0, size) if size else tree.EMPTY_ROOT
+    return tree.root_of_edge(_nodes(read), 0, size) if size else tree.EMPTY_ROOT
+
+
+class InclusionProofs:
+    """Inclusion proofs in the first `size` leaves; what they share is read and hashed once."""
+
+    def __init__(self, read: ReadTile, size: int) -> None:
+        """Nothing is read before the first proof."""
+        self.size = size
+        self._node = _nodes(read)
+
+    def of(self, index: int) -> list[bytes]:
+        """Return the inclusion proof of leaf `index` (RFC 9162 section 2.1.3.1).
+
+        Raises ValueError unless 0 <= index < size, MissingTile when the store lacks a tile.
+        """
+        if not 0 <= index < self.size:
+            raise ValueError("the index lies outside the tree")
+        return tree.path(self._node, 0, index, self.size)
 
 
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
-    """Return the inclusion proof of leaf `index` in the first `size` leaves.
-
-    RFC 9162 section 2.1.3.1. Raises ValueError unless 0 <= index < size, MissingTile when the
-    store lacks a tile.
-    """
-    if not 0 <= index < size:
-        raise ValueError("the index lies outside the tree")
-    return tree.path(partial(_node, cache(read)), 0, index, size)
+    """Return one such proof."""
+    return InclusionProofs(read, size).of(index)
 
 
 def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
@@ -108,7 +122,7 @@ def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
         raise ValueError("the sizes do not fit a consistency proof")
     if size1 == size2:
         return []
-    node = partial(_node, cache(read))
+    node = _nodes(read)
     # The old tree's last complete subtree, and the way from there to the new root. The verifier
     # knows that subtree already when it is the whole old tree (size1 a power of two).
     height = tree.trailing_zeros(size1)
@@ -118,7 +132,7 @@ def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
 
 
 def full_tile_root(tile: bytes) -> bytes:
-    """Return the hash that stands for a full tile in the level above; ValueError for another."""
+    """Return the hash of a full tile in the level above; ValueError for another tile."""
     if len(tile) != TILE_BYTES:
         raise ValueError("a full tile has 256 hashes")
     return _subtree(tile)
@@ -163,8 +177,8 @@ def parse_tile_path(path: str) -> TileAddress:
 def available(address: TileAddress, size: int) -> bool:
     """Tell whether a tree of `size` leaves can serve this tile.
 
-    A full tile only once it is full, or caches would keep a partial one under its name for ever;
-    a partial one for every width that the tree has or had, as a prefix of what is stored.
+    A full tile only once it is full, because caches keep what they got under its name; a partial
+    one for every width that the tree has or had, as a prefix of what is stored.
     """
     width_of_level = size >> (TILE_HEIGHT * (address.level or 0))
     return address.n * TILE_WIDTH + address.width <= width_of_level
@@ -220,6 +234,11 @@ def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
     if len(tile) < end:
         raise MissingTile(f"tile {n} of level {level} has {len(tile)} bytes, not {end}")
     return tile
+
+
+def _nodes(read: ReadTile) -> _Node:
+    """The roots of complete subtrees, by height and index; each is read and hashed once."""
+    return cache(partial(_node, cache(read)))
 
 
 def _node(read: ReadTile, height: int, index: int) -> bytes:

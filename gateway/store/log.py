@@ -21,7 +21,7 @@ from gateway.domain.facts import Fact
 from gateway.domain.refusals import Busy, Erased
 from gateway.evidence import base64url
 from gateway.evidence.event import Event, EventDisclosure, compose
-from gateway.evidence.sd_jwt import read_disclosure
+from gateway.evidence.sd_jwt import read_stored_disclosure
 from gateway.ledger import edge, tiles, tree
 from gateway.ledger.entry import entry
 from gateway.store import event_index
@@ -153,6 +153,7 @@ class SqlLog:
         self._last_tile: dict[int, bytes] = {}
         self._others = others
         self.facts: list[Fact] = []
+        self._proofs: tiles.InclusionProofs | None = None
 
     def record(self, fact: Fact) -> None:
         """See the port."""
@@ -211,7 +212,9 @@ class SqlLog:
         )
         disclosures = tuple(one for one in opened if one is not None)
         head = self.head()
-        proof = tuple(tiles.inclusion_proof(self.tile, row.idx, head.size))
+        if self._proofs is None or self._proofs.size != head.size:
+            self._proofs = tiles.InclusionProofs(self.tile, head.size)
+        proof = tuple(self._proofs.of(row.idx))
         return Logged(Event(event, row.document, row.nonce, disclosures), row.idx, proof, head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
@@ -343,7 +346,7 @@ class SqlLog:
                 text = self._contents.decrypt(base64url.decode(text), cell)
             except Erased:
                 return None
-        read = read_disclosure(text)
+        read = read_stored_disclosure(text)
         name, value = str(read.name), read.value
         return EventDisclosure(read.encoded, read.digest, name, value, frozenset(readers))
 

@@ -34,7 +34,18 @@ from sqlalchemy import (
 
 from gateway.domain.case import CaseState
 from gateway.domain.handoff import Move, State
-from gateway.store.columns import NUMBER, SHORT_ID, TEXT, Choice, Day, Instant, TextList, TextSet
+from gateway.domain.organisation import Status
+from gateway.store.columns import (
+    NUMBER,
+    SHORT_ID,
+    TEXT,
+    Choice,
+    Day,
+    Instant,
+    Serial,
+    TextList,
+    TextSet,
+)
 
 metadata = MetaData()
 
@@ -52,28 +63,10 @@ organisation = Table(
     "organisation",
     metadata,
     Column("slug", TEXT, primary_key=True),  # for ever: a slug is never used again
-    Column("name", TEXT, nullable=False),
-    Column("kind", TEXT, nullable=False),
-    Column("public_authority", Boolean, nullable=False),
-    Column("regimes", TextSet, nullable=False),
-    Column("country", TEXT, nullable=False),
-    Column("status", TEXT, nullable=False),
-    Column("seats", TEXT, nullable=False),  # JSON [[standing, start, end|null, decision_ref]...]
+    Column("status", Choice(Status), nullable=False),
     Column("version", Integer, nullable=False),
-    # JSON [[kid, jwk, valid_from, registered_by, valid_to|null, revoked_by|null]...]
-    Column("document_keys", TEXT, nullable=False, server_default="[]"),
-    Column("signed_only", Boolean, nullable=False, server_default=false()),
-    # JSON [[countersignature|null, kid, jwk, valid_from, registered_by, valid_to|null,
-    # revoked_by|null]...]
-    Column("encryption_keys", TEXT, nullable=False, server_default="[]"),
-    # JSON, as gateway/store/memberships.py writes them
-    Column("history", TEXT, nullable=False, server_default="[]"),
-    Column("application", TEXT, nullable=False, server_default="null"),
-    Column("interests", TEXT, nullable=False, server_default="[]"),
-    Column("agreements", TEXT, nullable=False, server_default="[]"),
-    # JSON [[id, start, end, decision_ref, member|null, [originator, case]|null, person|null,
-    # ended_at|null]...]
-    Column("audit_grants", TEXT, nullable=False, server_default="[]"),
+    # All other fields but the competences, by name, as JSON.
+    Column("document", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -137,7 +130,7 @@ certificate = Table(
     "certificate",
     metadata,
     Column("thumbprint", TEXT, primary_key=True),
-    Column("serial", TEXT, nullable=False),  # decimal: up to 160 bits (RFC 5280 4.1.2.2)
+    Column("serial", Serial, nullable=False),
     Column("organisation", TEXT, nullable=False),
     Column("system", TEXT, nullable=False),
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
@@ -392,6 +385,7 @@ retry = Table(
     Column("key", TEXT, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),  # an HMAC: tells nothing of the request
     Column("event", Uuid, nullable=False),
+    Column("result", TEXT),  # of a change of the registry alone: nothing of a case
     PrimaryKeyConstraint("organisation", "key"),
     Index("retry_by_event", "event"),
     sqlite_with_rowid=False,

@@ -17,7 +17,7 @@ from gateway.actions.authorization import Written
 from gateway.actions.ports import Ports
 from gateway.actions.records import Caller
 from gateway.actions.signed import Form, Opened, open_signed
-from gateway.web.answers import json_response, written
+from gateway.web.answers import json_response
 from gateway.web.caller import identify
 from gateway.web.gate import Gate
 from gateway.web.inputs import is_signed, read_document, read_json, read_key, read_query
@@ -80,7 +80,8 @@ class Endpoint:
     a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
     the shape of what is in it, ``form`` that of a body that is a form, ``takes`` the media of one
     that is neither. ``signed`` is the document that may come in the place of a body;
-    ``status_later`` says that 202 may ask to come again.
+    ``status_later`` says that 202 may ask to come again, ``waits`` names the shape of a 202 that
+    says what it waits for.
     """
 
     method: str
@@ -99,6 +100,7 @@ class Endpoint:
     signed: Form | None = None
     takes: str | None = None
     status_later: bool = False
+    waits: str | None = None
 
     @property
     def name(self) -> str:
@@ -123,10 +125,11 @@ def endpoint(
     status: int = 200,
     media: tuple[str, ...] = ("application/json",),
     signed: Form | None = None,
+    waits: str | None = None,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
-    The view takes a Call and the parts of the path, and returns a dict, a Written or a Response.
+    The view takes a Call and the parts of the path, and returns a result, a Written or a Response.
     """
     method, _, path = rule.partition(" ")
 
@@ -145,6 +148,7 @@ def endpoint(
             media=media,
             gives=gives,
             signed=signed,
+            waits=waits,
         )
 
     return declare
@@ -228,8 +232,6 @@ def _serve(one: Endpoint, gate: Gate, tokens: Tokens, **path: Any) -> Response:
     answer = one.view(call, **path)
     if isinstance(answer, Response):
         return answer
-    if isinstance(answer, Written):
-        answer = written(answer)
     return json_response(answer, one.status)
 
 

@@ -12,8 +12,8 @@ from uuid import UUID
 from gateway.actions import cases, handoffs, offers
 from gateway.actions.authorization import Written
 from gateway.actions.cases import Confirmation, Submission
-from gateway.actions.handoffs import Reply
 from gateway.actions.records import Caller
+from tests import answers
 from tests.founding import (
     CLEARED,
     HOTLINE,
@@ -89,33 +89,37 @@ def _offer(gateway: Founded) -> Errand:
 
 def _accept(gateway: Founded) -> Errand:
     handoff = UUID(offered(gateway).result["handoff"])
-    said = Reply("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    return Errand(handoffs.accept, caller(OFMIN), (handoff, said))
+    said = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    return Errand(answers.accept, caller(OFMIN), (handoff, said))
 
 
 def _refuse(gateway: Founded) -> Errand:
     handoff = UUID(offered(gateway).result["handoff"])
-    return Errand(handoffs.refuse, caller(OFMIN), (handoff, Reply("officer-1", "not ours")))
+    return Errand(answers.refuse, caller(OFMIN), (handoff, answers.said("officer-1", "not ours")))
 
 
 def _redirect(gateway: Founded) -> Errand:
     handoff = UUID(offered(gateway).result["handoff"])
-    said = Reply("officer-1", "not ours", to="another office")
-    return Errand(handoffs.redirect, caller(OFMIN), (handoff, said))
+    said = answers.said("officer-1", "not ours", to="another office")
+    return Errand(answers.redirect, caller(OFMIN), (handoff, said))
 
 
 def _withdraw(gateway: Founded) -> Errand:
     handoff = UUID(offered(gateway).result["handoff"])
-    return Errand(handoffs.withdraw, caller(HOTLINE), (handoff, Reply("liaison-1", "by mistake")))
+    return Errand(
+        answers.withdraw, caller(HOTLINE), (handoff, answers.said("liaison-1", "by mistake"))
+    )
 
 
 def _outcome(gateway: Founded) -> Errand:
-    said = Reply("officer-1", code="case_opened", note="number 7")
-    return Errand(handoffs.outcome, caller(OFMIN), (accepted(gateway), said))
+    said = answers.said("officer-1", code="case_opened", note="number 7")
+    return Errand(answers.outcome, caller(OFMIN), (accepted(gateway), said))
 
 
 def _close(gateway: Founded) -> Errand:
-    return Errand(handoffs.close, caller(OFMIN), (accepted(gateway), Reply("officer-1", "done")))
+    return Errand(
+        answers.close, caller(OFMIN), (accepted(gateway), answers.said("officer-1", "done"))
+    )
 
 
 def _consult(gateway: Founded) -> Errand:

@@ -8,10 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import cases, handoffs, offers, organisations, receipts
+from gateway.actions import cases, handoffs, offers, receipts
 from gateway.actions.authorization import Refused
 from gateway.actions.cases import Confirmation
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.records import Caller
 from gateway.domain.refusals import (
@@ -24,7 +23,10 @@ from gateway.domain.refusals import (
     Unrecorded,
     WrongState,
 )
+from gateway.registry import directory as organisations
+from tests import answers
 from tests.actions.errands import ERRANDS
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -98,7 +100,7 @@ def test_a_key_used_for_one_action_is_not_free_for_another(gateway):
     due = ERRANDS["refuse a handoff"](gateway)
     due.do(gateway, "once")
     arguments = due.arguments("once")
-    refused_without_event(gateway, KeyReused, handoffs.redirect, *arguments)
+    refused_without_event(gateway, KeyReused, answers.redirect, *arguments)
 
 
 def test_an_offer_is_repeated_as_it_was_after_all_has_changed(gateway):
@@ -128,7 +130,7 @@ def test_an_offer_that_policy_cut_is_repeated_with_what_was_withheld(gateway):
 def test_an_answer_is_repeated_after_the_handoff_has_moved_on(gateway):
     due = ERRANDS["accept a handoff"](gateway)
     first = due.do(gateway, "once")
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), due.rest[0], Reply("officer-1"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), due.rest[0], answers.said("officer-1"))
     assert due.do(gateway, "once").result == first.result
 
 
@@ -141,9 +143,9 @@ def test_a_submission_is_repeated_with_its_own_version_after_a_later_one(gateway
 
 def test_a_refusal_leaves_its_key_free(gateway):
     handoff = accepted(gateway)
-    wrong = (caller(OFMIN), "once", handoff, Reply("officer-1", "too late"))
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
-    assert isinstance(gateway.refusal(handoffs.refuse, *wrong).refusal, WrongState)
+    wrong = (caller(OFMIN), "once", handoff, answers.said("officer-1", "too late"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    assert isinstance(gateway.refusal(answers.refuse, *wrong).refusal, WrongState)
     right = ERRANDS["accept a handoff"](gateway)
     assert right.do(gateway, "once").result["state"] == "accepted"
 
@@ -151,8 +153,8 @@ def test_a_refusal_leaves_its_key_free(gateway):
 def test_a_repeated_consultation_is_authorised_anew(gateway):
     due = ERRANDS["consult a handoff"](gateway)
     due.do(gateway, "once")
-    reply = Reply("officer-1", "given back")
-    gateway.do(handoffs.refuse, caller(OFMIN), gateway.key(), due.rest[0], reply)
+    reply = answers.said("officer-1", "given back")
+    gateway.do(answers.refuse, caller(OFMIN), gateway.key(), due.rest[0], reply)
     refused = gateway.refusal(handoffs.consult, *due.arguments("once"))
     assert isinstance(refused.refusal, WrongState)
 
@@ -229,14 +231,17 @@ Ask = Callable[[Founded, Caller, UUID], tuple[Any, ...]]
 
 HANDOFF_QUESTIONS: dict[str, tuple[Callable[..., Any], Ask]] = {
     "accept": (
-        handoffs.accept,
-        lambda g, c, h: (c, g.key(), h, Reply("x-1", conditions={})),
+        answers.accept,
+        lambda g, c, h: (c, g.key(), h, answers.said("x-1", conditions={})),
     ),
-    "refuse": (handoffs.refuse, lambda g, c, h: (c, g.key(), h, Reply("x-1", "no"))),
-    "redirect": (handoffs.redirect, lambda g, c, h: (c, g.key(), h, Reply("x-1", "no"))),
-    "outcome": (handoffs.outcome, lambda g, c, h: (c, g.key(), h, Reply("x-1", code="removed"))),
-    "withdraw": (handoffs.withdraw, lambda g, c, h: (c, g.key(), h, Reply("x-1", "no"))),
-    "close": (handoffs.close, lambda g, c, h: (c, g.key(), h, Reply("x-1"))),
+    "refuse": (answers.refuse, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
+    "redirect": (answers.redirect, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
+    "outcome": (
+        answers.outcome,
+        lambda g, c, h: (c, g.key(), h, answers.said("x-1", code="removed")),
+    ),
+    "withdraw": (answers.withdraw, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
+    "close": (answers.close, lambda g, c, h: (c, g.key(), h, answers.said("x-1"))),
     "consult": (handoffs.consult, lambda g, c, h: (c, g.key(), h, OPENING)),
     "look up": (handoffs.look_up, lambda g, c, h: (c, h)),
 }
@@ -296,9 +301,10 @@ def test_a_receipt_of_others_looks_like_one_that_does_not_exist(gateway):
 def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
     handoff = accepted(gateway)
     action, arguments = HANDOFF_QUESTIONS[step]
-    conditions = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["conditions"]
+    conditions = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["conditions"]
     asked = list(arguments(gateway, caller(HOTLINE), handoff))
-    asked[-1] = replace(asked[-1], conditions=conditions if step == "accept" else None)
+    if step == "accept":
+        asked[-1] = answers.said("x-1", conditions=conditions)
     refused = gateway.refusal(action, *asked)
     assert isinstance(refused.refusal, NotFound)
     assert not {"handoff", "case_digest"} & fields_of(refused.receipt).keys()
@@ -313,7 +319,7 @@ def test_the_recipient_cannot_withdraw_for_the_originator(gateway):
 def test_a_refused_read_is_an_event_and_an_allowed_one_is_none(gateway):
     handoff = accepted(gateway)
     size = gateway.size()
-    handoffs.look_up(gateway.ports, caller(OFMIN), handoff)
+    to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert gateway.size() == size
     gateway.refusal(handoffs.look_up, caller(ABROAD), handoff)
     assert gateway.size() == size + 1
@@ -394,7 +400,7 @@ EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
     "one organisation": lambda g, c: organisations.look_up(g.ports, c, HOTLINE),
     "cases": lambda g, c: cases.page(g.ports, c, None, 10),
     "handoffs": lambda g, c: handoffs.page(g.ports, c, box="in", state=None, after=None, limit=10),
-    "events": lambda g, c: receipts.stream(g.ports, c, 0, 10),
+    "events": lambda g, c: to_json(receipts.stream(g.ports, c, 0, 10)),
 }
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from gateway.actions import handoffs, offers
 from gateway.actions.authorization import Refused
-from gateway.actions.handoffs import Reply
 from gateway.domain.refusals import Forbidden, NotFound
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -88,19 +89,19 @@ def test_an_interest_in_one_case_keeps_that_case_away_and_no_other(gateway):
 
 def test_what_was_offered_before_the_interest_was_declared_is_not_there_any_more(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
-    reply = Reply("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
     declared = declare(gateway, OFMIN)
     me = caller(OFMIN)
     listing = {"box": "in", "state": None, "after": None, "limit": 10}
     for action, *asked in (
         (handoffs.look_up, handoff),
-        (handoffs.accept, gateway.key(), handoff, reply),
+        (answers.accept, gateway.key(), handoff, reply),
     ):
         assert isinstance(gateway.refusal(action, me, *asked).refusal, NotFound)
-    assert handoffs.page(gateway.ports, me, **listing).items == []
+    assert to_json(handoffs.page(gateway.ports, me, **listing).items) == []
     gateway.administer("interest.end", OFMIN, interest=str(declared), until="2026-03-02")
-    assert len(handoffs.page(gateway.ports, me, **listing).items) == 1
-    gateway.do(handoffs.accept, me, gateway.key(), handoff, reply)
+    assert len(to_json(handoffs.page(gateway.ports, me, **listing).items)) == 1
+    gateway.do(answers.accept, me, gateway.key(), handoff, reply)
 
 
 def test_content_that_was_accepted_does_not_open_any_more_and_the_case_can_be_given_back(gateway):
@@ -108,8 +109,8 @@ def test_content_that_was_accepted_does_not_open_any_more_and_the_case_can_be_gi
     declare(gateway, OFMIN)
     refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
     assert isinstance(refused.refusal, NotFound)
-    reply = Reply("officer-1", reason="we are funded by the provider")
-    gateway.do(handoffs.refuse, caller(OFMIN), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", reason="we are funded by the provider")
+    gateway.do(answers.refuse, caller(OFMIN), gateway.key(), handoff, reply)
 
 
 def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_request(gateway):
@@ -119,8 +120,8 @@ def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_req
     me, key = caller(OFMIN), gateway.key()
     for action, asked in (
         (handoffs.consult, OPENING),
-        (handoffs.accept, Reply("officer-1", conditions={**conditions, "tlp": "CLEAR"})),
-        (handoffs.accept, Reply("officer-1", conditions=conditions, groups=("nothing",))),
+        (answers.accept, answers.said("officer-1", conditions={**conditions, "tlp": "CLEAR"})),
+        (answers.accept, answers.said("officer-1", conditions=conditions, groups=("nothing",))),
     ):
         told = gateway.refusal(action, me, key, handoff, asked)
         unknown = gateway.refusal(action, me, key, gateway.new_id(), asked)
@@ -133,7 +134,9 @@ def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_req
 def test_an_originator_goes_on_seeing_its_own_handoff(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     declare(gateway, HOTLINE)
-    assert handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["handoff"] == str(handoff)
+    assert to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["handoff"] == str(
+        handoff
+    )
 
 
 def test_an_interest_in_another_provider_keeps_nothing_away(gateway):
@@ -168,11 +171,13 @@ def test_a_tool_that_ended_stops_acceptance_and_opening_and_nothing_gets_stuck(g
     conditions = conditions_of(gateway, open_, "far")
     gateway.administer("agreement.end", "far", agreement=named, until="2026-03-02")
     me = caller("far")
-    reply = Reply("officer-1", conditions=conditions)
+    reply = answers.said("officer-1", conditions=conditions)
     for action, *asked in (
-        (handoffs.accept, gateway.key(), open_, reply),
+        (answers.accept, gateway.key(), open_, reply),
         (handoffs.consult, gateway.key(), taken, OPENING),
     ):
         assert gateway.refusal(action, me, *asked).refusal.rules == ("R15.transfer",)
-    assert handoffs.look_up(gateway.ports, me, open_)["state"] == "offered"
-    gateway.do(handoffs.refuse, me, gateway.key(), open_, Reply("officer-1", reason="no tool"))
+    assert to_json(handoffs.look_up(gateway.ports, me, open_))["state"] == "offered"
+    gateway.do(
+        answers.refuse, me, gateway.key(), open_, answers.said("officer-1", reason="no tool")
+    )

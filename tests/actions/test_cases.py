@@ -7,9 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import cases, handoffs
+from gateway.actions import cases
 from gateway.actions.cases import Clearance, Confirmation, Submission
-from gateway.actions.handoffs import Reply
 from gateway.domain.case import GROUPS, content_of
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -23,6 +22,8 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import sd_jwt, statement
 from gateway.web.partners.case_document import load_case
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -272,14 +273,14 @@ def test_a_case_closes_once_none_of_its_handoffs_is_open(gateway):
     refused = gateway.refusal(cases.close, caller(HOTLINE), gateway.key(), at, said)
     assert isinstance(refused.refusal, OpenHandoffs)
     assert fields_of(refused.receipt)["result"] == "wrong_state"
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     written = gateway.do(cases.close, caller(HOTLINE), gateway.key(), at, said)
     assert written.result["state"] == gateway.case(at).state == "closed"
 
 
 def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
     case = submitted(gateway)
-    seen = cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"]))
+    seen = to_json(cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
     assert (seen["matter"], seen["urgency"], seen["state"]) == (
         ["csam"],
         "urgent_indirect",
@@ -294,8 +295,8 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
 def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):
     own = [UUID(submitted(gateway).result["case"]) for _ in range(3)]
     submitted(gateway, originator=ABROAD)
-    first = cases.page(gateway.ports, caller(HOTLINE), None, 2).items
-    rest = cases.page(gateway.ports, caller(HOTLINE), own[1], 2).items
+    first = to_json(cases.page(gateway.ports, caller(HOTLINE), None, 2).items)
+    rest = to_json(cases.page(gateway.ports, caller(HOTLINE), own[1], 2).items)
     assert [UUID(seen["case"]) for seen in (*first, *rest)] == own
     assert "content.example.org" not in str(first)
 

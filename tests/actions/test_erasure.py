@@ -6,10 +6,8 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import cases, erasure, handoffs, offers, receipts
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import Confirmation
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.records import Sent
 from gateway.domain.case import CaseState
@@ -25,6 +23,9 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import canonical, receipt
+from gateway.kernel.changes import Change
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -38,6 +39,7 @@ from tests.founding import (
     consulted,
     fields_of,
     founded,
+    make_change,
     offer_of,
     offered,
     revised,
@@ -59,7 +61,7 @@ def handed_over(gateway, *, close=True):
     handoff = accepted(gateway, offered(gateway, case))
     consulted(gateway, handoff)
     if close:
-        gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
         id_ = UUID(case.result["case"])
         gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, Confirmation("agent-1"))
     return UUID(case.result["case"]), handoff
@@ -73,14 +75,14 @@ def change(case, originator=HOTLINE, **values):
 
 def erase(gateway, case, *people, **values):
     made = change(case, **values)
-    return gateway.do(erasure.erase, made, gateway.approve(made, *people))
+    return gateway.do(make_change, made, gateway.approve(made, *people))
 
 
 def refused(gateway, case, *people, **values):
     """Why an erasure was refused, on record."""
     made = change(case, **values)
     size = gateway.size()
-    why = gateway.refusal(erasure.erase, made, gateway.approve(made, *people))
+    why = gateway.refusal(make_change, made, gateway.approve(made, *people))
     assert gateway.size() == size + 1
     return why.refusal
 
@@ -114,10 +116,10 @@ def test_two_administrators_erase_a_closed_case_before_its_day(gateway):
 def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
     case, _ = handed_over(gateway)
     made = change(case)
-    refused = gateway.refusal(erasure.erase, made, gateway.approve(made, ALICE))
+    refused = gateway.refusal(make_change, made, gateway.approve(made, ALICE))
     assert isinstance(refused.refusal, Forbidden)
     assert gateway.case(case).state is CaseState.CLOSED
-    twice = gateway.refusal(erasure.erase, made, gateway.approve(made, ALICE, ALICE))
+    twice = gateway.refusal(make_change, made, gateway.approve(made, ALICE, ALICE))
     assert isinstance(twice.refusal, ApprovalRefused)
 
 
@@ -127,13 +129,13 @@ def test_a_refused_erasure_is_an_event_that_names_whose_signature_was_good(gatew
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
     gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left")
     signed = gateway.approve(made, ALICE, "c-bernard")
-    why = gateway.refusal(erasure.erase, made, signed)
+    why = gateway.refusal(make_change, made, signed)
     assert isinstance(why.refusal, ApprovalRefused)
     document = fields_of(why.receipt)
     assert (document["typ"], document["result"]) == ("case.erased", "denied")
     assert shown(why.receipt)["by"] == [ALICE, "c-bernard"]
     assert "administers nothing any more" in shown(why.receipt)["reason"]
-    unknown = gateway.refusal(erasure.erase, change(gateway.new_id()), [])
+    unknown = gateway.refusal(make_change, change(gateway.new_id()), [])
     assert fields_of(unknown.receipt)["result"] == "denied"
 
 
@@ -141,7 +143,7 @@ def test_what_is_no_erasure_leaves_no_event(gateway):
     size = gateway.size()
     for made in (Change("case.close", HOTLINE, {}), Change("case.erase", "No Slug", {})):
         with pytest.raises(Invalid):
-            erasure.erase(gateway.ports, made, [])
+            make_change(gateway.ports, made, [])
     assert gateway.size() == size
 
 
@@ -173,7 +175,7 @@ def test_an_erasure_names_case_and_reason(gateway, values):
 def test_what_is_not_there_is_not_erased(gateway):
     case, _ = handed_over(gateway)
     for made in (change(gateway.new_id()), change(case, OFMIN)):
-        told = gateway.refusal(erasure.erase, made, gateway.approve(made))
+        told = gateway.refusal(make_change, made, gateway.approve(made))
         assert isinstance(told.refusal, NotFound)
 
 
@@ -260,7 +262,7 @@ def test_an_erasure_that_stands_is_told_though_its_key_is_still_there(
 
 def erasures_told(gateway, party):
     """The events of erasure in a party's stream, each verified."""
-    page = receipts.stream(gateway.ports, caller(party), 0, 1000)
+    page = to_json(receipts.stream(gateway.ports, caller(party), 0, 1000))
     found = [receipt.from_json(one["receipt"]) for one in page["events"]]
     for one in found:
         gateway.confirm(one)
@@ -343,7 +345,7 @@ def test_nothing_of_an_erased_case_opens_for_anybody_and_that_is_recorded(gatewa
         assert isinstance(refused.refusal, Erased), action
         gateway.confirm(refused.receipt)
         assert fields_of(refused.receipt)["result"] == "wrong_state"
-    assert cases.page(gateway.ports, hotline, None, 10).items == []
+    assert to_json(cases.page(gateway.ports, hotline, None, 10).items) == []
     assert [one["handoff"] for one in _boxes(gateway)] == [str(handoff)] * 2
 
 
@@ -351,9 +353,11 @@ def _boxes(gateway):
     return [
         one
         for party, box in ((HOTLINE, "out"), (OFMIN, "in"))
-        for one in handoffs.page(
-            gateway.ports, caller(party), box=box, state=None, after=None, limit=5
-        ).items
+        for one in to_json(
+            handoffs.page(
+                gateway.ports, caller(party), box=box, state=None, after=None, limit=5
+            ).items
+        )
     ]
 
 
@@ -363,7 +367,7 @@ def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
     refused = gateway.refusal(
-        handoffs.refuse, caller(OFMIN), gateway.key(), handoff, Reply("officer-1", "no")
+        answers.refuse, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "no")
     )
     assert isinstance(refused.refusal, Erased)
 
@@ -396,9 +400,9 @@ def test_a_reader_with_an_interest_lists_the_other_handoffs_when_one_key_is_lost
     with pytest.raises(KeysUnavailable):
         _boxes(gateway)  # its key is there: so none can be had now
     gateway.ports.keys.lost.add(key)
-    inbox = handoffs.page(
-        gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=5
-    ).items
+    inbox = to_json(
+        handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=5).items
+    )
     assert [one["handoff"] for one in inbox] == [str(other)]
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from gateway.actions import handoffs, receipts
 from gateway.actions.authorization import Written
-from gateway.actions.handoffs import Reply
 from gateway.domain.case import ROUTING
 from gateway.domain.handoff import Move, State
 from gateway.domain.refusals import (
@@ -19,6 +18,8 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import sd_jwt, statement
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -46,8 +47,8 @@ def handoff_of(written: Written) -> UUID:
 def answer(
     gateway: Founded, step: str, handoff: UUID, organisation: str = OFMIN, **said: Any
 ) -> Written:
-    action = getattr(handoffs, step)
-    reply = Reply("officer-1", **said)
+    action = getattr(answers, step)
+    reply = answers.said("officer-1", **said)
     return gateway.do(action, caller(organisation), gateway.key(), handoff, reply)
 
 
@@ -134,9 +135,9 @@ def test_other_conditions_than_those_offered_are_not_accepted(gateway, change, g
     handoff = handoff_of(offered(gateway))
     whole = conditions_of(gateway, handoff, OFMIN)
     conditions = None if change is None else {**whole, **change} if change else {}
-    reply = Reply("officer-1", conditions=conditions, groups=groups)
+    reply = answers.said("officer-1", conditions=conditions, groups=groups)
     arguments = (caller(OFMIN), gateway.key(), handoff, reply)
-    refused_without_event(gateway, ConditionsDiffer, handoffs.accept, *arguments)
+    refused_without_event(gateway, ConditionsDiffer, answers.accept, *arguments)
     assert gateway.handoff(handoff).state == "offered"
 
 
@@ -144,15 +145,20 @@ def test_conditions_without_one_of_them_are_others(gateway):
     handoff = handoff_of(offered(gateway))
     conditions = conditions_of(gateway, handoff, OFMIN)
     del conditions["erase_on"]
-    arguments = (caller(OFMIN), gateway.key(), handoff, Reply("x-1", conditions=conditions))
-    refused_without_event(gateway, ConditionsDiffer, handoffs.accept, *arguments)
+    arguments = (
+        caller(OFMIN),
+        gateway.key(),
+        handoff,
+        answers.said("x-1", conditions=conditions),
+    )
+    refused_without_event(gateway, ConditionsDiffer, answers.accept, *arguments)
 
 
 def test_an_acceptance_may_take_on_some_groups_only(gateway):
     handoff = accepted(gateway, groups=("items", "basis"))
     stored = gateway.handoff(handoff)
     assert (stored.state, stored.accepted_groups) == ("partly_accepted", {"items", "basis"})
-    seen = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)
+    seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
     assert seen["accepted_groups"] == ["basis", "items"]
 
 
@@ -160,9 +166,9 @@ def test_an_acceptance_may_take_on_some_groups_only(gateway):
 def test_only_groups_that_were_offered_can_be_taken_on(gateway, groups):
     handoff = handoff_of(offered(gateway, groups=("items", "statements")))
     conditions = conditions_of(gateway, handoff, OFMIN)
-    reply = Reply("officer-1", conditions=conditions, groups=groups)
+    reply = answers.said("officer-1", conditions=conditions, groups=groups)
     arguments = (caller(OFMIN), gateway.key(), handoff, reply)
-    refused = refused_without_event(gateway, Invalid, handoffs.accept, *arguments)
+    refused = refused_without_event(gateway, Invalid, answers.accept, *arguments)
     assert refused.errors[0][0] == "/groups"
 
 
@@ -209,9 +215,9 @@ def test_what_is_final_is_moved_by_nobody(gateway, state, step):
     organisation = HOTLINE if step == "withdraw" else OFMIN
     conditions = conditions_of(gateway, handoff, OFMIN) if step == "accept" else None
     code = "received" if step == "outcome" else None
-    reply = Reply("officer-1", conditions=conditions, code=code)
+    reply = answers.said("officer-1", conditions=conditions, code=code)
     arguments = (caller(organisation), gateway.key(), handoff, reply)
-    refusal = gateway.refusal(getattr(handoffs, step), *arguments)
+    refusal = gateway.refusal(getattr(answers, step), *arguments)
     assert isinstance(refusal.refusal, WrongState)
     assert gateway.handoff(handoff).state == state
 
@@ -221,7 +227,7 @@ def test_outcomes_are_appended_and_move_nothing(gateway):
     for code in ("received", "case_opened"):
         answer(gateway, "outcome", handoff, code=code)
     assert gateway.handoff(handoff).state == "accepted"
-    seen = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)
+    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert [a["kind"] for a in seen["answers"]] == ["offer", "accept", "outcome", "outcome"]
     assert [a["sequence"] for a in seen["answers"]] == [1, 2, 3, 4]
 
@@ -230,8 +236,8 @@ def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
     until = gateway.clock() + timedelta(hours=1)
     handoff = handoff_of(offered(gateway, until=until))
     gateway.clock.advance(timedelta(hours=2))
-    reply = Reply("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    refusal = gateway.refusal(handoffs.accept, caller(OFMIN), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    refusal = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     assert isinstance(refusal.refusal, WrongState)
     assert answer(gateway, "refuse", handoff, reason="too late").result["state"] == "refused"
 
@@ -243,8 +249,8 @@ def test_who_lost_the_mandate_may_not_accept_and_still_answers(gateway):
     gateway.day = date(2023, 8, 30)
     handoff = handoff_of(offered(gateway))
     gateway.day = date(2023, 8, 31)
-    reply = Reply("officer-1", conditions=conditions_of(gateway, handoff, OCRVP))
-    refusal = gateway.refusal(handoffs.accept, caller(OCRVP), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OCRVP))
+    refusal = gateway.refusal(answers.accept, caller(OCRVP), gateway.key(), handoff, reply)
     assert isinstance(refusal.refusal, Forbidden)
     assert refusal.refusal.rules == ("R3.mandate",)
     written = answer(gateway, "redirect", handoff, OCRVP, reason="the mandate moved", to=OFMIN)
@@ -271,7 +277,7 @@ def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, 
     if state == "accepted":
         accepted(gateway, offer)
         consulted(gateway, handoff)
-    seen = handoffs.look_up(gateway.ports, caller(party), handoff)
+    seen = to_json(handoffs.look_up(gateway.ports, caller(party), handoff))
     routing = said_in(gateway, seen["routing"], statement.CASE_TYP)
     assert routing == {"matter": ["csam"], "urgency": "urgent_indirect"}
     assert set(routing) == set(ROUTING)
@@ -284,10 +290,12 @@ def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, 
 
 def test_a_party_does_not_see_who_acted_for_the_other(gateway):
     handoff = accepted(gateway, offered(gateway, note="please hurry"))
-    offer, acceptance = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["answers"]
+    offer, acceptance = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))[
+        "answers"
+    ]
     assert said_in(gateway, offer["statement"], statement.OFFER_TYP)["by"] == "liaison-1"
     assert "by" not in said_in(gateway, acceptance["statement"])
-    offer, acceptance = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)["answers"]
+    offer, acceptance = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"]
     assert said_in(gateway, offer["statement"], statement.OFFER_TYP) == {"note": "please hurry"}
     assert said_in(gateway, acceptance["statement"])["by"] == "officer-1"
 
@@ -314,14 +322,14 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
         items=("i-1",),
         reason="because",
     )
-    outcome = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["answers"][-1]
+    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
     said = said_in(gateway, outcome["statement"])
     assert outcome["code"] == seen_as
     if seen_as != code:
         assert said == {}
         assert code not in str(outcome)
         assert "investigators" not in str(outcome)
-    own = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)["answers"][-1]
+    own = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"][-1]
     assert said_in(gateway, own["statement"])["code"] == code
     event = UUID(fields_of(written.receipt)["id"])
     receipt = receipts.look_up(gateway.ports, caller(HOTLINE), event)
@@ -335,7 +343,7 @@ def test_a_hotlines_outcome_is_seen_by_the_police(gateway):
         gateway, offered(gateway, case, originator=OFMIN, to=ABROAD), recipient=ABROAD
     )
     answer(gateway, "outcome", handoff, ABROAD, code="removed", note="after a notice")
-    outcome = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)["answers"][-1]
+    outcome = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"][-1]
     assert outcome["code"] == "removed"
     assert said_in(gateway, outcome["statement"]) == {"code": "removed", "note": "after a notice"}
 
@@ -343,7 +351,7 @@ def test_a_hotlines_outcome_is_seen_by_the_police(gateway):
 def test_what_is_shown_of_an_answer_verifies_as_the_document_that_was_logged(gateway):
     handoff = accepted(gateway)
     written = answer(gateway, "outcome", handoff, code="suspect_identified")
-    outcome = handoffs.look_up(gateway.ports, caller(HOTLINE), handoff)["answers"][-1]
+    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
     verified(gateway, outcome["statement"])
     digest = sd_jwt.parse(outcome["statement"]).digest
     assert digest == fields_of(written.receipt)["stmt_sha256"]
@@ -354,7 +362,7 @@ def test_what_is_shown_of_an_answer_verifies_as_the_document_that_was_logged(gat
 
 def box(gateway: Founded, organisation: str, which: str, **asked: Any) -> list[UUID]:
     wanted = {"state": None, "after": None, "limit": 100, **asked}
-    seen = handoffs.page(gateway.ports, caller(organisation), box=which, **wanted).items
+    seen = to_json(handoffs.page(gateway.ports, caller(organisation), box=which, **wanted).items)
     assert "content.example.org" not in str(seen)
     return [UUID(one["handoff"]) for one in seen]
 

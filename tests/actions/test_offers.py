@@ -8,9 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import handoffs, offers
+from gateway.actions import offers
 from gateway.actions.authorization import Written
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.domain.case import GROUPS
 from gateway.domain.refusals import (
@@ -25,6 +24,8 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import sd_jwt, statement
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -329,11 +330,11 @@ def test_two_recipients_never_share_a_state(gateway):
     case = submitted(gateway)
     one, other = offered(gateway, case), offered(gateway, case, to=ABROAD)
     gateway.do(
-        handoffs.refuse,
+        answers.refuse,
         caller(OFMIN),
         gateway.key(),
         UUID(one.result["handoff"]),
-        Reply("officer-1", "not ours"),
+        answers.said("officer-1", "not ours"),
     )
     assert gateway.handoff(UUID(one.result["handoff"])).state == "refused"
     assert gateway.handoff(UUID(other.result["handoff"])).state == "offered"
@@ -346,7 +347,7 @@ def test_a_preview_gives_what_the_offer_will_and_keeps_nothing(gateway):
     case = police_case(gateway)
     wanted = offer_of(gateway, ABROAD)
     size = gateway.size()
-    seen = offers.preview(gateway.ports, caller(OFMIN), UUID(case.result["case"]), wanted)
+    seen = to_json(offers.preview(gateway.ports, caller(OFMIN), UUID(case.result["case"]), wanted))
     assert gateway.size() == size
     assert gateway.handoff(wanted.handoff) is None
     arguments = (caller(OFMIN), gateway.key(), UUID(case.result["case"]), wanted)
@@ -359,10 +360,10 @@ def test_previews_are_limited_by_the_minute_and_by_the_organisation(gateway):
     case = submitted(gateway)
     who, _, *asked = asking(gateway, case)
     for _ in range(offers.PREVIEWS_PER_MINUTE):
-        offers.preview(gateway.ports, who, *asked)
+        to_json(offers.preview(gateway.ports, who, *asked))
     refused_without_event(gateway, TooManyPreviews, offers.preview, who, *asked)
     gateway.clock.advance(timedelta(minutes=1))
-    offers.preview(gateway.ports, who, *asked)
+    to_json(offers.preview(gateway.ports, who, *asked))
 
 
 def test_a_preview_that_policy_refuses_is_an_event(gateway):

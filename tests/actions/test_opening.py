@@ -10,13 +10,14 @@ import pytest
 
 from gateway.actions import handoffs
 from gateway.actions.authorization import Written
-from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import bundle, sd_jwt, statement, verdict
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.trust import Trust
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -82,14 +83,14 @@ def test_content_does_not_open_before_the_conditions_are_accepted(gateway):
 def test_content_closes_when_a_handoff_is_given_back_or_taken_back(gateway, step, party):
     handoff = accepted(gateway)
     consulted(gateway, handoff)
-    reply = Reply("somebody-1", "given back")
-    gateway.do(getattr(handoffs, step), caller(party), gateway.key(), handoff, reply)
+    reply = answers.said("somebody-1", "given back")
+    gateway.do(getattr(answers, step), caller(party), gateway.key(), handoff, reply)
     assert isinstance(refusal(gateway, handoff).refusal, WrongState)
 
 
 def test_what_is_closed_can_be_read_again(gateway):
     handoff = accepted(gateway)
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     assert read(gateway, consulted(gateway, handoff)).content["items"]
 
 
@@ -312,9 +313,9 @@ def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together
     acceptance_at = gateway.size()
     handoff = accepted(gateway, offer)
     opened = consulted(gateway, handoff)
-    reply = Reply("officer-1", code="case_opened")
-    outcome = gateway.do(handoffs.outcome, caller(OFMIN), gateway.key(), handoff, reply)
-    seen = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)
+    reply = answers.said("officer-1", code="case_opened")
+    outcome = gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, reply)
+    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert acceptance_at < gateway.size()
     whole = Bundle(
         case=opened.result["presentation"],

@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import handoffs, receipts
-from gateway.actions.handoffs import Reply
 from gateway.domain.refusals import MarkUnreachable, NotFound
 from gateway.evidence import event, receipt
 from gateway.evidence.receipt import ForeignDisclosure, NotInLog
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -34,7 +35,7 @@ def event_of(one: receipt.Receipt) -> UUID:
 
 
 def stream(gateway: Founded, organisation: str, after: int = 0, limit: int = 100) -> Any:
-    return receipts.stream(gateway.ports, caller(organisation), after, limit)
+    return to_json(receipts.stream(gateway.ports, caller(organisation), after, limit))
 
 
 def test_a_party_gets_the_receipt_again_proved_in_the_log_of_today(gateway):
@@ -141,7 +142,7 @@ def test_a_receipt_does_not_prove_another_document(gateway):
 def test_the_documents_of_the_log_name_nobody(gateway):
     handoff = accepted(gateway)
     consulted(gateway, handoff)
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     names = (HOTLINE, OFMIN, "officer-1", "liaison-1", "intake-1", "investigation", "csam")
     for one in stream(gateway, OFMIN)["events"] + stream(gateway, HOTLINE)["events"]:
         text = one["receipt"]["document"]

@@ -5,12 +5,13 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import cases, handoffs, offers
-from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import Invalid
 from gateway.domain.sealed import Contents
 from gateway.evidence import sd_jwt, seal, signature
+from tests import answers
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -76,9 +77,9 @@ def offered(gateway, case, to=CSAM_FR, **changes):
 
 def accepted(gateway, offer, by=OFMIN):
     handoff = UUID(offer.result["handoff"])
-    view = handoffs.look_up(gateway.ports, caller(by), handoff)
-    reply = Reply("officer-1", conditions=view["conditions"])
-    gateway.do(handoffs.accept, caller(by), gateway.key(), handoff, reply)
+    view = to_json(handoffs.look_up(gateway.ports, caller(by), handoff))
+    reply = answers.said("officer-1", conditions=view["conditions"])
+    gateway.do(answers.accept, caller(by), gateway.key(), handoff, reply)
     return handoff
 
 
@@ -122,7 +123,7 @@ def test_the_originator_is_told_what_it_has_to_seal_anew_before_and_after_the_of
     told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
     wanted = offer_of(keyed, ABROAD)
     name = UUID(case.result["case"])
-    preview = offers.preview(keyed.ports, caller(HOTLINE), name, wanted)
+    preview = to_json(offers.preview(keyed.ports, caller(HOTLINE), name, wanted))
     assert preview["reseal"] == told
     key = keyed.key()
     first = keyed.do(offers.offer, caller(HOTLINE), key, name, wanted)
@@ -137,12 +138,12 @@ def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(ke
     offer = offered(keyed, case)
     handoff = UUID(offer.result["handoff"])
     look = (handoffs.look_up, caller(HOTLINE), handoff)
-    assert "reseal" not in look[0](keyed.ports, *look[1:])
-    reply = Reply("officer-1", reason="the other office has the file", to="OCRVP")
-    keyed.do(handoffs.redirect, caller(OFMIN), keyed.key(), handoff, reply)
+    assert "reseal" not in to_json(look[0](keyed.ports, *look[1:]))
+    reply = answers.said("officer-1", reason="the other office has the file", to="OCRVP")
+    keyed.do(answers.redirect, caller(OFMIN), keyed.key(), handoff, reply)
     told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
-    assert look[0](keyed.ports, *look[1:])["reseal"] == told
-    assert "reseal" not in handoffs.look_up(keyed.ports, caller(OFMIN), handoff)
+    assert to_json(look[0](keyed.ports, *look[1:]))["reseal"] == told
+    assert "reseal" not in to_json(handoffs.look_up(keyed.ports, caller(OFMIN), handoff))
 
 
 def test_sealed_anew_it_reaches_the_other_office_and_the_first_one_no_more(keyed):

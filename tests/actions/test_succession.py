@@ -8,16 +8,11 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import (
-    administration,
-    erasure,
     handoffs,
     succeeding,
-    succession_report,
     successions,
 )
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval
@@ -27,9 +22,12 @@ from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, KeysUnavailable, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
+from gateway.kernel.changes import Change
 from gateway.store.cases import SqlCases
+from tests import answers
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
 from tests.actions.test_sealed_cases import PERSON, taken
+from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -43,6 +41,7 @@ from tests.founding import (
     conditions_of,
     document_key,
     element_id,
+    make_change,
     offered,
     refused_on_record,
     revised,
@@ -79,7 +78,7 @@ def agreed(gateway: Founded, **changes: Any) -> UUID:
 
 
 def view(gateway: Founded, slug: str, handoff: UUID | str) -> dict[str, Any]:
-    return handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff)))
+    return to_json(handoffs.look_up(gateway.ports, caller(slug), UUID(str(handoff))))
 
 
 def following(gateway: Founded, handoff: UUID) -> UUID:
@@ -118,7 +117,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
 def test_a_plan_takes_two_persons(gateway):
     change = Change("succession.plan", OFMIN, PLAN)
     approvals = gateway.approve(change, "a-martin")
-    refused = gateway.refusal(administration.administer, change, approvals)
+    refused = gateway.refusal(make_change, change, approvals)
     assert isinstance(refused.refusal, Forbidden)
     assert refused.refusal.rules == ("R10.two_persons",)
     assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
@@ -144,23 +143,21 @@ def test_a_plan_takes_two_persons(gateway):
 def test_a_plan_that_cannot_be_carried_out_changes_nothing(gateway, changes, kind):
     change = Change("succession.plan", OFMIN, {**PLAN, **changes})
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    refused_on_record(gateway, kind, administration.administer, change, gateway.approve(change))
+    refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
 
 
 def test_a_mandate_is_planned_to_move_once(gateway):
     planned(gateway)
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
 
 
 def test_who_holds_the_mandate_from_a_later_day_on_takes_on_no_other_before(gateway):
     own = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
     gateway.administer("competence.grant", OCRVP, **own, start="2026-06-01")
     change = Change("succession.plan", OFMIN, PLAN)
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refused.refusal, WrongState)
     assert "from a later day on" in refused.refusal.detail
 
@@ -168,9 +165,7 @@ def test_who_holds_the_mandate_from_a_later_day_on_takes_on_no_other_before(gate
 def test_a_suspended_office_is_no_successor(gateway):
     gateway.administer("organisation.suspend", OCRVP, reason="under review")
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
 
 
 def test_what_was_ended_and_given_by_hand_for_that_day_stands(gateway):
@@ -383,8 +378,8 @@ def test_the_successor_accepts_the_conditions_anew_and_then_reads(gateway):
     new = following(gateway, handoff)
     refused = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     assert isinstance(refused.refusal, WrongState)
-    said = Reply("officer-7", conditions=conditions_of(gateway, new, OCRVP))
-    gateway.do(handoffs.accept, caller(OCRVP), gateway.key(), new, said)
+    said = answers.said("officer-7", conditions=conditions_of(gateway, new, OCRVP))
+    gateway.do(answers.accept, caller(OCRVP), gateway.key(), new, said)
     opened = gateway.do(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     shown = {p.digest for p in sd_jwt.read_unverified(opened.result["presentation"]).placed}
     assert shown <= gateway.handoff(handoff).permitted
@@ -431,9 +426,9 @@ def test_the_predecessor_reads_nothing_that_it_had_not_accepted(gateway):
 def test_the_predecessor_accepts_nothing_from_the_day_on(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     planned(gateway)
-    said = Reply("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    said = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
     gateway.day = DAY
-    refused = gateway.refusal(handoffs.accept, caller(OFMIN), gateway.key(), handoff, said)
+    refused = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, said)
     assert refused.refusal.rules == ("R3.mandate",)
 
 
@@ -462,7 +457,7 @@ def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
         case = work.handoffs.get(gone).case
         gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
     change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
-    gateway.do(erasure.erase, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     succession = agreed(gateway)
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
@@ -486,16 +481,16 @@ def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway
     with pytest.raises(KeysUnavailable):
         succeeding.apply(gateway.ports, succession)  # its key is there: so none can be had now
     with pytest.raises(KeysUnavailable):
-        succession_report.report(gateway.ports, succession)
+        successions.report(gateway.ports, succession)
     with gateway.ports.begin(Mode.READ) as work:
         gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 1, done=False)
     assert following(gateway, kept)
-    (left,) = succession_report.report(gateway.ports, succession)["open"]
+    (left,) = successions.report(gateway.ports, succession)["open"]
     assert (left["handoff"], left["way"]) == (str(lost), "wait")
     assert "key of its case is missing" in left["why"]
     change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
-    gateway.do(erasure.erase, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     monkeypatch.undo()
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
 
@@ -537,8 +532,8 @@ def test_what_its_recipient_ends_meanwhile_is_left_alone(gateway, monkeypatch):
     draft = succeeding._draft
 
     def closed_meanwhile(*arguments):
-        said = Reply("officer-1", "done")
-        gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, said)
+        said = answers.said("officer-1", "done")
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, said)
         return draft(*arguments)
 
     monkeypatch.setattr(succeeding, "_draft", closed_meanwhile)
@@ -553,9 +548,9 @@ def test_nothing_more_is_done_with_what_succeeded(gateway):
     gateway.day = DAY
     succeeding.apply(gateway.ports, succession)
     for who, action, said in (
-        (OFMIN, handoffs.close, Reply("officer-1", "done")),
-        (OFMIN, handoffs.outcome, Reply("officer-1", code="received")),
-        (HOTLINE, handoffs.withdraw, Reply("liaison-1", "late")),
+        (OFMIN, answers.close, answers.said("officer-1", "done")),
+        (OFMIN, answers.outcome, answers.said("officer-1", code="received")),
+        (HOTLINE, answers.withdraw, answers.said("liaison-1", "late")),
     ):
         refused = gateway.refusal(action, caller(who), gateway.key(), handoff, said)
         assert isinstance(refused.refusal, WrongState)
@@ -655,7 +650,7 @@ def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     strict = replace(gateway.ports, policy=CedarPolicy.load(policy_folder(), SIGNED))
-    (row,) = succession_report.report(strict, succession)["open"]
+    (row,) = successions.report(strict, succession)["open"]
     assert row["way"] == "ask_anew"
     assert succeeding.apply(strict, succession).done
     assert view(gateway, HOTLINE, handoff)["succeeded_by"]["handoff"] is None
@@ -714,7 +709,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
     assert stream(gateway, HOTLINE).count("handoff.lapsed") == 1
     refused = gateway.refusal(handoffs.consult, caller(ABROAD), gateway.key(), own, OPENING)
     assert isinstance(refused.refusal, WrongState)
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     by_handoff = {one["handoff"]: one for one in report["moved"]}
     assert by_handoff[str(own)]["became"] is None
     assert by_handoff[str(mandate)]["predecessor_reads_until"] == "2026-05-01"
@@ -735,7 +730,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
     assert gateway.handoff(other).state == "accepted"
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(other), "stay")]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), other, OPENING)
 
@@ -794,7 +789,7 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
     case, element = taken(gateway), PERSON
     handoff = accepted(gateway, offered(gateway, case))
     succession = agreed(gateway)
-    (row,) = succession_report.report(gateway.ports, succession)["open"]
+    (row,) = successions.report(gateway.ports, succession)["open"]
     assert row["to_seal_anew"] == 1
     gateway.day = DAY
     succeeding.apply(gateway.ports, succession)
@@ -807,8 +802,8 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
 
 
 def accepted_by_successor(gateway: Founded, handoff: UUID) -> UUID:
-    said = Reply("officer-7", conditions=conditions_of(gateway, handoff, OCRVP))
-    gateway.do(handoffs.accept, caller(OCRVP), gateway.key(), handoff, said)
+    said = answers.said("officer-7", conditions=conditions_of(gateway, handoff, OCRVP))
+    gateway.do(answers.accept, caller(OCRVP), gateway.key(), handoff, said)
     return handoff
 
 

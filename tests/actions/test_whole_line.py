@@ -20,10 +20,10 @@ from hypothesis.stateful import (
 from gateway.actions import cases, handoffs, offers
 from gateway.actions.authorization import Refused, Written
 from gateway.actions.cases import Confirmation
-from gateway.actions.handoffs import Reply
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import sd_jwt
+from tests import answers
 from tests.domain.test_handoff import ALLOWED
 from tests.each import each
 from tests.founding import (
@@ -64,9 +64,9 @@ def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back():
         sd_jwt.read_unverified(opened.result["presentation"]).content
     )
     for step, reply in (
-        (handoffs.outcome, Reply("officer-1", code="received")),
-        (handoffs.outcome, Reply("officer-1", code="child_safeguarded")),
-        (handoffs.close, Reply("officer-1", "done")),
+        (answers.outcome, answers.said("officer-1", code="received")),
+        (answers.outcome, answers.said("officer-1", code="child_safeguarded")),
+        (answers.close, answers.said("officer-1", "done")),
     ):
         gateway.do(step, caller(OFMIN), gateway.key(), handoff, reply)
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), at, Confirmation("analyst-1"))
@@ -161,22 +161,22 @@ class Exchange(RuleBasedStateMachine):
     @rule(target=done, known=offers, party=PARTIES, step=STEPS)
     def answer(self, known: Known, party: str, step: str) -> Any:
         groups = ("items",) if step == "accept_partly" else None
-        reply = Reply(
+        reply = answers.said(
             "officer-1",
             conditions=self.conditions(known) if step.startswith("accept") else None,
             groups=groups,
             reason="because",
             code="removed" if step == "outcome" else None,
         )
-        action = getattr(handoffs, step.removesuffix("_partly"))
+        action = getattr(answers, step.removesuffix("_partly"))
         return self.moved(known, party, step, action, reply)
 
     @rule(target=done, known=offers, party=PARTIES)
     def withdraw(self, known: Known, party: str) -> Any:
-        reply = Reply("liaison-1", "by mistake")
-        return self.moved(known, party, "withdraw", handoffs.withdraw, reply)
+        reply = answers.said("liaison-1", "by mistake")
+        return self.moved(known, party, "withdraw", answers.withdraw, reply)
 
-    def moved(self, known: Known, party: str, step: str, action: Any, reply: Reply) -> Any:
+    def moved(self, known: Known, party: str, step: str, action: Any, reply: answers.Said) -> Any:
         mover = HOTLINE if step == "withdraw" else known.recipient
         written, told = self.attempt(party, action, known.id, reply)
         target = ALLOWED.get(known.state, {}).get(step)
@@ -263,7 +263,7 @@ class Exchange(RuleBasedStateMachine):
                 assert answers[-1].state == handoff.state
 
 
-Exchange.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+Exchange.TestCase.settings = settings(stateful_step_count=20)
 test_parties_may_try_anything_in_any_order = Exchange.TestCase
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway import maintenance
 from gateway.actions.ports import Mode
-from gateway.cli.manifest import Manifest, digest
+from gateway.cli.backup import Manifest, digest
 from gateway.store import copies
 from tests.operating import Operator, operator, said
 from tests.store.samples import fact
@@ -328,8 +328,8 @@ def test_a_backup_of_a_newer_version_is_refused(gw: Operator) -> None:
 def test_what_is_no_backup_is_not_restored(gw: Operator, tmp_path: Path, content: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "backup.json").write_text(content)
-    assert "no backup made by" in said(restore(gw, tmp_path / "folder", "--yes"))
-    assert "no backup made by" in said(restore(gw, tmp_path / "nothing", "--yes"))
+    assert "not a backup" in said(restore(gw, tmp_path / "folder", "--yes"))
+    assert "not a backup" in said(restore(gw, tmp_path / "nothing", "--yes"))
 
 
 def described(**changes: object) -> dict[str, object]:
@@ -350,7 +350,7 @@ def described(**changes: object) -> dict[str, object]:
 def test_a_backup_names_no_file_outside_itself(tmp_path: Path, name: str) -> None:
     values = described(files={"casegate.db": "0" * 64, name: "0" * 64})
     (tmp_path / "backup.json").write_text(json.dumps(values))
-    with pytest.raises(Exception, match="no backup made by"):
+    with pytest.raises(Exception, match="not a backup"):
         Manifest.read(tmp_path)
 
 
@@ -370,7 +370,7 @@ def test_no_description_of_a_backup_is_believed_in_part(
     try:
         read = Manifest.read(folder)
     except Exception as error:
-        assert "no backup made by" in str(error)
+        assert "not a backup" in str(error)
     else:
         assert read.head.size == read.size
 

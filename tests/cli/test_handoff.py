@@ -198,7 +198,7 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     assert "Withheld" not in output
     more = ("--code", "case_opened", "--note", "a file is open", "--evidence-ref", "2026/7")
     told = desks.done("handoff", "outcome", handoff, *BY, *more, at=OFMIN)
-    assert f"case_opened told; handoff {handoff} is accepted" in told
+    assert f"handoff {handoff} is accepted" in told
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
 

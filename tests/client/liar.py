@@ -11,6 +11,7 @@ from gateway.domain.facts import Detail, Fact, Party, Result
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
+from tests import answers
 from tests.client.desk import connection_of
 from tests.evidence.ingredients import chance
 from tests.evidence.logbook import Logbook
@@ -85,7 +86,7 @@ def offer_document(organisation: str = HOTLINE, **changes: Any) -> SdJwt:
         "by": "liaison-1",
         "note": None,
     }
-    return statement.issue_offer(**word_of(organisation), **said | changes)
+    return answers.issue_offer(**word_of(organisation), **said | changes)
 
 
 TRUE_OFFER = offer_document()
@@ -102,7 +103,7 @@ def answer_document(organisation: str = OFMIN, **changes: Any) -> SdJwt:
         "by": "officer-1",
         "reason": "no capacity",
     }
-    return statement.issue_answer(**word_of(organisation), **said | changes)
+    return answers.issue(**word_of(organisation), **said | changes)
 
 
 class Log(Logbook):

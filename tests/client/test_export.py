@@ -24,7 +24,7 @@ def trusted(stage: Listening) -> Trust:
 
 def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: Listening) -> None:
     hotline, office, handoff = accepted(stage, groups=["items"])
-    office.outcome(handoff, "officer-1", "case_opened")
+    office.answer("outcome", handoff, "officer-1", code="case_opened")
     for data in (
         office.export(handoff, "officer-1", "for the file"),
         hotline.export(handoff, "liaison-1", "for the file"),
@@ -40,7 +40,7 @@ def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: L
 def test_an_export_without_content_opens_nothing(stage: Listening) -> None:
     hotline, office = Desk(stage), Desk(stage, OFMIN)
     handoff = offer(hotline, stage)
-    office.refuse(handoff, "officer-1", "no capacity")
+    office.answer("refuse", handoff, "officer-1", reason="no capacity")
     before, told = stage.gateway.size(), []
     data = hotline.export(handoff, progress=lambda done, of: told.append((done, of)))
     assert stage.gateway.size() == before
@@ -57,7 +57,7 @@ def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:
     second = case_content(case, version=2, prev=first.result["digest"])
     hotline.revise(second, "intake-1")
     before = stage.gateway.size()
-    with pytest.raises(NotCurrent, match="without content"):
+    with pytest.raises(NotCurrent):
         hotline.export(handoff, "liaison-1", "for the file")
     assert stage.gateway.size() == before
     assert verdict.verify(hotline.export(handoff), trusted(stage)).code == 0

@@ -27,17 +27,18 @@ def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
     assert office.accept(view, "officer-1").result["state"] == "accepted"
     opened = office.consult(handoff, "officer-1", "investigation", "first look")
     assert opened.content["items"][0]["value"] == "https://content.example.org/page"
-    outcome = office.outcome(
+    outcome = office.answer(
+        "outcome",
         handoff,
         "officer-1",
-        "case_opened",
+        code="case_opened",
         items=[founding.element_id("url")],
         note="a file is open",
         evidence_ref="2026/7",
         reason="competent",
     )
     assert outcome.result["sequence"] == 3
-    assert office.close(handoff, "officer-1").result["state"] == "closed"
+    assert office.answer("close", handoff, "officer-1").result["state"] == "closed"
     assert [a["kind"] for a in hotline.handoff(handoff)["answers"]] == [
         "offer",
         "accept",
@@ -59,17 +60,38 @@ def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
 def test_an_offer_can_be_refused_redirected_or_withdrawn(stage: Listening) -> None:
     hotline, office = Desk(stage), Desk(stage, OFMIN)
     refused, redirected, withdrawn = (offer(hotline, stage) for _ in range(3))
-    assert office.refuse(refused, "officer-1", "no capacity").result["state"] == "refused"
-    redirection = office.redirect(redirected, "officer-1", "abroad", "the office in Belgium")
+    assert (
+        office.answer("refuse", refused, "officer-1", reason="no capacity").result["state"]
+        == "refused"
+    )
+    redirection = office.answer(
+        "redirect", redirected, "officer-1", reason="abroad", to="the office in Belgium"
+    )
     assert redirection.result["state"] == "redirected"
-    assert hotline.withdraw(withdrawn, "liaison-1", "mistaken").result["state"] == "withdrawn"
+    assert (
+        hotline.answer("withdraw", withdrawn, "liaison-1", reason="mistaken").result["state"]
+        == "withdrawn"
+    )
 
 
 def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
     hotline, abroad = Desk(stage), Desk(stage, ABROAD)
     handoff = offer(hotline, stage)
-    for ask in (abroad.handoff, lambda h: abroad.refuse(h, "someone", "no")):
+    for ask in (abroad.handoff, lambda h: abroad.answer("refuse", h, "someone", reason="no")):
         with pytest.raises(Refused) as refused:
             ask(handoff)
         assert refused.value.slug == "not-found"
         assert refused.value.receipt is not None
+
+
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [("acept", {}), ("succeed", {}), ("refuse", {"reasons": "no"}), ("close", {"code": "removed"})],
+)
+def test_an_answer_that_no_party_gives_is_not_sent(
+    stage: Listening, command: str, fields: dict[str, str]
+) -> None:
+    office = Desk(stage, OFMIN)
+    with pytest.raises(ValueError, match=command):
+        office.answer(command, stage.gateway.new_id(), "officer-1", **fields)
+    assert not office.wire.requests

@@ -11,6 +11,7 @@ from gateway.evidence import bundle, sd_jwt, statement
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.trust import Trust
+from tests import answers
 from tests.evidence.ingredients import chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
 
@@ -88,7 +89,7 @@ class Story:
         self.case = case_version(self.originator, attested, str(self.handoff))
         self.permitted = [d.digest for d in self.case.disclosures if d.name != "reporter"]
         self.package = statement.package(self.permitted)
-        self.offer = statement.issue_offer(
+        self.offer = answers.issue_offer(
             **word_of(self.originator, self.attested),
             audience=GATEWAY,
             at=AT,
@@ -139,7 +140,7 @@ class Story:
         }
         word = word_of(author, self.attested)
         seed = f"answer {self.handoff} {len(self.answers)}"
-        return statement.issue_answer(**word | claims | changes, random=chance(seed))
+        return answers.issue(**word | claims | changes, random=chance(seed))
 
     def say(self, kind: str, **changes: Any) -> SdJwt:
         """Sign an answer and log it."""

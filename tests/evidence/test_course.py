@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.handoff import MOVES, Move, State
+from gateway.domain.answers import MOVES
+from gateway.domain.handoff import Move, State
 from gateway.evidence import course
 from gateway.evidence.course import Course, ImpossibleCourse
 from tests.each import each

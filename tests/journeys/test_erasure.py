@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.cli import main
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client import Connection, Refused
 from gateway.domain.refusals import Erased
 from gateway.evidence import receipt, verdict
@@ -79,7 +79,7 @@ def _life(stage: Stage) -> Any:
         handoff = str(offered.result["handoff"])
         office.accept(office.handoff(handoff), "ofmin-1")
         office.consult(handoff, "ofmin-1", "investigation", "a first look")
-        office.close(handoff, "ofmin-1", "done")
+        office.answer("close", handoff, "ofmin-1", reason="done")
         hotline.close_case(content["case"], "pdc-1", "done")
     return UUID(content["case"]), UUID(handoff), submitted.result["digest"]
 

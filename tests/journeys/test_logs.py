@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.cli.demo.environment import ADMINS, Stage
 from gateway.client.errors import Refused
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, case_content, clearance
 
@@ -42,7 +42,7 @@ def _exchange(stage: Stage, content: dict[str, Any]) -> str:
         handoff = str(offered.result["handoff"])
         office.accept(office.handoff(handoff), "ofmin-73")
         office.consult(handoff, "ofmin-73", "assessment", REASON)
-        office.close(handoff, "ofmin-73", REASON)
+        office.answer("close", handoff, "ofmin-73", reason=REASON)
         hotline.close_case(content["case"], "pdc-71", REASON)
     return handoff
 

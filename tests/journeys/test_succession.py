@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway import wiring
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client import Refused
 from gateway.client.connection import Connection
 from gateway.evidence import verdict
@@ -93,7 +93,7 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
             data = after.export(new, "ocrvp-1", "for the file")
             assert before.consult(handoff, "ofmin-1", "quality", "to hand over").content["items"]
             with pytest.raises(Refused):
-                before.close(handoff, "ofmin-1", "too late")
+                before.answer("close", handoff, "ofmin-1", reason="too late")
         with stage.client(HOTLINE) as hotline:
             assert hotline.handoff(handoff)["succeeded_by"]["handoff"] == new
             types = [entry.confirmed.event["typ"] for entry in hotline.events()]

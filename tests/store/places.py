@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.dialects.sqlite import dialect
 
 from gateway import wiring
@@ -119,16 +119,23 @@ def sqlite(folder: Path) -> Place:
 
 def postgresql() -> Place:
     """The one PostgreSQL database of these tests, emptied."""
-    url = _postgresql_url()
-    engine = create_engine(url)
+    engine = _postgresql_engine()
     with engine.begin() as connection:
-        for table in reversed(tables.metadata.sorted_tables):
-            if table not in (tables.log_head, tables.registry):
-                connection.execute(table.delete())
-        empty = {"size": 0, "root": tree.EMPTY_ROOT, "edge": b"", "origin": None}
-        connection.execute(tables.log_head.update(), empty)
-    engine.dispose()
-    return Place(url)
+        connection.exec_driver_sql(_EMPTIED)
+    return Place(engine.url.render_as_string(hide_password=False))
+
+
+# One statement for the server: ten times as fast as one for each table, or as TRUNCATE.
+_EMPTIED = "; ".join(
+    [
+        *(
+            f'DELETE FROM "{table.name}"'  # noqa: S608 - our own tables
+            for table in reversed(tables.metadata.sorted_tables)
+            if table not in (tables.log_head, tables.registry)
+        ),
+        f"UPDATE log_head SET size = 0, origin = NULL, edge = '', root = '\\x{tree.EMPTY_ROOT.hex()}'",  # noqa: S608
+    ]
+)
 
 
 def key_encryption(folder: Path) -> FileKeyEncryption:
@@ -159,10 +166,12 @@ def _sqlite_template() -> Path:
 
 
 @cache
-def _postgresql_url() -> str:
+def _postgresql_engine() -> Engine:
     url = new_database()
     upgrade(url)
-    return url
+    engine = create_engine(url)
+    atexit.register(engine.dispose)
+    return engine
 
 
 def plan(sqlite: Place, statement: Any) -> list[str]:

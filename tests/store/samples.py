@@ -7,9 +7,10 @@ from itertools import count
 from uuid import UUID
 
 from gateway.actions.records import CaseVersion, Consultation, Retry, SigningRequest
+from gateway.domain.answers import move
 from gateway.domain.case import Case, CaseState
 from gateway.domain.facts import Detail, Fact, Party, Result
-from gateway.domain.handoff import Address, Answer, Handoff, Move, move
+from gateway.domain.handoff import Address, Answer, Handoff, Move
 from gateway.domain.organisation import (
     Agreement,
     Application,

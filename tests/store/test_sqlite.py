@@ -10,7 +10,7 @@ import pytest
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Busy
-from gateway.store import cases, database, handoffs, log, organisations, retries, signing
+from gateway.store import cases, database, handoffs, idempotency, log, procedures, registry
 from gateway.store.database import Unfit, open_database, reading_engine, writing_engine
 from tests.store.places import check_log, plan
 from tests.store.samples import (
@@ -155,9 +155,16 @@ def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
 @pytest.mark.parametrize(
     "statement",
     [
-        *(organisations._GET, organisations._SYSTEM, organisations._CERTIFICATE),
-        *(organisations._RECEIVERS, organisations._CERTIFICATES, organisations._REVOKED),
-        *(cases._GET, cases._VERSION, retries._GET, signing._GET, log._TILE, log._EVENT),
+        *(registry._GET, registry._SYSTEM, registry._CERTIFICATE),
+        *(registry._RECEIVERS, registry._CERTIFICATES, registry._REVOKED),
+        *(
+            cases._GET,
+            cases._VERSION,
+            idempotency._GET,
+            procedures._REQUEST,
+            log._TILE,
+            log._EVENT,
+        ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
         handoffs._CONSULTATION,
     ],

@@ -12,6 +12,7 @@ from gateway.actions.authorization import Written
 from gateway.actions.cases import Clearance, Confirmation, Submission
 from gateway.actions.offers import Offer
 from gateway.actions.opening import REASON_CODES, Opening
+from gateway.actions.results import CaseSummary, Preview
 from gateway.domain.case import GROUPS
 from gateway.domain.refusals import DocumentRefused, Invalid
 from gateway.domain.timestamp import parse_moment
@@ -254,9 +255,9 @@ def index(call: Call) -> dict[str, Any]:
     "GET /cases/<uuid:case>",
     action="case.read",
     scope="cases.read",
-    gives="Case",
+    gives="CaseSummary",
 )
-def show(call: Call, case: UUID) -> dict[str, Any]:
+def show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
     return call.ask(cases.look_up, case)
 
@@ -265,7 +266,7 @@ def show(call: Call, case: UUID) -> dict[str, Any]:
     "POST /cases/<uuid:case>/consultations",
     action="case.consult",
     scope="cases.read",
-    gives="Opened",
+    gives="ConsultedContent",
     body=OPENING_BODY,
     writes=True,
 )
@@ -307,7 +308,7 @@ def offer(call: Call, case: UUID) -> Written:
     gives="Preview",
     body=PreviewBody(),
 )
-def preview(call: Call) -> dict[str, Any]:
+def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
     case = UUID(call.body["case"])
     wanted = _offer(call.body, case)  # the id is not used: there will be no handoff

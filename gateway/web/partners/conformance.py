@@ -17,7 +17,7 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import OPENING_BODY, SubmissionBody, opening, submission
-from gateway.web.partners.handoffs import REFUSAL_BODY, ConditionsBody
+from gateway.web.partners.handoffs import BODIES, ConditionsBody
 from gateway.web.partners.schema_fields import Part
 
 RUNS = "/conformance/runs"
@@ -165,7 +165,7 @@ def verify(call: Call, run: UUID) -> Written:
     action="conformance.answer",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
-    body=REFUSAL_BODY,
+    body=BODIES["refusal"],
     writes=True,
 )
 def refuse(call: Call, run: UUID) -> Written:

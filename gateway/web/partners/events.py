@@ -1,11 +1,12 @@
 """The caller's own events in the log, and the receipt of each."""
 
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
 from flask import Response, request
 
 from gateway.actions import receipts
+from gateway.actions.results import Events
 from gateway.evidence import receipt
 from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
@@ -26,7 +27,7 @@ class EventsQuery(Part):
 
 
 @endpoint("GET /events", action="events.read", scope=ANY_SCOPE, gives="Events", query=EventsQuery())
-def index(call: Call) -> dict[str, Any]:
+def index(call: Call) -> Events:
     """List one's own events with their receipts; `head` is the last one's counter.
 
     A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and
@@ -34,8 +35,8 @@ def index(call: Call) -> dict[str, Any]:
     """
     stream = call.ask(receipts.stream, call.query["after"], call.query["limit"])
     last = call.query["after"] + call.query["limit"]
-    more = last < stream["head"]
-    return {**stream, "next": following("/events", call.query, last) if more else None}
+    more = last < stream.head
+    return replace(stream, next=following("/events", call.query, last) if more else None)
 
 
 @endpoint(

@@ -1,21 +1,23 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 from uuid import UUID
 
 from marshmallow import fields
 
 from gateway.actions import handoffs
 from gateway.actions.authorization import Written
-from gateway.actions.handoffs import Reply
+from gateway.actions.handoffs import AnswerRequest
+from gateway.actions.results import HandoffView
 from gateway.actions.signed import ANSWER
-from gateway.domain.case import GROUPS
-from gateway.domain.handoff import OUTCOMES, State
+from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
+from gateway.domain.handoff import State
 from gateway.domain.marking import ONWARD, TLP
 from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, Endpoint, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.cases import OPENING_BODY, STEP_BODY, opening
+from gateway.web.partners.cases import OPENING_BODY, opening
 from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import Part
 
@@ -31,42 +33,6 @@ class ConditionsBody(Part):
     erase_on = field.day()
 
 
-class AcceptanceBody(Part):
-    """The case is taken on under these conditions; with ``groups``, only those parts of it."""
-
-    by = field.staff()
-    conditions = fields.Nested(
-        ConditionsBody(), required=True, error_messages={"required": "is required"}
-    )
-    groups = field.several(field.word(GROUPS), least=1, required=False)
-
-
-class RefusalBody(Part):
-    """The case is declined, or given back; also how an originator withdraws its offer."""
-
-    by = field.staff()
-    reason = field.free(300)
-
-
-class RedirectionBody(Part):
-    """Another office is the right one."""
-
-    by = field.staff()
-    reason = field.free(300)
-    to = field.free(200, required=False)
-
-
-class OutcomeBody(Part):
-    """What came of the case, or of some of its items."""
-
-    by = field.staff()
-    code = field.word(sorted(OUTCOMES))
-    items = field.several(field.uuid(), least=1, required=False)
-    note = field.free(500, required=False)
-    evidence_ref = field.free(200, required=False)
-    reason = field.free(300, required=False)
-
-
 class HandoffsQuery(Part):
     """A page of the handoffs received (in) or sent (out), oldest first."""
 
@@ -76,104 +42,50 @@ class HandoffsQuery(Part):
     limit = field.limit()
 
 
-REFUSAL_BODY = RefusalBody()
+def _body(kind: AnswerKind) -> Part:
+    """The body of an answer, after the table of its fields."""
+    named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
+    schema = Part.from_dict({"by": field.staff(), **named}, name=f"{kind.name.title()}Body")
+    return cast(Part, schema())
 
 
-def _reply(call: Call) -> Reply:
-    body = call.body
-    lists = {name: tuple(body[name]) for name in ("groups", "items") if name in body}
-    return Reply(**{**body, **lists}, signed=call.signed)
+_FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
+    FieldType.TEXT: lambda one: field.free(one.longest, required=one.required),
+    FieldType.WORD: lambda one: field.word(one.words, required=one.required),
+    FieldType.WORDS: lambda one: field.several(
+        field.word(one.words), least=1, required=one.required
+    ),
+    FieldType.IDS: lambda one: field.several(field.uuid(), least=1, required=one.required),
+    FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
+}
 
 
-@endpoint(
-    "POST /handoffs/<uuid:handoff>/acceptance",
-    action="handoff.accept",
-    scope="handoffs.answer",
-    gives="Answered",
-    body=AcceptanceBody(),
-    writes=True,
-    signed=ANSWER,
-)
-def accept(call: Call, handoff: UUID) -> Written:
-    """Take a case on, under the conditions that its handoff shows, repeated unchanged."""
-    return call.do(handoffs.accept, handoff, _reply(call))
+BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 
 
-@endpoint(
-    "POST /handoffs/<uuid:handoff>/refusal",
-    action="handoff.refuse",
-    scope="handoffs.answer",
-    gives="Answered",
-    body=REFUSAL_BODY,
-    writes=True,
-    signed=ANSWER,
-)
-def refuse(call: Call, handoff: UUID) -> Written:
-    """Decline a case, or give it back, with a reason."""
-    return call.do(handoffs.refuse, handoff, _reply(call))
+def _answer(kind: AnswerKind) -> Endpoint:
+    def view(call: Call, handoff: UUID) -> Written:
+        said = dict(call.body)
+        asked = AnswerRequest(kind, said.pop("by"), said, call.signed)
+        return call.do(handoffs.answer, handoff, asked)
 
-
-@endpoint(
-    "POST /handoffs/<uuid:handoff>/redirection",
-    action="handoff.redirect",
-    scope="handoffs.answer",
-    gives="Answered",
-    body=RedirectionBody(),
-    writes=True,
-    signed=ANSWER,
-)
-def redirect(call: Call, handoff: UUID) -> Written:
-    """Send the originator to another office; the originator then makes a new offer."""
-    return call.do(handoffs.redirect, handoff, _reply(call))
-
-
-@endpoint(
-    "POST /handoffs/<uuid:handoff>/outcomes",
-    action="handoff.outcome",
-    scope="handoffs.answer",
-    gives="Answered",
-    body=OutcomeBody(),
-    writes=True,
-    signed=ANSWER,
-)
-def outcome(call: Call, handoff: UUID) -> Written:
-    """Tell what came of the case; further outcomes may follow."""
-    return call.do(handoffs.outcome, handoff, _reply(call))
-
-
-@endpoint(
-    "POST /handoffs/<uuid:handoff>/withdrawal",
-    action="handoff.withdraw",
-    scope="handoffs.answer",
-    gives="Answered",
-    body=REFUSAL_BODY,
-    writes=True,
-    signed=ANSWER,
-)
-def withdraw(call: Call, handoff: UUID) -> Written:
-    """The originator takes its offer back, with a reason."""
-    return call.do(handoffs.withdraw, handoff, _reply(call))
-
-
-@endpoint(
-    "POST /handoffs/<uuid:handoff>/closure",
-    action="handoff.close",
-    scope="handoffs.answer",
-    gives="Answered",
-    body=STEP_BODY,
-    writes=True,
-    signed=ANSWER,
-)
-def close(call: Call, handoff: UUID) -> Written:
-    """The recipient ends its work on the handoff."""
-    return call.do(handoffs.close, handoff, _reply(call))
+    view.__name__, view.__doc__ = kind.command, kind.about
+    return endpoint(
+        f"POST /handoffs/<uuid:handoff>/{kind.path}",
+        action=kind.action,
+        scope="handoffs.answer",
+        gives="Answered",
+        body=BODIES[kind.name],
+        writes=True,
+        signed=ANSWER,
+    )(view)
 
 
 @endpoint(
     "POST /handoffs/<uuid:handoff>/consultations",
     action="case.consult",
     scope="handoffs.answer",
-    gives="Opened",
+    gives="ConsultedContent",
     body=OPENING_BODY,
     writes=True,
 )
@@ -210,20 +122,15 @@ def index(call: Call) -> dict[str, Any]:
     "GET /handoffs/<uuid:handoff>",
     action="handoff.read",
     scope="handoffs.read",
-    gives="Handoff",
+    gives="HandoffView",
 )
-def show(call: Call, handoff: UUID) -> dict[str, Any]:
+def show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
     return call.ask(handoffs.look_up, handoff)
 
 
 ENDPOINTS = (
-    accept,
-    refuse,
-    redirect,
-    outcome,
-    withdraw,
-    close,
+    *map(_answer, PARTIES_ANSWERS),
     consult,
     index,
     show,

@@ -1,7 +1,18 @@
-"""What the partners' endpoints answer, as JSON Schema by name; a test holds answers against it."""
+"""What the partners' endpoints answer, as JSON Schema by name; a test holds answers against it.
 
-from collections.abc import Mapping
-from typing import Any
+That of results that are classes is derived from them (gateway/actions/results.py).
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from gateway.actions import results
+from gateway.evidence.receipt import Receipt
 
 Shape = dict[str, Any]
 
@@ -34,6 +45,8 @@ def one_of(name: str) -> Shape:
 
 def or_null(shape: Shape) -> Shape:
     """A shape, or null."""
+    if "$ref" in shape:
+        return {"anyOf": [shape, {"type": "null"}]}
     return {**shape, "type": [shape["type"], "null"]}
 
 
@@ -58,21 +71,6 @@ _GRANT = {
     "from": DAY,
     "until": DAY,
 }
-_STEP = {"case": UUID, "version": NUMBER, "digest": DIGEST, "state": TEXT}
-_HANDOFF = {
-    "handoff": UUID,
-    "state": TEXT,
-    "originator": TEXT,
-    "recipient": TEXT,
-    "competence": or_null(TEXT),
-    "case": UUID,
-    "version": NUMBER,
-    "case_digest": DIGEST,
-    "purpose": TEXTS,
-    "offered_at": MOMENT,
-    "due_at": MOMENT,
-    "until": or_null(MOMENT),
-}
 _KEY = {
     "kid": TEXT,
     "jwk": {"type": "object", "description": "The public key (RFC 7517)."},
@@ -92,7 +90,50 @@ _PROPOSAL = {
 }
 _DAYS = {"from": DAY, "until": or_null(DAY)}
 
+_PLAIN: Mapping[Any, Shape] = {
+    str: TEXT, int: NUMBER, bool: FLAG, uuid.UUID: UUID, datetime: MOMENT, date: DAY,
+    Receipt: one_of("Receipt"),
+}  # fmt: skip
+
+
+def shape_of(hint: Any) -> Shape:
+    """The JSON that a value of a type becomes; of a class of results, a reference to its schema."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        inner, description = arguments
+        shape = {**shape_of(inner), "description": description}
+    elif hint in _PLAIN:
+        shape = _PLAIN[hint]
+    elif NoneType in arguments:
+        shape = or_null(shape_of(arguments[0]))
+    elif origin is Mapping:
+        shape = {"type": "object", "additionalProperties": shape_of(arguments[1])}
+    elif origin is Sequence:
+        shape = several(shape_of(arguments[0]))
+    elif isinstance(hint, type) and issubclass(hint, StrEnum):
+        shape = {"type": "string", "enum": [str(one) for one in hint]}
+    else:
+        shape = one_of(hint.__name__)
+    return shape
+
+
+def _described(kind: type[Any]) -> Shape:
+    """A class of results; what defaults to None may be left out, and is never null."""
+    hints = get_type_hints(kind, include_extras=True)
+    optional = {one.name for one in fields(kind) if one.default is None}
+    members = {n: shape_of(get_args(h)[0] if n in optional else h) for n, h in hints.items()}
+    required = [name for name in members if name not in optional]
+    return {"type": "object", "required": required, "properties": members}
+
+
+_RESULTS = [
+    one
+    for one in vars(results).values()
+    if isinstance(one, type) and is_dataclass(one) and one is not Receipt
+]
+
 SHAPES: Mapping[str, Shape] = {
+    **{one.__name__: _described(one) for one in _RESULTS},
     "Conditions": _object(
         tlp=TEXT,
         handling=TEXTS,
@@ -101,86 +142,8 @@ SHAPES: Mapping[str, Shape] = {
         purpose=TEXTS,
         erase_on=DAY,
     ),
-    "CaseStep": _object(**_STEP),
-    "Submitted": _object(
-        **_STEP,
-        document=SD_JWT,
-        groups={"type": "object", "additionalProperties": DIGESTS},
-    ),
-    "Case": _object(
-        **_STEP,
-        originator_ref=TEXT,
-        assurance=TEXT,
-        unconfirmed=several(UUID),
-        matter=TEXTS,
-        urgency=TEXT,
-        conditions=one_of("Conditions"),
-        event=UUID,
-    ),
-    "Cases": _page("Case"),
-    "Opened": _object(
-        case=UUID,
-        version=NUMBER,
-        assurance=TEXT,
-        presentation=SD_JWT,
-        package=DIGEST,
-        withheld=TEXTS,
-    ),
-    "Addressee": _with(_object(organisation=TEXT), {"competence": TEXT, "resolved_by": UUID}),
-    "Sealed": _object(id=UUID, group=TEXT, sealed_to=TEXT),
-    "Preview": _object(
-        case=UUID,
-        version=NUMBER,
-        case_digest=DIGEST,
-        to=one_of("Addressee"),
-        routing=SD_JWT,
-        permitted=DIGESTS,
-        withheld=TEXTS,
-        reseal=several(one_of("Sealed")),
-    ),
-    "Offered": _object(
-        handoff=UUID,
-        state=TEXT,
-        case=UUID,
-        version=NUMBER,
-        to=one_of("Addressee"),
-        due_at=MOMENT,
-        offer=SD_JWT,
-        permitted=DIGESTS,
-        withheld=TEXTS,
-        reseal=several(one_of("Sealed")),
-    ),
-    "Answered": _object(handoff=UUID, state=TEXT, sequence=NUMBER, at=MOMENT, statement=SD_JWT),
-    "HandoffSummary": _object(**_HANDOFF),
+    "Cases": _page("CaseSummary"),
     "Handoffs": _page("HandoffSummary"),
-    "HandoffStatement": _with(
-        _object(
-            sequence=NUMBER,
-            kind=TEXT,
-            state=TEXT,
-            author=TEXT,
-            at=MOMENT,
-            event=UUID,
-            statement=SD_JWT,
-        ),
-        {"code": TEXT},
-    ),
-    "Handoff": _with(
-        _object(
-            **_HANDOFF,
-            assurance=TEXT,
-            conditions=one_of("Conditions"),
-            routing=SD_JWT,
-            permitted=DIGESTS,
-            accepted_groups=or_null(TEXTS),
-            answers=several(one_of("HandoffStatement")),
-        ),
-        {
-            "reseal": several(one_of("Sealed")),
-            "succeeded_by": _object(succession=UUID, handoff=or_null(UUID)),
-            "succeeds": _object(succession=UUID, handoff=UUID, offer=SD_JWT),
-        },
-    ),
     "Succession": _object(
         succession=UUID,
         predecessor=TEXT,
@@ -318,15 +281,5 @@ SHAPES: Mapping[str, Shape] = {
         {"presentation": SD_JWT},
     ),
     "Enrolled": _object(request=UUID, client_id=TEXT, certificate=TEXT),
-    "Audited": _object(
-        events=several(_object(index=NUMBER, event=UUID, receipt=one_of("Receipt"))),
-        next={**_object(after=NUMBER, before=NUMBER), "type": ["object", "null"]},
-    ),
-    "Events": _object(
-        head=NUMBER,
-        statement=SD_JWT,
-        events=several(_object(pseq=NUMBER, event=UUID, receipt=one_of("Receipt"))),
-        next=or_null(TEXT),
-    ),
 }
 """Members may be added to any of them; none is taken away or changes its meaning."""

@@ -5,12 +5,12 @@ from uuid import UUID
 from flask import Request, Response, request
 from marshmallow import fields, validate
 
-from gateway.actions import enrolment
 from gateway.actions.authorization import Written
-from gateway.actions.enrolment import FirstKey
 from gateway.actions.records import CertificateRequest
 from gateway.domain.refusals import Invalid, NotInvited
-from gateway.web.answers import json_response, written
+from gateway.registry import enrolment
+from gateway.registry.enrolment import FirstKey
+from gateway.web.answers import json_response
 from gateway.web.endpoint import unauthenticated
 from gateway.web.enrolment import (
     CERTS_ONLY,
@@ -68,9 +68,7 @@ def whole(gate: Gate) -> Response:
     certificate = certificate_of(gate, UUID(done.result["request"]))
     if certificate is None:
         return later()
-    return json_response(
-        written(Written({**done.result, "certificate": certificate}, done.receipt))
-    )
+    return json_response(Written({**done.result, "certificate": certificate}, done.receipt))
 
 
 def _use(

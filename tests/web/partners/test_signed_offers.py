@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.evidence import sd_jwt, statement
@@ -284,7 +284,6 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(["handoff", "to", "case_digest", "disclosures", "purpose", "until", "jti"]),
     ANYTHING,
@@ -297,7 +296,6 @@ def test_whatever_a_claim_is_the_offer_is_read_or_refused(name, value):
     assert answer.status_code in possible, answer.text
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=6), ANYTHING)
 def test_whatever_an_addressee_has_beside_is_read_or_refused(name, value):
     to = {**SHOWN["to"], name: value}

@@ -1,0 +1,255 @@
+"""What each party of a handoff may answer: one table, from which the rest is derived.
+
+The policy's action, the event, the address, the command, the body, the check of a document and
+the diagram in docs/partners.md all follow from ``ANSWERS``. A new answer is one entry there, with
+its `Move`, and a policy that allows its action.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import TypeVar
+
+from gateway.domain.case import GROUPS
+from gateway.domain.handoff import OPEN, OUTCOMES, Handoff, Move, State
+from gateway.domain.refusals import WrongState
+
+T = TypeVar("T")
+
+
+class Author(StrEnum):
+    """Who makes an answer. The gateway makes some in the recipient's name, on the approval that
+    the recipient gave to a succession (gateway/domain/succession.py)."""
+
+    ORIGINATOR = "originator"
+    RECIPIENT = "recipient"
+    GATEWAY = "gateway"
+
+
+class FieldType(StrEnum):
+    """What the value of a field is: JSON text for the first two, an array of text for the next
+    two, an object for the last."""
+
+    TEXT = "text"
+    WORD = "word"
+    WORDS = "words"
+    IDS = "ids"
+    CONDITIONS = "conditions"
+
+
+@dataclass(frozen=True)
+class AnswerField:
+    """A field of an answer; its document discloses it.
+
+    ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
+    are all that a word, or the elements of a list, may be.
+    """
+
+    name: str
+    type: FieldType
+    about: str
+    required: bool = False
+    longest: int = 0
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswerKind:
+    """One kind of answer.
+
+    ``name`` is the kind in documents, ``action`` the policy's, ``event`` the audit event's,
+    ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
+    move that the answer may be from which state it leads to which. ``about`` says what it does: a
+    line, and what there is to add in a further paragraph.
+    """
+
+    name: str
+    action: str
+    event: str
+    author: Author
+    moves: Mapping[Move, Mapping[State, State]]
+    about: str
+    path: str = ""
+    fields: tuple[AnswerField, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The verb of the action, as ``accept``."""
+        return self.action.partition(".")[2]
+
+    @cached_property
+    def accepts(self) -> bool:
+        """Whether it repeats the conditions of use, and so takes the case under them."""
+        return any(one.type is FieldType.CONDITIONS for one in self.fields)
+
+    def party(self, originator: T, recipient: T) -> T:
+        """The one of the two in whose name the answer is made."""
+        return originator if self.author is Author.ORIGINATOR else recipient
+
+    def move(self, fields: Mapping[str, object]) -> Move:
+        """Which of its moves an answer with these fields is: a partial acceptance names groups."""
+        first, *others = self.moves
+        return others[0] if others and "groups" in fields else first
+
+
+def _from_open(target: State) -> dict[State, State]:
+    return dict.fromkeys(sorted(OPEN), target)
+
+
+_ACCEPTED = (State.ACCEPTED, State.PARTLY_ACCEPTED)
+_WHY = AnswerField(
+    "reason", FieldType.TEXT, "Why; the other party reads it.", required=True, longest=300
+)
+_WHY_IF_SAID = replace(_WHY, required=False)
+
+_KINDS = (
+    AnswerKind(
+        "acceptance",
+        "handoff.accept",
+        "handoff.accepted",
+        Author.RECIPIENT,
+        {
+            Move.ACCEPT: {State.OFFERED: State.ACCEPTED},
+            Move.ACCEPT_PARTLY: {State.OFFERED: State.PARTLY_ACCEPTED},
+        },
+        "Accept a handoff under the conditions that it shows.\n\nWith groups, only those parts.",
+        path="acceptance",
+        fields=(
+            AnswerField(
+                "conditions",
+                FieldType.CONDITIONS,
+                "The conditions of use that the handoff shows, repeated unchanged (LED Art. 9).",
+                required=True,
+            ),
+            AnswerField(
+                "groups", FieldType.WORDS, "Accept only this group of parts.", words=GROUPS
+            ),
+        ),
+    ),
+    AnswerKind(
+        "refusal",
+        "handoff.refuse",
+        "handoff.refused",
+        Author.RECIPIENT,
+        {Move.REFUSE: _from_open(State.REFUSED)},
+        "Decline a handoff, before or after its acceptance.",
+        path="refusal",
+        fields=(_WHY,),
+    ),
+    AnswerKind(
+        "redirection",
+        "handoff.redirect",
+        "handoff.redirected",
+        Author.RECIPIENT,
+        {Move.REDIRECT: _from_open(State.REDIRECTED)},
+        "Name another organisation as the right one.\n\nThe originator then makes a new offer.",
+        path="redirection",
+        fields=(
+            _WHY,
+            AnswerField("to", FieldType.TEXT, "Which organisation, in words.", longest=200),
+        ),
+    ),
+    AnswerKind(
+        "outcome",
+        "handoff.outcome",
+        "handoff.outcome",
+        Author.RECIPIENT,
+        {Move.OUTCOME: {state: state for state in _ACCEPTED}},
+        "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow.",
+        path="outcomes",
+        fields=(
+            AnswerField(
+                "code",
+                FieldType.WORD,
+                "The result.",
+                required=True,
+                words=tuple(sorted(OUTCOMES)),
+            ),
+            AnswerField("items", FieldType.IDS, "The item that it is about."),
+            AnswerField("note", FieldType.TEXT, "A note to the originator.", longest=500),
+            AnswerField(
+                "evidence_ref",
+                FieldType.TEXT,
+                "The number of the file that holds the evidence.",
+                longest=200,
+            ),
+            _WHY_IF_SAID,
+        ),
+    ),
+    AnswerKind(
+        "withdrawal",
+        "handoff.withdraw",
+        "handoff.withdrawn",
+        Author.ORIGINATOR,
+        {Move.WITHDRAW: _from_open(State.WITHDRAWN)},
+        "Withdraw an offer; only its originator can.",
+        path="withdrawal",
+        fields=(_WHY,),
+    ),
+    AnswerKind(
+        "closure",
+        "handoff.close",
+        "handoff.closed",
+        Author.RECIPIENT,
+        {Move.CLOSE: dict.fromkeys(_ACCEPTED, State.CLOSED)},
+        "End the work on a handoff; only its recipient can.",
+        path="closure",
+        fields=(_WHY_IF_SAID,),
+    ),
+    AnswerKind(
+        "succession",
+        "handoff.succeed",
+        "handoff.succeeded",
+        Author.GATEWAY,
+        {Move.SUCCEED: _from_open(State.SUCCEEDED)},
+        "End a handoff whose mandate moved; the gateway re-issues its offer to the successor.",
+    ),
+    AnswerKind(
+        "lapse",
+        "handoff.lapse",
+        "handoff.lapsed",
+        Author.GATEWAY,
+        {Move.LAPSE: _from_open(State.WITHDRAWN)},
+        "End a handoff that was offered to an organisation whose mandate moved.",
+    ),
+)
+
+ANSWERS: Mapping[str, AnswerKind] = {kind.name: kind for kind in _KINDS}
+"""Every kind of answer by its name in documents."""
+
+PARTIES_ANSWERS = tuple(kind for kind in _KINDS if kind.author is not Author.GATEWAY)
+"""Those that a party sends, each with an address and a command of its own."""
+
+KIND_OF_ACTION: Mapping[str, AnswerKind] = {kind.action: kind for kind in _KINDS}
+KIND_OF_MOVE: Mapping[Move, AnswerKind] = {move: kind for kind in _KINDS for move in kind.moves}
+
+MOVES: Mapping[tuple[State, Move], State] = {
+    (state, move): target
+    for kind in _KINDS
+    for move, ways in kind.moves.items()
+    for state, target in ways.items()
+}
+"""The state after each move that is possible; what is missing is refused."""
+
+
+def move(handoff: Handoff, step: Move, by: str, *, groups: frozenset[str] | None = None) -> Handoff:
+    """The handoff after the organisation ``by`` made ``step``.
+
+    ``groups`` are those that a partial acceptance takes: it names at least one, and no other
+    step names any (ValueError). Raises WrongState when the table does not know the move, or when
+    it is the other party's.
+    """
+    target = MOVES.get((handoff.state, step))
+    if target is None:
+        raise WrongState(f"a handoff that is {handoff.state} cannot be moved by '{step}'")
+    if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
+        raise WrongState(f"'{step}' is for the other party of the handoff")
+    if bool(groups) is not (step is Move.ACCEPT_PARTLY):
+        raise ValueError("a partial acceptance, and nothing else, names its groups")
+    return replace(
+        handoff,
+        state=target,
+        sequence=handoff.sequence + 1,
+        accepted_groups=groups or handoff.accepted_groups,
+    )

@@ -1,0 +1,72 @@
+"""Answers to handoffs as tests give them: an action for each kind, and what it is asked with."""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.actions import handoffs
+from gateway.actions.authorization import Written
+from gateway.actions.handoffs import AnswerRequest
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller
+from gateway.actions.signed import Opened
+from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
+from gateway.evidence import statement
+from gateway.evidence.heading import Heading
+from gateway.evidence.sd_jwt import SdJwt
+from gateway.web.answers import encode
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a party answers, whichever kind of answer it is."""
+
+    by: str
+    fields: dict[str, Any]
+    signed: Opened | None = None
+
+
+def said(by: str, reason: str | None = None, **fields: Any) -> Said:
+    """What a party answers; the fields that are None are left out."""
+    signed = fields.pop("signed", None)
+    given = {
+        name: value for name, value in (("reason", reason), *fields.items()) if value is not None
+    }
+    lists = {name: list(given[name]) for name in ("groups", "items") if name in given}
+    return Said(by, given | lists, signed)
+
+
+def _of(kind: AnswerKind) -> Callable[..., Written]:
+    def act(ports: Ports, caller: Caller, key: str, handoff: UUID, said: Said) -> Written:
+        return handoffs.answer(ports, caller, key, handoff, AnswerRequest(kind, **vars(said)))
+
+    return act
+
+
+accept, refuse, redirect, outcome, withdraw, close = map(_of, PARTIES_ANSWERS)
+
+_HEADING = inspect.signature(Heading).parameters.keys()
+_CLEAR = inspect.signature(statement.issue_answer).parameters.keys() - {"heading", "fields"}
+
+
+def issue(**said: Any) -> SdJwt:
+    """Sign an answer; what is no argument of the signing is a field of the answer."""
+    clear = {name: said.pop(name) for name in _CLEAR & said.keys()}
+    return statement.issue_answer(_heading(said), **clear, fields=said)
+
+
+def issue_offer(**said: Any) -> SdJwt:
+    """Sign an offer; its heading is given with the rest."""
+    return statement.issue_offer(_heading(said), **said)
+
+
+def _heading(said: dict[str, Any]) -> Heading:
+    return Heading(**{name: said.pop(name) for name in _HEADING & said.keys()})
+
+
+def to_json(result: Any) -> Any:
+    """A result as the interface tells it."""
+    return json.loads(encode(result))

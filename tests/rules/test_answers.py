@@ -1,0 +1,25 @@
+"""The page for partners shows the table of answers as the gateway acts on it."""
+
+from pathlib import Path
+
+from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
+from gateway.domain.handoff import OPEN
+
+PAGE = Path(__file__).parents[2] / "docs" / "partners.md"
+HEADING = "| answer | by | while the handoff is | then it is | event |\n|---|---|---|---|---|\n"
+
+
+def row(kind: AnswerKind) -> str:
+    """One kind of answer, as the page shows it."""
+    ways = list(kind.moves.values())
+    before = {state for way in ways for state in way}
+    assert all(way.keys() == before for way in ways)
+    after = {target: None for way in ways for state, target in way.items() if state != target}
+    states = "open" if before == OPEN else " or ".join(sorted(before))
+    then = " or ".join(after) or "as before"
+    return f"| `{kind.command}` | {kind.author} | {states} | {then} | `{kind.event}` |\n"
+
+
+def test_the_page_for_partners_has_the_table_of_answers():
+    table = HEADING + "".join(map(row, PARTIES_ANSWERS))
+    assert table in PAGE.read_text(encoding="utf-8"), f"put this there:\n{table}"
