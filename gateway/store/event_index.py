@@ -174,16 +174,21 @@ def _statement(
     whole, members, cases = covered
     of_case = _any(_of_case(f"originator_{n}", f"case_{n}") for n in range(cases))
     of_member = _any(_Holds(log_facet.c.words, bindparam(f"member_{n}")) for n in range(members))
+    # Within a block the block bounds the range: SQLite takes one condition for each end of it,
+    # and not one on a sum.
+    index = log_facet.c.idx + 0 if by_block else log_facet.c.idx
     conditions = [
-        log_facet.c.idx > bindparam("after"),
-        log_facet.c.idx < bindparam("before"),
+        index > bindparam("after"),
+        index < bindparam("before"),
         true() if whole else or_(of_member, of_case),
         *(_Holds(log_facet.c.words, bindparam(f"word_{n}")) for n in range(words)),
         *(_FILTERS[name] for name in filters),
     ]
     if with_case:
         conditions.append(_of_case("originator", "case"))
-    found = select(log_facet.c.idx, log_event.c.event, of_case.label("of_case"))
+    # Asked for what is found alone: a join may begin with these larger rows.
+    event = select(log_event.c.event).where(log_event.c.idx == log_facet.c.idx).scalar_subquery()
+    found = select(log_facet.c.idx, event.label("event"), of_case.label("of_case"))
     if by_block:
         conditions += [
             log_block.c.n >= bindparam("first_block"),
@@ -195,11 +200,7 @@ def _statement(
             log_facet.c.idx < (log_block.c.n + 1) * BLOCK,
         ]
         found = found.select_from(log_block).order_by(log_block.c.n)
-    return (
-        found.where(log_event.c.idx == log_facet.c.idx, *conditions)
-        .order_by(log_facet.c.idx)
-        .limit(bindparam("limit"))
-    )
+    return found.where(*conditions).order_by(log_facet.c.idx).limit(bindparam("limit"))
 
 
 def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:

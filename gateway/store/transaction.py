@@ -7,7 +7,7 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -107,7 +107,7 @@ class Transaction:
         """
         self.require_open()
         each: list[Row] | None = values if isinstance(values, list) else None
-        one: Row = each[0] if each else values or _NO_VALUES  # type: ignore[assignment]
+        one = each[0] if each else cast(Row, values or _NO_VALUES)
         try:
             prepared = prepare(statement, tuple(one), self._connection.dialect)
             if prepared is None:
@@ -129,8 +129,8 @@ class Transaction:
         SQLite answers at once. Raises as `execute`, here or in that call.
         """
         if self._on_sqlite:
-            found = self.execute(statement, values)
-            return lambda: found  # type: ignore[return-value]
+            rows = cast(Rows, self.execute(statement, values))
+            return lambda: rows
         self.require_open()
         prepared = prepare(statement, tuple(values), self._connection.dialect)
         if prepared is None:

@@ -165,7 +165,7 @@ def test_another_beginning_of_a_longer_log_is_seen_each_minute(marking) -> None:
 
 def test_hashes_that_are_gone_freeze_the_log(marking) -> None:
     foreign(marking, 1)
-    marking.gateway.store.change("DELETE FROM log_tile")
+    marking.gateway.store.change("DELETE FROM log_event WHERE idx = 0")
     with pytest.raises(Frozen):
         marking.node.continuity.check()
 

@@ -30,6 +30,8 @@ from gateway.store.work import Store, open_store
 from tests.postgresql import new_database
 from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
 
+_EMPTY = f"'\\x{tree.EMPTY_ROOT.hex()}'"
+
 
 @dataclass
 class Place:
@@ -133,7 +135,7 @@ _EMPTIED = "; ".join(
             for table in reversed(tables.metadata.sorted_tables)
             if table not in (tables.log_head, tables.registry)
         ),
-        f"UPDATE log_head SET size = 0, origin = NULL, edge = '', root = '\\x{tree.EMPTY_ROOT.hex()}'",  # noqa: S608
+        f"UPDATE log_head SET size = 0, origin = NULL, edge = '', root = {_EMPTY}",  # noqa: S608
     ]
 )
 
