@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 LARGEST_PRIVATE_FILE = 64 * 1024  # bytes
@@ -118,6 +119,11 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
     sync_folder(folder.parent)
+
+
+def set_time(path: Path, time: datetime) -> None:
+    """Give a file a time of our own clock: since when it is where it is."""
+    os.utime(path, (time.timestamp(), time.timestamp()))
 
 
 def destroy(path: Path) -> None:

@@ -1,6 +1,6 @@
 """Key-encryption keys in files of the operator's folder: the first of several possible providers.
 
-A PKCS #11 token or a vault would take the place of this module behind the same port. A key is read
+A PKCS #11 token or a vault could replace this module behind the same port. A key is read
 when it is first needed, so a process that opens no content needs no right to read it.
 """
 
@@ -28,34 +28,31 @@ class FileKeyEncryption:
         self._opened: dict[str, AESGCM] = {}
 
     def known(self) -> list[str]:
-        """See the port."""
         names = (path.name.removeprefix(_PREFIX) for path in self._folder.glob(f"{_PREFIX}*"))
         return sorted(name for name in names if _ID.fullmatch(name))
 
     def make(self) -> str:
-        """See the port. Raises PrivateFileError."""
+        """Create a key and return its id; PrivateFileError when it cannot be written."""
         made = self._random(8).hex()
         keys.write_secret(self.file(made), self._random(32))
         return made
 
     def wrap(self, kek: str, key: bytes, about: bytes) -> bytes:
-        """See the port."""
         nonce = self._random(_NONCE_BYTES)
         return nonce + self._cipher(kek).encrypt(nonce, key, about)
 
     def unwrap(self, kek: str, wrapped: bytes, about: bytes) -> bytes:
-        """See the port."""
         nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
         try:
             return self._cipher(kek).decrypt(nonce, sealed, about)
         except (InvalidTag, ValueError) as error:
             raise KeysUnavailable(
-                "a case's key was not wrapped by this key-encryption key: the operator has to "
-                "bring the right one back"
+                "a case key was not encrypted by this key-encryption key. The operator must "
+                "restore the right one."
             ) from error
 
     def remove(self, kek: str) -> None:
-        """See the port. The bytes are overwritten first; a disk may keep them all the same."""
+        """Overwrite and remove a key file; a disk may keep the bytes all the same."""
         self._opened.pop(kek, None)
         files.destroy(self.file(kek))
 

@@ -1,6 +1,6 @@
 """Signing keys of the operator and of named people: made, written, loaded, one purpose each.
 
-A key serves one purpose (contracts.md 3): a verifier that trusts the token keys never sees an
+A key serves one purpose: a verifier that trusts the token keys never sees an
 document key among them, so a signature made for one purpose cannot be shown for another.
 """
 
@@ -42,7 +42,7 @@ class Purpose(StrEnum):
     LOG = "log"  # checkpoints of the transparency log
     PERSON = "person"  # approvals by a named person
     DOCUMENT = "document"  # a member's own cases, offers and answers
-    ENCRYPTION = "encryption"  # the one proof that an encryption key is at hand; see EncryptionKey
+    ENCRYPTION = "encryption"  # the one proof of possession of an encryption key; see EncryptionKey
     CLIENT = "client"  # assertions by which a member's system authenticates
 
 
@@ -98,7 +98,7 @@ class SigningKey:
 class EncryptionKey:
     """A private key that opens what others sealed to its public half; it signs nothing.
 
-    ``prover`` alone signs, once: that the key is at hand when it is registered (NIST SP 800-56A
+    ``prover`` alone signs, once: the proof of possession at registration (NIST SP 800-56A
     rev. 3 5.6.3.2).
     """
 
@@ -269,19 +269,15 @@ def take_turn(folder: Path, turn: Turn, now: datetime) -> None:
     match turn.step:
         case Step.PUBLISH:
             write_key(following, turn.key)
-            _date(following, now)
+            files.set_time(following, now)
         case Step.USE:
             previous.unlink(missing_ok=True)
             os.link(current, previous)
-            _date(previous, now)
+            files.set_time(previous, now)
             following.replace(current)
         case Step.WITHDRAW:
             previous.unlink()
     files.sync_folder(folder)
-
-
-def _date(path: Path, now: datetime) -> None:
-    os.utime(path, (now.timestamp(), now.timestamp()))
 
 
 def _require_age(path: Path, now: datetime) -> None:

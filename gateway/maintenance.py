@@ -21,9 +21,7 @@ from cryptography import x509
 
 from gateway.actions import erasure, succeeding
 from gateway.actions.authentication import prune_tokens
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
-from gateway.actions.reminders import remind
 from gateway.config import Config
 from gateway.domain.refusals import Frozen, MarkUnreachable, Refusal
 from gateway.files import PrivateFileError
@@ -32,6 +30,8 @@ from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
+from gateway.registry.expiry_notices import remind
+from gateway.registry.issuing import serve_signing
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import Gateway, IssuingAuthority, connect
@@ -374,7 +374,7 @@ def upgrade_schema(config: Config) -> bool:
 
     A database of a newer version is left alone: an older version may go on with it (see the
     changelog). Raises Unfit when the database holds no gateway: only `casegate init` begins one,
-    for an empty log in the place of a lost one would be a second history.
+    for an empty log instead of a lost one would be a second history.
     """
     found = migrations.current(config.database_url)
     if found is None:
@@ -403,7 +403,7 @@ def run(
     """
     with holding(config):
         if upgrade_schema(config):
-            alarm("the database was brought to the tables of this version")
+            alarm("the database schema was upgraded to this version")
         with closing(connect(config, counts)) as gateway:
             upkeep = Maintenance(gateway, IssuingAuthority(config), show)
             if once:
@@ -427,6 +427,6 @@ def _tell_new(alarms: Iterable[str], known: set[str], alarm: Callable[[str], Non
 
 
 def _place(error: Exception) -> str:
-    """The kind of a failure and where it happened; its message may repeat values at hand."""
+    """The kind of a failure and where it happened; its message may repeat secret values."""
     *_, frame = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"

@@ -39,7 +39,7 @@ def make_folder(folder: Path) -> None:
 
 
 def forget(folder: Path, process: str) -> None:
-    """Remove what earlier runs of a process left; its counters begin at nought again."""
+    """Remove what earlier runs of a process left; its counters begin at 0 again."""
     for file in folder.glob(f"*_{process}-*.db"):
         file.unlink(missing_ok=True)
 
@@ -85,7 +85,7 @@ class Counts:
         self._child("request_seconds", route, method).observe(seconds)
 
     def told(self, problem: str) -> None:
-        """A problem, or an error of OAuth, was told."""
+        """A problem, or an error of OAuth, was sent."""
         self._child("problems", problem).inc()
 
     def met(self, trouble: str) -> None:
@@ -150,11 +150,9 @@ class CountedPolicy:
 
     @property
     def revision(self) -> str:
-        """See the port."""
         return self.policy.revision
 
     def decide(self, question: Question) -> Decision:
-        """See the port."""
         decision = self.policy.decide(question)
         self.counts.decided(question.action, decision.allowed)
         return decision
@@ -178,7 +176,7 @@ class Health:
 
 
 class Gauges:
-    """How things stand, told by one process for all; the last word counts."""
+    """The gateway's state, set by one process for all; the last value counts."""
 
     def __init__(self) -> None:
         """`begin` was called before."""
@@ -214,9 +212,9 @@ _ENDS = "When a certificate or a revocation list ends, in seconds since 1970."
 _GAUGES: Mapping[str, str] = {
     "log_entries": "Entries of the log.",
     "log_signed_entries": "Entries of the log that a checkpoint was signed for: the mark.",
-    "log_unsigned_entries": "Entries beyond the newest signed checkpoint; below nought: FROZEN.",
+    "log_unsigned_entries": "Entries without a signed checkpoint; negative when the log is frozen.",
     "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
-    "log_frozen": "1 when the log is FROZEN.",
+    "log_frozen": "1 when the log is frozen.",
     "mark_answers": "1 when the log's high-water mark answers.",
     "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
     "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",

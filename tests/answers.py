@@ -15,6 +15,7 @@ from gateway.actions.records import Caller
 from gateway.actions.signed import Opened
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
 from gateway.evidence import statement
+from gateway.evidence.heading import Heading
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.web.answers import encode
 
@@ -47,14 +48,23 @@ def _of(kind: AnswerKind) -> Callable[..., Written]:
 
 accept, refuse, redirect, outcome, withdraw, close = map(_of, PARTIES_ANSWERS)
 
-_CLEAR = inspect.signature(statement.issue_answer).parameters.keys() - {"fields"}
+_HEADING = inspect.signature(Heading).parameters.keys()
+_CLEAR = inspect.signature(statement.issue_answer).parameters.keys() - {"heading", "fields"}
 
 
 def issue(**said: Any) -> SdJwt:
     """Sign an answer; what is no argument of the signing is a field of the answer."""
-    clear = {name: said[name] for name in _CLEAR & said.keys()}
-    fields = {name: value for name, value in said.items() if name not in clear}
-    return statement.issue_answer(**clear, fields=fields)
+    clear = {name: said.pop(name) for name in _CLEAR & said.keys()}
+    return statement.issue_answer(_heading(said), **clear, fields=said)
+
+
+def issue_offer(**said: Any) -> SdJwt:
+    """Sign an offer; its heading is given with the rest."""
+    return statement.issue_offer(_heading(said), **said)
+
+
+def _heading(said: dict[str, Any]) -> Heading:
+    return Heading(**{name: said.pop(name) for name in _HEADING & said.keys()})
 
 
 def to_json(result: Any) -> Any:

@@ -8,7 +8,7 @@ log holds exactly what was handed out.
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,8 +20,7 @@ from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gateway.actions import administration, cases, handoffs, offers
-from gateway.actions.administration import Change
+from gateway.actions import cases, handoffs, offers
 from gateway.actions.authorization import GATEWAY, Refused, Written
 from gateway.actions.cases import Clearance, Submission
 from gateway.actions.offers import Offer
@@ -29,11 +28,14 @@ from gateway.actions.opening import Opening
 from gateway.actions.ports import CaseKeys, Mode, Ports, Work
 from gateway.actions.records import Caller, Head, LegalDay, Logged
 from gateway.cedar.policy import CedarPolicy, policy_folder
+from gateway.changes import CHANGES
 from gateway.domain.case import GROUPS
 from gateway.domain.organisation import SCOPES, Person
 from gateway.domain.refusals import Refusal
 from gateway.evidence import approval, canonical, event, receipt, registration, signature
 from gateway.evidence.receipt import Confirmed, Receipt
+from gateway.kernel import changes
+from gateway.kernel.changes import HERE, Bearer, Change
 from gateway.keys import (
     EncryptionKey,
     Purpose,
@@ -45,6 +47,8 @@ from gateway.keys import (
 from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
+from gateway.registry import keys as registry_keys
+from gateway.registry.table import STEPS
 from tests import answers
 from tests.answers import to_json
 from tests.evidence.ingredients import chance
@@ -285,7 +289,7 @@ class Founded:
         if "start" in values:
             values["from"] = values.pop("start")
         change = Change(action, organisation, values)
-        return self.do(administration.administer, change, self.approve(change))
+        return self.do(make_change, change, self.approve(change))
 
     def word(
         self, organisation: str, says: str, about: SigningKey | EncryptionKey, by: SigningKey
@@ -365,6 +369,28 @@ class Founded:
         """How many events the log has."""
         with self.ports.begin(Mode.READ) as work:
             return work.log.head().size
+
+
+def make_change(
+    ports: Ports, change: Change, approvals: Sequence[str], bearer: Bearer = HERE
+) -> Written:
+    """Make a change now, of all that there are."""
+    return changes.make(ports, CHANGES, change, approvals, bearer)
+
+
+def submit_change(ports: Ports, change: Change, *approvals: str) -> Written:
+    """Make a change, or let it wait for a second person."""
+    return changes.submit(ports, CHANGES, change, approvals)
+
+
+def approve_change(ports: Ports, proposal: UUID, approval: str) -> Written:
+    """Make a change that waits."""
+    return changes.approve(ports, CHANGES, proposal, approval)
+
+
+def record_step(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
+    """Record a step of the gateway's own keys."""
+    return changes.make(ports, STEPS, change, approvals)
 
 
 def caller(organisation: str) -> Caller:
@@ -449,7 +475,7 @@ def administrator(person: str, name: str) -> Person:
 
 def _tell_the_story(gateway: Founded) -> None:
     persons = [administrator(ALICE, "A. Martin"), administrator(BENOIT, "B. Dubois")]
-    gateway.do(administration.found, persons)
+    gateway.do(registry_keys.found, persons)
     _admit(gateway, HOTLINE, "Point de Contact", kind="hotline")
     _admit(gateway, OCRVP, "OCRVP", kind="police_office", regimes=["gdpr", "led"])
     _admit(gateway, OFMIN, "OFMIN", kind="police_office", regimes=["gdpr", "led"])

@@ -7,14 +7,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.actions import enrolment
 from gateway.actions.authorization import Written
-from gateway.actions.enrolment import FirstKey
 from gateway.actions.ports import Mode
 from gateway.actions.records import CertificateRequest
 from gateway.domain.organisation import SCOPES, Organisation, Status
 from gateway.evidence import base64url, registration
 from gateway.pki.end_entity import read_request
+from gateway.registry import enrolment
+from gateway.registry.enrolment import FirstKey
 from tests.founding import DESK, Founded, document_key
 
 NEWCOMER = "hotline-new"

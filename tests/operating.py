@@ -20,7 +20,7 @@ from gateway import config as config_file
 from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.cli import main
-from gateway.cli.founding import make
+from gateway.cli.gateway_setup import make
 from gateway.config import Config
 
 ISSUER, PARTNERS = "https://gateway.example.org", "https://partners.example.org"

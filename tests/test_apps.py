@@ -9,7 +9,7 @@ import pytest
 
 from gateway import wiring
 from gateway.apps import Part, gate, listener, make_app
-from gateway.cli.founding import make
+from gateway.cli.gateway_setup import make
 from gateway.keys import OVERLAP, Purpose, Step, due_turn, take_turn
 from gateway.web.app import create_partner_app
 from gateway.web.problems import TokenRefused
@@ -29,8 +29,9 @@ def _older_copy(gateway: wiring.Gateway) -> None:
 
 
 def _mark_breaks(gateway: wiring.Gateway) -> None:
-    with gateway.mark._connections.engine.connect() as connection:
-        connection.exec_driver_sql("DROP TABLE mark")
+    file = gateway.config.mark_file
+    assert file is not None
+    file.write_bytes(b"damaged")
 
 
 def _older_tables(gateway: wiring.Gateway) -> None:

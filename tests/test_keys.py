@@ -217,7 +217,9 @@ def test_m4_no_step_comes_within_a_day_of_the_one_before(tmp_path: Path) -> None
         assert kids(tmp_path) == before
 
 
-@pytest.mark.parametrize("place", ["os.link", "_date", "Path.replace", "files.sync_folder"])
+@pytest.mark.parametrize(
+    "place", ["os.link", "files.set_time", "Path.replace", "files.sync_folder"]
+)
 def test_m4_a_step_that_is_cut_off_anywhere_is_taken_again_and_no_key_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

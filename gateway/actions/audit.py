@@ -13,7 +13,6 @@ from uuid import UUID
 
 from gateway.actions.authorization import GATEWAY, Request, Turn, Written, authorize, write
 from gateway.actions.authorization import read as look_up
-from gateway.actions.organisations import LOG
 from gateway.actions.ports import Ports
 from gateway.actions.records import Caller, Found, Head, Logged, LogQuery
 from gateway.actions.results import Audited, AuditedEvent, Position
@@ -23,6 +22,7 @@ from gateway.domain.refusals import Stale
 from gateway.evidence import canonical, event, statement
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
+from gateway.kernel.changes import LOG
 from gateway.ledger import proof
 
 ROWS_LOOKED_AT = 1000

@@ -32,13 +32,13 @@ from gateway.actions.results import (
     SealedReference,
     Submitted,
 )
-from gateway.actions.signed import Opened, assurance, check_signed, kept
+from gateway.actions.signed import Opened, assurance, attesting, check_signed, kept
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState, Element, SealedPart
 from gateway.domain.decision import CaseView, Value, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.marking import conditions, embargoed, marking_of
-from gateway.domain.organisation import Organisation, organisation_uri
+from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import Erased, Forbidden, Invalid, OpenHandoffs, Stale
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, sd_jwt, seal, statement
@@ -259,11 +259,7 @@ def _attest(
 ) -> tuple[sd_jwt.SdJwt, Verified]:
     """Sign plain JSON for its originator: outside the transaction, salts drawn here."""
     claims = {
-        "iss": ports.issuer,
-        "aud": ports.issuer,
-        "iat": int(ports.now().timestamp()),
-        "jti": str(ports.new_id()),
-        "attested_for": organisation_uri(ports.issuer, caller.organisation),
+        **attesting(ports, caller.organisation).claims(),
         **cases.clear_claims(content),
     }
     return sd_jwt.issue_read(

@@ -28,8 +28,9 @@ from gateway.actions.records import Caller, Logged
 from gateway.actions.sandbox import Sandbox
 from gateway.actions.signed import check_signed
 from gateway.domain.conformance import LIFE, Mark, Run
-from gateway.domain.facts import Fact, Party, Result
+from gateway.domain.facts import Party
 from gateway.domain.refusals import ConditionsDiffer, Invalid, TooManyAttempts
+from gateway.kernel import events
 
 RUNS_PER_DAY = 20
 """Runs that one organisation may start in a day."""
@@ -224,18 +225,14 @@ def _judged(mark: Mark, check: Check, turn: Turn) -> Mapping[str, Any]:
     turn.work.conformance.save(after)
     turn.record(_parties(turn))
     if after.passed_at is not None:
-        turn.work.log.record(_passed(turn, after))
+        events.record(
+            turn.work,
+            "conformance.pass",
+            events.gateway_and(run.organisation),
+            event=turn.ports.new_id(),
+            simulated_date=turn.today.simulated_date,
+        )
     return _view(turn, after)
-
-
-def _passed(turn: Turn, run: Run) -> Fact:
-    return Fact(
-        id=turn.ports.new_id(),
-        action="conformance.pass",
-        result=Result.ALLOWED,
-        parties=(Party(GATEWAY, "gateway"), Party(run.organisation, "concerned")),
-        simulated_date=turn.today.simulated_date,
-    )
 
 
 def _parties(turn: Turn) -> tuple[Party, ...]:

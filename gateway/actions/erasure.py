@@ -5,22 +5,23 @@ in between, maintenance goes on from there: the database knows which keys are do
 round, a key could be gone on a decision that never counted (ADR 0012).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from gateway.actions import administration
-from gateway.actions.authorization import GATEWAY, Written, receipt_for
-from gateway.actions.errand import Errand, earlier, remember
 from gateway.actions.ports import Mode, Ports, Work
-from gateway.actions.records import Erasure, Sent
-from gateway.actions.registry.desk import Change, Desk, Form, prose, uuid
+from gateway.actions.records import Erasure
 from gateway.domain import case as cases
 from gateway.domain.case import Case, CaseState
-from gateway.domain.facts import Detail, Fact, Party, Result
+from gateway.domain.facts import Party
 from gateway.domain.refusals import NotFound, Refusal
 from gateway.evidence import canonical
+from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.fields import free_text, identifier
 
 ACTION = "case.erase"
 
@@ -33,20 +34,6 @@ EVENTS_AT_ONCE = 200
 PAGE = 500
 """Keys that are looked at together."""
 
-LONGEST_REASON = 200
-"""Characters."""
-
-
-def _reason(value: object) -> str:
-    said = prose(value)
-    if len(said) > LONGEST_REASON:
-        raise ValueError
-    return said
-
-
-FORM = Form({"case": uuid, "reason": _reason})
-"""Which case, and why it is erased by hand."""
-
 
 @dataclass(frozen=True)
 class _Why:
@@ -57,67 +44,51 @@ class _Why:
     reason: str | None = None
 
 
-def erase(
-    ports: Ports,
-    change: Change,
-    approvals: Sequence[str],
-    errand: Errand | None = None,
-    *,
-    proposal: UUID | None = None,
-) -> Written:
-    """Erase one case on the word of administrators: two of them before its day.
+def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
+    """Erase one case as administrators decided: two of them before its day.
 
-    ``change`` is about the originator; its values are the case's id and a reason. A case that its
-    originator did not close is erased only when its day has come, or its key is lost anyway.
-    ``key`` of the result tells whether the key is destroyed by now. ``errand`` and ``proposal``
-    are as for `administration.administer`, and so is what is raised; KeysUnavailable besides.
+    A case that its originator did not close is erased only when its day has come, or its key is
+    lost anyway.
     """
-    administration.require_change(change, {ACTION: FORM})
-    heard = list[str]()
-    try:
-        return _erase_by_hand(ports, change, approvals, heard, errand=errand, proposal=proposal)
-    except administration.RECORDED as refusal:
-        persons = tuple(dict.fromkeys(heard))
-        raise administration.record_refusal(ports, change, refusal, persons) from refusal
+    ports, found = context.request.ports, _case(context)
+    erased = cases.erase(
+        found,
+        civil_day(ports, context.now),
+        lost=_is_lost(ports, context.work, found),
+    )
+    code = "due" if _is_due(context) else "early"
+    why = _Why(code, context.persons, context.values["reason"])
+    _erase(ports, context.work, context.event, erased, why)
+    context.request.recorded = True
+    return {"case": context.change.values["case"], "state": str(CaseState.ERASED)}
 
 
-def _erase_by_hand(
-    ports: Ports,
-    change: Change,
-    approvals: Sequence[str],
-    heard: list[str],
-    *,
-    errand: Errand | None,
-    proposal: UUID | None,
-) -> Written:
-    with ports.begin(Mode.REGISTRY) as work:
-        logged = earlier(ports, work, change, errand)
-        if logged is None:
-            administration.require_open(work, proposal)
-            desk = administration.desk_of(ports, work, change, FORM, approvals, heard=heard)
-            _erase_at(ports, desk)
-            remember(ports, work, change, errand, desk.event)
-            administration.close(work, proposal, desk.event)
-            logged = next(one for one in work.commit() if one.event.id == desk.event)
-    receipt = receipt_for(ports, logged, GATEWAY)
-    told = {"case": change.values["case"], "state": str(CaseState.ERASED)}
-    return Written({"event": str(logged.event.id), **told, "key": _destroyed_now(ports)}, receipt)
-
-
-def _erase_at(ports: Ports, desk: Desk) -> None:
-    """Ask policy, then take the case's content away, and record it; Forbidden."""
-    today, day = ports.legal_day(desk.now), civil_day(ports, desk.now)
-    reason, originator = desk.said["reason"], desk.change.organisation
-    found = desk.work.cases.get(originator, desk.said["case"])
+def _case(context: ChangeContext) -> Case:
+    found = context.work.cases.get(context.change.organisation, context.values["case"])
     if found is None:
         raise NotFound("that organisation has no such case here")
-    due = cases.is_due(found, day)
-    organisation = desk.work.organisations.get(originator)
-    administration.require_allowed(ports.policy, desk, organisation, today, due=due)
-    lost = _is_lost(ports, desk.work, found)
-    why = _Why("due" if due else "early", desk.persons, reason)
-    erased = cases.erase(found, day, lost=lost)
-    _erase(ports, desk.work, desk.event, erased, why)
+    return found
+
+
+def _is_due(context: ChangeContext) -> bool:
+    return cases.is_due(_case(context), civil_day(context.request.ports, context.now))
+
+
+CHANGE = ChangeType(
+    "Erase a case before its day, for good.",
+    2,
+    (
+        identifier("case", "Which case.", option="CASE"),
+        free_text("reason", "Why, in up to 200 characters; no content.", 200),
+    ),
+    _erase_by_hand,
+    about="The originator has closed it. On its day of erasure the gateway does it by itself, or "
+    "one person does. What is destroyed is the case's key: no copy of the database opens it any "
+    "more, while receipts go on verifying. Backups of the keys database keep the key as long as "
+    "you keep them.",
+    facts=lambda context: {"due": _is_due(context)},
+    after=lambda ports: {"key": _destroyed_now(ports)},
+)
 
 
 def erase_due(ports: Ports) -> int:
@@ -246,34 +217,29 @@ def _erase(ports: Ports, work: Work, event: UUID, erased: Case, why: _Why) -> in
     """
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     sent = work.handoffs.sent_of(erased.originator, erased.id)
-    gateway = frozenset({GATEWAY})
-    by = (Detail("by", why.by, gateway),) if why.by else ()
-    subject = Detail("subject", _told(erased, counted, why), gateway | {erased.originator})
-    own = Fact(
-        id=event,
-        action=ACTION,
-        result=Result.ALLOWED,
-        parties=(Party(GATEWAY, "gateway"), Party(erased.originator, "originator")),
-        details=(*by, subject),
+    today = ports.legal_day(ports.now()).simulated_date
+    parties = (Party(GATEWAY, "gateway"), Party(erased.originator, "originator"))
+    events.record(
+        work,
+        ACTION,
+        parties,
+        event=event,
+        simulated_date=today,
+        by=why.by or None,
+        details=(events.shared("subject", _told(erased, counted, why), parties),),
         case_digest=erased.digest,
-        simulated_date=ports.legal_day(ports.now()).simulated_date,
     )
-    work.log.record(own)
     for one in sent:
-        work.log.record(_to_office(own, ports.new_id(), one))
+        events.record(
+            work,
+            ACTION,
+            events.gateway_and(one.recipient, role="recipient"),
+            event=ports.new_id(),
+            simulated_date=today,
+            handoff=one.handoff,
+            case_digest=one.case_digest,
+        )
     return 1 + len(sent)
-
-
-def _to_office(own: Fact, event: UUID, sent: Sent) -> Fact:
-    """The same erasure, as the office learns it to which a handoff went."""
-    return replace(
-        own,
-        id=event,
-        parties=(Party(GATEWAY, "gateway"), Party(sent.recipient, "recipient")),
-        details=(),
-        handoff=sent.handoff,
-        case_digest=sent.case_digest,
-    )
 
 
 def _told(erased: Case, counted: Erasure, why: _Why) -> str:

@@ -35,7 +35,7 @@ from gateway.actions.results import (
     SucceededBy,
     Succeeds,
 )
-from gateway.actions.signed import Opened, assurance, check_signed
+from gateway.actions.signed import Opened, assurance, attesting, check_signed
 from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.case import ROUTING, Element
 from gateway.domain.decision import Entity, Value, handoff_entity
@@ -51,7 +51,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import conflicts
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Organisation, organisation_uri
+from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     ConditionsDiffer,
     DocumentRefused,
@@ -97,25 +97,18 @@ def answer(ports: Ports, caller: Caller, key: str, handoff: UUID, asked: AnswerR
     offered = prepare(ports, caller, request, lambda turn: _offered(turn, handoff, asked))
     act = None
     if offered is not None:
-        document = (
-            asked.signed.document
-            if asked.signed
-            else statement.issue_answer(
-                issuer=ports.issuer,
-                attested_for=organisation_uri(ports.issuer, caller.organisation),
-                audience=ports.issuer,
-                at=ports.now(),
-                jti=ports.new_id(),
+        if asked.signed is not None:
+            document = asked.signed.document
+        else:
+            document = statement.issue_answer(
+                attesting(ports, caller.organisation),
                 handoff=offered.id,
                 case_digest=offered.case_digest,
                 offer_digest=offered.offer_digest,
                 package=offered.package,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
-                signer=ports.attester,
-                random=ports.random,
             )
-        )
         act = partial(_store, handoff, asked, document)
 
     def again(turn: Turn, logged: Logged) -> Answered:
@@ -148,7 +141,7 @@ def _offered(turn: Turn, handoff: UUID, asked: AnswerRequest) -> Handoff:
     if repeated != found.conditions_digest:
         raise ConditionsDiffer("repeat the conditions that the handoff shows, unchanged")
     if "groups" in asked.fields:
-        verified = sd_jwt.read_unverified(_version(turn, found).document)
+        verified = sd_jwt.read_stored(_version(turn, found).document)
         parts = elements(verified, _organisation(turn, found.originator))
         groups = {parts[digest].group for digest in found.permitted}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:

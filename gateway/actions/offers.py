@@ -23,14 +23,14 @@ from gateway.actions.disclosure import Reader, permit
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, CaseVersion, Logged
 from gateway.actions.results import Addressee, Offered, Preview, SealedReference
-from gateway.actions.signed import Opened, assurance, check_signed
+from gateway.actions.signed import Opened, assurance, attesting, check_signed
 from gateway.domain.case import ROUTING, Case, CaseState, Element
 from gateway.domain.decision import Entity, case_entity
 from gateway.domain.facts import Detail, Party
 from gateway.domain.handoff import Address, Answer, Handoff, State, due
 from gateway.domain.interest import conflicts
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, organisation_uri, resolve
+from gateway.domain.organisation import Status, resolve
 from gateway.domain.refusals import (
     DocumentRefused,
     Invalid,
@@ -343,11 +343,7 @@ def _record(turn: Turn, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
 
 def _sign(ports: Ports, caller: Caller, wanted: Offer, draft: _Draft) -> sd_jwt.SdJwt:
     return statement.issue_offer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, caller.organisation),
-        audience=ports.issuer,
-        at=ports.now(),
-        jti=ports.new_id(),
+        attesting(ports, caller.organisation),
         handoff=wanted.handoff,
         to=_to(draft.inputs.address),
         case_digest=draft.version.digest,
@@ -356,8 +352,6 @@ def _sign(ports: Ports, caller: Caller, wanted: Offer, draft: _Draft) -> sd_jwt.
         until=wanted.until,
         by=wanted.by,
         note=wanted.note,
-        signer=ports.attester,
-        random=ports.random,
     )
 
 

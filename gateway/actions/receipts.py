@@ -11,13 +11,13 @@ from gateway.actions.authorization import (
     read,
     receipt_for,
 )
-from gateway.actions.organisations import LOG
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Caller, Head, Logged
 from gateway.actions.results import Events, StreamEvent
 from gateway.domain.refusals import NotFound
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.stream import issue_head
+from gateway.kernel.changes import LOG
 
 
 def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
@@ -61,20 +61,20 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> Events:
         return log.counter(caller.organisation), log.head(), found
 
     head, state, found = read(ports, caller, Request("events.read"), look)
+    note = ports.notary.sign(state)  # one for all: each was found in the log as it was then
     return Events(
         head=head,
-        statement=_state_end(ports, caller.organisation, head, state),
+        statement=_state_end(ports, caller.organisation, head, note),
         events=[
-            StreamEvent(pseq, logged.event.id, receipt_for(ports, logged, caller.organisation))
+            StreamEvent(pseq, logged.event.id, logged.receipt(note, caller.organisation))
             for pseq, logged in found
         ],
         next=None,
     )
 
 
-def _state_end(ports: Ports, organisation: str, head: int, state: Head) -> str:
-    """Sign the end of a stream, once the log's notary has signed the state that it is true of."""
-    note = ports.notary.sign(state)
+def _state_end(ports: Ports, organisation: str, head: int, note: str) -> str:
+    """Sign the end of a stream; ``note`` is the log's state that it is true of, signed."""
     stated = issue_head(
         issuer=ports.issuer,
         organisation=organisation,

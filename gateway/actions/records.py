@@ -9,6 +9,8 @@ from uuid import UUID
 from gateway.domain.audit import CaseName, Coverage
 from gateway.domain.case import Case
 from gateway.evidence.event import Event
+from gateway.evidence.receipt import Receipt
+from gateway.ledger import proof
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,16 @@ class Sent:
 
 @dataclass(frozen=True)
 class Retry:
-    """A write that was done: its retry key, what it asked (HMAC), the event that it became."""
+    """A write that was done: its retry key, what it asked (HMAC), the event that it became.
+
+    ``result`` is the first answer as JSON, where it holds nothing of a case and is stored.
+    """
 
     organisation: str
     key: str
     fingerprint: bytes
     event: UUID
+    result: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,13 @@ class Logged:
     proof: tuple[bytes, ...]
     head: Head
     base: Head | None = field(default=None, compare=False)
+
+    def receipt(self, note: str, organisation: str) -> Receipt:
+        """The receipt with what ``organisation`` may read; ``note`` is the signed ``head``."""
+        text = proof.encode(proof.TlogProof(self.index, self.proof, note))
+        return Receipt(
+            self.event.document, self.event.nonce, self.event.shown_to(organisation), text
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from gateway.actions.authorization import Request, Turn, read
 from gateway.actions.ports import Ports
@@ -18,12 +17,12 @@ from gateway.domain import case as cases
 from gateway.domain.organisation import DocumentKey, organisation_uri, read_competence_key
 from gateway.domain.refusals import DocumentRefused, Forbidden
 from gateway.evidence import canonical, registration, sd_jwt, statement
+from gateway.evidence.heading import HEADING, Heading, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Verified
 from gateway.evidence.signature import read_document_key
 from gateway.evidence.statement import StatementError
 from gateway.evidence.succession_approval import PLANNED, SUCCESSION_TYP
 
-_HEADING = frozenset({"iss", "aud", "iat", "jti"})
 _CASE_CLAIMS = frozenset({"case", "version", "prev", "profile", *cases.CLEAR_MARKING})
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
@@ -72,7 +71,9 @@ def open_signed(
         verified = sd_jwt.verify(text, typ=typ, keys=keys, audience=ports.issuer, issuer=issuer)
         document = sd_jwt.parse(text)
         _check_form(document, verified)
-        opened = Opened(document, verified, str(verified.header["kid"]), _jti(verified))
+        opened = Opened(
+            document, verified, str(verified.header["kid"]), str(read_id(verified.claims))
+        )
         _check_claims(ports, verified)
     except DocumentError as error:
         raise DocumentRefused(f"the signed document is not accepted: {error}") from None
@@ -115,22 +116,21 @@ def _check_claims(ports: Ports, verified: Verified) -> None:
         raise DocumentError("only the gateway attests; sign with 'iss' alone")
     if claims["aud"] != ports.issuer:
         raise DocumentError("the document is for this gateway and no other audience beside it")
-    at = claims.get("iat")
-    if not isinstance(at, int) or isinstance(at, bool):
-        raise DocumentError("the document does not say when it was signed")
-    if at > ports.now().timestamp() + registration.MAX_SKEW.total_seconds():
+    if read_time(claims) > ports.now() + registration.MAX_SKEW:
         raise DocumentError("the document is from the future: set your clock")
 
 
-def _jti(verified: Verified) -> str:
-    value = verified.claims.get("jti")
-    try:
-        found = UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    if found is None or str(found) != value:
-        raise DocumentError("the document's jti is a UUID in lower case")
-    return str(found)
+def attesting(ports: Ports, organisation: str) -> Heading:
+    """The heading of a document that the gateway signs for an organisation."""
+    return Heading(
+        issuer=ports.issuer,
+        audience=ports.issuer,
+        at=ports.now(),
+        jti=ports.new_id(),
+        signer=ports.attester,
+        random=ports.random,
+        attested_for=organisation_uri(ports.issuer, organisation),
+    )
 
 
 def check_signed(turn: Turn, opened: Opened | None) -> None:
@@ -159,7 +159,7 @@ def assurance(opened: Opened | None) -> str:
 def _case_body(opened: Opened) -> dict[str, Any]:
     """The envelope that a signed case stands for: its content, and the persons beside it."""
     claims = opened.verified.claims
-    _only(claims, _HEADING | _CASE_CLAIMS | frozenset(cases.ARRAYS))
+    _only(claims, HEADING | _CASE_CLAIMS | frozenset(cases.ARRAYS))
     if claims.get("profile") != cases.PROFILE:
         raise DocumentRefused(f"the case is not of the profile {cases.PROFILE}")
     payload = sd_jwt.payload_of(opened.document)
@@ -184,14 +184,14 @@ def kept(opened: Opened) -> SdJwt:
 
 def _answer_body(opened: Opened) -> dict[str, Any]:
     """The body that a signed answer stands for."""
-    _only(opened.verified.claims, _HEADING | frozenset(BINDING))
+    _only(opened.verified.claims, HEADING | frozenset(BINDING))
     return {placed.name: placed.value for placed in opened.verified.placed}
 
 
 def _offer_body(opened: Opened) -> dict[str, Any]:
     """The body that a signed offer stands for: its list is the digests that are asked for."""
     claims, placed = opened.verified.claims, opened.verified.placed
-    _only(claims, _HEADING | _OFFERED)
+    _only(claims, HEADING | _OFFERED)
     if any(one.in_array or one.name not in _BESIDE_OFFERED for one in placed):
         raise DocumentRefused("an offer has 'by' and 'note' as its disclosures, and no other")
     try:
@@ -233,7 +233,7 @@ def _moment(seconds: Any) -> str:
 
 def _succession_body(opened: Opened) -> dict[str, Any]:
     """The body that a signed approval of a succession stands for: the person."""
-    _only(opened.verified.claims, _HEADING | frozenset(PLANNED))
+    _only(opened.verified.claims, HEADING | frozenset(PLANNED))
     return {placed.name: placed.value for placed in opened.verified.placed}
 
 

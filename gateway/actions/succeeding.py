@@ -6,21 +6,20 @@ transaction that keeps them, which holds everything that they rest on against wh
 (contracts.md 6).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import has_key, view_on
 from gateway.actions.ports import Mode, Ports, Work
 from gateway.actions.records import CaseVersion, LegalDay
-from gateway.actions.successions import parties_of, subject_of
+from gateway.actions.signed import attesting
 from gateway.domain.answers import move
 from gateway.domain.case import Case
 from gateway.domain.decision import Entity, Question, case_entity, organisation_entity
-from gateway.domain.facts import Detail, Fact, Party, Result
+from gateway.domain.facts import Party
 from gateway.domain.handoff import (
     OPEN,
     Address,
@@ -32,12 +31,14 @@ from gateway.domain.handoff import (
     was_taken_on,
 )
 from gateway.domain.interest import conflicts
-from gateway.domain.organisation import Organisation, Status, organisation_uri
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import Erased, KeysUnavailable, NotFound, Stale
 from gateway.domain.succession import Approved, Moved, Succession, Way
 from gateway.domain.transfer import barred
-from gateway.evidence import sd_jwt, statement
+from gateway.evidence import canonical, sd_jwt, statement
 from gateway.evidence.sd_jwt import SdJwt, Verified
+from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
 
 BATCH = 50
 """Handoffs that one call moves at most: other upkeep waits meanwhile."""
@@ -339,11 +340,11 @@ def _carry_out(ports: Ports, succession: Succession, fate: Fate) -> None:
         if fate_if_kept(ports, work, current, handoff, today.day) != fate:
             raise Stale("the handoff has changed")
         work.handoffs.save(draft.ended, draft.ending)
-        work.log.record(_ended(succession, fate, draft, today))
+        _record_ended(work, succession, fate, draft, today)
         became = None
         if draft.followed_by is not None:
             work.handoffs.add(*draft.followed_by)
-            work.log.record(_reissued(succession, fate, draft.followed_by, today))
+            _record_reissued(work, succession, fate, draft.followed_by, today)
             became = draft.followed_by[0].id
         work.successions.add_moved(
             Moved(
@@ -385,11 +386,7 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
     reissued = fate.way is Way.REISSUE
     next_step = "re-issued to it" if reissued else f"offer it anew: {fate.why}"
     return statement.issue_answer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, handoff.recipient),
-        audience=ports.issuer,
-        at=at,
-        jti=ports.new_id(),
+        replace(attesting(ports, handoff.recipient), at=at),
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         offer_digest=handoff.offer_digest,
@@ -400,8 +397,6 @@ def _ending(ports: Ports, succession: Succession, fate: Fate, at: datetime) -> S
             "reason": f"{_moving(succession)}; {next_step}{_ground(approved)}",
             "to": succession.successor,
         },
-        signer=ports.attester,
-        random=ports.random,
     )
 
 
@@ -454,11 +449,7 @@ def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: da
     said = {d.name: d.value for d in before.disclosures}
     handoff = fate.handoff
     return statement.issue_offer(
-        issuer=ports.issuer,
-        attested_for=organisation_uri(ports.issuer, handoff.originator),
-        audience=ports.issuer,
-        at=at,
-        jti=ports.new_id(),
+        replace(attesting(ports, handoff.originator), at=at),
         handoff=fresh,
         to={
             "organisation": succession.successor,
@@ -477,67 +468,81 @@ def _offer(ports: Ports, succession: Succession, fate: Fate, fresh: UUID, at: da
             offer=handoff.offer_digest,
             event=succession.id,
         ),
-        signer=ports.attester,
-        random=ports.random,
     )
 
 
 # --- events
 
 
-def _ended(succession: Succession, fate: Fate, draft: _Draft, today: LegalDay) -> Fact:
-    handoff = fate.handoff
+def parties_of(succession: Succession, *others: str) -> tuple[Party, ...]:
+    """The gateway, and whom a step of the whole succession concerns."""
+    concerned = tuple(Party(one, "concerned") for one in (*succession.offices, *others))
+    return (Party(GATEWAY, "gateway"), *concerned)
+
+
+def subject_of(succession: Succession) -> str:
+    """Which succession an event is about, in words of its own values."""
+    named = {
+        "succession": str(succession.id),
+        "predecessor": succession.predecessor,
+        "successor": succession.successor,
+        "competence": succession.competence,
+        "on": succession.day.isoformat(),
+    }
+    return canonical.encode(named).decode()
+
+
+def _record_ended(
+    work: Work, succession: Succession, fate: Fate, draft: _Draft, today: LegalDay
+) -> None:
     action = "handoff.succeed" if draft.ending.move is Move.SUCCEED else "handoff.lapse"
-    readers = frozenset({GATEWAY, handoff.originator, handoff.recipient})
-    denied = fate.rules if fate.way is Way.ASK_ANEW else ()
-    details = (
-        Detail("subject", subject_of(succession), readers),
-        Detail("reason", fate.why, readers),
-        *_rules(denied),
-    )
-    return _fact(action, draft.ending, handoff, details, today)
+    rules = fate.rules if fate.way is Way.ASK_ANEW else ()
+    said = {"subject": subject_of(succession), "reason": fate.why}
+    _record(work, action, (fate.handoff, draft.ending), said, rules=rules, today=today)
 
 
-def _reissued(
-    succession: Succession, fate: Fate, following: tuple[Handoff, Answer], today: LegalDay
-) -> Fact:
-    handoff, answer = following
-    readers = frozenset({GATEWAY, handoff.originator, handoff.recipient})
-    details = (
-        Detail("subject", subject_of(succession), readers),
-        Detail("purpose", handoff.purpose, readers),
-        *_rules(fate.rules),
-    )
-    return _fact("handoff.offer", answer, handoff, details, today)
-
-
-def _rules(rules: tuple[str, ...]) -> tuple[Detail, ...]:
-    """Which rules decided stays with the gateway: they may say what the parties may not know."""
-    return (Detail("rules", rules, frozenset({GATEWAY})),) if rules else ()
-
-
-def _fact(
-    action: str,
-    answer: Answer,
-    handoff: Handoff,
-    details: tuple[Detail, ...],
+def _record_reissued(
+    work: Work,
+    succession: Succession,
+    fate: Fate,
+    following: tuple[Handoff, Answer],
     today: LegalDay,
-) -> Fact:
-    return Fact(
-        id=answer.event,
-        action=action,
-        result=Result.ALLOWED,
-        parties=(
-            Party(GATEWAY, "gateway"),
-            Party(handoff.originator, "originator"),
-            Party(handoff.recipient, "recipient"),
-        ),
-        details=details,
+) -> None:
+    said = {"subject": subject_of(succession), "purpose": str(following[0].purpose)}
+    _record(work, "handoff.offer", following, said, rules=fate.rules, today=today)
+
+
+def _record(
+    work: Work,
+    action: str,
+    of: tuple[Handoff, Answer],
+    said: Mapping[str, str],
+    *,
+    rules: tuple[str, ...],
+    today: LegalDay,
+) -> None:
+    """Record what became of a handoff, for the gateway and both parties.
+
+    Which rules decided stays with the gateway: they may say what the parties may not know.
+    """
+    handoff, answer = of
+    parties = (
+        Party(GATEWAY, "gateway"),
+        Party(handoff.originator, "originator"),
+        Party(handoff.recipient, "recipient"),
+    )
+    events.record(
+        work,
+        action,
+        parties,
+        event=answer.event,
+        simulated_date=today.simulated_date,
+        rules=rules,
+        details=[events.shared(kind, value, parties) for kind, value in said.items()],
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         package=handoff.package,
         statement_sha256=sd_jwt.parse(answer.statement).digest,
-        simulated_date=today.simulated_date,
     )
 
 
@@ -553,16 +558,14 @@ def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool
         if new or not current.may_apply(today.day):
             return False
         work.successions.save(current.end(event))
-        readers = frozenset({GATEWAY, *current.offices})
-        work.log.record(
-            Fact(
-                id=event,
-                action="succession.apply",
-                result=Result.ALLOWED,
-                parties=parties_of(current),
-                details=(Detail("subject", subject_of(current), readers),),
-                simulated_date=today.simulated_date,
-            )
+        parties = parties_of(current)
+        events.record(
+            work,
+            "succession.apply",
+            parties,
+            event=event,
+            simulated_date=today.simulated_date,
+            details=(events.shared("subject", subject_of(current), parties),),
         )
         work.commit()
     return True

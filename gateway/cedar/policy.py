@@ -46,7 +46,7 @@ _REMEMBERED = 2048
 key is the whole question as policy sees it, so no answer can be out of date."""
 
 _NAMELESS = frozenset({"Case", "Handoff", "Disclosure"})
-"""What policy knows by attributes alone: a question has one at most, and no policy names one."""
+"""What policy knows only by its attributes: a question has one at most, no policy names one."""
 
 _NAMED = rf"\b({'|'.join(sorted(_NAMELESS))})\s*::"
 
@@ -65,7 +65,7 @@ Uid = tuple[str, str]
 
 
 class PolicyBroken(Exception):
-    """The policies cannot be used; ``problems`` are sentences that say what to mend."""
+    """The policies cannot be used; ``problems`` are sentences that say what to correct."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         """Keep every problem, so that one run shows them all."""
@@ -376,7 +376,7 @@ def _rule(effect: str, annotations: Mapping[str, str]) -> Rule:
 
 
 def _unsound(rule: Rule, position: str, known: set[str]) -> Iterator[str]:
-    """What keeps a policy from being named in the log and told to a caller."""
+    """Why the log could not name a policy, or a caller not read its reason."""
     name = rule.id or position
     if not re.fullmatch(_RULE_ID, rule.id, re.ASCII) or rule.id in _RESERVED:
         taken = " or ".join(sorted(_RESERVED))

@@ -4,13 +4,12 @@ So `casegate verify` works where only the verifier is installed, without the ser
 """
 
 import importlib
-import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
 
-from gateway.cli.failure import NotKept, print_failure, wants_json
+from gateway.cli.output import NotKept, print_failure, wants_json
 
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
@@ -42,47 +41,47 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "audit": Subcommand(
         "gateway.cli.audit:audit",
         ANYONE,
-        "Prove a stream of events complete; copy a log and check it; read events under a grant.",
+        "Check event streams, copy and check logs, search events.",
     ),
     "backup": Subcommand(
         "gateway.cli.backup:backup",
         OPERATORS,
-        "Copy the gateway's database, settings and published files to the new folder DIR.",
+        "Copy the gateway's database, settings and published files to DIR.",
     ),
     "ca": Subcommand(
         "gateway.cli.ca:ca",
         OPERATORS,
-        "See the issuing authorities, and let a new one take the place of the one in use.",
+        "List issuing certificate authorities and rotate to a new one.",
     ),
     "demo": Subcommand(
         "gateway.cli.demo:demo",
         OPERATORS,
-        "Play the founding story over real TLS, verify every receipt offline, print the timeline.",
+        "Run a complete demonstration over TLS and verify its evidence.",
     ),
     "doctor": Subcommand(
         "gateway.cli.doctor:doctor",
         OPERATORS,
-        "Look over a gateway's folder, keys, certificates, database, log and clock.",
+        "Check a gateway's files, keys, certificates, database, log and clock.",
     ),
     "init": Subcommand(
-        "gateway.cli.init:init",
+        "gateway.cli.gateway_setup:init",
         OPERATORS,
         "Make FOLDER: settings, authorities, keys, database, and the first two administrators.",
     ),
     "run": Subcommand(
         "gateway.cli.run:run",
         OPERATORS,
-        "Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.",
+        "Run the gateway until Ctrl-C or SIGTERM; finish open requests first.",
     ),
     "mark": Subcommand(
         "gateway.cli.mark:mark",
         OPERATORS,
-        "See how far the log was signed, or answer for the database when that was lost.",
+        "Show the high-water mark, or re-create it after it was lost.",
     ),
     "restore": Subcommand(
-        "gateway.cli.restore:restore",
+        "gateway.cli.backup:restore",
         OPERATORS,
-        "Put the database of BACKUP in the place of the gateway's, which must be stopped.",
+        "Restore the gateway's database from BACKUP; the gateway must be stopped.",
     ),
     "policy": Subcommand(
         "gateway.cli.policy:policy", OPERATORS, "Check the rules that decide every exchange."
@@ -95,22 +94,22 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "conformance": Subcommand(
         "gateway.cli.conformance:conformance",
         PARTNERS,
-        "Walk this system through the conformance run, and look at it.",
+        "Run the conformance test and show its result.",
     ),
     "directory": Subcommand(
         "gateway.cli.directory:directory",
         PARTNERS,
-        "List the organisations that take part, or show one.",
+        "List members and show their memberships, mandates and keys.",
     ),
     "enroll": Subcommand(
         "gateway.cli.enroll:enroll",
         PARTNERS,
-        "Enrol this system by the invitation in FILE, and set up its connection.",
+        "Enrol this system with the invitation FILE and configure its connection.",
     ),
     "events": Subcommand(
         "gateway.cli.events:events",
         PARTNERS,
-        "List your organisation's own events, none missing.",
+        "List all events that concern your organisation.",
     ),
     "handoff": Subcommand(
         "gateway.cli.handoff:handoff",
@@ -120,22 +119,22 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "keys": Subcommand(
         "gateway.cli.keys:keys",
         PARTNERS,
-        "Make the keys with which you sign your own documents, and open what is sealed to you.",
+        "Create signing and encryption keys for your organisation.",
     ),
     "receipt": Subcommand(
-        "gateway.cli.receipt:receipt",
+        "gateway.cli.events:receipt",
         PARTNERS,
-        "Look at the receipts of your events, and keep them.",
+        "Show, verify and save receipts.",
     ),
     "succession": Subcommand(
-        "gateway.cli.succession:succession",
+        "gateway.cli.directory:succession",
         PARTNERS,
-        "See which mandates move to or from your office, and approve it.",
+        "List and approve successions of your organisation's mandates.",
     ),
     "system": Subcommand(
         "gateway.cli.system:system",
         PARTNERS,
-        "Set up this system's access to a gateway, and check it.",
+        "Configure and test this system's connection.",
     ),
     "verify": Subcommand(
         "gateway.cli.verify:verify",
@@ -207,9 +206,11 @@ class LazyGroup(click.Group):
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
+    from importlib import metadata  # noqa: PLC0415 - a fifth of what `--help` would take
+
     try:
-        version = importlib.metadata.version("casegate")
-    except importlib.metadata.PackageNotFoundError:
+        version = metadata.version("casegate")
+    except metadata.PackageNotFoundError:
         version = "(not installed: run from its source)"
     click.echo(f"casegate {version}")
     ctx.exit()

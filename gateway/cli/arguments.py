@@ -20,7 +20,7 @@ def organisation_id(
     """Check an organisation's id, or another name of its form, before anything is asked."""
     if value is not None and not SLUG.fullmatch(value):
         raise click.BadParameter(
-            f"{value!r} is no id: 2 to 40 of a-z, 0-9 and '-', beginning with a letter"
+            f"{value!r} is not a valid id. Use 2 to 40 of a-z, 0-9 and '-', starting with a letter."
         )
     return value
 
@@ -66,9 +66,9 @@ class NewFile(click.Path):
         """The path; a usage error when a file is there, or none can be made."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if path.exists() or path.is_symlink():
-            self.fail(f"{path} exists and is not overwritten", param, ctx)
+            self.fail(f"{path} exists. Move it away, or use another name.", param, ctx)
         if not path.parent.is_dir():
-            self.fail(f"{path.parent} is no folder", param, ctx)
+            self.fail(f"{path.parent} is not a folder", param, ctx)
         if not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"nothing can be written in {path.parent}", param, ctx)
         return path

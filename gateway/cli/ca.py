@@ -11,22 +11,22 @@ import click
 from cryptography import x509
 
 from gateway import files, maintenance, wiring
-from gateway.actions.authorization import GATEWAY
-from gateway.actions.registry.desk import Change
-from gateway.cli.admin.desk import (
-    Desk,
+from gateway.cli.admin.own_keys import require_meant
+from gateway.cli.admin.session import (
+    AdminSession,
     key_files_option,
     opened,
     persons_option,
+    record_step,
     show,
-    take_step,
 )
-from gateway.cli.admin.steps import require_meant
 from gateway.cli.arguments import json_option
-from gateway.cli.folder import folder_option, told_plainly
-from gateway.cli.passphrase import read_passphrase
-from gateway.cli.screen import print_fields, print_json, print_table
+from gateway.cli.gateway_setup import read_passphrase
+from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.output import print_fields, print_json, print_table
 from gateway.config import Config
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import Change
 from gateway.pki import publication, rotation
 from gateway.pki.authority import (
     AuthorityError,
@@ -48,7 +48,7 @@ _DONE: Mapping[Step, str] = {
 
 @click.group()
 def ca() -> None:
-    """See the issuing authorities, and let a new one take the place of the one in use.
+    """List issuing certificate authorities and rotate to a new one.
 
     The ceremonies are in certs/README.md.
     """
@@ -161,11 +161,11 @@ def rotate(
     First a new one is made by the root and published, then it signs, then the one before is
     retired: a day, and a month and a day, apart. The listeners take up each step without a restart.
     """
-    desk = Desk(folder.absolute(), persons, key_files, as_json)
-    with opened(desk) as gateway, rotation.ceremony(gateway.config.issuing):
+    session = AdminSession(folder.absolute(), persons, key_files, as_json)
+    with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):
         root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
         rotation.forget_retired_keys(gateway.config.issuing)
-        _step(desk, gateway, root, named, at_once=at_once)
+        _step(session, gateway, root, named, at_once=at_once)
 
 
 @dataclass(frozen=True)
@@ -190,12 +190,12 @@ class _Root:
 
 
 def _step(
-    desk: Desk, gateway: wiring.Gateway, root: _Root, named: str | None, *, at_once: bool
+    session: AdminSession, gateway: wiring.Gateway, root: _Root, named: str | None, *, at_once: bool
 ) -> None:
     """Record the step, take it, and see it published."""
     config, now = gateway.config, gateway.ports.now()
     turn = rotation.next_turn(config.issuing, now)
-    require_meant(turn.step, named, as_json=desk.as_json)
+    require_meant(turn.step, named, as_json=session.as_json)
     if now < turn.due and not at_once:
         raise AuthorityError(
             f"the step '{turn.step}' is due on {_at(turn.due)}; --at-once does not wait"
@@ -207,11 +207,11 @@ def _step(
         "waited": "no" if now < turn.due else "yes",
     }
     change = Change("ca.rotate", GATEWAY, values)
-    written = take_step(desk, gateway, change)
+    written = record_step(session, gateway, change)
     _take(config, turn.step, authority, now)
     _see_published(gateway)
-    show(desk, "ca.rotate", written)
-    if not desk.as_json:
+    show(session, "ca.rotate", written)
+    if not session.as_json:
         click.echo(f"  {_DONE[turn.step]}")
 
 

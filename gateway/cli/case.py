@@ -11,7 +11,17 @@ import click
 
 from gateway.actions.opening import REASON_CODES
 from gateway.cli.arguments import NewFile, json_option, organisation_id
-from gateway.cli.connection import (
+from gateway.cli.content import print_content
+from gateway.cli.output import (
+    Input,
+    paint,
+    plain,
+    print_fields,
+    print_json,
+    print_table,
+    write_new,
+)
+from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
     by_option,
@@ -21,16 +31,6 @@ from gateway.cli.connection import (
     save_receipt_option,
     tell_written,
     write_command,
-)
-from gateway.cli.content import print_content
-from gateway.cli.screen import (
-    Input,
-    paint,
-    plain,
-    print_fields,
-    print_json,
-    print_table,
-    write_new,
 )
 from gateway.client import Gateway, Opened, Unsealed, Written
 from gateway.evidence import canonical

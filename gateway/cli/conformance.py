@@ -7,8 +7,8 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.connection import EPILOG, REFUSED, by_option, new_id, now, partner
-from gateway.cli.screen import paint, plain, print_json, print_table
+from gateway.cli.output import paint, plain, print_json, print_table
+from gateway.cli.partner_command import EPILOG, REFUSED, by_option, new_id, now, partner
 from gateway.client import Gateway, SettingsError
 from gateway.client.conformance import Outcome, Walk
 from gateway.client.connection import read_file
@@ -16,7 +16,7 @@ from gateway.client.connection import read_file
 
 @click.group(epilog=EPILOG)
 def conformance() -> None:
-    """Walk this system through the conformance run, and look at it.
+    """Run the conformance test and show its result.
 
     An organisation that is enrolled becomes active after it. All of it is test data, apart from
     every real case.
@@ -30,7 +30,7 @@ def conformance() -> None:
     "--case",
     "case_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A test case (JSON) as your own system makes it; by default a small one of ours.",
+    help="A test case (JSON) as your own system makes it; by default a small sample.",
 )
 @partner
 def run(
@@ -38,9 +38,9 @@ def run(
 ) -> None:
     """Do each step of a run that is not passed yet.
 
-    Where one fails it says what to mend.
+    Where one fails it says what to correct.
 
-    The client does what it does every day: it hands in a case, accepts and opens an offer,
+    The client does what it does every day: it submits a case, accepts and opens an offer,
     verifies receipts of which some were altered, and refuses an offer. Exit status 1 when a step
     is not passed.
     """
@@ -71,7 +71,7 @@ def _show(run: dict[str, Any], outcomes: list[Outcome]) -> None:
         click.echo(f"{paint('Passed', 'green')}: run {plain(run['run'])}, an event in the log")
         click.echo("Next, where you are not active yet: the gateway's administrators activate you")
     else:
-        click.echo(f"Mend what failed, then: --continue {plain(run['run'])}")
+        click.echo(f"Correct what failed, then: --continue {plain(run['run'])}")
 
 
 def _told(outcomes: list[Outcome]) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ def _read(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"{file} is not JSON: {error}") from None
     if not isinstance(case, dict):
-        raise SettingsError(f"{file} is no case: a JSON object is expected")
+        raise SettingsError(f"{file} is not a case: a JSON object is expected")
     return case
 
 

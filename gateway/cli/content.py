@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.screen import cold, paint, plain, words
+from gateway.cli.output import cold, paint, plain, words
 from gateway.client import Opened, Unsealed
 from gateway.domain.case import is_sealed, sealed_parts
 from gateway.domain.item_value import defang

@@ -1,15 +1,23 @@
 """`casegate directory`: who takes part, with which seat, and competent for what."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
 from gateway.cli.arguments import NewFile, organisation_id
-from gateway.cli.connection import EPILOG, partner, save_json
-from gateway.cli.screen import plain, print_fields, print_json, print_table
+from gateway.cli.output import cold, plain, print_fields, print_json, print_table, words
+from gateway.cli.partner_command import (
+    EPILOG,
+    by_option,
+    partner,
+    save_json,
+    save_receipt_option,
+    tell_written,
+)
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
 from gateway.evidence import receipt as receipts
@@ -45,7 +53,7 @@ def directory(
     kind: str | None,
     competence: str | None,
 ) -> None:
-    """List the organisations that take part, or show one.
+    """List members and show their memberships, mandates and keys.
 
     With each stand its seat, and the matters that it is competent to receive. An ORGANISATION is
     shown, or else its status, or its keys are kept.
@@ -114,7 +122,7 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
         return
     for sentence in (*(one.told() for one in origins), *(one.told() for one in revoked)):
         click.echo(sentence)
-    click.echo(f"kept in {file}; compare the ids with {organisation} on a second way")
+    click.echo(f"kept in {file}; compare the ids with {organisation} out of band")
 
 
 def _traced(found: Sequence[Receipt], organisation: str, trust: Trust) -> list[Origin]:
@@ -138,3 +146,79 @@ def _show(gateway: Gateway, organisation: str, as_json: bool) -> None:
         return
     click.echo(f"{plain(found['organisation'])} ({plain(found['name'])})")
     print_fields({n: v for n, v in found.items() if n not in ("organisation", "name")})
+
+
+# --- `casegate succession`: mandates that move to or from one's own office, and its approval ---
+
+
+@click.group(epilog=EPILOG)
+def succession() -> None:
+    """List and approve successions of your organisation's mandates."""
+
+
+@succession.command("list", epilog=EPILOG)
+@partner
+def list_successions(gateway: Gateway, as_json: bool) -> None:
+    """List the mandates that move to or from your office, oldest first."""
+    found = gateway.successions()
+    if as_json:
+        print_json({"items": found})
+        return
+    print_list(found)
+
+
+def print_list(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each succession, with what it waits for."""
+    columns = ("succession", "competence", "predecessor", "successor", "on")
+    rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
+    print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
+
+
+def _waits(one: Mapping[str, Any]) -> str:
+    if one["cancelled"]:
+        return "nothing: cancelled"
+    return "nothing: applied" if one["applied"] else words(one["waits_for"])
+
+
+@succession.command(epilog=EPILOG)
+@click.argument("succession", type=click.UUID)
+@partner
+def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
+    """Show which mandate moves, when, and who has to approve it."""
+    found = gateway.succession(succession)
+    if as_json:
+        print_json(found)
+        return
+    fields = {n.replace("_", " "): _cold(v) for n, v in found.items() if n != "approvals"}
+    print_fields({**fields, "approved by": words(approved_by(found))})
+
+
+def approved_by(shown: Mapping[str, Any]) -> list[str]:
+    """The offices that approved, and which of them signed their approval themselves."""
+    return [
+        f"{one['office']} (signed)" if one["statement"] else str(one["office"])
+        for one in shown["approvals"]
+    ]
+
+
+def _cold(value: Any) -> Any:
+    return cold(value) if isinstance(value, str) else value
+
+
+@succession.command(epilog=EPILOG)
+@click.argument("succession", type=click.UUID)
+@by_option
+@save_receipt_option
+@partner
+def approve(
+    gateway: Gateway, as_json: bool, succession: UUID, by: str, save_receipt: Path | None
+) -> None:
+    """Approve SUCCESSION for your office.
+
+    Once both offices did, each open handoff of the mandate is re-issued to the successor from the
+    day of the succession on. A connection with a document key signs the plan that it is shown.
+    """
+    written = gateway.approve_succession(succession, by)
+    waits = words(written.result["waits_for"])
+    sentence = f"succession {succession} is approved; it waits for {waits}"
+    tell_written(written, sentence, as_json=as_json, save=save_receipt)

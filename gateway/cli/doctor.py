@@ -1,16 +1,443 @@
-"""`casegate doctor`: everything that an operator should know about a gateway, at one look."""
+"""`casegate doctor`: each check yields findings, one plain sentence each.
 
+A sentence says what is so and, unless all is well, what to do about it.
+"""
+
+import pwd
+import shutil
+import sqlite3
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import click
+from cryptography import x509
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import func
 
-from gateway import wiring
+from gateway import keys, maintenance, wiring
+from gateway.actions.continuity import require_beginnings
+from gateway.actions.ports import Mode
+from gateway.cedar.policy import policy_folder
+from gateway.cedar.proof import check as check_policies
 from gateway.cli.arguments import json_option
-from gateway.cli.checkup import Finding, Level, look_over
-from gateway.cli.folder import folder_option
-from gateway.cli.screen import paint, plain, print_json
-from gateway.config import ConfigError
+from gateway.cli.home import folder_option
+from gateway.cli.mark import read_mark
+from gateway.cli.output import paint, plain, print_json
+from gateway.config import Config, ConfigError
+from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable, Refusal
+from gateway.domain.timestamp import parse_moment
+from gateway.evidence import event
+from gateway.files import PrivateFileError
+from gateway.keys import Purpose
+from gateway.ledger.checkpoint import open_checkpoint
+from gateway.ledger.note import NoteError
+from gateway.pki import publication
+from gateway.pki.authority import AuthorityError, load_issuing
+from gateway.pki.rotation import load_next, reminder
+from gateway.store import migrations
+from gateway.store.database import Unfit
+from gateway.store.key_inventory import KeyInventory, take_inventory
+from gateway.store.keyring import SqlKeyring, require_keys
+from gateway.store.soundness import newest_document
+from gateway.store.work import SqlWork, open_for_reading
+
+SOON = timedelta(days=5)
+"""Before a listener's certificate ends: it should have been renewed five days earlier."""
+
+SKEW = timedelta(seconds=2)
+LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 256 * 1024**2
+
+ENOUGH = 3
+"""Administrators of whom two remain when one is disabled."""
+
+NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs"})
+MEMORY = frozenset({"tmpfs", "ramfs"})
+
+LISTENERS = ("public", "partners")
+
+_TIME = select(func.clock_timestamp())
+
+
+class Level(StrEnum):
+    """How bad a finding is, the worst last."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found."""
+
+    check: str
+    level: Level
+    sentence: str
+
+
+Said = Iterator[tuple[Level, str]]
+
+
+def look_over(config: Config, now: datetime) -> Iterator[Finding]:
+    """Run every check; one that fails is itself a finding."""
+    for check in CHECKS:
+        name = check.__name__
+        try:
+            yield from (Finding(name, level, sentence) for level, sentence in check(config, now))
+        except (PrivateFileError, AuthorityError, Unfit) as error:
+            yield Finding(name, Level.ERROR, str(error))
+        except Refusal as refusal:
+            yield Finding(name, Level.ERROR, refusal.detail)
+        except (DBAPIError, sqlite3.Error) as error:
+            yield Finding(name, Level.ERROR, f"the database cannot be read: {type(error).__name__}")
+        except OSError as error:
+            yield Finding(name, Level.ERROR, f"{error.filename}: {error.strerror}")
+        except ValueError as error:  # of a file that was cut off, say
+            yield Finding(name, Level.ERROR, f"a file has the wrong content: {error}")
+
+
+def settings(config: Config, now: datetime) -> Said:
+    """What must not be set in operation."""
+    if config.legal_date is not None:
+        yield Level.WARNING, "the legal date is simulated: take [demo] legal_date out in operation"
+    else:
+        yield Level.OK, f"the settings of {config.name} can be read"
+
+
+def permissions(config: Config, now: datetime) -> Said:
+    """Who else can look into the folder."""
+    open_ones = [path for path in _private(config) if path.stat().st_mode & 0o077]
+    for path in open_ones:
+        yield Level.ERROR, f"other users can read {path}: run chmod 700 {path}"
+    if (config.offline / "root.key").exists():
+        yield (
+            Level.WARNING,
+            f"The root key is on this machine. Move {config.offline} to offline storage.",
+        )
+    if not open_ones:
+        yield Level.OK, "the folder and what is private in it are for their owner alone"
+
+
+def _private(config: Config) -> list[Path]:
+    folders = (config.keys, config.issuing, config.people, config.offline, config.server)
+    return [path for path in (config.folder, *folders) if path.exists()]
+
+
+def signing_keys(config: Config, now: datetime) -> Said:
+    """Whether the gateway's own keys are there, each of the right kind."""
+    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
+        keys.load_key_set(config.keys / purpose, purpose)
+    keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
+    yield Level.OK, "the signing keys are there, each of its kind, and for their owner alone"
+
+
+def issuing_key(config: Config, now: datetime) -> Said:
+    """Whether the issuing authority is there, and who can read its key."""
+    files = sorted(config.issuing.glob("*.key"))
+    if not files:
+        yield Level.OK, "the issuing key is not in this folder: only maintenance needs it"
+        return
+    load_issuing(config.issuing)
+    load_next(config.issuing)
+    for sentence in reminder(config.issuing, now):
+        yield Level.WARNING, sentence
+    owner = files[0].stat().st_uid
+    running = _listeners_run_as()
+    if running and not running & {owner, 0}:
+        yield Level.OK, f"the issuing key is {_user(owner)}'s; listeners run as another user"
+        return
+    fact = "run" if running else "started from this folder would run"
+    yield (
+        Level.WARNING,
+        f"listeners {fact} as {_user(owner)}, who can read the issuing key: see 'As a service, with"
+        " separate users' in docs/operators.md",
+    )
+
+
+def _listeners_run_as() -> set[int]:
+    """The users of the listeners that run on this machine, as far as they are to be seen."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if "run" in words and "--only" in words and {*LISTENERS} & {*words}:
+                found.add(process.stat().st_uid)
+        except OSError:
+            continue  # ended meanwhile, or hidden
+    return found
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _require_file(config: Config) -> None:
+    """To look at a SQLite file that is missing would make it."""
+    file = config.database_file
+    if file is not None and not file.exists():
+        raise Unfit(f"the database {file} is missing: check [database] url, or restore a backup")
+
+
+@contextmanager
+def _read(config: Config) -> Iterator[SqlWork]:
+    _require_file(config)
+    store = open_for_reading(config.database_url, config.log_origin)
+    with store as opened, opened.begin(Mode.READ) as work:
+        yield work
+
+
+def clock(config: Config, now: datetime) -> Said:
+    """Whether time would run backwards in the log."""
+    with _read(config) as work:
+        document = newest_document(work)
+        there = work.rows(_TIME, {})[0][0] if config.database_file is None else now
+    if document is not None:
+        written = parse_moment(event.read(document)["ts"])
+        if written > now:
+            yield (
+                Level.ERROR,
+                f"the clock is behind the newest event, which is of {written:%Y-%m-%d %H:%M:%S}"
+                " UTC: set it right by NTP before the gateway writes",
+            )
+            return
+    if abs(there - now) > SKEW:
+        yield Level.WARNING, "the clocks here and of PostgreSQL's host differ: keep both by NTP"
+        return
+    yield Level.OK, "the clock is not behind the newest event"
+
+
+def certificates(config: Config, now: datetime) -> Said:
+    """What ends soon, or has ended: authorities, revocation lists, listeners' certificates."""
+    told = [
+        # Of what has ended or is missing, the sentence says who is refused.
+        (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
+        for sentence in publication.alarms(config.published, now)
+    ]
+    for name in (maintenance.PUBLIC_CERTIFICATE, maintenance.PARTNERS_CERTIFICATE):
+        told += _listener_certificate(config.server / name, now)
+    yield from told or [(Level.OK, "authorities, lists and listeners' certificates are in force")]
+
+
+def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
+    if not file.exists():
+        return [(Level.WARNING, f"{file} is missing: maintenance makes it when it starts")]
+    ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    mend = "see that maintenance runs, which renews it"
+    if now >= ends:
+        return [(Level.ERROR, f"{file} ended on {ends:%Y-%m-%d}: {mend}")]
+    if now > ends - SOON:
+        return [(Level.WARNING, f"{file} ends on {ends:%Y-%m-%d}: {mend}")]
+    return []
+
+
+def database(config: Config, now: datetime) -> Said:
+    """Whether commits are durable, and who can read the file."""
+    with _read(config):
+        pass  # refuses what may lose commits
+    file = config.database_file
+    if file is None:
+        yield Level.OK, "PostgreSQL keeps what it commits"
+        return
+    kind = _file_system(file)
+    if kind in NETWORK:
+        yield Level.ERROR, f"{file} is on {kind}: SQLite needs a disk of this machine"
+    elif kind in MEMORY:
+        yield Level.WARNING, f"{file} is in memory ({kind}): nothing survives the machine's end"
+    if file.stat().st_mode & 0o007:
+        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
+    else:
+        yield Level.OK, f"SQLite on {kind or 'a disk'} keeps what it commits (WAL, FULL)"
+
+
+def _file_system(file: Path) -> str:
+    """The kind of file system that a file is on; empty where that is not told."""
+    try:
+        lines = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    kinds = {Path(line.split()[1]): line.split()[2] for line in lines}
+    place = file.resolve()
+    return next((kinds[at] for at in place.parents if at in kinds), "")
+
+
+def schema(config: Config, now: datetime) -> Said:
+    """Whether the tables are of this version."""
+    _require_file(config)
+    found = migrations.current(config.database_url)
+    if found is None:
+        yield Level.ERROR, "the database holds no gateway: is [database] url right?"
+    elif found == migrations.newest():
+        yield Level.OK, f"the tables are of this version ({found})"
+    elif migrations.knows(found):
+        yield (
+            Level.WARNING,
+            f"the schema ({found}) is older than this version: starting the gateway upgrades it",
+        )
+    else:
+        yield Level.WARNING, f"the tables are of a newer version ({found}): see its changelog"
+
+
+def disk(config: Config, now: datetime) -> Said:
+    """Whether there is room to go on."""
+    files = (config.database_file, config.mark_file, config.keys_file)
+    folders = {file.parent for file in files if file is not None} or {config.folder}
+    for folder in sorted(folders):
+        free = shutil.disk_usage(folder).free
+        sentence = f"{free / 1024**3:.1f} GiB are free at {folder}"
+        if free < NO_SPACE:
+            yield Level.ERROR, f"{sentence}: make room now, or writes will fail"
+        elif free < LITTLE_SPACE:
+            yield Level.WARNING, f"{sentence}: make room"
+        else:
+            yield Level.OK, sentence
+
+
+def log(config: Config, now: datetime) -> Said:
+    """Whether the database continues what was signed, by this key."""
+    try:
+        marked = read_mark(config)
+        with _read(config) as work:
+            require_beginnings(work, marked, ())
+            size = work.log.head().size
+    except Frozen as frozen:
+        yield Level.ERROR, f"FROZEN: {frozen.detail}; see 'The log is frozen' in docs/operators.md"
+        return
+    except MarkUnreachable as unreachable:
+        yield Level.ERROR, f"{unreachable.detail}: see [mark] url"
+        return
+    if marked is None:
+        return  # told above: without a mark the log is frozen
+    try:
+        open_checkpoint(marked.note, [wiring.load_log_signer(config).key], config.log_origin)
+    except NoteError:
+        yield (
+            Level.ERROR,
+            "the log key is not the one that signed this log: restore the original",
+        )
+        return
+    yield Level.OK, f"the database continues what was signed ({marked.head.size} of {size})"
+    yield from _apart(config)
+
+
+def _apart(config: Config) -> Said:
+    file, mark = config.database_file, config.mark_file
+    if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
+        yield (
+            Level.OK,
+            "the high-water mark is on the disk of the database: a restored image of that disk"
+            " takes both back, and goes unnoticed",
+        )
+
+
+def case_keys(config: Config, now: datetime) -> Said:
+    """Whether every case has its key, what was erased has none, and the keys can be opened."""
+    require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
+    yield from _keys_file(config)
+    with closing(wiring.connect_keyring(config)) as keyring:
+        try:
+            yield from _key_encryption(config, keyring)
+            with _read(config) as work:
+                yield from _inventory(take_inventory(work, keyring))
+                doomed = work.cases.doomed(1)
+        except KeysUnavailable as unavailable:
+            yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
+            return
+    if doomed:
+        yield (
+            Level.WARNING,
+            "keys of erased cases remain: check that maintenance is running",
+        )
+
+
+def _keys_file(config: Config) -> Said:
+    file = config.keys_file
+    if file is not None and file.stat().st_mode & 0o007:
+        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
+
+
+def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
+    kek, current = wiring.key_encryption(config), keyring.current()
+    keys.load_secret(kek.file(current))
+    others = [one for one in kek.known() if one != current]
+    if keyring.left():
+        yield (
+            Level.WARNING,
+            f"keys are wrapped by another key-encryption key than {current}: finish its change"
+            " by `casegate admin gateway rekey --purpose kek --step withdraw`",
+        )
+    elif others:
+        yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
+
+
+def _inventory(found: KeyInventory) -> Said:
+    if found.lost:
+        named = "; ".join(found.missing)
+        yield (
+            Level.ERROR,
+            f"the keys of {found.lost} cases are missing: bring the newest keys database back; "
+            f"what cannot be found is lost and is to be erased ({named})",
+        )
+    if found.destroyed:
+        yield (
+            Level.WARNING,
+            f"{found.destroyed} cases are there again whose keys were destroyed: maintenance"
+            " erases them once the log goes on",
+        )
+    if not (found.lost or found.destroyed):
+        yield Level.OK, f"{found.readable} cases are encrypted, and each has its key"
+
+
+def policies(config: Config, now: datetime) -> Said:
+    """Whether the rules hold in all their cases."""
+    report = check_policies(policy_folder())
+    for problem in report.problems:
+        yield Level.ERROR, f"a policy test fails: {problem}"
+    if not report.problems:
+        yield Level.OK, f"{report.policies} rules hold in {report.cases} cases"
+
+
+def administrators(config: Config, now: datetime) -> Said:
+    """Whether one administrator could be disabled by two others."""
+    with _read(config) as work:
+        enabled = [person for person in work.organisations.persons() if person.enabled]
+    if len(enabled) < ENOUGH:
+        yield (
+            Level.WARNING,
+            f"{len(enabled)} administrators: none of them can be disabled, for two others must do "
+            "it; add a third one (docs/administrators.md)",
+        )
+    else:
+        yield Level.OK, f"{len(enabled)} administrators: two can disable a third"
+
+
+CHECKS: tuple[Callable[[Config, datetime], Said], ...] = (
+    settings,
+    permissions,
+    signing_keys,
+    issuing_key,
+    certificates,
+    database,
+    schema,
+    administrators,
+    clock,
+    log,
+    case_keys,
+    disk,
+    policies,
+)
+
+
+# --- `casegate doctor`: what an operator should know about a gateway ---
+
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 _WORST = (Level.OK, Level.WARNING, Level.ERROR)
@@ -20,7 +447,7 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 @folder_option
 @json_option
 def doctor(folder: Path, as_json: bool) -> None:
-    """Look over a gateway's folder, keys, certificates, database, log and clock.
+    """Check a gateway's files, keys, certificates, database, log and clock.
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
     2 there are errors.

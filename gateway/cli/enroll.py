@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli.arguments import json_option
-from gateway.cli.connection import EPILOG, Failure, connected, new_id, now
 from gateway.cli.keys import KEY_FILE
-from gateway.cli.screen import paint, plain, print_fields, print_json
+from gateway.cli.output import paint, plain, print_fields, print_json
+from gateway.cli.partner_command import EPILOG, Failure, connected, new_id, now
 from gateway.cli.system import make_csr, private_pem
 from gateway.client import ClientError, Refused, SettingsError
 from gateway.client.connection import new_settings, render
@@ -108,10 +108,10 @@ class _Home:
 )
 @json_option
 def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
-    """Enrol this system by the invitation in FILE, and set up its connection.
+    """Enrol this system with the invitation FILE and configure its connection.
 
     Makes the system's key and the organisation's first document key, compares the gateway's root
-    with the fingerprint in FILE, gets the certificate, and asks the gateway who this is. Was it
+    with the fingerprint in FILE, gets the certificate, and asks the gateway who this is. If it is
     interrupted, run it again with the same folder: the same keys get the same certificate.
     """
     try:
@@ -133,7 +133,9 @@ def _read(file: Path) -> InvitationFile:
         raise SettingsError(f"{file} does not exist: the gateway's administrators hand one over")
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
-        raise SettingsError(f"the invitation ended at {invitation.ends_at}: ask for a new one")
+        raise SettingsError(
+            f"the invitation expired at {invitation.ends_at}. Ask the administrators for a new one."
+        )
     return invitation
 
 

@@ -10,16 +10,9 @@ import click
 
 from gateway.cli.arguments import Moment, NewFile, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
-from gateway.cli.connection import (
-    EPILOG,
-    Parameter,
-    by_option,
-    partner_command,
-    write_command,
-)
-from gateway.cli.failure import NotKept
-from gateway.cli.screen import (
+from gateway.cli.output import (
     Input,
+    NotKept,
     cold,
     interactive,
     paint,
@@ -30,6 +23,13 @@ from gateway.cli.screen import (
     progress,
     words,
     write_new,
+)
+from gateway.cli.partner_command import (
+    EPILOG,
+    Parameter,
+    by_option,
+    partner_command,
+    write_command,
 )
 from gateway.client import Gateway, Written
 from gateway.client.connection import MAX_FILE_BYTES

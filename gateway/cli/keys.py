@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from gateway.cli.arguments import gateway_address, organisation_id
-from gateway.cli.connection import new_id, now
-from gateway.cli.screen import write_new
+from gateway.cli.output import write_new
+from gateway.cli.partner_command import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import registration
 from gateway.files import PrivateFileError
@@ -34,7 +34,7 @@ ENCRYPTION = "encryption"
 
 @click.group()
 def keys() -> None:
-    """Make the keys with which you sign your own documents, and open what is sealed to you.
+    """Create signing and encryption keys for your organisation.
 
     A document that you sign rests on nobody's word but yours; what is sealed to you, nobody else
     can read. Send the public files to the gateway's administrators; keep document.pem and
@@ -77,7 +77,7 @@ def new(folder: Path, organisation: str, gateway: str, previous: Path | None) ->
         write_new(folder / COUNTERSIGNATURE_FILE, said.encode())
     click.echo(f"document key {key.kid} in {folder}")
     click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
-    click.echo("  and tell them the key's id on a second way. The proof is good for seven days")
+    click.echo("  and tell them the key's id out of band. The proof is good for seven days")
 
 
 @keys.command("encryption")

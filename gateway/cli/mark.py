@@ -8,15 +8,20 @@ import click
 from gateway import maintenance, wiring
 from gateway.actions.continuity import require_beginnings
 from gateway.actions.ports import Mode
-from gateway.actions.records import Marked
+from gateway.actions.records import Head, Marked
 from gateway.cli.arguments import json_option
-from gateway.cli.folder import folder_option, told_plainly
-from gateway.cli.manifest import told
-from gateway.cli.screen import print_json, progress
+from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.output import print_json, progress
 from gateway.config import Config
 from gateway.domain.refusals import Frozen
 from gateway.store.mark import open_mark
 from gateway.store.soundness import Unsound, examine
+
+
+def describe_head(head: Head) -> str:
+    """A head in words."""
+    entries = "1 entry" if head.size == 1 else f"{head.size} entries"
+    return f"{entries}, root {head.root.hex()[:16]}"
 
 
 def read_mark(config: Config) -> Marked | None:
@@ -30,7 +35,7 @@ def read_mark(config: Config) -> Marked | None:
 
 @click.group()
 def mark() -> None:
-    """See how far the log was signed, or answer for the database when that was lost."""
+    """Show the high-water mark, or re-create it after it was lost."""
 
 
 @mark.command()
@@ -52,8 +57,8 @@ def show(folder: Path, as_json: bool) -> None:
         signed = marked and {"size": marked.head.size, "note": marked.note}
         print_json({"mark": signed, "database": {"size": head.size}, "frozen": reason})
     else:
-        click.echo(f"signed:   {told(marked.head) if marked else 'the mark is missing'}")
-        click.echo(f"database: {told(head)}")
+        click.echo(f"signed:   {describe_head(marked.head) if marked else 'the mark is missing'}")
+        click.echo(f"database: {describe_head(head)}")
         click.echo(f"FROZEN: {reason}" if reason else "They fit.")
     if reason:
         raise SystemExit(1)
@@ -91,4 +96,4 @@ def adopt(folder: Path, seen: int) -> None:
                     " an older copy, and to go on with it would make a second history"
                 )
             gateway.notary.adopt(head)
-    click.echo(f"The mark is made anew: {told(head)}. Start the gateway.")
+    click.echo(f"The mark is made anew: {describe_head(head)}. Start the gateway.")

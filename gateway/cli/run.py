@@ -9,24 +9,26 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway import maintenance, metrics, wiring
 from gateway.checks import host_and_port
-from gateway.cli.folder import folder_option, told_plainly
-from gateway.config import Config
-from gateway.serving.listener import serve
-from gateway.serving.metrics_server import exposing
+from gateway.cli.home import folder_option, told_plainly
+from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
-    SUPERVISOR_VARIABLE,
     ProcessSpec,
     Supervisor,
     end_with_supervisor,
     listener_answers,
 )
 from gateway.serving.tls import listener_environ
+
+if TYPE_CHECKING:
+    from gateway import metrics, wiring
+
+# Each process imports what its own part needs, and no other: the supervisor nearly nothing.
+# ruff: noqa: PLC0415
 
 PARTS = ("public", "partners", "maintain", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
@@ -45,7 +47,7 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
     help="With --only maintain: do what is due and end, before other processes start.",
 )
 def run(folder: Path, only: str | None, once: bool) -> None:
-    """Keep a gateway up until it is told to stop (Ctrl-C or SIGTERM); requests then drain.
+    """Run the gateway until Ctrl-C or SIGTERM; finish open requests first.
 
     Three processes: the public listener, the partners' listener (client certificate required), and
     maintenance, the only one that opens the issuing key. Where [metrics] bind is set, a fourth
@@ -56,13 +58,17 @@ def run(folder: Path, only: str | None, once: bool) -> None:
         raise click.UsageError("--once goes with --only maintain")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     with told_plainly():
-        config = wiring.load_config(folder.absolute())
+        config = load(folder.absolute() / CONFIG_FILE)
         if only is not None and not once:
+            from gateway import metrics
+
             metrics.forget(config.metrics_folder, only)
         match only:
             case None:
                 sys.exit(_supervise(config))
             case "public" | "partners":
+                from gateway import wiring
+
                 wiring.connect(config).close()  # what fails in a worker is told as a traceback
                 _listen(config, only)
             case "metrics":
@@ -72,8 +78,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 
 
 def _supervise(config: Config) -> int:
-    end_with_supervisor()  # of a demonstration, which leaves nothing running when it is killed
-    os.environ.pop(SUPERVISOR_VARIABLE, None)
+    end_with_supervisor()
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
     environ = listener_environ(os.environ, config.server / "openssl.cnf")
@@ -106,7 +111,8 @@ def _answers(config: Config, part: str) -> bool:
 
 
 def _listen(config: Config, part: str) -> NoReturn:
-    from gateway import apps  # noqa: PLC0415 - the other parts work without a web framework
+    from gateway import apps
+    from gateway.serving.listener import serve
 
     worker = _Worker(config, part)
 
@@ -117,7 +123,7 @@ def _listen(config: Config, part: str) -> NoReturn:
 
 
 class _Worker:
-    """What belongs to one worker: connections and locks do not survive a fork (evidence.md L31)."""
+    """What belongs to one worker: connections and locks do not survive a fork."""
 
     def __init__(self, config: Config, part: str) -> None:
         self._config, self._part = config, part
@@ -127,7 +133,9 @@ class _Worker:
     def on_fork(self, place: int) -> None:
         self._counts = _counting(self._config, self._part, place)
 
-    def open(self) -> wiring.Gateway:
+    def open(self) -> "wiring.Gateway":
+        from gateway import wiring
+
         self._gateway = wiring.connect(self._config, self._counts)
         return self._gateway
 
@@ -141,6 +149,8 @@ class _Worker:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
+    from gateway import maintenance, metrics
+
     alarm = logging.getLogger("casegate.maintain").warning
     counts = None if once else _counting(config, "maintain")
     show = None if counts is None else metrics.Gauges().show
@@ -151,10 +161,12 @@ def _maintain(config: Config, *, once: bool) -> None:
     )
 
 
-def _counting(config: Config, part: str, place: int = 0) -> metrics.Counts | None:
+def _counting(config: Config, part: str, place: int = 0) -> "metrics.Counts | None":
     """Count from here on what this process does; None where nothing is counted."""
     if config.metrics_bind is None:
         return None
+    from gateway import metrics
+
     metrics.make_folder(config.metrics_folder)
     metrics.begin(config.metrics_folder, part, place)
     counts = metrics.Counts(part)
@@ -167,6 +179,9 @@ def _show_numbers(config: Config) -> None:
     bind = config.metrics_bind
     if bind is None:
         raise click.UsageError("nothing is counted: set [metrics] bind")
+    from gateway import metrics
+    from gateway.serving.metrics_server import exposing
+
     metrics.make_folder(config.metrics_folder)
     unix = bind.startswith("unix:")
     address = Path(bind.removeprefix("unix:")) if unix else host_and_port(bind)
@@ -181,7 +196,7 @@ def _wait(pause: Callable[[float], bool]) -> None:
 
 
 def _until_stopped(work: Callable[[Callable[[float], bool]], None]) -> None:
-    """Run a loop that asks, by a pause of seconds, whether it was told to stop."""
+    """Run a loop that asks, by a pause of seconds, whether to stop."""
     end_with_supervisor()
     stopped = threading.Event()
 

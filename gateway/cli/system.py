@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli.arguments import gateway_address, json_option, organisation_id
-from gateway.cli.connection import (
+from gateway.cli.output import Failed, paint, plain, print_fields, print_json, write_new
+from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
     Failure,
@@ -30,8 +31,6 @@ from gateway.cli.connection import (
     told_error,
     told_write,
 )
-from gateway.cli.failure import Failed
-from gateway.cli.screen import paint, plain, print_fields, print_json, write_new
 from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
 from gateway.client.outbox import Spool
@@ -46,7 +45,7 @@ CLOCK_TOLERANCE = 10.0
 
 @click.group(epilog=EPILOG)
 def system() -> None:
-    """Set up this system's access to a gateway, and check it."""
+    """Configure and test this system's connection."""
 
 
 @system.command()
@@ -85,9 +84,9 @@ def request(
     write_new(folder / "connection.toml", render(settings).encode())
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Hand {folder / 'request.csr'} to the gateway's operator, never the key.")
-    click.echo(f"     Read out its key's id on a second channel: {key_id(key)}")
+    click.echo(f"     Confirm this key id with them out of band: {key_id(key)}")
     click.echo(f"  2. Put what comes back into {folder}: certificate.pem, ca.pem (the root),")
-    click.echo("     gateway-keys.json. Ask for them, and for the log's key, on a second channel.")
+    click.echo("     gateway-keys.json. Ask for them, and for the log's key, out of band.")
     click.echo(f"  3. Fill in {folder / 'connection.toml'}.")
     click.echo(f"  4. casegate system check --connection {folder / 'connection.toml'}")
 
@@ -261,7 +260,7 @@ def _certificate_end(file: Path) -> datetime:
     try:
         certificate, *_ = x509.load_pem_x509_certificates(read_file(file))
     except ValueError:
-        raise SettingsError(f"{file} is no certificate in PEM") from None
+        raise SettingsError(f"{file} is not a certificate in PEM") from None
     return certificate.not_valid_after_utc
 
 
@@ -280,11 +279,11 @@ def _waiting(gateway: Gateway) -> int:
 )
 @partner
 def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
-    """Send again what was never answered.
+    """Resend writes that received no answer.
 
     Each write is done once, however often it is sent. It ends at the first that finds no answer
     again, or no answer that its evidence confirms, or no access; what is left is kept. Exit status
-    1 when one was refused: nothing was done for it, and it is not kept unless that is said.
+    1 when one was refused: nothing was done for it, and it is not kept unless the output says so.
     """
     aside = _set_aside(gateway, skipped, as_json)
     ended: list[Resent] = []

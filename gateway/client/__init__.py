@@ -5,28 +5,32 @@ against their signers' keys, the log against what it showed before. Nothing is d
 certificates and keys come from the connection file alone.
 """
 
-from gateway.client.connection import Connection
-from gateway.client.errors import (
-    ClientError,
-    LogDamaged,
-    LogForked,
-    NotACase,
-    NotCurrent,
-    NotSealed,
-    NotTrusted,
-    Problem,
-    ReceiptMismatch,
-    Refused,
-    SettingsError,
-    TokenRefused,
-    Unavailable,
-    UnexpectedAnswer,
-)
-from gateway.client.events import Audited, AuditFilters, Entry
-from gateway.client.gateway import Gateway, Resent
-from gateway.client.opening import Opened
-from gateway.client.sealing import Unsealed
-from gateway.client.session import Written
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gateway.client.connection import Connection
+    from gateway.client.errors import (
+        ClientError,
+        LogDamaged,
+        LogForked,
+        NotACase,
+        NotCurrent,
+        NotSealed,
+        NotTrusted,
+        Problem,
+        ReceiptMismatch,
+        Refused,
+        SettingsError,
+        TokenRefused,
+        Unavailable,
+        UnexpectedAnswer,
+    )
+    from gateway.client.events import Audited, AuditFilters, Entry
+    from gateway.client.gateway import Gateway, Resent
+    from gateway.client.opening import Opened
+    from gateway.client.sealing import Unsealed
+    from gateway.client.session import Written
 
 __all__ = [
     "AuditFilters",
@@ -53,3 +57,16 @@ __all__ = [
     "Unsealed",
     "Written",
 ]
+
+_MODULES = ("connection", "errors", "session", "events", "opening", "sealing", "gateway")
+"""Where these names are; in this order, so that what needs least is imported first."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, when it is: a verifier needs neither HTTP nor seals."""
+    if name in __all__:
+        for module in _MODULES:
+            found = getattr(import_module(f"gateway.client.{module}"), name, None)
+            if found is not None:
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

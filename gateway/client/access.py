@@ -20,7 +20,7 @@ from gateway.client.transport import Line, Message, Reply
 from gateway.evidence import base64url, canonical
 
 RENEW_BEFORE = timedelta(seconds=30)
-"""A token this near to its end is not used any more: the request may take as long."""
+"""A token that expires within this time is not used: the request may take as long."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*", re.ASCII)  # RFC 6750 2.1
 _ERROR = re.compile(r"[a-z_]{1,60}", re.ASCII)

@@ -21,7 +21,7 @@ STEPS = ("send", "receive", "verify", "refuse")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended; ``refused`` says what to mend where it was not passed."""
+    """How a step ended; ``refused`` says what to correct where it was not passed."""
 
     step: str
     refused: Refused | None = None

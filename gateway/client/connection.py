@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway import files
 from gateway.client.errors import SettingsError
-from gateway.client.transport import ADDRESS
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
@@ -24,6 +23,11 @@ from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
 from gateway.evidence.trust import Trust
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
+
+ADDRESS = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
+)
+"""Where a listener is: https://host or https://host:port, no more."""
 
 MAX_FILE_BYTES = 1024 * 1024
 """No file that a connection names comes near; it bounds what a wrong path costs."""
@@ -135,7 +139,7 @@ class Connection:
             context.load_verify_locations(cafile=self.ca)
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(
-                f"{self.ca} is no file of certificates in PEM: put the gateway's root there"
+                f"{self.ca} is not a file of certificates in PEM: put the gateway's root there"
             ) from error
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
@@ -167,7 +171,7 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
     try:
         return public_keys(canonical.decode(read_file(file)))
     except ValueError as error:
-        raise SettingsError(f"{file} is no JWK set of public keys: {error}") from None
+        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
 def read_registrations(file: Path) -> tuple[Receipt, ...]:
@@ -224,7 +228,7 @@ def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:
     try:
         return encryption_keys(canonical.decode(read_file(file)))
     except ValueError as error:
-        raise SettingsError(f"{file} is no JWK set of public keys: {error}") from None
+        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
 def read_file(file: Path) -> bytes:

@@ -40,7 +40,7 @@ class Directory(Member):
         return self._exchange.items("directory.read", path)
 
     def organisation(self, slug: str) -> dict[str, Any]:
-        """One organisation of the directory; ValueError for what is no organisation id."""
+        """One organisation of the directory; ValueError for an invalid organisation id."""
         if not SLUG.fullmatch(slug):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
         return self._exchange.read("directory.read", f"/organisations/{slug}")

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from gateway.client.connection import Connection
+from gateway.client.connection import ADDRESS, Connection
 from gateway.client.errors import (
     NotTrusted,
     ReceiptMismatch,
@@ -29,7 +29,7 @@ from gateway.client.errors import (
     UnexpectedAnswer,
 )
 from gateway.client.session import JSON, granted, members_of
-from gateway.client.transport import ADDRESS, Line, Message, Reply
+from gateway.client.transport import Line, Message, Reply
 from gateway.domain.facts import EVENTS, Result
 from gateway.domain.invitation import TOKEN
 from gateway.domain.organisation import SLUG
@@ -210,7 +210,7 @@ class Enrolment:
         try:
             confirmed = confirm(receipts.from_json(told), Trust((key,), (key.name,), {}, {}))
         except ReceiptError as error:
-            raise ReceiptMismatch(f"the receipt of the enrolment does not hold: {error}") from None
+            raise ReceiptMismatch(f"the receipt of the enrolment is not valid: {error}") from None
         event = confirmed.event
         if (event["typ"], event["result"]) != (EVENTS["invitation.use"][0], Result.ALLOWED):
             raise ReceiptMismatch("the receipt of the enrolment is of another event")
@@ -279,7 +279,7 @@ def _key_of(pem: bytes) -> CertificatePublicKeyTypes:
     try:
         return x509.load_pem_x509_certificate(pem).public_key()
     except ValueError:
-        raise UnexpectedAnswer("what the gateway answers with is no certificate") from None
+        raise UnexpectedAnswer("the gateway's answer is not a certificate") from None
 
 
 def _certificates(pem: bytes) -> list[tuple[bytes, str]]:

@@ -86,11 +86,11 @@ class TokenRefused(ClientError):
 
 
 class UnexpectedAnswer(ClientError):
-    """The answer is not of the gateway's interface: a redirection, too long, or no JSON of ours."""
+    """The answer is not of the gateway's interface: a redirection, too long, or other JSON."""
 
 
 class NotACase(ClientError, ValueError):
-    """What was handed in cannot be signed as a case; nothing was signed or sent."""
+    """The content cannot be signed as a case; nothing was signed or sent."""
 
 
 class NotCurrent(ClientError):
@@ -109,7 +109,7 @@ class ReceiptMismatch(ClientError):
 
 
 class LogDamaged(ClientError):
-    """What the public log serves does not hold together, or is not signed: nothing was kept."""
+    """What the public log serves is inconsistent, or is not signed: nothing was kept."""
 
 
 class LogForked(ClientError):
@@ -170,7 +170,7 @@ def _text(value: Any) -> str:
 
 
 class Refused(ClientError):
-    """The gateway said no, for good: nothing was done. Mend the request before asking again.
+    """The gateway said no, for good: nothing was done. Correct the request before asking again.
 
     With ``unanswered`` it did not hear the write: no access (401), or not now (408, 429).
     """

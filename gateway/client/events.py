@@ -166,7 +166,7 @@ class Auditing(Member):
             body |= {"filters": asked, "page": page, "limit": size}
             written = self._exchange.write("audit.read", "/audit/searches", body)
             found = audited(written, asked, self.connection)
-            require(len(found) <= size, "more events were told than were asked for")
+            require(len(found) <= size, "there are more events than were requested")
             yield from found
             left = None if left is None else left - len(found)
             following = written.result.get("next")
@@ -197,7 +197,7 @@ def audited(written: Written, asked: Mapping[str, Any], connection: Connection) 
 
 
 def _event(item: Any, connection: Connection) -> Audited:
-    require(isinstance(item, dict), "an event is not told as events are")
+    require(isinstance(item, dict), "an event has not the expected form")
     receipt = evidence_checks.read_receipt(item.get("receipt"))
     confirmed = evidence_checks.confirm(receipt, connection)
     same = (item.get("event"), item.get("index")) == (confirmed.event["id"], confirmed.index)
@@ -220,7 +220,7 @@ def _check_filters(one: Audited, asked: Mapping[str, Any]) -> None:
         (asked.get("rule"), _words(one.details.get("rules"))),
     )
     fits = fits and all(value is None or value in words for value, words in sealed)
-    require(fits, "an event was told that was not asked for")
+    require(fits, "an event was not requested")
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def confirm_key(receipt: Receipt, organisation: str, kid: str, connection: Conne
     try:
         origin = trace(receipt, connection.trust)
     except (ReceiptError, Failed) as error:
-        raise ReceiptMismatch(f"the registration of a key does not hold: {error}") from None
+        raise ReceiptMismatch(f"the registration of a key is not valid: {error}") from None
     require(
         (origin.organisation, origin.kid) == (organisation, kid),
         "the registration is that of another key",
@@ -111,7 +111,7 @@ def confirm_revocation(
     try:
         found = revocation.trace(receipt, connection.trust)
     except (ReceiptError, Failed) as error:
-        raise ReceiptMismatch(f"the revocation of a key does not hold: {error}") from None
+        raise ReceiptMismatch(f"the revocation of a key is not valid: {error}") from None
     require(
         (found.organisation, found.kid) == (organisation, kid),
         "the revocation is that of another key",
@@ -120,7 +120,7 @@ def confirm_revocation(
 
 
 def confirm_end(page: Mapping[str, Any], connection: Connection) -> StreamHead:
-    """The gateway's signed word on where this organisation's stream ends, as its page says it."""
+    """The gateway's signed statement of where this organisation's stream ends."""
     try:
         end = read_head(str(page.get("statement")), connection.trust)
     except ValueError as error:

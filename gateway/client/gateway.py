@@ -145,7 +145,7 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
     def set_aside(self, key: str) -> Write:
         """Leave a kept write out of `resume` for good; its file stays, as evidence.
 
-        For one that no answer confirms: what came of it is for people to find out. LookupError
+        For one that no answer confirms: people have to find out its result. LookupError
         when no write waits under this key.
         """
         return self._exchange.set_aside(key)

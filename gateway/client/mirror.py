@@ -19,6 +19,7 @@ from typing import Self
 import httpx
 
 from gateway import files
+from gateway.client.connection import ADDRESS
 from gateway.client.errors import (
     LogDamaged,
     LogForked,
@@ -26,7 +27,7 @@ from gateway.client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from gateway.client.transport import ADDRESS, Line, Message
+from gateway.client.transport import Line, Message
 from gateway.evidence.log_copy import CHECKPOINT, signed
 from gateway.evidence.steps import Failed
 from gateway.evidence.trust import Trust
@@ -91,7 +92,7 @@ class Mirror:
             self._drop(known)
             if before is not None and stored is not None and self._contradicts(before, newest):
                 self._alarm("the log shows another history", before, stored, newest, note)
-            raise LogDamaged(f"what the log serves does not hold together: {error}") from None
+            raise LogDamaged(f"what the log serves is inconsistent: {error}") from None
         self._require_roots(before, stored, newest, note)
         self._write(CHECKPOINT, note)
         self._forget(known, newest.size)
@@ -300,7 +301,7 @@ class PublicListener:
         try:
             context = ssl.create_default_context(cafile=self.ca)
         except (OSError, ssl.SSLError) as error:
-            raise SettingsError(f"{self.ca} is no file of certificates in PEM") from error
+            raise SettingsError(f"{self.ca} is not a file of certificates in PEM") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         return context
 

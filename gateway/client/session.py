@@ -179,7 +179,7 @@ class Exchange:
     def _granted(
         self, reply: Reply, action: str, before: Sighting | None, write: Write | None = None
     ) -> Reply:
-        """The reply when it is a yes; a refusal's receipt is verified before it is told."""
+        """The reply when it is a yes; a refusal's receipt is verified before it is returned."""
         try:
             return granted(reply)
         except Refused as refused:
@@ -211,7 +211,7 @@ def _problem(reply: Reply) -> Problem:
 
 
 def members_of(reply: Reply) -> dict[str, Any]:
-    """The members of an answer; UnexpectedAnswer when it is no JSON object."""
+    """The members of an answer; UnexpectedAnswer when it is not a JSON object."""
     try:
         members = canonical.decode(reply.body) if reply.media in (JSON, PROBLEM) else None
     except ValueError:

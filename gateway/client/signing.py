@@ -11,6 +11,7 @@ from gateway.client.errors import NotACase
 from gateway.domain import case as cases
 from gateway.domain.organisation import organisation_uri, read_competence_key
 from gateway.evidence import sd_jwt, statement, succession_approval
+from gateway.evidence.heading import Heading
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.statement import CASE_TYP, OFFER_TYP
 
@@ -51,13 +52,7 @@ class Author:
         try:
             document = sd_jwt.issue(
                 typ=CASE_TYP,
-                claims={
-                    "iss": organisation_uri(self.issuer, self.organisation),
-                    "aud": self.issuer,
-                    "iat": int(self.now().timestamp()),
-                    "jti": str(self.ids()),
-                    **cases.clear_claims(content),
-                },
+                claims={**self._heading().claims(), **cases.clear_claims(content)},
                 properties=[
                     *cases.disclosed_properties(content),
                     *((name, value) for name, value in persons.items() if value is not None),
@@ -81,11 +76,7 @@ class Author:
         """Sign an offer of what was previewed and checked."""
         until = asked.get("until")
         return statement.issue_offer(
-            issuer=organisation_uri(self.issuer, self.organisation),
-            attested_for=None,
-            audience=self.issuer,
-            at=self.now(),
-            jti=self.ids(),
+            self._heading(),
             handoff=asked["handoff"],
             to=previewed.to,
             case_digest=previewed.case_digest,
@@ -94,40 +85,27 @@ class Author:
             until=None if until is None else datetime.fromisoformat(until),
             by=asked["by"],
             note=asked.get("note"),
-            signer=self.key,
-            random=self.random,
         )
 
     def answer(self, kind: str, offered: Offered, fields: Mapping[str, Any]) -> SdJwt:
         """Sign an answer to an offer that was verified."""
         return statement.issue_answer(
-            issuer=organisation_uri(self.issuer, self.organisation),
-            attested_for=None,
-            audience=self.issuer,
-            at=self.now(),
-            jti=self.ids(),
+            self._heading(),
             handoff=offered.offer.handoff,
             case_digest=offered.offer.case_digest,
             offer_digest=offered.signed.document.digest,
             package=offered.offer.package,
             kind=kind,
             fields=fields,
-            signer=self.key,
-            random=self.random,
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:
         """Sign an approval of a succession as the gateway shows it."""
-        return succession_approval.issue(
-            issuer=organisation_uri(self.issuer, self.organisation),
-            audience=self.issuer,
-            at=self.now(),
-            jti=self.ids(),
-            shown=shown,
-            by=by,
-            signer=self.key,
-            random=self.random,
-        )
+        return succession_approval.issue(self._heading(), shown=shown, by=by)
+
+    def _heading(self) -> Heading:
+        author = organisation_uri(self.issuer, self.organisation)
+        return Heading(author, self.issuer, self.now(), self.ids(), self.key, self.random)
 
 
 def members_of(document: SdJwt) -> dict[str, Any]:

@@ -32,11 +32,6 @@ LONGEST_ANSWER = 120.0
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 """Seconds without any progress; a write waits for the log's commit and its checkpoint."""
 
-ADDRESS = re.compile(
-    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
-)
-"""Where a listener is: https://host or https://host:port, no more."""
-
 _TRIED_AGAIN = frozenset({502, 503, 504})
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -132,7 +127,7 @@ class Line:
         return patient or reply.status in _TRIED_AGAIN
 
     def _retry_after(self, reply: Reply) -> float | None:
-        """Seconds to wait (RFC 9110 10.2.3: seconds or a date); None when nothing was said."""
+        """Seconds to wait (RFC 9110 10.2.3: seconds or a date); None without such a header."""
         value = reply.headers.get("retry-after", "")
         if _SECONDS.fullmatch(value):
             return float(value)

@@ -8,6 +8,7 @@ its `Move`, and a policy that allows its action.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeVar
 
 from gateway.domain.case import GROUPS
@@ -77,7 +78,7 @@ class AnswerKind:
         """The verb of the action, as ``accept``."""
         return self.action.partition(".")[2]
 
-    @property
+    @cached_property
     def accepts(self) -> bool:
         """Whether it repeats the conditions of use, and so takes the case under them."""
         return any(one.type is FieldType.CONDITIONS for one in self.fields)

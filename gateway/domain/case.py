@@ -102,9 +102,9 @@ CASE_MOVES: Mapping[tuple[CaseState, CaseMove], CaseState] = {
 class Case:
     """The originator's case: its current version and who brought it there.
 
-    ``digest`` is that of the current version's signed document. ``originator_ref`` stands for the
-    originator's reference without telling it: a keyed digest. ``unconfirmed`` are the ids of
-    classifications that only a machine made (R18). ``revision`` counts changes, for
+    ``digest`` is that of the current version's signed document. ``originator_ref`` is a keyed
+    digest of the originator's reference, which it does not reveal. ``unconfirmed`` are the ids of
+    automated matches that no person confirmed (R18). ``revision`` counts changes, for
     compare-and-set. ``erase_on`` is the first day without the content.
     """
 
@@ -124,7 +124,7 @@ class Case:
 def _moved(case: Case, move: CaseMove) -> CaseState:
     target = CASE_MOVES.get((case.state, move))
     if target is None:
-        raise WrongState(f"a case that is {case.state} cannot be moved by '{move}'")
+        raise WrongState(f"'{move}' is not possible: the case is {case.state}.")
     return target
 
 
@@ -142,7 +142,7 @@ def revise(case: Case, version: int, digest: str, unconfirmed: frozenset[str]) -
 
 
 def assess(case: Case, by: str, confirmed: frozenset[str]) -> Case:
-    """An analyst stands for the classification; every machine's match needs their word (R18)."""
+    """Record an analyst's assessment, which confirms every automated match (R18)."""
     state = _moved(case, CaseMove.ASSESS)
     missing = case.unconfirmed - confirmed
     if missing:
@@ -154,7 +154,7 @@ def assess(case: Case, by: str, confirmed: frozenset[str]) -> Case:
 
 
 def clear(case: Case, by: str) -> Case:
-    """Another person than the analyst releases the case for sharing."""
+    """Clear the case for sharing; a different person than the analyst must do it (R10)."""
     state = _moved(case, CaseMove.CLEAR)
     if by == case.assessed_by:
         raise SamePerson("the person who clears a case is not the one who assessed it")
@@ -248,13 +248,13 @@ def element(
 ) -> Element:
     """Describe one disclosure; the category comes from validated content, never from a label.
 
-    ``police`` tells that the originator acts under the led regime.
+    ``police``: the originator acts under the LED regime.
     """
     if not in_array:
         return Element(PROPERTIES[name], name, name, case_marking)
     if is_sealed(value):
-        # What nobody can look into is the strictest of all (contracts.md 7): of no category that
-        # a rule knows, for the eyes of named recipients only.
+        # The gateway cannot read it, so it counts as the strictest: RED, and of a category that no
+        # rule knows (ADR 0013).
         strict = strictest([case_marking, Marking("RED", frozenset())])
         return Element(name, name, "sealed", strict, value["sealed_to"])
     return Element(

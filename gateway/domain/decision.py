@@ -1,7 +1,7 @@
 """The questions that policy answers, and its answers.
 
-Entities carry derived facts only: the policy engine never parses and never builds strings
-(contracts.md 9). ``Value`` is what an attribute may hold.
+Entities carry derived facts only: the policy engine never parses and never builds strings.
+``Value`` is what an attribute may hold.
 """
 
 from collections.abc import Hashable, Mapping

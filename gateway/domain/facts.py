@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
+from gateway.domain.organisation_name import OrganisationName
 
 
 class Operation(StrEnum):
@@ -40,6 +41,10 @@ class Party:
 
     organisation: str
     role: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not the name of an organisation that is known here."""
+        OrganisationName(self.organisation)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ LIFE = timedelta(hours=72)
 TOKEN_BYTES = 32
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-"""A token: 256 bits by chance, base64url. The gateway knows its SHA-256 alone."""
+"""A token: 256 random bits in base64url. The gateway stores only its SHA-256."""
 
 
 @dataclass(frozen=True)

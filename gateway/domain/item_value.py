@@ -31,7 +31,7 @@ _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 
 
 def hash_fault(algorithm: str, value: str) -> str | None:
-    """Check the length and the alphabet of a hash (contracts.md 11)."""
+    """Check the length and the alphabet of a hash."""
     if algorithm == HashAlgorithm.TMK_PDQF:
         return "TMK+PDQF is refused: its body is large enough to be content, not a fingerprint"
     if algorithm == HashAlgorithm.PHOTODNA:

@@ -1,7 +1,7 @@
 """Handling markings of a case and its elements, and the strictest of several.
 
 Order of strictness: TLP CLEAR < GREEN < AMBER < AMBER+STRICT < RED; onward listed_only <
-ask_originator < forbidden. The police handling codes H0-H3 add up; they do not rank (model.md 3).
+ask_originator < forbidden. The police handling codes H0-H3 add up; they do not rank.
 """
 
 from collections.abc import Mapping, Sequence

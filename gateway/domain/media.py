@@ -162,6 +162,9 @@ _PATHS = (
     ),
     (re.compile(r"(?<!\w)[A-Za-z]:[\\/]"), "holds the path of a file on a drive"),
 )
+_ADDRESSING = re.compile(r"[:;/\\]")
+"""Without one of these signs no text holds a `data:` or `file:` address, nor a path."""
+
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt])|(/))")
 
 
@@ -173,17 +176,21 @@ def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
     if len(text) < _SHORTEST and text.isascii() and not _SIGNS.search(text):
         return None  # no address is without one of these signs, no file so short
     for reading in _readings(text):
-        if _DATA_URI.search(reading) or _DATA_TYPE.search(_squeezed(reading)):
-            return "holds a data: address"
-        for path, sentence in _PATHS:
-            if path.search(reading):
-                return sentence
+        found = _address_in(reading) if _ADDRESSING.search(reading) else None
+        if found:
+            return found
         if _has_run(reading, longest_run):
             return f"holds a base64 run of more than {longest_run} characters"
         if _is_scrambled(reading, longest_run):
             return "holds a long run of signs that spell nothing, as base85 has"
     kind = sniff_encoded(text)
     return f"holds an encoded {kind}" if kind else None
+
+
+def _address_in(text: str) -> str | None:
+    if _DATA_URI.search(text) or _DATA_TYPE.search(_squeezed(text)):
+        return "holds a data: address"
+    return next((sentence for path, sentence in _PATHS if path.search(text)), None)
 
 
 def find_media_in_link(text: str) -> str | None:
@@ -268,15 +275,22 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _has_run(text: str, longest: int) -> bool:
-    if re.search(f"{_RUN}{{{longest + 1}}}", text):
+    if len(text) <= longest:
+        return False
+    tokens = _TOKEN.findall(text)
+    if len(max(tokens, key=len, default="")) > longest:
         return True
-    tokens = _TOKEN.findall(text) if len(text) > longest else ()
-    strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _WORDLIKE.fullmatch(t))
+    strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _is_wordlike(t))
     if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
         return False
     pieces = list(_pieces(_ONION.sub(_unless_hidden_host, text)))
     rules = (_is_even, _is_dense, _is_strewn)
     return any(rule(pieces, longest) for rule in rules)
+
+
+def _is_wordlike(token: str) -> bool:
+    """Most words are small letters and nothing else, which is asked faster than by the pattern."""
+    return (token.isalpha() and token.islower()) or _WORDLIKE.fullmatch(token) is not None
 
 
 def _unless_hidden_host(found: re.Match[str]) -> str:
@@ -331,6 +345,8 @@ _RARE = frozenset("!#$%&*+;<=>?@^`{|}~")
 
 def _is_scrambled(text: str, longest: int) -> bool:
     """Whether long words full of signs outweigh the others: base85, which RFC 1924 and PDF have."""
+    if len(text) <= _STREWN * longest:
+        return False
     weight = 0
     for word in text.split():
         kinds = len(_RARE.intersection(word)) if len(word) >= _SCRAMBLED else 0

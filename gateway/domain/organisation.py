@@ -26,22 +26,22 @@ KINDS = (
     "provider",
     "researcher",
 )
-"""What an organisation can be (model.md 2.1)."""
+"""Kinds of organisations."""
 
 FUNCTIONS = ("receive", "assess", "investigate", "take_down", "coordinate")
-"""What a competence lets an office do about a matter (model.md 2.1)."""
+"""What a mandate allows an organisation to do in a matter."""
 
 CONTACT_ROLES = ("head", "liaison", "data_protection", "security")
-"""In what an organisation can be reached: its head, the cases, personal data, its systems."""
+"""Whom to contact: the head, for cases, for personal data, for systems."""
 
 INTEREST_SCOPES = ("provider", "case")
-"""What an interest can be in."""
+"""What an interest refers to."""
 
 INTEREST_KINDS = ("funder", "customer", "employer", "party")
-"""What can bind an organisation to a provider or a case (model.md 2.1)."""
+"""Kinds of declared interests in a provider or a case (R9)."""
 
 AGREEMENT_KINDS = ("membership", "data_protection", "transfer")
-"""What can be agreed; ``transfer`` is the tool by which data may go to a third country (R15)."""
+"""Kinds of agreements; ``transfer`` allows data to go to a third country (R15)."""
 
 SCOPES = (
     "directory.read",
@@ -52,10 +52,10 @@ SCOPES = (
     "handoffs.answer",
     "audit.read",
 )
-"""What a system may ask a token for."""
+"""Scopes that a system may request."""
 
 OPERATOR_SCOPES = ("admin",)
-"""What only a system of the operator's may ask a token for: two persons entrust it (R10)."""
+"""Scopes for systems of the operator; two persons grant them (R10)."""
 
 _ORGANISATION_URI = re.compile(
     r"(?P<issuer>https://[^\s?#]+)/organisations/(?P<slug>[^/\s?#]+)", re.ASCII
@@ -63,7 +63,7 @@ _ORGANISATION_URI = re.compile(
 
 
 def organisation_uri(issuer: str, slug: str) -> str:
-    """The name of an organisation in documents, below its gateway's (contracts.md 1)."""
+    """The name of an organisation in documents, below its gateway's."""
     return f"{issuer}/organisations/{slug}"
 
 
@@ -158,7 +158,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Seat:
-    """A standing for a time, and the decision that gave it."""
+    """A membership: its class, its days, and the decision that granted it."""
 
     standing: Standing
     period: Period
@@ -167,7 +167,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Competence:
-    """A legal mandate: what an office does about a matter in a territory, and by which act.
+    """A legal mandate: what an organisation does in a matter and territory, and by which act.
 
     ``registered_by`` is the audit event that registered it: the answer to "who says so?".
     """
@@ -388,9 +388,9 @@ class Organisation:
 
 @dataclass(frozen=True)
 class System:
-    """A machine of an organisation that may ask for tokens, and the scopes it may ask for.
+    """A machine of an organisation that may request tokens, and the scopes it may request.
 
-    Access tokens of before ``tokens_from`` hold no more: a key of the system was withdrawn then.
+    Access tokens issued before ``tokens_from`` are invalid: a key of the system was withdrawn then.
     """
 
     organisation: str
@@ -417,7 +417,7 @@ def system_of(client_id: str) -> tuple[str, str] | None:
 class Certificate:
     """A client certificate that the gateway issued. ``thumbprint`` is RFC 8705's x5t#S256.
 
-    ``reminded`` is at how many days before its end the organisation was last told of it.
+    ``reminded``: the last expiry notice, in days before the end.
     """
 
     thumbprint: str
@@ -430,13 +430,13 @@ class Certificate:
 
 
 REMINDERS = (14, 7, 3)
-"""Days before a certificate's end at which its organisation is told, once each."""
+"""Days before a certificate expires at which a notice is recorded, once each."""
 
 
 def reminder(certificate: Certificate, now: datetime) -> int | None:
-    """The reminder that is due and was not given: days before the end; None when none is.
+    """The expiry notice that is due, in days before the end; None if none is due.
 
-    One at a time: a certificate that went unseen for a while is told of at its last threshold.
+    One at a time: after a pause only the last threshold that was passed is due.
     """
     left = certificate.not_after - now
     due = [days for days in REMINDERS if left <= timedelta(days=days)]
@@ -458,17 +458,21 @@ class Person:
 def resolve(
     competences: Iterable[Competence], matter: str, territory: str, day: date
 ) -> Competence:
-    """Find the one office that receives a matter in a territory on a day.
+    """Find the only organisation that receives a matter in a territory on a day.
 
     Raises NoCompetence or SeveralCompetences: a case is never sent on a guess (R11).
     """
     wanted = competence_key("receive", matter, territory)
     found = [c for c in competences if c.key == wanted and c.period.holds(day)]
     if not found:
-        raise NoCompetence(f"no office receives {matter} in {territory} on {day.isoformat()}")
+        raise NoCompetence(
+            f"No organisation holds the mandate {wanted} on {day.isoformat()}."
+            " Check matter and territory, or name a recipient."
+        )
     if len(found) > 1:
         names = ", ".join(sorted(c.organisation for c in found))
         raise SeveralCompetences(
-            f"several offices receive {matter} in {territory} on {day.isoformat()}: {names}"
+            f"Several organisations hold the mandate {wanted} on {day.isoformat()}: {names}."
+            " Name one of them as the recipient."
         )
     return found[0]

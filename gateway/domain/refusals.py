@@ -1,4 +1,4 @@
-"""Every expected "no": one class and one sentence each; transports translate, none decides."""
+"""Every expected "no": one class and one sentence each; transports translate them."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -7,7 +7,7 @@ from uuid import UUID
 class Refusal(Exception):
     """An expected "no". ``detail`` is one sentence that tells the caller what to do.
 
-    ``recorded`` is an event that stands all the same: its receipt alone cannot be had now.
+    ``recorded`` is an event that was recorded all the same; only its receipt is unavailable now.
     """
 
     recorded: UUID | None = None
@@ -19,24 +19,24 @@ class Refusal(Exception):
 
 
 class NotFound(Refusal):
-    """There is no such thing, or the caller may not know that there is."""
+    """It does not exist, or is not visible to the caller."""
 
 
 class Forbidden(Refusal):
-    """The policy says no, and its rules may be named to the caller."""
+    """A policy rule denies it, and the caller may know which."""
 
     def __init__(self, detail: str, rules: Sequence[str]) -> None:
-        """``rules`` are the ids of the policies that refused, as ``R3.seat``."""
+        """``rules`` are the ids of the policies that denied it, as ``R3.seat``."""
         super().__init__(detail)
         self.rules = tuple(rules)
 
 
 class WrongState(Refusal):
-    """The move does not exist from the present state."""
+    """The action is not possible in the current state."""
 
 
 class Stale(Refusal):
-    """What the request was built on has changed: read again and retry."""
+    """The data changed after the caller read it."""
 
 
 class AlreadyExists(Refusal):
@@ -44,11 +44,11 @@ class AlreadyExists(Refusal):
 
 
 class KeyReused(Refusal):
-    """The retry key was used before with another request."""
+    """The idempotency key was used before with another request."""
 
 
 class Invalid(Refusal):
-    """The content breaks rules that the caller can mend: all of them, by JSON pointer."""
+    """Some fields are invalid: all of them, by JSON pointer."""
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         """``errors`` are pairs of JSON pointer and sentence."""
@@ -61,27 +61,27 @@ class DocumentRefused(Refusal):
 
 
 class NoCompetence(Refusal):
-    """No office is competent for the matter and territory on the legal date."""
+    """No organisation is competent for the matter and territory on the reference date."""
 
 
 class SeveralCompetences(Refusal):
-    """More than one office is competent: the registry must be mended first."""
+    """Several organisations are competent: the registry must be corrected first."""
 
 
 class NothingToOffer(Refusal):
-    """Policy leaves nothing of what was asked to be offered."""
+    """Policy withholds everything that was selected."""
 
 
 class ConditionsDiffer(Refusal):
-    """The conditions accepted are not the conditions offered."""
+    """The accepted conditions differ from the offered ones."""
 
 
 class Unconfirmed(Refusal):
-    """A machine's match is not a finding: a person has to confirm it first (R18)."""
+    """A person must confirm an automated match first (R18)."""
 
 
 class SamePerson(Refusal):
-    """The step needs another person than the one who did the step before."""
+    """The step needs a different person than the previous one."""
 
 
 class OpenHandoffs(Refusal):
@@ -101,23 +101,23 @@ class InvitationRefused(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """The organisation used up its budget of certificates, or of attempts to get one."""
+    """The organisation exceeded the limit of certificates, or of attempts to get one."""
 
 
 class TooManyDenials(Refusal):
-    """The organisation used up its budget of refusals: slow down."""
+    """The organisation exceeded the limit of recorded denials."""
 
 
 class TooManyPreviews(Refusal):
-    """The organisation used up its budget of previews: slow down."""
+    """The organisation exceeded the limit of previews."""
 
 
 class Busy(Refusal):
-    """Too many writers wait: retry after a moment."""
+    """Too many writers wait; a retry may succeed."""
 
 
 class DatabaseUnreachable(Busy):
-    """The database does not answer: nothing was done, as far as anybody can tell."""
+    """The database does not answer; nothing was done, or a retry returns the result."""
 
 
 class Unrecorded(Refusal):
@@ -125,11 +125,11 @@ class Unrecorded(Refusal):
 
 
 class Frozen(Refusal):
-    """The database is not the one whose log was signed last: nothing is written or signed."""
+    """The database does not continue the signed log: nothing is written or signed."""
 
 
 class MarkUnreachable(Refusal):
-    """How far the log was signed cannot be looked up or recorded now, so nothing is signed."""
+    """The high-water mark cannot be read or written now, so nothing is signed."""
 
 
 class Erased(Refusal):
@@ -137,4 +137,4 @@ class Erased(Refusal):
 
 
 class KeysUnavailable(Refusal):
-    """The keys of cases cannot be had now, so their content is neither read nor written."""
+    """Case keys are unavailable, so content is neither read nor written."""

@@ -15,7 +15,7 @@ from gateway.domain.vocabulary import ItemKind, StatementKind
 
 FORMAT = "casegate-sealed/1"
 MAX_BYTES = 2048
-"""The longest content, as JSON in UTF-8 (contracts.md 11)."""
+"""The longest content, as JSON in UTF-8."""
 
 LONGEST_TEXT = 1500
 LONGEST_NAME = 300
@@ -79,8 +79,8 @@ TYPES: Mapping[str, SealedType] = {
     ),
     "reporter": SealedType("subjects", {}, {"name": _NAME, "contact": _NAME, "note": _NOTE}),
 }
-"""What is worth a seal (model.md 2): an item or a statement, the login of a site, who a person of
-the case is, who reported. ``about`` names the item or the person of the case."""
+"""What can be sealed: an item or a statement, the login of a site, the identity of a subject, the
+reporter. ``about`` names the item or the subject."""
 
 
 @dataclass(frozen=True)

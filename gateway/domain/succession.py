@@ -47,10 +47,10 @@ class Succession:
     """A planned move of one mandate.
 
     ``id`` is the audit event that planned it. ``competence`` is a key such as receive/csam/FR,
-    ``resolved_by`` the event that registered it for the successor. ``consents`` tells whether the
-    legal act carries consents over. ``former_end`` is the end that the predecessor's mandate had
-    before the plan: ``day`` where it had been ended for that day before. ``applied`` is the event
-    of its end, ``cancelled`` the one that called it off. ``version`` counts the changes, for
+    ``resolved_by`` the event that registered it for the successor. ``consents``: the legal act
+    carries permissions over. ``former_end`` is the end that the predecessor's mandate had before
+    the plan: ``day`` if it had already been ended for that day. ``applied`` is the event of its
+    end, ``cancelled`` that of its cancellation. ``version`` counts the changes, for
     compare-and-set.
     """
 
@@ -73,9 +73,9 @@ class Succession:
     def __post_init__(self) -> None:
         """Refuse a succession that could not be carried out."""
         if self.predecessor == self.successor:
-            raise ValueError("a mandate moves to another office")
+            raise ValueError("a mandate moves to another organisation")
         if self.read_until < self.day:
-            raise ValueError("nobody stops reading before the mandate moves")
+            raise ValueError("read access cannot end before the mandate moves")
 
     @property
     def offices(self) -> tuple[str, str]:
@@ -84,25 +84,25 @@ class Succession:
 
     @property
     def over(self) -> bool:
-        """Whether nothing comes of it any more: it was carried out, or called off."""
+        """Whether it was carried out or cancelled."""
         return self.applied is not None or self.cancelled is not None
 
     @property
     def approvals(self) -> tuple[tuple[str, Approved | None], ...]:
-        """Each office with its approval, the predecessor first."""
+        """Each organisation with its approval, the predecessor first."""
         return (self.predecessor, self.by_predecessor), (self.successor, self.by_successor)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The offices that did not approve yet."""
+        """The organisations that have not approved yet."""
         return tuple(office for office, approved in self.approvals if approved is None)
 
     def approve(self, office: str, approved: Approved) -> "Succession":
-        """The succession once the office gave its part; WrongState when it can give none."""
+        """Record an organisation's approval; WrongState if it cannot approve."""
         if self.cancelled is not None:
-            raise WrongState("this succession was cancelled")
+            raise WrongState("This succession was cancelled.")
         if office not in self.missing:
-            raise WrongState("your office has approved this succession before")
+            raise WrongState("Your organisation has already approved this succession.")
         if office == self.predecessor:
             return replace(self, by_predecessor=approved, version=self.version + 1)
         return replace(self, by_successor=approved, version=self.version + 1)
@@ -112,24 +112,24 @@ class Succession:
         return replace(self, applied=event, version=self.version + 1)
 
     def cancel(self, event: UUID) -> "Succession":
-        """The succession once it is called off, for good; WrongState when it is over."""
+        """Cancel the succession permanently; WrongState if it is finished."""
         if self.cancelled is not None:
-            raise WrongState("this succession was cancelled before")
+            raise WrongState("This succession has already been cancelled.")
         if self.applied is not None:
             raise WrongState(f"this succession was carried out: {self.way_back}")
         return replace(self, cancelled=event, version=self.version + 1)
 
     @property
     def way_back(self) -> str:
-        """What undoes it once it was carried out."""
+        """How to undo it after it was carried out."""
         return f"plan that the mandate moves back, from {self.successor} to {self.predecessor}"
 
     def may_apply(self, day: date) -> bool:
-        """Whether handoffs may be moved: the day has come, both offices approved, more is to do."""
+        """Whether handoffs may move: the day has come, both approved, and it is not finished."""
         return not self.over and not self.missing and self.day <= day
 
     def lets_read(self, handoff: Handoff, *, was_taken_on: bool, day: date) -> bool:
-        """Whether the predecessor may still open a handoff that it had taken on, on ``day``."""
+        """Whether the predecessor may consult on ``day`` a handoff that it had accepted."""
         if self.cancelled is not None:
             return False
         held = handoff.state in _TAKEN_ON or (handoff.state is State.SUCCEEDED and was_taken_on)
@@ -138,14 +138,14 @@ class Succession:
         return own and same and held and self.day <= day < self.read_until
 
     def concerns(self, handoff: Handoff) -> bool:
-        """Whether a handoff may have to move, by its address: the mandate, or the office itself."""
+        """Whether a handoff may have to move: it addressed the mandate or the predecessor."""
         own = handoff.recipient == self.predecessor and handoff.state in OPEN
         return own and handoff.address.competence in (None, self.competence)
 
     def way(self, handoff: Handoff, matters: Collection[str]) -> Way:
-        """What becomes of a handoff; ``matters`` are those of its case.
+        """What happens to a handoff; ``matters`` are those of its case.
 
-        Whoever addressed the office itself chose that office, and chooses again.
+        An originator that addressed the organisation itself must choose again.
         """
         if not self.concerns(handoff):
             return Way.STAY

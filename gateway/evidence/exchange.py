@@ -55,6 +55,10 @@ class Exchange:
     """The event that planned the succession, where the file has it."""
     confirmed: Sequence[Confirmed]
     """In the order of the log, one for each entry."""
+    moving: Sequence[Confirmed]
+    """Those that offered or moved this handoff."""
+    recorded: Mapping[str, str]
+    """The type of the event that records each document, by the document's digest."""
     absent: Sequence[str]
     course: Course
 
@@ -189,23 +193,29 @@ class Exchange:
 
         Events that record a document which is not in the bundle are remembered as absent.
         """
+        answers = {digest: ANSWERS[a.kind].event for digest, a in self.answers.items()}
+        self.recorded = {self.offered.document.digest: _OFFERED, **answers}
         for one in self.confirmed:
             self._place(one.event)
+        self.moving = [
+            one
+            for one in self.confirmed
+            if one.event["typ"] in _MOVING
+            and one.event["result"] == Result.ALLOWED
+            and one.event.get("handoff") == str(self.offer.handoff)
+        ]
         self.absent = [
             f"the document behind {one.event['typ']}, entry {one.index}"
-            for one in self._moving()
-            if one.event.get("stmt_sha256") not in self._recorded_by()
+            for one in self.moving
+            if one.event.get("stmt_sha256") not in self.recorded
         ]
-        return "; ".join([*self._opened(), *(f"not in this file: {what}" for what in self.absent)])
-
-    def _opened(self) -> list[str]:
-        """The consultations that opened exactly the presentation in the bundle."""
         shown = statement.package(placed.digest for placed in self.case.verified.placed)
-        return [
+        consulted = [
             f"the presentation is what entry {one.index} opened"
             for one in self.confirmed
             if one.event["typ"] == _CONSULTED and one.event.get("package") == shown
         ]
+        return "; ".join([*consulted, *(f"not in this file: {what}" for what in self.absent)])
 
     def _place(self, fields: Mapping[str, Any]) -> None:
         typ = fields["typ"]
@@ -215,7 +225,7 @@ class Exchange:
         for name, value in own.items():
             if fields.get(name, value) != value:
                 raise Failed(Code.MISMATCH, f"{typ} is of another {name}")
-        expected = self._recorded_by().get(fields.get("stmt_sha256", ""))
+        expected = self.recorded.get(fields.get("stmt_sha256", ""))
         if expected is None:
             if typ == _OFFERED and fields["result"] == Result.ALLOWED:
                 raise Failed(Code.MISMATCH, f"{typ} records another offer")
@@ -224,30 +234,15 @@ class Exchange:
         elif fields.get("package", self.offer.package) != self.offer.package:
             raise Failed(Code.MISMATCH, f"{typ} is of another package")
 
-    def _recorded_by(self) -> dict[str, str]:
-        """The type of the event that records each document, by the document's digest."""
-        answers = {digest: ANSWERS[a.kind].event for digest, a in self.answers.items()}
-        return {self.offered.document.digest: _OFFERED, **answers}
-
-    def _moving(self) -> list[Confirmed]:
-        """The events that offered or moved this handoff, in the log's order."""
-        return [
-            one
-            for one in self.confirmed
-            if one.event["typ"] in _MOVING
-            and one.event["result"] == Result.ALLOWED
-            and one.event.get("handoff") == str(self.offer.handoff)
-        ]
-
     def account_documents(self) -> str:
         """The offer and each answer are recorded, each by one event."""
-        logged = [one.event.get("stmt_sha256") for one in self._moving()]
-        for digest, typ in self._recorded_by().items():
+        logged = [one.event.get("stmt_sha256") for one in self.moving]
+        for digest, typ in self.recorded.items():
             if digest not in logged:
                 raise Failed(Code.NOT_IN_LOG, f"no receipt shows {typ} for a document here")
             if logged.count(digest) > 1:
                 raise Failed(Code.MISMATCH, f"two events record one document as {typ}")
-        return count(len(self._recorded_by()), "document")
+        return count(len(self.recorded), "document")
 
     def trace_keys(self) -> str:
         """The registrations of the keys that signed: in one history with the rest, and before it.
@@ -330,7 +325,7 @@ class Exchange:
 
     def follow_course(self) -> str:
         """The events can follow each other in the log's order."""
-        offered, *moves = (one.event for one in self._moving())
+        offered, *moves = (one.event for one in self.moving)
         if offered["typ"] != _OFFERED:
             raise Failed(Code.MISMATCH, f"{offered['typ']} is logged before the offer")
         self.course = course.follow([self._moves(fields) for fields in moves])
@@ -338,7 +333,7 @@ class Exchange:
 
     def _last(self) -> int:
         """The place in the log of the last event that is shown of the handoff's course."""
-        return self._moving()[-1].index
+        return self.moving[-1].index
 
     def _moves(self, fields: Mapping[str, Any]) -> Collection[Move]:
         answer = self.answers.get(fields.get("stmt_sha256", ""))

@@ -12,10 +12,10 @@ one (``encryption``): the only signature that an encryption key ever makes (NIST
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from gateway.evidence import sd_jwt
+from gateway.evidence.heading import Heading, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
 from gateway.evidence.signature import PublicKey
 
@@ -33,13 +33,13 @@ MAX_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Word:
-    """What was said: by which key, about which key, under which id, at which second (POSIX)."""
+    """What was said: by which key, about which key, under which id, when."""
 
     says: str
     kid: str
     signed_by: str
     jti: UUID
-    at: int
+    at: datetime
 
 
 def issue(
@@ -57,17 +57,8 @@ def issue(
 
     ``organisation`` and ``audience`` are URIs; an administrator's is that of `approval.person_uri`.
     """
-    claims = {
-        "iss": organisation,
-        "aud": audience,
-        "iat": int(at.timestamp()),
-        "jti": str(jti),
-        "says": says,
-        "kid": kid,
-    }
-    return sd_jwt.issue(
-        typ=REGISTRATION_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
-    )
+    heading = Heading(organisation, audience, at, jti, signer, random)
+    return heading.sign(REGISTRATION_TYP, {"says": says, "kid": kid})
 
 
 def verify(
@@ -85,7 +76,8 @@ def verify(
     Raises DocumentError: what `read` refuses, or a time that is not within MAX_AGE before ``now``.
     """
     word = read(text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys)
-    _check_time(word.at, now)
+    if not -MAX_SKEW <= now - word.at <= MAX_AGE:
+        raise DocumentError("the statement is older than seven days, or from the future: sign anew")
     return word
 
 
@@ -111,10 +103,8 @@ def read(
     about = claims.get("kid")
     if not isinstance(about, str) or (kid is not None and about != kid):
         raise DocumentError("the statement is about another key")
-    at = claims.get("iat")
-    if not isinstance(at, int) or isinstance(at, bool):
-        raise DocumentError("the statement does not say when it was made")
-    return Word(says, about, str(verified.header["kid"]), _jti(claims), at)
+    kid_used = str(verified.header["kid"])
+    return Word(says, about, kid_used, read_id(claims), read_time(claims))
 
 
 def vouches(
@@ -131,16 +121,3 @@ def vouches(
     except DocumentError:
         return False
     return True
-
-
-def _check_time(at: int, now: datetime) -> None:
-    age = now.timestamp() - at
-    if not -MAX_SKEW.total_seconds() <= age <= MAX_AGE.total_seconds():
-        raise DocumentError("the statement is older than seven days, or from the future: sign anew")
-
-
-def _jti(claims: Mapping[str, Any]) -> UUID:
-    try:
-        return UUID(str(claims.get("jti")))
-    except ValueError:
-        raise DocumentError("the statement's id is a UUID") from None

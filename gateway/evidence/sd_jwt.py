@@ -378,15 +378,18 @@ def read_stored(text: str) -> Verified:
     issuer_signed, *encoded = text.split("~")
     try:
         header, payload = (_decode(_text_of(part)) for part in issuer_signed.split(".")[:2])
-        disclosures = [_stored_disclosure(one) for one in encoded[:-1]]
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError) as error:
         raise DocumentError(f"a stored document cannot be read: {error}") from None
-    return _fit(header, payload, disclosures)
+    return _fit(header, payload, [read_stored_disclosure(one) for one in encoded[:-1]])
 
 
-def _stored_disclosure(encoded: str) -> Disclosure:
-    text = _text_of(encoded)
-    salt, *name, value = _decode(text)
+def read_stored_disclosure(encoded: str) -> Disclosure:
+    """Likewise one disclosure."""
+    try:
+        text = _text_of(encoded)
+        salt, *name, value = _decode(text)
+    except (ValueError, TypeError) as error:
+        raise DocumentError(f"a stored disclosure cannot be read: {error}") from None
     digest = base64url.digest(encoded.encode("ascii"))
     nested = '"_sd' in text or '"..."' in text or "\\u" in text
     return Disclosure(encoded, digest, salt, name[0] if name else None, value, nested)

@@ -5,7 +5,7 @@ binds the handoff, the case version, the offer and the package, so that it answe
 Who signed by which pseudonym, and the reasons, are disclosures: they can be withheld and erased.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,9 @@ from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.organisation import SLUG, read_organisation_uri
-from gateway.evidence import base64url, sd_jwt
-from gateway.evidence.sd_jwt import SdJwt, Signer, Verified
+from gateway.evidence import base64url
+from gateway.evidence.heading import Heading, seconds
+from gateway.evidence.sd_jwt import SdJwt, Verified
 
 OFFER_TYP = "casegate-offer+sd-jwt"
 ANSWER_TYP = "casegate-answer+sd-jwt"
@@ -81,12 +82,8 @@ def package(digests: Iterable[str]) -> str:
 
 
 def issue_offer(
+    heading: Heading,
     *,
-    issuer: str,
-    attested_for: str | None,
-    audience: str,
-    at: datetime,
-    jti: UUID | str,
     handoff: UUID | str,
     to: Mapping[str, Any],
     case_digest: str,
@@ -96,18 +93,14 @@ def issue_offer(
     by: str,
     note: str | None,
     succeeds: Succeeded | None = None,
-    signer: Signer,
-    random: Callable[[int], bytes],
 ) -> SdJwt:
     """Sign an offer; ``by`` and ``note`` are its disclosures.
 
-    ``issuer`` is the author's URI, or the gateway's when it attests for the organisation whose
-    URI is ``attested_for``. ``to`` has ``organisation``, and for a competence also
-    ``competence`` and ``resolved_by``. ``disclosures`` are the digests that may be shown;
-    ``at`` and ``until`` are aware times, written as whole seconds (RFC 7519 2, NumericDate).
+    ``to`` has ``organisation``, and for a competence also ``competence`` and ``resolved_by``.
+    ``disclosures`` are the digests that may be shown; ``until`` is an aware time, written as
+    whole seconds.
     """
-    claims = {
-        **_heading(issuer, attested_for, audience, at, jti),
+    claims: dict[str, Any] = {
         "handoff": str(handoff),
         "to": dict(to),
         "case_digest": case_digest,
@@ -115,36 +108,23 @@ def issue_offer(
         "purpose": list(purpose),
     }
     if until is not None:
-        claims["until"] = _seconds(until)
+        claims["until"] = seconds(until)
     if succeeds is not None:
         claims["succeeds"] = {name: str(value) for name, value in vars(succeeds).items()}
-    return sd_jwt.issue(
-        typ=OFFER_TYP,
-        claims=claims,
-        properties=[("by", by)] if note is None else [("by", by), ("note", note)],
-        arrays=(),
-        signer=signer,
-        random=random,
-    )
+    return heading.sign(OFFER_TYP, claims, {"by": by, "note": note})
 
 
 def issue_answer(
+    heading: Heading,
     *,
-    issuer: str,
-    attested_for: str | None,
-    audience: str,
-    at: datetime,
-    jti: UUID | str,
     handoff: UUID | str,
     case_digest: str,
     offer_digest: str,
     package: str,
     kind: str,
     fields: Mapping[str, Any],
-    signer: Signer,
-    random: Callable[[int], bytes],
 ) -> SdJwt:
-    """Sign an answer of a known kind (else StatementError); issuer and times as in issue_offer.
+    """Sign an answer of a known kind (else StatementError).
 
     In clear stands only what binds it; all ``fields`` are disclosures, those that are None left
     out: what was decided about whom and why is for the parties.
@@ -152,34 +132,13 @@ def issue_answer(
     if kind not in ANSWERS:
         raise StatementError("an answer is of a known kind")
     claims = {
-        **_heading(issuer, attested_for, audience, at, jti),
         "handoff": str(handoff),
         "case_digest": case_digest,
         "offer_digest": offer_digest,
         "package": package,
         "kind": kind,
     }
-    return sd_jwt.issue(
-        typ=ANSWER_TYP,
-        claims=claims,
-        properties=[(name, value) for name, value in fields.items() if value is not None],
-        arrays=(),
-        signer=signer,
-        random=random,
-    )
-
-
-def _heading(
-    issuer: str, attested_for: str | None, audience: str, at: datetime, jti: UUID | str
-) -> dict[str, Any]:
-    attested = {} if attested_for is None else {"attested_for": attested_for}
-    return {"iss": issuer, **attested, "aud": audience, "iat": _seconds(at), "jti": str(jti)}
-
-
-def _seconds(at: datetime) -> int:
-    if at.tzinfo is None:
-        raise StatementError("a statement's time has a time zone")
-    return int(at.timestamp())
+    return heading.sign(ANSWER_TYP, claims, fields)
 
 
 def author(claims: Mapping[str, Any]) -> str:

@@ -4,13 +4,11 @@ In clear stands what was planned, so that it approves nothing else; the person i
 which is not kept with it.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
-from gateway.evidence import sd_jwt
-from gateway.evidence.sd_jwt import SdJwt, Signer
+from gateway.evidence.heading import Heading
+from gateway.evidence.sd_jwt import SdJwt
 
 SUCCESSION_TYP = "casegate-succession+sd-jwt"
 
@@ -32,24 +30,6 @@ def planned(shown: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shown.get(name) for name in PLANNED}
 
 
-def issue(
-    *,
-    issuer: str,
-    audience: str,
-    at: datetime,
-    jti: UUID,
-    shown: Mapping[str, Any],
-    by: str,
-    signer: Signer,
-    random: Callable[[int], bytes],
-) -> SdJwt:
-    """Sign an approval of the succession as it is ``shown``; ``issuer`` is the office's URI."""
-    heading = {"iss": issuer, "aud": audience, "iat": int(at.timestamp()), "jti": str(jti)}
-    return sd_jwt.issue(
-        typ=SUCCESSION_TYP,
-        claims={**heading, **planned(shown)},
-        properties=[("by", by)],
-        arrays=(),
-        signer=signer,
-        random=random,
-    )
+def issue(heading: Heading, *, shown: Mapping[str, Any], by: str) -> SdJwt:
+    """Sign an approval of the succession as it is ``shown``; the heading's author is the office."""
+    return heading.sign(SUCCESSION_TYP, planned(shown), {"by": by})

@@ -6,11 +6,12 @@ at most. It says what was so when it was signed, and nothing of what became of i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.domain.organisation import Standing, organisation_uri, read_organisation_uri
 from gateway.evidence import base64url, canonical, sd_jwt
+from gateway.evidence.heading import read_time
 from gateway.evidence.sd_jwt import DocumentError, Signer
 from gateway.evidence.signature import PublicKey
 
@@ -101,7 +102,7 @@ def verify(text: str, keys: Mapping[str, PublicKey]) -> TrustMark:
     standing = _standing(claims["standing"])
     if claims["trust_mark_type"] != _type(issuer, standing):
         raise DocumentError("the trust mark's type is not that of the standing")
-    issued, ends = _moment(claims["iat"]), _moment(claims["exp"])
+    issued, ends = read_time(claims), read_time(claims, "exp")
     if not issued < ends <= issued + LIFETIME:
         raise DocumentError("a status statement is good for a day at most")
     return TrustMark(
@@ -133,16 +134,6 @@ def _standing(value: Any) -> Standing:
         return Standing(value)
     except ValueError:
         raise DocumentError("the statement names no standing") from None
-
-
-def _moment(value: Any) -> datetime:
-    """A NumericDate in whole seconds (RFC 7519 2)."""
-    try:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise DocumentError("a time is in whole seconds since 1970") from None
 
 
 def _day(value: Any) -> date | None:

@@ -193,7 +193,7 @@ def _faults(
         if name not in table:
             yield f"{where}{name} is required"
     for name, value in table.items():
-        fault = checks[name](value) if name in checks else "is no setting of an import profile"
+        fault = checks[name](value) if name in checks else "is not a setting of an import profile"
         if fault:
             yield f"{where}{name} {fault}"
 

@@ -1,9 +1,9 @@
 """Read an XARF v4 report of the content/csam or content/csem type into a case.
 
-XARF (xarf.org, specification 4.2) is a notice to a host that may carry files. So the first
-question is R1: one part that is a picture, a film, a sound, an archive or a document, declared or
-recognised, and the whole file is refused. What remains is mapped, or dropped and named: nothing
-disappears without a sentence.
+XARF (xarf.org, specification 4.2) is a notice to a host that may carry files. R1 comes
+first: the whole file is refused if one part, declared or recognised, is a picture, a film, a
+sound, an archive or a document. What remains is mapped, or dropped and named: every
+dropped field is reported.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ LONGEST_TOLD = 200
 
 @dataclass(frozen=True)
 class Imported:
-    """A case made from a file, and what became of each of the file's fields.
+    """A case made from a file, and how each of the file's fields was used.
 
     ``mapped`` are pairs of JSON pointers, into the file and into the case. ``dropped`` and
     ``notes`` are sentences that begin with a pointer into the file.
@@ -100,8 +100,6 @@ def _refuse_evidence(report: Mapping[str, Any]) -> None:
         refuse_part(f"/evidence/{index}", members.get("content_type"), members.get("payload"))
     refuse_files(report, judged=frozenset(f"/evidence/{i}/payload" for i in range(len(parts))))
 
-
-# --- the report, and what became of its fields ---
 
 _T = TypeVar("_T")
 _NAMES: Mapping[type, str] = {str: "text", bool: "true or false", int: "a whole number"}
@@ -351,7 +349,7 @@ class _Import:
             item["content_type"] = _MEDIA_TYPES[value]
             self.sheet.map("/media_type", "/items/0/content_type")
         elif value is not None:
-            self.sheet.drop("/media_type", "it is no word of XARF's list")
+            self.sheet.drop("/media_type", "it is not in XARF's list")
 
     def _set_hosting(self, item: dict[str, Any]) -> None:
         """Hosting needs a country; without one its parts are retold in the statement."""

@@ -1,7 +1,7 @@
 """C2SP tlog-checkpoint: the size and root of one log, signed as a note.
 
-An origin names one tree for ever: a log that was lost goes on under another origin. Whoever signs
-must never sign two checkpoints that no consistency proof can join.
+An origin always names one tree: a lost log continues under another origin. A signer must never
+sign two checkpoints that no consistency proof can join.
 """
 
 from collections.abc import Sequence

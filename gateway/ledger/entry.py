@@ -1,7 +1,7 @@
-"""The log's entries: a commitment to a document that tells nothing about it.
+"""The log's entries: a commitment to a document that reveals nothing about it.
 
-An entry is public for ever, its document is not: 32 random bytes of nonce hide the document from
-guessing, and once document and nonce are erased the entry, its index and all proofs still stand.
+An entry stays public, its document does not: a nonce of 32 random bytes keeps the document from
+being guessed. After document and nonce are erased, the entry and all proofs remain valid.
 """
 
 from hashlib import sha256

@@ -35,7 +35,7 @@ class Missing(ValueError):
 
 
 def bundles(size: int, known: int = 0) -> Iterator[TileAddress]:
-    """The bundles of entries that a log of ``size`` entries has, but for those full at ``known``.
+    """The bundles of entries of a log of ``size`` entries, except those full at ``known``.
 
     Each is as wide as that log makes it.
     """

@@ -9,7 +9,7 @@ overwrites it as the right edge grows.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 
 from gateway.ledger import tree
@@ -25,6 +25,8 @@ MAX_ENTRY_BYTES = 0xFFFF
 # (level, n) -> the tile's bytes as stored, b"" when there is none. A tile wider than the tree of
 # the asked size is welcome: its prefix is used.
 ReadTile = Callable[[int, int], bytes]
+# (height, index) -> the root of that complete subtree.
+_Node = Callable[[int, int], bytes]
 
 # Subtrees up to this many bytes (8 hashes) are hashed anew: as cheap as finding them again.
 _SMALL_SUBTREE_BYTES = 8 * tree.HASH_BYTES
@@ -84,18 +86,30 @@ def root(read: ReadTile, size: int) -> bytes:
     """
     if size < 0:
         raise ValueError("a size is not negative")
-    return _edge(cache(read), 0, size) if size else tree.EMPTY_ROOT
+    return tree.root_of_edge(_nodes(read), 0, size) if size else tree.EMPTY_ROOT
+
+
+class InclusionProofs:
+    """Inclusion proofs in the first `size` leaves; what they share is read and hashed once."""
+
+    def __init__(self, read: ReadTile, size: int) -> None:
+        """Nothing is read before the first proof."""
+        self.size = size
+        self._node = _nodes(read)
+
+    def of(self, index: int) -> list[bytes]:
+        """Return the inclusion proof of leaf `index` (RFC 9162 section 2.1.3.1).
+
+        Raises ValueError unless 0 <= index < size, MissingTile when the store lacks a tile.
+        """
+        if not 0 <= index < self.size:
+            raise ValueError("the index lies outside the tree")
+        return tree.path(self._node, 0, index, self.size)
 
 
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
-    """Return the inclusion proof of leaf `index` in the first `size` leaves.
-
-    RFC 9162 section 2.1.3.1. Raises ValueError unless 0 <= index < size, MissingTile when the
-    store lacks a tile.
-    """
-    if not 0 <= index < size:
-        raise ValueError("the index lies outside the tree")
-    return _path(cache(read), 0, index, size)
+    """Return one such proof."""
+    return InclusionProofs(read, size).of(index)
 
 
 def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
@@ -108,17 +122,17 @@ def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
         raise ValueError("the sizes do not fit a consistency proof")
     if size1 == size2:
         return []
-    read = cache(read)
+    node = _nodes(read)
     # The old tree's last complete subtree, and the way from there to the new root. The verifier
     # knows that subtree already when it is the whole old tree (size1 a power of two).
-    height = _trailing_zeros(size1)
+    height = tree.trailing_zeros(size1)
     index = (size1 >> height) - 1
-    start = [_node(read, height, index)] if index else []
-    return start + _path(read, height, index, size2)
+    start = [node(height, index)] if index else []
+    return start + tree.path(node, height, index, size2)
 
 
 def full_tile_root(tile: bytes) -> bytes:
-    """Return the hash that stands for a full tile in the level above; ValueError for another."""
+    """Return the hash of a full tile in the level above; ValueError for another tile."""
     if len(tile) != TILE_BYTES:
         raise ValueError("a full tile has 256 hashes")
     return _subtree(tile)
@@ -163,8 +177,8 @@ def parse_tile_path(path: str) -> TileAddress:
 def available(address: TileAddress, size: int) -> bool:
     """Tell whether a tree of `size` leaves can serve this tile.
 
-    A full tile only once it is full, or caches would keep a partial one under its name for ever;
-    a partial one for every width that the tree has or had, as a prefix of what is stored.
+    A full tile only once it is full, because caches keep what they got under its name; a partial
+    one for every width that the tree has or had, as a prefix of what is stored.
     """
     width_of_level = size >> (TILE_HEIGHT * (address.level or 0))
     return address.n * TILE_WIDTH + address.width <= width_of_level
@@ -222,35 +236,9 @@ def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
     return tile
 
 
-def _path(read: ReadTile, height: int, index: int, size: int) -> list[bytes]:
-    """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
-
-    `split` is the height where this way meets the way from the last leaf. Below it all siblings
-    are complete, but for the one that holds the last leaf; from there on the way is the right
-    edge itself and has siblings on its left only. (The subtree is never one that holds more than
-    the last leaf: a consistency proof starts left of it.)
-    """
-    leaf = index << height
-    split = (leaf ^ (size - 1)).bit_length()
-    path = [_node(read, rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
-    if split:
-        start = ((size - 1) >> (split - 1)) << (split - 1)
-        path.append(_edge(read, start, size))
-    for rise in range(split, size.bit_length()):
-        if leaf >> rise & 1:
-            path.append(_node(read, rise, (leaf >> rise) - 1))
-    return path
-
-
-def _edge(read: ReadTile, start: int, size: int) -> bytes:
-    """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
-    rest = size - start
-    height = _trailing_zeros(rest)
-    edge = _node(read, height, (size >> height) - 1)
-    while rest := rest & (rest - 1):
-        height = _trailing_zeros(rest)
-        edge = tree.node_hash(_node(read, height, (size >> height) - 1), edge)
-    return edge
+def _nodes(read: ReadTile) -> _Node:
+    """The roots of complete subtrees, by height and index; each is read and hashed once."""
+    return cache(partial(_node, cache(read)))
 
 
 def _node(read: ReadTile, height: int, index: int) -> bytes:
@@ -278,10 +266,6 @@ def _subtree(hashes: bytes) -> bytes:
 def _large_subtree(hashes: bytes) -> bytes:
     middle = len(hashes) // 2
     return tree.node_hash(_subtree(hashes[:middle]), _subtree(hashes[middle:]))
-
-
-def _trailing_zeros(number: int) -> int:
-    return (number & -number).bit_length() - 1
 
 
 def _numbered(n: int, width: int) -> str:

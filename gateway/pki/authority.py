@@ -146,7 +146,7 @@ def _subject_key_identifier(certificate: x509.Certificate) -> x509.SubjectKeyIde
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
-# --- What every certificate of ours has in common, and how its key is written ---
+# --- What all our certificates have in common, and how a key is written ---
 
 
 SKEW = timedelta(minutes=5)  # clocks of partners run behind ours

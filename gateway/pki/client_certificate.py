@@ -84,7 +84,7 @@ def _check(
     except Exception as error:  # names are read only now, and in as many ways
         raise CertificateRefused("the certificate cannot be read") from error
     if list(usage) != [ExtendedKeyUsageOID.CLIENT_AUTH]:  # 4
-        raise CertificateRefused("the certificate is not for client authentication alone")
+        raise CertificateRefused("the certificate is not only for client authentication")
     names = list(named)  # 5
     if len(names) != 1 or not isinstance(names[0], x509.UniformResourceIdentifier):
         raise CertificateRefused("the certificate has not exactly one URI as its name")

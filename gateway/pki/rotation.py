@@ -116,7 +116,7 @@ def _kept(file: Path, place: Place) -> Kept:
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError as error:
-        raise AuthorityError(f"{file} is no certificate; restore it from its backup") from error
+        raise AuthorityError(f"{file} is not a certificate. Restore it from its backup.") from error
     return Kept(certificate, place, datetime.fromtimestamp(file.stat().st_mtime, UTC), file)
 
 
@@ -160,7 +160,7 @@ def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
         raise AuthorityError("the clock is behind the authority in use: set it right first")
     files.create(folder / NEXT / f"{new.id}.key", new.key_pem())  # first: it has no meaning alone
     files.create(folder / NEXT / f"{new.id}.pem", new.certificate_pem())
-    _date(folder / NEXT / f"{new.id}.pem", now)
+    files.set_time(folder / NEXT / f"{new.id}.pem", now)
 
 
 def use(folder: Path, coming: Kept, now: datetime) -> None:
@@ -168,7 +168,7 @@ def use(folder: Path, coming: Kept, now: datetime) -> None:
     for suffix in (".key", ".pem"):
         with suppress(FileExistsError):  # of a step that was broken off
             os.link(coming.file.with_suffix(suffix), folder / f"{coming.id}{suffix}")
-    _date(folder / f"{coming.id}.pem", now)
+    files.set_time(folder / f"{coming.id}.pem", now)
     files.sync_folder(folder)
     for suffix in (".pem", ".key"):
         coming.file.with_suffix(suffix).unlink(missing_ok=True)
@@ -180,7 +180,7 @@ def retire(folder: Path, former: Kept, now: datetime) -> None:
     place.mkdir(mode=0o700, exist_ok=True)
     record = place / f"{former.id}.pem"
     files.replace(record, former.file.read_bytes())
-    _date(record, now)
+    files.set_time(record, now)
     former.file.unlink()
     files.destroy(former.file.with_suffix(".key"))
     files.sync_folder(folder)
@@ -203,7 +203,3 @@ def reminder(folder: Path, now: datetime) -> list[str]:
             f"issuing authority {turn.of.id} can be taken into use: `casegate ca rotate --step use`"
         ]
     return [f"issuing authority {turn.of.id} can be retired: `casegate ca rotate --step retire`"]
-
-
-def _date(file: Path, now: datetime) -> None:
-    os.utime(file, (now.timestamp(), now.timestamp()))

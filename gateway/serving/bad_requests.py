@@ -1,4 +1,4 @@
-"""What reached a listener and is no request: how it is answered, and what of it is logged.
+"""Input that is not a request: how a listener answers it, and what of it is logged.
 
 Nothing that a client sent is repeated, neither to it nor in the log, and no address is written
 down: a header may hold a token, and an address leads to a person.

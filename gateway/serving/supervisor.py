@@ -19,7 +19,7 @@ from typing import Any
 DEATHS, DEATHS_WITHIN = 5, 60.0  # a process that ends so often in so many seconds is given up
 
 SUPERVISOR_VARIABLE = "CASEGATE_SUPERVISOR"
-"""Names, to a process, the one without which it is to end."""
+"""Names the process with whose end a process of the gateway ends too."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -192,9 +192,10 @@ def end_with_supervisor() -> None:
     """Ask the kernel for SIGTERM when the supervisor is gone, were it killed.
 
     Else its processes would keep the addresses, and the next start would fail. Called by every
-    process that a supervisor starts; elsewhere it does nothing.
+    process that a supervisor starts, and by a supervisor that a program starts; where the variable
+    is not set it does nothing.
     """
-    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    supervisor = os.environ.pop(SUPERVISOR_VARIABLE, None)  # not for processes of our own
     if supervisor is None or sys.platform != "linux":
         return
     import ctypes  # noqa: PLC0415 - needed on this path alone

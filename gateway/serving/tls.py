@@ -7,8 +7,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from gateway.serving.worker import DeadlineSocket
-
 
 @dataclass(frozen=True)
 class TlsFiles:
@@ -43,6 +41,8 @@ class TlsContexts:
     def __init__(self, files: TlsFiles, deadline: float, alarm: Callable[[str], Any]) -> None:
         """`alarm` hears, once for each state of the files, that they cannot be used."""
         self._files = files
+        from gateway.serving.worker import DeadlineSocket  # noqa: PLC0415 - gunicorn comes with it
+
         self._socket_class = type("Socket", (DeadlineSocket,), {"seconds": deadline})
         self._alarm = alarm
         self._lock = Lock()

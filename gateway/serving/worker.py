@@ -45,7 +45,7 @@ class _Deadlines(socket.socket):
         super().settimeout(self.seconds if flag else 0.0)
 
     def settimeout(self, value: float | None) -> None:
-        """Keep a socket that should wait for ever, or not at all, under the rule above."""
+        """Keep a socket that should wait without a limit, or not at all, under the rule above."""
         if not value:
             self.setblocking(value is None)
         else:
@@ -162,7 +162,7 @@ def closing(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes
     """The application, whose ``Connection: close`` ends the connection.
 
     gunicorn leaves the header out and keeps the connection: a client whose rights have ended
-    would keep it for ever, and the rest of a body that is too large would be read.
+    would keep it, and the rest of a body that is too large would be read.
     """
 
     def serve(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -242,9 +242,9 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         return False
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answer what is no request as every problem is told; log its kind, and no address.
+        """Answer an unreadable request as every problem is answered; log its kind, not its address.
 
-        A refused handshake is told to `met` alone, which has the security log.
+        A refused handshake is reported to `met` only, which has the security log.
         """
         if isinstance(exc, ssl.SSLError):
             self.terms.met(handshake_trouble(exc), handshake_reason(exc))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from gateway.actions.ports import Mode
 from gateway.actions.records import Consultation, Sent
@@ -19,18 +19,33 @@ _NO_ID = UUID(int=0)
 _of_handoff = handoff.c.id == bindparam("handoff")
 _GET = select(handoff).where(_of_handoff)
 _GET_LOCKED = _GET.with_for_update()
+_case_of_handoff = and_(
+    case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case
+)
 # Where the database has one writer, what an answer needs to know of the case is read at once.
 _GET_WITH_KEY = (
     select(handoff, case_file.c.state.label("case_state"), case_file.c.content_key)
-    .join(
-        case_file,
-        and_(case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case),
+    .join(case_file, _case_of_handoff)
+    .where(_of_handoff)
+)
+_KEY_OF = (
+    select(
+        handoff.c.originator,
+        handoff.c.case,
+        case_file.c.state.label("case_state"),
+        case_file.c.content_key,
     )
+    .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
 _CASE_OF = select(handoff.c.originator, handoff.c.case).where(handoff.c.id == bindparam("handoff"))
 _SHARE_CASE = (
-    select(case_file.c.state, case_file.c.content_key)
+    select(
+        case_file.c.originator,
+        case_file.c.id.label("case"),
+        case_file.c.state.label("case_state"),
+        case_file.c.content_key,
+    )
     .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
     .with_for_update(read=True)
 )
@@ -70,10 +85,6 @@ _ANSWERS = (
 )
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
 _ADD_ANSWER = insert(answer)
-_KEY_OF = select(case_file.c.state, case_file.c.content_key).where(
-    case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case")
-)
-
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
 _ADD_CONSULTATION = insert_new(consultation)
 
@@ -85,6 +96,7 @@ class SqlHandoffs:
         """Work in this transaction."""
         self._transaction = transaction
         self._cipher = cipher
+        self._case_of: dict[UUID, tuple[str, UUID]] = {}
 
     def get(self, handoff: UUID) -> Handoff | None:
         """See the port."""
@@ -96,13 +108,14 @@ class SqlHandoffs:
             row = self._transaction.execute(_GET_WITH_KEY, values).first()
             if row is None:
                 return None
-            self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
+            self._note(handoff, row)
             return _handoff(row)
         # Cases are locked before handoffs, by everybody: so the case's id is read first.
         of = self._transaction.execute(_CASE_OF, values).first()
         if of is None:
             return None
-        self._case_key(_SHARE_CASE, of.originator, of.case)
+        case = {"originator": of.originator, "case": of.case}
+        self._note(handoff, self._transaction.execute(_SHARE_CASE, case).one())
         self._transaction.shared_cases.add((of.originator, of.case))
         row = self._transaction.execute(_GET_LOCKED, values).first()
         if row is not None and (row.originator, row.case) != (of.originator, of.case):
@@ -114,7 +127,8 @@ class SqlHandoffs:
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, _handoff_row(handoff)):
             raise AlreadyExists("the handoff's id is taken")
-        self._add_answer(handoff, offer)
+        self._case_of[handoff.id] = (handoff.originator, handoff.case)
+        self._add_answer(offer)
 
     def save(self, handoff: Handoff, answer: Answer) -> None:
         """See the port. What was offered stays as it was: only the state, the groups accepted,
@@ -131,7 +145,7 @@ class SqlHandoffs:
         }
         if not self._transaction.changed(_SAVE, values):
             raise Stale("the handoff has changed: read it again")
-        self._add_answer(handoff, answer)
+        self._add_answer(answer)
 
     def answers(self, handoff: UUID) -> Sequence[Answer]:
         """See the port."""
@@ -181,16 +195,18 @@ class SqlHandoffs:
             shown=row.shown,
         )
 
-    def _case_key(self, statement: Executable, originator: str, case: UUID) -> None:
-        row = self._transaction.execute(statement, {"originator": originator, "case": case}).one()
-        self._cipher.note_case(originator, case, row.state, row.content_key)
+    def _note(self, handoff: UUID, row: Any) -> None:
+        """Remember of which case a handoff is stored to be, and by which key the case is read."""
+        self._case_of[handoff] = (row.originator, row.case)
+        self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
 
-    def _add_answer(self, handoff: Handoff, answer: Answer) -> None:
-        of = (handoff.originator, handoff.case)
-        if of not in self._cipher.case_keys:
-            self._case_key(_KEY_OF, *of)
+    def _add_answer(self, answer: Answer) -> None:
+        if self._case_of.get(answer.handoff) not in self._cipher.case_keys:
+            row = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).one()
+            self._note(answer.handoff, row)
+        key = self._cipher.case_keys[self._case_of[answer.handoff]]
         cell = _cell(answer.handoff, answer.sequence)
-        statement = self._cipher.encrypt(answer.statement, self._cipher.case_keys[of], cell)
+        statement = self._cipher.encrypt(answer.statement, key, cell)
         self._transaction.execute(_ADD_ANSWER, {**vars(answer), "statement": statement})
 
     def _answer(self, row: Row[Any]) -> Answer:

@@ -279,12 +279,12 @@ class SqlKeyring:
         _ring(row)
         return row and row.coming
 
-    def announce(self, kek: str) -> None:
+    def publish(self, kek: str) -> None:
         """Note which key-encryption key is to come next."""
         with self._changing() as transaction:
             transaction.execute(_TURN_RING, {"of_origin": self._origin, "coming": kek})
 
-    def turn_to(self, kek: str) -> None:
+    def activate(self, kek: str) -> None:
         """Let another key-encryption key wrap new keys, in all processes from now on."""
         with self._changing() as transaction:
             turned = {"of_origin": self._origin, "kek": kek, "coming": None}

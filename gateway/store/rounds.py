@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 from gateway.actions.ports import Mode
 from gateway.actions.records import Logged
 from gateway.domain.facts import Fact
-from gateway.domain.refusals import Busy
+from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.store.content_encryption import ContentCipher, Keyring
 from gateway.store.database import PATIENCE_SECONDS, Begun, Database, driver_of
 from gateway.store.log import Appended, Letterhead, SqlLog
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import BrokenRule, Transaction
 
 ROUND_WRITERS = 32
 """Writers of one round at most."""
@@ -182,15 +182,18 @@ class Rounds:
     def _commit(self, round_: Round) -> Appended:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
+        contents = ContentCipher(self._keyring)
+        log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
+        for fact in round_.facts:
+            log.record(fact)
         try:
-            contents = ContentCipher(self._keyring)
-            log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
-            for fact in round_.facts:
-                log.record(fact)
-            appended = log.append()
-            began = time.perf_counter()
-            transaction.commit()
+            with transaction.pipeline():
+                appended = log.append()
+                began = time.perf_counter()
+                transaction.commit()
             self._took("commit", time.perf_counter() - began)
+        except BrokenRule as error:
+            raise AlreadyExists("the log has an event with this id") from error
         finally:
             transaction.end()
         return appended

@@ -34,7 +34,18 @@ from sqlalchemy import (
 
 from gateway.domain.case import CaseState
 from gateway.domain.handoff import Move, State
-from gateway.store.columns import NUMBER, TEXT, Choice, Day, Instant, TextList, TextSet
+from gateway.domain.organisation import Status
+from gateway.store.columns import (
+    NUMBER,
+    SHORT_ID,
+    TEXT,
+    Choice,
+    Day,
+    Instant,
+    Serial,
+    TextList,
+    TextSet,
+)
 
 metadata = MetaData()
 
@@ -52,28 +63,10 @@ organisation = Table(
     "organisation",
     metadata,
     Column("slug", TEXT, primary_key=True),  # for ever: a slug is never used again
-    Column("name", TEXT, nullable=False),
-    Column("kind", TEXT, nullable=False),
-    Column("public_authority", Boolean, nullable=False),
-    Column("regimes", TextSet, nullable=False),
-    Column("country", TEXT, nullable=False),
-    Column("status", TEXT, nullable=False),
-    Column("seats", TEXT, nullable=False),  # JSON [[standing, start, end|null, decision_ref]...]
+    Column("status", Choice(Status), nullable=False),
     Column("version", Integer, nullable=False),
-    # JSON [[kid, jwk, valid_from, registered_by, valid_to|null, revoked_by|null]...]
-    Column("document_keys", TEXT, nullable=False, server_default="[]"),
-    Column("signed_only", Boolean, nullable=False, server_default=false()),
-    # JSON [[countersignature|null, kid, jwk, valid_from, registered_by, valid_to|null,
-    # revoked_by|null]...]
-    Column("encryption_keys", TEXT, nullable=False, server_default="[]"),
-    # JSON, as gateway/store/memberships.py writes them
-    Column("history", TEXT, nullable=False, server_default="[]"),
-    Column("application", TEXT, nullable=False, server_default="null"),
-    Column("interests", TEXT, nullable=False, server_default="[]"),
-    Column("agreements", TEXT, nullable=False, server_default="[]"),
-    # JSON [[id, start, end, decision_ref, member|null, [originator, case]|null, person|null,
-    # ended_at|null]...]
-    Column("audit_grants", TEXT, nullable=False, server_default="[]"),
+    # All other fields but the competences, by name, as JSON.
+    Column("document", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -137,7 +130,7 @@ certificate = Table(
     "certificate",
     metadata,
     Column("thumbprint", TEXT, primary_key=True),
-    Column("serial", TEXT, nullable=False),  # decimal: up to 160 bits (RFC 5280 4.1.2.2)
+    Column("serial", Serial, nullable=False),
     Column("organisation", TEXT, nullable=False),
     Column("system", TEXT, nullable=False),
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
@@ -392,6 +385,7 @@ retry = Table(
     Column("key", TEXT, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),  # an HMAC: tells nothing of the request
     Column("event", Uuid, nullable=False),
+    Column("result", TEXT),  # of a change of the registry alone: nothing of a case
     PrimaryKeyConstraint("organisation", "key"),
     Index("retry_by_event", "event"),
     sqlite_with_rowid=False,
@@ -437,56 +431,45 @@ log_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row; its lock is the log's
     Column("size", NUMBER, nullable=False),
     Column("root", LargeBinary, nullable=False),
+    Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/edge.py)
     Column("origin", TEXT),  # whose tree this is, from the first entry on
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
 
-log_entry = Table(
-    "log_entry",
+log_event = Table(
+    "log_event",
     metadata,
     Column("idx", NUMBER, primary_key=True, autoincrement=False),  # the size read under the lock
+    Column("event", SHORT_ID, nullable=False, unique=True),
     Column("entry", LargeBinary, nullable=False),
-    Column("event", Uuid, nullable=False, unique=True),
-)
-
-log_document = Table(
-    "log_document",
-    metadata,
-    Column("event", ForeignKey(log_entry.c.event), primary_key=True),
-    Column("doc", LargeBinary),  # the very bytes that were hashed; NULL when erased
+    Column("document", LargeBinary),  # the very bytes that were hashed; NULL when erased
     Column("nonce", LargeBinary),
+    # JSON [[disclosure|null, [reader...]]...]: null when erased, in an envelope where it tells of
+    # a case
+    Column("disclosures", TEXT, nullable=False),
 )
 
-log_disclosure = Table(
-    "log_disclosure",
-    metadata,
-    Column("event", ForeignKey(log_entry.c.event), nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("digest", TEXT, nullable=False),
-    Column("disclosure", TEXT),  # NULL when erased; in an envelope where it tells of a case
-    Column("kind", TEXT, nullable=False),
-    Column("readers", TextSet, nullable=False),
-    PrimaryKeyConstraint("event", "position"),
-    sqlite_with_rowid=False,
-)
-
-# By what auditors search; texts of several words as |word|word|, persons as HMACs.
+# By what auditors search: see gateway/store/event_index.py.
 log_facet = Table(
     "log_facet",
     metadata,
     Column("idx", NUMBER, primary_key=True, autoincrement=False),
-    Column("event", Uuid, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("typ", TEXT, nullable=False),
-    Column("result", TEXT, nullable=False),
+    Column("words", TEXT, nullable=False),
     Column("handoff", Uuid),
     Column("case_digest", TEXT),
-    Column("parties", TEXT, nullable=False),
-    Column("persons", TEXT),  # NULL for events of before this table
-    Column("rules", TEXT, nullable=False),
 )
 
-# A tile is overwritten as it grows and never again once it is full.
+# The words of 256 entries together, once there are as many: a search passes over the others.
+log_block = Table(
+    "log_block",
+    metadata,
+    Column("n", NUMBER, primary_key=True, autoincrement=False),
+    Column("words", LargeBinary, nullable=False),
+)
+
+# Of level 0 full tiles alone, each written once: the last one is made from its entries. A tile of
+# a level above is overwritten as it grows, each 256 entries.
 log_tile = Table(
     "log_tile",
     metadata,
@@ -502,7 +485,7 @@ party = Table(
     metadata,
     Column("organisation", TEXT, nullable=False),
     Column("pseq", NUMBER, nullable=False),
-    Column("event", ForeignKey(log_entry.c.event), nullable=False),
+    Column("idx", NUMBER, nullable=False),
     PrimaryKeyConstraint("organisation", "pseq"),
     sqlite_with_rowid=False,
 )

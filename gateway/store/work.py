@@ -30,21 +30,21 @@ from gateway.actions.ports import (
 from gateway.actions.records import Logged
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
-from gateway.store.conformance import SqlConformance
 from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import Database, Unfit, open_database
 from gateway.store.handoffs import SqlHandoffs
-from gateway.store.invitations import SqlInvitations
+from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
 from gateway.store.log import Letterhead, SqlLog
-from gateway.store.organisations import SqlOrganisations
-from gateway.store.proposals import SqlProposals
-from gateway.store.remembered import RegistryMemory
-from gateway.store.retries import SqlBudgets, SqlRetries
+from gateway.store.procedures import (
+    SqlConformance,
+    SqlInvitations,
+    SqlProposals,
+    SqlSigning,
+    SqlSuccessions,
+)
+from gateway.store.registry import RegistryCache, SqlOrganisations
 from gateway.store.rounds import Round, Rounds, Took, ignore
-from gateway.store.signing import SqlSigning
-from gateway.store.successions import SqlSuccessions
 from gateway.store.tables import log_head
-from gateway.store.tokens import SqlReplay, SqlRevokedTokens
 from gateway.store.transaction import DRIVER_ERRORS, Transaction
 
 
@@ -70,7 +70,7 @@ class SqlWork:
         self,
         database: Database,
         rounds: Rounds,
-        memory: RegistryMemory,
+        memory: RegistryCache,
         mode: Mode,
         letterhead: Letterhead,
         *,
@@ -186,7 +186,7 @@ class Store:
         self._database = database
         self._letterhead = letterhead
         self._rounds = Rounds(database, letterhead, keyring, took)
-        self._memory = RegistryMemory()
+        self._memory = RegistryCache()
         self._process = os.getpid()
         try:
             self._require_own_log()

@@ -80,7 +80,8 @@ class Endpoint:
     a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
     the shape of what is in it, ``form`` that of a body that is a form, ``takes`` the media of one
     that is neither. ``signed`` is the document that may come in the place of a body;
-    ``status_later`` says that 202 may ask to come again.
+    ``status_later`` says that 202 may ask to come again, ``waits`` names the shape of a 202 that
+    says what it waits for.
     """
 
     method: str
@@ -99,6 +100,7 @@ class Endpoint:
     signed: Form | None = None
     takes: str | None = None
     status_later: bool = False
+    waits: str | None = None
 
     @property
     def name(self) -> str:
@@ -123,6 +125,7 @@ def endpoint(
     status: int = 200,
     media: tuple[str, ...] = ("application/json",),
     signed: Form | None = None,
+    waits: str | None = None,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
@@ -145,6 +148,7 @@ def endpoint(
             media=media,
             gives=gives,
             signed=signed,
+            waits=waits,
         )
 
     return declare

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from flask import Request, Response
 
-from gateway.actions import enrolment
 from gateway.actions.records import CertificateRequest
 from gateway.domain.refusals import Invalid, NotFound
+from gateway.registry import enrolment
 from gateway.web.endpoint import unauthenticated
 from gateway.web.gate import Gate
 from gateway.web.inputs import WrongMedia, read_body

@@ -24,6 +24,7 @@ from gateway.web.gate import Gate
 from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT
 from gateway.web.partners.case_document import SEALED, Sealable
+from gateway.web.partners.changes import VALUES
 from gateway.web.partners.shapes import SHAPES, one_of
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 
@@ -181,6 +182,7 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
     for name in written["components"]["schemas"].keys() - answers.keys():
         # What is sent to us has the fields named there and no others; answers may grow.
         written["components"]["schemas"][name]["additionalProperties"] = False
+    written["components"]["schemas"]["ChangeBody"]["oneOf"] = VALUES
     return written
 
 
@@ -284,22 +286,31 @@ def _responses(one: Endpoint) -> dict[str, Any]:
     if one.gives:
         good = one_of(one.gives)
     if one.writes:
-        good = {
-            "type": "object",
-            "required": ["result", "receipt"],
-            "properties": {"result": good, "receipt": one_of("Receipt")},
-        }
+        good = _with_receipt(good)
     refused, media = ("TokenError", "application/json") if one.form else ("Problem", PROBLEM)
     text = {"type": "string"}
     answers = {kind: good if kind == one.media[0] else text for kind in one.media}
-    later = {"202": {"description": "Taken: come again after Retry-After."}}
+    later: dict[str, Any] = {}
+    if one.status_later:
+        later = {"202": {"description": "Taken: come again after Retry-After."}}
+    if one.waits:
+        waiting = _content({one.media[0]: _with_receipt(one_of(one.waits))})
+        later = {"202": {"description": "Stored: it waits for another person.", **waiting}}
     return {
         str(one.status): {"description": "Done.", **_content(answers)},
-        **(later if one.status_later else {}),
+        **later,
         "default": {
             "description": "Refused.",
             **_content({media: one_of(refused)}),
         },
+    }
+
+
+def _with_receipt(result: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["result", "receipt"],
+        "properties": {"result": result, "receipt": one_of("Receipt")},
     }
 
 

@@ -1,6 +1,6 @@
-"""Every refusal's status, name and words: one table from its class (RFC 9457).
+"""The problem document of every refusal, in one table by class (RFC 9457).
 
-The pages at ``/problems/<slug>`` are made from the same table. What is not in it is answered
+The pages at ``/problems/<slug>`` come from the same table. A class that is not in it is answered
 with 500 and no detail.
 """
 
@@ -21,7 +21,7 @@ class NoCredentials(Refusal):
 
 
 class TokenRefused(Refusal):
-    """The access token is not one that holds on this connection now."""
+    """The access token is not valid on this connection."""
 
 
 class PeerRefused(Refusal):
@@ -29,31 +29,31 @@ class PeerRefused(Refusal):
 
 
 class TwoTokens(Refusal):
-    """The token stands where none may stand: in the query."""
+    """The access token is in the query."""
 
 
 class InsufficientScope(Refusal):
-    """The token does not carry the scope that the endpoint asks for."""
+    """The token lacks the scope that the endpoint needs."""
 
     def __init__(self, scope: str) -> None:
-        """``scope`` is the one that is missing."""
-        super().__init__(f"ask for a token with the scope {scope}")
+        """``scope`` is the missing one."""
+        super().__init__(f"Request a token with the scope {scope}.")
         self.scope = scope
 
 
 class ProxyHeaderRefused(Refusal):
-    """The request claims a certificate in a header that is not believed here."""
+    """The request has a certificate in a header that is not trusted here."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """How one kind of refusal is told.
+    """How one kind of refusal is sent to the caller.
 
-    ``meaning`` and ``remedy`` are the page's paragraphs. ``tells`` is whether the refusal's own
-    sentence is shown. ``retry_after`` is in seconds. ``challenge`` is the error code of
+    ``meaning`` and ``remedy`` are the page's paragraphs. ``tells``: the refusal's own sentence is
+    sent. ``retry_after`` is in seconds. ``challenge`` is the error code of
     ``WWW-Authenticate`` (RFC 6750 section 3.1), empty for a challenge without a code, None for no
-    challenge; ``basic`` challenges for a name and token (RFC 7617). ``noted`` are those that are no
-    events, and so stand in the security log.
+    challenge; ``basic`` challenges for a name and token (RFC 7617). ``noted``: it is not an event,
+    so the security log has it.
     """
 
     status: int
@@ -71,20 +71,20 @@ class Problem:
 _NOT_FOUND = Problem(
     404,
     "not-found",
-    "There is no such thing for you",
-    "Nothing of that name exists, or you may not know whether it does. Both are told in the same "
-    "words on purpose.",
-    "Check the id and the address. If a partner gave you the id, ask them whether you are the "
-    "addressee.",
+    "Not found, or not visible to you",
+    "Nothing with that name exists, or it is not visible to your organisation. Both get the same "
+    "answer on purpose.",
+    "Check the id and the address. If a partner gave you the id, ask whether you are the "
+    "recipient.",
     tells=False,
 )
 _MALFORMED = Problem(
     400,
     "malformed-request",
-    "The request cannot be read",
-    "The request is not HTTP, JSON or a query as this gateway reads them. JSON is UTF-8 without "
-    "repeated keys, without fractions, and at most 12 levels deep; a query names each field once.",
-    "Correct the request; sending it again unchanged gives the same answer.",
+    "The request is malformed",
+    "The HTTP request, the JSON or the query is malformed. JSON is UTF-8 without repeated keys, "
+    "without fractions, and at most 12 levels deep; a query names each field once.",
+    "Correct the request. Sending it again unchanged gives the same answer.",
     noted=True,
 )
 _TOO_LARGE = Problem(
@@ -92,16 +92,16 @@ _TOO_LARGE = Problem(
     "too-large",
     "The body is too large",
     "A request body may have 256 kB unless the operator has set another limit.",
-    "Send less in one request: a case holds metadata only, and further material goes into a next "
+    "Send less in one request. A case holds metadata only; put further material into the next "
     "version or another case.",
     noted=True,
 )
 _METHOD = Problem(
     405,
     "method-not-allowed",
-    "The address does not know this method",
-    "The address exists, but not with this HTTP method. The header Allow lists those that it has.",
-    "Use one of the methods in Allow; /openapi.json on the public address describes each of them.",
+    "This method is not allowed here",
+    "The address exists, but not with this HTTP method. The header Allow lists the allowed ones.",
+    "Use one of the methods in Allow; /openapi.json on the public address describes them.",
     tells=False,
 )
 _REFUSED = Problem(
@@ -116,22 +116,22 @@ _REFUSED = Problem(
 FAILED = Problem(
     500,
     "server-error",
-    "Something failed on our side",
-    "The gateway met something that it did not expect. The cause is in the operator's log under "
-    "the request id in `instance`; it is never sent out.",
-    "Repeat a write under the same Idempotency-Key: it is done once, however often it is sent. If "
-    "it fails again, tell the operator the request id.",
+    "Internal error",
+    "An unexpected error occurred. Its cause is in the operator's log under the request id in "
+    "`instance` and is never sent to callers.",
+    "Repeat a write under the same Idempotency-Key: it is done once, however often you send it. "
+    "If it fails again, give the operator the request id.",
     tells=False,
 )
 _TOKEN = Problem(
     401,
     "token-refused",
-    "The access token does not hold here",
-    "The token is unknown, has ended, is for another address, or is bound to another certificate "
-    "than that of this connection; or the certificate, the system or the organisation behind it "
-    "is not active at present. Which of these it is, is told to the operator alone.",
-    "Ask for a new token over this same connection. If that is refused too, check the end of your "
-    "certificate, and ask the operator.",
+    "The access token is not valid on this connection",
+    "The token is unknown, has expired, is for another address, or is bound to another "
+    "certificate than that of this connection; or its certificate, system or organisation is not "
+    "active. Only the operator sees which of these applies.",
+    "Request a new token on this connection. If that is refused too, check when your certificate "
+    "expires, and ask the operator.",
     tells=False,
     challenge="invalid_token",
     noted=True,
@@ -142,27 +142,27 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     refusals.Forbidden: Problem(
         403,
         "forbidden",
-        "The policy refuses this",
-        "A rule of the exchange forbids the request. The member `rules` names the rules where they "
-        "may be named to you, and `receipt` proves that the refusal is in the log.",
-        "Read the reasons in `detail`. They state what would have to be different; repeating the "
+        "A policy rule denies this request",
+        "A policy rule denies the request. The member `rules` names the rules that may be shown "
+        "to you, and `receipt` proves that the denial is in the log.",
+        "Read the reasons in `detail`. They say what would have to be different; repeating the "
         "request changes nothing.",
     ),
     refusals.WrongState: Problem(
         409,
         "wrong-state",
-        "The move does not exist from the present state",
-        "A case or handoff is in a state from which the request leads nowhere: it is closed, "
-        "withdrawn, not cleared yet, or past its end.",
+        "This action is not possible in the current state",
+        "The current state of the case or handoff does not allow the request: it is closed, "
+        "withdrawn, not cleared yet, or has ended.",
         "Read the case or the handoff again to see its state.",
     ),
     refusals.Stale: Problem(
         409,
         "stale",
-        "What the request was built on has changed",
-        "Between your reading and your writing something changed, so that the request may no "
-        "longer mean what you meant.",
-        "Read again, decide again, and send the request under a new Idempotency-Key.",
+        "The data changed after you read it",
+        "Something changed between your reading and your writing, so the request might not mean "
+        "what you intended.",
+        "Read it again, decide again, and send the request under a new Idempotency-Key.",
     ),
     refusals.AlreadyExists: Problem(
         409,
@@ -176,8 +176,8 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         409,
         "idempotency-key-reused",
         "The Idempotency-Key belongs to another request",
-        "The key was used before with other content. A key stands for one request for ever.",
-        "Choose a new key for a new request; repeat an old request byte for byte.",
+        "The key was used before with other content. A key always belongs to one request.",
+        "Choose a new key for a new request; repeat an earlier request byte for byte.",
     ),
     refusals.DocumentRefused: Problem(
         422,
@@ -191,56 +191,58 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     refusals.Invalid: Problem(
         422,
         "invalid-content",
-        "The content breaks rules of its fields",
-        "The member `errors` lists every place that must be mended, by JSON pointer (RFC 6901).",
-        "Mend all of them. A case is metadata: media, and what could carry it, is never accepted.",
+        "Some fields are invalid",
+        "The member `errors` lists every invalid field by JSON pointer (RFC 6901).",
+        "Correct every field listed. A case is metadata: media, and anything that could carry it, "
+        "is never accepted.",
         noted=True,
     ),
     refusals.NoCompetence: Problem(
         409,
         "no-competence",
-        "No office is competent",
-        "On the legal date no office of this gateway is registered to receive the matter in the "
+        "No organisation is competent",
+        "On the reference date no organisation holds the mandate to receive the matter in the "
         "territory. A case is never sent on a guess.",
         "Check matter and territory, or offer the case to an organisation by its id.",
     ),
     refusals.SeveralCompetences: Problem(
         409,
         "several-competences",
-        "Several offices are competent",
-        "On the legal date more than one office is registered to receive the matter in the "
-        "territory, so that the registry must be mended first.",
-        "Tell the administrators; meanwhile offer the case to an organisation by its id.",
+        "Several organisations are competent",
+        "On the reference date several organisations hold the mandate to receive the matter in "
+        "the territory. The registry must be corrected first.",
+        "Inform the administrators. Until then, offer the case to an organisation by its id.",
     ),
     refusals.NothingToOffer: Problem(
         403,
         "nothing-to-offer",
-        "The policy leaves nothing to offer",
-        "Of the parts that were selected this recipient may receive none, except the fields by "
-        "which a case finds its way.",
-        "Select other parts, or another recipient; a preview shows what policy permits.",
+        "Policy withholds everything that was selected",
+        "This recipient may receive none of the selected elements, except the fields that route a "
+        "case.",
+        "Select other elements, or another recipient. A preview shows what policy permits.",
     ),
     refusals.ConditionsDiffer: Problem(
         409,
         "conditions-differ",
-        "The conditions accepted are not those offered",
-        "An acceptance repeats the conditions of use word for word, so that both sides hold the "
-        "same statement.",
-        "Read the handoff again and repeat its `conditions` unchanged, or refuse it.",
+        "The accepted conditions differ from the offered ones",
+        "An acceptance repeats the conditions of use word for word, so that both parties hold the "
+        "same conditions.",
+        "Read the handoff again and repeat its `conditions` unchanged, or decline it.",
     ),
     refusals.Unconfirmed: Problem(
         409,
         "unconfirmed-match",
-        "A person has to confirm a match first",
-        "A classification rests on a machine alone. A match is not a finding: no case moves on "
-        "with it.",
-        "Have an analyst look, and send the ids of what they stand for in `confirms`.",
+        "A person must confirm an automated match first",
+        "No person has confirmed a classification. An automated match is not a finding: no case "
+        "is assessed with it.",
+        "Have an analyst check it, and send the ids of the confirmed classifications in "
+        "`confirms`.",
     ),
     refusals.SamePerson: Problem(
         403,
         "same-person",
-        "Another person is needed",
-        "The step must be taken by another person than the step before it.",
+        "A second person is required",
+        "A different person must take this step than the previous one.",
         "Have a second person take it.",
     ),
     refusals.OpenHandoffs: Problem(
@@ -254,16 +256,16 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         403,
         "approval-refused",
         "An approval is missing or not accepted",
-        "The change needs the signed approval of other or of more persons.",
-        "Collect the approvals anew, for exactly this change.",
+        "The change needs the signed approval of other persons, or of more persons.",
+        "Collect new approvals for exactly this change.",
     ),
     refusals.NotInvited: Problem(
         401,
         "not-invited",
         "No invitation has this name and token",
-        "A first certificate is given for an invitation alone: HTTP Basic with the client id, or "
-        "the organisation's id, and the token of the invitation file.",
-        "Check that the file is for this gateway and was copied whole; else ask the gateway's "
+        "A first certificate needs an invitation: HTTP Basic with the client id, or the "
+        "organisation's id, and the token of the invitation file.",
+        "Check that the file is for this gateway and complete. Otherwise ask the gateway's "
         "administrators for a new invitation.",
         tells=False,
         basic=True,
@@ -272,18 +274,18 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     refusals.InvitationRefused: Problem(
         403,
         "invitation-refused",
-        "The invitation does not hold any more",
-        "An invitation is for one key, for 72 hours, and can be withdrawn. That it was refused is "
-        "an event, which your organisation and the administrators see.",
-        "Ask the gateway's administrators for a new invitation. If it was used and not by you, "
-        "tell them at once: the certificate that came of it must be revoked.",
+        "The invitation is no longer valid",
+        "An invitation is for one key, for 72 hours, and can be withdrawn. This refusal is an "
+        "event, which your organisation and the administrators see.",
+        "Ask the gateway's administrators for a new invitation. If someone else used it, inform "
+        "them at once: the certificate that was issued must be revoked.",
     ),
     refusals.TooManyAttempts: Problem(
         429,
         "too-many-attempts",
         "Too many certificates, or attempts to get one",
-        "Enrolments that fail are counted for each organisation and minute, renewals for each "
-        "system and day.",
+        "Failed enrolments are limited for each organisation and minute, renewals for each system "
+        "and day.",
         "Stop, find out which program repeats the request, and use the certificate that you have.",
         retry_after=60,
         noted=True,
@@ -291,10 +293,10 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     refusals.TooManyDenials: Problem(
         429,
         "too-many-denials",
-        "Too many refused requests",
-        "Your organisation caused so many refusals in this minute that further ones are not "
-        "recorded any more.",
-        "Stop for a minute, find out which system repeats a refused request, and mend it.",
+        "Too many denied requests",
+        "Your organisation caused so many denials in this minute that further ones are not "
+        "recorded.",
+        "Stop for a minute, find out which system repeats a denied request, and correct it.",
         retry_after=60,
         noted=True,
     ),
@@ -302,16 +304,16 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         429,
         "too-many-previews",
         "Too many previews",
-        "Your organisation asked for more previews in this minute than a person looks at.",
-        "Stop for a minute; a program makes the offer itself, and reads what it withheld.",
+        "Your organisation requested more previews in this minute than a person can read.",
+        "Stop for a minute. A program should make the offer and read what was withheld.",
         retry_after=60,
         noted=True,
     ),
     refusals.Busy: Problem(
         503,
         "busy",
-        "Too many requests wait",
-        "More writes wait for the log than this gateway lets wait. Nothing was done.",
+        "Too many requests are waiting",
+        "More writes wait for the log than this gateway allows. Nothing was done.",
         "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
         retry_after=1,
         noted=True,
@@ -320,8 +322,8 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         503,
         "database-unreachable",
         "The gateway cannot reach its database",
-        "The database does not answer at present: it restarts, or its disk or its server is away. "
-        "Nothing was done, or it is told when you ask again.",
+        "The database does not answer: it is restarting, or its disk or server is unavailable. "
+        "Nothing was done, or a repeated request returns the result.",
         "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
         retry_after=5,
         noted=True,
@@ -330,7 +332,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         503,
         "unrecorded",
         "The answer could not be recorded",
-        "A refusal must stand in the log before it is told, and the log could not be written. "
+        "A refusal must be in the log before it is sent, and the log could not be written. "
         "Nothing was done.",
         "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
         retry_after=5,
@@ -341,13 +343,12 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "frozen",
         "The log is frozen",
         "The gateway's database does not continue the log that the gateway has signed: it is an "
-        "older copy, or was changed from outside. To go on would make a second history, so nothing "
-        "is written and nothing is signed, and no access tokens are given. What needs no receipt "
-        "can be read with a token of before, and the newest checkpoint that was signed is still "
-        "served.",
-        "Keep your receipts, and this request with its Idempotency-Key: send it again unchanged "
-        "when the operator says that the log goes on. If the log cannot go on, the operator tells "
-        "you its new name.",
+        "older copy, or was changed from outside. To continue would create a second history, so "
+        "the gateway writes and signs nothing and issues no access tokens. An earlier token can "
+        "still read what needs no receipt, and the newest signed checkpoint is still published.",
+        "Keep your receipts, and this request with its Idempotency-Key. Send it again unchanged "
+        "when the operator announces that the log continues. If the log cannot continue, the "
+        "operator announces its new name.",
         retry_after=300,
         noted=True,
     ),
@@ -355,10 +356,10 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         503,
         "mark-unreachable",
         "The gateway cannot check its log now",
-        "Before a receipt is signed the gateway records how far its log goes, in a place apart "
-        "from its database, and this place does not answer.",
+        "Before it signs a receipt, the gateway records how far its log goes, outside its "
+        "database. That place does not answer.",
         "Repeat the request under the same Idempotency-Key after the time in Retry-After: it is "
-        "done once, whether it was done already or not.",
+        "done once, whether it was already done or not.",
         retry_after=5,
         noted=True,
     ),
@@ -366,19 +367,19 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         410,
         "erased",
         "The case was erased",
-        "The key of this case was destroyed on the day of its erasure, or before it on the word of "
-        "two administrators. Nobody can read its content any more, nor the statements about it. "
-        "Receipts and the log stay, and go on verifying.",
-        "Remove your own copies, unless a law of your own lets you keep them.",
+        "The key of this case was destroyed on the day of its erasure, or earlier by two "
+        "administrators. Nobody can read its content or the statements about it. Receipts and the "
+        "log still verify.",
+        "Erase your own copies unless the law allows you to keep them.",
     ),
     refusals.KeysUnavailable: Problem(
         503,
         "keys-unavailable",
-        "The keys of cases are not at hand",
-        "Content is encrypted by a key for each case, and the gateway cannot get at the keys now. "
-        "Nothing was read or written; nothing is ever stored without a key.",
-        "Repeat the request under the same Idempotency-Key after the time in Retry-After. If it "
-        "goes on, tell the operator the request id.",
+        "Case keys are temporarily unavailable",
+        "Content is encrypted under a key for each case, and the gateway cannot reach these keys "
+        "now. Nothing was read or written; nothing is ever stored without a key.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After. If the "
+        "problem persists, give the operator the request id.",
         retry_after=30,
         noted=True,
     ),
@@ -389,19 +390,19 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         401,
         "credentials-required",
         "An access token is required",
-        "The address answers only to registered systems, and the request carries no access token "
-        "in its Authorization header.",
-        "Ask for a token at the token endpoint, which the header WWW-Authenticate leads to.",
+        "This address answers only to registered systems, and the request has no access token in "
+        "its Authorization header.",
+        "Request a token at the token endpoint that the header WWW-Authenticate names.",
         challenge="",
         noted=True,
     ),
     TwoTokens: Problem(
         400,
         "token-misplaced",
-        "The access token stands in the wrong place",
-        "A token in an address ends in logs and histories. It is accepted in the Authorization "
-        "header alone.",
-        "Remove it from the query, and ask for a new one: this one may have been seen.",
+        "The access token is in the wrong place",
+        "Tokens in URLs leak into logs and browser histories. The gateway accepts a token only in "
+        "the Authorization header.",
+        "Remove it from the query, and request a new one: this one may have been seen.",
         challenge="invalid_request",
         noted=True,
     ),
@@ -409,9 +410,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         403,
         "insufficient-scope",
         "The access token lacks a scope",
-        "The token is good, but not for this: its scopes, or those that the system is registered "
-        "for now, do not include the one that the address asks for.",
-        "Ask for a token with the scope named in WWW-Authenticate. If that is refused, the system "
+        "The token is valid, but its scopes, or those for which the system is registered now, do "
+        "not include the one that this address needs.",
+        "Request a token with the scope named in WWW-Authenticate. If that is refused, the system "
         "is not registered for it; ask the operator.",
         challenge="insufficient_scope",
         noted=True,
@@ -420,8 +421,8 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         400,
         "client-cert-refused",
         "A Client-Cert header is not accepted here",
-        "The request carries a client certificate in a header. Only the gateway's own proxy may "
-        "set it.",
+        "The request has a client certificate in a header. Only the gateway's own proxy may set "
+        "it.",
         "Present the certificate in TLS, and send no Client-Cert header.",
         tells=False,
         noted=True,
@@ -440,13 +441,13 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     inputs.WrongMedia: Problem(
         415,
         "unsupported-media-type",
-        "The body is of a type that is not taken here",
-        "This address takes one type of body, and the header Content-Type names another or none.",
-        "Send the body in the type that is named in `detail`.",
+        "This media type is not accepted here",
+        "This address accepts one media type, and the header Content-Type names another or none.",
+        "Send the body in the media type that `detail` names.",
         noted=True,
     ),
 }
-"""Every refusal that a caller can meet, and how it is told."""
+"""The problem of every refusal that a caller can meet."""
 
 HTTP_PROBLEMS: Mapping[int, Problem] = {
     400: _MALFORMED,
@@ -454,13 +455,13 @@ HTTP_PROBLEMS: Mapping[int, Problem] = {
     405: _METHOD,
     413: _TOO_LARGE,
 }
-"""What the framework refuses by itself, by status; any other is told as request-refused."""
+"""Problems of what the framework refuses, by status; others are request-refused."""
 
 
 def all_problems() -> dict[str, Problem]:
-    """Every problem that can be told, by slug."""
-    told = (*PROBLEMS.values(), *HTTP_PROBLEMS.values(), _REFUSED, FAILED)
-    return {problem.slug: problem for problem in told}
+    """Every problem by its slug."""
+    problems = (*PROBLEMS.values(), *HTTP_PROBLEMS.values(), _REFUSED, FAILED)
+    return {problem.slug: problem for problem in problems}
 
 
 def problem_of(refusal: Refusal) -> Problem:
@@ -482,5 +483,5 @@ def document(
 
 
 def of_status(status: int) -> Problem:
-    """The problem of what server or framework refuse by themselves."""
+    """The problem of what server or framework refuse, by status."""
     return FAILED if status == 500 else HTTP_PROBLEMS.get(status, _REFUSED)

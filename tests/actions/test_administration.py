@@ -8,8 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, receipts
-from gateway.actions.administration import Change
+from gateway.actions import receipts
 from gateway.actions.authorization import GATEWAY, Refused
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import (
@@ -21,6 +20,8 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import approval, base64url, event
+from gateway.kernel.changes import Change
+from gateway.registry import keys
 from tests.each import each
 from tests.founding import (
     ALICE,
@@ -33,6 +34,8 @@ from tests.founding import (
     check_log,
     fields_of,
     key_of,
+    make_change,
+    record_step,
     refused_on_record,
     refused_without_event,
     shown,
@@ -73,9 +76,7 @@ def signed(gateway: Founded, meant: Change, person: str, **changes: Any) -> str:
 
 
 def test_a_change_names_both_persons_to_the_gateway_and_itself_to_whom_it_concerns(gateway):
-    written = gateway.do(
-        administration.administer, SUSPENSION, gateway.approve(SUSPENSION, BENOIT, ALICE)
-    )
+    written = gateway.do(make_change, SUSPENSION, gateway.approve(SUSPENSION, BENOIT, ALICE))
     told = shown(written.receipt)
     assert told["by"] == [BENOIT, ALICE]
     assert [p["organisation"] for p in told["party"]] == [GATEWAY]
@@ -87,9 +88,7 @@ def test_a_change_names_both_persons_to_the_gateway_and_itself_to_whom_it_concer
 
 
 def test_a_change_that_takes_two_persons_is_refused_to_one_on_record(gateway):
-    refused = gateway.refusal(
-        administration.administer, ADMISSION, gateway.approve(ADMISSION, ALICE)
-    )
+    refused = gateway.refusal(make_change, ADMISSION, gateway.approve(ADMISSION, ALICE))
     assert isinstance(refused.refusal, Forbidden)
     assert refused.refusal.rules == ("R10.two_persons",)
     assert gateway.organisation("hotline-new") is None
@@ -103,23 +102,23 @@ def test_a_denied_change_is_not_shown_to_the_organisation_it_is_about(gateway):
     with gateway.ports.begin(Mode.READ) as work:
         before = work.log.counter(HOTLINE)
     change = Change("standing.end", HOTLINE, {"until": "2026-04-01"})
-    gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     with gateway.ports.begin(Mode.READ) as work:
         assert work.log.counter(HOTLINE) == before
 
 
 def test_one_person_suffices_to_stop_an_organisation(gateway):
-    gateway.do(administration.administer, SUSPENSION, gateway.approve(SUSPENSION, ALICE))
+    gateway.do(make_change, SUSPENSION, gateway.approve(SUSPENSION, ALICE))
     assert gateway.organisation(HOTLINE).status == "suspended"
 
 
 def test_two_approvals_of_one_person_count_once(gateway):
     twice = gateway.approve(ADMISSION, ALICE, ALICE)
-    refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, twice)
+    refused_on_record(gateway, ApprovalRefused, make_change, ADMISSION, twice)
 
 
 def test_no_approval_is_no_change(gateway):
-    refused_on_record(gateway, ApprovalRefused, administration.administer, SUSPENSION, [])
+    refused_on_record(gateway, ApprovalRefused, make_change, SUSPENSION, [])
 
 
 Forge = Callable[[Founded], str]
@@ -158,50 +157,48 @@ def tampered(text: str) -> str:
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
 def test_an_approval_that_is_not_this_persons_word_on_this_change_is_refused(gateway, forge):
     approvals = [signed(gateway, ADMISSION, ALICE), forge(gateway)]
-    arguments = (administration.administer, ADMISSION, approvals)
+    arguments = (make_change, ADMISSION, approvals)
     refused_on_record(gateway, ApprovalRefused, *arguments)
-    refused_on_record(
-        gateway, ApprovalRefused, administration.administer, ADMISSION, approvals[::-1]
-    )
+    refused_on_record(gateway, ApprovalRefused, make_change, ADMISSION, approvals[::-1])
     assert gateway.organisation("hotline-new") is None
 
 
 def test_an_approval_is_used_once(gateway):
     first = gateway.approve(SUSPENSION, ALICE)
-    gateway.do(administration.administer, SUSPENSION, first)
+    gateway.do(make_change, SUSPENSION, first)
     gateway.administer("organisation.reinstate", HOTLINE, reason="cleared up")
-    refused_on_record(gateway, ApprovalRefused, administration.administer, SUSPENSION, first)
+    refused_on_record(gateway, ApprovalRefused, make_change, SUSPENSION, first)
     second = gateway.approve(SUSPENSION, BENOIT)
     mixed = [*second, *first]
-    refused_on_record(gateway, ApprovalRefused, administration.administer, SUSPENSION, mixed)
-    gateway.do(administration.administer, SUSPENSION, second)
+    refused_on_record(gateway, ApprovalRefused, make_change, SUSPENSION, mixed)
+    gateway.do(make_change, SUSPENSION, second)
 
 
 def test_a_denial_uses_up_no_approval(gateway):
     one = gateway.approve(ADMISSION, ALICE)
-    refused_on_record(gateway, Forbidden, administration.administer, ADMISSION, one)
+    refused_on_record(gateway, Forbidden, make_change, ADMISSION, one)
     both = [*one, *gateway.approve(ADMISSION, BENOIT)]
-    gateway.do(administration.administer, ADMISSION, both)
-    refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
+    gateway.do(make_change, ADMISSION, both)
+    refused_on_record(gateway, ApprovalRefused, make_change, ADMISSION, both)
 
 
 def test_an_approval_of_a_change_that_could_not_be_made_can_be_used_again(gateway):
     change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
     approvals = gateway.approve(change, ALICE)
-    refused_on_record(gateway, WrongState, administration.administer, change, approvals)
-    gateway.do(administration.administer, SUSPENSION, gateway.approve(SUSPENSION, ALICE))
-    gateway.do(administration.administer, change, approvals)
+    refused_on_record(gateway, WrongState, make_change, change, approvals)
+    gateway.do(make_change, SUSPENSION, gateway.approve(SUSPENSION, ALICE))
+    gateway.do(make_change, change, approvals)
 
 
 @pytest.mark.parametrize("hours", [-1, 73])
 def test_an_approval_counts_for_72_hours_and_not_before_it_was_signed(gateway, hours):
     signed_at = gateway.clock() - timedelta(hours=hours)
     text = signed(gateway, SUSPENSION, ALICE, at=signed_at)
-    arguments = (administration.administer, SUSPENSION, [text])
+    arguments = (make_change, SUSPENSION, [text])
     refusal = refused_on_record(gateway, ApprovalRefused, *arguments)
     assert "older than 72 hours" in refusal.detail
     gateway.do(
-        administration.administer,
+        make_change,
         SUSPENSION,
         [signed(gateway, SUSPENSION, ALICE, at=gateway.clock() - timedelta(hours=71))],
     )
@@ -214,7 +211,7 @@ def test_a_refused_approval_is_an_event_that_names_whose_signature_was_good(gate
         ([*gateway.approve(ADMISSION, ALICE), forged], [ALICE]),
         ([forged], []),
     ):
-        refused = gateway.refusal(administration.administer, ADMISSION, approvals)
+        refused = gateway.refusal(make_change, ADMISSION, approvals)
         told = shown(refused.receipt)
         assert told["by"] == heard
         assert told["reason"] == refused.refusal.detail
@@ -226,7 +223,7 @@ def test_a_change_that_the_registry_refuses_is_an_event_of_the_gateways_alone(ga
     with gateway.ports.begin(Mode.READ) as work:
         before = work.log.counter(HOTLINE)
     change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert fields_of(refused.receipt)["result"] == "wrong_state"
     with gateway.ports.begin(Mode.READ) as work:
         assert work.log.counter(HOTLINE) == before
@@ -240,7 +237,7 @@ def test_what_is_malformed_or_not_approved_stands_in_the_log_by_its_digest_alone
         (malformed, gateway.approve(malformed)),
         (other, gateway.approve(SUSPENSION, ALICE)),
     ):
-        refused = gateway.refusal(administration.administer, change, approvals)
+        refused = gateway.refusal(make_change, change, approvals)
         told = shown(refused.receipt)["subject"]
         assert secret not in told
         assert approval.digest_of(change.action, HOTLINE, change.values) in told
@@ -250,9 +247,9 @@ def test_refused_changes_have_a_budget(gateway):
     change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
     limited = replace(gateway.ports, denials_per_minute=1)
     with pytest.raises(Refused):
-        administration.administer(limited, change, gateway.approve(change))
+        make_change(limited, change, gateway.approve(change))
     with pytest.raises(TooManyDenials):
-        administration.administer(limited, change, gateway.approve(change))
+        make_change(limited, change, gateway.approve(change))
 
 
 def test_a_disabled_person_approves_nothing(gateway):
@@ -260,7 +257,7 @@ def test_a_disabled_person_approves_nothing(gateway):
         work.organisations.save_person(replace(work.organisations.person(BENOIT), enabled=False))
         work.commit()
     both = gateway.approve(ADMISSION)
-    refused_on_record(gateway, ApprovalRefused, administration.administer, ADMISSION, both)
+    refused_on_record(gateway, ApprovalRefused, make_change, ADMISSION, both)
 
 
 def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
@@ -273,7 +270,7 @@ def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
         "nonsense",
     ):
         change = Change(action, HOTLINE, {})
-        arguments = (administration.administer, change, gateway.approve(change))
+        arguments = (make_change, change, gateway.approve(change))
         assert refused_without_event(gateway, Invalid, *arguments).errors[0][0] == "/action"
 
 
@@ -285,7 +282,7 @@ ROTATION = Change("ca.rotate", GATEWAY, {"step": "use", "authority": "0" * 16, "
 
 def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream_alone(gateway):
     size = gateway.size()
-    written = gateway.do(administration.take_step, ROTATION, gateway.approve(ROTATION))
+    written = gateway.do(record_step, ROTATION, gateway.approve(ROTATION))
     assert gateway.size() == size + 1
     assert written.result["step"] == "use"
     assert event.read(written.receipt.document)["typ"] == "ca.rotated"
@@ -293,7 +290,7 @@ def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream
 
 def test_one_person_lets_no_authority_take_a_step(gateway):
     one = gateway.approve(ROTATION, ALICE)
-    refused = gateway.refusal(administration.take_step, ROTATION, one)
+    refused = gateway.refusal(record_step, ROTATION, one)
     assert refused.refusal.rules == ("R10.two_persons.authority",)
     fields = fields_of(refused.receipt)
     assert (fields["typ"], fields["result"]) == ("ca.rotated", "denied")
@@ -303,19 +300,19 @@ def test_one_person_lets_no_authority_take_a_step(gateway):
 def test_a_step_that_is_not_told_in_full_is_refused_on_record(gateway, left_out):
     told = {name: value for name, value in ROTATION.values.items() if name != left_out}
     step = replace(ROTATION, values=told)
-    refused_on_record(gateway, Invalid, administration.take_step, step, gateway.approve(step))
+    refused_on_record(gateway, Invalid, record_step, step, gateway.approve(step))
 
 
 @pytest.mark.parametrize("change", [ADMISSION, SUSPENSION, replace(ROTATION, organisation=HOTLINE)])
 def test_no_change_of_the_registry_passes_as_a_step_of_the_gateway_s_keys(gateway, change):
-    arguments = (administration.take_step, change, gateway.approve(change))
+    arguments = (record_step, change, gateway.approve(change))
     refused_without_event(gateway, Invalid, *arguments)
 
 
 def test_an_approval_of_one_step_is_none_of_another(gateway):
     other = replace(ROTATION, values={**ROTATION.values, "waited": "no"})
     both = gateway.approve(ROTATION)
-    refused_on_record(gateway, ApprovalRefused, administration.take_step, other, both)
+    refused_on_record(gateway, ApprovalRefused, record_step, other, both)
 
 
 # --- the founding --------------------------------------------------------------------------------
@@ -328,11 +325,11 @@ def founders(*people: str) -> list[Any]:
 def test_a_gateway_is_founded_once_and_on_record():
     gateway = unfounded()
     gateway.day = date(2023, 8, 30)
-    written = gateway.do(administration.found, founders(ALICE, BENOIT))
+    written = gateway.do(keys.found, founders(ALICE, BENOIT))
     assert shown(written.receipt)["by"] == [ALICE, BENOIT]
     assert fields_of(written.receipt)["typ"] == "gateway.founded"
     assert fields_of(written.receipt)["simulated_date"] == "2023-08-30"
-    arguments = (administration.found, founders("c-one", "d-two"))
+    arguments = (keys.found, founders("c-one", "d-two"))
     refused_without_event(gateway, WrongState, *arguments)
     check_log(gateway)
 
@@ -351,7 +348,7 @@ def test_a_gateway_is_founded_once_and_on_record():
 )
 def test_a_gateway_is_founded_by_persons_with_a_key_each(persons):
     gateway = unfounded()
-    refused_without_event(gateway, ApprovalRefused, administration.found, persons)
+    refused_without_event(gateway, ApprovalRefused, keys.found, persons)
 
 
 def test_one_key_spelled_in_two_ways_is_one_key():
@@ -359,13 +356,13 @@ def test_one_key_spelled_in_two_ways_is_one_key():
     one = founders(ALICE)[0]
     other = replace(one, id=BENOIT, public_key=one.public_key.replace(": ", ":"))
     assert other.public_key != one.public_key
-    refused_without_event(gateway, ApprovalRefused, administration.found, [one, other])
+    refused_without_event(gateway, ApprovalRefused, keys.found, [one, other])
 
 
 # --- certificates --------------------------------------------------------------------------------
 
 
 def test_an_id_is_never_used_again(gateway):
-    gateway.do(administration.administer, ADMISSION, gateway.approve(ADMISSION))
-    arguments = (administration.administer, ADMISSION, gateway.approve(ADMISSION))
+    gateway.do(make_change, ADMISSION, gateway.approve(ADMISSION))
+    arguments = (make_change, ADMISSION, gateway.approve(ADMISSION))
     refused_on_record(gateway, AlreadyExists, *arguments)

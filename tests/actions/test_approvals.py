@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-
-from gateway.actions import administration
 from gateway.actions.administration import Change
 from gateway.actions.approvals import AHEAD, LIVES
+
+from gateway.actions import administration
 from gateway.actions.authorization import Refused
 from gateway.domain.refusals import ApprovalRefused
 from tests.founding import ALICE, BENOIT, HOTLINE, START, Founded

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import audit, receipts
-from gateway.actions.administration import Change, administer
 from gateway.actions.audit import Filters, Reading
 from gateway.actions.authorization import Refused, Written
 from gateway.domain.audit import CaseName
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, WrongState
 from gateway.evidence import receipt, statement
 from gateway.evidence.sd_jwt import read_disclosure
+from gateway.kernel.changes import Change
 from gateway.store.log import SqlLog
 from tests.answers import to_json
 from tests.founding import (
@@ -28,6 +28,7 @@ from tests.founding import (
     caller,
     consulted,
     fields_of,
+    make_change,
     offered,
     shown,
     submitted,
@@ -301,9 +302,9 @@ def test_one_administrator_alone_neither_gives_nor_ends_a_grant(gateway):
         ("audit.end", {"grant": str(granted), "reason": "x"}),
     ):  # fmt: skip
         change = Change(action, AUDITOR, values)
-        denied = gateway.refusal(administer, change, gateway.approve(change, ALICE))
+        denied = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
         assert denied.refusal.rules == ("R10.two_persons",)
-        twice = gateway.refusal(administer, change, gateway.approve(change, ALICE, ALICE))
+        twice = gateway.refusal(make_change, change, gateway.approve(change, ALICE, ALICE))
         assert isinstance(twice.refusal, ApprovalRefused)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.actions import organisations
 from gateway.actions.authentication import (
     REMEMBERED,
     NotAuthenticated,
@@ -17,6 +16,7 @@ from gateway.actions.authentication import (
 from gateway.actions.ports import Mode
 from gateway.actions.records import Caller, Credentials
 from gateway.domain.organisation import Certificate, System, system_uri
+from gateway.registry import directory as organisations
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 
 CLIENT = f"{HOTLINE}.desk"
@@ -81,7 +81,7 @@ def test_a_certificate_of_another_member_does_not_stand_for_this_one(issued):
 
 def test_a_revoked_certificate_is_refused_at_once(issued):
     authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,)))
-    issued.administer("certificate.revoke", HOTLINE, thumbprint="thumb-1")
+    issued.administer("certificate.revoke", HOTLINE, thumbprint="thumb-1", reason="lost")
     assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,))
 
 

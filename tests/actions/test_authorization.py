@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import cases, handoffs, offers, organisations, receipts
+from gateway.actions import cases, handoffs, offers, receipts
 from gateway.actions.authorization import Refused
 from gateway.actions.cases import Confirmation
 from gateway.actions.ports import Mode
@@ -23,6 +23,7 @@ from gateway.domain.refusals import (
     Unrecorded,
     WrongState,
 )
+from gateway.registry import directory as organisations
 from tests import answers
 from tests.actions.errands import ERRANDS
 from tests.answers import to_json

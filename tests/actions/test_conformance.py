@@ -8,8 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, conformance
-from gateway.actions.administration import Change
+from gateway.actions import conformance
 from gateway.actions.authentication import prune_tokens
 from gateway.actions.cases import Clearance, Submission
 from gateway.actions.conformance import Acceptance, Reading, Refusal, Verdicts
@@ -27,6 +26,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import sd_jwt
 from gateway.evidence.statement import CASE_TYP
+from gateway.kernel.changes import Change
 from tests.actions.test_enrolment import stream_of
 from tests.founding import (
     HOTLINE,
@@ -37,6 +37,7 @@ from tests.founding import (
     check_log,
     fields_of,
     founded,
+    make_change,
     refused_without_event,
 )
 from tests.newcomers import NEWCOMER, Newcomer
@@ -115,11 +116,11 @@ def test_an_organisation_becomes_active_once_it_has_passed(gateway: Founded) -> 
     one = Candidate(gateway)
     for step in (one.send, one.receive, one.verify):
         step()
-    early = gateway.refusal(administration.administer, change, gateway.approve(change))
+    early = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(early.refusal, WrongState)
     assert "conformance run" in early.refusal.detail
     one.refuse()
-    gateway.do(administration.administer, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     assert gateway.organisation(NEWCOMER).status is Status.ACTIVE
 
 

@@ -4,17 +4,18 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import cases, handoffs, organisations, receipts
-from gateway.actions.administration import Change, administer
+from gateway.actions import cases, handoffs, receipts
 from gateway.actions.continuity import CHECKED_EVERY
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
 from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import Frozen, MarkUnreachable
+from gateway.kernel.changes import Change
 from gateway.ledger import tree
+from gateway.registry import directory as organisations
+from gateway.registry.issuing import serve_signing
 from tests.actions.errands import ERRANDS
 from tests.answers import to_json
-from tests.founding import HOTLINE, OFMIN, caller, offered, submitted
+from tests.founding import HOTLINE, OFMIN, caller, make_change, offered, submitted
 from tests.marks import Marking, marked_gateway
 from tests.store.samples import fact
 
@@ -97,7 +98,7 @@ def test_the_registry_does_not_change_while_the_log_is_frozen(marking) -> None:
     approvals = marking.gateway.approve(change)
     marking.freeze()
     with pytest.raises(Frozen):
-        administer(marking.gateway.ports, change, approvals)
+        make_change(marking.gateway.ports, change, approvals)
     assert serve_signing(marking.gateway.ports, authority=None) == []  # nothing waits
 
 

@@ -7,13 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import Period
 from gateway.domain.refusals import AlreadyExists, ApprovalRefused, Invalid, NotFound, WrongState
 from gateway.evidence import registration
+from gateway.kernel.changes import Change
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -21,6 +20,7 @@ from tests.founding import (
     HOTLINE,
     Founded,
     key_of,
+    make_change,
     refused_on_record,
     shown,
 )
@@ -35,9 +35,7 @@ def refused(
     gateway: Founded, refusal: type, action: str, slug: str = HOTLINE, /, **values: Any
 ) -> Any:
     change = Change(action, slug, values)
-    return refused_on_record(
-        gateway, refusal, administration.administer, change, gateway.approve(change)
-    )
+    return refused_on_record(gateway, refusal, make_change, change, gateway.approve(change))
 
 
 # --- interests -----------------------------------------------------------------------------------
@@ -129,11 +127,11 @@ def test_a_third_administrator_approves_at_once_and_never_again_once_disabled(ga
     assert [p["organisation"] for p in shown(written.receipt)["party"]] == [GATEWAY]
     change = Change("organisation.suspend", HOTLINE, {"reason": "test"})
     signed_before = gateway.approve(change, "c-bernard")
-    gateway.do(administration.administer, change, gateway.approve(change, "c-bernard"))
+    gateway.do(make_change, change, gateway.approve(change, "c-bernard"))
     gateway.administer("organisation.reinstate", HOTLINE, reason="test")
     gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left the office")
     assert admins(gateway) == {ALICE: True, BENOIT: True, "c-bernard": False}
-    arguments = (administration.administer, change, signed_before)
+    arguments = (make_change, change, signed_before)
     refusal = refused_on_record(gateway, ApprovalRefused, *arguments)
     assert "administers nothing any more" in refusal.detail
     refused(gateway, WrongState, "admin.disable", GATEWAY, person="c-bernard", reason="again")
@@ -144,13 +142,13 @@ def test_two_administrators_remain(gateway):
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer(BERNARD))
     gateway.administer("admin.disable", GATEWAY, person=ALICE, reason="test")
     change = Change("admin.disable", GATEWAY, {"person": BENOIT, "reason": "test"})
-    arguments = (administration.administer, change, gateway.approve(change, BENOIT, "c-bernard"))
+    arguments = (make_change, change, gateway.approve(change, BENOIT, "c-bernard"))
     refused_on_record(gateway, WrongState, *arguments)
 
 
 def test_one_administrator_alone_adds_nobody(gateway):
     change = Change("admin.add", GATEWAY, gateway.newcomer(BERNARD))
-    told = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    told = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert told.refusal.rules == ("R10.two_persons.admins",)
     assert "c-bernard" not in admins(gateway)
 
@@ -197,7 +195,7 @@ def test_administrators_are_of_the_gateway_and_members_of_themselves(gateway):
     astray = Change("admin.add", HOTLINE, gateway.newcomer(BERNARD))
     for change in (astray, Change("system.enable", GATEWAY, {})):
         with pytest.raises(Invalid) as told:
-            administration.administer(gateway.ports, change, gateway.approve(change))
+            make_change(gateway.ports, change, gateway.approve(change))
         assert told.value.errors[0][0] == "/organisation"
 
 
@@ -228,7 +226,7 @@ def test_a_system_is_entrusted_with_the_operators_scopes_by_two_and_keeps_its_ow
     assert system(gateway).scopes == before
     refused(gateway, Invalid, "system.entrust", system=DESK, scopes=["cases.read"])
     change = Change("system.entrust", HOTLINE, {"system": DESK, "scopes": ["admin"]})
-    told = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    told = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert told.refusal.rules == ("R10.two_persons",)
 
 

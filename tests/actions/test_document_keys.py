@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions import administration, organisations
-from gateway.actions.administration import Change
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import base64url, registration, sd_jwt
 from gateway.evidence.registration import LOCK, POSSESSION, SUCCESSION, UNLOCK
+from gateway.kernel.changes import Change
+from gateway.registry import directory as organisations
 from tests.founding import (
     ALICE,
     HOTLINE,
@@ -19,6 +19,7 @@ from tests.founding import (
     check_log,
     document_key,
     fields_of,
+    make_change,
     refused_on_record,
     shown,
 )
@@ -28,7 +29,7 @@ FIRST, SECOND, OTHER = (document_key(name) for name in ("first", "second", "othe
 
 def refused(gateway, kind, action, organisation=HOTLINE, **values):
     change = Change(action, organisation, values)
-    arguments = (administration.administer, change, gateway.approve(change))
+    arguments = (make_change, change, gateway.approve(change))
     return refused_on_record(gateway, kind, *arguments)
 
 
@@ -146,7 +147,7 @@ def test_a_key_of_another_organisation_is_not_there_to_revoke(gateway):
 def test_registering_a_key_takes_two_persons(gateway):
     values = {"jwk": FIRST.public_jwk(), "proof": possession(gateway)}
     change = Change("key.register", HOTLINE, values)
-    refusal = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    refusal = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert isinstance(refusal.refusal, Forbidden)
     assert refusal.refusal.rules == ("R10.two_persons",)
 

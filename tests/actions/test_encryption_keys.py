@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from gateway.actions import administration, organisations
-from gateway.actions.administration import Change
 from gateway.domain.organisation import DocumentKey, EncryptionKey
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
 from gateway.evidence import registration
 from gateway.evidence.registration import ENCRYPTION, LOCK, POSSESSION, SUCCESSION
+from gateway.kernel.changes import Change
+from gateway.registry import directory as organisations
 from tests.founding import (
     ALICE,
     HOTLINE,
@@ -20,6 +20,7 @@ from tests.founding import (
     document_key,
     encryption_key,
     fields_of,
+    make_change,
     refused_on_record,
     shown,
 )
@@ -30,7 +31,7 @@ SIGNER = document_key("signer")
 
 def refused(gateway, kind, action="key.register", organisation=OFMIN, **values):
     change = Change(action, organisation, values)
-    arguments = (administration.administer, change, gateway.approve(change))
+    arguments = (make_change, change, gateway.approve(change))
     return refused_on_record(gateway, kind, *arguments)
 
 
@@ -158,6 +159,6 @@ def test_a_revoked_key_stays_listed_and_does_not_come_back(gateway):
 def test_registering_a_key_takes_two_persons(gateway):
     values = {"jwk": FIRST.public_jwk(), "proof": proof(gateway)}
     change = Change("key.register", OFMIN, values)
-    refusal = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    refusal = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert isinstance(refusal.refusal, Forbidden)
     assert refusal.refusal.rules == ("R10.two_persons",)

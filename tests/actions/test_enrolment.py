@@ -7,11 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, enrolment, organisations
-from gateway.actions.administration import Change
 from gateway.actions.authentication import NotAuthenticated
-from gateway.actions.enrolment import REFUSALS_PER_MINUTE, RENEWALS_PER_DAY, FirstKey
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
 from gateway.actions.records import Credentials
 from gateway.domain.invitation import LIFE
@@ -29,6 +25,12 @@ from gateway.domain.refusals import (
 from gateway.evidence import origin
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.trust import Trust
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import ENROLMENTS_REFUSED_PER_MINUTE
+from gateway.registry import directory as organisations
+from gateway.registry import enrolment
+from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstKey
+from gateway.registry.issuing import serve_signing
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -42,6 +44,7 @@ from tests.founding import (
     document_key,
     fields_of,
     founded,
+    make_change,
     refused_on_record,
     refused_without_event,
     shown,
@@ -189,7 +192,7 @@ def test_an_invitation_that_was_withdrawn_is_refused_as_an_event(
         NEWCOMER,
         {"invitation": invited.result["invitation"], "reason": "sent to the wrong office"},
     )
-    gateway.do(administration.administer, change, gateway.approve(change, ALICE))
+    gateway.do(make_change, change, gateway.approve(change, ALICE))
     refused = gateway.refusal(enrolment.use, NEWCOMER, TOKEN, host.asked())
     assert "withdrawn" in refused.refusal.detail
 
@@ -236,18 +239,18 @@ def test_refused_invitations_are_counted(gateway: Founded, host: Newcomer) -> No
     host.invite()
     host.use()
     thief, size = Newcomer(gateway), gateway.size()
-    for _ in range(REFUSALS_PER_MINUTE):
+    for _ in range(ENROLMENTS_REFUSED_PER_MINUTE):
         gateway.refusal(enrolment.use, NEWCOMER, TOKEN, thief.asked())
     with pytest.raises(TooManyAttempts):
         enrolment.use(gateway.ports, NEWCOMER, TOKEN, thief.asked())
-    assert gateway.size() == size + REFUSALS_PER_MINUTE
+    assert gateway.size() == size + ENROLMENTS_REFUSED_PER_MINUTE
 
 
 def test_false_proofs_are_counted_too(gateway: Founded, host: Newcomer) -> None:
     host.invite()
     false = FirstKey(document_key("another").public_jwk(), host.first_key().proof)
     asked = (NEWCOMER, TOKEN, host.asked(), false)
-    for _ in range(REFUSALS_PER_MINUTE):
+    for _ in range(ENROLMENTS_REFUSED_PER_MINUTE):
         refused_without_event(gateway, Invalid, enrolment.use, *asked)
     refused_without_event(gateway, TooManyAttempts, enrolment.use, *asked)
 
@@ -285,19 +288,19 @@ def test_a_second_document_key_is_never_registered_by_an_invitation(gateway: Fou
 
 def test_one_person_invites_nobody(gateway: Founded, host: Newcomer) -> None:
     change = Change("invitation.make", NEWCOMER, {"system": DESK, "token_sha256": OTHER_TOKEN})
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change, BENOIT))
+    refused = gateway.refusal(make_change, change, gateway.approve(change, BENOIT))
     assert refused.refusal.rules == ("R10.two_persons",)
 
 
 def test_a_system_that_is_not_registered_is_not_invited(gateway: Founded, host: Newcomer) -> None:
     change = Change("invitation.make", NEWCOMER, {"system": "other", "token_sha256": OTHER_TOKEN})
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refused.refusal, NotFound)
 
 
 def test_a_token_that_was_not_digested_is_never_taken(gateway: Founded, host: Newcomer) -> None:
     change = Change("invitation.make", NEWCOMER, {"system": DESK, "token_sha256": "secret"})
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refused.refusal, Invalid)
 
 
@@ -405,18 +408,16 @@ def test_a_thief_s_renewals_are_shown_and_end_with_the_system_s_certificates(
     rest = gateway.administer("certificate.revoke", NEWCOMER, **everything)
     assert (rest.result["revoked"], rest.result["left"]) == ([renewed], [])
     change = Change("certificate.revoke", NEWCOMER, everything)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
 
 
 def test_a_revocation_names_one_certificate_or_a_system_not_both(
     gateway: Founded, credentials: Credentials
 ) -> None:
-    both = {"system": DESK, "thumbprint": credentials.thumbprint}
+    both = {"system": DESK, "thumbprint": credentials.thumbprint, "reason": "stolen"}
     change = Change("certificate.revoke", NEWCOMER, both)
     approvals = gateway.approve(change)
-    refused_on_record(gateway, Invalid, administration.administer, change, approvals)
+    refused_on_record(gateway, Invalid, make_change, change, approvals)
     assert gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
 
 
@@ -438,9 +439,11 @@ def test_nobody_withdraws_the_invitation_of_another_or_one_that_nobody_can_use(
     invitation = host.invite().result["invitation"]
 
     def refusal(organisation: str, named: str, kind: type) -> str:
-        change = Change("invitation.withdraw", organisation, {"invitation": named})
+        change = Change(
+            "invitation.withdraw", organisation, {"invitation": named, "reason": "sent astray"}
+        )
         signed = gateway.approve(change, ALICE)
-        return refused_on_record(gateway, kind, administration.administer, change, signed).detail
+        return refused_on_record(gateway, kind, make_change, change, signed).detail
 
     for organisation, named in ((HOTLINE, invitation), (NEWCOMER, str(gateway.new_id()))):
         assert "no such invitation" in refusal(organisation, named, NotFound)

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from gateway.actions import entries
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import NotFound
+from gateway.registry import queries as entries
 from tests.founding import ABROAD, DESK, HOTLINE, OCRVP, OFMIN
 
 TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "order 12"}

@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import cases, erasure, handoffs, offers, receipts
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.cases import Confirmation
 from gateway.actions.ports import Mode
@@ -24,6 +23,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import canonical, receipt
+from gateway.kernel.changes import Change
 from tests import answers
 from tests.answers import to_json
 from tests.founding import (
@@ -39,6 +39,7 @@ from tests.founding import (
     consulted,
     fields_of,
     founded,
+    make_change,
     offer_of,
     offered,
     revised,
@@ -74,14 +75,14 @@ def change(case, originator=HOTLINE, **values):
 
 def erase(gateway, case, *people, **values):
     made = change(case, **values)
-    return gateway.do(erasure.erase, made, gateway.approve(made, *people))
+    return gateway.do(make_change, made, gateway.approve(made, *people))
 
 
 def refused(gateway, case, *people, **values):
     """Why an erasure was refused, on record."""
     made = change(case, **values)
     size = gateway.size()
-    why = gateway.refusal(erasure.erase, made, gateway.approve(made, *people))
+    why = gateway.refusal(make_change, made, gateway.approve(made, *people))
     assert gateway.size() == size + 1
     return why.refusal
 
@@ -115,10 +116,10 @@ def test_two_administrators_erase_a_closed_case_before_its_day(gateway):
 def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
     case, _ = handed_over(gateway)
     made = change(case)
-    refused = gateway.refusal(erasure.erase, made, gateway.approve(made, ALICE))
+    refused = gateway.refusal(make_change, made, gateway.approve(made, ALICE))
     assert isinstance(refused.refusal, Forbidden)
     assert gateway.case(case).state is CaseState.CLOSED
-    twice = gateway.refusal(erasure.erase, made, gateway.approve(made, ALICE, ALICE))
+    twice = gateway.refusal(make_change, made, gateway.approve(made, ALICE, ALICE))
     assert isinstance(twice.refusal, ApprovalRefused)
 
 
@@ -128,13 +129,13 @@ def test_a_refused_erasure_is_an_event_that_names_whose_signature_was_good(gatew
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
     gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left")
     signed = gateway.approve(made, ALICE, "c-bernard")
-    why = gateway.refusal(erasure.erase, made, signed)
+    why = gateway.refusal(make_change, made, signed)
     assert isinstance(why.refusal, ApprovalRefused)
     document = fields_of(why.receipt)
     assert (document["typ"], document["result"]) == ("case.erased", "denied")
     assert shown(why.receipt)["by"] == [ALICE, "c-bernard"]
     assert "administers nothing any more" in shown(why.receipt)["reason"]
-    unknown = gateway.refusal(erasure.erase, change(gateway.new_id()), [])
+    unknown = gateway.refusal(make_change, change(gateway.new_id()), [])
     assert fields_of(unknown.receipt)["result"] == "denied"
 
 
@@ -142,7 +143,7 @@ def test_what_is_no_erasure_leaves_no_event(gateway):
     size = gateway.size()
     for made in (Change("case.close", HOTLINE, {}), Change("case.erase", "No Slug", {})):
         with pytest.raises(Invalid):
-            erasure.erase(gateway.ports, made, [])
+            make_change(gateway.ports, made, [])
     assert gateway.size() == size
 
 
@@ -174,7 +175,7 @@ def test_an_erasure_names_case_and_reason(gateway, values):
 def test_what_is_not_there_is_not_erased(gateway):
     case, _ = handed_over(gateway)
     for made in (change(gateway.new_id()), change(case, OFMIN)):
-        told = gateway.refusal(erasure.erase, made, gateway.approve(made))
+        told = gateway.refusal(make_change, made, gateway.approve(made))
         assert isinstance(told.refusal, NotFound)
 
 

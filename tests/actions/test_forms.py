@@ -10,14 +10,19 @@ from typing import Any
 
 import pytest
 
-from gateway import actions, domain
-from gateway.actions import administration, approvals, erasure, persons, proposals, registry
-from gateway.actions.administration import RECORDED, Change
+from gateway import domain
+from gateway.actions import erasure
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.registry import CHANGES, STEPS
-from gateway.actions.registry.desk import NOT_OF_FORM, prose
+from gateway.changes import CHANGES
 from gateway.domain import refusals
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Refusal
+from gateway.kernel import approvals, changes
+from gateway.kernel.actors import Administrators
+from gateway.kernel.changes import Change
+from gateway.kernel.fields import NOT_OF_FORM, prose, read_fields
+from gateway.kernel.transact import recorded_refusals
+from gateway.registry import keys, mandates, members, systems
+from gateway.registry.table import STEPS
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -29,8 +34,11 @@ from tests.founding import (
     document_key,
     encryption_key,
     key_of,
+    make_change,
+    record_step,
     refused_on_record,
     shown,
+    submit_change,
 )
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
@@ -113,7 +121,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("case.erase", HOTLINE, {"case": UNKNOWN, **REASON}),
 )
 KINDS = {**CHANGES, **STEPS}
-FORMS = {**{action: kind.form for action, kind in KINDS.items()}, erasure.ACTION: erasure.FORM}
+FORMS = {action: kind.fields for action, kind in KINDS.items()}
 
 NO_VALUE: tuple[Any, ...] = (5, [], {}, None, "")
 GOOD_AFTER_ALL = {("system.key", "keys"), ("system.entrust", "scopes")}
@@ -122,13 +130,12 @@ GOOD_AFTER_ALL = {("system.key", "keys"), ("system.entrust", "scopes")}
 
 def completed(action: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """A sample with the days that its form asks for."""
-    return {**({"from": "2026-04-01"} if "from" in FORMS[action].must else {}), **values}
+    names = [field.name for field in FORMS[action]]
+    return {**({"from": "2026-04-01"} if "from" in names else {}), **values}
 
 
 def make(action: str) -> Any:
-    if action == erasure.ACTION:
-        return erasure.erase
-    return administration.administer if action in CHANGES else administration.take_step
+    return make_change if action in CHANGES else record_step
 
 
 def refused(gateway: Founded, change: Change) -> Refusal:
@@ -146,7 +153,7 @@ def test_no_value_of_a_change_is_of_another_type_than_its_own(
     gateway, action, organisation, values
 ):
     values = completed(action, values)
-    FORMS[action].read(values)
+    read_fields(FORMS[action], values)
     for name in values:
         for wrong in NO_VALUE:
             if wrong == [] and (action, name) in GOOD_AFTER_ALL:
@@ -167,7 +174,7 @@ def test_no_text_of_a_change_holds_what_its_approver_does_not_see(action, organi
     for name in [name for name, value in values.items() if isinstance(value, str)]:
         for mark in UNSEEN:
             with pytest.raises(Invalid) as refusal:
-                FORMS[action].read({**values, name: values[name] + mark})
+                read_fields(FORMS[action], {**values, name: values[name] + mark})
             assert refusal.value.errors[0][0] == f"/{name}", mark
 
 
@@ -191,8 +198,8 @@ def test_what_is_revoked_is_a_certificate_or_all_of_a_system_and_not_both(gatewa
 def test_an_id_has_one_spelling_and_the_reason_of_an_erasure_a_bound():
     for wrong in ({"case": UNKNOWN.upper(), **REASON}, {"case": UNKNOWN, "reason": "so " * 67}):
         with pytest.raises(Invalid):
-            erasure.FORM.read(wrong)
-    assert erasure.FORM.read({"case": UNKNOWN, "reason": "so " * 66})
+            read_fields(FORMS["case.erase"], wrong)
+    assert read_fields(FORMS["case.erase"], {"case": UNKNOWN, "reason": "so " * 66})
 
 
 def test_what_a_person_says_has_lines_and_a_bound_and_carries_no_file():
@@ -231,10 +238,7 @@ def test_a_proposal_is_judged_by_the_form_of_its_change(gateway, action, organis
     for wrong in ({**values, "untill": "2027-01-01"}, {**values, next(iter(values)): 5}):
         change = Change(action, organisation, wrong)
         (approval,) = gateway.approve(change, ALICE)
-        refused_on_record(gateway, Invalid, proposals.make, change, approval)
-    change = Change(action, organisation, values)
-    (approval,) = gateway.approve(change, ALICE)
-    gateway.do(proposals.make, change, approval)
+        refused_on_record(gateway, Invalid, submit_change, change, approval)
 
 
 # --- secrets in the wrong place ------------------------------------------------------------------
@@ -256,9 +260,9 @@ WITH_SECRET = [
 def test_a_private_key_in_a_change_gets_into_no_event(gateway, action, organisation, values, who):
     change = Change(action, organisation, values)
     approvals_ = gateway.approve(change, *(() if who == ("both",) else who))
-    told = [gateway.refusal(administration.administer, change, approvals_)]
-    told += [gateway.refusal(proposals.make, change, approvals_[0])]
-    told += [gateway.refusal(proposals.make, change, "no approval")]
+    told = [gateway.refusal(make_change, change, approvals_)]
+    told += [gateway.refusal(submit_change, change, approvals_[0])]
+    told += [gateway.refusal(submit_change, change, "no approval")]
     for one in told:
         assert isinstance(one.refusal, Invalid | ApprovalRefused)
         assert SECRET not in str(shown(one.receipt))
@@ -267,7 +271,7 @@ def test_a_private_key_in_a_change_gets_into_no_event(gateway, action, organisat
 
 def test_a_denial_tells_what_was_denied_and_by_which_rules(gateway):
     change = Change("organisation.admit", "new", ENTRY)
-    denied = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    denied = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert isinstance(denied.refusal, Forbidden)
     told = shown(denied.receipt)
     assert "A new office" in told["subject"]
@@ -295,13 +299,12 @@ def raised(*modules: ModuleType) -> Iterator[type[Refusal]]:
 
 
 def test_every_refusal_of_a_change_is_an_event_or_is_known_to_be_none():
-    rules = [one for one in vars(registry).values() if isinstance(one, ModuleType)]
-    assert len(rules) > 10
-    parts = (approvals, persons, proposals, erasure, administration, actions.errand)
+    rules = (keys, mandates, members, systems)
+    parts = (approvals, changes, erasure)
     lives = (domain.membership, domain.invitation, domain.succession)
     found = set(raised(*rules, *parts, *lives))
     assert refusals.InvitationRefused in found
-    assert found <= {*RECORDED, *NO_EVENTS}
+    assert found <= {*recorded_refusals(Administrators(())), *NO_EVENTS}
 
 
 def test_an_invitation_that_cannot_be_withdrawn_is_refused_on_record(gateway):

@@ -11,19 +11,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.actions import administration, organisations
-from gateway.actions.administration import Change
 from gateway.actions.authentication import authenticate
 from gateway.actions.authorization import GATEWAY
-from gateway.actions.issuing import serve_signing
 from gateway.actions.ports import Mode
 from gateway.actions.records import Credentials, SigningRequest
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import base64url, event
 from gateway.evidence.receipt import Receipt
+from gateway.kernel.changes import Change
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.end_entity import CsrRefused, issue_client
+from gateway.registry import directory as organisations
+from gateway.registry.issuing import serve_signing
 from tests.founding import (
     ALICE,
     DESK,
@@ -35,6 +35,7 @@ from tests.founding import (
     Founded,
     caller,
     fields_of,
+    make_change,
     refused_on_record,
     shown,
 )
@@ -204,7 +205,7 @@ def test_one_that_is_suspended_is_equipped_all_the_same(gateway, authority):
 
 def test_a_certificate_is_for_a_registered_system_only(gateway):
     change = Change("certificate.issue", HOTLINE, {"system": "unknown", "csr": csr()})
-    arguments = (administration.administer, change, gateway.approve(change))
+    arguments = (make_change, change, gateway.approve(change))
     refused_on_record(gateway, NotFound, *arguments)
 
 
@@ -214,15 +215,17 @@ def test_a_certificate_is_revoked_once_and_by_its_own_organisation(gateway, auth
     me = organisations.whoami(gateway.ports, caller(HOTLINE))
     thumbprint = me["certificates"][0]["thumbprint"]
     for organisation, kind in ((OFMIN, NotFound), ("hotline-x", Forbidden)):
-        change = Change("certificate.revoke", organisation, {"thumbprint": thumbprint})
+        change = Change(
+            "certificate.revoke", organisation, {"thumbprint": thumbprint, "reason": "lost"}
+        )
         if kind is Forbidden:
-            gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+            gateway.refusal(make_change, change, gateway.approve(change, ALICE))
         else:
-            arguments = (administration.administer, change, gateway.approve(change, ALICE))
+            arguments = (make_change, change, gateway.approve(change, ALICE))
             refused_on_record(gateway, kind, *arguments)
-    gateway.administer("certificate.revoke", HOTLINE, thumbprint=thumbprint)
+    gateway.administer("certificate.revoke", HOTLINE, thumbprint=thumbprint, reason="lost")
     with gateway.ports.begin(Mode.READ) as work:
         assert [c.thumbprint for c in work.organisations.revoked(gateway.clock())] == [thumbprint]
-    change = Change("certificate.revoke", HOTLINE, {"thumbprint": thumbprint})
-    arguments = (administration.administer, change, gateway.approve(change, ALICE))
+    change = Change("certificate.revoke", HOTLINE, {"thumbprint": thumbprint, "reason": "lost"})
+    arguments = (make_change, change, gateway.approve(change, ALICE))
     refused_on_record(gateway, WrongState, *arguments)

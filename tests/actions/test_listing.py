@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from gateway.actions import cases, entries, erasure, handoffs, listing, organisations, proposals
-from gateway.actions.administration import Change
+from gateway.actions import cases, handoffs, listing
 from gateway.actions.cases import Confirmation
 from gateway.actions.listing import Listing, gather
 from gateway.actions.records import Caller
 from gateway.domain.organisation import SCOPES, Status
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
+from gateway.registry import directory as organisations
+from gateway.registry import queries as entries
 from tests.founding import (
     ALICE,
     DESK,
@@ -25,7 +28,9 @@ from tests.founding import (
     Founded,
     caller,
     founded,
+    make_change,
     offered,
+    submit_change,
     submitted,
 )
 from tests.store import places
@@ -125,7 +130,7 @@ def test_what_was_erased_ends_no_list_of_cases(founding):
         done = Confirmation("agent-1")
         founding.do(cases.close, caller(HOTLINE), founding.key(), erased, done)
         change = Change("case.erase", HOTLINE, {"case": str(erased), "reason": "an order"})
-        founding.do(erasure.erase, change, founding.approve(change))
+        founding.do(make_change, change, founding.approve(change))
     for limit in (1, 2, 10):
         assert shown_cases(founding, limit) == [made[2], made[4], made[5]]
 
@@ -186,9 +191,9 @@ def test_proposals_are_listed_to_the_last(founding):
     for number in range(3):
         change = Change("organisation.suspend", HOTLINE, {"reason": f"test {number}"})
         (approval,) = founding.approve(change, ALICE)
-        made.append(founding.do(proposals.make, change, approval).result["proposal"])
+        made.append(founding.do(submit_change, change, approval).result["proposal"])
 
     def page(after: Any) -> Listing[Any]:
-        return proposals.page(founding.ports, ENTRUSTED, after, 2, waiting=False)
+        return changes.page(founding.ports, ENTRUSTED, after, 2, waiting=False)
 
     assert [one["proposal"] for one in paged(page)] == made[::-1]

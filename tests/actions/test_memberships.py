@@ -7,14 +7,15 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, listing, offers, organisations
-from gateway.actions.administration import Change
+from gateway.actions import listing, offers
 from gateway.actions.ports import Mode
-from gateway.actions.registry.memberships import ENTRY
+from gateway.changes import CHANGES
 from gateway.domain.conformance import LIFE, Run
 from gateway.domain.membership import Move, move
 from gateway.domain.organisation import Contact, Standing, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
+from gateway.kernel.changes import Change
+from gateway.registry import directory as organisations
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -24,6 +25,7 @@ from tests.founding import (
     Founded,
     caller,
     founded,
+    make_change,
     offer_of,
     refused_on_record,
     refused_without_event,
@@ -52,9 +54,7 @@ DECISION = {"decision_ref": "board 12", "decided_on": "2026-03-01", "document_sh
 
 def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: Any) -> Any:
     change = Change(action, slug, values)
-    return refused_on_record(
-        gateway, kind, administration.administer, change, gateway.approve(change)
-    )
+    return refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
 
 
 def enrolled(gateway: Founded, slug: str = NEW) -> None:
@@ -146,7 +146,7 @@ def test_a_malformed_application_names_the_field_and_takes_no_id(gateway, change
 def test_what_the_governing_body_decided_is_recorded_by_two_persons(gateway, action):
     gateway.administer("organisation.apply", NEW, **APPLICATION)
     change = Change(action, NEW, DECISION)
-    refusal = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    refusal = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert isinstance(refusal.refusal, Forbidden)
     assert refusal.refusal.rules == ("R10.two_persons",)
     assert gateway.organisation(NEW).status is Status.APPLIED
@@ -167,11 +167,14 @@ def test_a_declined_application_is_over_and_its_id_stays_taken(gateway):
     for action, values in (
         ("organisation.apply", APPLICATION),
         ("organisation.approve", DECISION),
-        ("organisation.admit", {name: APPLICATION[name] for name in ENTRY.must}),
+        (
+            "organisation.admit",
+            {one.name: APPLICATION[one.name] for one in CHANGES["organisation.admit"].fields},
+        ),
         ("system.register", {"system": "desk", "scopes": ["cases.read"]}),
     ):
         change = Change(action, NEW, values)
-        told = gateway.refusal(administration.administer, change, gateway.approve(change))
+        told = gateway.refusal(make_change, change, gateway.approve(change))
         assert isinstance(told.refusal, Forbidden)
 
 
@@ -229,13 +232,13 @@ def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     assert kept.standing_on(date(2026, 3, 1)) is Standing.OBSERVER
     assert kept.competences_on(date(2026, 3, 1)) == {"receive/csam/FR"}
     change = Change("organisation.reinstate", OFMIN, {"reason": "come back"})
-    told = gateway.refusal(administration.administer, change, gateway.approve(change))
+    told = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(told.refusal, Forbidden)
 
 
 def test_one_person_alone_lets_nobody_leave(gateway):
     change = Change("organisation.leave", OFMIN, {"reason": "none"})
-    told = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    told = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert told.refusal.rules == ("R10.two_persons",)
 
 

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from gateway.actions import organisations
-from gateway.actions.organisations import Wanted
 from gateway.actions.ports import Mode
 from gateway.domain.organisation import SCOPES, Certificate
 from gateway.domain.refusals import Frozen, NotFound, WrongState
 from gateway.evidence import trust_mark
+from gateway.registry import directory as organisations
+from gateway.registry.directory import Wanted
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, caller
 
 

@@ -5,23 +5,27 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration, cases, erasure, proposals
-from gateway.actions.administration import Change
+from gateway.actions import cases, erasure
 from gateway.actions.cases import Confirmation
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.decision import Decision
 from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, NotFound, WrongState
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
 from tests.founding import (
     ABROAD,
     ALICE,
     BENOIT,
     HOTLINE,
+    approve_change,
     caller,
     check_log,
     fields_of,
     founded,
+    make_change,
     shown,
+    submit_change,
     submitted,
 )
 
@@ -34,22 +38,22 @@ def gateway():
 
 
 def proposed(gateway, change=END, by=ALICE):
-    written = gateway.do(proposals.make, change, *gateway.approve(change, by))
+    written = gateway.do(submit_change, change, *gateway.approve(change, by))
     return UUID(written.result["proposal"])
 
 
 def approve(gateway, named, change=END, by=BENOIT):
-    return gateway.do(proposals.approve, named, *gateway.approve(change, by))
+    return gateway.do(approve_change, named, *gateway.approve(change, by))
 
 
 def withdraw(gateway, named, by=ALICE):
-    signed = gateway.approve(proposals.withdrawal_of(named), by)
-    return gateway.do(proposals.withdraw, named, *signed)
+    signed = gateway.approve(changes.withdrawal_of(named), by)
+    return gateway.do(changes.withdraw, named, *signed)
 
 
 def not_withdrawn(gateway, named, by=ALICE):
-    signed = gateway.approve(proposals.withdrawal_of(named), by)
-    return gateway.refusal(proposals.withdraw, named, *signed)
+    signed = gateway.approve(changes.withdrawal_of(named), by)
+    return gateway.refusal(changes.withdraw, named, *signed)
 
 
 def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(gateway):
@@ -66,14 +70,14 @@ def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(ga
 
 def test_who_withdraws_a_proposal_takes_back_the_approval_wherever_it_is_kept_besides(gateway):
     (kept,) = gateway.approve(END, ALICE)
-    named = UUID(gateway.do(proposals.make, END, kept).result["proposal"])
-    again = UUID(gateway.do(proposals.make, END, kept).result["proposal"])
+    named = UUID(gateway.do(submit_change, END, kept).result["proposal"])
+    again = UUID(gateway.do(submit_change, END, kept).result["proposal"])
     withdraw(gateway, named)
     (other,) = gateway.approve(END, BENOIT)
     for refused in (
-        gateway.refusal(proposals.make, END, kept),
-        gateway.refusal(administration.administer, END, [kept, other]),
-        gateway.refusal(proposals.approve, again, other),
+        gateway.refusal(submit_change, END, kept),
+        gateway.refusal(make_change, END, [kept, other]),
+        gateway.refusal(approve_change, again, other),
     ):
         assert isinstance(refused.refusal, ApprovalRefused)
         assert "taken back" in refused.refusal.detail
@@ -105,7 +109,7 @@ def test_policy_is_asked_before_a_proposal_is_made_or_withdrawn(gateway, action)
     named = proposed(gateway)
     gateway.ports = replace(gateway.ports, policy=_Against(gateway.ports.policy, action))
     if action == "proposal.make":
-        refused = gateway.refusal(proposals.make, END, *gateway.approve(END, BENOIT))
+        refused = gateway.refusal(submit_change, END, *gateway.approve(END, BENOIT))
     else:
         refused = not_withdrawn(gateway, named)
     assert isinstance(refused.refusal, Forbidden)
@@ -127,7 +131,7 @@ def test_an_erasure_is_proposed_by_one_person_and_made_by_another(gateway):
     erase = Change(erasure.ACTION, HOTLINE, {"case": str(case), "reason": "a court's order"})
     named = proposed(gateway, erase)
     assert gateway.case(case).state is CaseState.CLOSED
-    own = gateway.refusal(proposals.approve, named, *gateway.approve(erase, ALICE))
+    own = gateway.refusal(approve_change, named, *gateway.approve(erase, ALICE))
     assert isinstance(own.refusal, ApprovalRefused)
     assert gateway.case(case).state is CaseState.CLOSED
     written = approve(gateway, named, erase)
@@ -139,10 +143,16 @@ def test_an_erasure_is_proposed_by_one_person_and_made_by_another(gateway):
 
 
 @pytest.mark.parametrize("action", ["gateway.rekey", "ca.rotate", "proposal.make", "case.close"])
-def test_what_takes_a_key_at_hand_is_not_proposed(gateway, action):
+def test_what_takes_a_key_at_hand_does_not_wait_for_anybody(gateway, action):
     change = Change(action, "gateway", {})
     with pytest.raises(Invalid):
-        proposals.make(gateway.ports, change, *gateway.approve(change, ALICE))
+        submit_change(gateway.ports, change, *gateway.approve(change, ALICE))
+
+
+def test_what_one_person_may_do_is_made_and_does_not_wait(gateway):
+    stop = Change("organisation.suspend", ABROAD, {"reason": "under review"})
+    written = gateway.do(submit_change, stop, *gateway.approve(stop, ALICE))
+    assert written.result["status"] == "suspended"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +168,6 @@ def test_what_takes_a_key_at_hand_is_not_proposed(gateway, action):
 )
 def test_one_person_alone_opens_no_way_in_and_lifts_no_barrier(gateway, action, values):
     change = Change(action, HOTLINE, values)
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change, ALICE))
+    refused = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert isinstance(refused.refusal, Forbidden)
     assert refused.refusal.rules == ("R10.two_persons",)

@@ -7,11 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import administration
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.domain.organisation import Period, Seat, Standing
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
+from gateway.kernel.changes import Change
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -19,6 +18,7 @@ from tests.founding import (
     OCRVP,
     OFMIN,
     Founded,
+    make_change,
     refused_on_record,
     refused_without_event,
 )
@@ -45,7 +45,7 @@ def refused(
     gateway: Founded, kind: type, action: str, organisation: str, values: dict[str, Any]
 ) -> Any:
     change = Change(action, organisation, values)
-    arguments = (administration.administer, change, gateway.approve(change))
+    arguments = (make_change, change, gateway.approve(change))
     return refused_on_record(gateway, kind, *arguments)
 
 
@@ -107,13 +107,13 @@ def test_a_missing_value_is_named(gateway, action, organisation, values):
 
 def test_a_change_that_cannot_be_spelled_cannot_be_approved(gateway):
     change = Change("organisation.suspend", HOTLINE, {"reason": 0.5})
-    refused_on_record(gateway, Invalid, administration.administer, change, ["anything"])
+    refused_on_record(gateway, Invalid, make_change, change, ["anything"])
 
 
 @pytest.mark.parametrize("slug", [GATEWAY, "", "A", "a b", "office/new", "office-new\n"])
 def test_an_organisation_has_an_id_of_its_own(gateway, slug):
     change = Change("organisation.admit", slug, ADMIT)
-    arguments = (administration.administer, change, gateway.approve(change))
+    arguments = (make_change, change, gateway.approve(change))
     error = refused_without_event(gateway, Invalid, *arguments)
     assert error.errors[0][0] == "/organisation"
 
@@ -136,14 +136,14 @@ def test_an_admitted_organisation_is_active_and_has_no_seat(gateway):
 )
 def test_nobody_changes_an_organisation_that_was_never_admitted(gateway, action, values):
     change = Change(action, "nobody-here", values)
-    arguments = (administration.administer, change, gateway.approve(change))
+    arguments = (make_change, change, gateway.approve(change))
     refused_on_record(gateway, NotFound, *arguments)
 
 
 @pytest.mark.parametrize("action", ["organisation.suspend", "organisation.reinstate"])
 def test_policy_keeps_what_was_never_admitted_from_being_run(gateway, action):
     change = Change(action, "nobody-here", {"reason": "none"})
-    refusal = gateway.refusal(administration.administer, change, gateway.approve(change))
+    refusal = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refusal.refusal, Forbidden)
 
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from gateway.actions.ports import Mode
-from gateway.actions.reminders import remind
 from gateway.domain.organisation import Certificate
+from gateway.registry.expiry_notices import remind
 from tests.actions.test_enrolment import stream_of
 from tests.founding import DESK, HOTLINE, OCRVP, START, Founded, check_log, founded
 

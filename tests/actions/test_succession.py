@@ -8,14 +8,10 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import (
-    administration,
-    erasure,
     handoffs,
     succeeding,
-    succession_report,
     successions,
 )
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY
 from gateway.actions.ports import Mode
 from gateway.actions.succeeding import Progress
@@ -26,6 +22,7 @@ from gateway.domain.handoff import State
 from gateway.domain.refusals import Forbidden, Invalid, KeysUnavailable, NotFound, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt, statement
+from gateway.kernel.changes import Change
 from gateway.store.cases import SqlCases
 from tests import answers
 from tests.actions.test_sealed_cases import KEY as SEALING_KEY
@@ -44,6 +41,7 @@ from tests.founding import (
     conditions_of,
     document_key,
     element_id,
+    make_change,
     offered,
     refused_on_record,
     revised,
@@ -119,7 +117,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
 def test_a_plan_takes_two_persons(gateway):
     change = Change("succession.plan", OFMIN, PLAN)
     approvals = gateway.approve(change, "a-martin")
-    refused = gateway.refusal(administration.administer, change, approvals)
+    refused = gateway.refusal(make_change, change, approvals)
     assert isinstance(refused.refusal, Forbidden)
     assert refused.refusal.rules == ("R10.two_persons",)
     assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
@@ -145,23 +143,21 @@ def test_a_plan_takes_two_persons(gateway):
 def test_a_plan_that_cannot_be_carried_out_changes_nothing(gateway, changes, kind):
     change = Change("succession.plan", OFMIN, {**PLAN, **changes})
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    refused_on_record(gateway, kind, administration.administer, change, gateway.approve(change))
+    refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
 
 
 def test_a_mandate_is_planned_to_move_once(gateway):
     planned(gateway)
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
 
 
 def test_who_holds_the_mandate_from_a_later_day_on_takes_on_no_other_before(gateway):
     own = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
     gateway.administer("competence.grant", OCRVP, **own, start="2026-06-01")
     change = Change("succession.plan", OFMIN, PLAN)
-    refused = gateway.refusal(administration.administer, change, gateway.approve(change))
+    refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refused.refusal, WrongState)
     assert "from a later day on" in refused.refusal.detail
 
@@ -169,9 +165,7 @@ def test_who_holds_the_mandate_from_a_later_day_on_takes_on_no_other_before(gate
 def test_a_suspended_office_is_no_successor(gateway):
     gateway.administer("organisation.suspend", OCRVP, reason="under review")
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
 
 
 def test_what_was_ended_and_given_by_hand_for_that_day_stands(gateway):
@@ -463,7 +457,7 @@ def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
         case = work.handoffs.get(gone).case
         gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
     change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
-    gateway.do(erasure.erase, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     succession = agreed(gateway)
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 0, done=True)
@@ -487,16 +481,16 @@ def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway
     with pytest.raises(KeysUnavailable):
         succeeding.apply(gateway.ports, succession)  # its key is there: so none can be had now
     with pytest.raises(KeysUnavailable):
-        succession_report.report(gateway.ports, succession)
+        successions.report(gateway.ports, succession)
     with gateway.ports.begin(Mode.READ) as work:
         gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
     assert succeeding.apply(gateway.ports, succession) == Progress(1, 1, done=False)
     assert following(gateway, kept)
-    (left,) = succession_report.report(gateway.ports, succession)["open"]
+    (left,) = successions.report(gateway.ports, succession)["open"]
     assert (left["handoff"], left["way"]) == (str(lost), "wait")
     assert "key of its case is missing" in left["why"]
     change = Change("case.erase", HOTLINE, {"case": str(case), "reason": "its key is lost"})
-    gateway.do(erasure.erase, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     monkeypatch.undo()
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
 
@@ -656,7 +650,7 @@ def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     strict = replace(gateway.ports, policy=CedarPolicy.load(policy_folder(), SIGNED))
-    (row,) = succession_report.report(strict, succession)["open"]
+    (row,) = successions.report(strict, succession)["open"]
     assert row["way"] == "ask_anew"
     assert succeeding.apply(strict, succession).done
     assert view(gateway, HOTLINE, handoff)["succeeded_by"]["handoff"] is None
@@ -715,7 +709,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
     assert stream(gateway, HOTLINE).count("handoff.lapsed") == 1
     refused = gateway.refusal(handoffs.consult, caller(ABROAD), gateway.key(), own, OPENING)
     assert isinstance(refused.refusal, WrongState)
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     by_handoff = {one["handoff"]: one for one in report["moved"]}
     assert by_handoff[str(own)]["became"] is None
     assert by_handoff[str(mandate)]["predecessor_reads_until"] == "2026-05-01"
@@ -736,7 +730,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
     assert gateway.handoff(other).state == "accepted"
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(other), "stay")]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), other, OPENING)
 
@@ -795,7 +789,7 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
     case, element = taken(gateway), PERSON
     handoff = accepted(gateway, offered(gateway, case))
     succession = agreed(gateway)
-    (row,) = succession_report.report(gateway.ports, succession)["open"]
+    (row,) = successions.report(gateway.ports, succession)["open"]
     assert row["to_seal_anew"] == 1
     gateway.day = DAY
     succeeding.apply(gateway.ports, succession)

@@ -6,18 +6,16 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import (
-    administration,
     handoffs,
     mandates,
     succeeding,
-    succession_report,
     successions,
 )
-from gateway.actions.administration import Change
 from gateway.actions.authorization import GATEWAY, Written
 from gateway.actions.succeeding import Progress
 from gateway.actions.successions import Approval
 from gateway.domain.refusals import Forbidden, Invalid, NotFound, Refusal, WrongState
+from gateway.kernel.changes import Change
 from tests.actions.test_succession import (
     DAY,
     KEY,
@@ -38,6 +36,7 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
+    make_change,
     offered,
     refused_on_record,
 )
@@ -56,9 +55,7 @@ def refused(gateway: Founded, kind: type[Refusal], succession: UUID, office: str
     values = {"succession": str(succession), "reason": REASON}
     change = Change("succession.cancel", office, values)
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    found = refused_on_record(
-        gateway, kind, administration.administer, change, gateway.approve(change)
-    )
+    found = refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
     return found.detail
 
@@ -92,7 +89,7 @@ def test_it_takes_two_persons(gateway):
     values = {"succession": str(succession), "reason": REASON}
     change = Change("succession.cancel", OFMIN, values)
     approvals = gateway.approve(change, "a-martin")
-    denied = gateway.refusal(administration.administer, change, approvals)
+    denied = gateway.refusal(make_change, change, approvals)
     assert isinstance(denied.refusal, Forbidden)
     assert denied.refusal.rules == ("R10.two_persons",)
     assert approve(gateway, succession, OFMIN)
@@ -102,7 +99,7 @@ def test_it_takes_two_persons(gateway):
 def test_it_names_the_succession_and_a_reason(gateway, values):
     succession = planned(gateway)
     change = Change("succession.cancel", OFMIN, {"succession": str(succession), **values})
-    refused_on_record(gateway, Invalid, administration.administer, change, gateway.approve(change))
+    refused_on_record(gateway, Invalid, make_change, change, gateway.approve(change))
 
 
 def test_it_is_found_at_its_predecessor_alone(gateway):
@@ -126,7 +123,7 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
     gateway.day = AFTER
     assert succeeding.due_successions(gateway.ports) == ()
     assert succeeding.apply(gateway.ports, succession) == Progress(0, 0, done=True)
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     told = [(o["way"], o["why"], o["predecessor_reads_until"]) for o in report["open"]]
     assert told == [("stay", "the plan was cancelled", None)]
     assert gateway.handoff(handoff).state == "accepted"
@@ -145,9 +142,7 @@ def test_an_approval_that_is_sent_again_says_what_it_said(gateway):
 def test_the_mandate_can_be_planned_to_move_on_another_day(gateway):
     first = planned(gateway)
     change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(
-        gateway, WrongState, administration.administer, change, gateway.approve(change)
-    )
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
     cancel(gateway, first)
     handoff = accepted(gateway)
     second = agreed(gateway, on="2026-06-01", read_until="2026-07-01")

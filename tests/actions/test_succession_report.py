@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import handoffs, succeeding, succession_report
+from gateway.actions import handoffs, succeeding, successions
 from gateway.domain.refusals import NotFound
 from tests import answers
 from tests.actions.test_succession import DAY, KEY, LATER, agreed, following, planned
@@ -16,7 +16,7 @@ def test_a_preview_tells_what_will_be_and_changes_nothing(gateway):
     held, waiting = accepted(gateway), UUID(offered(gateway).result["handoff"])
     succession = planned(gateway)
     before = gateway.size()
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     assert gateway.size() == before
     by_handoff = {one["handoff"]: one for one in report["open"]}
     assert by_handoff[str(held)]["way"] == by_handoff[str(waiting)]["way"] == "reissue"
@@ -39,12 +39,12 @@ def test_a_preview_needs_no_plan(gateway):
         resolved_by=succeeding.UNPLANNED,
     )
     before = gateway.size()
-    report = succession_report.preview(gateway.ports, thought)
+    report = successions.preview(gateway.ports, thought)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(held), "reissue")]
     assert gateway.size() == before
     assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
     with pytest.raises(NotFound):
-        succession_report.preview(gateway.ports, replace(thought, successor="nobody"))
+        successions.preview(gateway.ports, replace(thought, successor="nobody"))
 
 
 def test_the_report_tells_what_moved_what_stayed_and_who_reads_until_when(gateway):
@@ -56,7 +56,7 @@ def test_the_report_tells_what_moved_what_stayed_and_who_reads_until_when(gatewa
     succession = agreed(gateway, consents=True)
     gateway.day = DAY
     assert succeeding.apply(gateway.ports, succession).done
-    report = succession_report.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, succession)
     moved = {one["handoff"]: one for one in report["moved"]}
     assert moved.keys() == {str(held), str(waiting)}
     assert moved[str(held)]["became"] == str(following(gateway, held))

@@ -83,7 +83,7 @@ def test_a_person_reads_which_key_was_registered(gw: Operator) -> None:
 def test_one_person_registers_no_key_and_revokes_one(gw: Operator) -> None:
     folder = new_key(gw, "first")
     result = gw.admin("key", "register", "ofmin", *files(folder), persons=(MARTIN,))
-    assert "two different persons" in said(result)
+    assert "waits" in result.stdout
     gw.done("key", "register", "ofmin", *files(folder))
     words = ("key", "revoke", "ofmin", kid(folder), "--reason", "lost")
     gw.done(*words, persons=(MARTIN,))
@@ -105,7 +105,7 @@ def test_a_proof_of_another_key_proves_nothing(gw: Operator) -> None:
 def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
     folder = new_key(gw, "first")
     (folder / keys.JWK_FILE).write_text("no JSON")
-    assert "is no JWK" in said(gw.admin("key", "register", "ofmin", *files(folder)))
+    assert "is no JSON" in said(gw.admin("key", "register", "ofmin", *files(folder)))
     unknown = ("key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
     assert "no such key" in said(gw.admin(*unknown))
 
@@ -116,7 +116,7 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
     assert do(gw, "organisation.locked", *locked)["signed_only"] is True
     assert "already" in said(gw.admin(*locked))
     freed = ("organisation", "unlock", "ofmin", "--statement", statement(gw, "unlock", folder))
-    assert "two different persons" in said(gw.admin(*freed, persons=(MARTIN,)))
+    assert "waits" in gw.done(*freed, persons=(MARTIN,))
     assert do(gw, "organisation.unlocked", *freed)["signed_only"] is False
     assert "used before" in said(gw.admin(*locked))
 

@@ -18,7 +18,7 @@ from tests.client.desk import Desk
 from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
 
 # The module; the package has the command under the same name.
-MIRROR = import_module("gateway.cli.audit.mirror")
+MIRROR = import_module("gateway.cli.audit")
 
 
 @pytest.fixture

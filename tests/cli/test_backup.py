@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway import maintenance
 from gateway.actions.ports import Mode
-from gateway.cli.manifest import Manifest, digest
+from gateway.cli.backup import Manifest, digest
 from gateway.store import copies
 from tests.operating import Operator, operator, said
 from tests.store.samples import fact
@@ -272,8 +272,8 @@ def test_a_damaged_database_is_replaced_and_kept(gw: Operator) -> None:
 
 
 DAMAGES = {
-    "an entry": "UPDATE log_entry SET entry = zeroblob(33)",
-    "a document": "UPDATE log_document SET doc = 'x'",
+    "an entry": "UPDATE log_event SET entry = zeroblob(33)",
+    "a document": "UPDATE log_event SET document = 'x'",
     "a tile": "UPDATE log_tile SET data = zeroblob(32)",
     "the head": "UPDATE log_head SET root = zeroblob(32)",
 }
@@ -328,8 +328,8 @@ def test_a_backup_of_a_newer_version_is_refused(gw: Operator) -> None:
 def test_what_is_no_backup_is_not_restored(gw: Operator, tmp_path: Path, content: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "backup.json").write_text(content)
-    assert "no backup made by" in said(restore(gw, tmp_path / "folder", "--yes"))
-    assert "no backup made by" in said(restore(gw, tmp_path / "nothing", "--yes"))
+    assert "not a backup" in said(restore(gw, tmp_path / "folder", "--yes"))
+    assert "not a backup" in said(restore(gw, tmp_path / "nothing", "--yes"))
 
 
 def described(**changes: object) -> dict[str, object]:
@@ -350,7 +350,7 @@ def described(**changes: object) -> dict[str, object]:
 def test_a_backup_names_no_file_outside_itself(tmp_path: Path, name: str) -> None:
     values = described(files={"casegate.db": "0" * 64, name: "0" * 64})
     (tmp_path / "backup.json").write_text(json.dumps(values))
-    with pytest.raises(Exception, match="no backup made by"):
+    with pytest.raises(Exception, match="not a backup"):
         Manifest.read(tmp_path)
 
 
@@ -370,7 +370,7 @@ def test_no_description_of_a_backup_is_believed_in_part(
     try:
         read = Manifest.read(folder)
     except Exception as error:
-        assert "no backup made by" in str(error)
+        assert "not a backup" in str(error)
     else:
         assert read.head.size == read.size
 
@@ -434,7 +434,7 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     gw: Operator,
 ) -> None:
     grow(gw)
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     assert "older copy" in said(mark(gw, "adopt", "--seen", 3))
     assert json.loads(mark(gw, "show", "--json").stdout)["mark"] is None
@@ -449,10 +449,10 @@ def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
 
 
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
-        connection.execute("UPDATE log_document SET doc = 'x'")
+        connection.execute("UPDATE log_event SET document = 'x'")
     assert "the log is damaged" in said(mark(gw, "adopt", "--seen", 1))
 
 

@@ -93,7 +93,7 @@ def test_where_nothing_can_be_kept_nothing_is_opened(desks: Desks, option: str) 
     case = desks.submitted()
     before = desks.stage.gateway.size()
     (desks.folder / "there.json").touch()
-    for file, told in (("there.json", "not overwritten"), ("nowhere/x.json", "is no folder")):
+    for file, told in (("there.json", "exists"), ("nowhere/x.json", "not a folder")):
         result = desks.run("case", "consult", case, *CONSULT, option, file)
         assert result.exit_code == 2
         assert told in result.stderr
@@ -114,7 +114,7 @@ def test_a_disk_that_fails_later_hides_nothing_that_was_done(
         raise click.ClickException(f"{file} cannot be written: No space left on device")
 
     case = desks.submitted()
-    monkeypatch.setattr("gateway.cli.connection.write_new", full)
+    monkeypatch.setattr("gateway.cli.partner_command.write_new", full)
     kept = ("--save", "p.txt", "--save-receipt", "r.json")
     result = desks.run("case", "consult", case, *CONSULT, *kept)
     assert result.exit_code == 6
@@ -132,7 +132,7 @@ def test_a_refusal_says_why_and_where_it_is_recorded(desks: Desks) -> None:
     result = desks.run("case", "close", "018f0000-0000-7000-8000-000000000001", "--by", "x1")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("Refused: There is no such thing for you\n")
+    assert result.stderr.startswith("Refused: Not found, or not visible to you\n")
     assert "receipt verified" in result.stderr
 
 

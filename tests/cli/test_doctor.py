@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 from gateway import wiring
-from gateway.cli import checkup
-from gateway.cli.checkup import CHECKS, Finding, Level, look_over
-from gateway.cli.manifest import digest
+from gateway.cli import doctor
+from gateway.cli.backup import digest
+from gateway.cli.doctor import CHECKS, Finding, Level, look_over
 from gateway.domain.refusals import Busy, MarkUnreachable
 from gateway.keys import Purpose, generate_key, write_key
 from tests.operating import ISSUER, Operator, operator
@@ -34,10 +34,10 @@ def gw(tmp_path: Path) -> Operator:
 @pytest.fixture(autouse=True)
 def proven_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """All tests here have the same policies, whose proof takes longer than all other checks."""
-    monkeypatch.setattr(checkup, "check_policies", _proof)
+    monkeypatch.setattr(doctor, "check_policies", _proof)
 
 
-_proof = cache(checkup.check_policies)
+_proof = cache(doctor.check_policies)
 
 
 def findings(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
@@ -73,7 +73,7 @@ def add_bernard(gw: Operator, own: Path) -> None:
 
 def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(gw.config.offline)
-    monkeypatch.setattr(checkup, "_listeners_run_as", lambda: {54321})
+    monkeypatch.setattr(doctor, "_listeners_run_as", lambda: {54321})
     add_bernard(gw, gw.folder.parent / "own")
     result = gw.type("doctor", "--folder", gw.folder)
     assert result.exit_code == 0, result.output
@@ -92,7 +92,7 @@ def test_every_check_says_something(gw: Operator) -> None:
 
 
 def test_machines_get_json_and_the_worst(gw: Operator) -> None:
-    (gw.folder / "mark.db").unlink()
+    (gw.folder / "high-water-mark").unlink()
     result = gw.type("doctor", "--folder", gw.folder, "--json")
     assert result.exit_code == 2
     said = json.loads(result.stdout)
@@ -146,7 +146,7 @@ def _shared_key(gw: Operator) -> None:
 
 
 def _lost_key(gw: Operator) -> None:
-    (gw.config.keys / "event/current.pem").unlink()
+    (gw.config.keys / "attest/current.pem").unlink()
 
 
 def _wrong_kind(gw: Operator) -> None:
@@ -188,14 +188,14 @@ def test_a_folder_of_listeners_needs_no_issuing_key(gw: Operator) -> None:
 def test_who_can_read_the_issuing_key_is_told(
     gw: Operator, monkeypatch: pytest.MonkeyPatch, users: set[int], level: Level, words: str
 ) -> None:
-    monkeypatch.setattr(checkup, "_listeners_run_as", lambda: users)
+    monkeypatch.setattr(doctor, "_listeners_run_as", lambda: users)
     assert words in the(findings(gw), "issuing_key", level)
 
 
 def test_a_step_that_is_due_in_a_change_of_authorities_is_told(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkup, "reminder", lambda folder, now: [f"go on in {folder}"])
+    monkeypatch.setattr(doctor, "reminder", lambda folder, now: [f"go on in {folder}"])
     told = the(findings(gw), "issuing_key", Level.WARNING)
     assert f"go on in {gw.config.issuing}" in told
 
@@ -258,7 +258,7 @@ def test_a_database_that_fails_keeps_no_other_check(
     def broken(*_: object) -> object:
         raise error
 
-    monkeypatch.setattr(checkup, "newest_document", broken)
+    monkeypatch.setattr(doctor, "newest_document", broken)
     found = findings(gw)
     assert the(found, "clock", Level.ERROR)
     assert {one.check for one in found} == {check.__name__ for check in CHECKS}
@@ -267,7 +267,7 @@ def test_a_database_that_fails_keeps_no_other_check(
 def test_a_certificate_that_was_cut_off_is_a_finding_like_others(gw: Operator) -> None:
     whole = next(gw.config.published.glob("*.pem")).read_bytes()
     (gw.config.server / "public.pem").write_bytes(whole[:200])
-    cut = [one for one in findings(gw) if "does not hold what it should" in one.sentence]
+    cut = [one for one in findings(gw) if "wrong content" in one.sentence]
     assert [one.level for one in cut] == [Level.ERROR] * len(cut)
     assert cut
 
@@ -278,7 +278,7 @@ def test_a_certificate_that_was_cut_off_is_a_finding_like_others(gw: Operator) -
 def test_where_the_database_is_matters(
     gw: Operator, monkeypatch: pytest.MonkeyPatch, kind: str, level: Level
 ) -> None:
-    monkeypatch.setattr(checkup, "_file_system", lambda file: kind)
+    monkeypatch.setattr(doctor, "_file_system", lambda file: kind)
     assert kind in the(findings(gw), "database", level)
 
 
@@ -294,7 +294,7 @@ def test_tables_of_a_newer_version_are_a_warning(gw: Operator) -> None:
 
 def test_tables_of_an_older_version_are_a_warning(gw: Operator) -> None:
     change(gw, "UPDATE alembic_version SET version_num = 'proposals'")
-    assert "a start mends it" in the(findings(gw), "schema", Level.WARNING)
+    assert the(findings(gw), "schema", Level.WARNING)
 
 
 def test_a_database_without_a_gateway_is_an_error(gw: Operator) -> None:
@@ -321,10 +321,10 @@ def test_a_log_that_does_not_continue_what_was_signed_is_an_error(gw: Operator) 
 
 
 def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     assert "mark is missing" in the(findings(gw), "log", Level.ERROR)
-    assert not list(gw.folder.glob("mark.db*"))
+    assert not list(gw.folder.glob("high-water-mark*"))
 
 
 def test_a_mark_that_does_not_answer_is_an_error(
@@ -333,14 +333,14 @@ def test_a_mark_that_does_not_answer_is_an_error(
     def away(_: object) -> None:
         raise MarkUnreachable("the log's high-water mark cannot be read")
 
-    monkeypatch.setattr(checkup, "read_mark", away)
+    monkeypatch.setattr(doctor, "read_mark", away)
     assert "see [mark] url" in the(findings(gw), "log", Level.ERROR)
 
 
 def test_another_key_than_the_one_that_signed_is_an_error(gw: Operator) -> None:
     (gw.config.keys / "log/current.pem").unlink()
     write_key(gw.config.keys / "log/current.pem", generate_key(Purpose.LOG))
-    assert "put that one back" in the(findings(gw), "log", Level.ERROR)
+    assert "log key" in the(findings(gw), "log", Level.ERROR)
 
 
 def test_a_mark_on_the_disk_of_the_database_is_mentioned(gw: Operator) -> None:
@@ -358,7 +358,7 @@ def test_little_room_is_told(
     gw: Operator, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
 ) -> None:
     usage = SimpleNamespace(disk_usage=lambda folder: Usage(free, 0, free))
-    monkeypatch.setattr(checkup, "shutil", usage)
+    monkeypatch.setattr(doctor, "shutil", usage)
     assert "free at" in the(findings(gw), "disk", level)
 
 
@@ -366,7 +366,7 @@ def test_a_rule_that_does_not_hold_is_an_error(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = SimpleNamespace(problems=("R1 has no case",), policies=1, cases=0)
-    monkeypatch.setattr(checkup, "check_policies", lambda folder: broken)
+    monkeypatch.setattr(doctor, "check_policies", lambda folder: broken)
     assert "R1 has no case" in the(findings(gw), "policies", Level.ERROR)
 
 
@@ -376,19 +376,19 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
     def denied(folder: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere")
 
-    monkeypatch.setattr(checkup, "policy_folder", lambda: None)
-    monkeypatch.setattr(checkup, "check_policies", denied)
+    monkeypatch.setattr(doctor, "policy_folder", lambda: None)
+    monkeypatch.setattr(doctor, "check_policies", denied)
     found = findings(gw)
     assert "/somewhere: Permission denied" in the(found, "policies", Level.ERROR)
     assert the(found, "log", Level.OK)
 
 
 def test_the_mounts_tell_on_which_file_system_a_file_is(tmp_path: Path) -> None:
-    assert checkup._file_system(tmp_path / "file") not in ("", None)
+    assert doctor._file_system(tmp_path / "file") not in ("", None)
 
 
 def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
-    from gateway.cli.founding import make  # noqa: PLC0415 - this test alone founds one
+    from gateway.cli.gateway_setup import make  # noqa: PLC0415 - this test alone founds one
     from tests.operating import PASSPHRASE, PERSONS, settings  # noqa: PLC0415
 
     gw = Operator(tmp_path / "gw")

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from gateway import config as config_file
 from gateway import wiring
 from gateway.actions.ports import Mode
-from gateway.cli import founding, main
-from gateway.cli.init import init
+from gateway.cli import gateway_setup, main
+from gateway.cli.gateway_setup import init
 from gateway.evidence import event
 from gateway.keys import Purpose, load_key
 from gateway.pki.authority import AuthorityError, load_authority
@@ -176,17 +176,17 @@ def test_a_folder_below_nothing_is_not_made(tmp_path: Path, passphrase_file: Pat
 # --- nothing is left behind
 
 STEPS = [
-    (founding.files, "create"),
-    (founding.keys, "write_key"),
-    (founding.keys, "write_secret"),
-    (founding, "make_root"),
-    (founding, "make_issuing"),
-    (founding, "publish_chain"),
-    (founding.files, "replace"),
-    (founding.migrations, "upgrade"),
-    (founding.wiring, "connect"),
-    (founding.maintenance.Maintenance, "start"),
-    (founding.administration, "found"),
+    (gateway_setup.files, "create"),
+    (gateway_setup.keys, "write_key"),
+    (gateway_setup.keys, "write_secret"),
+    (gateway_setup, "make_root"),
+    (gateway_setup, "make_issuing"),
+    (gateway_setup, "publish_chain"),
+    (gateway_setup.files, "replace"),
+    (gateway_setup.migrations, "upgrade"),
+    (gateway_setup.wiring, "connect"),
+    (gateway_setup.maintenance.Maintenance, "start"),
+    (gateway_setup.administration, "found"),
     (Path, "rename"),
     (Path, "rmdir"),
 ]
@@ -218,17 +218,18 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
     if existed:
         folder.mkdir(mode=0o750)
     text = settings(
-        database_url=f"sqlite:///{tmp_path}/casegate.db", mark_url=f"sqlite:///{tmp_path}/mark.db"
+        database_url=f"sqlite:///{tmp_path}/casegate.db",
+        mark_url=f"file:{tmp_path}/high-water-mark",
     )
     before = below(tmp_path)
     error = KeyboardInterrupt() if existed else OSError("no space left")
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, failing(getattr(owner, name), error))
         with pytest.raises(type(error)):
-            founding.make(folder, text, PERSONS, PASSPHRASE)
+            gateway_setup.make(folder, text, PERSONS, PASSPHRASE)
     assert below(tmp_path) == before
     if name in ("create", "found"):
-        founding.make(folder, text, PERSONS, PASSPHRASE)
+        gateway_setup.make(folder, text, PERSONS, PASSPHRASE)
         assert (folder / wiring.CONFIG_FILE).exists()
 
 
@@ -238,11 +239,11 @@ def test_after_a_failed_attempt_new_keys_of_cases_are_wrapped_by_the_key_that_is
     folder = tmp_path / "gw"
     text = settings(keys_url=new_database())
     with monkeypatch.context() as patched:
-        step = failing(founding.administration.found, OSError("no space left"))
-        patched.setattr(founding.administration, "found", step)
+        step = failing(gateway_setup.keys.found, OSError("no space left"))
+        patched.setattr(gateway_setup.administration, "found", step)
         with pytest.raises(OSError, match="no space left"):
-            founding.make(folder, text, PERSONS, PASSPHRASE)
-    founding.make(folder, text, PERSONS, PASSPHRASE)
+            gateway_setup.make(folder, text, PERSONS, PASSPHRASE)
+    gateway_setup.make(folder, text, PERSONS, PASSPHRASE)
     with closing(wiring.connect_keyring(wiring.load_config(folder))) as keyring:
         assert keyring.take()
 
@@ -264,7 +265,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(
     tmp_path: Path, passphrase_file: Path
 ) -> None:
     other = operator(tmp_path)
-    given = ("--mark", f"sqlite:///{other.config.mark_file}")
+    given = ("--mark", f"file:{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
     assert "nobody may set it back" in said(result)
     assert other.size() == 1

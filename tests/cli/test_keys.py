@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.actions import administration
-from gateway.actions.administration import Change
-from gateway.cli import connection, keys, main
-from tests.founding import HOTLINE, ISSUER, START, founded
+from gateway.cli import keys, main, partner_command
+from gateway.kernel.changes import Change
+from tests.founding import HOTLINE, ISSUER, START, founded, make_change
 
 WHOSE = ("--organisation", HOTLINE, "--gateway", ISSUER)
 
@@ -45,7 +44,7 @@ def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch
     gateway.administer("organisation.lock", HOTLINE, statement=lock)
     unlock = run("unlock", first / keys.KEY_FILE).strip()
     change = Change("organisation.unlock", HOTLINE, {"statement": unlock})
-    gateway.do(administration.administer, change, gateway.approve(change))
+    gateway.do(make_change, change, gateway.approve(change))
     assert not gateway.organisation(HOTLINE).signed_only
 
 
@@ -84,4 +83,4 @@ def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_clock_is_the_systems_own() -> None:
-    assert keys.now is connection.now
+    assert keys.now is partner_command.now

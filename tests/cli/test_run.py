@@ -168,3 +168,37 @@ def test_a_wrong_setting_is_said(gw: Operator) -> None:
 
 def test_a_folder_without_a_gateway_is_said(tmp_path: Path) -> None:
     assert "`casegate init` makes one" in said(Operator(tmp_path).type("run", "--folder", tmp_path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word for it")
+def test_a_gateway_ends_with_the_program_that_started_it_were_that_killed(gw: Operator) -> None:
+    program = (
+        "import os, subprocess, sys\n"
+        "from gateway.serving.supervisor import SUPERVISOR_VARIABLE\n"
+        "env = {**os.environ, SUPERVISOR_VARIABLE: str(os.getpid())}\n"
+        "started = subprocess.Popen(sys.argv[1:], env=env, stderr=subprocess.DEVNULL)\n"
+        "print(started.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    starter = subprocess.Popen(
+        [sys.executable, "-c", program, *command(gw)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+    )
+    assert starter.stdout is not None
+    pid = int(starter.stdout.readline())
+    starter.kill()
+    starter.communicate()
+    ends = time.monotonic() + 60
+    while str(gw.folder).encode() in _command_of(pid):
+        assert time.monotonic() < ends, "the gateway outlived the program that started it"
+        time.sleep(0.1)
+
+
+def _command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.screen import cold, paint, plain, print_fields, print_table, words, write_new
+from gateway.cli.output import cold, paint, plain, print_fields, print_table, words, write_new
 
 
 @given(st.text())

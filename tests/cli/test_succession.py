@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding, succession_report
+from gateway.actions import succeeding, successions
 from gateway.cli.admin import succession as commands
 from tests.cli.desks import Desks
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
@@ -141,9 +141,9 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
         desks.done("succession", "approve", str(one), "--by", "officer-1", at=office)
     gateway.day = DAY
     monkeypatch.setattr(succeeding.apply, "__defaults__", (2,))
-    told = commands._apply(gateway.ports, succession_report.find(gateway.ports, one))
+    told = commands._apply(gateway.ports, successions.find(gateway.ports, one))
     assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "at its end")
-    report: dict[str, Any] = succession_report.report(gateway.ports, one)
+    report: dict[str, Any] = successions.report(gateway.ports, one)
     commands._show(report, as_json=False)
     out = capsys.readouterr().out
     assert out.count("2026-05-01") == 4

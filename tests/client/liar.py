@@ -86,7 +86,7 @@ def offer_document(organisation: str = HOTLINE, **changes: Any) -> SdJwt:
         "by": "liaison-1",
         "note": None,
     }
-    return statement.issue_offer(**word_of(organisation), **said | changes)
+    return answers.issue_offer(**word_of(organisation), **said | changes)
 
 
 TRUE_OFFER = offer_document()

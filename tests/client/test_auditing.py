@@ -81,7 +81,7 @@ def _events(members: dict[str, Any]) -> list[Any]:
         (lambda members: _events(members).reverse(), "not in the log's order"),
         (lambda members: _events(members)[0]["receipt"]["disclosures"].pop(), "other details"),
         (lambda members: _events(members)[0].update(index=99), "of another event"),
-        (lambda members: _events(members).append("x"), "not told as events are"),
+        (lambda members: _events(members).append("x"), "expected form"),
         (lambda members: members["result"].update(events=None), "no list of events"),
     ],
 )

@@ -82,3 +82,16 @@ def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
             ask(handoff)
         assert refused.value.slug == "not-found"
         assert refused.value.receipt is not None
+
+
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [("acept", {}), ("succeed", {}), ("refuse", {"reasons": "no"}), ("close", {"code": "removed"})],
+)
+def test_an_answer_that_no_party_gives_is_not_sent(
+    stage: Listening, command: str, fields: dict[str, str]
+) -> None:
+    office = Desk(stage, OFMIN)
+    with pytest.raises(ValueError, match=command):
+        office.answer(command, stage.gateway.new_id(), "officer-1", **fields)
+    assert not office.wire.requests

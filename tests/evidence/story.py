@@ -89,7 +89,7 @@ class Story:
         self.case = case_version(self.originator, attested, str(self.handoff))
         self.permitted = [d.digest for d in self.case.disclosures if d.name != "reporter"]
         self.package = statement.package(self.permitted)
-        self.offer = statement.issue_offer(
+        self.offer = answers.issue_offer(
             **word_of(self.originator, self.attested),
             audience=GATEWAY,
             at=AT,

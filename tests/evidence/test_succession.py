@@ -12,6 +12,7 @@ from gateway.evidence import bundle, sd_jwt, statement, verdict
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.statement import StatementError, Succeeded
 from gateway.evidence.steps import Code
+from tests import answers
 from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.evidence.story import AT, GATEWAY, SIGNERS, TRUST, Story, word_of
@@ -37,7 +38,7 @@ def offer(story: Story, attested: bool, **changes: Any) -> SdJwt:
         "note": None,
         "random": chance("an offer"),
     }
-    return statement.issue_offer(**{**asked, **changes})
+    return answers.issue_offer(**{**asked, **changes})
 
 
 def succeeded(**changes: Any) -> tuple[Story, SdJwt]:

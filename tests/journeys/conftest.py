@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.cli.demo.stage import Stage, free_ports
+from gateway.cli.demo.environment import Stage, free_ports
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import running
 

@@ -15,7 +15,7 @@ import pytest
 
 from gateway import wiring
 from gateway.checks import host_and_port
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.serving.supervisor import listener_answers
 
 HAPROXY = Path(__file__).parents[2] / "deploy" / "haproxy"

@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.checks import host_and_port
-from gateway.cli.demo.stage import MEMBERS, Stage
+from gateway.cli.demo.environment import MEMBERS, Stage
 from gateway.config import Config
 from gateway.evidence import event as events
 from gateway.formats.profile import read_profile

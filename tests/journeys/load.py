@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway import wiring
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client.connection import Connection
 from gateway.client.errors import ClientError, Refused
 from gateway.client.gateway import Gateway

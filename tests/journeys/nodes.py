@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wiring
-from gateway.cli.demo.stage import MEMBERS, Stage, free_ports
+from gateway.cli.demo.environment import MEMBERS, Stage, free_ports
 from tests.journeys.harness import config_of, running
 from tests.postgresql import new_database
 

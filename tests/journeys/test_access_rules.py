@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from gateway.cli import main
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from tests.journeys.harness import ABROAD, HOTLINE, config_of, fetch
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]

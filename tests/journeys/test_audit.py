@@ -10,7 +10,7 @@ import pytest
 
 from gateway import wiring
 from gateway.checks import host_and_port
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client import Gateway, Refused
 from gateway.client.connection import Connection
 from tests.journeys.harness import (

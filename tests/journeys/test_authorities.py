@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from gateway.cli import main
-from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.cli.demo.environment import ADMINS, Stage
 from gateway.evidence import base64url
 from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from tests.journeys.harness import check_log, running
 from tests.journeys.load import Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 
 from gateway.cli import main
-from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.cli.demo.environment import ADMINS, Stage
 from gateway.client.connection import Connection
 from gateway.domain.organisation import SCOPES
 from tests.journeys.harness import HOTLINE, check_log

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.cli import main
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client import Connection, Refused
 from gateway.domain.refusals import Erased
 from gateway.evidence import receipt, verdict

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from gateway.cli import main
-from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.cli.demo.environment import ADMINS, Stage
 from gateway.domain.organisation import SCOPES, system_uri
 from tests.journeys.harness import HOTLINE, check_log, config_of
 

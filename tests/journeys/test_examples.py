@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client.connection import Connection
 from gateway.evidence import verdict
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, running

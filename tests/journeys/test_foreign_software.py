@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm
 
-from gateway.cli.demo.stage import Stage, free_ports
+from gateway.cli.demo.environment import Stage, free_ports
 from gateway.domain.organisation import system_uri
 from gateway.evidence import base64url
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, config_of, running

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client.connection import Connection
 from gateway.client.errors import Refused
 from gateway.domain.case import GROUPS

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import wiring
 from gateway.checks import host_and_port
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.evidence import base64url
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.end_entity import issue_client, make_server

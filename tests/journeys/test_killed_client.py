@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from tests.journeys.harness import HOTLINE, case_content, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.stage import ADMINS, Stage
+from gateway.cli.demo.environment import ADMINS, Stage
 from gateway.client.errors import Refused
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, case_content, clearance
 

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.checks import host_and_port
-from gateway.cli.demo.stage import MEMBERS, Stage
+from gateway.cli.demo.environment import MEMBERS, Stage
 from gateway.client import Refused
 from tests.journeys.harness import (
     HOTLINE,

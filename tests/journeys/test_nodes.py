@@ -8,7 +8,7 @@ import pytest
 
 from gateway import wiring
 from gateway.cli.admin import served
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, config_of
 from tests.journeys.load import Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes

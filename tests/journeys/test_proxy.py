@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import HOTLINE, config_of, running
 

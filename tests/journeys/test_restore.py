@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from gateway import wiring
 from gateway.cli import main
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client import Connection, Gateway, Unavailable
 from gateway.domain.case import GROUPS
 from gateway.ledger import tree

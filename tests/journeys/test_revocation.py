@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from tests.journeys.harness import config_of
 from tests.journeys.test_access_rules import Wire
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway import wiring
-from gateway.cli.demo.stage import Stage
+from gateway.cli.demo.environment import Stage
 from gateway.client import Refused
 from gateway.client.connection import Connection
 from gateway.evidence import verdict

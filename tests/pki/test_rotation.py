@@ -156,7 +156,7 @@ def test_a_folder_without_authority_or_with_a_broken_one_is_said(
     with pytest.raises(AuthorityError):
         rotation.kept(tmp_path_factory.mktemp("empty"))
     (issuing / "broken.pem").write_text("nothing")
-    with pytest.raises(AuthorityError):
+    with pytest.raises(AuthorityError, match=r"broken\.pem"):
         rotation.kept(issuing)
 
 

@@ -226,7 +226,7 @@ def _cedar(text: str) -> Iterator[Prose]:
     pieces: list[tuple[int, str]] = []
     for number, line in enumerate([*text.split("\n"), ""], start=1):
         if comment := re.match(r"\s*//(.*)", line):
-            pieces.append((number, comment[1]))
+            pieces.append((number, re.sub(r"`[^`]*`", "`x`", comment[1])))
             continue
         if pieces:
             yield Prose.join(pieces, seen=True)

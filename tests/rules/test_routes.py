@@ -1,8 +1,7 @@
 """Nothing is served that is not declared: who may call it, for which action and scope, and why."""
 
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
-from gateway.actions import administration, authentication  # noqa: F401
-from gateway.actions.registry import CHANGES
+from gateway.actions import authentication  # noqa: F401
 from gateway.domain.facts import EVENTS
 from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
 from gateway.domain.refusals import Refusal
@@ -55,15 +54,11 @@ API = {
     ),
     ("GET", "/admin/admins"): ("registry.read", "admin"),
     ("GET", "/admin/invitations"): ("registry.read", "admin"),
-    ("POST", "/admin/proposals"): ("proposal.make", "admin"),
-    ("GET", "/admin/proposals"): ("registry.read", "admin"),
-    ("GET", "/admin/proposals/{proposal}"): ("registry.read", "admin"),
-    ("POST", "/admin/proposals/{proposal}/approvals"): ("proposal.make", "admin"),
-    ("POST", "/admin/proposals/{proposal}/withdrawal"): ("proposal.withdraw", "admin"),
-    **{
-        ("POST", f"/admin/organisations/{{organisation}}/{action}"): (action, "admin")
-        for action in CHANGES
-    },
+    ("POST", "/admin/changes"): ("proposal.make", "admin"),
+    ("GET", "/admin/changes"): ("registry.read", "admin"),
+    ("GET", "/admin/changes/{proposal}"): ("registry.read", "admin"),
+    ("POST", "/admin/changes/{proposal}/approvals"): ("proposal.make", "admin"),
+    ("POST", "/admin/changes/{proposal}/withdrawal"): ("proposal.withdraw", "admin"),
     ("POST", "/audit/searches"): ("audit.read", "audit.read"),
     ("POST", "/conformance/runs"): ("conformance.start", ANY_SCOPE),
     ("GET", "/conformance/runs/{run}"): ("conformance.read", ANY_SCOPE),

@@ -6,21 +6,19 @@ from gateway.actions import (
     audit,
     cases,
     conformance,
-    enrolment,
-    entries,
-    erasure,
     handoffs,
     offers,
-    organisations,
-    proposals,
     receipts,
     successions,
 )
 from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
-from gateway.actions.registry import CHANGES, STEPS
+from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.facts import EVENTS
 from gateway.evidence import course
+from gateway.kernel import changes
+from gateway.registry import directory, enrolment, queries
+from gateway.registry.table import STEPS
 from tests.each import each
 from tests.founding import policy
 
@@ -51,20 +49,20 @@ DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, erasure),
+    "case": (cases,),
     "handoff": (handoffs, offers),
-    "directory": (organisations,),
+    "directory": (directory,),
     "receipt": (receipts,),
     "events": (receipts,),
-    "registry": (entries,),
-    "proposal": (proposals,),
-    "whoami": (organisations,),
+    "registry": (queries,),
+    "proposal": (changes,),
+    "whoami": (directory,),
     "succession": (successions,),
 }
 AUDITORS = {"audit.read": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
-ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel"}
-"""Administrators plan what the two offices then approve, and call it off."""
+ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel", "case.erase"}
+"""Administrators plan what the two offices then approve, cancel it, and erase cases early."""
 
 READS = {
     "case.read": "look_up",
@@ -72,6 +70,7 @@ READS = {
     "directory.read": "look_up",
     "receipt.read": "look_up",
     "registry.read": "look_up",
+    "proposal.make": "submit",
     "events.read": "stream",
     "whoami.read": "whoami",
     "succession.read": "look_up",

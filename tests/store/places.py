@@ -3,6 +3,7 @@
 import atexit
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.dialects.sqlite import dialect
 
 from gateway import wiring
 from gateway.actions.ports import Mode
@@ -131,7 +133,7 @@ _EMPTIED = "; ".join(
             for table in reversed(tables.metadata.sorted_tables)
             if table not in (tables.log_head, tables.registry)
         ),
-        f"UPDATE log_head SET size = 0, origin = NULL, root = '\\x{tree.EMPTY_ROOT.hex()}'",  # noqa: S608
+        f"UPDATE log_head SET size = 0, origin = NULL, edge = '', root = '\\x{tree.EMPTY_ROOT.hex()}'",  # noqa: S608
     ]
 )
 
@@ -170,6 +172,16 @@ def _postgresql_engine() -> Engine:
     engine = create_engine(url)
     atexit.register(engine.dispose)
     return engine
+
+
+def plan(sqlite: Place, statement: Any) -> list[str]:
+    """The steps by which SQLite would run a statement."""
+    compiled = statement.compile(dialect=dialect(paramstyle="named"))
+    values = dict.fromkeys(compiled.bind_names.values(), "1")
+    with sqlite3.connect(str(sqlite.url).removeprefix("sqlite:///")) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values).fetchall()
+    connection.close()
+    return [detail for _, _, _, detail in rows]
 
 
 def check_log(store: Store) -> int:

@@ -12,17 +12,27 @@ from uuid import UUID
 import pytest
 
 from gateway.actions import cases, erasure, handoffs
-from gateway.actions.administration import Change
 from gateway.actions.cases import Confirmation
 from gateway.actions.opening import Opening
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.kernel.changes import Change
 from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import answers, founding
 from tests.answers import to_json
-from tests.founding import HOTLINE, OFMIN, accepted, caller, check_log, founded, offered, submitted
+from tests.founding import (
+    HOTLINE,
+    OFMIN,
+    accepted,
+    caller,
+    check_log,
+    founded,
+    make_change,
+    offered,
+    submitted,
+)
 from tests.store import places
 from tests.store.samples import case as sample
 
@@ -82,7 +92,7 @@ def _in_base64(word: bytes) -> list[bytes]:
 def erase(gateway, case):
     values = {"case": str(case), "reason": "asked"}
     change = Change("case.erase", HOTLINE, values)
-    return gateway.do(erasure.erase, change, gateway.approve(change))
+    return gateway.do(make_change, change, gateway.approve(change))
 
 
 def test_what_is_looked_for_would_be_found(place, tmp_path, monkeypatch):
@@ -262,8 +272,8 @@ def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
         return decrypt(cipher, stored, cell)
 
     monkeypatch.setattr(ContentCipher, "decrypt", noted)
-    given = answers.said("officer-1", conditions=conditions)
-    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, given)
+    reply = answers.said("officer-1", conditions=conditions)
+    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=9)
     assert columns == set()
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items

@@ -113,7 +113,7 @@ def test_nothing_of_an_earlier_wrapping_is_left_in_the_files(tmp_path):
     ring = place.keyring()
     id_, key = ring.take()
     before = _wrapped(tmp_path, id_)
-    ring.turn_to(key_encryption(tmp_path).make())
+    ring.activate(key_encryption(tmp_path).make())
     while ring.rewrap():
         pass
     assert before not in _bytes(tmp_path)
@@ -215,7 +215,7 @@ def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):
     taken = [ring.take() for _ in range(5)]
     kek = key_encryption(ring.folder)
     old, new = ring.current(), kek.make()
-    ring.turn_to(new)
+    ring.activate(new)
     assert ring.left() == keyrings.BATCH
     assert ring.rewrap(10) == 10  # and is cut off here
     assert ring.left() == keyrings.BATCH - 10
@@ -237,7 +237,7 @@ def test_a_key_that_is_wrapped_anew_while_it_is_read_opens(ring, monkeypatch):
         row = find(wanted)
         monkeypatch.undo()
         kek, old = key_encryption(ring.folder), ring.current()
-        ring.turn_to(kek.make())
+        ring.activate(kek.make())
         while ring.rewrap():
             pass
         kek.remove(old)
@@ -251,7 +251,7 @@ def test_a_key_made_ahead_under_an_older_key_encryption_key_is_still_good(ring):
     ring.take()
     kek = key_encryption(ring.folder)
     old = ring.current()
-    ring.turn_to(kek.make())
+    ring.activate(kek.make())
     while ring.rewrap():
         pass
     kek.remove(old)

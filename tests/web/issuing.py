@@ -5,10 +5,10 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.actions.issuing import serve_signing
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.pki.end_entity import issue_client
+from gateway.registry.issuing import serve_signing
 from tests.founding import ISSUER, SHORT_NAME
 from tests.web.listening import Listening, der, issuing
 

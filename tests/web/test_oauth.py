@@ -407,7 +407,7 @@ def test_m2_a_token_on_a_revoked_certificate_is_not_active(gateway, hotline):
     gateway.register(renewed, HOTLINE)
     token = hotline.token()
     thumbprint = base64url.digest(der(hotline.certificate))
-    gateway.gateway.administer("certificate.revoke", HOTLINE, thumbprint=thumbprint)
+    gateway.gateway.administer("certificate.revoke", HOTLINE, thumbprint=thumbprint, reason="lost")
     after = Partner(gateway, HOTLINE, renewed)
     assert about(after, "introspect", token).json == {"active": False}
 

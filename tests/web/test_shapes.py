@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import proposals, succeeding
-from gateway.actions.registry import CHANGES
-from gateway.actions.registry.desk import Change
+from gateway.actions import succeeding
 from gateway.client.conformance import _verifies, read_presentation
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
 from gateway.web import listeners
 from gateway.web.openapi import document
 from tests.founding import (
@@ -233,25 +233,26 @@ def tell_of_the_registry(story: Story) -> None:
     def signed(who: str) -> str:
         return gateway.approve(Change(action, ABROAD, reason), who)[0]
 
-    said = {"action": action, "organisation": ABROAD, "values": reason}
-    made = story.post(HOTLINE, "/admin/proposals", {**said, "approval": signed(ALICE)})
-    named = {"proposal": made["result"]["proposal"]}
-    story.get(HOTLINE, "/admin/proposals/{proposal}", **named)
-    path = "/admin/proposals/{proposal}/approvals"
-    story.post(HOTLINE, path, {"approval": signed(BENOIT)}, **named)
-    story.get(HOTLINE, "/admin/proposals", "?state=all")
-    other = story.post(HOTLINE, "/admin/proposals", {**said, "approval": signed(ALICE)})
-    named = {"proposal": other["result"]["proposal"]}
-    (taken_back,) = gateway.approve(proposals.withdrawal_of(UUID(named["proposal"])), ALICE)
-    path = "/admin/proposals/{proposal}/withdrawal"
+    end = Change("standing.end", ABROAD, {"until": "2030-01-01"})
+    said = {"action": end.action, "organisation": ABROAD, "values": end.values}
+
+    def waiting() -> dict[str, str]:
+        body = {**said, "approvals": gateway.approve(end, ALICE)}
+        made = story.post(HOTLINE, "/admin/changes", body)
+        return {"proposal": made["result"]["proposal"]}
+
+    named = waiting()
+    story.get(HOTLINE, "/admin/changes/{proposal}", **named)
+    path = "/admin/changes/{proposal}/approvals"
+    story.post(HOTLINE, path, {"approval": gateway.approve(end, BENOIT)[0]}, **named)
+    story.get(HOTLINE, "/admin/changes", "?state=all")
+    named = waiting()
+    (taken_back,) = gateway.approve(changes.withdrawal_of(UUID(named["proposal"])), ALICE)
+    path = "/admin/changes/{proposal}/withdrawal"
     story.post(HOTLINE, path, {"approval": taken_back}, **named)
+    said = {"action": action, "organisation": ABROAD, "values": reason}
+    story.post(HOTLINE, "/admin/changes", {**said, "approvals": [signed(ALICE)]})
     gateway.administer("organisation.reinstate", ABROAD, reason="test")
-    path = f"/admin/organisations/{{organisation}}/{action}"
-    body = {"values": reason, "approvals": [signed(ALICE)]}
-    story.post(HOTLINE, path, body, organisation=ABROAD)
-    story.told |= {
-        ("POST", f"/admin/organisations/{{organisation}}/{change}") for change in CHANGES
-    }
     for slug in (ABROAD, OFMIN):
         story.get(HOTLINE, "/admin/organisations/{organisation}", organisation=slug)
     story.get(HOTLINE, "/admin/organisations", "?limit=2")

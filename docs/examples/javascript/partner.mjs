@@ -217,7 +217,7 @@ function proved(receipt) {
     }
     [node, last] = [Math.floor(node / 2), Math.floor(last / 2)];
   }
-  assert.ok(last === 0 && found.toString("base64") === root, "the log does not hold this event");
+  assert.ok(last === 0 && found.toString("base64") === root, "the log does not contain this event");
   return event;
 }
 

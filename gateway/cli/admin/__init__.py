@@ -1,7 +1,7 @@
 """`casegate admin`: what named administrators change in the registry, on the gateway's host.
 
 Each command signs the exact change with the personal key of every person named by `--as`, and
-makes it through the same action as any other transport.
+makes it through the same engine as any other transport.
 """
 
 from collections.abc import Mapping
@@ -10,28 +10,20 @@ from pathlib import Path
 
 import click
 
+from gateway.changes import CHANGES
 from gateway.cli.admin import (
     admins,
-    agreement,
-    audit,
-    case,
     certificate,
-    competence,
-    contact,
-    interest,
     invitation,
-    key,
     organisation,
     own_keys,
     proposal,
-    receipt,
-    standing,
     succession,
-    system,
 )
 from gateway.cli.admin.certificate import served
-from gateway.cli.admin.desk import Desk, approve, key_files_option, persons_option
-from gateway.cli.folder import folder_option
+from gateway.cli.admin.generated import make_command
+from gateway.cli.admin.session import AdminSession, approve, key_files_option, persons_option
+from gateway.cli.home import folder_option
 
 __all__ = ["admin", "approve", "served"]
 
@@ -40,7 +32,6 @@ __all__ = ["admin", "approve", "served"]
 @folder_option
 @persons_option
 @key_files_option
-@click.option("--propose", is_flag=True, help="Keep the change for another person to approve.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
 @click.pass_context
 def admin(
@@ -48,20 +39,18 @@ def admin(
     folder: Path,
     persons: tuple[str, ...],
     key_files: Mapping[str, Path],
-    propose: bool,
     as_json: bool,
 ) -> None:
     """Change the registry: organisations, standings, competences, systems, invitations, keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
-    Who comes in and leaves, standings, competences, successions, agreements, certificates, keys,
-    invitations, administrators, the end of an interest and audit grants need two persons (R10);
-    what only shuts out needs one.
+    Where policy asks for two persons (R10), give --as twice; with one, the change waits as a
+    proposal until another person approves it.
 
     As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
     """
-    context.obj = Desk(folder.absolute(), persons, key_files, as_json, propose)
+    context.obj = AdminSession(folder.absolute(), persons, key_files, as_json)
 
 
 def _print_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -75,31 +64,48 @@ def _take_json(command: click.Command) -> None:
         for one in command.commands.values():
             _take_json(one)
         return
-    told = "Print one JSON document."
-    option = click.Option(
-        ["--json"], is_flag=True, expose_value=False, callback=_print_json, help=told
+    command.params.append(
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_print_json,
+            help="Print one JSON document.",
+        )
     )
-    command.params.append(option)
 
+
+GROUPS = {
+    "standing": "Grant and end memberships: full, associate, observer.",
+    "interest": "Record what members declare to be bound to.",
+    "agreement": "Record agreements. One of the kind `transfer` opens the way to a third country "
+    "(R15).",
+    "key": "Register and revoke members' own keys, for documents and sealed elements.",
+    "audit": "Give and end audit grants.",
+    "case": "Erase cases before their day.",
+}
+"""Nouns whose commands are all made from the table of changes."""
 
 for _noun in (
     organisation.organisation,
-    contact.contact,
-    interest.interest,
-    agreement.agreement,
+    organisation.contact,
+    organisation.competence,
+    organisation.system,
+    organisation.receipt,
     admins.admins,
     proposal.proposal,
-    receipt.receipt,
-    standing.standing,
-    competence.competence,
     succession.succession,
     own_keys.own_keys,
-    system.system,
     certificate.certificate,
-    key.key,
-    audit.audit,
-    case.case,
     invitation.invitation,
+    *(click.Group(name, help=about) for name, about in GROUPS.items()),
 ):
     admin.add_command(_noun)
+
+for _action, _kind in CHANGES.items():
+    _group = admin.commands[_action.partition(".")[0]]
+    _command = make_command(_action, _kind)
+    if isinstance(_group, click.Group) and _command.name not in _group.commands:
+        _group.add_command(_command)
+
 _take_json(admin)

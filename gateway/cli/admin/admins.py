@@ -7,16 +7,14 @@ from pathlib import Path
 import click
 
 from gateway import keys, wiring
-from gateway.actions import entries
-from gateway.actions.authorization import GATEWAY
-from gateway.actions.registry.desk import Change
-from gateway.cli.admin.desk import Desk, change_registry, looked_at
-from gateway.cli.admin.json_file import read_jwk
+from gateway.cli.admin.session import AdminSession, looked_at
 from gateway.cli.arguments import gateway_address, organisation_id
-from gateway.cli.folder import told_plainly
-from gateway.cli.screen import print_json, print_table
+from gateway.cli.home import told_plainly
+from gateway.cli.output import print_json, print_table
 from gateway.evidence import approval, canonical, registration
+from gateway.kernel.changes import Change
 from gateway.keys import Purpose
+from gateway.registry import queries as entries
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _issuer = click.option(
@@ -31,11 +29,11 @@ def admins() -> None:
 
 @admins.command("list")
 @click.pass_obj
-def list_admins(desk: Desk) -> None:
+def list_admins(session: AdminSession) -> None:
     """List the administrators, and whose approvals count."""
-    with looked_at(desk) as gateway:
+    with looked_at(session) as gateway:
         found = entries.administrators(gateway.ports)
-    if desk.as_json:
+    if session.as_json:
         print_json({"items": found})
         return
     rows = [
@@ -54,7 +52,7 @@ def list_admins(desk: Desk) -> None:
 )
 @_issuer
 @click.pass_obj
-def key(desk: Desk, folder: Path, person: str, issuer: str) -> None:
+def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
     """Make key.pem, which its person keeps, and what `add` takes, in a new FOLDER.
 
     `add` takes key.jwk, the public key, and key.proof: it says, signed, that the key is PERSON's
@@ -66,7 +64,7 @@ def key(desk: Desk, folder: Path, person: str, issuer: str) -> None:
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
         (folder / "key.proof").write_text(_proof(made, person, issuer))
-    if desk.as_json:
+    if session.as_json:
         print_json({"kid": made.kid, "folder": str(folder)})
         return
     click.echo(
@@ -93,7 +91,7 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
 @click.option("--key", "key_file", required=True, type=_FILE, help="Their key.pem.")
 @_issuer
 @click.pass_obj
-def sign(desk: Desk, file: Path, person: str, key_file: Path, issuer: str) -> None:
+def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer: str) -> None:
     """Print PERSON's approval of the change in FILE, a JSON of action, organisation, values."""
     with told_plainly():
         try:
@@ -112,29 +110,7 @@ def sign(desk: Desk, file: Path, person: str, key_file: Path, issuer: str) -> No
             signer=keys.load_key(key_file, Purpose.PERSON),
             random=secrets.token_bytes,
         )
-    if desk.as_json:
+    if session.as_json:
         print_json({"approval": signed.compact()})
     else:
         click.echo(signed.compact())
-
-
-@admins.command("add")
-@click.argument("person")
-@click.option("--name", required=True, help="Their name.")
-@click.option("--jwk", required=True, type=_FILE, help="Their public key, `key.jwk`.")
-@click.option("--proof", required=True, type=_FILE, help="That they have it, `key.proof`.")
-@click.pass_obj
-def add(desk: Desk, person: str, name: str, jwk: Path, proof: Path) -> None:
-    """Let PERSON approve changes: an id that is theirs for ever."""
-    said = proof.read_text(encoding="ascii", errors="replace").strip()
-    values = {"person": person, "name": name, "jwk": read_jwk(jwk), "proof": said}
-    change_registry(desk, "admin.add", GATEWAY, values)
-
-
-@admins.command("disable")
-@click.argument("person")
-@click.option("--reason", required=True, help="Why; it stands in the event.")
-@click.pass_obj
-def disable(desk: Desk, person: str, reason: str) -> None:
-    """Let no approval of PERSON count any more, whenever it was signed."""
-    change_registry(desk, "admin.disable", GATEWAY, {"person": person, "reason": reason})

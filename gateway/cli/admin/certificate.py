@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
 from gateway.actions import receipts
-from gateway.actions.authorization import Written
 from gateway.actions.ports import Mode, Work
 from gateway.actions.records import SigningRequest
-from gateway.actions.registry.desk import Change
-from gateway.cli.admin.desk import Desk, change_registry, make, opened, show, without_receipt
-from gateway.cli.screen import new_file
+from gateway.cli.admin.session import AdminSession, opened, show, submit, without_receipt
+from gateway.cli.output import new_file
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import WriteResult
 from gateway.pki.end_entity import RENEW_BEFORE, CsrRefused, read_request
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
@@ -45,7 +45,9 @@ def certificate() -> None:
     help="New file for the certificate and its authority's.",
 )
 @click.pass_obj
-def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | None) -> None:
+def issue_certificate(
+    session: AdminSession, slug: str, name: str, csr: Path, out: Path | None
+) -> None:
     """Issue a certificate for the system NAME of SLUG; name and use come from the registry.
 
     Two persons are needed (R10): whoever holds its key acts as the member. The same request once
@@ -54,19 +56,21 @@ def issue_certificate(desk: Desk, slug: str, name: str, csr: Path, out: Path | N
     approved, too.
     """
     values = {"system": name, "csr": _request(csr)}
-    if desk.proposes:
-        change_registry(desk, "certificate.issue", slug, values)
-        return
+    with opened(session) as gateway:
+        before = _approved_before(gateway, slug, values)
+        if before is None and len(session.persons) == 1:
+            show(session, "certificate.issue", _approve(session, gateway, slug, values))
+            return
     if out is None:
         raise click.UsageError("say where the certificate is to be written: --out FILE")
-    with opened(desk) as gateway, new_file(out, mode=0o644) as file:
-        written = _approved_before(gateway, slug, values) or _approve(desk, gateway, slug, values)
+    with opened(session) as gateway, new_file(out, mode=0o644) as file:
+        written = before or _approve(session, gateway, slug, values)
         found = served(gateway, UUID(str(written.result["request"])))
         if found.certificate is None:
             raise click.ClickException(f"the request was refused: {found.refusal}")
         file.write(found.certificate.encode())
-        show(desk, "certificate.issue", written)
-        if not desk.as_json:
+        show(session, "certificate.issue", written)
+        if not session.as_json:
             click.echo(f"  of the key {key_of(values['csr'])}")
             click.echo(f"  certificate in {out}")
 
@@ -92,9 +96,11 @@ def key_of(csr: str) -> str | None:
         return None
 
 
-def _approve(desk: Desk, gateway: wiring.Gateway, slug: str, values: Mapping[str, str]) -> Written:
+def _approve(
+    session: AdminSession, gateway: wiring.Gateway, slug: str, values: Mapping[str, str]
+) -> WriteResult:
     try:
-        return make(desk, gateway, Change("certificate.issue", slug, values))
+        return submit(session, gateway, Change("certificate.issue", slug, values))
     except Refusal as refusal:
         if refusal.recorded is None:
             raise
@@ -104,14 +110,16 @@ def _approve(desk: Desk, gateway: wiring.Gateway, slug: str, values: Mapping[str
 
 def _approved_before(
     gateway: wiring.Gateway, slug: str, values: Mapping[str, str]
-) -> Written | None:
+) -> WriteResult | None:
     """The approval of the same request, which waits still or of which a good certificate came."""
     with gateway.ports.begin(Mode.READ) as work:
         found = work.signing.of_csr(slug, values["system"], values["csr"])
         if found is None or not _is_good(work, found, gateway.ports.now()):
             return None
     event = str(found.id)
-    return Written({"event": event, "request": event}, receipts.of_gateway(gateway.ports, found.id))
+    return WriteResult(
+        {"event": event, "request": event}, receipts.of_gateway(gateway.ports, found.id)
+    )
 
 
 def _is_good(work: Work, request: SigningRequest, now: datetime) -> bool:
@@ -143,28 +151,3 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
                 "again, which waits for the same certificate"
             )
         time.sleep(0.1)
-
-
-@certificate.command(
-    "revoke",
-    short_help="Revoke a certificate at once.",
-    # A thumbprint may begin with "-", or with "-h": it is no option then.
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-)
-@click.argument("slug")
-@click.argument("thumbprint", required=False)
-@click.option("--system", help="Instead of one certificate: all that this system has.")
-@click.option("--reason", required=True, help="Why; it stands in the event.")
-@click.pass_obj
-def revoke_certificate(
-    desk: Desk, slug: str, thumbprint: str | None, system: str | None, reason: str
-) -> None:
-    """Revoke the certificate of SLUG with this THUMBPRINT (x5t#S256), or all of a system.
-
-    Its next request is refused, on open connections too. Whoever had a stolen key may have
-    renewed by it: then take --system.
-    """
-    if (thumbprint is None) is (system is None):
-        raise click.UsageError("name a THUMBPRINT, or a system with --system")
-    values = {"thumbprint": thumbprint, "system": system, "reason": reason}
-    change_registry(desk, "certificate.revoke", slug, values)

@@ -10,24 +10,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from gateway import wiring
-from gateway.actions import entries
 from gateway.actions.ports import Mode
-from gateway.actions.registry.desk import Change
-from gateway.cli.admin.desk import (
-    Desk,
-    change_registry,
+from gateway.cli.admin.session import (
+    AdminSession,
     looked_at,
     make,
     opened,
-    refuse_proposing,
     show,
 )
 from gateway.cli.arguments import NewFile
-from gateway.cli.screen import new_file, print_json, print_table
+from gateway.cli.output import new_file, print_json, print_table
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
+from gateway.kernel.changes import Change
+from gateway.registry import queries as entries
 
 
 @click.group()
@@ -45,27 +43,26 @@ def invitation() -> None:
     help="New file for the invitation; whoever has it can enrol once.",
 )
 @click.pass_obj
-def make_invitation(desk: Desk, slug: str, name: str, out: Path) -> None:
+def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> None:
     """Invite the system NAME of SLUG, which must be registered, for 72 hours.
 
     The file holds a token that is shown nowhere else: the gateway keeps its digest alone. Hand it
     over on a way that nobody else reads. It also lets the member register its first document key,
     so that two persons invite.
     """
-    refuse_proposing(desk)
     token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
     digest = base64url.digest(token.encode())
     change = Change("invitation.make", slug, {"system": name, "token_sha256": digest})
-    with opened(desk) as gateway, new_file(out, mode=0o600) as file:
+    with opened(session) as gateway, new_file(out, mode=0o600) as file:
         try:
-            written = make(desk, gateway, change)
+            written = make(session, gateway, change)
         except Refusal as refusal:
             if refusal.recorded is not None:  # it may stand: then its token is kept
                 _write(gateway, file, refusal.recorded, token)
             raise
         made = _write(gateway, file, UUID(str(written.result["invitation"])), token)
-        show(desk, "invitation.make", written)
-        if made is not None and not desk.as_json:
+        show(session, "invitation.make", written)
+        if made is not None and not session.as_json:
             click.echo(f"  invitation in {out}: hand it over so that nobody else reads it")
             click.echo(f"  the root's fingerprint, for a second way: {_grouped(made.root_sha256)}")
 
@@ -104,11 +101,11 @@ def _write(
 
 @invitation.command("list")
 @click.pass_obj
-def list_invitations(desk: Desk) -> None:
+def list_invitations(session: AdminSession) -> None:
     """List the invitations that can be used still. No token is kept, so none is shown."""
-    with looked_at(desk) as gateway:
+    with looked_at(session) as gateway:
         found = entries.open_invitations(gateway.ports)
-    if desk.as_json:
+    if session.as_json:
         print_json({"items": found})
         return
     rows = [tuple(one.values()) for one in found]
@@ -118,17 +115,3 @@ def list_invitations(desk: Desk) -> None:
 def _grouped(digest: str) -> str:
     """Hex digits in fours, to be read aloud."""
     return " ".join(digest[place : place + 4] for place in range(0, len(digest), 4))
-
-
-@invitation.command("withdraw", short_help="Withdraw an invitation.")
-@click.argument("slug")
-@click.argument("identifier", metavar="INVITATION", type=click.UUID)
-@click.option("--reason", required=True, help="Why; it stands in the event.")
-@click.pass_obj
-def withdraw_invitation(desk: Desk, slug: str, identifier: UUID, reason: str) -> None:
-    """Withdraw the invitation of SLUG with this id; its token is refused from then on.
-
-    So is a request that came by it, until its certificate is made.
-    """
-    values = {"invitation": str(identifier), "reason": reason}
-    change_registry(desk, "invitation.withdraw", slug, values)

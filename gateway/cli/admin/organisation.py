@@ -1,24 +1,21 @@
-"""`casegate admin organisation`: the life of a member; the lock is with the keys."""
+"""`casegate admin organisation`, and what else is read of the registry or needs its own files."""
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
-from gateway.actions import entries
-from gateway.cli.admin.days import DAY, day
-from gateway.cli.admin.desk import Desk, change_registry, looked_at
-from gateway.cli.admin.json_file import read_object
+from gateway.actions import receipts
+from gateway.cli.admin.generated import DAY, FILE, day, read_json
+from gateway.cli.admin.session import AdminSession, change_registry, looked_at
 from gateway.cli.arguments import organisation_id
-from gateway.cli.screen import print_fields, print_json, print_table, words
-from gateway.domain.organisation import KINDS, Status
-from gateway.domain.vocabulary import Regime
-from gateway.evidence import base64url
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_because = click.option("--reason", required=True, help="Why; it stands in the event.")
+from gateway.cli.events import proved
+from gateway.cli.output import paint, print_fields, print_json, print_table, words
+from gateway.domain.organisation import Status
+from gateway.evidence import receipt as documents
+from gateway.registry import mandate_report, queries
 
 
 @click.group()
@@ -32,14 +29,14 @@ def organisation() -> None:
 @organisation.command("list")
 @click.option("--status", type=click.Choice([str(s) for s in Status]), help="Of this status alone.")
 @click.pass_obj
-def list_organisations(desk: Desk, status: str | None) -> None:
+def list_organisations(session: AdminSession, status: str | None) -> None:
     """List the organisations of any status, applicants too.
 
     Nobody approves a look.
     """
-    with looked_at(desk) as gateway:
-        found = entries.index(gateway.ports, None if status is None else Status(status))
-    if desk.as_json:
+    with looked_at(session) as gateway:
+        found = queries.index(gateway.ports, None if status is None else Status(status))
+    if session.as_json:
         print_json({"items": found})
         return
     columns = ("organisation", "status", "kind", "name")
@@ -48,16 +45,16 @@ def list_organisations(desk: Desk, status: str | None) -> None:
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
 @click.argument("slug", callback=organisation_id)
-@click.option("--at", help="What held on this day.", **DAY)
+@click.option("--at", help="What held on this day.", type=DAY, metavar="YYYY-MM-DD")
 @click.pass_obj
-def show_organisation(desk: Desk, slug: str, at: Any) -> None:
+def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
     """Show all that is recorded of SLUG, but for its contacts; a look that nobody approves.
 
     With it stand the ids by which interests, agreements, grants, keys and certificates are ended.
     """
-    with looked_at(desk) as gateway:
-        found = entries.report(gateway.ports, slug, None if at is None else at.date())
-    if desk.as_json:
+    with looked_at(session) as gateway:
+        found = queries.report(gateway.ports, slug, None if at is None else at.date())
+    if session.as_json:
         print_json(found)
     else:
         _print(found)
@@ -85,124 +82,137 @@ def _has_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
+def _read_object(file: Path) -> dict[str, Any]:
+    said = read_json(file)
+    if not isinstance(said, dict):
+        raise click.ClickException(f"{file} is no JSON object")
+    return said
+
+
 @organisation.command("apply", short_help="Record an application.")
 @click.argument("slug")
-@click.argument("file", type=_FILE)
-@click.option("--received", "received_on", required=True, help="Day of the application.", **DAY)
+@click.argument("file", type=FILE)
+@click.option(
+    "--received",
+    "received_on",
+    required=True,
+    help="Day of the application.",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+)
 @click.pass_obj
-def apply(desk: Desk, slug: str, file: Path, received_on: Any) -> None:
+def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> None:
     """Record the application in FILE under the id SLUG, which is never used again.
 
     FILE is JSON, as the organisation fills it in: name, kind, public_authority, regimes, country,
     standing, purposes, about, contacts.
     """
-    said = {**read_object(file), "received_on": day(received_on)}
-    change_registry(desk, "organisation.apply", slug, said)
+    said = {**_read_object(file), "received_on": day(received_on)}
+    change_registry(session, "organisation.apply", slug, said)
 
 
-def _resolved(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what the governing body decided, and where it is written."""
-    for option in (
-        click.option("--document", required=True, type=_FILE, help="It; only its digest is kept."),
-        click.option("--decided-on", required=True, help="Day of the decision.", **DAY),
-        click.option("--decision", required=True, help="Reference of the body's decision."),
-    ):
-        command = option(command)
-    return command
+@click.group()
+def contact() -> None:
+    """Change whom to reach at a member."""
 
 
-@organisation.command("approve", short_help="Record that an application was approved.")
+@contact.command("set", short_help="Put a contact in the place of the last in its role.")
 @click.argument("slug")
-@_resolved
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
-def approve(desk: Desk, slug: str, decision: str, decided_on: Any, document: Path) -> None:
-    """Record that the governing body approved the application of SLUG."""
-    values = _resolution(decision, decided_on, document)
-    change_registry(desk, "organisation.approve", slug, values)
+def set_contact(session: AdminSession, slug: str, file: Path) -> None:
+    """Take on the contact in FILE for SLUG: JSON with role, name and address."""
+    change_registry(session, "contact.set", slug, _read_object(file))
 
 
-@organisation.command("decline", short_help="Record that an application was declined.")
-@click.argument("slug")
-@_resolved
+@click.group()
+def competence() -> None:
+    """Grant and end legal mandates; report gaps and overlaps."""
+
+
+@competence.command("report")
+@click.option("--all", "everything", is_flag=True, help="Also the days on which one office holds.")
 @click.pass_obj
-def decline(desk: Desk, slug: str, decision: str, decided_on: Any, document: Path) -> None:
-    """Record that the governing body declined the application of SLUG: this is final."""
-    values = _resolution(decision, decided_on, document)
-    change_registry(desk, "organisation.decline", slug, values)
+def report_competences(session: AdminSession, everything: bool) -> None:
+    """Tell on which days several offices hold a competence, or none.
+
+    A look at the registry: nobody has to approve it, and it is no event. On days of several
+    holders of a `receive`, and of none, offers to the competence are refused.
+    """
+    with looked_at(session) as gateway:
+        found = mandate_report.report(gateway.ports)
+    if session.as_json:
+        print_json(found)
+        return
+    for one in found["competences"]:
+        _print_mandate(one, everything)
+    for slug in found["inactive"]:
+        click.echo(f"{slug} holds competences and does not take part at present")
 
 
-def _resolution(decision: str, decided_on: Any, document: Path) -> dict[str, Any]:
-    digest = base64url.encode(hashlib.sha256(document.read_bytes()).digest())
-    return {"decision_ref": decision, "decided_on": day(decided_on), "document_sha256": digest}
+def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
+    days = [_days(one) for one in mandate["stretches"]]
+    if not everything:
+        days = [
+            *(f"SEVERAL {_days(one)}" for one in mandate["overlaps"]),
+            *(f"NOBODY {_days(one)}" for one in mandate["gaps"]),
+        ] or [f"one office on every day since {mandate['stretches'][0]['from']}"]
+    click.echo(mandate["competence"])
+    for line in days:
+        click.echo(f"  {line}")
 
 
-@organisation.command("admit", short_help="Admit an organisation at once, without application.")
+def _days(stretch: Mapping[str, Any]) -> str:
+    until = f" until {stretch['until']}" if stretch["until"] else " on"
+    holders = ", ".join(stretch["holders"]) or "no office"
+    return f"from {stretch['from']}{until}: {holders}"
+
+
+@click.group()
+def system() -> None:
+    """Register members' systems."""
+
+
+@system.command("key", short_help="Change the keys by which a system authenticates.")
 @click.argument("slug")
-@click.option("--name", required=True, help="Its name.")
-@click.option("--kind", required=True, type=click.Choice(KINDS), help="What it is.")
-@click.option("--country", required=True, help="ISO 3166-1 alpha-2, as in FR.")
-@click.option("--public-authority", is_flag=True, help="It is an authority under public law.")
+@click.argument("name")
 @click.option(
-    "--regime",
-    "regimes",
+    "--key",
+    "files",
     multiple=True,
-    type=click.Choice([str(r) for r in Regime]),
-    default=["gdpr"],
-    show_default=True,
-    help="Data protection regime; led for competent authorities only.",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Public key, a JWK with a kid; twice while one takes the place of the other.",
 )
+@click.option("--certificate-alone", is_flag=True, help="No key: the certificate is enough again.")
 @click.pass_obj
-def admit(
-    desk: Desk,
-    slug: str,
-    name: str,
-    kind: str,
-    country: str,
-    public_authority: bool,
-    regimes: tuple[str, ...],
+def set_keys(
+    session: AdminSession, slug: str, name: str, files: tuple[Path, ...], certificate_alone: bool
 ) -> None:
-    """Admit an organisation under the id SLUG, which is never used again. It is active at once."""
-    values = {
-        "name": name,
-        "kind": kind,
-        "country": country,
-        "public_authority": public_authority,
-        "regimes": sorted(set(regimes)),
-    }
-    change_registry(desk, "organisation.admit", slug, values)
+    """Put these keys in the place of those of the system NAME of SLUG; two persons (R10).
+
+    With keys it must send an assertion (`private_key_jwt`) beside its certificate.
+    """
+    if bool(files) is certificate_alone:
+        raise click.UsageError("Give --key once or twice, or --certificate-alone.")
+    values = {"system": name, "keys": [read_json(file) for file in files]}
+    change_registry(session, "system.key", slug, values)
 
 
-@organisation.command("activate", short_help="Let an enrolled organisation take part.")
-@click.argument("slug")
-@_because
+@click.command()
+@click.argument("event", type=click.UUID)
 @click.pass_obj
-def activate(desk: Desk, slug: str, reason: str) -> None:
-    """Let SLUG take part, once one of its systems has passed a conformance run."""
-    change_registry(desk, "organisation.activate", slug, {"reason": reason})
+def receipt(session: AdminSession, event: UUID) -> None:
+    """Show what was recorded as EVENT, as the gateway reads it.
 
+    With --json it is the receipt.
 
-@organisation.command("suspend", short_help="Stop an organisation at once.")
-@click.argument("slug")
-@_because
-@click.pass_obj
-def suspend(desk: Desk, slug: str, reason: str) -> None:
-    """Stop an organisation: its next request is refused, in every worker."""
-    change_registry(desk, "organisation.suspend", slug, {"reason": reason})
-
-
-@organisation.command("reinstate")
-@click.argument("slug")
-@_because
-@click.pass_obj
-def reinstate(desk: Desk, slug: str, reason: str) -> None:
-    """Let a suspended organisation work again."""
-    change_registry(desk, "organisation.reinstate", slug, {"reason": reason})
-
-
-@organisation.command("leave", short_help="Record that an organisation leaves, for good.")
-@click.argument("slug")
-@_because
-@click.pass_obj
-def leave(desk: Desk, slug: str, reason: str) -> None:
-    """End the part of SLUG, its seat and its competences, today; what it did stays readable."""
-    change_registry(desk, "organisation.leave", slug, {"reason": reason})
+    For a change that was made when the log could not be signed, so that it had no receipt yet.
+    """
+    with looked_at(session) as gateway:
+        found = receipts.of_gateway(gateway.ports, event)
+        if session.as_json:
+            print_json(documents.to_json(found))
+            return
+        confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
+        click.echo(f"{paint('Verified', 'green')}: event {event}")
+        print_fields(proved(confirmed))

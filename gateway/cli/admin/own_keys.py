@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import click
 
 from gateway import keys, wiring
-from gateway.actions.authorization import GATEWAY, Written
-from gateway.actions.registry.desk import Change
-from gateway.cli.admin.desk import Desk, as_told, opened, refuse_proposing, show, take_step
-from gateway.cli.admin.steps import require_meant
-from gateway.cli.screen import print_json, progress
+from gateway.cli.admin.session import AdminSession, as_told, opened, record_step, show
+from gateway.cli.output import interactive, print_json, progress
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import WriteResult
 from gateway.keys import Purpose, Step
 
 KEK = "kek"
@@ -39,7 +39,7 @@ def own_keys() -> None:
     help="The step that you mean; on a terminal asked for when not given, else required.",
 )
 @click.pass_obj
-def rekey(desk: Desk, purpose: str, named: str | None) -> None:
+def rekey(session: AdminSession, purpose: str, named: str | None) -> None:
     """Take the next step to a new key for access tokens, or for wrapping the keys of cases.
 
     Access tokens: first a new key is published, then it signs, then the one before is withdrawn,
@@ -49,42 +49,45 @@ def rekey(desk: Desk, purpose: str, named: str | None) -> None:
     nodes (publish); then all keys of cases are wrapped by it, and the one before is destroyed
     (use). Nothing is restarted. What was cut off is finished by --step withdraw.
     """
-    refuse_proposing(desk)
-    with opened(desk) as gateway:
+    with opened(session) as gateway:
         if purpose == KEK:
-            _show_steps(desk, gateway, _rekey_cases(desk, gateway, named))
+            _show_steps(session, gateway, _rekey_cases(session, gateway, named))
             return
         folder, now = gateway.config.keys / Purpose.TOKEN, gateway.ports.now()
         turn = keys.due_turn(folder, Purpose.TOKEN, now)
-        require_meant(turn.step, named, as_json=desk.as_json)
-        written = _recorded(desk, gateway, Purpose.TOKEN, turn.step, turn.key.kid)
+        require_meant(turn.step, named, as_json=session.as_json)
+        written = _recorded(session, gateway, Purpose.TOKEN, turn.step, turn.key.kid)
         keys.take_turn(folder, turn, now)
-        show(desk, "gateway.rekey", written)
-        if not desk.as_json:
+        show(session, "gateway.rekey", written)
+        if not session.as_json:
             click.echo("  restart the listeners now, and take the next step after a day")
 
 
-def _rekey_cases(desk: Desk, gateway: wiring.Gateway, named: str | None) -> list[Written]:
+def _rekey_cases(
+    session: AdminSession, gateway: wiring.Gateway, named: str | None
+) -> list[WriteResult]:
     """The step that is due: what is announced in the keys database is used, else one is made."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
-    coming, done = ring.coming(), list[Written]()
+    coming, done = ring.coming(), list[WriteResult]()
     unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
     due = Step.USE if coming else Step.WITHDRAW if unfinished else Step.PUBLISH
-    require_meant(due, named, as_json=desk.as_json)
+    require_meant(due, named, as_json=session.as_json)
     if coming is not None:
         kek.require(coming)
-        done.append(_recorded(desk, gateway, KEK, Step.USE, coming))
-        ring.turn_to(coming)
+        done.append(_recorded(session, gateway, KEK, Step.USE, coming))
+        ring.activate(coming)
     old = [one for one in kek.known() if one != ring.current()]
     if coming is not None or old or ring.left():
-        return [*done, *_withdraw(desk, gateway, old)]
+        return [*done, *_withdraw(session, gateway, old)]
     made = kek.make()
-    done.append(_recorded(desk, gateway, KEK, Step.PUBLISH, made))
-    ring.announce(made)
+    done.append(_recorded(session, gateway, KEK, Step.PUBLISH, made))
+    ring.publish(made)
     return done
 
 
-def _withdraw(desk: Desk, gateway: wiring.Gateway, old: Sequence[str]) -> Iterator[Written]:
+def _withdraw(
+    session: AdminSession, gateway: wiring.Gateway, old: Sequence[str]
+) -> Iterator[WriteResult]:
     """Wrap what is left by the current key, and destroy those that nothing needs then."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
     total = done = ring.left()
@@ -93,17 +96,19 @@ def _withdraw(desk: Desk, gateway: wiring.Gateway, old: Sequence[str]) -> Iterat
             done -= wrapped
             tell(total - max(done, 0), total)
     for one in old:
-        yield _recorded(desk, gateway, KEK, Step.WITHDRAW, one)
+        yield _recorded(session, gateway, KEK, Step.WITHDRAW, one)
         kek.remove(one)
 
 
-def _show_steps(desk: Desk, gateway: wiring.Gateway, done: Sequence[Written]) -> None:
+def _show_steps(
+    session: AdminSession, gateway: wiring.Gateway, done: Sequence[WriteResult]
+) -> None:
     """Print every step that one command took; for machines, as one object."""
-    if desk.as_json:
+    if session.as_json:
         print_json({"steps": [as_told(one) for one in done]})
         return
     for one in done:
-        show(desk, "gateway.rekey", one)
+        show(session, "gateway.rekey", one)
     last = done[-1].result if done else {"step": Step.WITHDRAW}
     if last["step"] == Step.PUBLISH:
         file = wiring.key_encryption(gateway.config).file(str(last["key"]))
@@ -114,7 +119,26 @@ def _show_steps(desk: Desk, gateway: wiring.Gateway, done: Sequence[Written]) ->
         click.echo("  keys database of before are gone: without it they open nothing")
 
 
-def _recorded(desk: Desk, gateway: wiring.Gateway, purpose: str, step: Step, key: str) -> Written:
+def _recorded(
+    session: AdminSession, gateway: wiring.Gateway, purpose: str, step: Step, key: str
+) -> WriteResult:
     values = {"purpose": str(purpose), "step": str(step), "key": key}
     change = Change("gateway.rekey", GATEWAY, values)
-    return take_step(desk, gateway, change)
+    return record_step(session, gateway, change)
+
+
+def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
+    """End unless the step that comes next is the one that is meant.
+
+    ``named`` was given as --step; without it a person is asked, and a script refused. A command
+    that is repeated after some trouble takes no further step so.
+    """
+    if named is None:
+        if as_json or not interactive():
+            raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
+        click.confirm(f"The next step is '{due}'. Take it?", abort=True)
+    elif named != due:
+        raise click.ClickException(
+            f"nothing was done: the next step is '{due}', so '{named}' was taken before, or is to "
+            "come"
+        )

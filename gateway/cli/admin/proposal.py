@@ -8,13 +8,14 @@ from uuid import UUID
 import click
 
 from gateway import wiring
-from gateway.actions import proposals
 from gateway.actions.ports import Mode, Ports
 from gateway.actions.records import Proposal
+from gateway.changes import CHANGES
 from gateway.cli.admin.certificate import key_of
-from gateway.cli.admin.desk import Desk, approvals, looked_at, opened, show
-from gateway.cli.screen import interactive, print_fields, print_json, print_table
+from gateway.cli.admin.session import AdminSession, approvals, looked_at, opened, show
+from gateway.cli.output import interactive, print_fields, print_json, print_table
 from gateway.evidence import canonical
+from gateway.kernel import changes
 
 PAGE = 100
 """Proposals that are read in one transaction."""
@@ -22,18 +23,18 @@ PAGE = 100
 
 @click.group()
 def proposal() -> None:
-    """Read, approve and withdraw what was proposed by --propose."""
+    """Read, approve and withdraw the changes that wait for another person."""
 
 
 @proposal.command("list")
 @click.option("--all", "all_of_them", is_flag=True, help="Those made, withdrawn or over, too.")
 @click.pass_obj
-def list_(desk: Desk, all_of_them: bool) -> None:
+def list_(session: AdminSession, all_of_them: bool) -> None:
     """List the proposals that wait, the newest first."""
-    with looked_at(desk) as gateway:
+    with looked_at(session) as gateway:
         now = gateway.ports.now()
         found = list(_each(gateway.ports, None if all_of_them else now))
-        if desk.as_json:
+        if session.as_json:
             print_json({"items": [_fields(one) for one in found]})
             return
         header = ("proposal", "action", "organisation", "proposer", "ends")
@@ -56,11 +57,11 @@ def _each(ports: Ports, waiting: datetime | None) -> Iterator[Proposal]:
 @proposal.command("show")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
-def show_(desk: Desk, proposal_id: UUID) -> None:
+def show_(session: AdminSession, proposal_id: UUID) -> None:
     """Show a proposal with its values."""
-    with looked_at(desk) as gateway:
+    with looked_at(session) as gateway:
         one = _find(gateway.ports, proposal_id)
-        if desk.as_json:
+        if session.as_json:
             print_json(_fields(one))
         else:
             _print(one)
@@ -70,21 +71,22 @@ def show_(desk: Desk, proposal_id: UUID) -> None:
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.option("--yes", is_flag=True, help="Do not ask: the values were read before.")
 @click.pass_obj
-def approve(desk: Desk, proposal_id: UUID, yes: bool) -> None:
+def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
     """Sign what PROPOSAL says and make it.
 
     Say --as for another person than its proposer.
 
     What is signed is shown and must be agreed to; a script says --yes.
     """
-    with _one_person(desk) as gateway:
+    with _one_person(session) as gateway:
         one = _find(gateway.ports, proposal_id)
         if not yes:
-            _agree(desk, one)
-        change = proposals.change_of(one)
-        (approval,) = approvals(desk, gateway, change)
-        show(desk, change.action, proposals.approve(gateway.ports, proposal_id, approval))
-    if change.action == "certificate.issue" and not desk.as_json:
+            _agree(session, one)
+        change = changes.change_of(one)
+        (approval,) = approvals(session, gateway, change)
+        done = changes.approve(gateway.ports, CHANGES, proposal_id, approval)
+        show(session, change.action, done)
+    if change.action == "certificate.issue" and not session.as_json:
         named = f"{change.organisation} {change.values['system']} --csr FILE --out FILE"
         click.echo(f"  fetch it: casegate admin --as PERSON certificate issue {named}")
 
@@ -92,25 +94,25 @@ def approve(desk: Desk, proposal_id: UUID, yes: bool) -> None:
 @proposal.command("withdraw")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
-def withdraw(desk: Desk, proposal_id: UUID) -> None:
+def withdraw(session: AdminSession, proposal_id: UUID) -> None:
     """Take PROPOSAL back before it is made.
 
     Say --as for its proposer, who alone may.
     """
-    with _one_person(desk) as gateway:
-        change = proposals.withdrawal_of(proposal_id)
-        (approval,) = approvals(desk, gateway, change)
-        show(desk, change.action, proposals.withdraw(gateway.ports, proposal_id, approval))
+    with _one_person(session) as gateway:
+        change = changes.withdrawal_of(proposal_id)
+        (approval,) = approvals(session, gateway, change)
+        show(session, change.action, changes.withdraw(gateway.ports, proposal_id, approval))
 
 
-def _one_person(desk: Desk) -> AbstractContextManager[wiring.Gateway]:
-    if len(desk.persons) > 1:
+def _one_person(session: AdminSession) -> AbstractContextManager[wiring.Gateway]:
+    if len(session.persons) > 1:
         raise click.UsageError("one person approves, or withdraws: give --as once")
-    return opened(desk)
+    return opened(session)
 
 
-def _agree(desk: Desk, one: Proposal) -> None:
-    if desk.as_json or not interactive():
+def _agree(session: AdminSession, one: Proposal) -> None:
+    if session.as_json or not interactive():
         raise click.UsageError("what you sign must be agreed to: read it by show, say --yes")
     _print(one)
     click.confirm("Sign this, and make it?", abort=True)
@@ -120,7 +122,7 @@ def _find(ports: Ports, proposal_id: UUID) -> Proposal:
     with ports.begin(Mode.READ) as work:
         found = work.proposals.get(proposal_id)
     if found is None:
-        raise click.ClickException(proposals.UNKNOWN)
+        raise click.ClickException(changes.NO_PROPOSAL)
     return found
 
 

@@ -6,67 +6,37 @@ from uuid import UUID
 
 import click
 
-from gateway.actions import succeeding, succession_report
+from gateway.actions import succeeding, successions
 from gateway.actions.ports import Ports
-from gateway.cli.admin.days import DAY, day
-from gateway.cli.admin.desk import Desk, change_registry, looked_at, refuse_proposing
-from gateway.cli.screen import print_fields, print_json, print_table, words
-from gateway.cli.succession import approved_by, print_list
+from gateway.cli.admin.generated import DAY
+from gateway.cli.admin.session import AdminSession, change_registry, looked_at
+from gateway.cli.directory import approved_by, print_list
+from gateway.cli.output import print_fields, print_json, print_table, words
 from gateway.domain.organisation import read_competence_key
 from gateway.domain.succession import Succession
 
 _competence = click.option(
     "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
 )
-_on = click.option("--on", required=True, help="First day of the successor's mandate.", **DAY)
+_on = click.option(
+    "--on",
+    required=True,
+    help="First day of the successor's mandate.",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+)
 _read_until = click.option(
     "--read-until",
     required=True,
     help="First day on which the predecessor opens none of it any more.",
-    **DAY,
+    type=DAY,
+    metavar="YYYY-MM-DD",
 )
 
 
 @click.group()
 def succession() -> None:
     """Move a mandate, and its open handoffs, to another office."""
-
-
-@succession.command("plan", short_help="End a mandate here and give it there, in one change.")
-@click.argument("predecessor")
-@click.argument("successor")
-@_competence
-@_on
-@_read_until
-@click.option("--legal-act", required=True, help="The act that moves the mandate.")
-@click.option(
-    "--consents-carry-over", is_flag=True, help="The act says that consents hold for the successor."
-)
-@click.pass_obj
-def plan_succession(
-    desk: Desk,
-    predecessor: str,
-    successor: str,
-    competence: str,
-    on: Any,
-    read_until: Any,
-    legal_act: str,
-    consents_carry_over: bool,
-) -> None:
-    """Plan that PREDECESSOR hands its mandate over to SUCCESSOR.
-
-    Ends and grants the competence at once, for that day. Open handoffs move from that day on,
-    once both offices approved (casegate succession approve).
-    """
-    values = {
-        "successor": successor,
-        "competence": competence,
-        "on": day(on),
-        "read_until": day(read_until),
-        "legal_act": legal_act,
-        "consents": consents_carry_over,
-    }
-    change_registry(desk, "succession.plan", predecessor, values)
 
 
 @succession.command("preview", short_help="Tell what a succession would do; nothing is kept.")
@@ -77,7 +47,7 @@ def plan_succession(
 @_read_until
 @click.pass_obj
 def preview_succession(
-    desk: Desk,
+    session: AdminSession,
     predecessor: str,
     successor: str,
     competence: str,
@@ -101,34 +71,34 @@ def preview_succession(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with looked_at(desk) as gateway:
-        found = succession_report.preview(gateway.ports, planned)
-    _show(found, desk.as_json)
+    with looked_at(session) as gateway:
+        found = successions.preview(gateway.ports, planned)
+    _show(found, session.as_json)
 
 
 @succession.command("cancel", short_help="Call a plan off before anything has moved.")
 @click.argument("succession", type=click.UUID)
 @click.option("--reason", required=True, help="Why; both offices read it.")
 @click.pass_obj
-def cancel_succession(desk: Desk, succession: UUID, reason: str) -> None:
+def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> None:
     """Call SUCCESSION off, for good: two persons are needed (R10).
 
     The successor gives back what the plan gave it, and the predecessor holds the mandate as
     before; once its day has come, from today on. Refused when a handoff has moved.
     """
-    with looked_at(desk) as gateway:
-        planned = succession_report.find(gateway.ports, succession)
+    with looked_at(session) as gateway:
+        planned = successions.find(gateway.ports, succession)
     values = {"succession": str(succession), "reason": reason}
-    change_registry(desk, "succession.cancel", planned.predecessor, values)
+    change_registry(session, "succession.cancel", planned.predecessor, values)
 
 
 @succession.command("list")
 @click.pass_obj
-def list_successions(desk: Desk) -> None:
+def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
-    with looked_at(desk) as gateway:
-        found = succession_report.index(gateway.ports)
-    if desk.as_json:
+    with looked_at(session) as gateway:
+        found = successions.list_all(gateway.ports)
+    if session.as_json:
         print_json({"items": found})
         return
     print_list(found)
@@ -137,30 +107,29 @@ def list_successions(desk: Desk) -> None:
 @succession.command("show", short_help="Report what moved, what stayed, who reads until when.")
 @click.argument("succession", type=click.UUID)
 @click.pass_obj
-def show_succession(desk: Desk, succession: UUID) -> None:
+def show_succession(session: AdminSession, succession: UUID) -> None:
     """Report what moved, what is to move, what stays, and who reads until when."""
-    with looked_at(desk) as gateway:
-        found = succession_report.report(gateway.ports, succession)
-    _show(found, desk.as_json)
+    with looked_at(session) as gateway:
+        found = successions.report(gateway.ports, succession)
+    _show(found, session.as_json)
 
 
 @succession.command("apply", short_help="Move now what is due; maintenance does so by itself.")
 @click.argument("succession", type=click.UUID, required=False)
 @click.pass_obj
-def apply_succession(desk: Desk, succession: UUID | None) -> None:
+def apply_succession(session: AdminSession, succession: UUID | None) -> None:
     """Move the handoffs of SUCCESSION, or of all that are due.
 
     Maintenance does the same each minute. It may be stopped and begun again: no handoff moves
     twice. Nothing happens before the day, or before both offices approved.
     """
-    refuse_proposing(desk)
-    with looked_at(desk) as gateway:
+    with looked_at(session) as gateway:
         if succession is None:
             named = succeeding.due_successions(gateway.ports)
         else:
             named = (_not_cancelled(gateway.ports, succession),)
         told = [_apply(gateway.ports, one) for one in named]
-    if desk.as_json:
+    if session.as_json:
         print_json({"items": told})
         return
     for one in told:
@@ -171,7 +140,7 @@ def apply_succession(desk: Desk, succession: UUID | None) -> None:
 
 
 def _not_cancelled(ports: Ports, succession: UUID) -> Succession:
-    found = succession_report.find(ports, succession)
+    found = successions.find(ports, succession)
     if found.cancelled is not None:
         raise click.ClickException("this succession was cancelled: nothing of it moves")
     return found

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from gateway.cli.demo import server
-from gateway.cli.demo.stage import MEMBERS, Stage
-from gateway.cli.demo.story import Line, Story
-from gateway.cli.folder import told_plainly
+from gateway.cli.demo import environment
+from gateway.cli.demo.environment import MEMBERS, Stage
+from gateway.cli.demo.scenario import Line, Story
+from gateway.cli.home import told_plainly
 from gateway.client.connection import Connection
 from gateway.evidence import receipt, verdict
 from gateway.evidence.trust import Trust
@@ -39,7 +39,7 @@ MARKER = ".casegate-demonstration"
     " the URL of an empty database names a server that is there.",
 )
 def demo(folder: Path, database: str) -> None:
-    """Play the founding story over real TLS, verify every receipt offline, print the timeline.
+    """Run a complete demonstration over TLS and verify its evidence.
 
     The folder stays: `casegate run --folder FOLDER/gateway` keeps its gateway up, except where the
     server was the demonstration's own.
@@ -54,7 +54,7 @@ def demo(folder: Path, database: str) -> None:
         story.tell()
         trust = Connection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
     files = _save(folder, story.timeline)
-    bundles = {"handoff": story.bundle, "succession": story.succession.bundle}
+    bundles = {"handoff": story.bundle, "succession": story.succession_bundle}
     _verify(files, {folder / f"{name}.bundle.json": data for name, data in bundles.items()}, trust)
     _print(story.timeline)
     click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
@@ -72,9 +72,9 @@ def _settings(database: str) -> Iterator[dict[str, Any]]:
         yield {}
     elif database == "postgresql":
         try:
-            with server.postgresql("casegate") as url:
+            with environment.postgresql("casegate") as url:
                 yield {"database_url": url}
-        except server.Unavailable as error:
+        except environment.Unavailable as error:
             raise click.ClickException(str(error)) from error
     else:
         yield {"database_url": database}

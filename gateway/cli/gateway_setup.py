@@ -1,0 +1,357 @@
+"""`casegate init`: make the operator's folder of a new gateway."""
+
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import click
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from gateway import config as config_file
+from gateway import files, keys, maintenance, wiring
+from gateway.actions.records import Head
+from gateway.cli.doctor import ENOUGH
+from gateway.cli.home import told_plainly
+from gateway.config import DATABASE_VARIABLE, Config
+from gateway.domain.organisation import SLUG, Person
+from gateway.keys import Purpose
+from gateway.ledger.tree import EMPTY_ROOT
+from gateway.pki.authority import make_issuing, make_root
+from gateway.pki.publication import ROOT_FILE, publish_chain
+from gateway.registry import keys as registry_keys
+from gateway.store import migrations
+from gateway.store.database import Unfit
+from gateway.store.key_inventory import has_content
+from gateway.store.keyring import make_keyring
+
+
+def read_passphrase(file: Path | None, *, new: bool = False) -> str:
+    """What the file holds; without one it is asked for, a new one twice."""
+    if file is not None:
+        return _one_line(file)
+    try:
+        return str(
+            click.prompt(
+                "Passphrase of the root key", hide_input=True, confirmation_prompt=new, err=True
+            )
+        )
+    except click.Abort:
+        raise click.ClickException(
+            "the root key's passphrase was not given: type it, or name its file with "
+            "--root-passphrase-file"
+        ) from None
+
+
+def _one_line(file: Path) -> str:
+    """The one line of a file, without its end."""
+    try:
+        text = file.read_text(encoding="utf-8").removesuffix("\n")
+    except UnicodeDecodeError:
+        text = "\n"
+    if "\n" in text:
+        raise click.ClickException(f"{file} is not one line of text")
+    return text
+
+
+# --- Making the operator's folder of a new gateway: whole, or not at all ---
+
+
+README = """\
+The operator's folder of one Casegate gateway. Keep it from everybody else.
+
+casegate.toml   the settings
+offline/        the root authority: move it off this machine, to two places, under lock and key
+issuing/        the issuing authority; only the maintaining process opens its key
+keys/           what the gateway signs with, one key for each purpose
+people/         administrators' personal keys: hand each to its person, then remove it here
+server/         the listeners' certificates, renewed by themselves
+published/      what everybody may read: certificates of the authorities, revocation lists
+casegate.db     the database (SQLite): back it up with `casegate backup`
+keys.db         the keys of cases, wrapped by keys/kek-*: back it up apart, for days only
+high-water-mark how far the log was signed: NEVER part of a backup, never replaced by an older copy
+"""
+
+
+def require_free(folder: Path) -> None:
+    """Raise FileExistsError, which says what to do, unless there is nothing, or an empty folder."""
+    if (folder / wiring.CONFIG_FILE).exists():
+        raise FileExistsError(
+            f"{folder} holds a gateway already: start it with `casegate run --folder {folder}`,"
+            " or name another folder for a new one"
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is not empty, and nothing is overwritten: name another")
+
+
+def make(
+    folder: Path, settings: str, persons: Sequence[tuple[str, str]], passphrase: bytes
+) -> None:
+    """Make an operator's folder; nothing of it stays behind when it cannot be made.
+
+    ``folder`` is absolute and its parent exists; ``settings`` is the text of its configuration;
+    ``persons`` are ids and names of the first administrators. Raises FileExistsError when
+    something is there; Unfit, WrongState or AlreadyExists when a database cannot be that of a new
+    gateway; OSError.
+    """
+    require_free(folder)
+    with _folder_of_its_own(folder):
+        unfinished = folder / f".unfinished-{secrets.token_hex(4)}"
+        files.create(unfinished / wiring.CONFIG_FILE, settings.encode())
+        config = wiring.load_config(unfinished)
+        with _new_files(config.database_file, config.mark_file, config.keys_file):
+            _fill(config, persons, passphrase)
+            _move(unfinished, folder)
+
+
+@contextmanager
+def _folder_of_its_own(folder: Path) -> Iterator[None]:
+    """Have the folder there, for its owner alone; on failure it is as before."""
+    before = folder.stat() if folder.exists() else None
+    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.chmod(0o700)
+        yield
+    except BaseException:
+        for made in folder.iterdir():
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
+        folder.rmdir() if before is None else folder.chmod(stat.S_IMODE(before.st_mode))
+        raise
+
+
+def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes) -> None:
+    files.create(config.folder / "README", README.encode())
+    _make_keys(config)
+    _make_authorities(config, passphrase, wiring.now())
+    people = [_make_person(config, *person) for person in persons]
+    migrations.upgrade(config.database_url)
+    _make_case_keys(config)
+    with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
+        _begin_log(gateway)
+        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
+        # Last, because in a database of the operator's own it could not be undone.
+        registry_keys.found(gateway.ports, people)
+
+
+def _move(unfinished: Path, folder: Path) -> None:
+    """Put all into its place; the settings last: without them it is no gateway to anybody."""
+    for made in sorted(unfinished.iterdir(), key=lambda one: one.name == wiring.CONFIG_FILE):
+        made.rename(folder / made.name)
+    unfinished.rmdir()
+
+
+@contextmanager
+def _new_files(*files: Path | None) -> Iterator[None]:
+    """Remove on failure the databases that were not there before; they may lie elsewhere."""
+    new = [file for file in files if file is not None and not file.exists()]
+    try:
+        yield
+    except BaseException:
+        for file in new:
+            for beside in ("", "-wal", "-shm", ".lock"):
+                file.with_name(file.name + beside).unlink(missing_ok=True)
+        raise
+
+
+def _begin_log(gateway: wiring.Gateway) -> None:
+    """Set the first mark; in a database of the operator's own it may stand from a first attempt."""
+    nothing, marked = Head(0, EMPTY_ROOT), gateway.mark.read()
+    if marked is None or marked.head != nothing:
+        gateway.notary.adopt(nothing)
+
+
+def _make_keys(config: Config) -> None:
+    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
+        keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
+    keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
+
+
+def _make_case_keys(config: Config) -> None:
+    """Make the key-encryption key, and the keys database that it wraps.
+
+    Raises Unfit when the gateway's database, one of the operator's own, has content: new keys
+    would hide that its keys are lost.
+    """
+    if has_content(config.database_url):
+        raise Unfit("the database holds cases of a gateway: name another one in [database] url")
+    kek = wiring.key_encryption(config).make()
+    make_keyring(config.keys_url, file=config.keys_file, origin=config.log_origin, kek=kek)
+
+
+def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
+    root = make_root(config.name, now)
+    issuing = make_issuing(config.name, root, now)
+    files.create(config.offline / "root.key", root.key_pem(passphrase))
+    files.create(config.offline / "root.pem", root.certificate_pem())
+    files.create(config.issuing / f"{issuing.id}.key", issuing.key_pem())
+    files.create(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
+    publish_chain(config.published, root.certificate, [issuing.certificate])
+    files.replace(config.published / ROOT_FILE, root.certificate_pem(), mode=0o644)
+
+
+def _make_person(config: Config, person: str, name: str) -> Person:
+    key = keys.generate_key(Purpose.PERSON)
+    keys.write_key(config.people / f"{person}.pem", key)
+    return Person(person, name, json.dumps(key.public_jwk(), sort_keys=True))
+
+
+# --- `casegate init`: make the operator's folder of a new gateway ---
+
+
+SHORTEST_PASSPHRASE = 12
+"""Characters; the root's file leaves its home, and its format slows guessing down only a little."""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Short name in certificates; it can never change.")
+@click.option(
+    "--issuer", required=True, help="Public address, https://host[:port]; it never changes."
+)
+@click.option("--partners-url", required=True, help="Address that partners' systems call.")
+@click.option(
+    "--public-bind",
+    default="127.0.0.1:8443",
+    show_default=True,
+    help="Where the public listener listens.",
+)
+@click.option(
+    "--partners-bind",
+    default="127.0.0.1:8444",
+    show_default=True,
+    help="Where the partners' listener listens: host:port, or unix:/path behind a proxy.",
+)
+@click.option(
+    "--database",
+    callback=lambda _context, _parameter, given: _without_password(given),
+    help="SQLAlchemy URL, without a password; SQLite in the folder by default.",
+)
+@click.option(
+    "--mark",
+    callback=lambda _context, _parameter, given: _without_password(given),
+    help="URL of the log's high-water mark; likewise.",
+)
+@click.option(
+    "--keys",
+    "case_keys",
+    callback=lambda _context, _parameter, given: _without_password(given),
+    help="URL of the database of the keys of cases; likewise.",
+)
+@click.option(
+    "--admin",
+    "admins",
+    multiple=True,
+    required=True,
+    metavar="ID=NAME",
+    callback=lambda _context, _parameter, given: _persons(given),
+    help="An administrator, as in martin='A. Martin'; give two or more.",
+)
+@click.option(
+    "--root-passphrase-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the passphrase of the root key on its one line; asked for when not given.",
+)
+def init(
+    folder: Path,
+    name: str,
+    issuer: str,
+    partners_url: str,
+    public_bind: str,
+    partners_bind: str,
+    database: str | None,
+    mark: str | None,
+    case_keys: str | None,
+    admins: Sequence[tuple[str, str]],
+    root_passphrase_file: Path | None,
+) -> None:
+    """Make FOLDER: settings, authorities, keys, database, and the first two administrators.
+
+    Nothing is overwritten: FOLDER must not exist, or be empty. When it cannot be made, nothing of
+    it stays behind.
+    """
+    values = {
+        "name": name,
+        "issuer": issuer,
+        "partners_url": partners_url,
+        "public_bind": public_bind,
+        "partners_bind": partners_bind,
+        "database_url": database,
+        "mark_url": mark,
+        "keys_url": case_keys,
+    }
+    place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
+    with told_plainly():
+        settings = config_file.render(**{k: v for k, v in values.items() if v is not None})
+        require_free(place)
+        make(place, settings, admins, _passphrase(root_passphrase_file))
+    _tell(folder, admins)
+
+
+def _without_password(given: str | None) -> str | None:
+    """A database's address; a password in it would lie in the settings and in their backups."""
+    if given is None:
+        return None
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        return given  # the check of the settings reports it
+    if url.password is not None or "password" in url.query:
+        raise click.BadParameter(
+            "leave the password out: it would stand in casegate.toml, its backups and your "
+            "shell's history. Name a password file in the address (?passfile=...), or set "
+            f"{DATABASE_VARIABLE} to the database's whole address"
+        )
+    return given
+
+
+def _persons(given: Sequence[str]) -> list[tuple[str, str]]:
+    persons = [_person(one) for one in given]
+    ids = {person for person, _ in persons}
+    if len(ids) < len(persons):
+        raise click.BadParameter("one id is given twice: each administrator has an id of their own")
+    if len(ids) < 2:
+        raise click.BadParameter("a gateway has at least two administrators: give --admin twice")
+    return persons
+
+
+def _person(given: str) -> tuple[str, str]:
+    person, _, name = given.partition("=")
+    if not SLUG.fullmatch(person) or not name.strip() or not name.isprintable():
+        raise click.BadParameter(
+            f"{given!r} is not of the form id=name, with an id of a-z, 0-9 and '-'"
+        )
+    return person, name.strip()
+
+
+def _passphrase(file: Path | None) -> bytes:
+    text = read_passphrase(file, new=True)
+    if len(text) < SHORTEST_PASSPHRASE:
+        raise click.ClickException(
+            f"the root key's passphrase has at least {SHORTEST_PASSPHRASE} characters"
+        )
+    return text.encode()
+
+
+def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
+    names = " ".join(f"--as {person}" for person, _ in persons[:2])
+    click.echo(f"Made {folder}. Next:")
+    click.echo(f"  1. Move {folder / 'offline'} off this machine; it is needed in ceremonies only.")
+    click.echo(
+        f"  2. Give each administrator their key from {folder / 'people'}, and delete it here."
+    )
+    click.echo(f"  3. casegate run --folder {folder}")
+    step = 4
+    if len(persons) < ENOUGH:
+        click.echo(
+            "  4. Add a third administrator: of two, neither can be disabled (administrators.md):"
+        )
+        click.echo(f"     casegate admin --folder {folder} {names} admin add ...")
+        step = 5
+    click.echo(f"  {step}. Admit members:")
+    click.echo(f"     casegate admin --folder {folder} {names} organisation admit ...")

@@ -1,0 +1,194 @@
+"""What people see: plain text, colours on a terminal only, JSON for machines.
+
+Texts of other organisations are shown, never obeyed: none of their control characters reaches the
+terminal, and none of their addresses is a link.
+"""
+
+import io
+import json
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import files
+from gateway.domain.item_value import defang
+from gateway.domain.vocabulary import ItemKind
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+
+
+def plain(value: Any) -> str:
+    """One line of text in which nothing moves the cursor or turns the direction of writing."""
+    return "".join(
+        c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in str(value)
+    )
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def cold(text: str) -> str:
+    """Free text with its addresses defanged."""
+    return _ADDRESS.sub(lambda found: defang(found[0], ItemKind.URL), text)
+
+
+def paint(text: str, colour: str) -> str:
+    """Colour a text, unless NO_COLOR is set (no-color.org); `echo` drops it off a terminal."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, also where a terminal cannot show all characters."""
+    click.echo(json.dumps(value, ensure_ascii=True, indent=2))
+
+
+def print_line(value: Any) -> None:
+    """Print one JSON value on one line, at once: a stream of them is JSON Lines."""
+    click.echo(json.dumps(value, ensure_ascii=True))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows under their headings, each column as wide as its widest cell."""
+    cells = [list(headings), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    for number, row in enumerate(cells):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(paint(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Print names and values below each other; what is None or empty is left out."""
+    shown = {name: value for name, value in fields.items() if value not in (None, "", [], (), {})}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        click.echo(f"  {name.ljust(width)}  {plain(words(value))}")
+
+
+def words(value: Any) -> str:
+    """A value in words: lists by commas, yes and no."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(words(element) for element in value) or "none"
+        case dict():
+            told = [(n, member) for n, member in value.items() if member is not None]
+            return ", ".join(f"{name} {words(member)}" for name, member in told)
+        case _:
+            return str(value)
+
+
+class Input(click.ParamType[bytes]):
+    """A file given on the command line, or "-" for the standard input, as its first bytes."""
+
+    name = "file"
+
+    def __init__(self, limit: int) -> None:
+        """``limit`` is how many bytes are read at most."""
+        self._limit = limit
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        """Read the file; a usage error when that cannot be done."""
+        try:
+            with click.open_file(str(value), "rb") as file:
+                return bytes(file.read(self._limit))
+        except OSError as error:
+            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+
+
+def write_new(file: Path, data: bytes) -> None:
+    """Write a new file that only its owner can read; a ClickException when that cannot be done."""
+    try:
+        files.create(file, data)
+    except files.PrivateFileError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def interactive() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
+
+
+@contextmanager
+def new_file(file: Path, *, mode: int) -> Iterator[io.FileIO]:
+    """A new file, made before what goes into it; it is gone again when nothing was written.
+
+    A ClickException when it cannot be made.
+    """
+    try:
+        descriptor = files.open_new(file, mode)
+    except files.PrivateFileError as error:
+        raise click.ClickException(str(error)) from error
+    with io.FileIO(descriptor, "wb") as opened:
+        try:
+            yield opened
+        except BaseException:
+            if opened.tell() == 0:
+                file.unlink()
+            raise
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the error stream for long work; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def tell(done: int, of: int) -> None:
+            bar.length = of
+            bar.update(done - bar.pos)
+
+        yield tell
+
+
+# --- How a command fails: one sentence on the error stream, or one JSON value on the output ---
+
+
+class Failed(click.ClickException):
+    """A failure that has more to tell machines than its sentence."""
+
+    def __init__(
+        self,
+        message: str,
+        told: Mapping[str, Any],
+        done: Mapping[str, Any] | None = None,
+        *,
+        exit_code: int = click.ClickException.exit_code,
+    ) -> None:
+        """``told`` are members of ``error``, its kind among them; ``done`` those beside it."""
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
+        self.told, self.done = dict(told), dict(done or {})
+
+
+class NotKept(click.ClickException):
+    """What was asked for is done and told, but a file could not be written."""
+
+    exit_code = 6
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for machine output, also one that cannot be read further."""
+    ended = arguments.index("--") if "--" in arguments else len(arguments)
+    return "--json" in arguments[:ended]
+
+
+def print_failure(error: click.ClickException) -> None:
+    """Tell machines what went wrong."""
+    if isinstance(error, Failed):
+        print_line({**error.done, "error": {"message": error.message, **error.told}})
+        return
+    kind = "UsageError" if isinstance(error, click.UsageError) else "Error"
+    print_line({"error": {"kind": kind, "message": error.format_message()}})

@@ -1,0 +1,340 @@
+"""What every partner command shares: the connection, the answer's evidence, the ways to fail.
+
+Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer: ask
+again what changes nothing, resume a write; 4 the connection cannot be used (settings, certificate,
+token); 5 the evidence is false; 6 done, but a file that was asked for could not be written.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from uuid_utils import compat
+
+from gateway.cli.arguments import NewFile, json_option
+from gateway.cli.output import Failed, NotKept, paint, plain, print_json, write_new
+from gateway.client import (
+    ClientError,
+    Connection,
+    Gateway,
+    LogDamaged,
+    LogForked,
+    NotACase,
+    NotCurrent,
+    NotSealed,
+    NotTrusted,
+    ReceiptMismatch,
+    Refused,
+    SettingsError,
+    TokenRefused,
+    Unavailable,
+    UnexpectedAnswer,
+    Written,
+)
+from gateway.client.errors import Unanswered
+from gateway.client.outbox import Write
+from gateway.evidence import event as events
+from gateway.evidence import receipt as receipts
+from gateway.files import PrivateFileError
+from gateway.keys import Purpose, SigningKey, load_encryption_keys, load_key
+
+REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
+
+_CODES: dict[type[ClientError], int] = {
+    Refused: REFUSED,
+    NotACase: click.UsageError.exit_code,
+    NotCurrent: REFUSED,
+    NotSealed: REFUSED,
+    Unavailable: NO_ANSWER,
+    UnexpectedAnswer: NO_ANSWER,
+    SettingsError: NO_CONNECTION,
+    NotTrusted: NO_CONNECTION,
+    TokenRefused: NO_CONNECTION,
+    ReceiptMismatch: FALSE_EVIDENCE,
+    LogDamaged: FALSE_EVIDENCE,
+    LogForked: FALSE_EVIDENCE,
+}
+
+EPILOG = (
+    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again; but "
+    "what would change something waits for `casegate system resume`), 4 no connection (settings, "
+    "certificate, token), 5 false evidence, 6 done, but a file could not be written."
+)
+
+
+class Failure(Failed):
+    """A request that did not come to a good end, told in one sentence, or as JSON."""
+
+    def __init__(self, error: ClientError, done: Mapping[str, Any] | None = None) -> None:
+        """``done`` is what machine output has beside the error."""
+        super().__init__(str(error), told_error(error), done, exit_code=_CODES[type(error)])
+        self._error = error
+
+    def show(self, file: Any = None) -> None:
+        """Tell people what went wrong."""
+        alarm = isinstance(self._error, ReceiptMismatch | LogDamaged | LogForked)
+        opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
+        click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
+        for line in reasons(self._error):
+            click.echo(f"  {plain(line)}", err=True)
+
+
+def told_error(error: ClientError) -> dict[str, Any]:
+    """What went wrong, for machines."""
+    told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    if isinstance(error, Refused):
+        told |= {
+            "slug": error.slug,
+            "title": error.title,
+            "status": error.status,
+            "errors": [{"pointer": p, "message": m} for p, m in error.errors],
+            "rules": list(error.rules),
+            "receipt": error.receipt and receipts.to_json(error.receipt),
+        }
+    if isinstance(error, LogForked):
+        told["checkpoints"] = list(error.notes)
+    if error.unanswered:
+        told["write"] = {**told_write(error.unanswered), "kept": error.unanswered.kept}
+    return told
+
+
+def told_write(write: Write | Unanswered) -> dict[str, Any]:
+    """Which write it is, for machines."""
+    names = ("action", "path", "handoff", "key")
+    return {name: getattr(write, name) for name in names}
+
+
+def named(write: Write | Unanswered) -> str:
+    """Which write it is, for people."""
+    shown = write.handoff is None or write.handoff in write.path
+    handoff = "" if shown else f", handoff {write.handoff}"
+    return f"{write.action} {write.path}{handoff}, key {write.key}"
+
+
+def reasons(error: ClientError) -> Iterator[str]:
+    """What there is to know beside the sentence, line by line."""
+    if isinstance(error, Refused):
+        yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
+        if error.rules:
+            yield f"by the rules {', '.join(error.rules)}"
+        if error.receipt:
+            yield f"recorded as event {event_of(error.receipt)}, receipt verified"
+    if isinstance(error, LogForked):
+        yield from (line for note in error.notes for line in note.split("\n") if line)
+    if error.unanswered:
+        yield named(error.unanswered)
+
+
+def now() -> datetime:
+    """The system's time, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251 - the command is where the clock is taken
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562 5.7)."""
+    return UUID(bytes=compat.uuid7().bytes)
+
+
+def open_gateway(file: Path) -> Gateway:
+    """The gateway of a connection file; nothing is sent yet."""
+    connection = Connection.read(file)
+    opening = connection.encryption_keys
+    try:
+        openers = None if opening is None else load_encryption_keys(opening)
+    except PrivateFileError as error:
+        raise SettingsError(str(error)) from error
+    return Gateway(
+        connection,
+        now,
+        new_id,
+        connection.spool,
+        document_key=_key(connection.document_key, Purpose.DOCUMENT),
+        client_key=_key(connection.client_key, Purpose.CLIENT),
+        encryption_keys=openers,
+    )
+
+
+def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
+    if file is None:
+        return None
+    try:
+        return load_key(file, purpose)
+    except PrivateFileError as error:
+        raise SettingsError(str(error)) from error
+
+
+@contextmanager
+def connected(file: Path) -> Iterator[Gateway]:
+    """A gateway for one command; what can be expected to go wrong ends as one sentence."""
+    try:
+        with open_gateway(file) as gateway:
+            yield gateway
+    except ClientError as error:
+        raise Failure(error) from error
+    except KeyboardInterrupt as stopped:
+        # Whoever grows impatient asks anew, unless the result of the write is known.
+        raise _interrupted(stopped) from stopped
+
+
+def _interrupted(stopped: KeyboardInterrupt) -> Exception:
+    notes = getattr(stopped, "__notes__", [])
+    if not notes:
+        return click.Abort()
+    return Failed(f"interrupted; {notes[0]}", {"kind": "Interrupted"}, exit_code=NO_ANSWER)
+
+
+connection_option = click.option(
+    "--connection",
+    "-c",
+    "connection_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CASEGATE_CONNECTION",
+    default=Path("connection.toml"),
+    show_default=True,
+    show_envvar=True,
+    help="The connection file of this system.",
+)
+
+
+def partner(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command its ``gateway``, and the options that all partner commands have."""
+
+    @connection_option
+    @json_option
+    @functools.wraps(command)
+    def run(connection_file: Path, as_json: bool, **arguments: Any) -> None:
+        with connected(connection_file) as gateway:
+            command(gateway, as_json=as_json, **arguments)
+
+    return run
+
+
+Parameter = Callable[[Any], Any]
+"""What `click.argument` and `click.option` make."""
+
+
+def partner_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Declare a command of a partner, with its parameters in the order of its help.
+
+    The command gets ``gateway`` and ``as_json`` beside them; its name is the function's.
+    """
+
+    def declare(function: Callable[..., None]) -> click.Command:
+        command = partner(function)
+        for parameter in reversed(parameters):
+            command = parameter(command)
+        return group.command(name, epilog=EPILOG)(command)
+
+    return declare
+
+
+by_option = click.option(
+    "--by",
+    required=True,
+    metavar="PSEUDONYM",
+    help="Who in your organisation does this: a staff pseudonym, never a name.",
+)
+
+save_receipt_option = click.option(
+    "--save-receipt",
+    type=NewFile(),
+    metavar="FILE",
+    help="Keep the receipt in a new file, for casegate verify.",
+)
+
+
+def write_command(
+    group: click.Group, *parameters: Parameter, name: str | None = None
+) -> Callable[[Callable[..., tuple[Written, str]]], click.Command]:
+    """Declare a command of a partner that changes something: it takes --by and --save-receipt too.
+
+    The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
+    a sentence about it; the command tells both.
+    """
+
+    def declare(function: Callable[..., tuple[Written, str]]) -> click.Command:
+        @functools.wraps(function)
+        def command(
+            gateway: Gateway, as_json: bool, save_receipt: Path | None, **said: Any
+        ) -> None:
+            written, sentence = function(gateway, **said)
+            tell_written(written, sentence, as_json=as_json, save=save_receipt)
+
+        given = (by_option, *parameters, save_receipt_option)
+        return partner_command(group, *given, name=name)(command)
+
+    return declare
+
+
+def event_of(receipt: receipts.Receipt) -> str:
+    """The id of the event that a verified receipt is of."""
+    return str(events.read(receipt.document)["id"])
+
+
+def tell_written(
+    written: Written,
+    sentence: str,
+    *,
+    as_json: bool,
+    save: Path | None,
+    more: Mapping[str, Any] | None = None,
+    presentation: tuple[Path, bytes] | None = None,
+) -> None:
+    """Tell that a write was done and where the log has it; then keep what was asked for.
+
+    ``more`` are further members of the JSON; ``presentation`` is a file to keep beside the
+    receipt's. Nothing that goes wrong on the disk hides what was done.
+    """
+    receipt = receipts.to_json(written.receipt)
+    if as_json:
+        print_json({"result": written.result, "receipt": receipt, **(more or {})})
+    else:
+        _print_written(written, sentence)
+    kept = {} if presentation is None else {presentation[0]: presentation[1]}
+    if save is not None:
+        kept[save] = _json_bytes(receipt)
+    _keep(kept, written)
+    if save is not None and not as_json:
+        click.echo(f"  receipt kept in {save}")
+
+
+def _keep(files: Mapping[Path, bytes], written: Written) -> None:
+    troubles = []
+    for file, data in files.items():
+        try:
+            write_new(file, data)
+        except click.ClickException as error:
+            troubles.append(error.message)
+    if troubles:
+        raise NotKept(
+            f"it is done, but {'; '.join(troubles)}. Do not repeat it: casegate receipt save "
+            f"{written.confirmed.event['id']} fetches the receipt again"
+        )
+
+
+def _print_written(written: Written, sentence: str) -> None:
+    event = written.confirmed.event
+    click.echo(f"{paint('Done', 'green')}: {plain(sentence)}")
+    click.echo(
+        f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
+        f"{event['log']}; receipt verified"
+    )
+    if "simulated_date" in event:
+        click.echo(f"  legal date set to {event['simulated_date']} for a demonstration")
+
+
+def save_json(file: Path, members: Any) -> None:
+    """Keep JSON in a new file of its owner's."""
+    write_new(file, _json_bytes(members))
+
+
+def _json_bytes(members: Any) -> bytes:
+    return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode()

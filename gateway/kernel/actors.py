@@ -1,0 +1,50 @@
+"""Who acts: every request is somebody's, and each kind of actor is known by other means.
+
+A person in a browser and a peer gateway will be two more members of `Actor`.
+"""
+
+from dataclasses import dataclass
+
+from gateway.actions.records import Caller
+from gateway.domain.invitation import Invitation
+
+GATEWAY = "gateway"
+"""The name under which the gateway's own events are counted; no organisation may take it."""
+
+
+@dataclass(frozen=True)
+class Administrators:
+    """Named persons of the gateway's, known by their signed approvals of one exact change.
+
+    ``system`` brings the change over the network; None on the gateway's own host.
+    """
+
+    approvals: tuple[str, ...]
+    system: Caller | None = None
+
+
+@dataclass(frozen=True)
+class EnrollingSystem:
+    """A system that is known by the token of an invitation alone: it has no certificate yet."""
+
+    invitation: Invitation
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway itself, at its founding and in maintenance: it acts on no one's request."""
+
+
+Actor = Caller | Administrators | EnrollingSystem | Gateway
+"""Caller is a partner's system, known by its certificate and token."""
+
+
+def organisation_of(actor: Actor) -> str:
+    """In whose name an actor acts: whose budget it uses, and who reads the receipt first."""
+    match actor:
+        case Caller():
+            return actor.organisation
+        case EnrollingSystem():
+            return actor.invitation.organisation
+        case Administrators() | Gateway():
+            return GATEWAY

@@ -1,0 +1,512 @@
+"""Changes that administrators make: each is one request, signed by as many persons as policy asks.
+
+A change with the approvals that it needs is made. One that lacks a second person is stored as a
+proposal, and made when that person approves: so no two personal keys ever need to be in one place.
+An approval binds the exact change by its digest; two count as two only from two persons (R10).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from gateway.actions.listing import Listing, gather
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import Caller, Proposal
+from gateway.domain.decision import Entity, Question, Value, organisation_entity
+from gateway.domain.facts import Detail
+from gateway.domain.organisation import SLUG, Organisation, Period, Status
+from gateway.domain.refusals import (
+    ApprovalRefused,
+    Invalid,
+    NotFound,
+    Refusal,
+    WrongState,
+)
+from gateway.evidence import approval, canonical
+from gateway.evidence.approval import Approval
+from gateway.evidence.revocation import KEY
+from gateway.kernel import approvals, events
+from gateway.kernel.actors import GATEWAY, Administrators
+from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+
+T = TypeVar("T")
+
+LOG = Entity("Log", "log", {})
+"""The resource of what concerns no organisation: the gateway's administrators, keys and log."""
+
+STORED = approvals.LIVES * 10
+"""How long after its end a proposal can still be looked up."""
+
+UNKNOWN = "no organisation has that id: admit it first"
+NO_PROPOSAL = "there is no such proposal, or it ended long ago"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of one organisation's entry: the action, and the values that it carries."""
+
+    action: str
+    organisation: str
+    values: Mapping[str, Any]
+
+
+@dataclass
+class ChangeContext:
+    """One change in one transaction; ``today`` is the reference date on which it is judged.
+
+    ``values`` are as the fields of the change read them, None for what is left out; ``found`` is
+    the organisation that it is about, None for one that nobody knows yet; ``affected`` are other
+    organisations whose entries it changes, and who read its event; ``names_key`` is the id of a
+    key that the event names, apart from all else that it tells.
+    """
+
+    request: RequestContext
+    change: Change
+    values: Mapping[str, Any]
+    found: Organisation | None
+    persons: tuple[str, ...]
+    affected: tuple[str, ...] = ()
+    names_key: str | None = None
+
+    @property
+    def work(self) -> Work:
+        """The transaction."""
+        return self.request.work
+
+    @property
+    def event(self) -> UUID:
+        """The id of the event that the change will have."""
+        return self.request.event
+
+    @property
+    def now(self) -> datetime:
+        """The time of the change."""
+        return self.request.now
+
+    @property
+    def today(self) -> date:
+        """The reference date."""
+        return self.request.today.day
+
+    @property
+    def issuer(self) -> str:
+        """The gateway's address."""
+        return self.request.ports.issuer
+
+    @property
+    def organisation(self) -> Organisation:
+        """The organisation that the change is about, or NotFound."""
+        if self.found is None:
+            raise NotFound(UNKNOWN)
+        return self.found
+
+    def read(self, name: str, reader: Callable[[Any], T]) -> T:
+        """A value whose form depends on other values, as ``reader`` understands it; Invalid."""
+        try:
+            return reader(self.values[name])
+        except NOT_READ:
+            raise Invalid(((f"/{name}", NOT_OF_FORM),)) from None
+
+    def period(self) -> Period:
+        """The days from ``from`` until ``until``, which may be left out."""
+        try:
+            return Period(self.values["from"], self.values["until"])
+        except ValueError as error:
+            raise Invalid((("/until", str(error)),)) from None
+
+    def save(self, organisation: Organisation) -> None:
+        """Store the organisation's entry as the next version."""
+        self.work.organisations.save(replace(organisation, version=organisation.version + 1))
+
+
+def _no_facts(_: ChangeContext) -> Mapping[str, Value]:
+    return {}
+
+
+def _nothing_after(_: Ports) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class ChangeType:
+    """All that there is to say of one kind of change.
+
+    ``summary`` is its sentence, in the imperative, for help and documentation; ``persons`` how
+    many must approve it (policy decides; the number is for the reader, and a test compares). Its
+    ``apply`` does it, and returns its result. ``facts`` are more for policy to know; ``after``
+    is done once the change is committed. ``at_gateway`` says that it is about the gateway itself.
+    """
+
+    summary: str
+    persons: int
+    fields: tuple[Field, ...]
+    apply: Callable[[ChangeContext], Mapping[str, Any]]
+    about: str = ""
+    at_gateway: bool = False
+    facts: Callable[[ChangeContext], Mapping[str, Value]] = _no_facts
+    after: Callable[[Ports], Mapping[str, Any]] = _nothing_after
+
+
+ChangeTypes = Mapping[str, ChangeType]
+"""The table of changes, by action."""
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """How a change comes: by which system, under which idempotency key; else on the host itself."""
+
+    system: Caller | None = None
+    key: str = ""
+
+
+HERE = Bearer()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What is asked about a change: the step is part of what an idempotency key stands for."""
+
+    name: str
+    change: Change
+    approvals: tuple[str, ...]
+    bearer: Bearer
+
+    @property
+    def actor(self) -> Administrators:
+        return Administrators(self.approvals, self.bearer.system)
+
+    @property
+    def request(self) -> ActionRequest:
+        change = self.change
+        content = {"organisation": change.organisation, "values": change.values, "step": self.name}
+        return ActionRequest(
+            change.action, key=self.bearer.key, content=content, describe=self._describe
+        )
+
+    def _describe(self, refusal: Refusal) -> str | None:
+        """The change in words, or by its digest where no approval covers what is in it.
+
+        Values that were malformed, or that nobody approved, might be a secret in the wrong place.
+        Every other refusal comes after the values were read by their fields.
+        """
+        try:
+            if isinstance(refusal, Invalid | ApprovalRefused):
+                named = {"action": self.change.action, "organisation": self.change.organisation}
+                return canonical.encode({**named, "change": digest_of(self.change)}).decode()
+            return described(self.change)
+        except (ValueError, Invalid):
+            return None
+
+
+def make(
+    ports: Ports,
+    types: ChangeTypes,
+    change: Change,
+    signed: Sequence[str],
+    bearer: Bearer = HERE,
+) -> WriteResult:
+    """Make an approved change now; the first approval is the proposer's.
+
+    ``signed`` are compact documents of evidence/approval. Raises RecordedRefusal with its receipt
+    when policy, an approval or the registry says no; Invalid for what is no change; Stale, Busy.
+    """
+    kind = require_type(types, change)
+    step = _Step("make", change, tuple(signed), bearer)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        counted = approvals.count(context, step.approvals, digest_of(change))
+        return _make(context, kind, change, counted)
+
+    return _finish(ports, kind, transact(ports, step.actor, step.request, act))
+
+
+def submit(
+    ports: Ports,
+    types: ChangeTypes,
+    change: Change,
+    signed: Sequence[str],
+    bearer: Bearer = HERE,
+) -> WriteResult:
+    """Make a change as `make` does, or store it as a proposal when it lacks a second person.
+
+    The result then has ``proposal``, its id, and ``expires_at``.
+    """
+    kind = require_type(types, change)
+    step = _Step("submit", change, tuple(signed), bearer)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        counted = approvals.count(context, step.approvals, digest_of(change))
+        values = read_fields(kind.fields, change.values)
+        if len(counted) == 1 and _waits(_context(context, change, values), kind):
+            return _propose(context, change, counted[0], step.approvals[0])
+        return _make(context, kind, change, counted)
+
+    written = transact(ports, step.actor, step.request, act)
+    return written if "proposal" in written.result else _finish(ports, kind, written)
+
+
+def approve(
+    ports: Ports, types: ChangeTypes, proposal: UUID, signed: str, bearer: Bearer = HERE
+) -> WriteResult:
+    """Make a proposed change with another person's approval beside the proposer's.
+
+    Raises RecordedRefusal when one of the two does not count (any more), or the change is refused;
+    NotFound for no such proposal. A refused change stays proposed until its time is over.
+    """
+    with ports.begin(Mode.READ) as work:
+        stored = work.proposals.get(proposal)
+    if stored is None:
+        raise NotFound(NO_PROPOSAL)
+    change = change_of(stored)
+    kind = require_type(types, change)
+    step = _Step(f"approve/{proposal}", change, (stored.approval, signed), bearer)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        _require_open(context.work, proposal)
+        counted = approvals.count(context, step.approvals, digest_of(change))
+        result = _make(context, kind, change, counted)
+        context.work.proposals.close(proposal, context.event)
+        return result
+
+    return _finish(ports, kind, transact(ports, step.actor, step.request, act))
+
+
+def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -> WriteResult:
+    """Take a proposal back: its proposer alone may, as long as it was not made.
+
+    The approval by which it was proposed counts no more, whoever brings it. ``signed`` is an
+    approval of `withdrawal_of`. Raises RecordedRefusal.
+    """
+    change = withdrawal_of(proposal)
+    step = _Step(f"withdraw/{proposal}", change, (signed,), bearer)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        (counted,) = approvals.count(context, step.approvals, digest_of(change))
+        approvals.consume(context, counted)
+        _authorize_proposal(context, change.action)
+        stored = context.work.proposals.get(proposal)
+        if stored is None:
+            raise NotFound(NO_PROPOSAL)
+        if stored.proposer != counted.person:
+            raise ApprovalRefused("a proposal is withdrawn by the person who made it, nobody else")
+        _require_open(context.work, proposal)
+        approvals.void(context, stored.approval)
+        context.work.proposals.withdraw(proposal, context.event)
+        context.record(events.gateway_and(), _subject(change, frozenset({GATEWAY})))
+        return {"event": str(context.event), "proposal": str(proposal)}
+
+    return transact(ports, step.actor, step.request, act)
+
+
+def require_type(types: ChangeTypes, change: Change) -> ChangeType:
+    """The kind of a change; Invalid for what is no change, which leaves no event."""
+    kind = types.get(change.action)
+    if kind is None:
+        raise Invalid((("/action", "there is no such change of the registry"),))
+    own = change.organisation == GATEWAY
+    if own is not kind.at_gateway or not SLUG.fullmatch(change.organisation):
+        raise Invalid((("/organisation", "is no organisation's id, or is the gateway's own"),))
+    return kind
+
+
+def digest_of(change: Change) -> str:
+    """What an approval of the change must name; Invalid when the change cannot be spelled."""
+    try:
+        return approval.digest_of(change.action, change.organisation, change.values)
+    except ValueError as error:
+        raise Invalid((("", f"the change cannot be signed: {error}"),)) from None
+
+
+def withdrawal_of(proposal: UUID) -> Change:
+    """What the proposer signs to withdraw a proposal."""
+    return Change("proposal.withdraw", GATEWAY, {"proposal": str(proposal)})
+
+
+def change_of(proposal: Proposal) -> Change:
+    """The change that is proposed: what an approval of it signs."""
+    values = canonical.decode(proposal.values.encode())
+    return Change(proposal.action, proposal.organisation, values)
+
+
+def described(change: Change) -> str:
+    """The change as its event has it; a CSR is named by its request, not repeated."""
+    values = {name: value for name, value in change.values.items() if name != "csr"}
+    return canonical.encode({"organisation": change.organisation, **values}).decode()
+
+
+# --- Reading proposals ---------------------------------------------------------------------------
+
+
+def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
+    """A proposal with its values, for an entrusted system: what the second person reads."""
+
+    def query(context: RequestContext) -> dict[str, Any]:
+        require_entrusted(context)
+        stored = context.work.proposals.get(proposal)
+        if stored is None:
+            deny_as_not_found()
+        return {**_view(stored), "values": dict(change_of(stored).values)}
+
+    return read(ports, caller, ActionRequest("registry.read"), query)
+
+
+def page(
+    ports: Ports, caller: Caller, after: UUID | None, limit: int, *, waiting: bool
+) -> Listing[Mapping[str, Any]]:
+    """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
+
+    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+        require_entrusted(context)
+        now = context.now if waiting else None
+
+        def rows(after: UUID | None, limit: int) -> Sequence[Proposal]:
+            return context.work.proposals.page(after, limit, now)
+
+        return gather(rows, lambda one: one.id, _view, after, limit)
+
+    return read(ports, caller, ActionRequest("registry.read"), query)
+
+
+def require_entrusted(context: RequestContext) -> None:
+    """Let only a system that two persons entrusted go on: policy says so, once more."""
+    authorize(context, LOG, {"entrusted": "admin" in context.caller.scopes})
+
+
+# --- One change in its transaction ---------------------------------------------------------------
+
+
+def _make(
+    request: RequestContext, kind: ChangeType, change: Change, counted: Sequence[Approval]
+) -> Mapping[str, Any]:
+    """Use up the approvals, ask policy, then change the registry and record it."""
+    for one in counted:
+        approvals.consume(request, one)
+    context = _context(request, change, read_fields(kind.fields, change.values))
+    facts = {"approvals": len(counted), **kind.facts(context)}
+    authorize(request, _resource(context, kind), facts, otherwise=_why_not(context, kind))
+    result = kind.apply(context)
+    if not request.recorded:
+        _record(context)
+    return {"event": str(request.event), **result}
+
+
+def _waits(context: ChangeContext, kind: ChangeType) -> bool:
+    """Whether policy is against a change that one person signed, and would allow it to two."""
+
+    def allowed(persons: int) -> bool:
+        facts = {"approvals": persons, **kind.facts(context)}
+        principal, resource = context.request.principal(), _resource(context, kind)
+        question = Question(principal, context.change.action, resource, facts)
+        return context.request.ports.policy.decide(question).allowed
+
+    return not allowed(1) and allowed(2)
+
+
+def _propose(
+    context: RequestContext, change: Change, counted: Approval, signed: str
+) -> Mapping[str, Any]:
+    _authorize_proposal(context, "proposal.make")
+    stored = Proposal(
+        id=context.event,
+        action=change.action,
+        organisation=change.organisation,
+        values=canonical.encode(dict(change.values)).decode(),
+        proposer=counted.person,
+        approval=signed,
+        expires_at=approvals.expires_at(counted),
+    )
+    context.work.proposals.prune(context.now - STORED)
+    context.work.proposals.add(stored)
+    subject = _subject(change, frozenset({GATEWAY}))
+    context.record(events.gateway_and(), subject, action="proposal.make")
+    return _view(stored)
+
+
+def _authorize_proposal(context: RequestContext, action: str) -> None:
+    authorize(context, LOG, {"approvals": 1}, action, otherwise="policy does not allow it")
+
+
+def _context(request: RequestContext, change: Change, values: Mapping[str, Any]) -> ChangeContext:
+    found = request.work.organisations.get(change.organisation)
+    return ChangeContext(request, change, values, found, request.persons)
+
+
+def _resource(context: ChangeContext, kind: ChangeType) -> Entity:
+    if kind.at_gateway:
+        return LOG
+    entry = context.found or _applicant(context.change.organisation)
+    return organisation_entity(entry, context.today)
+
+
+def _why_not(context: ChangeContext, kind: ChangeType) -> str:
+    """What to answer where no policy permits a change, and none says why not."""
+    if kind.at_gateway:
+        return "policy does not allow this change"
+    if context.found is None:
+        return UNKNOWN
+    return f"policy does not allow this change of an organisation that is {context.found.status}"
+
+
+def _record(context: ChangeContext) -> None:
+    """Record the change for the gateway and the organisations that it concerns."""
+    concerned = (context.change.organisation, *context.affected)
+    parties = events.gateway_and(*concerned)
+    readers = frozenset({GATEWAY, *concerned})
+    details = [_subject(context.change, readers)]
+    if context.names_key is not None:
+        # Beside the reason: for who may know which key it is, and nothing else.
+        named = (context.change.organisation, context.names_key)
+        details.append(Detail(KEY, named, readers))
+    context.request.record(parties, *details)
+
+
+def _subject(change: Change, readers: frozenset[str]) -> Detail:
+    return Detail("subject", described(change), readers)
+
+
+def _require_open(work: Work, proposal: UUID) -> None:
+    """Raise WrongState for a proposal that cannot be made any more."""
+    stored = work.proposals.get(proposal)
+    if stored is None or stored.made_by is not None:
+        raise WrongState("the proposal was made before")
+    if stored.withdrawn_by is not None:
+        raise WrongState("the proposal was withdrawn by the person who made it")
+
+
+def _finish(ports: Ports, kind: ChangeType, written: WriteResult) -> WriteResult:
+    return replace(written, result={**written.result, **kind.after(ports)})
+
+
+def _applicant(organisation: str) -> Organisation:
+    return Organisation(
+        slug=organisation,
+        name="",
+        kind="",
+        public_authority=False,
+        regimes=frozenset(),
+        country="",
+        status=Status.APPLIED,
+    )
+
+
+def _view(one: Proposal) -> dict[str, Any]:
+    return {
+        "proposal": str(one.id),
+        "action": one.action,
+        "organisation": one.organisation,
+        "proposer": one.proposer,
+        "expires_at": one.expires_at.isoformat(),
+        "made_by": None if one.made_by is None else str(one.made_by),
+        "withdrawn_by": None if one.withdrawn_by is None else str(one.withdrawn_by),
+    }

@@ -1,0 +1,578 @@
+"""Every request goes through here, by whoever it comes: asked once, decided, recorded, answered.
+
+`transact` changes something, `read` does not. Inside, the act asks policy (`authorize`) before it
+changes anything, and records one event. A refusal that is an event rolls the transaction back, and
+a second one records it; if that fails the answer is Unrecorded, never the refusal.
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
+from uuid import UUID
+
+from gateway.actions.authentication import require_caller
+from gateway.actions.ports import Mode, Ports, Work
+from gateway.actions.records import Caller, LegalDay, Logged, Retry
+from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
+from gateway.domain.facts import Detail, Party, Result
+from gateway.domain.membership import UNSEEN
+from gateway.domain.organisation import Organisation, takes_part
+from gateway.domain.organisation_name import OrganisationName
+from gateway.domain.refusals import (
+    AlreadyExists,
+    ApprovalRefused,
+    Busy,
+    Erased,
+    Forbidden,
+    Frozen,
+    Invalid,
+    InvitationRefused,
+    KeyReused,
+    KeysUnavailable,
+    MarkUnreachable,
+    NoCompetence,
+    NotFound,
+    NothingToOffer,
+    NotInvited,
+    OpenHandoffs,
+    Refusal,
+    SamePerson,
+    SeveralCompetences,
+    Stale,
+    TooManyAttempts,
+    TooManyDenials,
+    Unconfirmed,
+    Unrecorded,
+    WrongState,
+)
+from gateway.evidence import canonical
+from gateway.evidence.receipt import Receipt
+from gateway.kernel import events
+from gateway.kernel.actors import (
+    GATEWAY,
+    Actor,
+    Administrators,
+    EnrollingSystem,
+    Gateway,
+    organisation_of,
+)
+
+T = TypeVar("T")
+
+INACTIVE = "R2.inactive"
+"""The rule by which only active organisations take part; policies state it too."""
+
+RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
+    Unconfirmed: "R18.unconfirmed",
+    SamePerson: "R10.same_person",
+    NoCompetence: "R11.no_competence",
+    SeveralCompetences: "R11.several_competences",
+    NothingToOffer: "R2.nothing_left",
+}
+"""Refusals that the domain decides and that are rules all the same: denials, so events."""
+
+ENROLMENTS_REFUSED_PER_MINUTE = 10
+"""Refused attempts with the tokens of one organisation's invitations."""
+
+_PARTNERS: Mapping[type[Refusal], Result] = {
+    Forbidden: Result.DENIED,
+    WrongState: Result.WRONG_STATE,
+    OpenHandoffs: Result.WRONG_STATE,
+    Erased: Result.WRONG_STATE,
+    **dict.fromkeys(RULES_OF_REFUSALS, Result.DENIED),
+}
+_ADMINISTRATORS: Mapping[type[Refusal], Result] = {
+    ApprovalRefused: Result.DENIED,
+    Invalid: Result.DENIED,
+    Forbidden: Result.DENIED,
+    NotFound: Result.NOT_FOUND,
+    WrongState: Result.WRONG_STATE,
+    AlreadyExists: Result.WRONG_STATE,
+    InvitationRefused: Result.WRONG_STATE,
+}
+_ENROLLING: Mapping[type[Refusal], Result] = {
+    InvitationRefused: Result.DENIED,
+    Forbidden: Result.DENIED,
+    NotFound: Result.DENIED,
+    AlreadyExists: Result.DENIED,
+}
+
+
+def recorded_refusals(actor: Actor) -> Mapping[type[Refusal], Result]:
+    """Which refusals of an actor are events, and how the event says that it ended.
+
+    All others say only how a request is written or repeated, and what is true of every request.
+    """
+    match actor:
+        case Caller():
+            return _PARTNERS
+        case Administrators():
+            return _ADMINISTRATORS
+        case EnrollingSystem():
+            return _ENROLLING
+        case Gateway():
+            return {}
+
+
+@dataclass(frozen=True)
+class EventSubject:
+    """What a request is about, once the caller is known to be allowed to know it."""
+
+    handoff: UUID | None = None
+    case_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class ActionRequest:
+    """What an actor asks: the action, who in the organisation asks, and the content asked for.
+
+    ``key`` is the idempotency key of a write, empty for what is asked without one; ``content`` is
+    what a repetition must repeat. ``describe`` says in the event of a refusal what was refused.
+    """
+
+    action: str
+    by: str | tuple[str, ...] | None = None
+    key: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    describe: Callable[[Refusal], str | None] = lambda _: None
+
+
+@dataclass
+class RequestContext:
+    """One request in one transaction. ``event`` is the id that its event will have.
+
+    An act that finds its work done before points ``event`` at the earlier event, and records
+    nothing. ``persons`` are administrators whose signatures were good.
+    """
+
+    ports: Ports
+    work: Work
+    actor: Actor
+    request: ActionRequest
+    now: datetime
+    today: LegalDay
+    event: UUID
+    about: EventSubject = EventSubject()
+    rules: tuple[str, ...] = ()
+    persons: tuple[str, ...] = ()
+    recorded: bool = False
+    known: dict[str, Organisation] = field(default_factory=dict)
+
+    @property
+    def caller(self) -> Caller:
+        """The partner's system that acts; only what partners ask for may look."""
+        if not isinstance(self.actor, Caller):
+            raise TypeError("only a partner's system is a caller")
+        return self.actor
+
+    @property
+    def organisation(self) -> Organisation:
+        """The organisation of the partner's system that acts."""
+        return self.known[self.caller.organisation]
+
+    @property
+    def by(self) -> str | tuple[str, ...] | None:
+        """Who asks, as the event names them to their own side."""
+        match self.actor:
+            case Caller() | Gateway():
+                return self.request.by
+            case Administrators():
+                return self.persons
+            case EnrollingSystem():
+                return self.actor.invitation.approved_by
+
+    def find(self, slug: str) -> Organisation | None:
+        """An organisation as of this transaction; each is read once."""
+        if slug not in self.known:
+            found = self.work.organisations.get(slug)
+            if found is None:
+                return None
+            self.known[slug] = found
+        return self.known[slug]
+
+    def see(self, slug: str) -> Organisation | None:
+        """Likewise one that members may know of: not one that asked to take part, and never did."""
+        found = self.find(slug)
+        return None if found is None or found.status in UNSEEN else found
+
+    def entity(self, organisation: Organisation | None = None) -> Entity:
+        """An organisation (by default the caller's) as policy sees it on the reference date."""
+        return organisation_entity(organisation or self.organisation, self.today.day)
+
+    def principal(self) -> Entity:
+        """Who asks, as policy sees them."""
+        match self.actor:
+            case Caller():
+                return self.entity()
+            case EnrollingSystem():
+                return self.entity(self.known[self.actor.invitation.organisation])
+            case Administrators():
+                return Entity("Person", self.persons[0], {"enabled": True})
+            case Gateway():
+                raise TypeError("what the gateway does by itself is not asked of policy")
+
+    def record(
+        self,
+        parties: tuple[Party, ...],
+        *details: Detail,
+        action: str | None = None,
+        event: UUID | None = None,
+        package: str | None = None,
+        statement_sha256: str | None = None,
+    ) -> None:
+        """Record that the request was done, and by which rules.
+
+        Who asked, and the rules, stay with the asking organisation (and auditors). ``action`` and
+        ``event`` are those of the request unless a second event goes with it.
+        """
+        self.recorded = True
+        events.record(
+            self.work,
+            action or self.request.action,
+            parties,
+            event=event or self.event,
+            simulated_date=self.today.simulated_date,
+            asked_in=_asked_in(self.actor),
+            by=self.by,
+            rules=self.rules,
+            details=details,
+            handoff=self.about.handoff,
+            case_digest=self.about.case_digest,
+            package=package,
+            statement_sha256=statement_sha256,
+        )
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """The answer to a write: its result, a class or an object of JSON, and the log's receipt."""
+
+    result: Any
+    receipt: Receipt
+
+
+class RecordedRefusal(Exception):
+    """A refusal that is in the log, with its receipt."""
+
+    def __init__(self, refusal: Refusal, receipt: Receipt) -> None:
+        """Pair the refusal with the evidence of it."""
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+        self.receipt = receipt
+
+
+class _Denied(Exception):
+    """A refusal that is an event: what to answer, what to record."""
+
+    def __init__(self, refusal: Refusal, result: Result, rules: tuple[str, ...] = ()) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+        self.result = result
+        self.rules = rules
+        self.about = EventSubject()
+        self.by: str | tuple[str, ...] | None = None
+
+
+def transact(
+    ports: Ports,
+    actor: Actor,
+    request: ActionRequest,
+    act: Callable[[RequestContext], Any] | None,
+    replay: Callable[[RequestContext, Logged], Any] | None = None,
+) -> WriteResult:
+    """Do a write once, however often it is asked.
+
+    ``act`` loads, authorizes, decides, saves and records one event; without it the request must
+    have been done before. ``replay`` finds the result of an earlier one; without it the first
+    result was stored, which is for what holds no content of a case. Raises RecordedRefusal for
+    refusals that are events, and Refusal (KeyReused, Stale, Busy...) for those that are not.
+    """
+    try:
+        with ports.begin(Mode.WRITE if isinstance(actor, Caller) else Mode.REGISTRY) as work:
+            context = _admit(ports, work, actor, request)
+            previous = _guard(context, _previous)
+            if previous is not None:
+                logged, result = _guard(context, lambda c: _repeat(c, previous, replay))
+            elif act is None:
+                raise Stale("the result of the earlier request is gone: ask again")
+            else:
+                result = _guard(context, act)
+                logged = _commit(context, None if replay else result)
+    except _Denied as denial:
+        _refuse(ports, actor, request, denial)
+    return WriteResult(result, receipt_for(ports, logged, organisation_of(actor)))
+
+
+def read(
+    ports: Ports, actor: Actor, request: ActionRequest, query: Callable[[RequestContext], T]
+) -> T:
+    """Look something up; a refusal is recorded in a transaction of its own."""
+    try:
+        with ports.begin(Mode.READ) as work:
+            return _guard(_admit(ports, work, actor, request), query)
+    except _Denied as denial:
+        _refuse(ports, actor, request, denial)
+
+
+def prepare(
+    ports: Ports, actor: Actor, request: ActionRequest, query: Callable[[RequestContext], T]
+) -> T | None:
+    """Read what a write needs before its transaction; None when the write was done already.
+
+    A retry gets the first result, whatever has changed since: nothing may be judged before it.
+    """
+
+    def query_unless_done(context: RequestContext) -> T | None:
+        previous = context.work.retries.get(_key_owner(context.actor), request.key)
+        return query(context) if previous is None else None
+
+    return read(ports, actor, request, query_unless_done)
+
+
+def authorize(
+    context: RequestContext,
+    resource: Entity,
+    facts: Mapping[str, Value] | None = None,
+    action: str | None = None,
+    *,
+    otherwise: str = "",
+) -> Decision:
+    """Ask whether the actor may do the request's action to the resource; return only on a yes.
+
+    A partner is told a rule only where the policy says so. Who acts for the gateway is told every
+    reason, or ``otherwise`` where no policy states one.
+    """
+    question = Question(
+        context.principal(), action or context.request.action, resource, facts or {}
+    )
+    decision = context.ports.policy.decide(question)
+    if decision.allowed:
+        context.rules = decision.rules
+        return decision
+    if decision.tell == "caller" or not isinstance(context.actor, Caller):
+        reason = " ".join(decision.reasons) or otherwise
+        raise _Denied(Forbidden(reason, decision.rules), Result.DENIED, decision.rules)
+    raise _Denied(NotFound(), Result.NOT_FOUND, decision.rules)
+
+
+def allows(
+    context: RequestContext, resource: Entity, facts: Mapping[str, Value] | None = None
+) -> bool:
+    """Whether the request's action is allowed on one resource of a list; others are left out."""
+    question = Question(context.principal(), context.request.action, resource, facts or {})
+    return context.ports.policy.decide(question).allowed
+
+
+def deny_as_not_found() -> NoReturn:
+    """Refuse because there is no such object: answered and recorded as one that may not be known.
+
+    For partners; an administrator's NotFound says what is missing.
+    """
+    raise _Denied(NotFound(), Result.NOT_FOUND, ("R2.default",))
+
+
+def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
+    """The receipt of an event with the disclosures that ``organisation`` may read.
+
+    Call it with no transaction open: it signs a checkpoint, and only of what is committed. A
+    refusal of the notary's names the event as ``recorded``.
+    """
+    try:
+        note = ports.notary.sign(logged.head, logged.base)
+    except Refusal as refusal:
+        refusal.recorded = logged.event.id
+        raise
+    return logged.receipt(note, organisation)
+
+
+def _asked_in(actor: Actor) -> str:
+    """Whose side reads who asked. Who invited a system stays with the gateway."""
+    return actor.organisation if isinstance(actor, Caller) else GATEWAY
+
+
+def _key_owner(actor: Actor) -> OrganisationName:
+    """Whose idempotency keys count: those of the system that brings the request."""
+    if isinstance(actor, Administrators) and actor.system is not None:
+        return OrganisationName(actor.system.organisation)
+    return OrganisationName(organisation_of(actor))
+
+
+def _admit(ports: Ports, work: Work, actor: Actor, request: ActionRequest) -> RequestContext:
+    """The context of a request whose actor is who they say, as of this transaction.
+
+    Only an organisation that takes part is heard, whatever it asks; one that is enrolled, and not
+    active yet, is heard for what leads there alone.
+    """
+    known: dict[str, Organisation] = {}
+    match actor:
+        case Caller():
+            require_caller(ports, work, actor)
+            organisation = work.organisations.get(OrganisationName(actor.organisation))
+            if organisation is None:
+                deny_as_not_found()
+            if not takes_part(organisation.status, request.action):
+                inactive = Forbidden("your organisation does not take part at present", (INACTIVE,))
+                raise _Denied(inactive, Result.DENIED, inactive.rules)
+            known[organisation.slug] = organisation
+        case Administrators():
+            if actor.system is not None:
+                require_caller(ports, work, actor.system)
+        case EnrollingSystem():
+            member = work.organisations.get(actor.invitation.organisation)
+            if member is None:
+                raise NotInvited("no invitation has this name and token")
+            known[member.slug] = member
+        case Gateway():
+            pass
+    now = ports.now()
+    return RequestContext(
+        ports=ports,
+        work=work,
+        actor=actor,
+        request=request,
+        now=now,
+        today=ports.legal_day(now),
+        event=ports.new_id(),
+        known=known,
+    )
+
+
+def _guard(context: RequestContext, step: Callable[[RequestContext], T]) -> T:
+    """Run a step of the request; refusals that are events leave as denials about what was known."""
+    try:
+        return step(context)
+    except _Denied as denial:
+        denied = denial
+    except Refusal as refusal:
+        result = recorded_refusals(context.actor).get(type(refusal))
+        if result is None:
+            raise
+        own = (RULES_OF_REFUSALS[type(refusal)],) if type(refusal) in RULES_OF_REFUSALS else ()
+        rules = refusal.rules if isinstance(refusal, Forbidden) else own
+        denied = _Denied(refusal, result, rules)
+    denied.by = context.by
+    if denied.result is not Result.NOT_FOUND:
+        denied.about = context.about
+    raise denied from denied.refusal.__cause__
+
+
+def _previous(context: RequestContext) -> Retry | None:
+    """The earlier request with the same key; KeyReused when it asked for something else."""
+    key = context.request.key
+    previous = key and context.work.retries.get(_key_owner(context.actor), key)
+    if not previous:
+        return None
+    if not hmac.compare_digest(previous.fingerprint, _fingerprint(context)):
+        raise KeyReused("this retry key was used with another request: choose a new key")
+    return previous
+
+
+def _repeat(
+    context: RequestContext,
+    previous: Retry,
+    replay: Callable[[RequestContext, Logged], Any] | None,
+) -> tuple[Logged, Any]:
+    logged = context.work.log.logged(previous.event)
+    if logged is None and isinstance(context.actor, Caller):
+        deny_as_not_found()
+    if logged is None:
+        raise Stale("the result of the earlier request is gone: ask again")
+    if replay is not None:
+        return logged, replay(context, logged)
+    if previous.result is None:
+        raise Stale("the result of the earlier request is gone: ask again")
+    return logged, json.loads(previous.result)
+
+
+def _commit(context: RequestContext, result: Any) -> Logged:
+    """Remember the request under its key, with its result where that is stored; the event of it."""
+    if not context.recorded:
+        logged = context.work.log.logged(context.event)
+        if logged is None:
+            raise NotFound("the result of the earlier request is gone")
+        return logged
+    request = context.request
+    if request.key:
+        kept = None if result is None else json.dumps(result)
+        owner, fingerprint = _key_owner(context.actor), _fingerprint(context)
+        context.work.retries.add(Retry(owner, request.key, fingerprint, context.event, kept))
+    return next(one for one in context.work.commit() if one.event.id == context.event)
+
+
+def _fingerprint(context: RequestContext) -> bytes:
+    """What a repetition must repeat, under the operator's key: the row tells nothing by itself."""
+    request = context.request
+    asked = {"action": request.action, "by": request.by, "content": request.content}
+    try:
+        encoded = canonical.encode(asked)
+    except ValueError as error:
+        raise Invalid((("", f"cannot be repeated exactly: {error}"),)) from None
+    return hmac.digest(context.ports.fingerprint_key, encoded, "sha256")
+
+
+def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied) -> NoReturn:
+    """Record a refusal by itself, for whom it may be known to; only then may it be answered.
+
+    What was refused is rolled back and uses up nothing.
+    """
+    now, event = ports.now(), ports.new_id()
+    today = ports.legal_day(now)
+    owner = organisation_of(actor)
+    try:
+        with ports.begin(Mode.WRITE) as work:
+            _spend_refusal(ports, work, actor, now)
+            events.record(
+                work,
+                request.action,
+                (Party(owner, "actor"),)
+                if isinstance(actor, Caller)
+                else events.gateway_and(owner),
+                event=event,
+                simulated_date=today.simulated_date,
+                result=denial.result,
+                asked_in=_asked_in(actor),
+                by=request.by if isinstance(actor, Caller) else denial.by,
+                rules=denial.rules,
+                rules_shown=denial.result is not Result.NOT_FOUND or not isinstance(actor, Caller),
+                details=_refused_details(actor, request, denial.refusal),
+                handoff=denial.about.handoff,
+                case_digest=denial.about.case_digest,
+            )
+            (logged,) = work.commit()
+    except (TooManyDenials, TooManyAttempts, Frozen, MarkUnreachable, KeysUnavailable):
+        raise
+    except Busy as busy:
+        raise Unrecorded("the refusal could not be recorded: retry in a moment") from busy
+    except Exception as error:
+        raise Unrecorded("the refusal could not be recorded: retry later") from error
+    raise RecordedRefusal(denial.refusal, receipt_for(ports, logged, owner)) from denial.refusal
+
+
+def spend_enrolment_refusal(ports: Ports, work: Work, organisation: str) -> None:
+    """Count a refused attempt with an organisation's invitation; TooManyAttempts beyond ten."""
+    window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
+    if not work.budgets.spend(organisation, window, ENROLMENTS_REFUSED_PER_MINUTE):
+        raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
+
+
+def _spend_refusal(ports: Ports, work: Work, actor: Actor, now: datetime) -> None:
+    """Count a refusal, so that nobody fills the log with them; TooManyDenials, TooManyAttempts."""
+    owner = organisation_of(actor)
+    if isinstance(actor, EnrollingSystem):
+        spend_enrolment_refusal(ports, work, owner)
+    elif not work.budgets.spend(owner, f"denials/{now:%Y%m%dT%H%M}", ports.denials_per_minute):
+        raise TooManyDenials("too many refused requests in this minute: wait, then look for why")
+
+
+def _refused_details(actor: Actor, request: ActionRequest, refusal: Refusal) -> tuple[Detail, ...]:
+    """Why, and what, for administrators and who enrols; a partner's denial says neither."""
+    subject, found = request.describe(refusal), list[Detail]()
+    owner = organisation_of(actor)
+    if isinstance(actor, Administrators):
+        found.append(Detail("reason", refusal.detail, frozenset({GATEWAY})))
+    if subject is not None:
+        found.append(Detail("subject", subject, frozenset({GATEWAY, owner})))
+    return tuple(found)

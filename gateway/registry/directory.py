@@ -1,0 +1,275 @@
+"""The directory: who takes part, with which standing and competences, on the legal date."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from gateway.actions.listing import Listing, gather
+from gateway.actions.ports import Ports
+from gateway.actions.records import Caller, Head, Logged
+from gateway.domain.audit import AuditGrant
+from gateway.domain.membership import UNSEEN
+from gateway.domain.organisation import MemberKey, Organisation, Standing
+from gateway.domain.refusals import WrongState
+from gateway.evidence import receipt, trust_mark
+from gateway.evidence.origin import SUBJECT
+from gateway.evidence.revocation import KEY
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import LOG
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    authorize,
+    deny_as_not_found,
+    read,
+    receipt_for,
+)
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which organisations are looked for; what is None is not asked for.
+
+    ``competence`` is a key such as receive/csam/FR, to be held on the legal date.
+    """
+
+    kind: str | None = None
+    competence: str | None = None
+
+    def fits(self, organisation: Organisation, day: date) -> bool:
+        """Whether an organisation is among them."""
+        competences = organisation.competences_on(day)
+        return (self.kind is None or organisation.kind == self.kind) and (
+            self.competence is None or self.competence in competences
+        )
+
+
+def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
+    """The caller as the gateway sees it: organisation, system, scopes, certificates."""
+
+    def query(context: RequestContext) -> dict[str, Any]:
+        authorize(context, LOG)
+        certificates = context.work.organisations.certificates(caller.organisation, caller.system)
+        return {
+            "organisation": _view(context.organisation, context),
+            "status": str(context.organisation.status),
+            "system": caller.system,
+            "scopes": sorted(caller.scopes),
+            "certificates": [
+                {
+                    "thumbprint": c.thumbprint,
+                    "not_after": c.not_after.isoformat(),
+                    "days_left": max(0, (c.not_after - context.now).days),
+                }
+                for c in certificates
+                if c.revoked_at is None
+            ],
+            "audit_grants": [
+                told_grant(grant)
+                for grant in context.organisation.audit_grants
+                if grant.holds(context.today.day, context.now)
+            ],
+            "legal_date": context.today.day.isoformat(),
+            "legal_date_simulated": context.today.simulated,
+        }
+
+    return read(ports, caller, ActionRequest("whoami.read"), query)
+
+
+def page(
+    ports: Ports, caller: Caller, after: str, limit: int, wanted: Wanted = Wanted()
+) -> Listing[Mapping[str, Any]]:
+    """A page of the directory, by organisation id: who only applied is not listed."""
+
+    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+        authorize(context, LOG)
+
+        def view(one: Organisation) -> dict[str, Any] | None:
+            return _view(one, context) if wanted.fits(one, context.today.day) else None
+
+        rows = partial(context.work.organisations.page, seen=True)
+        return gather(rows, attrgetter("slug"), view, after, limit)
+
+    return read(ports, caller, ActionRequest("directory.read"), query)
+
+
+def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+    """One organisation of the directory."""
+
+    def query(context: RequestContext) -> dict[str, Any]:
+        authorize(context, LOG)
+        found = context.find(slug)
+        return (
+            deny_as_not_found()
+            if found is None or found.status in UNSEEN
+            else _view(found, context)
+        )
+
+    return read(ports, caller, ActionRequest("directory.read"), query)
+
+
+@dataclass(frozen=True)
+class _Status:
+    """What a status statement will say, and the head of the log at which it was so."""
+
+    organisation: Organisation
+    standing: Standing
+    at: datetime
+    ends: datetime
+    simulated: date | None
+    head: Head
+
+
+def state_status(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+    """The gateway's signed statement that an organisation takes part, in trust-mark form.
+
+    It ends after a day, or when the seat does. WrongState when there is nothing to state: the
+    organisation does not take part now, or holds no seat. Raises Frozen, MarkUnreachable.
+    """
+
+    def query(context: RequestContext) -> _Status:
+        authorize(context, LOG)
+        found = context.find(slug)
+        return (
+            deny_as_not_found()
+            if found is None or found.status in UNSEEN
+            else _status(context, found)
+        )
+
+    status = read(ports, caller, ActionRequest("directory.read"), query)
+    ports.notary.sign(status.head)  # a frozen gateway states nothing
+    mark = trust_mark.issue(
+        issuer=ports.issuer,
+        organisation=slug,
+        status=str(status.organisation.status),
+        standing=status.standing,
+        at=status.at,
+        ends=status.ends,
+        simulated=status.simulated,
+        signer=ports.attester,
+    )
+    return {"organisation": slug, "statement": mark, "until": status.ends.isoformat()}
+
+
+def _status(context: RequestContext, organisation: Organisation) -> _Status:
+    standing = organisation.standing_on(context.today.day)
+    if not organisation.active:
+        raise WrongState("the organisation does not take part at present: no status is stated")
+    if standing is None:
+        raise WrongState("the organisation holds no seat on this day: no status is stated")
+    at = context.now.replace(microsecond=0)
+    return _Status(
+        organisation=organisation,
+        standing=standing,
+        at=at,
+        ends=_end_of(context, organisation, standing, at),
+        simulated=context.today.simulated_date,
+        head=context.work.log.head(),
+    )
+
+
+def _end_of(
+    context: RequestContext, organisation: Organisation, standing: Standing, at: datetime
+) -> datetime:
+    """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
+    ends = at + trust_mark.LIFETIME
+    while (
+        ends > at + MINUTE
+        and organisation.standing_on(context.ports.legal_day(ends).day) is not standing
+    ):
+        ends -= MINUTE
+    return ends
+
+
+def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
+    """Where a member's document key came from: the event that registered it, with its subject.
+
+    With it goes the event that revoked the key, if one did, which shows the key alone. Everybody
+    who takes part may check both (gateway.evidence.origin, revocation). Who else they concerned,
+    which administrators approved them, and why a key was revoked, stays sealed.
+    """
+
+    def query(context: RequestContext) -> tuple[Logged, Logged | None]:
+        authorize(context, LOG)
+        found = context.find(slug)
+        key = None if found is None else found.document_key(kid)
+        registered = None if key is None else context.work.log.logged(key.registered_by)
+        if key is None or registered is None:
+            deny_as_not_found()
+        ended = key.revoked_by
+        return registered, None if ended is None else context.work.log.logged(ended)
+
+    registered, revoked = read(ports, caller, ActionRequest("directory.read"), query)
+    return {
+        "organisation": slug,
+        "kid": kid,
+        "receipt": _showing(ports, registered, SUBJECT),
+        "revocations": [] if revoked is None else [_showing(ports, revoked, KEY)],
+    }
+
+
+def _showing(ports: Ports, logged: Logged, kind: str) -> dict[str, Any]:
+    """The receipt of an event with one kind of its details."""
+    shown = tuple(d.encoded for d in logged.event.disclosures if d.kind == kind)
+    proved = replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
+    return receipt.to_json(proved)
+
+
+def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]:
+    day = context.today.day
+    return {
+        "organisation": organisation.slug,
+        "name": organisation.name,
+        "kind": organisation.kind,
+        "country": organisation.country,
+        "public_authority": organisation.public_authority,
+        "active": organisation.active,
+        "standing": organisation.standing_on(day),
+        "competences": [
+            {
+                "competence": c.key,
+                "legal_act": c.legal_act,
+                "from": c.period.start.isoformat(),
+                "until": c.period.end.isoformat() if c.period.end else None,
+                "registered_by": str(c.registered_by),
+            }
+            for c in organisation.competences
+            if c.period.holds(day)
+        ],
+        "signed_only": organisation.signed_only,
+        "document_keys": [_key(key) for key in organisation.document_keys],
+        "encryption_keys": [
+            {**_key(key), "countersignature": key.countersignature}
+            for key in organisation.encryption_keys
+        ],
+    }
+
+
+def told_grant(grant: AuditGrant) -> dict[str, Any]:
+    """What an audit grant reaches over, and when."""
+    case = grant.case
+    return {
+        "grant": str(grant.id),
+        "reach": str(grant.reach),
+        "member": grant.member if case is None else case.originator,
+        "case": None if case is None else str(case.case),
+        "person": grant.person,
+        "from": grant.start.isoformat(),
+        "until": grant.end.isoformat(),
+    }
+
+
+def _key(key: MemberKey) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "jwk": json.loads(key.jwk),
+        "valid_from": key.valid_from.isoformat(),
+        "valid_to": key.valid_to.isoformat() if key.valid_to else None,
+        "registered_by": str(key.registered_by),
+    }

@@ -1,0 +1,113 @@
+"""Certificates for requests that were approved, made by the holder of the issuing key."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from gateway.actions.ports import Authority, Mode, Ports, Work
+from gateway.actions.records import SigningRequest
+from gateway.domain.facts import Result
+from gateway.domain.membership import Move, move
+from gateway.domain.organisation import Certificate, Status
+from gateway.domain.refusals import Stale
+from gateway.evidence import canonical
+from gateway.kernel import events
+
+_EQUIPPED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED})
+"""Who may get a certificate; policies say the same of its approval (R2.operation)."""
+
+
+def serve_signing(ports: Ports, authority: Authority) -> list[SigningRequest]:
+    """Make the certificates that were approved; only the holder of the issuing key calls this.
+
+    Returns the requests served here; those that another holder served meanwhile are its own.
+    """
+    served = []
+    with ports.begin(Mode.READ) as work:
+        pending = work.signing.pending(100)
+    for request in pending:
+        with suppress(Stale):
+            served.append(_serve(ports, authority, request))
+    return served
+
+
+def _serve(ports: Ports, authority: Authority, request: SigningRequest) -> SigningRequest:
+    now = ports.now()
+    with ports.begin(Mode.READ) as work:
+        obstacle = _obstacle(work, request)
+    if obstacle is not None:
+        return _finish(ports, replace(request, refusal=obstacle), None)
+    try:
+        pem, certificate = authority.issue(request.csr, request.organisation, request.system, now)
+    except ValueError as error:
+        return _finish(ports, replace(request, refusal=str(error)), None)
+    return _finish(ports, replace(request, certificate=pem), certificate)
+
+
+def _obstacle(work: Work, request: SigningRequest) -> str | None:
+    """What came in the way since the approval: a certificate outlives the hour in which it is made.
+
+    One that is suspended may be equipped meanwhile, as policy has it; it is let in by nothing.
+    """
+    member = work.organisations.get(request.organisation)
+    if member is None or member.status not in _EQUIPPED:
+        return "the organisation takes part no more"
+    system = work.organisations.system(request.organisation, request.system)
+    if system is None or not system.enabled:
+        return "the system was disabled: ask anew once it is enabled, by a new invitation if by one"
+    if request.asked_on is not None:
+        asked_on = work.organisations.certificate(request.asked_on)
+        if asked_on is None or asked_on.revoked_at is not None:
+            return "the certificate that it was asked on was revoked: ask for an invitation"
+    return None
+
+
+def _finish(
+    ports: Ports, request: SigningRequest, certificate: Certificate | None
+) -> SigningRequest:
+    """Keep what came of a request; Stale when the registry has changed since it was looked at."""
+    with ports.begin(Mode.REGISTRY) as work:
+        current = work.signing.get(request.id)
+        if current is None or current.certificate or current.refusal:
+            raise Stale("the request was served meanwhile")
+        if certificate is not None and _obstacle(work, request) is not None:
+            raise Stale("the registry has changed: the request is looked at again")
+        work.signing.save(request)
+        if certificate is not None:
+            work.organisations.add_certificate(certificate)
+            _enrol(ports, work, request)
+        subject = certificate.thumbprint if certificate else "refused"
+        parties = events.gateway_and(request.organisation)
+        events.record(
+            work,
+            "certificate.serve",
+            parties,
+            event=ports.new_id(),
+            simulated_date=ports.legal_day(ports.now()).simulated_date,
+            result=Result.ALLOWED if certificate else Result.DENIED,
+            by=request.approved_by,
+            details=(events.shared("subject", subject, parties),),
+        )
+        work.commit()
+    return request
+
+
+def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
+    """With its first certificate an organisation that was approved is enrolled."""
+    member = work.organisations.get(request.organisation)
+    if member is None or member.status is not Status.APPROVED:
+        return
+    event, today = ports.new_id(), ports.legal_day(ports.now())
+    enrolled = move(member, Move.ENROL, today.day, event)
+    enrolled = replace(enrolled, version=member.version + 1)
+    work.organisations.save(enrolled)
+    said = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
+    parties = events.gateway_and(member.slug)
+    events.record(
+        work,
+        "organisation.enrol",
+        parties,
+        event=event,
+        simulated_date=today.simulated_date,
+        by=request.approved_by,
+        details=(events.shared("subject", canonical.encode(said).decode(), parties),),
+    )

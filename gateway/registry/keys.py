@@ -1,0 +1,264 @@
+"""Keys: those of members for documents and sealed elements, and of the gateway's administrators."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any, TypeVar
+
+from gateway.actions.ports import Ports
+from gateway.actions.records import Retry
+from gateway.domain.organisation import (
+    DocumentKey,
+    EncryptionKey,
+    MemberKey,
+    Organisation,
+    Person,
+    organisation_uri,
+)
+from gateway.domain.refusals import (
+    AlreadyExists,
+    ApprovalRefused,
+    Invalid,
+    NotFound,
+    WrongState,
+)
+from gateway.evidence import canonical, registration
+from gateway.evidence.approval import person_uri
+from gateway.evidence.registration import Word
+from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.signature import (
+    PublicKey,
+    public_keys,
+    read_document_key,
+    read_encryption_key,
+)
+from gateway.kernel.actors import Gateway
+from gateway.kernel.approvals import key_of
+from gateway.kernel.changes import ChangeContext
+from gateway.kernel.events import gateway_and
+from gateway.kernel.fields import NOT_OF_FORM
+from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
+
+K = TypeVar("K", bound=MemberKey)
+
+# --- Signed words among the values of a change, about a key: verified, or refused by field --------
+
+
+def _verify_declaration(
+    context: ChangeContext,
+    name: str,
+    *,
+    author: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+) -> Word:
+    """What the value ``name`` says, by one of ``keys`` of an ``author`` (a URI), for this gateway.
+
+    Raises Invalid when it is missing, or says anything else, or of another key than ``kid``.
+    """
+    if context.values[name] is None:
+        raise Invalid(((f"/{name}", NOT_OF_FORM),))
+    try:
+        return registration.verify(
+            context.values[name],
+            organisation=author,
+            audience=context.issuer,
+            says=says,
+            kid=kid,
+            keys=keys,
+            now=context.now,
+        )
+    except DocumentError as error:
+        raise Invalid(((f"/{name}", str(error)),)) from None
+
+
+# --- Members' document and encryption keys, and the lock on their own signature -------------------
+
+
+def _keys(jwks: Collection[DocumentKey]) -> dict[str, PublicKey]:
+    return dict(read_document_key(canonical.decode(key.jwk.encode())) for key in jwks)
+
+
+def register(context: ChangeContext) -> Mapping[str, Any]:
+    """Take on a document key, or an encryption key: the key's own ``use`` tells which."""
+    if context.values["jwk"].get("use") == "enc":
+        return _register_encryption_key(context, context.organisation)
+    return register_document_key(context)
+
+
+def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
+    """Take on a document key with its proof, and the word of a valid one before it."""
+    organisation = context.organisation
+    kid, key = context.read("jwk", read_document_key)
+    _refuse_known(organisation, kid)
+    _word(context, "proof", registration.POSSESSION, kid, {kid: key})
+    before = _valid_keys(context, organisation)
+    if before:
+        _word(context, "countersignature", registration.SUCCESSION, kid, _keys(before))
+    made = DocumentKey(kid, _kept_jwk(context), context.now, context.event)
+    context.save(replace(organisation, document_keys=(*organisation.document_keys, made)))
+    return {"organisation": organisation.slug, "kid": kid}
+
+
+def _register_encryption_key(
+    context: ChangeContext, organisation: Organisation
+) -> Mapping[str, Any]:
+    """An encryption key proves that it is at hand, and a document key says whose it is."""
+    kid, key = context.read("jwk", read_encryption_key)
+    _refuse_known(organisation, kid)
+    _word(context, "proof", registration.ENCRYPTION, kid, {kid: key})
+    signers, vouched = _valid_keys(context, organisation), None
+    if signers:
+        _word(context, "countersignature", registration.ENCRYPTION, kid, _keys(signers))
+        vouched = str(context.values["countersignature"])
+    made = EncryptionKey(
+        kid, _kept_jwk(context), context.now, context.event, countersignature=vouched
+    )
+    context.save(replace(organisation, encryption_keys=(*organisation.encryption_keys, made)))
+    return {"organisation": organisation.slug, "kid": kid}
+
+
+def _kept_jwk(context: ChangeContext) -> str:
+    return canonical.encode(context.values["jwk"]).decode()
+
+
+def _refuse_known(organisation: Organisation, kid: str) -> None:
+    """A key is registered once, for one use: the thumbprint is the same in both."""
+    if organisation.document_key(kid) or organisation.encryption_key(kid):
+        raise AlreadyExists("the organisation has had this key before: make a new one")
+
+
+def revoke(context: ChangeContext) -> Mapping[str, Any]:
+    """End a document or an encryption key at once."""
+    organisation = context.organisation
+    kid = context.values["kid"]
+    key = organisation.document_key(kid) or organisation.encryption_key(kid)
+    if key is None:
+        raise NotFound("the organisation has no such key")
+    if not key.holds(context.now):
+        raise WrongState("the key is revoked already")
+    context.save(
+        replace(
+            organisation,
+            document_keys=_ended_key(organisation.document_keys, kid, context),
+            encryption_keys=_ended_key(organisation.encryption_keys, kid, context),
+        ),
+    )
+    context.names_key = kid
+    return {"organisation": organisation.slug, "kid": kid}
+
+
+def _ended_key(keys: tuple[K, ...], kid: str, context: ChangeContext) -> tuple[K, ...]:
+    return tuple(
+        replace(key, valid_to=context.now, revoked_by=context.event) if key.kid == kid else key
+        for key in keys
+    )
+
+
+def set_lock(context: ChangeContext, *, locked: bool) -> Mapping[str, Any]:
+    """Change the lock on the organisation's own signed word, which counts once."""
+    organisation = context.organisation
+    says = registration.LOCK if locked else registration.UNLOCK
+    if organisation.signed_only is locked:
+        raise WrongState(f"the organisation is {'locked' if locked else 'not locked'} already")
+    keys = _keys(_valid_keys(context, organisation))
+    word = _word(context, "statement", says, None, keys)
+    used = f"registration/{organisation.slug}/{word.jti}"
+    if context.work.retries.get(organisation.slug, used) is not None:
+        raise Invalid((("/statement", "was used before: sign anew"),))
+    context.work.retries.add(Retry(organisation.slug, used, b"", context.event))
+    context.save(replace(organisation, signed_only=locked))
+    return {"organisation": organisation.slug, "signed_only": locked}
+
+
+def _valid_keys(context: ChangeContext, organisation: Organisation) -> list[DocumentKey]:
+    return [key for key in organisation.document_keys if key.holds(context.now)]
+
+
+def _word(
+    context: ChangeContext, name: str, says: str, kid: str | None, keys: Mapping[str, PublicKey]
+) -> registration.Word:
+    """A statement of the organisation's among the values of the change."""
+    author = organisation_uri(context.issuer, context.change.organisation)
+    return _verify_declaration(context, name, author=author, says=says, kid=kid, keys=keys)
+
+
+def read_member_key(value: Any) -> Mapping[str, Any]:
+    """The JWK of a document or an encryption key; ValueError for any other, or a private one."""
+    read = read_encryption_key if value.get("use") == "enc" else read_document_key
+    read(value)
+    return dict(value)
+
+
+# --- The gateway's named administrators: one more, or one less; never fewer than two --------------
+
+
+def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
+    """Take on an administrator, with a key that is at hand and that nobody here has or had."""
+    jwk, person = context.values["jwk"], context.values["person"]
+    ((kid, key),) = public_keys({"keys": [jwk]}).items()
+    author = person_uri(context.issuer, person)
+    _verify_declaration(
+        context, "proof", author=author, says=registration.POSSESSION, kid=kid, keys={kid: key}
+    )
+    if key in [key_of(one) for one in context.work.organisations.persons()]:
+        raise WrongState("another administrator has or had this key: make a new one")
+    made = Person(person, context.values["name"], canonical.encode(jwk).decode())
+    context.work.organisations.add_person(made)
+    return {"person": made.id}
+
+
+def read_approval_key(value: Any) -> Mapping[str, Any]:
+    """The JWK of a key that verifies signatures; ValueError for any other, or a private one."""
+    ((_, _key),) = public_keys({"keys": [value]}).items()
+    return dict(value)
+
+
+def disable_administrator(context: ChangeContext) -> Mapping[str, Any]:
+    """Let a person's word count no more, from now on, whatever they signed before."""
+    named = context.values["person"]
+    person = context.work.organisations.person(named)
+    if person is None:
+        raise NotFound("no administrator has that id")
+    if not person.enabled:
+        raise WrongState("the administrator is disabled already")
+    others = [p for p in context.work.organisations.persons() if p.enabled and p.id != named]
+    if len(others) < 2:
+        raise WrongState("two administrators must remain: add another one first")
+    context.work.organisations.save_person(replace(person, enabled=False))
+    return {"person": named}
+
+
+def found(ports: Ports, persons: Sequence[Person]) -> WriteResult:
+    """Enrol the first administrators of a new gateway: two, named, with different keys.
+
+    The one change that nobody approves, for there is nobody yet. WrongState ever after.
+    """
+    public = [key_of(person) for person in persons]
+    shared = any(one == other for one, other in combinations(public, 2))
+    if len(persons) < 2 or shared or len({p.id for p in persons}) < len(persons):
+        raise ApprovalRefused("a gateway is founded by two persons or more, with a key each")
+    named = tuple(person.id for person in persons)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        if context.work.organisations.persons():
+            raise WrongState("the gateway was founded before")
+        for person in persons:
+            context.work.organisations.add_person(person)
+        context.record(gateway_and())
+        return {"event": str(context.event)}
+
+    return transact(ports, Gateway(), ActionRequest("gateway.found", by=named), act)
+
+
+# --- The gateway's own keys and authorities ------------------------------------------------------
+
+
+def record_step(context: ChangeContext) -> Mapping[str, Any]:
+    """Record which key or authority takes which step, before it is taken.
+
+    The step itself is taken by whoever holds the key files; so none of these comes over the
+    network.
+    """
+    return dict(context.values)

@@ -1,0 +1,278 @@
+"""Legal mandates: given, ended, and moved to another office in one change.
+
+Calling a planned succession off undoes what the plan did, and only that: what had been ended or
+given for that day before stands, and so does what was changed since. Days that have passed stay as
+they were.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from itertools import chain
+from typing import Any
+
+from gateway.domain.mandates import Stretch, mandates, overlapping
+from gateway.domain.membership import FINAL, ended_by
+from gateway.domain.organisation import (
+    Competence,
+    Organisation,
+    Period,
+    Status,
+    read_competence_key,
+)
+from gateway.domain.refusals import Invalid, NotFound, WrongState
+from gateway.domain.succession import Succession
+from gateway.kernel.changes import UNKNOWN, ChangeContext
+from gateway.kernel.fields import text
+from gateway.registry.mandate_report import organisations
+from gateway.registry.members import end
+
+# --- Legal mandates are given and ended -----------------------------------------------------------
+
+
+def grant(context: ChangeContext) -> Mapping[str, Any]:
+    """Record that an organisation holds a competence for a time."""
+    organisation = context.organisation
+    competence = Competence(
+        id=context.event,
+        organisation=organisation.slug,
+        function=context.values["function"],
+        matter=str(context.values["matter"]),
+        territory=context.values["territory"],
+        legal_act=context.values["legal_act"],
+        period=context.period(),
+        registered_by=context.event,
+    )
+    held = [c.period for c in organisation.competences if c.key == competence.key]
+    if any(competence.period.overlaps(period) for period in held):
+        raise WrongState("the organisation holds that competence in that period already")
+    context.save(replace(organisation, competences=(*organisation.competences, competence)))
+    return {
+        "organisation": organisation.slug,
+        "competence": competence.key,
+        **_warning(context, competence),
+    }
+
+
+def _warning(context: ChangeContext, granted: Competence) -> Mapping[str, Any]:
+    """Which other offices receive the same on one of the days: offers would be refused on them."""
+    if granted.function != "receive":
+        return {}
+    others = [c for one in organisations(context.work) for c in one.competences]
+    found = sorted({c.organisation for c in overlapping(granted, others)})
+    return {"overlaps": found} if found else {}
+
+
+def end_mandate(context: ChangeContext) -> Mapping[str, Any]:
+    """End the mandate that an organisation holds on a day."""
+    organisation = context.organisation
+    key, day = context.values["competence"], context.values["until"]
+    held = (c for c in organisation.competences if c.key == key and c.period.holds(day))
+    ended = next(held, None)
+    if ended is None:
+        raise WrongState("the organisation does not hold that competence on that day")
+    context.save(replace(organisation, competences=end(organisation.competences, ended, day)))
+    return {"organisation": organisation.slug, "competence": key}
+
+
+# --- A mandate is planned to move to another office, in one change; or the plan is called off -----
+
+LONGEST_ACT = 200
+"""Characters of a legal act's name: it stands in every statement that the succession makes."""
+
+_MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
+
+
+def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
+    """End a mandate here and give it there from the same day on."""
+    predecessor = context.organisation
+    key, day = context.values["competence"], context.values["on"]
+    successor = _known(context, context.values["successor"])
+    _require_new(context, predecessor.slug, key)
+    if successor.status not in _MAY_SUCCEED:
+        raise WrongState(f"the successor is {successor.status}: it could take on nothing")
+    ended, former_end = _ended(predecessor, key, day)
+    last = None if former_end == day else former_end
+    taken, competence = _taken(context, successor, key, Period(day, last))
+    succession = _succession(context, successor.slug, competence, former_end)
+    context.save(ended)
+    if taken is not successor:
+        context.save(taken)
+    context.work.successions.add(succession)
+    context.affected += (successor.slug,)
+    others = [c for one in organisations(context.work) for c in one.competences]
+    third = {c.organisation for c in overlapping(competence, others)}
+    return {
+        "succession": str(context.event),
+        "predecessor": predecessor.slug,
+        "successor": successor.slug,
+        "competence": key,
+        "on": day.isoformat(),
+        "read_until": succession.read_until.isoformat(),
+        **({"overlaps": sorted(third)} if third else {}),
+    }
+
+
+def read_receiving(value: Any) -> str:
+    """The key of a competence to receive: only these have handoffs that could move."""
+    parts = read_competence_key(text(value))
+    if parts is None or parts[0] != "receive":
+        raise ValueError
+    return str(value)
+
+
+def _known(context: ChangeContext, organisation: str) -> Organisation:
+    found = context.work.organisations.get(organisation)
+    if found is None:
+        raise NotFound(UNKNOWN)
+    return found
+
+
+def _require_new(context: ChangeContext, predecessor: str, key: str) -> None:
+    planned = context.work.successions.from_office(predecessor, key)
+    if any(not one.over for one in planned):
+        raise WrongState("this mandate of the office is planned to move already: cancel that first")
+
+
+def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation, date | None]:
+    """The predecessor without the mandate from ``day`` on, and which end that had before.
+
+    An end that was recorded before stands, where it is that day.
+    """
+    for held in predecessor.competences:
+        if held.key == key and held.period.start < day and held.period.holds(day):
+            kept = end(predecessor.competences, held, day)
+            return replace(predecessor, competences=kept), held.period.end
+        if held.key == key and held.period.end == day:
+            return predecessor, day
+    raise WrongState("the predecessor does not hold that competence until that day")
+
+
+def _taken(
+    context: ChangeContext, successor: Organisation, key: str, period: Period
+) -> tuple[Organisation, Competence]:
+    """The successor with the mandate; one that it was given for that day before stands."""
+    own = [c for c in successor.competences if c.key == key]
+    for held in own:
+        if held.period.holds(period.start):
+            return successor, held
+    if any(held.period.overlaps(period) for held in own):
+        raise WrongState("the successor holds that competence from a later day on: end it first")
+    function, matter, territory = key.split("/")
+    competence = Competence(
+        id=context.event,
+        organisation=successor.slug,
+        function=function,
+        matter=matter,
+        territory=territory,
+        legal_act=context.values["legal_act"],
+        period=period,
+        registered_by=context.event,
+    )
+    return replace(successor, competences=(*successor.competences, competence)), competence
+
+
+def _succession(
+    context: ChangeContext, successor: str, competence: Competence, former_end: date | None
+) -> Succession:
+    try:
+        return Succession(
+            id=context.event,
+            predecessor=context.change.organisation,
+            successor=successor,
+            competence=competence.key,
+            day=context.values["on"],
+            read_until=context.values["read_until"],
+            legal_act=context.values["legal_act"],
+            consents=context.values["consents"],
+            resolved_by=competence.registered_by,
+            former_end=former_end,
+        )
+    except ValueError as error:
+        raise Invalid((("", str(error)),)) from None
+
+
+def cancel_succession(context: ChangeContext) -> Mapping[str, Any]:
+    """Undo what the plan did, and only that, before anything of it was carried out."""
+    predecessor = context.organisation
+    planned = context.work.successions.get(context.values["succession"])
+    if planned is None or planned.predecessor != predecessor.slug:
+        raise NotFound("the office has no succession with that id")
+    cancelled = planned.cancel(context.event)
+    if context.work.successions.moved(planned.id):
+        raise WrongState(f"handoffs have moved already; let it be carried out: {planned.way_back}")
+    successor = _known(context, planned.successor)
+    for before, after in (
+        (successor, _taken_back(context, planned, successor)),
+        (predecessor, _given_back(context, planned, predecessor)),
+    ):
+        if after != before:
+            context.save(after)
+    context.work.successions.save(cancelled)
+    context.affected += (successor.slug,)
+    return {
+        "succession": str(planned.id),
+        "predecessor": predecessor.slug,
+        "successor": successor.slug,
+        "competence": planned.competence,
+        **_holding(context, planned),
+    }
+
+
+def _taken_back(
+    context: ChangeContext, planned: Succession, successor: Organisation
+) -> Organisation:
+    """The successor without what the plan gave it: from today on, or from the first day."""
+    held = [
+        ended_by((c,), context.today) if c.id == planned.id else (c,) for c in successor.competences
+    ]
+    return replace(successor, competences=tuple(chain.from_iterable(held)))
+
+
+def _given_back(
+    context: ChangeContext, planned: Succession, predecessor: Organisation
+) -> Organisation:
+    """The predecessor with the mandate as long as it had it before: as if there had been no plan,
+    or, once its day has passed, in a new period from today on."""
+    own = [c for c in predecessor.competences if c.key == planned.competence]
+    cut_short = next((c for c in own if c.period.end == planned.day), None)
+    first = max(planned.day, context.today)
+    days = _free(planned, first, [c.period for c in own if c is not cut_short])
+    if cut_short is None or days is None or predecessor.status in FINAL:
+        return predecessor
+    if first == planned.day:
+        longer = replace(cut_short, period=Period(cut_short.period.start, days.end))
+        kept = tuple(longer if c is cut_short else c for c in predecessor.competences)
+        return replace(predecessor, competences=kept)
+    again = replace(cut_short, id=context.event, registered_by=context.event, period=days)
+    return replace(predecessor, competences=(*predecessor.competences, again))
+
+
+def _free(planned: Succession, first: date, others: list[Period]) -> Period | None:
+    """The days that the plan took from the predecessor, from ``first`` on, that it does not hold
+    by what it was given since."""
+    if any(period.holds(first) for period in others):
+        return None
+    later = [period.start for period in others if period.start > first]
+    ends = [end for end in (planned.former_end, *later) if end is not None]
+    end = min(ends, default=None)
+    return None if end is not None and end <= first else Period(first, end)
+
+
+def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
+    """Who holds the mandate beside the predecessor from today on, and since when nobody does."""
+    held = [c for one in organisations(context.work) for c in one.competences]
+    found = mandates(c for c in held if c.key == planned.competence)
+    coming = [s for one in found for s in one.stretches if _comes(s, context.today)]
+    several = {who for s in coming if len(s.holders) > 1 for who in s.holders}
+    nobody = [max(s.period.start, context.today) for s in coming if not s.holders]
+    told: dict[str, Any] = {}
+    if several:
+        told["overlaps"] = sorted(several - {planned.predecessor})
+    if nobody:
+        told["nobody_from"] = min(nobody).isoformat()
+    return told
+
+
+def _comes(stretch: Stretch, today: date) -> bool:
+    return stretch.period.end is None or stretch.period.end > today

@@ -1,0 +1,334 @@
+"""Members: how they come in and leave, their membership, contacts, interests and agreements, and
+which of them audit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Any, TypeVar
+
+from gateway.domain import membership
+from gateway.domain.audit import AuditGrant, CaseName, Reach
+from gateway.domain.interest import read_subject
+from gateway.domain.membership import Move
+from gateway.domain.organisation import (
+    CONTACT_ROLES,
+    Agreement,
+    Application,
+    Competence,
+    Contact,
+    Interest,
+    Organisation,
+    Period,
+    Resolution,
+    Seat,
+    Status,
+)
+from gateway.domain.refusals import Invalid, NotFound, WrongState
+from gateway.domain.vocabulary import Regime
+from gateway.kernel.changes import ChangeContext
+from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields
+
+H = TypeVar("H", Seat, Competence, Interest, Agreement)
+
+CONTACT = (
+    one_of("role", "What they are to be reached for.", CONTACT_ROLES),
+    free_text("name", "Who it is."),
+    free_text("address", "Where they are reached."),
+)
+
+
+def end(held: tuple[H, ...], one: H, day: date) -> tuple[H, ...]:
+    """What is held once ``one`` of it ends on a day that it holds.
+
+    Ended on its first day it is taken back: no entry of it is left, only the events.
+    """
+    start = one.period.start
+    kept = [other for other in held if other is not one or start < day]
+    return tuple(replace(o, period=Period(start, day)) if o is one else o for o in kept)
+
+
+# --- Organisations apply, the governing body decides, and they become activ ---
+
+
+def _read_entry(context: ChangeContext, status: Status) -> Organisation:
+    """A new organisation from the values of the change, its history begun."""
+    public_authority = context.values["public_authority"]
+    regimes = context.values["regimes"]
+    if Regime.LED in regimes and not public_authority:
+        raise Invalid((("/regimes", "only a public authority acts under the led regime"),))
+    made = Organisation(
+        slug=context.change.organisation,
+        name=context.values["name"],
+        kind=context.values["kind"],
+        public_authority=public_authority,
+        regimes=regimes,
+        country=context.values["country"],
+        status=status,
+    )
+    return membership.begin(made, context.today, context.event)
+
+
+def read_contacts(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value:
+        raise ValueError
+    try:
+        return [read_fields(CONTACT, one) for one in value]
+    except Invalid as error:
+        raise ValueError from error
+
+
+def apply(context: ChangeContext) -> Mapping[str, Any]:
+    """Record what an organisation asks for; its id is taken from now on, whatever is decided."""
+    asked = Application(
+        standing=context.values["standing"],
+        purposes=context.values["purposes"],
+        about=context.values["about"],
+        received_on=context.values["received_on"],
+        event=context.event,
+    )
+    contacts = _contacts(context)
+    context.work.organisations.add(replace(_read_entry(context, Status.APPLIED), application=asked))
+    for contact in contacts:
+        context.work.organisations.set_contact(contact)
+    return _status(context, Status.APPLIED)
+
+
+def _contacts(context: ChangeContext) -> list[Contact]:
+    contacts = [_contact(context, one) for one in context.values["contacts"]]
+    if len({contact.role for contact in contacts}) < len(contacts):
+        raise Invalid((("/contacts", "one contact for each role"),))
+    return contacts
+
+
+def decide(step: Move, context: ChangeContext) -> Mapping[str, Any]:
+    """Record the governing body's decision of an application."""
+    organisation = context.organisation
+    decided = membership.move(organisation, step, context.today, context.event)
+    if organisation.application is None:
+        raise WrongState("the organisation has no application to decide")
+    decided_on = context.values["decided_on"]
+    _require_sequence(organisation.application.received_on, decided_on, context.today)
+    resolution = Resolution(
+        reference=context.values["decision_ref"],
+        decided_on=decided_on,
+        document_sha256=context.values["document_sha256"],
+        event=context.event,
+    )
+    application = replace(organisation.application, resolution=resolution)
+    context.save(replace(decided, application=application))
+    return _status(context, decided.status)
+
+
+def _require_sequence(received: date, decided: date, today: date) -> None:
+    if not received <= decided <= today:
+        told = "lies between the day of the application and today"
+        raise Invalid((("/decided_on", told),))
+
+
+def activate(context: ChangeContext) -> Mapping[str, Any]:
+    """Let an organisation take part, once one of its systems has passed a conformance run."""
+    organisation = context.organisation
+    if not context.work.conformance.passed(organisation.slug):
+        # A wrong status is the first thing to answer: such an organisation has no run to show yet.
+        membership.move(organisation, Move.ACTIVATE, context.today, context.event)
+        raise WrongState("no system of the organisation has passed a conformance run yet")
+    return change_status(Move.ACTIVATE, context)
+
+
+def change_status(step: Move, context: ChangeContext) -> Mapping[str, Any]:
+    """Suspend an organisation, or reinstate it."""
+    moved = membership.move(context.organisation, step, context.today, context.event)
+    context.save(moved)
+    return _status(context, moved.status)
+
+
+def leave(context: ChangeContext) -> Mapping[str, Any]:
+    """End what the organisation holds, and its part; what it did stays readable."""
+    left = membership.leave(context.organisation, context.today, context.event)
+    context.save(left)
+    return _status(context, left.status)
+
+
+def _status(context: ChangeContext, status: Status) -> Mapping[str, Any]:
+    return {"organisation": context.change.organisation, "status": str(status)}
+
+
+# --- The short way in: two persons admit an organisation at once ---------------------------------
+
+
+def admit(context: ChangeContext) -> Mapping[str, Any]:
+    """Admit at once an organisation that the governing body let in before there was a gateway."""
+    context.work.organisations.add(_read_entry(context, Status.ACTIVE))
+    return {"organisation": context.change.organisation, "status": str(Status.ACTIVE)}
+
+
+# --- Whom to reach at a member: one contact for each role, the newest in th ---
+
+
+def _contact(context: ChangeContext, said: Mapping[str, Any]) -> Contact:
+    return Contact(**said, organisation=context.change.organisation, registered_by=context.event)
+
+
+def set_contact(context: ChangeContext) -> Mapping[str, Any]:
+    """Store a contact, in place of the one in its role."""
+    _ = context.organisation  # or NotFound
+    contact = _contact(context, context.values)
+    context.work.organisations.set_contact(contact)
+    return {"organisation": contact.organisation, "role": contact.role}
+
+
+# --- Seats in the association are given and ended -------------------------------------------------
+
+
+def grant_membership(context: ChangeContext) -> Mapping[str, Any]:
+    """Give an organisation its class of membership, for a time that no other one covers."""
+    organisation = context.organisation
+    standing = context.values["standing"]
+    seat = Seat(standing, context.period(), context.values["decision_ref"])
+    if any(seat.period.overlaps(other.period) for other in organisation.seats):
+        raise WrongState("a seat is held in that period already: end it first")
+    seats = sorted((*organisation.seats, seat), key=lambda s: s.period.start)
+    context.save(replace(organisation, seats=tuple(seats)))
+    return {"organisation": organisation.slug, "standing": str(seat.standing)}
+
+
+def end_membership(context: ChangeContext) -> Mapping[str, Any]:
+    """End the membership that an organisation holds on a day."""
+    organisation = context.organisation
+    day = context.values["until"]
+    ended = next((seat for seat in organisation.seats if seat.period.holds(day)), None)
+    if ended is None:
+        raise WrongState("no seat is held on that day")
+    context.save(replace(organisation, seats=end(organisation.seats, ended, day)))
+    return {"organisation": organisation.slug, "until": day.isoformat()}
+
+
+# --- What members declare to be bound to, and when that ends (R9) ---------------------------------
+
+
+def declare_interest(context: ChangeContext) -> Mapping[str, Any]:
+    """Record an interest, once in each period."""
+    organisation = context.organisation
+    scope = context.values["scope"]
+    made = Interest(
+        id=context.event,
+        scope=scope,
+        subject=context.read("subject", partial(read_subject, scope)),
+        kind=context.values["kind"],
+        period=context.period(),
+    )
+    if any(_same(made, other) for other in organisation.interests):
+        raise WrongState("that interest is declared in that period already")
+    context.save(replace(organisation, interests=(*organisation.interests, made)))
+    return {"organisation": organisation.slug, "interest": str(made.id)}
+
+
+def _same(one: Interest, other: Interest) -> bool:
+    said = (one.scope, one.subject, one.kind) == (other.scope, other.subject, other.kind)
+    return said and one.period.overlaps(other.period)
+
+
+# --- What members agreed to, with its legal reference, for a time ---------------------------------
+
+
+def record_agreement(context: ChangeContext) -> Mapping[str, Any]:
+    """Record an agreement."""
+    organisation = context.organisation
+    made = Agreement(
+        id=context.event,
+        kind=context.values["kind"],
+        about=context.values["about"],
+        reference=context.values["reference"],
+        period=context.period(),
+    )
+    context.save(replace(organisation, agreements=(*organisation.agreements, made)))
+    return {"organisation": organisation.slug, "agreement": str(made.id)}
+
+
+def end_named(noun: str, held_as: str, context: ChangeContext) -> Mapping[str, Any]:
+    """End one of the interests or agreements of an organisation, which its id names."""
+    organisation = context.organisation
+    named, day = context.values[noun], context.values["until"]
+    held = getattr(organisation, held_as)
+    ended = next((one for one in held if one.id == named), None)
+    if ended is None:
+        raise NotFound(f"the organisation has no such {noun}")
+    if not ended.period.holds(day):
+        raise WrongState(f"the {noun} does not hold on that day")
+    changed: dict[str, Any] = {held_as: end(held, ended, day)}
+    context.save(replace(organisation, **changed))
+    return {"organisation": organisation.slug, noun: str(named)}
+
+
+# --- Audit grants are given and ended -------------------------------------------------------------
+
+
+def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
+    """Give an organisation the right to read events for a time."""
+    organisation, reach, period = context.organisation, context.values["reach"], context.period()
+    member = _member(context, organisation, reach)
+    try:
+        grant = AuditGrant(
+            id=context.event,
+            start=period.start,
+            end=context.values["until"],
+            decision_ref=context.values["decision_ref"],
+            member=member if reach is Reach.MEMBER else None,
+            case=_case(context, member) if reach is Reach.CASE and member else None,
+            person=context.values["person"],
+        )
+    except ValueError as error:
+        raise Invalid((("/until", str(error)),)) from None
+    context.save(replace(organisation, audit_grants=(*organisation.audit_grants, grant)))
+    return {"organisation": organisation.slug, "grant": str(grant.id), "reach": str(reach)}
+
+
+def _member(context: ChangeContext, auditor: Organisation, reach: Reach) -> str | None:
+    """The member, or the case's originator, that the grant is about; nobody audits itself."""
+    if reach is Reach.ALL:
+        _refuse_given(context, "member", "case")
+        return None
+    member: str = _given(context, "member")
+    if member == auditor.slug:
+        raise Invalid((("/member", "is the auditor itself"),))
+    if context.work.organisations.get(member) is None:
+        raise Invalid((("/member", "no organisation has that id"),))
+    if reach is Reach.MEMBER:
+        _refuse_given(context, "case")
+    return member
+
+
+def _case(context: ChangeContext, originator: str) -> CaseName:
+    case = _given(context, "case")
+    if context.work.cases.get(originator, case) is None:
+        raise Invalid((("/case", "the member has no case of that id"),))
+    return CaseName(originator, case)
+
+
+def _given(context: ChangeContext, name: str) -> Any:
+    """A value that may be left out for another reach, but not for this one."""
+    value = context.values[name]
+    if value is None:
+        raise Invalid(((f"/{name}", NOT_OF_FORM),))
+    return value
+
+
+def _refuse_given(context: ChangeContext, *names: str) -> None:
+    given = [name for name in names if context.values[name] is not None]
+    if given:
+        raise Invalid([(f"/{name}", "does not belong to this reach") for name in given])
+
+
+def end_audit(context: ChangeContext) -> Mapping[str, Any]:
+    """End a grant at once; one that is over, or is another's, is not there."""
+    organisation, grant = context.organisation, context.values["grant"]
+    ended = tuple(
+        replace(one, ended_at=context.now) if one.id == grant and one.ended_at is None else one
+        for one in organisation.audit_grants
+    )
+    if ended == organisation.audit_grants:
+        raise WrongState("the organisation has no such grant, or it was ended before")
+    context.save(replace(organisation, audit_grants=ended))
+    return {"organisation": organisation.slug, "grant": str(grant)}

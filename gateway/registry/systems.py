@@ -1,0 +1,175 @@
+"""Members' machines: their scopes, keys and certificates, and invitations to enrol them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gateway.actions.records import SigningRequest
+from gateway.domain.invitation import LIFE, TOKEN, Invitation
+from gateway.domain.organisation import OPERATOR_SCOPES, Certificate, Organisation, System
+from gateway.domain.refusals import Invalid, InvitationRefused, NotFound, WrongState
+from gateway.kernel.changes import ChangeContext
+from gateway.kernel.fields import NOT_OF_FORM
+
+# --- Members' machines: their scopes, client keys and certificates --------------------------------
+
+
+def register(context: ChangeContext) -> Mapping[str, Any]:
+    """Register a system of an organisation."""
+    organisation = context.organisation
+    name = context.values["system"]
+    system = System(organisation.slug, name, context.values["scopes"])
+    context.work.organisations.add_system(system)
+    return {"client_id": system.client_id, "scopes": sorted(system.scopes)}
+
+
+def set_keys(context: ChangeContext) -> Mapping[str, Any]:
+    """Replace the keys with which a system authenticates; none: its certificate is enough."""
+    organisation = context.organisation
+    name, keys = context.values["system"], context.values["keys"]
+    if context.work.organisations.system(organisation.slug, name) is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    _end_tokens_of_withdrawn(context, organisation.slug, name, keys)
+    context.work.organisations.set_client_keys(organisation.slug, name, keys)
+    return {"client_id": f"{organisation.slug}.{name}", "keys": len(keys)}
+
+
+def _end_tokens_of_withdrawn(
+    context: ChangeContext, slug: str, system: str, keys: Sequence[str]
+) -> None:
+    """A key that is withdrawn may be in other hands: what was had by it ends with it."""
+    if not set(context.work.organisations.client_keys(slug, system)) <= set(keys):
+        context.work.organisations.end_tokens(slug, system, context.now)
+
+
+def switch(context: ChangeContext, *, on: bool) -> Mapping[str, Any]:
+    """Stop a system at its next request, or let it work again with tokens of from then on."""
+    system = _system(context, context.organisation)
+    if system.enabled is on:
+        raise WrongState(f"the system is {'enabled' if on else 'disabled'} already")
+    context.work.organisations.save_system(replace(system, enabled=on))
+    context.work.organisations.end_tokens(system.organisation, system.name, context.now)
+    return {"client_id": system.client_id, "enabled": on}
+
+
+def entrust(context: ChangeContext) -> Mapping[str, Any]:
+    """Give a system the scopes of the operator, or take them away with an empty list."""
+    system = _system(context, context.organisation)
+    given = context.values["scopes"]
+    scopes = system.scopes - frozenset(OPERATOR_SCOPES) | given
+    context.work.organisations.save_system(replace(system, scopes=scopes))
+    return {"client_id": system.client_id, "scopes": sorted(scopes)}
+
+
+def _system(context: ChangeContext, organisation: Organisation) -> System:
+    system = context.work.organisations.system(organisation.slug, context.values["system"])
+    if system is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    return system
+
+
+def order_certificate(context: ChangeContext) -> Mapping[str, Any]:
+    """Order a certificate of whoever holds the issuing key, for the key of a request."""
+    organisation = context.organisation
+    system = context.values["system"]
+    if context.work.organisations.system(organisation.slug, system) is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    csr = context.values["csr"]
+    request = SigningRequest(context.event, organisation.slug, system, csr, context.persons[0])
+    context.work.signing.add(request)
+    return {"request": str(request.id)}
+
+
+def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
+    """Revoke one certificate, or with ``system`` all that the system has.
+
+    Whoever has a system's key may have renewed by it: ``left`` tells which ones still stand.
+    """
+    organisation = context.organisation
+    if context.values["system"] is not None and context.values["thumbprint"] is not None:
+        raise Invalid((("/system", "is for all certificates of a system: name that, or one"),))
+    if context.values["system"] is not None:
+        system = _system(context, organisation)
+        revoked = _standing(context, system)
+        if not revoked:
+            raise WrongState("the system has no certificate that stands")
+    else:
+        revoked = [_certificate(context, organisation)]
+        system = System(organisation.slug, revoked[0].system, frozenset())
+    for one in revoked:
+        context.work.organisations.save_certificate(replace(one, revoked_at=context.now))
+    return {
+        "client_id": system.client_id,
+        "revoked": [one.thumbprint for one in revoked],
+        "left": [one.thumbprint for one in _standing(context, system)],
+    }
+
+
+def _certificate(context: ChangeContext, organisation: Organisation) -> Certificate:
+    if context.values["thumbprint"] is None:
+        raise Invalid((("/thumbprint", NOT_OF_FORM),))
+    certificate = context.work.organisations.certificate(context.values["thumbprint"])
+    if certificate is None or certificate.organisation != organisation.slug:
+        raise NotFound("the organisation has no such certificate")
+    if certificate.revoked_at is not None:
+        raise WrongState("the certificate is revoked already")
+    return certificate
+
+
+def _standing(context: ChangeContext, system: System) -> list[Certificate]:
+    """The certificates of a system that still let it in."""
+    held = context.work.organisations.certificates(system.organisation, system.name)
+    return [one for one in held if one.revoked_at is None and context.now < one.not_after]
+
+
+# --- Invitations: two persons let a system enrol once; one person takes that back -----------------
+
+
+def invite(context: ChangeContext) -> Mapping[str, Any]:
+    """Take on an invitation; its token stays with who proposed it, we get the SHA-256 of it."""
+    organisation = context.organisation
+    system = context.values["system"]
+    if context.work.organisations.system(organisation.slug, system) is None:
+        raise NotFound("the organisation has no system of that name: register it first")
+    made = Invitation(
+        id=context.event,
+        organisation=organisation.slug,
+        system=system,
+        token_sha256=context.values["token_sha256"],
+        approved_by=context.persons,
+        ends_at=context.now + LIFE,
+    )
+    context.work.invitations.add(made)
+    return {
+        "invitation": str(made.id),
+        "client_id": f"{organisation.slug}.{system}",
+        "ends_at": made.ends_at.isoformat(timespec="seconds"),
+    }
+
+
+def withdraw_invitation(context: ChangeContext) -> Mapping[str, Any]:
+    """Take an invitation back, with the request that waits.
+
+    Once it was used ``document_keys`` are those that stand: one of them may have come by it.
+    """
+    organisation = context.organisation
+    invitation = context.work.invitations.get(context.values["invitation"])
+    if invitation is None or invitation.organisation != organisation.slug:
+        raise NotFound("the organisation has no such invitation")
+    if context.now >= invitation.ends_at and invitation.key is None:
+        raise InvitationRefused("the invitation has expired: nobody can use it any more")
+    asked = invitation.request and context.work.signing.get(invitation.request)
+    served = bool(asked and asked.certificate)
+    context.work.invitations.save(invitation.withdraw(context.now, served=served))
+    if asked and not asked.refusal:
+        context.work.signing.save(replace(asked, refusal="the invitation was withdrawn"))
+    stand = [key.kid for key in organisation.document_keys if key.holds(context.now)]
+    used = {"document_keys": stand} if asked and stand else {}
+    return {"invitation": str(invitation.id), **used}
+
+
+def read_token_digest(value: Any) -> str:
+    """The SHA-256 of an invitation's token, base64url; ValueError for anything else."""
+    if not TOKEN.fullmatch(value):
+        raise ValueError
+    return str(value)

@@ -1,0 +1,421 @@
+"""Every change that administrators make to the registry: what it takes, and what it does.
+
+One entry is all that there is to say of a change. Its reader, its JSON Schema, its command and its
+row in the documentation come from here; whether it is made is decided by policy, and how its event
+is called stands in `gateway.domain.facts`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from gateway.actions.assertion import read_keys
+from gateway.domain.audit import Reach
+from gateway.domain.membership import Move
+from gateway.domain.organisation import (
+    AGREEMENT_KINDS,
+    FUNCTIONS,
+    INTEREST_KINDS,
+    INTEREST_SCOPES,
+    KINDS,
+    OPERATOR_SCOPES,
+    SCOPES,
+    Standing,
+)
+from gateway.domain.vocabulary import Matter, Purpose, Regime
+from gateway.kernel.changes import ChangeType
+from gateway.kernel.fields import (
+    Field,
+    Given,
+    any_text,
+    boolean,
+    country,
+    date,
+    digest,
+    free_text,
+    identifier,
+    one_of,
+    optional,
+    organisation_id,
+    period,
+    public_key,
+    schema_of,
+    signed_document,
+    subset_of,
+)
+from gateway.registry import keys, mandates, members, systems
+
+_REASON = free_text("reason", "Why; it stands in the event.")
+_UNTIL = date("until", "First day without it.")
+_SYSTEM = organisation_id("system", "Which system.", option="NAME")
+_DECISION = free_text("decision_ref", "Reference of the decision.", option="--decision")
+_RESOLUTION = (
+    _DECISION,
+    date("decided_on", "Day of the decision."),
+    digest(
+        "document_sha256",
+        "The decision; only its digest is stored.",
+        given=Given.DIGEST_OF_FILE,
+        option="--document",
+    ),
+)
+_ENTRY = (
+    free_text("name", "Its name."),
+    one_of("kind", "What it is.", KINDS),
+    boolean("public_authority", "It is an authority under public law."),
+    subset_of(
+        "regimes",
+        "Data protection regime; led for competent authorities only.",
+        Regime,
+        option="--regime",
+        default=["gdpr"],
+    ),
+    country("country", "ISO 3166-1 alpha-2, as in FR."),
+)
+_PERSON = organisation_id("person", "Which administrator.", option="PERSON")
+_MEMBER_KEY = public_key("jwk", "The public key, a JWK.", keys.read_member_key)
+_PROOF = signed_document("proof", "Proof of possession.")
+
+_CONTACTS = Field(
+    "contacts",
+    "Whom to reach, one for each role.",
+    members.read_contacts,
+    {"type": "array", "minItems": 1, "items": schema_of(members.CONTACT)},
+    Given.JSON_FILE,
+)
+_CLIENT_KEYS = Field(
+    "keys",
+    "All its public keys (JWK); without one its certificate is enough.",
+    read_keys,
+    {"type": "array", "items": {"type": "object"}},
+    Given.JSON_FILE,
+    several=True,
+)
+_RECEIVING = replace(
+    any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_receiving
+)
+_TOKEN = replace(
+    digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
+    read=systems.read_token_digest,
+)
+
+CHANGES: Mapping[str, ChangeType] = {
+    "organisation.apply": ChangeType(
+        "Record an application.",
+        1,
+        (
+            *_ENTRY,
+            one_of("standing", "What it applies for.", Standing, Standing),
+            subset_of("purposes", "What it takes part for.", Purpose),
+            free_text("about", "What it does."),
+            date("received_on", "Day of the application.", option="--received"),
+            _CONTACTS,
+        ),
+        members.apply,
+    ),
+    "organisation.approve": ChangeType(
+        "Record that an application was approved.",
+        2,
+        _RESOLUTION,
+        partial(members.decide, Move.APPROVE),
+    ),
+    "organisation.decline": ChangeType(
+        "Record that an application was declined: this is final.",
+        2,
+        _RESOLUTION,
+        partial(members.decide, Move.DECLINE),
+    ),
+    "organisation.admit": ChangeType(
+        "Admit an organisation at once, without application.",
+        2,
+        _ENTRY,
+        members.admit,
+        about="It is active at once. Its id is never used again.",
+    ),
+    "organisation.activate": ChangeType(
+        "Let an enrolled organisation take part.",
+        1,
+        (_REASON,),
+        members.activate,
+        about="One of its systems has passed a conformance run before.",
+    ),
+    "organisation.suspend": ChangeType(
+        "Stop an organisation at once.",
+        1,
+        (_REASON,),
+        partial(members.change_status, Move.SUSPEND),
+        about="Its next request is refused, in every worker.",
+    ),
+    "organisation.reinstate": ChangeType(
+        "Let a suspended organisation work again.",
+        1,
+        (_REASON,),
+        partial(members.change_status, Move.REINSTATE),
+    ),
+    "organisation.leave": ChangeType(
+        "Record that an organisation leaves, for good.",
+        2,
+        (_REASON,),
+        members.leave,
+        about="Its membership and its mandates end today; what it did stays readable.",
+    ),
+    "organisation.lock": ChangeType(
+        "Take only what an organisation signs itself.",
+        1,
+        (signed_document("statement", "What it signed, from `casegate keys lock`."),),
+        partial(keys.set_lock, locked=True),
+    ),
+    "organisation.unlock": ChangeType(
+        "Attest for an organisation again.",
+        2,
+        (signed_document("statement", "What it signed, from `casegate keys unlock`."),),
+        partial(keys.set_lock, locked=False),
+    ),
+    "contact.set": ChangeType(
+        "Replace the contact in a role.", 1, members.CONTACT, members.set_contact
+    ),
+    "standing.grant": ChangeType(
+        "Grant a membership for a time.",
+        2,
+        (one_of("standing", "Which one.", Standing, Standing), *period(), _DECISION),
+        members.grant_membership,
+    ),
+    "standing.end": ChangeType(
+        "End the membership that an organisation holds.", 2, (_UNTIL,), members.end_membership
+    ),
+    "competence.grant": ChangeType(
+        "Record that an organisation is competent for a matter in a territory.",
+        2,
+        (
+            one_of("function", "What the mandate is for.", FUNCTIONS, default="receive"),
+            one_of("matter", "The matter that it is competent for.", Matter, Matter),
+            country("territory", "ISO 3166-1 alpha-2, as in FR."),
+            free_text("legal_act", "The act that gives the mandate."),
+            *period(),
+        ),
+        mandates.grant,
+    ),
+    "competence.end": ChangeType(
+        "End a mandate.",
+        2,
+        (any_text("competence", "As in receive/csam/FR."), _UNTIL),
+        mandates.end_mandate,
+    ),
+    "succession.plan": ChangeType(
+        "End a mandate here and give it there, in one change.",
+        2,
+        (
+            organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
+            _RECEIVING,
+            date("on", "First day of the successor's mandate."),
+            date("read_until", "First day on which the predecessor opens none of it any more."),
+            free_text("legal_act", "The act that moves the mandate.", 200),
+            boolean(
+                "consents",
+                "The act says that consents hold for the successor.",
+                option="--consents-carry-over",
+            ),
+        ),
+        mandates.plan_succession,
+        about="Open handoffs move from that day on, once both organisations approved (casegate "
+        "succession approve).",
+    ),
+    "succession.cancel": ChangeType(
+        "Cancel a planned succession before anything has moved.",
+        2,
+        (identifier("succession", "Which one.", option="SUCCESSION"), _REASON),
+        mandates.cancel_succession,
+    ),
+    "interest.declare": ChangeType(
+        "Record that an organisation declares an interest.",
+        1,
+        (
+            one_of("scope", "In what.", INTEREST_SCOPES),
+            any_text("subject", "provider.example, or ORIGINATOR/CASE."),
+            one_of("kind", "Which kind of interest.", INTEREST_KINDS),
+            *period(),
+        ),
+        members.declare_interest,
+    ),
+    "interest.end": ChangeType(
+        "End a declared interest.",
+        2,
+        (identifier("interest", "The event that declared it.", option="EVENT"), _UNTIL),
+        partial(members.end_named, "interest", "interests"),
+    ),
+    "agreement.record": ChangeType(
+        "Record an agreement.",
+        2,
+        (
+            one_of("kind", "Of which kind.", AGREEMENT_KINDS),
+            free_text("about", "What was agreed."),
+            free_text("reference", "Legal reference, as in: Art. 46(2)(c) GDPR."),
+            *period(),
+        ),
+        members.record_agreement,
+    ),
+    "agreement.end": ChangeType(
+        "End an agreement.",
+        2,
+        (identifier("agreement", "The event that recorded it.", option="EVENT"), _UNTIL),
+        partial(members.end_named, "agreement", "agreements"),
+    ),
+    "system.register": ChangeType(
+        "Register a system and its scopes.",
+        1,
+        (
+            _SYSTEM,
+            subset_of(
+                "scopes",
+                "What it may ask tokens for; by default all.",
+                SCOPES,
+                option="--scope",
+                default=sorted(SCOPES),
+            ),
+        ),
+        systems.register,
+    ),
+    "system.key": ChangeType(
+        "Replace the keys with which a system authenticates.",
+        2,
+        (_SYSTEM, _CLIENT_KEYS),
+        systems.set_keys,
+    ),
+    "system.disable": ChangeType(
+        "Stop a system at its next request.",
+        1,
+        (_SYSTEM, _REASON),
+        partial(systems.switch, on=False),
+        about="On open connections too; its tokens end.",
+    ),
+    "system.enable": ChangeType(
+        "Let a system work again, with new tokens.",
+        1,
+        (_SYSTEM, _REASON),
+        partial(systems.switch, on=True),
+    ),
+    "system.entrust": ChangeType(
+        "Let a system of the operator's bring changes.",
+        2,
+        (
+            _SYSTEM,
+            subset_of(
+                "scopes",
+                "All the operator's scopes that it gets; none: take them away.",
+                OPERATOR_SCOPES,
+                least=0,
+                option="--scope",
+                default=[],
+            ),
+        ),
+        systems.entrust,
+    ),
+    "certificate.issue": ChangeType(
+        "Issue a certificate for a system.",
+        2,
+        (_SYSTEM, any_text("csr", "The member's certificate request, PKCS #10 in PEM.")),
+        systems.order_certificate,
+    ),
+    "certificate.revoke": ChangeType(
+        "Revoke a certificate at once.",
+        1,
+        (
+            optional(any_text("thumbprint", "Its x5t#S256.", option="THUMBPRINT")),
+            optional(organisation_id("system", "Instead of one certificate: all of this system.")),
+            _REASON,
+        ),
+        systems.revoke_certificate,
+        about="Its next request is refused, on open connections too. Whoever had a stolen key may "
+        "have renewed by it: then take --system.",
+    ),
+    "key.register": ChangeType(
+        "Register a member's document or encryption key.",
+        2,
+        (
+            _MEMBER_KEY,
+            _PROOF,
+            optional(signed_document("countersignature", "By a document key, if there is one.")),
+        ),
+        keys.register,
+        about="Made by `casegate keys new` or `casegate keys encryption`.",
+    ),
+    "key.revoke": ChangeType(
+        "Revoke a member's document or encryption key.",
+        1,
+        (any_text("kid", "The key's id.", option="KID"), _REASON),
+        keys.revoke,
+        about="Nothing new that it signs, or that is sealed to it, is taken.",
+    ),
+    "invitation.make": ChangeType(
+        "Invite a system to enrol itself.", 2, (_SYSTEM, _TOKEN), systems.invite
+    ),
+    "invitation.withdraw": ChangeType(
+        "Withdraw an invitation.",
+        1,
+        (identifier("invitation", "Which one.", option="INVITATION"), _REASON),
+        systems.withdraw_invitation,
+        about="Its token is refused from then on, and so is a request that came by it, until its "
+        "certificate is made.",
+    ),
+    "audit.grant": ChangeType(
+        "Let an organisation read events of the log for a time.",
+        2,
+        (
+            one_of("reach", "The whole log, one member's events, or one case.", Reach, Reach),
+            optional(organisation_id("member", "Whose events; for a case, its originator.")),
+            optional(identifier("case", "Which case.")),
+            optional(free_text("person", "The one person who may; else anybody there.")),
+            *period(ends=True),
+            _DECISION,
+        ),
+        members.grant_audit,
+    ),
+    "audit.end": ChangeType(
+        "End an audit grant at once.",
+        2,
+        (identifier("grant", "The event that gave it.", option="GRANT"), _REASON),
+        members.end_audit,
+    ),
+    "admin.add": ChangeType(
+        "Let a person approve changes: an id that is never used again.",
+        2,
+        (
+            _PERSON,
+            free_text("name", "Their name."),
+            public_key("jwk", "Their public key, `key.jwk`.", keys.read_approval_key),
+            signed_document("proof", "That they have it, `key.proof`."),
+        ),
+        keys.add_administrator,
+        at_gateway=True,
+    ),
+    "admin.disable": ChangeType(
+        "Let no approval of a person count any more, whenever it was signed.",
+        2,
+        (_PERSON, _REASON),
+        keys.disable_administrator,
+        at_gateway=True,
+    ),
+}
+"""Every change that administrators make, by its action."""
+
+STEPS: Mapping[str, ChangeType] = {
+    "gateway.rekey": ChangeType(
+        "Take the next step to a new token or key-encryption key.",
+        1,
+        (any_text("purpose", "Which."), any_text("step", "Which."), any_text("key", "Which.")),
+        keys.record_step,
+        at_gateway=True,
+    ),
+    "ca.rotate": ChangeType(
+        "Take the next step to a new issuing authority.",
+        2,
+        (
+            any_text("step", "Which."),
+            any_text("authority", "Which."),
+            any_text("waited", "Whether its time was waited for."),
+        ),
+        keys.record_step,
+        at_gateway=True,
+    ),
+}
+"""Steps of the gateway's own keys: recorded on its own host alone, and never proposed."""

@@ -1,0 +1,115 @@
+"""What is done once, or so often only: retry keys, budgets, revoked tokens, used assertions."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from gateway.actions.records import Retry
+from gateway.domain.refusals import Stale
+from gateway.store.tables import budget, retry, revoked_token, spent_assertion
+from gateway.store.transaction import Transaction, counted, insert_new
+
+_GET = select(retry).where(
+    retry.c.organisation == bindparam("organisation"), retry.c.key == bindparam("key")
+)
+_ADD = insert_new(retry)
+# One statement, so that two workers cannot both spend the last one.
+_SPEND = counted(
+    insert(budget)
+    .values(organisation=bindparam("organisation"), window=bindparam("window"), spent=1)
+    .on_conflict_do_update(
+        index_elements=[budget.c.organisation, budget.c.window],
+        set_={"spent": budget.c.spent + 1},
+        where=budget.c.spent < bindparam("limit"),
+    )
+)
+_FORGET = delete(budget).where(
+    budget.c.organisation == bindparam("organisation"),
+    budget.c.window >= bindparam("first"),
+    budget.c.window < bindparam("window"),
+)
+
+_ADD_REVOKED = insert_new(revoked_token)
+_IS_REVOKED = select(revoked_token.c.jti).where(revoked_token.c.jti == bindparam("jti"))
+_PRUNE_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at <= bindparam("until"))
+
+_USE = insert_new(spent_assertion)
+_PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bindparam("until"))
+
+
+class SqlRetries:
+    """Retries in SQL; the contract is that of `gateway.actions.ports.Retries`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def get(self, organisation: str, key: str) -> Retry | None:
+        """See the port."""
+        row = self._transaction.execute(_GET, {"organisation": organisation, "key": key}).first()
+        return row and Retry(*row)
+
+    def add(self, retry: Retry) -> None:
+        """See the port. PostgreSQL waits here for a concurrent request with the same key."""
+        self._transaction.require_writing()
+        if not self._transaction.changed(_ADD, vars(retry)):
+            raise Stale("another request with this retry key was faster: repeat this one")
+
+
+class SqlBudgets:
+    """Budgets in SQL; the contract is that of `gateway.actions.ports.Budgets`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def spend(self, organisation: str, window: str, limit: int) -> bool:
+        """See the port."""
+        self._transaction.require_writing()
+        what, _, _ = window.partition("/")
+        earlier = {"organisation": organisation, "first": f"{what}/", "window": window}
+        self._transaction.execute(_FORGET, earlier)
+        values = {"organisation": organisation, "window": window, "limit": limit}
+        return limit > 0 and self._transaction.changed(_SPEND, values)
+
+
+class SqlRevokedTokens:
+    """Revoked tokens in SQL; the contract is that of `gateway.actions.ports.RevokedTokens`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def add(self, jti: str, expires_at: datetime) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._transaction.execute(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
+
+    def has(self, jti: str) -> bool:
+        """See the port."""
+        return self._transaction.execute(_IS_REVOKED, {"jti": jti}).first() is not None
+
+    def prune(self, until: datetime) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._transaction.execute(_PRUNE_REVOKED, {"until": until})
+
+
+class SqlReplay:
+    """Used assertions in SQL; the contract is that of `gateway.actions.ports.Replay`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
+        """See the port. One statement, so that of two workers one alone spends it."""
+        self._transaction.require_writing()
+        values = {"client": client, "jti": jti, "expires_at": expires_at}
+        return self._transaction.changed(_USE, values)
+
+    def prune(self, until: datetime) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._transaction.execute(_PRUNE_USED, {"until": until})

@@ -1,0 +1,405 @@
+"""What takes several steps: proposals, invitations, certificate requests, runs, successions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, false, or_, select, update
+
+from gateway.actions.records import Proposal, SigningRequest
+from gateway.domain.conformance import Run
+from gateway.domain.invitation import Invitation
+from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.succession import Approved, Moved, Succession
+from gateway.store.columns import record_columns
+from gateway.store.tables import (
+    conformance_run,
+    invitation,
+    moved_handoff,
+    proposal,
+    signing_request,
+    succession,
+)
+from gateway.store.transaction import Transaction, insert_new
+
+_NO_ID = UUID(int=0)
+_LAST_ID = UUID(int=2**128 - 1)
+
+# --- Changes of the registry that wait for another person -----------------------------------------
+
+_proposals = select(*record_columns(proposal, Proposal))
+_PROPOSAL = _proposals.where(proposal.c.id == bindparam("proposal"))
+_PROPOSALS = (
+    _proposals.where(proposal.c.id < bindparam("before"))
+    .order_by(proposal.c.id.desc())
+    .limit(bindparam("limit"))
+)
+_UNDECIDED = (proposal.c.made_by.is_(None), proposal.c.withdrawn_by.is_(None))
+_WAITING = _PROPOSALS.where(*_UNDECIDED, proposal.c.expires_at >= bindparam("now"))
+_ADD_PROPOSAL = insert_new(proposal)
+_END_PROPOSAL = update(proposal).where(proposal.c.id == bindparam("of_id"), *_UNDECIDED)
+_CLOSE_PROPOSAL = _END_PROPOSAL.values(made_by=bindparam("event"))
+_WITHDRAW_PROPOSAL = _END_PROPOSAL.values(withdrawn_by=bindparam("event"))
+_PRUNE_PROPOSALS = delete(proposal).where(proposal.c.expires_at < bindparam("until"))
+
+
+class SqlProposals:
+    """Proposals in SQL; the contract is that of `gateway.actions.ports.Proposals`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def get(self, proposal: UUID) -> Proposal | None:
+        """See the port."""
+        row = self._transaction.execute(_PROPOSAL, {"proposal": proposal}).first()
+        return row and Proposal(*row)
+
+    def page(
+        self, before: UUID | None, limit: int, waiting: datetime | None = None
+    ) -> Sequence[Proposal]:
+        """See the port."""
+        values = {"before": before or _LAST_ID, "limit": limit}
+        if waiting is None:
+            rows = self._transaction.execute(_PROPOSALS, values)
+        else:
+            rows = self._transaction.execute(_WAITING, {**values, "now": waiting})
+        return [Proposal(*row) for row in rows]
+
+    def add(self, proposal: Proposal) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_PROPOSAL, vars(proposal)):
+            raise AlreadyExists("there is a proposal with this id")
+
+    def close(self, proposal: UUID, event: UUID) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_CLOSE_PROPOSAL, {"of_id": proposal, "event": event}):
+            raise Stale("the proposal was made or withdrawn before")
+
+    def withdraw(self, proposal: UUID, event: UUID) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_WITHDRAW_PROPOSAL, {"of_id": proposal, "event": event}):
+            raise Stale("the proposal was made or withdrawn before")
+
+    def prune(self, until: datetime) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        self._transaction.execute(_PRUNE_PROPOSALS, {"until": until})
+
+
+# --- Invitations to enrol a system ----------------------------------------------------------------
+
+_invitations = select(*record_columns(invitation, Invitation))
+_INVITATION = _invitations.where(invitation.c.id == bindparam("invitation"))
+_BY_TOKEN = _invitations.where(invitation.c.token_sha256 == bindparam("token"))
+_OPEN_INVITATIONS = (
+    _invitations.where(
+        invitation.c.key.is_(None),
+        invitation.c.withdrawn_at.is_(None),
+        invitation.c.ends_at > bindparam("now"),
+        invitation.c.id > bindparam("after"),
+    )
+    .order_by(invitation.c.id)
+    .limit(bindparam("limit"))
+)
+_ADD_INVITATION = insert_new(invitation)
+_SAVE_INVITATION = update(invitation).where(invitation.c.id == bindparam("invitation"))
+
+
+class SqlInvitations:
+    """Invitations in SQL; the contract is that of `gateway.actions.ports.Invitations`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def add(self, invitation: Invitation) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_INVITATION, vars(invitation)):
+            raise AlreadyExists("there is an invitation with this id or token")
+
+    def get(self, invitation: UUID) -> Invitation | None:
+        """See the port."""
+        row = self._transaction.execute(_INVITATION, {"invitation": invitation}).first()
+        return row and Invitation(*row)
+
+    def by_token(self, token_sha256: str) -> Invitation | None:
+        """See the port."""
+        row = self._transaction.execute(_BY_TOKEN, {"token": token_sha256}).first()
+        return row and Invitation(*row)
+
+    def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        """See the port."""
+        values = {"now": now, "after": after or _NO_ID, "limit": limit}
+        return [Invitation(*row) for row in self._transaction.execute(_OPEN_INVITATIONS, values)]
+
+    def save(self, invitation: Invitation) -> None:
+        """See the port; who was invited, by whom and until when stays."""
+        self._transaction.require_registry()
+        values = {
+            "invitation": invitation.id,
+            "key": invitation.key,
+            "request": invitation.request,
+            "withdrawn_at": invitation.withdrawn_at,
+        }
+        if not self._transaction.changed(_SAVE_INVITATION, values):
+            raise Stale("there is no invitation with this id")
+
+
+# --- Certificate requests, for the process that alone holds the issuing key -----------------------
+
+_requests = select(*record_columns(signing_request, SigningRequest))
+_REQUEST = _requests.where(signing_request.c.id == bindparam("request"))
+_OF_CSR = (
+    _requests.where(
+        signing_request.c.organisation == bindparam("organisation"),
+        signing_request.c.system == bindparam("system"),
+        signing_request.c.csr == bindparam("csr"),
+    )
+    .order_by(signing_request.c.id.desc())
+    .limit(1)
+)
+# Taken by state, never by "greater than the last one seen": rows may commit late.
+_PENDING = (
+    _requests.where(signing_request.c.served == false())
+    .order_by(signing_request.c.id)
+    .limit(bindparam("limit"))
+)
+_ADD_REQUEST = insert_new(signing_request)
+_SAVE_REQUEST = update(signing_request).where(signing_request.c.id == bindparam("request"))
+
+
+class SqlSigning:
+    """Signing requests in SQL; the contract is that of `gateway.actions.ports.Signing`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def add(self, request: SigningRequest) -> None:
+        """See the port; AlreadyExists when the id is taken."""
+        self._transaction.require_writing()
+        values = {**vars(request), "served": _is_served(request)}
+        if not self._transaction.changed(_ADD_REQUEST, values):
+            raise AlreadyExists("there is a signing request with this id")
+
+    def get(self, request: UUID) -> SigningRequest | None:
+        """See the port."""
+        row = self._transaction.execute(_REQUEST, {"request": request}).first()
+        return row and SigningRequest(*row)
+
+    def of_csr(self, organisation: str, system: str, csr: str) -> SigningRequest | None:
+        """See the port."""
+        values = {"organisation": organisation, "system": system, "csr": csr}
+        row = self._transaction.execute(_OF_CSR, values).first()
+        return row and SigningRequest(*row)
+
+    def pending(self, limit: int) -> list[SigningRequest]:
+        """See the port."""
+        rows = self._transaction.execute(_PENDING, {"limit": limit})
+        return [SigningRequest(*row) for row in rows]
+
+    def save(self, request: SigningRequest) -> None:
+        """See the port; Stale when there is no such request."""
+        self._transaction.require_writing()
+        values = {
+            "request": request.id,
+            "served": _is_served(request),
+            "certificate": request.certificate,
+            "refusal": request.refusal,
+        }
+        if not self._transaction.changed(_SAVE_REQUEST, values):
+            raise Stale("there is no signing request with this id")
+
+
+def _is_served(request: SigningRequest) -> bool:
+    return request.certificate is not None or request.refusal is not None
+
+
+# --- Conformance runs: test data, apart from cases and handoffs -----------------------------------
+
+_RUN = select(*record_columns(conformance_run, Run)).where(conformance_run.c.id == bindparam("run"))
+_PASSED = (
+    select(conformance_run.c.id)
+    .where(
+        conformance_run.c.organisation == bindparam("of_organisation"),
+        conformance_run.c.passed_at.is_not(None),
+    )
+    .limit(1)
+)
+_ADD_RUN = insert_new(conformance_run)
+_SAVE_RUN = update(conformance_run).where(
+    conformance_run.c.id == bindparam("run"),
+    conformance_run.c.revision == bindparam("previous"),
+)
+_PRUNE_RUNS = delete(conformance_run).where(
+    conformance_run.c.passed_at.is_(None), conformance_run.c.ends_at <= bindparam("until")
+)
+
+
+class SqlConformance:
+    """Runs in SQL; the contract is that of `gateway.actions.ports.Conformance`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def add(self, run: Run) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        if not self._transaction.changed(_ADD_RUN, vars(run)):
+            raise AlreadyExists("there is a conformance run with this id")
+
+    def get(self, run: UUID) -> Run | None:
+        """See the port."""
+        row = self._transaction.execute(_RUN, {"run": run}).first()
+        return row and Run(*row)
+
+    def save(self, run: Run) -> None:
+        """See the port; whose run it is and when it ends stays."""
+        self._transaction.require_writing()
+        values = {
+            "run": run.id,
+            "previous": run.revision - 1,
+            "sandbox": run.sandbox,
+            "marks": run.marks,
+            "passed_at": run.passed_at,
+            "revision": run.revision,
+        }
+        if not self._transaction.changed(_SAVE_RUN, values):
+            raise Stale("the run has changed: read it again")
+
+    def passed(self, organisation: str) -> bool:
+        """See the port."""
+        values = {"of_organisation": organisation}
+        return self._transaction.execute(_PASSED, values).first() is not None
+
+    def prune(self, until: datetime) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        self._transaction.execute(_PRUNE_RUNS, {"until": until})
+
+
+# --- Successions of mandates, and the handoffs that each of them ended ----------------------------
+
+_SUCCESSIONS = select(succession).order_by(succession.c.id)
+_SUCCESSION = select(succession).where(succession.c.id == bindparam("succession"))
+_SUCCESSIONS_OF = _SUCCESSIONS.where(
+    or_(
+        succession.c.predecessor == bindparam("organisation"),
+        succession.c.successor == bindparam("organisation"),
+    )
+)
+_SUCCESSIONS_FROM = _SUCCESSIONS.where(
+    succession.c.predecessor == bindparam("predecessor"),
+    succession.c.competence == bindparam("competence"),
+)
+_ADD_SUCCESSION = insert_new(succession)
+_SAVE_SUCCESSION = update(succession).where(
+    succession.c.id == bindparam("of_id"), succession.c.version == bindparam("previous")
+)
+_moved = select(*record_columns(moved_handoff, Moved))
+_MOVED = _moved.where(moved_handoff.c.succession == bindparam("succession")).order_by(
+    moved_handoff.c.handoff
+)
+_MOVED_FROM = _moved.where(moved_handoff.c.handoff == bindparam("handoff"))
+_MOVED_TO = _moved.where(moved_handoff.c.became == bindparam("handoff"))
+_ADD_MOVED = insert_new(moved_handoff)
+
+_REPLACED_IN_SUCCESSIONS = (
+    "predecessor_by",
+    "predecessor_event",
+    "predecessor_signed",
+    "successor_by",
+    "successor_event",
+    "successor_signed",
+    "applied",
+    "cancelled",
+    "version",
+)
+
+
+class SqlSuccessions:
+    """Successions in SQL; the contract is that of `gateway.actions.ports.Successions`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Work in this transaction."""
+        self._transaction = transaction
+
+    def get(self, succession: UUID) -> Succession | None:
+        """See the port."""
+        row = self._transaction.execute(_SUCCESSION, {"succession": succession}).first()
+        return row and _succession(row)
+
+    def all(self) -> Sequence[Succession]:
+        """See the port."""
+        return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS)]
+
+    def of(self, organisation: str) -> Sequence[Succession]:
+        """See the port."""
+        rows = self._transaction.execute(_SUCCESSIONS_OF, {"organisation": organisation})
+        return [_succession(row) for row in rows]
+
+    def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
+        """See the port."""
+        values = {"predecessor": predecessor, "competence": competence}
+        return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS_FROM, values)]
+
+    def add(self, succession: Succession) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_SUCCESSION, _succession_row(succession)):
+            raise AlreadyExists("there is a succession with this id")
+
+    def save(self, succession: Succession) -> None:
+        """See the port. What was planned stays; approvals and end are replaced."""
+        self._transaction.require_writing()
+        row = _succession_row(succession)
+        values = {name: row[name] for name in _REPLACED_IN_SUCCESSIONS}
+        values |= {"of_id": succession.id, "previous": succession.version - 1}
+        if not self._transaction.changed(_SAVE_SUCCESSION, values):
+            raise Stale("the succession has changed: read it again")
+
+    def moved(self, succession: UUID) -> Sequence[Moved]:
+        """See the port."""
+        rows = self._transaction.execute(_MOVED, {"succession": succession})
+        return [Moved(*row) for row in rows]
+
+    def moved_from(self, handoff: UUID) -> Moved | None:
+        """See the port."""
+        row = self._transaction.execute(_MOVED_FROM, {"handoff": handoff}).first()
+        return row and Moved(*row)
+
+    def moved_to(self, handoff: UUID) -> Moved | None:
+        """See the port."""
+        row = self._transaction.execute(_MOVED_TO, {"handoff": handoff}).first()
+        return row and Moved(*row)
+
+    def add_moved(self, moved: Moved) -> None:
+        """See the port."""
+        self._transaction.require_writing()
+        if not self._transaction.changed(_ADD_MOVED, vars(moved)):
+            raise AlreadyExists("the handoff was moved before")
+
+
+def _succession_row(succession: Succession) -> dict[str, Any]:
+    values = dict(vars(succession))
+    for office in ("predecessor", "successor"):
+        approved: Approved | None = values.pop(f"by_{office}")
+        values[f"{office}_by"] = approved and approved.by
+        values[f"{office}_event"] = approved and approved.event
+        values[f"{office}_signed"] = approved and approved.signed
+    return values
+
+
+def _succession(row: Any) -> Succession:
+    values = row._asdict()
+    for office in ("predecessor", "successor"):
+        by, event, signed = (values.pop(f"{office}_{name}") for name in ("by", "event", "signed"))
+        values[f"by_{office}"] = by and Approved(by, event, signed)
+    return Succession(**values)

@@ -1,0 +1,452 @@
+"""The registry: organisations with seats and competences, their systems, certificates, people."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
+
+from gateway.actions.ports import Mode
+from gateway.domain.membership import UNSEEN
+from gateway.domain.organisation import (
+    Certificate,
+    Competence,
+    Contact,
+    Organisation,
+    Period,
+    Person,
+    Status,
+    System,
+)
+from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.store.columns import read_fields, record_columns, to_json, write_json
+from gateway.store.tables import (
+    certificate,
+    client_key,
+    competence,
+    contact,
+    organisation,
+    person,
+    registry,
+    system,
+)
+from gateway.store.transaction import Transaction, insert_new
+
+MOST_REMEMBERED = 10_000
+"""Entries of the registry that a process remembers at most; a gateway has fewer."""
+
+_COMPETENCE = [
+    column.label(f"competence_{column.name}")
+    for column in competence.c
+    if column.name not in {"organisation", "position"}
+]
+_WITH_COMPETENCES = select(organisation, *_COMPETENCE).order_by(
+    organisation.c.slug, competence.c.position
+)
+_GET = _WITH_COMPETENCES.select_from(
+    organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
+).where(organisation.c.slug == bindparam("slug"))
+
+
+def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
+    on_page = (
+        select(organisation.c.slug)
+        .where(organisation.c.slug > bindparam("after"), *wanted)
+        .order_by(organisation.c.slug)
+        .limit(bindparam("limit"))
+        .subquery()
+    )
+    return _WITH_COMPETENCES.select_from(
+        organisation.join(on_page, on_page.c.slug == organisation.c.slug).outerjoin(
+            competence, competence.c.organisation == organisation.c.slug
+        )
+    )
+
+
+_PAGE = _page_where()
+_SEEN_PAGE = _page_where(*(organisation.c.status != one for one in sorted(UNSEEN)))
+_RECEIVERS = (
+    select(competence.c.organisation, *_COMPETENCE)
+    .join(organisation, organisation.c.slug == competence.c.organisation)
+    .where(
+        competence.c.function == "receive",
+        competence.c.matter == bindparam("matter"),
+        competence.c.territory == bindparam("territory"),
+        organisation.c.status == Status.ACTIVE,
+    )
+    .order_by(competence.c.organisation, competence.c.position)
+)
+_ADD = insert_new(organisation)
+_SAVE = update(organisation).where(
+    organisation.c.slug == bindparam("of_slug"), organisation.c.version == bindparam("previous")
+)
+_DROP_COMPETENCES = delete(competence).where(competence.c.organisation == bindparam("slug"))
+_ADD_COMPETENCES = insert(competence)
+
+_systems = select(*record_columns(system, System)).where(
+    system.c.organisation == bindparam("organisation")
+)
+_SYSTEMS = _systems.order_by(system.c.name)
+_SYSTEM = _systems.where(system.c.name == bindparam("name"))
+_ADD_SYSTEM = insert_new(system)
+_SAVE_SYSTEM = (
+    update(system)
+    .where(
+        system.c.organisation == bindparam("of_organisation"),
+        system.c.name == bindparam("of_name"),
+    )
+    .values(scopes=bindparam("scopes"), enabled=bindparam("enabled"))
+)
+_END_TOKENS = (
+    update(system)
+    .where(
+        system.c.organisation == bindparam("of_organisation"),
+        system.c.name == bindparam("of_name"),
+    )
+    .values(tokens_from=bindparam("at"))
+)
+
+_KEYS = (
+    select(client_key.c.jwk)
+    .where(
+        client_key.c.organisation == bindparam("organisation"),
+        client_key.c.system == bindparam("system"),
+    )
+    .order_by(client_key.c.position)
+)
+_DROP_KEYS = delete(client_key).where(
+    client_key.c.organisation == bindparam("of_organisation"),
+    client_key.c.system == bindparam("of_system"),
+)
+_ADD_KEYS = insert(client_key)
+
+_certificates = select(*record_columns(certificate, Certificate))
+_CERTIFICATE = _certificates.where(certificate.c.thumbprint == bindparam("thumbprint"))
+_CERTIFICATES = _certificates.where(
+    certificate.c.organisation == bindparam("organisation"),
+    certificate.c.system == bindparam("system"),
+).order_by(certificate.c.ordinal)
+_REVOKED = _certificates.where(
+    certificate.c.revoked_at.is_not(None), certificate.c.not_after > bindparam("after")
+).order_by(certificate.c.revoked_at, certificate.c.thumbprint)
+_EXPIRING = _certificates.where(
+    certificate.c.revoked_at.is_(None),
+    certificate.c.not_after > bindparam("after"),
+    certificate.c.not_after <= bindparam("until"),
+).order_by(certificate.c.not_after, certificate.c.thumbprint)
+_before = certificate.alias()
+_next_ordinal = (
+    select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
+    .where(
+        _before.c.organisation == bindparam("organisation"),
+        _before.c.system == bindparam("system"),
+    )
+    .scalar_subquery()
+)
+# The registry's lock makes the counted ordinal safe.
+_ADD_CERTIFICATE = insert_new(certificate).values(
+    {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
+    | {"ordinal": _next_ordinal}
+)
+_SAVE_CERTIFICATE = update(certificate).where(
+    certificate.c.thumbprint == bindparam("of_thumbprint")
+)
+
+_CONTACTS = (
+    select(*record_columns(contact, Contact))
+    .where(contact.c.organisation == bindparam("organisation"))
+    .order_by(contact.c.role)
+)
+_DROP_CONTACT = delete(contact).where(
+    contact.c.organisation == bindparam("of_organisation"), contact.c.role == bindparam("of_role")
+)
+_ADD_CONTACT = insert(contact)
+
+_persons = select(*record_columns(person, Person))
+_PERSON = _persons.where(person.c.id == bindparam("person"))
+_PERSONS = _persons.order_by(person.c.id)
+_ADD_PERSON = insert_new(person)
+_SAVE_PERSON = (
+    update(person).where(person.c.id == bindparam("of_id")).values(enabled=bindparam("enabled"))
+)
+
+_RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
+
+T = TypeVar("T")
+Entries = dict[tuple[str, ...], Any]
+
+
+class RegistryCache:
+    """What the registry says, remembered by a process as long as the registry's version stays.
+
+    Each Work reads the version in its own transaction, so nothing that was changed is ever used: a
+    suspension counts at the next request in every process, as if nothing were remembered.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._newest: tuple[int, Entries] = (0, {})
+
+    def at(self, version: int) -> Entries:
+        """What is remembered of a version; a transaction that sees an older one starts anew."""
+        known, entries = self._newest
+        if version == known:
+            return entries
+        fresh: Entries = {}
+        if version > known:
+            self._newest = (version, fresh)
+        return fresh
+
+
+class SqlOrganisations:
+    """The registry in SQL; the contract is that of `gateway.actions.ports.Organisations`."""
+
+    def __init__(self, transaction: Transaction, cache: RegistryCache, version: int) -> None:
+        """Work in this transaction, which found ``version``, with what the process remembers."""
+        self._transaction = transaction
+        self._entries: Entries = cache.at(version)
+
+    def raise_version(self) -> None:
+        """End the time of what every process remembers: the last statement before a commit."""
+        self._transaction.require_registry()
+        self._transaction.execute(_RAISE_VERSION)
+
+    def get(self, slug: str) -> Organisation | None:
+        """See the port."""
+
+        def look() -> Organisation | None:
+            found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
+            return found[0] if found else None
+
+        return self._remembered(("organisation", slug), look)
+
+    def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
+        """See the port."""
+        page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
+        return _organisations(self._transaction.execute(page, values))
+
+    def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
+        """See the port."""
+
+        def look() -> tuple[Competence, ...]:
+            values = {"matter": matter, "territory": territory}
+            rows = self._transaction.execute(_RECEIVERS, values)
+            return tuple(_competence(row, row.organisation) for row in rows)
+
+        return self._remembered(("receivers", matter, territory), look)
+
+    def add(self, organisation: Organisation) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD, _organisation_row(organisation)):
+            raise AlreadyExists("this organisation id is taken, and ids are never used again")
+        self._add_competences(organisation)
+
+    def save(self, organisation: Organisation) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        values = _organisation_row(organisation)
+        expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
+        if not self._transaction.changed(_SAVE, values | expected):
+            raise Stale("the organisation has changed: read it again")
+        self._transaction.execute(_DROP_COMPETENCES, {"slug": organisation.slug})
+        self._add_competences(organisation)
+
+    def system(self, organisation: str, name: str) -> System | None:
+        """See the port."""
+
+        def look() -> System | None:
+            values = {"organisation": organisation, "name": name}
+            row = self._transaction.execute(_SYSTEM, values).first()
+            return row and System(*row)
+
+        return self._remembered(("system", organisation, name), look)
+
+    def systems(self, organisation: str) -> Sequence[System]:
+        """See the port."""
+        rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
+        return [System(*row) for row in rows]
+
+    def add_system(self, system: System) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_SYSTEM, vars(system)):
+            raise AlreadyExists("the organisation has a system of this name")
+
+    def save_system(self, system: System) -> None:
+        """See the port; Stale when it is not registered."""
+        self._transaction.require_registry()
+        values = {
+            "of_organisation": system.organisation,
+            "of_name": system.name,
+            "scopes": system.scopes,
+            "enabled": system.enabled,
+        }
+        if not self._transaction.changed(_SAVE_SYSTEM, values):
+            raise Stale("this system is not registered")
+
+    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        named = {"of_organisation": organisation, "of_name": system, "at": at}
+        self._transaction.execute(_END_TOKENS, named)
+
+    def client_keys(self, organisation: str, system: str) -> Sequence[str]:
+        """See the port."""
+        values = {"organisation": organisation, "system": system}
+        return [row.jwk for row in self._transaction.execute(_KEYS, values)]
+
+    def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        named = {"of_organisation": organisation, "of_system": system}
+        self._transaction.execute(_DROP_KEYS, named)
+        rows = [
+            {"organisation": organisation, "system": system, "position": position, "jwk": jwk}
+            for position, jwk in enumerate(keys)
+        ]
+        if rows:
+            self._transaction.execute(_ADD_KEYS, rows)
+
+    def certificate(self, thumbprint: str) -> Certificate | None:
+        """See the port."""
+
+        def look() -> Certificate | None:
+            row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
+            return row and Certificate(*row)
+
+        return self._remembered(("certificate", thumbprint), look)
+
+    def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
+        """See the port; the newest is the one recorded last."""
+        values = {"organisation": organisation, "system": system}
+        return [Certificate(*row) for row in self._transaction.execute(_CERTIFICATES, values)]
+
+    def add_certificate(self, certificate: Certificate) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_CERTIFICATE, vars(certificate)):
+            raise AlreadyExists("this certificate is recorded already")
+
+    def save_certificate(self, certificate: Certificate) -> None:
+        """See the port; Stale when it is not recorded. Only end, revocation, reminder change."""
+        self._transaction.require_registry()
+        values = {
+            "of_thumbprint": certificate.thumbprint,
+            "not_after": certificate.not_after,
+            "revoked_at": certificate.revoked_at,
+            "reminded": certificate.reminded,
+        }
+        if not self._transaction.changed(_SAVE_CERTIFICATE, values):
+            raise Stale("this certificate is not recorded")
+
+    def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
+        """See the port; in order of their ends."""
+        values = {"after": after, "until": until}
+        return [Certificate(*row) for row in self._transaction.execute(_EXPIRING, values)]
+
+    def revoked(self, after: datetime) -> Sequence[Certificate]:
+        """See the port; in order of revocation."""
+        return [Certificate(*row) for row in self._transaction.execute(_REVOKED, {"after": after})]
+
+    def contacts(self, organisation: str) -> Sequence[Contact]:
+        """See the port."""
+        rows = self._transaction.execute(_CONTACTS, {"organisation": organisation})
+        return [Contact(*row) for row in rows]
+
+    def set_contact(self, contact: Contact) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        named = {"of_organisation": contact.organisation, "of_role": contact.role}
+        self._transaction.execute(_DROP_CONTACT, named)
+        self._transaction.execute(_ADD_CONTACT, [vars(contact)])
+
+    def person(self, person: str) -> Person | None:
+        """See the port."""
+        row = self._transaction.execute(_PERSON, {"person": person}).first()
+        return row and Person(*row)
+
+    def persons(self) -> Sequence[Person]:
+        """See the port."""
+        return [Person(*row) for row in self._transaction.execute(_PERSONS)]
+
+    def add_person(self, person: Person) -> None:
+        """See the port."""
+        self._transaction.require_registry()
+        if not self._transaction.changed(_ADD_PERSON, vars(person)):
+            raise AlreadyExists("there is a person with this id")
+
+    def save_person(self, person: Person) -> None:
+        """See the port; Stale when there is none of that id."""
+        self._transaction.require_registry()
+        values = {"of_id": person.id, "enabled": person.enabled}
+        if not self._transaction.changed(_SAVE_PERSON, values):
+            raise Stale("there is no person with this id")
+
+    def _remembered(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
+        """What was found before at this version; who changes the registry always looks."""
+        if self._transaction.mode is Mode.REGISTRY:
+            return look()
+        found: T | None = self._entries.get(key)
+        if found is None:
+            found = look()
+            if found and len(self._entries) < MOST_REMEMBERED:
+                self._entries[key] = found
+        return found
+
+    def _add_competences(self, organisation: Organisation) -> None:
+        rows = [_competence_row(c, n) for n, c in enumerate(organisation.competences)]
+        if rows:
+            self._transaction.execute(_ADD_COMPETENCES, rows)
+
+
+_OWN_COLUMNS = ("slug", "status", "version", "competences")
+"""The fields of an organisation that are not in its document."""
+
+
+def _organisations(rows: Iterable[Any]) -> list[Organisation]:
+    """Rows of one organisation stand together, one for each competence, or one without any."""
+    grouped = ([*group] for _, group in groupby(rows, attrgetter("slug")))
+    return [
+        Organisation(
+            slug=row.slug,
+            status=row.status,
+            version=row.version,
+            competences=tuple(_competence(r, r.slug) for r in group if r.competence_id is not None),
+            **read_fields(Organisation, json.loads(row.document)),
+        )
+        for group in grouped
+        for row in group[:1]
+    ]
+
+
+def _organisation_row(organisation: Organisation) -> dict[str, Any]:
+    document = {n: to_json(v) for n, v in vars(organisation).items() if n not in _OWN_COLUMNS}
+    return {
+        "slug": organisation.slug,
+        "status": organisation.status,
+        "version": organisation.version,
+        "document": write_json(document),
+    }
+
+
+def _competence(row: Any, organisation: str) -> Competence:
+    return Competence(
+        id=row.competence_id,
+        organisation=organisation,
+        function=row.competence_function,
+        matter=row.competence_matter,
+        territory=row.competence_territory,
+        legal_act=row.competence_legal_act,
+        period=Period(row.competence_start, row.competence_end),
+        registered_by=row.competence_registered_by,
+    )
+
+
+def _competence_row(competence: Competence, position: int) -> dict[str, Any]:
+    values = dict(vars(competence))
+    period = values.pop("period")
+    return {**values, "position": position, "start": period.start, "end": period.end}

@@ -1,0 +1,169 @@
+"""What holds for a request of every kind of actor, however it comes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.actions.ports import Mode
+from gateway.changes import CHANGES
+from gateway.domain.refusals import (
+    Busy,
+    Forbidden,
+    Frozen,
+    InvitationRefused,
+    NotFound,
+    Refusal,
+    Unrecorded,
+    WrongState,
+)
+from gateway.kernel import changes
+from gateway.kernel.changes import Bearer, Change
+from tests.founding import (
+    ABROAD,
+    ALICE,
+    BENOIT,
+    DESK,
+    HOTLINE,
+    Founded,
+    caller,
+    make_change,
+    shown,
+    submit_change,
+)
+from tests.newcomers import TOKEN, Newcomer
+
+UNKNOWN = "018f0000-0000-7000-8000-000000000000"
+REINSTATEMENT = Change("organisation.reinstate", ABROAD, {"reason": "it is active already"})
+ERASURE = Change("case.erase", HOTLINE, {"case": UNKNOWN, "reason": "an order"})
+MEMBERSHIP = Change("standing.end", ABROAD, {"until": "2026-04-01"})
+
+
+def _change(gateway: Founded) -> Callable[[], Any]:
+    signed = gateway.approve(REINSTATEMENT)
+    return lambda: make_change(gateway.ports, REINSTATEMENT, signed)
+
+
+def _erasure(gateway: Founded) -> Callable[[], Any]:
+    signed = gateway.approve(ERASURE)
+    return lambda: make_change(gateway.ports, ERASURE, signed)
+
+
+def _waiting(gateway: Founded) -> Callable[[], Any]:
+    (signed,) = gateway.approve(MEMBERSHIP, ALICE)
+    other = replace(MEMBERSHIP, organisation="nobody-here")
+    return lambda: submit_change(gateway.ports, other, signed)
+
+
+def _withdrawal(gateway: Founded) -> Callable[[], Any]:
+    change = changes.withdrawal_of(gateway.new_id())
+    (signed,) = gateway.approve(change, ALICE)
+    proposal = gateway.new_id()
+    return lambda: changes.withdraw(gateway.ports, proposal, signed)
+
+
+def _enrolment(gateway: Founded) -> Callable[[], Any]:
+    host = Newcomer(gateway)
+    host.arrive()
+    host.invite()
+    return lambda: host.use(TOKEN, name="somebody-else")
+
+
+REFUSED: dict[str, Callable[[Founded], Callable[[], Any]]] = {
+    "a change": _change,
+    "an erasure": _erasure,
+    "a change that waits": _waiting,
+    "a withdrawal": _withdrawal,
+    "an enrolment": _enrolment,
+}
+
+
+@pytest.mark.parametrize("trouble", [Busy("too many wait"), OSError("the disk is full: /secret")])
+@pytest.mark.parametrize("asked", REFUSED.values(), ids=REFUSED)
+def test_a_refusal_that_cannot_be_recorded_is_answered_by_nobody(
+    gateway: Founded, asked: Callable[[Founded], Callable[[], Any]], trouble: Exception
+) -> None:
+    act, begin, size = asked(gateway), gateway.ports.begin, gateway.size()
+
+    def troubled(mode: Mode) -> Any:
+        if mode is Mode.WRITE:  # in which refusals are recorded
+            raise trouble
+        return begin(mode)
+
+    whole = gateway.ports
+    gateway.ports = replace(whole, begin=troubled)
+    with pytest.raises(Unrecorded) as refused:
+        act()
+    assert "secret" not in refused.value.detail
+    gateway.ports = whole
+    assert gateway.size() == size
+
+
+def test_what_is_true_of_every_request_is_no_refusal_of_this_one(gateway: Founded) -> None:
+    act, begin = _change(gateway), gateway.ports.begin
+
+    def frozen(mode: Mode) -> Any:
+        if mode is Mode.WRITE:
+            raise Frozen("the log is frozen")
+        return begin(mode)
+
+    gateway.ports = replace(gateway.ports, begin=frozen)
+    with pytest.raises(Frozen):
+        act()
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "named"),
+    [
+        (_change, WrongState, [ALICE, BENOIT]),
+        (_erasure, NotFound, [ALICE, BENOIT]),
+        (_enrolment, InvitationRefused, [ALICE, BENOIT]),
+    ],
+)
+def test_a_refusal_names_who_asked_to_the_gateway_alone(
+    gateway: Founded,
+    asked: Callable[[Founded], Callable[[], Any]],
+    kind: type[Refusal],
+    named: list[str],
+) -> None:
+    act, size = asked(gateway), gateway.size()
+    refused = gateway.refusal(lambda _: act())
+    assert isinstance(refused.refusal, kind)
+    assert gateway.size() == size + 1
+    told = shown(refused.receipt)
+    assert told.get("by", named) == named
+    assert "subject" in told
+
+
+def test_a_repeated_change_gets_the_whole_first_result_whatever_has_changed_since(
+    gateway: Founded,
+) -> None:
+    bearer = Bearer(caller(HOTLINE), "the-same-key")
+    stop = Change("organisation.suspend", ABROAD, {"reason": "under review"})
+    signed = gateway.approve(stop, ALICE)
+    first = make_change(gateway.ports, stop, signed, bearer)
+    gateway.administer("organisation.reinstate", ABROAD, reason="cleared up")
+    size = gateway.size()
+    again = make_change(gateway.ports, stop, signed, bearer)
+    assert again.result == first.result
+    assert again.result["status"] == "suspended"
+    assert gateway.size() == size
+
+
+def test_a_key_stands_for_one_step_of_one_change(gateway: Founded) -> None:
+    """What was made under a key is not what another step under the key would have been."""
+    bearer = Bearer(caller(HOTLINE), "the-same-key")
+    gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
+    stop = Change("organisation.suspend", ABROAD, {"reason": "under review"})
+    make_change(gateway.ports, stop, gateway.approve(stop, ALICE), bearer)
+    with pytest.raises(Refusal) as reused:
+        changes.submit(gateway.ports, CHANGES, stop, ["x"], bearer)
+    assert "used with another request" in reused.value.detail
+
+
+def test_policy_says_no_to_one_person_where_two_are_needed_now(gateway: Founded) -> None:
+    """What cannot wait, for it needs what is at hand, is refused on record."""
+    refused = gateway.refusal(make_change, MEMBERSHIP, gateway.approve(MEMBERSHIP, ALICE))
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R10.two_persons",)
