@@ -133,7 +133,8 @@ _EMPTIED = "; ".join(
             for table in reversed(tables.metadata.sorted_tables)
             if table not in (tables.log_head, tables.registry)
         ),
-        f"UPDATE log_head SET size = 0, origin = NULL, edge = '', root = '\\x{tree.EMPTY_ROOT.hex()}'",  # noqa: S608
+        "UPDATE log_head SET size = 0, origin = NULL, edge = '',"  # noqa: S608 - our own root
+        f" root = '\\x{tree.EMPTY_ROOT.hex()}'",
     ]
 )
 
