@@ -4,13 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from gateway.actions.administration import Change
-from gateway.actions.approvals import AHEAD, LIVES
 
-from gateway.actions import administration
 from gateway.actions.authorization import Refused
 from gateway.domain.refusals import ApprovalRefused
-from tests.founding import ALICE, BENOIT, HOTLINE, START, Founded
+from gateway.kernel.approvals import AHEAD, LIVES
+from gateway.kernel.changes import Change
+from tests.founding import ALICE, BENOIT, HOTLINE, START, Founded, make_change
 
 CHANGE = Change("organisation.suspend", HOTLINE, {"reason": "under review"})
 TICK = timedelta(seconds=1)
@@ -23,7 +22,7 @@ def administered(gateway: Founded, after: timedelta, change: Change = CHANGE) ->
     gateway.clock = lambda: signed_at  # type: ignore[assignment]
     approvals = gateway.approve(CHANGE, ALICE, BENOIT)
     gateway.ports = replace(gateway.ports, now=lambda: signed_at + after)
-    gateway.do(administration.administer, change, approvals)
+    gateway.do(make_change, change, approvals)
 
 
 @pytest.mark.parametrize("age", [-AHEAD, timedelta(0), LIVES])

@@ -30,7 +30,6 @@ from gateway.store.work import Store, open_store
 from tests.postgresql import new_database
 from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
 
-_EMPTY = f"'\\x{tree.EMPTY_ROOT.hex()}'"
 
 
 @dataclass
@@ -135,7 +134,8 @@ _EMPTIED = "; ".join(
             for table in reversed(tables.metadata.sorted_tables)
             if table not in (tables.log_head, tables.registry)
         ),
-        f"UPDATE log_head SET size = 0, origin = NULL, edge = '', root = {_EMPTY}",  # noqa: S608
+        "UPDATE log_head SET size = 0, origin = NULL, edge = '',"  # noqa: S608 - our own root
+        f" root = '\\x{tree.EMPTY_ROOT.hex()}'",
     ]
 )
 

@@ -11,6 +11,7 @@ from gateway.actions.records import LogQuery
 from gateway.domain.audit import CaseName, Coverage
 from gateway.domain.facts import Detail, Result
 from gateway.store import event_index
+from tests.each import each
 from tests.store import samples
 from tests.store.places import plan
 from tests.store.samples import NOON, PERSON_KEY, fact, new_id
@@ -57,8 +58,8 @@ def test_everything_is_found_in_the_logs_order_and_in_pages(full):
     assert search(full, after=1, before=3) == [2]
 
 
-@pytest.mark.parametrize(
-    ("filters", "found"),
+@each(
+    "filters, found",
     [
         ({"organisation": "hotline"}, [0, 1]),
         ({"organisation": "police"}, [1, 2, 3]),

@@ -16,6 +16,7 @@ from gateway.evidence.statement import ANSWER_TYP, CASE_TYP
 from gateway.evidence.trust import Trust, open_document
 from gateway.evidence.verdict import Code, verify
 from gateway.keys import jwk_set
+from tests.each import each
 from tests.founding import (
     HOTLINE,
     ISSUER,
@@ -175,7 +176,7 @@ def test_elements_and_properties_are_disclosures(line, hotline):
     assert sent(properties, arrays).status_code == 201
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [
         {"iss": f"{ISSUER}/organisations/{OFMIN}"},

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.registration import LOCK
 from gateway.evidence.statement import ANSWER_TYP, CASE_TYP
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -201,7 +202,7 @@ def test_it_names_whom_it_reaches_and_by_which_mandate(hotline, case, to):
     assert hotline.get("/handoffs?box=out").json["items"] == []
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [
         {"iss": f"{ISSUER}/organisations/{OFMIN}"},
