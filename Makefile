@@ -41,8 +41,8 @@ run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ct
 test: $(VENV)/dev.stamp ## All tests of the default run
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-slow: $(VENV)/dev.stamp ## The slow suites: crashes under load, other implementations
-	@$(BIN)/python -m pytest -m slow
+test-slow: $(VENV)/dev.stamp ## The slow suites: crashes under load, other implementations, more chance
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 2 --dist loadgroup
 
 $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/fuzz.txt

@@ -12,7 +12,7 @@ from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.evidence import receipt
 from gateway.ledger import tiles, tree
-from gateway.store.tables import answer, case_file, case_version, handoff, log_document, log_entry
+from gateway.store.tables import answer, case_file, case_version, handoff, log_event
 
 _PAGE = 10_000
 
@@ -73,7 +73,7 @@ def _check_events(connection: Connection, answers: Sequence[Answer]) -> None:
     events = {one.event for one in answers}
     if len(events) != len(answers):
         raise NotKept(f"{len(answers)} answers name {len(events)} different events")
-    query = select(log_entry.c.event).join(log_document, log_document.c.event == log_entry.c.event)
+    query = select(log_event.c.event)
     missing = events - {str(event) for event in connection.scalars(query)}
     if missing:
         raise NotKept(f"{len(missing)} answered events are not in the log, as {min(missing)}")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SQLITE = "sqlite:///"
 POSTGRESQL = "postgresql+psycopg://"
+FILE = "file:"
 
 _HOST = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
@@ -123,6 +124,14 @@ def database(value: object) -> str:
     if path == url or not path or "?" in path or path == ":memory:":
         raise ValueError(f"must be {SQLITE}<file> or {POSTGRESQL}<user>@<host>/<name>")
     return url
+
+
+def mark(value: object) -> str:
+    """Check the address of a high-water mark: a file of its own, or PostgreSQL."""
+    url = text(value)
+    if url.startswith(POSTGRESQL) or (url.startswith(FILE) and url != FILE):
+        return url
+    raise ValueError(f"must be {FILE}<file> or {POSTGRESQL}<user>@<host>/<name>")
 
 
 def day(value: object) -> date:

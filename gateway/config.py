@@ -138,11 +138,11 @@ class Config:
     )
     mark_url: str = _setting(
         "mark.url",
-        checks.database,
-        "Where the log's high-water mark is kept: a database of its own, best on another\n"
-        "disk, and NEVER in the backup of the first: it tells an older copy from the newest.\n"
-        "Several nodes share one in PostgreSQL.",
-        f"{checks.SQLITE}mark.db",
+        checks.mark,
+        f"Where the log's high-water mark is kept: {checks.FILE}<file>, best on another disk, and\n"
+        "NEVER in the backup of the database: it tells an older copy from the newest.\n"
+        "Several nodes share one in PostgreSQL, in a database of its own.",
+        f"{checks.FILE}high-water-mark",
         shown=False,
     )
     keys_url: str = _setting(
@@ -239,8 +239,8 @@ class Config:
 
     @property
     def mark_file(self) -> Path | None:
-        """The SQLite file of the high-water mark, absolute; None with PostgreSQL."""
-        return _sqlite_file(self.mark_url)
+        """The file of the high-water mark, absolute; None with PostgreSQL."""
+        return _path_in(self.mark_url, checks.FILE)
 
     @property
     def keys_file(self) -> Path | None:
@@ -265,7 +265,11 @@ class Config:
 
 
 def _sqlite_file(url: str) -> Path | None:
-    return Path(url.removeprefix(checks.SQLITE)) if url.startswith(checks.SQLITE) else None
+    return _path_in(url, checks.SQLITE)
+
+
+def _path_in(url: str, prefix: str) -> Path | None:
+    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
 
 
 def _names(url: str, bind: str) -> tuple[str, ...]:
@@ -303,9 +307,10 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         given = environ[DATABASE_VARIABLE]
         values["database_url"] = _checked(checks.database, given, DATABASE_VARIABLE)
     for name in ("database_url", "mark_url", "keys_url"):
-        file = _sqlite_file(values[name])
+        prefix = checks.FILE if name == "mark_url" else checks.SQLITE
+        file = _path_in(values[name], prefix)
         if file is not None:
-            values[name] = f"{checks.SQLITE}{folder / file}"
+            values[name] = f"{prefix}{folder / file}"
     if values["mark_url"] == values["database_url"]:
         raise ConfigError("[mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):

@@ -33,6 +33,7 @@ from gateway.pki.authority import CertificateAuthority, load_issuing
 from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
 from gateway.store.database import Unfit
+from gateway.store.high_water_mark_file import HighWaterMarkFile
 from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
 from gateway.store.mark import SqlMark, open_mark
@@ -98,7 +99,7 @@ class Gateway:
     keys: SigningKeys
     store: Store
     keyring: SqlKeyring
-    mark: SqlMark
+    mark: SqlMark | HighWaterMarkFile
     continuity: Continuity
     notary: LogNotary
     ports: Ports

@@ -1,5 +1,6 @@
 """What holds for every test: sockets, what is borrowed, and which tests one worker runs."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -12,10 +13,18 @@ from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-settings.register_profile(
-    "casegate", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
-)
+# What `make test-slow` adds to the default run is examples, too.
+for name, examples in (("casegate", 25), ("thorough", 200)):
+    settings.register_profile(
+        name,
+        deadline=None,
+        max_examples=examples,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 settings.load_profile("casegate")
+
+# Commands that tests start compile the gateway once, not each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 class InGroups(LoadScopeScheduling):

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from gateway.actions.continuity import Continuity
@@ -13,6 +14,7 @@ from gateway.actions.records import Head, Marked
 from gateway.domain.refusals import MarkUnreachable
 from gateway.ledger import tree
 from gateway.ledger.note import NoteSigner
+from gateway.store.high_water_mark_file import HighWaterMarkFile
 from tests.founding import Founded, founded
 
 
@@ -46,6 +48,15 @@ class MemoryMark:
     def _require_reachable(self) -> None:
         if not self.reachable:
             raise MarkUnreachable("the mark does not answer")
+
+
+def raise_mark_file(file: Path, origin: str) -> None:
+    """Let more have been signed than the database has: 100 entries that nobody else knows."""
+    mark = HighWaterMarkFile(file, origin)
+    seen = mark.read()
+    assert seen is not None
+    head = Head(seen.head.size + 100, seen.head.root)
+    assert mark.advance(seen, Marked(head, seen.note))
 
 
 class Seconds:

@@ -39,6 +39,7 @@ from gateway.pki.publication import CHAIN_FILE, CRL_FILE, ROOT_FILE
 from gateway.store import migrations
 from gateway.store.database import Unfit
 from gateway.wiring import IssuingAuthority
+from tests.marks import raise_mark_file
 from tests.operating import PASSPHRASE, Operator, operator, request
 from tests.store.samples import case as sample
 
@@ -136,9 +137,17 @@ def test_a_revocation_is_published_at_once(gw: Operator) -> None:
     assert listed.get_revoked_certificate_by_serial_number(8) is None
 
 
-@pytest.mark.parametrize("harm", ["UPDATE mark SET size = size + 100", "DELETE FROM mark"])
+def overtaken(gw: Operator) -> None:
+    raise_mark_file(gw.folder / "high-water-mark", gw.config.log_origin)
+
+
+def lost(gw: Operator) -> None:
+    (gw.folder / "high-water-mark").unlink()
+
+
+@pytest.mark.parametrize("harm", [overtaken, lost])
 def test_an_older_copy_of_the_database_lets_nobody_in_again_who_was_revoked(
-    gw: Operator, harm: str
+    gw: Operator, harm: Callable[[Operator], None]
 ) -> None:
     lost, late, kept = certificate(7), certificate(8), certificate(9)
     with maintained(gw) as (upkeep, clock):
@@ -148,7 +157,7 @@ def test_an_older_copy_of_the_database_lets_nobody_in_again_who_was_revoked(
         before = "UPDATE certificate SET revoked_at = NULL"
         execute(gw.folder / "casegate.db", before)
         revoke(upkeep.gateway, late)
-        execute(gw.folder / "mark.db", harm)
+        harm(gw)
         clock.at += timedelta(hours=1)
         upkeep.step()
         assert {entry.serial_number for entry in revocations(gw)} == {7, 8}
@@ -363,8 +372,7 @@ def test_a_frozen_log_erases_nothing_and_destroys_no_key(gw: Operator) -> None:
     with maintained(gw) as (upkeep, clock):
         ports = upkeep.gateway.ports
         case, key = due_in(ports, DAY)
-        for file in gw.folder.glob("mark.db"):
-            execute(file, "UPDATE mark SET size = size + 100")
+        overtaken(gw)
         clock.at += 30 * DAY
         upkeep.step()
         assert state_of(ports, case) is CaseState.CLEARED
@@ -397,7 +405,7 @@ def state_of(ports: Ports, case: UUID) -> CaseState:
 
 def test_two_maintainers_refuse_each_other(gw: Operator) -> None:
     with maintenance.holding(gw.config):
-        with pytest.raises(AlreadyRunning, match="another process maintains"):
+        with pytest.raises(AlreadyRunning):
             maintenance.run(gw.config, lambda: True, pytest.fail)
         with pytest.raises(AlreadyRunning), maintenance.holding(gw.config):
             pass

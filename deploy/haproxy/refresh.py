@@ -7,7 +7,7 @@ socket: open connections stay, the next handshake sees it. For a new certificate
 come each month, its master reloads: a new worker begins with all files of now, the one before ends
 its connections. (HAProxy can be given those through the socket, too; up to 3.0.11 it then crashes
 at the next change.) SOCKETS is the folder with admin.sock and master.sock. Without --every it looks
-once. What HAProxy refuses is told and tried again; the former stays in force.
+once. What HAProxy refuses is logged and tried again; the former stays in force.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def ask(path: Path, command: str) -> str:
 
 
 def give_list(sockets: Path, file: Path) -> None:
-    """Put the revocation lists in the place of those that HAProxy has; Refused if it does not."""
+    """Replace the revocation lists that HAProxy has; Refused if it does not."""
     admin = sockets / "admin.sock"
     lines = [line for line in file.read_text(encoding="ascii").splitlines() if line.strip()]
     pem = "\n".join(lines)  # an empty line would end it
@@ -80,7 +80,7 @@ def refresh(sockets: Path, folder: Path, given: dict[str, Version]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Look once, or for ever; the exit status is 1 when something went wrong."""
+    """Check once, or continually; the exit status is 1 when something went wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sockets", type=Path, help="the folder with HAProxy's sockets")
     parser.add_argument("folder", type=Path, help="the operator's folder, as in haproxy.cfg")

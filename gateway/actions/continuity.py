@@ -45,6 +45,8 @@ class Continuity:
         self._begin = begin
         self._seconds = seconds
         self._checked: float | None = None
+        self.seen: Marked | None = None
+        """The mark as this process saw it last: it may have moved on."""
 
     def begin(self, mode: Mode) -> AbstractContextManager[Work]:
         """Begin a Work; one that may write is refused when the log is frozen.
@@ -64,9 +66,10 @@ class Continuity:
 
     @contextmanager
     def _begin_writing(self, mode: Mode) -> Iterator[Work]:
+        self.seen = seen = self._mark.read()  # a Work finds the head when it begins
         with self._begin(mode) as work:
             if work.first:  # who goes on in a transaction goes on from the same head
-                self._require_current(work, self._mark.read())
+                self._require_current(work, seen)
             yield work
 
     def _require_current(self, work: Work, seen: Marked | None) -> None:

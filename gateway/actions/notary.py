@@ -104,14 +104,23 @@ class LogNotary:
     def _pass(self, batch: _Batch) -> Marked:
         """The mark, once all heads are beginnings of one log with it and none lies beyond."""
         largest = max(batch.heads, key=lambda head: head.size)
+        remembered = self._continuity.seen
         while True:
-            seen = self._read()
+            # What is remembered serves where the move itself compares it with the mark.
+            serves = (
+                remembered is not None
+                and largest.size > remembered.head.size
+                and batch.follows(remembered.head)
+            )
+            seen = remembered if remembered is not None and serves else self._read()
+            remembered = None
             if not batch.follows(seen.head):
                 self._continuity.require(seen, batch.heads)
             if largest.size <= seen.head.size:
                 return seen
             moved = Marked(largest, self._note(largest))
             if self._mark.advance(seen, moved):
+                self._continuity.seen = moved
                 return moved
             # Another node moved the mark meanwhile, often beyond our heads.
 

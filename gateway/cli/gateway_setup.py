@@ -75,7 +75,7 @@ server/         the listeners' certificates, renewed by themselves
 published/      what everybody may read: certificates of the authorities, revocation lists
 casegate.db     the database (SQLite): back it up with `casegate backup`
 keys.db         the keys of cases, wrapped by keys/kek-*: back it up apart, for days only
-mark.db         how far the log was signed: NEVER part of a backup, never replaced by an older copy
+high-water-mark how far the log was signed: NEVER part of a backup, never replaced by an older copy
 """
 
 

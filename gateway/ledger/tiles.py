@@ -86,7 +86,7 @@ def root(read: ReadTile, size: int) -> bytes:
     """
     if size < 0:
         raise ValueError("a size is not negative")
-    return _edge(_nodes(read), 0, size) if size else tree.EMPTY_ROOT
+    return tree.root_of_edge(_nodes(read), 0, size) if size else tree.EMPTY_ROOT
 
 
 class InclusionProofs:
@@ -104,7 +104,7 @@ class InclusionProofs:
         """
         if not 0 <= index < self.size:
             raise ValueError("the index lies outside the tree")
-        return _path(self._node, 0, index, self.size)
+        return tree.path(self._node, 0, index, self.size)
 
 
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
@@ -125,10 +125,10 @@ def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
     node = _nodes(read)
     # The old tree's last complete subtree, and the way from there to the new root. The verifier
     # knows that subtree already when it is the whole old tree (size1 a power of two).
-    height = _trailing_zeros(size1)
+    height = tree.trailing_zeros(size1)
     index = (size1 >> height) - 1
     start = [node(height, index)] if index else []
-    return start + _path(node, height, index, size2)
+    return start + tree.path(node, height, index, size2)
 
 
 def full_tile_root(tile: bytes) -> bytes:
@@ -236,37 +236,6 @@ def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
     return tile
 
 
-def _path(node: _Node, height: int, index: int, size: int) -> list[bytes]:
-    """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
-
-    `split` is the height where this way meets the way from the last leaf. Below it all siblings
-    are complete, except the one that holds the last leaf; from there on the way is the right
-    edge itself and has siblings on its left only. (The subtree is never one that holds more than
-    the last leaf: a consistency proof starts left of it.)
-    """
-    leaf = index << height
-    split = (leaf ^ (size - 1)).bit_length()
-    path = [node(rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
-    if split:
-        start = ((size - 1) >> (split - 1)) << (split - 1)
-        path.append(_edge(node, start, size))
-    for rise in range(split, size.bit_length()):
-        if leaf >> rise & 1:
-            path.append(node(rise, (leaf >> rise) - 1))
-    return path
-
-
-def _edge(node: _Node, start: int, size: int) -> bytes:
-    """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
-    rest = size - start
-    height = _trailing_zeros(rest)
-    edge = node(height, (size >> height) - 1)
-    while rest := rest & (rest - 1):
-        height = _trailing_zeros(rest)
-        edge = tree.node_hash(node(height, (size >> height) - 1), edge)
-    return edge
-
-
 def _nodes(read: ReadTile) -> _Node:
     """The roots of complete subtrees, by height and index; each is read and hashed once."""
     return cache(partial(_node, cache(read)))
@@ -297,10 +266,6 @@ def _subtree(hashes: bytes) -> bytes:
 def _large_subtree(hashes: bytes) -> bytes:
     middle = len(hashes) // 2
     return tree.node_hash(_subtree(hashes[:middle]), _subtree(hashes[middle:]))
-
-
-def _trailing_zeros(number: int) -> int:
-    return (number & -number).bit_length() - 1
 
 
 def _numbered(n: int, width: int) -> str:

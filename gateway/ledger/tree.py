@@ -4,11 +4,14 @@ Indices start at 0. A proof starts with the sibling nearest to the leaf and ends
 the root. A bare proof binds leaf, index and root; the size is bound by who signs it with the root.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 HASH_BYTES = 32
 EMPTY_ROOT: bytes = sha256().digest()
+
+Node = Callable[[int, int], bytes]
+"""(height, index) -> the root of the complete subtree over leaves index * 2**height on."""
 
 
 class ProofError(ValueError):
@@ -23,6 +26,42 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash two children into their parent (RFC 9162 section 2.1.1)."""
     return sha256(b"\x01" + left + right).digest()
+
+
+def path(node: Node, height: int, index: int, size: int) -> list[bytes]:
+    """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
+
+    `split` is the height where this way meets the way from the last leaf. Below it all siblings
+    are complete, but for the one that holds the last leaf; from there on the way is the right
+    edge itself and has siblings on its left only. (The subtree is never one that holds more than
+    the last leaf: a consistency proof starts left of it.)
+    """
+    leaf = index << height
+    split = (leaf ^ (size - 1)).bit_length()
+    siblings = [node(rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
+    if split:
+        start = ((size - 1) >> (split - 1)) << (split - 1)
+        siblings.append(root_of_edge(node, start, size))
+    for rise in range(split, size.bit_length()):
+        if leaf >> rise & 1:
+            siblings.append(node(rise, (leaf >> rise) - 1))
+    return siblings
+
+
+def root_of_edge(node: Node, start: int, size: int) -> bytes:
+    """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
+    rest = size - start
+    height = trailing_zeros(rest)
+    edge = node(height, (size >> height) - 1)
+    while rest := rest & (rest - 1):
+        height = trailing_zeros(rest)
+        edge = node_hash(node(height, (size >> height) - 1), edge)
+    return edge
+
+
+def trailing_zeros(number: int) -> int:
+    """The height of the largest complete subtree that ends a tree of so many leaves."""
+    return (number & -number).bit_length() - 1
 
 
 def root(leaf_hashes: Sequence[bytes]) -> bytes:

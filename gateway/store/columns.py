@@ -10,7 +10,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -76,6 +76,24 @@ class Serial(TypeDecorator[int]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
         """Database to Python."""
         return None if value is None else int(value)
+
+
+class _IdBytes(TypeDecorator[UUID]):
+    """An id as its 16 bytes, half of what its text takes in a row and in each index."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> bytes | None:
+        """Python to database."""
+        return None if value is None else value.bytes
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> UUID | None:
+        """Database to Python."""
+        return None if value is None else UUID(bytes=value)
+
+
+SHORT_ID = Uuid().with_variant(_IdBytes(), "sqlite")
 
 
 class TextSet(TypeDecorator[frozenset[str]]):

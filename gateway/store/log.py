@@ -5,75 +5,74 @@ so indices have no gap when a transaction rolls back, and their order is the ord
 Counters of organisations are counted under the same lock.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
+from gateway.actions.ports import Mode
 from gateway.actions.records import Found, Head, Logged, LogQuery
 from gateway.domain.facts import Fact
-from gateway.domain.refusals import AlreadyExists, Busy, Erased
+from gateway.domain.refusals import Busy, Erased
 from gateway.evidence import base64url
 from gateway.evidence.event import Event, EventDisclosure, compose
 from gateway.evidence.sd_jwt import read_stored_disclosure
-from gateway.ledger import tiles, tree
+from gateway.ledger import edge, tiles, tree
 from gateway.ledger.entry import entry
-from gateway.store import facets
+from gateway.store import event_index
+from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.event_index import BLOCK
 from gateway.store.tables import (
     case_file,
     case_version,
-    log_disclosure,
-    log_document,
-    log_entry,
+    log_block,
+    log_event,
     log_facet,
     log_head,
     log_tile,
     party,
 )
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import Transaction
 
-_HEAD = select(log_head.c.size, log_head.c.root)
-_HEAD_LOCKED = _HEAD.with_for_update()
+_HEAD = select(log_head.c.size, log_head.c.root, log_head.c.edge).with_for_update()
 _MOVE_HEAD = update(log_head)
 _TILE = select(log_tile.c.data).where(
     log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
 )
-_ADD_TILES = insert(log_tile)
-_GROW_TILE = update(log_tile).where(
-    log_tile.c.level == bindparam("of_level"), log_tile.c.n == bindparam("of_n")
+_adding = upsert(log_tile)
+_SET_TILE = _adding.on_conflict_do_update(
+    index_elements=[log_tile.c.level, log_tile.c.n], set_={"data": _adding.excluded.data}
 )
 _COUNTER = select(func.max(party.c.pseq)).where(party.c.organisation == bindparam("organisation"))
 _STREAM = (
-    select(party.c.pseq, party.c.event)
+    select(party.c.pseq, log_event.c.event)
+    .join(log_event, log_event.c.idx == party.c.idx)
     .where(party.c.organisation == bindparam("organisation"), party.c.pseq > bindparam("after"))
     .order_by(party.c.pseq)
     .limit(bindparam("limit"))
 )
 _ENTRIES = (
-    select(log_entry.c.entry)
-    .where(log_entry.c.idx >= bindparam("start"), log_entry.c.idx < bindparam("end"))
-    .order_by(log_entry.c.idx)
+    select(log_event.c.entry)
+    .where(log_event.c.idx >= bindparam("start"), log_event.c.idx < bindparam("end"))
+    .order_by(log_event.c.idx)
 )
-_DOCUMENT = (
-    select(log_entry.c.idx, log_document.c.doc, log_document.c.nonce)
-    .join(log_document, log_document.c.event == log_entry.c.event)
-    .where(log_entry.c.event == bindparam("event"))
+_EVENT = select(
+    log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
+).where(log_event.c.event == bindparam("event"))
+_WORDS = select(log_facet.c.words).where(
+    log_facet.c.idx >= bindparam("start"), log_facet.c.idx < bindparam("end")
 )
-_DISCLOSURES = (
-    select(log_disclosure.c.position, log_disclosure.c.disclosure, log_disclosure.c.readers)
-    .where(log_disclosure.c.event == bindparam("event"), log_disclosure.c.disclosure.is_not(None))
-    .order_by(log_disclosure.c.position)
-)
-_ADD_ENTRY = insert_new(log_entry)
-_ADD_DOCUMENTS = insert(log_document)
-_ADD_DISCLOSURES = insert(log_disclosure)
+_ADD_EVENTS = insert(log_event)
 _ADD_PARTIES = insert(party)
 _ADD_FACETS = insert(log_facet)
-KEY_OF = (
+_ADD_BLOCK = insert(log_block)
+_KEY_OF = (
     select(case_file.c.content_key)
     .join(
         case_version,
@@ -111,36 +110,28 @@ class Letterhead:
 
 @dataclass(frozen=True)
 class Appended:
-    """What a transaction added to the log, with every tile that its proofs need."""
+    """What a transaction added to the log, with all that its proofs need."""
 
     events: Sequence[Event]
     base: Head
-    head: Head
-    tiles: Mapping[tuple[int, int], bytes]
+    grown: edge.Growth
 
     @classmethod
     def nothing(cls) -> "Appended":
         """What a transaction without events added."""
-        empty = Head(0, tree.EMPTY_ROOT)
-        return cls((), empty, empty, {})
+        return cls((), Head(0, tree.EMPTY_ROOT), edge.Growth(0, {}))
 
     def prove(self, first: int, count: int) -> tuple[Logged, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head.
 
-        No database is asked: new leaves are on the right edge of the tree, and the root is made
-        from all of that edge.
+        No database is asked: new leaves are on the right edge of the tree.
         """
-
-        def read(level: int, n: int) -> bytes:
-            return self.tiles.get((level, n), b"")
-
-        def logged(event: Event, index: int) -> Logged:
-            proof = tuple(tiles.inclusion_proof(read, index, self.head.size))
-            return Logged(event, index, proof, self.head, self.base)
-
         events = self.events[first : first + count]
-        numbered = enumerate(events, self.base.size + first)
-        return tuple(logged(event, index) for index, event in numbered)
+        head = Head(self.grown.size, self.grown.root)
+        return tuple(
+            Logged(event, index, self.grown.inclusion_proof(index), head, self.base)
+            for index, event in enumerate(events, self.base.size + first)
+        )
 
 
 class SqlLog:
@@ -159,6 +150,7 @@ class SqlLog:
         self._letterhead = letterhead
         self._contents = contents
         self._begun_at = begun_at
+        self._last_tile: dict[int, bytes] = {}
         self._others = others
         self.facts: list[Fact] = []
         self._proofs: tiles.InclusionProofs | None = None
@@ -171,21 +163,38 @@ class SqlLog:
     def append(self) -> Appended:
         """Write the recorded facts to the log: the last statements before COMMIT.
 
-        Raises AlreadyExists when the log has an event of this id; the Work is then of no use.
+        Raises LookupError when the head is not that of the tree's right edge. An event that the
+        log has already breaks a rule of the table, here or, in a pipeline, at its end.
         """
         if not self.facts:
             return Appended.nothing()
-        head = _head(self._transaction.execute(_HEAD_LOCKED).one())
-        # Whatever is read from here on is read after the lock: the latest that was committed.
+        keys = self._content_keys()
+        run = self._transaction
+        organisations = {p.organisation for fact in self.facts for p in fact.parties}
+        # Sent in one message: whatever is read after the first is read after the lock, the latest
+        # that was committed.
+        locked = run.send(_HEAD)
+        counters = {name: run.send(_COUNTER, {"organisation": name}) for name in organisations}
+        row = locked().one()
+        counted = {name: receive().scalar_one() or 0 for name, receive in counters.items()}
+        base = Head(row.size, row.root)
+        if edge.grow(row.edge, base.size, ()).root != base.root:
+            raise LookupError("the log's right edge is not that of its head")
         at = self._letterhead.now()
-        events, parties = self._compose(at)
+        events, parties = self._compose(at, base.size, counted)
         entries = [entry(event.document, event.nonce) for event in events]
-        self._write_events(head.size, entries, events)
-        self._transaction.execute(_ADD_PARTIES, parties)
+        leaves = [tree.leaf_hash(line) for line in entries]
+        grown = edge.grow(row.edge, base.size, leaves)
+        run.execute(_ADD_EVENTS, self._rows(base.size, events, entries, keys))
         key = self._letterhead.person_key
-        rows = [facets.row_of(f, n, at, key) for n, f in enumerate(self.facts, head.size)]
-        self._transaction.execute(_ADD_FACETS, rows)
-        return self._grow(head, entries, events)
+        numbered = enumerate(self.facts, base.size)
+        run.execute(_ADD_FACETS, [event_index.row_of(f, n, at, key) for n, f in numbered])
+        run.execute(_ADD_PARTIES, parties)
+        if base.size // BLOCK != grown.size // BLOCK:
+            self._fill_blocks(base.size, leaves)
+        moved = {"size": grown.size, "root": grown.root, "edge": grown.edge}
+        run.execute(_MOVE_HEAD, {**moved, "origin": self._letterhead.origin})
+        return Appended(events, base, grown)
 
     def logged(self, event: UUID) -> Logged | None:
         """See the port; None, too, when its document was erased.
@@ -194,17 +203,19 @@ class SqlLog:
         """
         if any(event == fact.id for fact in self._others):
             raise Busy("the first of these requests is being stored: repeat this one")
-        row = self._transaction.execute(_DOCUMENT, {"event": event}).first()
-        if row is None or row.doc is None or row.nonce is None:
+        row = self._transaction.execute(_EVENT, {"event": event}).first()
+        if row is None or row.document is None or row.nonce is None:
             return None
-        rows = self._transaction.execute(_DISCLOSURES, {"event": event})
-        opened = (self._disclosure(event, row) for row in rows)
+        opened = (
+            self._disclosure(event, position, *stored)
+            for position, stored in enumerate(json.loads(row.disclosures))
+        )
         disclosures = tuple(one for one in opened if one is not None)
         head = self.head()
         if self._proofs is None or self._proofs.size != head.size:
             self._proofs = tiles.InclusionProofs(self.tile, head.size)
         proof = tuple(self._proofs.of(row.idx))
-        return Logged(Event(event, row.doc, row.nonce, disclosures), row.idx, proof, head)
+        return Logged(Event(event, row.document, row.nonce, disclosures), row.idx, proof, head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         """See the port."""
@@ -218,9 +229,15 @@ class SqlLog:
 
     def search(self, query: LogQuery) -> Sequence[Found]:
         """See the port."""
-        statement, values = facets.search(query, self._letterhead.person_key)
-        rows = self._transaction.execute(statement, values)
-        return [Found(row.idx, row.event, bool(row.of_case)) for row in rows]
+        found: list[Found] = []
+        key, size = self._letterhead.person_key, self._begun_at.size
+        for statement, values in event_index.search(query, key, size):
+            left = {**values, "limit": query.limit - len(found)}
+            rows = self._transaction.execute(statement, left)
+            found += [Found(row.idx, row.event, bool(row.of_case)) for row in rows]
+            if len(found) == query.limit:
+                break
+        return found
 
     def head(self) -> Head:
         """See the port."""
@@ -229,25 +246,29 @@ class SqlLog:
 
     def tile(self, level: int, n: int) -> bytes:
         """See the port."""
-        data = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
-        return data or b""
+        stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
+        if stored is not None or level > 0:
+            return stored or b""
+        if n not in self._last_tile or self._transaction.mode is not Mode.READ:
+            entries = self.entries(n * BLOCK, (n + 1) * BLOCK)
+            self._last_tile = {n: b"".join(map(tree.leaf_hash, entries))}
+        return self._last_tile[n]
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """See the port."""
         rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
-    def _compose(self, at: datetime) -> tuple[list[Event], list[dict[str, Any]]]:
+    def _compose(
+        self, at: datetime, start: int, counters: dict[str, int]
+    ) -> tuple[list[Event], list[dict[str, Any]]]:
         """Make the events of the facts, and the rows of their parties' streams."""
         policy = self._letterhead.policy_revision()
-        counters: dict[str, int] = {}
         events, parties = [], []
-        for fact in self.facts:
+        for index, fact in enumerate(self.facts, start):
             for name in (p.organisation for p in fact.parties):
-                if name not in counters:
-                    counters[name] = self.counter(name)
                 counters[name] += 1
-                parties.append({"organisation": name, "pseq": counters[name], "event": fact.id})
+                parties.append({"organisation": name, "pseq": counters[name], "idx": index})
             event = compose(
                 fact,
                 log=self._letterhead.origin,
@@ -259,86 +280,77 @@ class SqlLog:
             events.append(event)
         return events, parties
 
-    def _write_events(self, start: int, entries: Sequence[bytes], events: Sequence[Event]) -> None:
-        for index, (event, line) in enumerate(zip(events, entries, strict=True), start):
-            values = {"idx": index, "entry": line, "event": event.id}
-            if not self._transaction.changed(_ADD_ENTRY, values):
-                raise AlreadyExists("the log has an event with this id")
-        documents = [{"event": e.id, "doc": e.document, "nonce": e.nonce} for e in events]
-        self._transaction.execute(_ADD_DOCUMENTS, documents)
-        told = zip(self.facts, events, strict=True)
-        self._transaction.execute(
-            _ADD_DISCLOSURES, [row for fact, event in told for row in self._rows(fact, event)]
-        )
+    def _content_keys(self) -> Mapping[str, UUID]:
+        """The keys of the cases whose content is told, by their versions' digests."""
+        telling = (f for f in self.facts if any(d.kind in CONTENT for d in f.details))
+        digests = {fact.case_digest for fact in telling if fact.case_digest is not None}
+        found = {d: self._transaction.execute(_KEY_OF, {"digest": d}).scalar() for d in digests}
+        return {digest: key for digest, key in found.items() if key is not None}
 
-    def _rows(self, fact: Fact, event: Event) -> list[dict[str, Any]]:
-        rows = _disclosure_rows(event)
-        telling = [row for row in rows if row["kind"] in CONTENT]
-        if not telling or fact.case_digest is None:
-            return rows
-        case = self._transaction.execute(KEY_OF, {"digest": fact.case_digest}).first()
-        if case is None:
-            return rows
-        for row in telling:
-            cell = cell_of(event.id, row["position"])
-            sealed = self._contents.encrypt(row["disclosure"], case.content_key, cell)
-            row["disclosure"] = base64url.encode(sealed)
-        return rows
+    def _rows(
+        self,
+        start: int,
+        events: Sequence[Event],
+        entries: Sequence[bytes],
+        keys: Mapping[str, UUID],
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "idx": index,
+                "event": event.id,
+                "entry": line,
+                "document": event.document,
+                "nonce": event.nonce,
+                "disclosures": write_json(
+                    [
+                        [self._closed(event, position, keys.get(fact.case_digest or "")), readers]
+                        for position, readers in enumerate(
+                            sorted(disclosure.readers) for disclosure in event.disclosures
+                        )
+                    ]
+                ),
+            }
+            for index, (fact, event, line) in enumerate(
+                zip(self.facts, events, entries, strict=True), start
+            )
+        ]
 
-    def _disclosure(self, event: UUID, row: Row[Any]) -> EventDisclosure | None:
-        """A disclosure as it was stored; None when it ended with its case."""
-        text = row.disclosure
+    def _closed(self, event: Event, position: int, key: UUID | None) -> str:
+        """A disclosure as it is stored: what repeats the content of a case, by its key."""
+        disclosure = event.disclosures[position]
+        if key is None or disclosure.kind not in CONTENT:
+            return disclosure.encoded
+        cell = cell_of(event.id, position)
+        return base64url.encode(self._contents.encrypt(disclosure.encoded, key, cell))
+
+    def _fill_blocks(self, start: int, leaves: Sequence[bytes]) -> None:
+        """Write the tiles and the words of the blocks that filled up, once for all."""
+        changed, _ = tiles.append(self.tile, start, leaves)
+        for (level, n), data in changed.items():
+            if level > 0 or len(data) == tiles.TILE_BYTES:
+                self._transaction.execute(_SET_TILE, {"level": level, "n": n, "data": data})
+        for n in range(start // BLOCK, (start + len(leaves)) // BLOCK):
+            rows = self._transaction.execute(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
+            words = event_index.together(row.words for row in rows)
+            self._transaction.execute(_ADD_BLOCK, {"n": n, "words": words})
+
+    def _disclosure(
+        self, event: UUID, position: int, text: str | None, readers: Sequence[str]
+    ) -> EventDisclosure | None:
+        """A disclosure as it was stored; None when it was erased, or ended with its case."""
+        if text is None:
+            return None
         if text.startswith(_ENVELOPE):
             try:
-                cell = cell_of(event, row.position)
+                cell = cell_of(event, position)
                 text = self._contents.decrypt(base64url.decode(text), cell)
             except Erased:
                 return None
         read = read_stored_disclosure(text)
-        return EventDisclosure(read.encoded, read.digest, str(read.name), read.value, row.readers)
-
-    def _grow(self, head: Head, entries: Sequence[bytes], events: Sequence[Event]) -> Appended:
-        """Add the entries' leaves to the tree's right edge, and move the head."""
-        edge: dict[tuple[int, int], bytes] = {}
-
-        def read(level: int, n: int) -> bytes:
-            if (level, n) not in edge:
-                edge[level, n] = self.tile(level, n)
-            return edge[level, n]
-
-        leaves = [tree.leaf_hash(line) for line in entries]
-        grown, root = tiles.append(read, head.size, leaves)
-        for (level, n), data in grown.items():
-            self._write_tile(level, n, data, known=bool(edge.get((level, n))))
-        moved = Head(head.size + len(leaves), root)
-        self._transaction.execute(_MOVE_HEAD, {**vars(moved), "origin": self._letterhead.origin})
-        return Appended(events, head, moved, edge | grown)
-
-    def _write_tile(self, level: int, n: int, data: bytes, *, known: bool) -> None:
-        if known:
-            self._transaction.execute(_GROW_TILE, {"of_level": level, "of_n": n, "data": data})
-        else:
-            self._transaction.execute(_ADD_TILES, {"level": level, "n": n, "data": data})
-
-
-def _head(row: Row[Any]) -> Head:
-    return Head(row.size, row.root)
+        name, value = str(read.name), read.value
+        return EventDisclosure(read.encoded, read.digest, name, value, frozenset(readers))
 
 
 def cell_of(event: UUID, position: int) -> CellRef:
     """Where a disclosure of an event is stored."""
-    return CellRef(log_disclosure.name, f"{event}/{position}", "disclosure")
-
-
-def _disclosure_rows(event: Event) -> list[dict[str, Any]]:
-    return [
-        {
-            "event": event.id,
-            "position": position,
-            "digest": disclosure.digest,
-            "disclosure": disclosure.encoded,
-            "kind": disclosure.kind,
-            "readers": disclosure.readers,
-        }
-        for position, disclosure in enumerate(event.disclosures)
-    ]
+    return CellRef(log_event.name, f"{event}/{position}", "disclosures")

@@ -1,8 +1,7 @@
-"""The log's high-water mark in SQL: one row for each log, in a database of its own."""
+"""The log's high-water mark in PostgreSQL: one row for each log, in a database of its own."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from gateway.store.database import (
     require_durable,
     writing_engine,
 )
-from gateway.store.lock import FileLock
+from gateway.store.high_water_mark_file import HighWaterMarkFile, open_file
 from gateway.store.prepared_statements import Row, Rows
 from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
 
@@ -64,26 +63,14 @@ _UNREACHABLE = (*DRIVER_ERRORS, Busy)
 class SqlMark:
     """The Mark port. Each statement is a transaction of its own."""
 
-    def __init__(self, engine: Engine, origin: str, lock: FileLock | None) -> None:
-        """``lock`` is the file before which processes queue that move a mark in SQLite."""
+    def __init__(self, engine: Engine, origin: str) -> None:
+        """``engine`` begins no transactions by itself."""
         self._connections = Connections(engine)
         self._origin = origin
-        self._lock = lock
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """See the port; one thread of a process at a time. PostgreSQL's nodes do without."""
-        if self._lock is None:
-            yield
-            return
-        try:
-            self._lock.acquire()  # SQLite's own waiting starves some (evidence.md L4)
-        except OSError as error:
-            raise MarkUnreachable("the log's high-water mark cannot be raised") from error
-        try:
-            yield
-        finally:
-            self._lock.release()
+    def turn(self) -> AbstractContextManager[None]:
+        """See the port. Nodes do without: a move that comes too late finds another mark."""
+        return nullcontext()
 
     def read(self) -> Marked | None:
         """See the port."""
@@ -122,17 +109,14 @@ class SqlMark:
             self._connections.give_back(connection)
 
 
-def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:
-    """Open the mark of the log ``origin`` in the database of a SQLAlchemy URL.
+def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark | HighWaterMarkFile:
+    """Open the mark of the log ``origin`` in ``file``, or in PostgreSQL at ``url``. Raises Unfit.
 
-    ``file`` is SQLite's, None with PostgreSQL; it is made, for its owner alone, where it is
-    missing: a mark that is not there is a frozen log, not an error. Raises Unfit.
+    Where it is missing, its place is made: a mark that is not there is a frozen log, not an error.
     """
-    lock = None
+    if file is not None:
+        return open_file(file, origin)
     try:
-        if file is not None:
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            lock = FileLock(file.with_name(file.name + ".lock"))
         engine = autocommitting(writing_engine(url))
         try:
             with engine.connect() as connection:
@@ -141,9 +125,8 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark:
         except BaseException:
             engine.dispose()
             raise
-    except (OSError, DBAPIError) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error.strerror
+    except DBAPIError as error:
         raise Unfit(
-            f"the log's high-water mark cannot be opened ({reason}): see [mark] url"
+            f"the log's high-water mark cannot be opened ({error.orig}): see [mark] url"
         ) from error
-    return SqlMark(engine, origin, lock)
+    return SqlMark(engine, origin)

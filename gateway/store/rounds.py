@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 from gateway.actions.ports import Mode
 from gateway.actions.records import Logged
 from gateway.domain.facts import Fact
-from gateway.domain.refusals import Busy
+from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.store.content_encryption import ContentCipher, Keyring
-from gateway.store.database import PATIENCE_SECONDS, Begun, Database, driver_of
+from gateway.store.database import PATIENCE_SECONDS, Begun, Database, driver_of, is_in_transaction
 from gateway.store.log import Appended, Letterhead, SqlLog
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import BrokenRule, Transaction
 
 ROUND_WRITERS = 32
 """Writers of one round at most."""
@@ -137,12 +137,14 @@ class Rounds:
         return appended.prove(first, len(facts))
 
     def undo(self, round_: Round, *, broken: bool = False) -> None:
-        """Take a writer's part back; the others' stands. ``broken``: the database failed in it.
+        """Take a writer's part back; the others' stands.
 
-        What was decided may rest on what the others wrote: so it, too, waits for them, and
-        raises Busy when nothing of them could be kept.
+        ``broken`` when nothing of the round can be trusted any more. A statement that the database
+        refused is no such thing while its transaction is open: SQLite takes back to the savepoint
+        whatever it left. What was decided may rest on what the others wrote: so it, too, waits for
+        them, and raises Busy when nothing of them could be kept.
         """
-        round_.broken = round_.broken or broken
+        round_.broken = round_.broken or broken or not is_in_transaction(round_.connection)
         round_.run("ROLLBACK TO part", "RELEASE part")
         self._leave(round_)
         if round_.shared:
@@ -182,15 +184,18 @@ class Rounds:
     def _commit(self, round_: Round) -> Appended:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
+        contents = ContentCipher(self._keyring)
+        log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
+        for fact in round_.facts:
+            log.record(fact)
         try:
-            contents = ContentCipher(self._keyring)
-            log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
-            for fact in round_.facts:
-                log.record(fact)
-            appended = log.append()
-            began = time.perf_counter()
-            transaction.commit()
+            with transaction.pipeline():
+                appended = log.append()
+                began = time.perf_counter()
+                transaction.commit()
             self._took("commit", time.perf_counter() - began)
+        except BrokenRule as error:
+            raise AlreadyExists("the log has an event with this id") from error
         finally:
             transaction.end()
         return appended

@@ -4,34 +4,44 @@ Run after whatever moved a database (evidence.md L8): a log that lost or changed
 found before it is written to again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 
 from gateway.actions.records import Head
-from gateway.ledger import tiles, tree
+from gateway.ledger import edge, tiles, tree
 from gateway.ledger.entry import entry
-from gateway.store.tables import log_document, log_entry, log_tile
+from gateway.store import event_index
+from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile
 from gateway.store.work import SqlWork
 
 CHUNK = 4096
 """Entries that are looked at together; a multiple of what a tile holds."""
 
 _STORED = (
-    select(log_entry.c.idx, log_entry.c.entry, log_document.c.doc, log_document.c.nonce)
-    .outerjoin(log_document, log_document.c.event == log_entry.c.event)
-    .where(log_entry.c.idx >= bindparam("start"))
-    .order_by(log_entry.c.idx)
+    select(log_event.c.idx, log_event.c.entry, log_event.c.document, log_event.c.nonce)
+    .where(log_event.c.idx >= bindparam("start"))
+    .order_by(log_event.c.idx)
     .limit(bindparam("limit"))
 )
-_ENTRIES = select(func.count()).select_from(log_entry)
-_TILES = select(func.count()).select_from(log_tile)
+_COUNTS = {
+    name: select(func.count()).select_from(table)
+    for name, table in {
+        "entries": log_event,
+        "tiles": log_tile,
+        "facets": log_facet,
+        "blocks": log_block,
+    }.items()
+}
+_TILE = select(log_tile.c.data).where(
+    log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
+)
+_EDGE = select(log_head.c.edge)
 _DOCUMENT = (
-    select(log_document.c.doc)
-    .join(log_entry, log_entry.c.event == log_document.c.event)
-    .where(log_document.c.doc.is_not(None))
-    .order_by(log_entry.c.idx.desc())
+    select(log_event.c.document)
+    .where(log_event.c.document.is_not(None))
+    .order_by(log_event.c.idx.desc())
     .limit(1)
 )
 
@@ -61,27 +71,43 @@ def examine(work: SqlWork, tell: Callable[[int, int], None]) -> Head:
         grown |= changed
         size += len(leaves)
         tell(size, head.size)
-    _require_tiles(work, grown)
-    _require_nothing_more(work, head.size, len(grown))
     if root != head.root:
         raise Unsound("the head's root is not that of the entries")
+    _require_edge(work, head)
+    stored = {
+        place: data
+        for place, data in grown.items()
+        if place[0] > 0 or len(data) == tiles.TILE_BYTES
+    }
+    for (level, n), data in stored.items():
+        if [row.data for row in work.rows(_TILE, {"level": level, "n": n})] != [data]:
+            raise Unsound(f"tile {n} of level {level} is not that of the entries")
+    counted = {name: work.rows(count, {})[0][0] for name, count in _COUNTS.items()}
+    blocks = head.size // event_index.BLOCK
+    if counted != {
+        "entries": head.size,
+        "tiles": len(stored),
+        "facets": head.size,
+        "blocks": blocks,
+    }:
+        raise Unsound("there are rows beyond the head, or rows to search by are missing")
     return head
 
 
 def newest_document(work: SqlWork) -> bytes | None:
     """The newest event's document that was not erased."""
     found = work.rows(_DOCUMENT, {})
-    return found[0].doc if found else None
+    return found[0].document if found else None
 
 
 def _checked(row: Row[Any], index: int) -> bytes:
     if row.idx != index:
         raise Unsound(f"entry {index} is missing")
     line: bytes = row.entry
-    if row.doc is None and row.nonce is None:
+    if row.document is None and row.nonce is None:
         return line  # erased: the commitment to it stays
     try:
-        made = entry(row.doc or b"", row.nonce or b"")
+        made = entry(row.document or b"", row.nonce or b"")
     except (ValueError, TypeError) as error:  # SQLite keeps any type in any column
         raise Unsound(f"the document of entry {index} is damaged: {error}") from error
     if made != line:
@@ -89,13 +115,11 @@ def _checked(row: Row[Any], index: int) -> bytes:
     return line
 
 
-def _require_tiles(work: SqlWork, grown: dict[tuple[int, int], bytes]) -> None:
-    for (level, n), data in grown.items():
-        if work.log.tile(level, n) != data:
-            raise Unsound(f"tile {n} of level {level} is not that of the entries")
-
-
-def _require_nothing_more(work: SqlWork, entries: int, tiles_: int) -> None:
-    counted: Sequence[int] = [work.rows(count, {})[0][0] for count in (_ENTRIES, _TILES)]
-    if list(counted) != [entries, tiles_]:
-        raise Unsound("there are entries or tiles beyond the head")
+def _require_edge(work: SqlWork, head: Head) -> None:
+    try:
+        kept = edge.grow(work.rows(_EDGE, {})[0].edge, head.size, ())
+        whole = kept.root == head.root
+    except (ValueError, TypeError):
+        whole = False
+    if not whole:
+        raise Unsound("the tree's right edge is not that of the entries")

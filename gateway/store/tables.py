@@ -35,7 +35,17 @@ from sqlalchemy import (
 from gateway.domain.case import CaseState
 from gateway.domain.handoff import Move, State
 from gateway.domain.organisation import Status
-from gateway.store.columns import NUMBER, TEXT, Choice, Day, Instant, Serial, TextList, TextSet
+from gateway.store.columns import (
+    NUMBER,
+    SHORT_ID,
+    TEXT,
+    Choice,
+    Day,
+    Instant,
+    Serial,
+    TextList,
+    TextSet,
+)
 
 metadata = MetaData()
 
@@ -421,56 +431,45 @@ log_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row; its lock is the log's
     Column("size", NUMBER, nullable=False),
     Column("root", LargeBinary, nullable=False),
+    Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/edge.py)
     Column("origin", TEXT),  # whose tree this is, from the first entry on
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
 
-log_entry = Table(
-    "log_entry",
+log_event = Table(
+    "log_event",
     metadata,
     Column("idx", NUMBER, primary_key=True, autoincrement=False),  # the size read under the lock
+    Column("event", SHORT_ID, nullable=False, unique=True),
     Column("entry", LargeBinary, nullable=False),
-    Column("event", Uuid, nullable=False, unique=True),
-)
-
-log_document = Table(
-    "log_document",
-    metadata,
-    Column("event", ForeignKey(log_entry.c.event), primary_key=True),
-    Column("doc", LargeBinary),  # the very bytes that were hashed; NULL when erased
+    Column("document", LargeBinary),  # the very bytes that were hashed; NULL when erased
     Column("nonce", LargeBinary),
+    # JSON [[disclosure|null, [reader...]]...]: null when erased, in an envelope where it tells of
+    # a case
+    Column("disclosures", TEXT, nullable=False),
 )
 
-log_disclosure = Table(
-    "log_disclosure",
-    metadata,
-    Column("event", ForeignKey(log_entry.c.event), nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("digest", TEXT, nullable=False),
-    Column("disclosure", TEXT),  # NULL when erased; in an envelope where it tells of a case
-    Column("kind", TEXT, nullable=False),
-    Column("readers", TextSet, nullable=False),
-    PrimaryKeyConstraint("event", "position"),
-    sqlite_with_rowid=False,
-)
-
-# By what auditors search; texts of several words as |word|word|, persons as HMACs.
+# By what auditors search: see gateway/store/event_index.py.
 log_facet = Table(
     "log_facet",
     metadata,
     Column("idx", NUMBER, primary_key=True, autoincrement=False),
-    Column("event", Uuid, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("typ", TEXT, nullable=False),
-    Column("result", TEXT, nullable=False),
+    Column("words", TEXT, nullable=False),
     Column("handoff", Uuid),
     Column("case_digest", TEXT),
-    Column("parties", TEXT, nullable=False),
-    Column("persons", TEXT),  # NULL for events of before this table
-    Column("rules", TEXT, nullable=False),
 )
 
-# A tile is overwritten as it grows and never again once it is full.
+# The words of 256 entries together, once there are as many: a search passes over the others.
+log_block = Table(
+    "log_block",
+    metadata,
+    Column("n", NUMBER, primary_key=True, autoincrement=False),
+    Column("words", LargeBinary, nullable=False),
+)
+
+# Of level 0 full tiles alone, each written once: the last one is made from its entries. A tile of
+# a level above is overwritten as it grows, each 256 entries.
 log_tile = Table(
     "log_tile",
     metadata,
@@ -486,7 +485,7 @@ party = Table(
     metadata,
     Column("organisation", TEXT, nullable=False),
     Column("pseq", NUMBER, nullable=False),
-    Column("event", ForeignKey(log_entry.c.event), nullable=False),
+    Column("idx", NUMBER, nullable=False),
     PrimaryKeyConstraint("organisation", "pseq"),
     sqlite_with_rowid=False,
 )

@@ -7,7 +7,7 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -36,6 +36,10 @@ _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 _POSTGRESQL_AWAY = ("08", "53", "57P", "58", "25006", "XX001", "XX002")
 
 
+class BrokenRule(RuntimeError):
+    """A row breaks a rule of its table."""
+
+
 def insert_new(table: Table) -> Insert:
     """An insert that does nothing when a row with one of the unique keys is there."""
     return counted(insert(table).on_conflict_do_nothing())
@@ -54,7 +58,7 @@ def translated(error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
     if _is_away(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnreachable("the database does not answer: retry after a moment")
     if isinstance(cause, sqlite3.IntegrityError | psycopg.IntegrityError):
-        return RuntimeError("a row breaks a rule of its table")
+        return BrokenRule("a row breaks a rule of its table")
     return error
 
 
@@ -99,12 +103,11 @@ class Transaction:
     ) -> CursorResult[Any] | Rows:
         """Run one statement; with a list of values, once for each.
 
-        Raises Busy for locks and timeouts, RuntimeError for a broken rule of a table or when the
-        transaction is over.
+        Raises Busy for locks and timeouts, BrokenRule, RuntimeError when the transaction is over.
         """
         self.require_open()
         each: list[Row] | None = values if isinstance(values, list) else None
-        one: Row = each[0] if each else values or _NO_VALUES  # type: ignore[assignment]
+        one = each[0] if each else cast(Row, values or _NO_VALUES)
         try:
             prepared = prepare(statement, tuple(one), self._connection.dialect)
             if prepared is None:
@@ -126,8 +129,8 @@ class Transaction:
         SQLite answers at once. Raises as `execute`, here or in that call.
         """
         if self._on_sqlite:
-            found = self.execute(statement, values)
-            return lambda: found  # type: ignore[return-value]
+            rows = cast(Rows, self.execute(statement, values))
+            return lambda: rows
         self.require_open()
         prepared = prepare(statement, tuple(values), self._connection.dialect)
         if prepared is None:

@@ -127,7 +127,7 @@ class SqlWork:
             self._database.end(reading, self._mode)
         if self._round is not None:
             abandoned, self._round = self._round, None
-            self._rounds.undo(abandoned, broken=self._transaction.failed)
+            self._rounds.undo(abandoned)
 
     def commit(self) -> Sequence[Logged]:
         """See the port. A crash before COMMIT leaves nothing, one after it everything.
@@ -142,7 +142,7 @@ class SqlWork:
             raise RuntimeError("the Work is over")
         kept, self._round = self._round, None
         if self._transaction.failed:
-            self._rounds.undo(kept, broken=True)
+            self._rounds.undo(kept)
             raise RuntimeError("a statement of this Work failed: it cannot be committed")
         return self._rounds.keep(kept, cast(SqlLog, self.log).facts)
 

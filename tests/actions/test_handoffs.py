@@ -20,6 +20,7 @@ from gateway.domain.refusals import (
 from gateway.evidence import sd_jwt, statement
 from tests import answers
 from tests.answers import to_json
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -116,7 +117,7 @@ def test_an_acceptance_repeats_the_conditions_and_signs_them(gateway):
     assert gateway.handoff(handoff).accepted_groups is None
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [
         None,
@@ -128,9 +129,8 @@ def test_an_acceptance_repeats_the_conditions_and_signs_them(gateway):
         {"handling": ["H1"]},
         {"extra": "condition"},
     ],
-    ids=str,
 )
-@pytest.mark.parametrize("groups", [None, ("items",)], ids=str)
+@each("groups", [None, ("items",)])
 def test_other_conditions_than_those_offered_are_not_accepted(gateway, change, groups):
     handoff = handoff_of(offered(gateway))
     whole = conditions_of(gateway, handoff, OFMIN)

@@ -392,5 +392,5 @@ class Histories(RuleBasedStateMachine):
         assert all(head.size <= marked_head(self.nodes[0]).size for head in chain)
 
 
-Histories.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
+Histories.TestCase.settings = settings(stateful_step_count=30)
 TestHistories = Histories.TestCase

@@ -92,7 +92,7 @@ def test_an_offer_to_a_competence_goes_to_who_holds_it_on_the_legal_date(gateway
 def test_where_no_office_is_competent_the_refusal_says_so_on_record(gateway):
     refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway), to=("csam", "BE")))
     assert isinstance(refused.refusal, NoCompetence)
-    assert "csam in BE" in refused.refusal.detail
+    assert "csam/BE" in refused.refusal.detail
     assert shown(refused.receipt)["rules"] == ["R11.no_competence"]
 
 

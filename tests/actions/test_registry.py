@@ -11,6 +11,7 @@ from gateway.actions.authorization import GATEWAY
 from gateway.domain.organisation import Period, Seat, Standing
 from gateway.domain.refusals import AlreadyExists, Forbidden, Invalid, NotFound, WrongState
 from gateway.kernel.changes import Change
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -78,7 +79,7 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("action", "organisation", "values", "pointer"), MALFORMED)
+@each("action, organisation, values, pointer", MALFORMED)
 def test_a_malformed_value_is_named_and_changes_nothing(
     gateway, action, organisation, values, pointer
 ):

@@ -263,7 +263,7 @@ class Exchange(RuleBasedStateMachine):
                 assert answers[-1].state == handoff.state
 
 
-Exchange.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+Exchange.TestCase.settings = settings(stateful_step_count=20)
 test_parties_may_try_anything_in_any_order = Exchange.TestCase
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ from gateway.domain.decision import (
     organisation_entity,
     succession_entity,
 )
-from gateway.domain.handoff import Address, Handoff, State
+from gateway.domain.handoff import Address, State
 from gateway.domain.marking import Marking
 from gateway.domain.organisation import (
     Competence,
@@ -46,6 +46,7 @@ from gateway.domain.organisation import (
 from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import StatementKind, SubjectCategory
 from tests.each import each
+from tests.store import samples
 
 ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.read")
 MORE_ON_LOG = {"receipt.read": "party", "audit.read": "covered"}
@@ -201,22 +202,11 @@ def handoff(
     state: State = State.ACCEPTED,
 ) -> Entity:
     """A handoff as the actions hand it in."""
-    at = datetime(2023, 11, 2, 9, tzinfo=UTC)
-    found = Handoff(
+    case, _ = samples.case(originator.id, id=CASE_ID)
+    found, _ = samples.handoff(
+        case,
         id=CASE_ID,
-        originator=originator.id,
-        case=CASE_ID,
-        case_version=1,
-        case_digest="digest",
         address=Address(recipient.id, competence, CASE_ID if competence else None),
-        purpose=("investigate",),
-        permitted=frozenset({"digest"}),
-        package="package",
-        offer_digest="offer",
-        conditions_digest="conditions",
-        offered_at=at,
-        due_at=at,
-        until=None,
         state=state,
     )
     return handoff_entity(found, originator, recipient)
@@ -294,7 +284,9 @@ def read_log(safe: bool = True, size: int = 1) -> Question:
 # --- Starting ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("schema", ["", "  \n", "// nothing here\n", "entity Organisation;", None])
+@pytest.mark.parametrize(
+    "schema", ["", "  \n", "// nothing here\n", "entity Organisation;", "entity {", None]
+)
 def test_without_a_schema_that_declares_actions_nothing_starts(
     folder: Callable[..., Path], schema: str | None
 ) -> None:

@@ -272,8 +272,8 @@ def test_a_damaged_database_is_replaced_and_kept(gw: Operator) -> None:
 
 
 DAMAGES = {
-    "an entry": "UPDATE log_entry SET entry = zeroblob(33)",
-    "a document": "UPDATE log_document SET doc = 'x'",
+    "an entry": "UPDATE log_event SET entry = zeroblob(33)",
+    "a document": "UPDATE log_event SET document = 'x'",
     "a tile": "UPDATE log_tile SET data = zeroblob(32)",
     "the head": "UPDATE log_head SET root = zeroblob(32)",
 }
@@ -434,7 +434,7 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     gw: Operator,
 ) -> None:
     grow(gw)
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     assert "older copy" in said(mark(gw, "adopt", "--seen", 3))
     assert json.loads(mark(gw, "show", "--json").stdout)["mark"] is None
@@ -449,10 +449,10 @@ def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
 
 
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
-        connection.execute("UPDATE log_document SET doc = 'x'")
+        connection.execute("UPDATE log_event SET document = 'x'")
     assert "the log is damaged" in said(mark(gw, "adopt", "--seen", 1))
 
 

@@ -92,7 +92,7 @@ def test_every_check_says_something(gw: Operator) -> None:
 
 
 def test_machines_get_json_and_the_worst(gw: Operator) -> None:
-    (gw.folder / "mark.db").unlink()
+    (gw.folder / "high-water-mark").unlink()
     result = gw.type("doctor", "--folder", gw.folder, "--json")
     assert result.exit_code == 2
     said = json.loads(result.stdout)
@@ -136,7 +136,7 @@ def test_a_folder_that_others_can_look_into_is_an_error(gw: Operator, folder: st
 
 
 def test_the_root_authority_on_this_machine_is_a_warning(gw: Operator) -> None:
-    assert f"take {gw.config.offline} away" in the(findings(gw), "permissions", Level.WARNING)
+    assert str(gw.config.offline) in the(findings(gw), "permissions", Level.WARNING)
     shutil.rmtree(gw.config.offline)
     assert the(findings(gw), "permissions", Level.OK)
 
@@ -321,10 +321,10 @@ def test_a_log_that_does_not_continue_what_was_signed_is_an_error(gw: Operator) 
 
 
 def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:
-    for file in gw.folder.glob("mark.db*"):
+    for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
     assert "mark is missing" in the(findings(gw), "log", Level.ERROR)
-    assert not list(gw.folder.glob("mark.db*"))
+    assert not list(gw.folder.glob("high-water-mark*"))
 
 
 def test_a_mark_that_does_not_answer_is_an_error(

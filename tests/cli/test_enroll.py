@@ -49,7 +49,7 @@ def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path
     over = replace(MADE, ends_at=START.isoformat())
     invitation.write_bytes(over.render())
     result = typed(invitation, "--folder", tmp_path / "desk")
-    assert (result.exit_code, "ask for a new one" in result.stderr) == (4, True)
+    assert (result.exit_code, "for a new one" in result.stderr) == (4, True)
     assert not (tmp_path / "desk").exists()
 
 

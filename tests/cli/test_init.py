@@ -186,7 +186,7 @@ STEPS = [
     (gateway_setup.migrations, "upgrade"),
     (gateway_setup.wiring, "connect"),
     (gateway_setup.maintenance.Maintenance, "start"),
-    (gateway_setup.administration, "found"),
+    (gateway_setup.registry_keys, "found"),
     (Path, "rename"),
     (Path, "rmdir"),
 ]
@@ -238,8 +238,8 @@ def test_after_a_failed_attempt_new_keys_of_cases_are_wrapped_by_the_key_that_is
     folder = tmp_path / "gw"
     text = settings(keys_url=new_database())
     with monkeypatch.context() as patched:
-        step = failing(gateway_setup.keys.found, OSError("no space left"))
-        patched.setattr(gateway_setup.administration, "found", step)
+        step = failing(gateway_setup.registry_keys.found, OSError("no space left"))
+        patched.setattr(gateway_setup.registry_keys, "found", step)
         with pytest.raises(OSError, match="no space left"):
             gateway_setup.make(folder, text, PERSONS, PASSPHRASE)
     gateway_setup.make(folder, text, PERSONS, PASSPHRASE)

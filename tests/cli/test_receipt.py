@@ -173,13 +173,6 @@ def test_a_status_is_printed_as_a_file_that_verifies(desks: Desks, tmp_path: Pat
     assert desks.run("directory", "--status").exit_code == 2
 
 
-def test_a_suspended_organisation_has_no_status(desks: Desks) -> None:
-    desks.stage.gateway.administer("organisation.suspend", ABROAD, reason="under review")
-    result = desks.run("directory", ABROAD, "--status")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "does not take part" in result.stderr
-
-
 @pytest.mark.parametrize("trouble", ["another", "stale", "false"])
 def test_a_status_that_does_not_fit_is_false_evidence(
     desks: Desks, monkeypatch: pytest.MonkeyPatch, trouble: str

@@ -115,9 +115,9 @@ def stopped(whole: Callable[..., Any], *, done: bool) -> Callable[..., Any]:
     [
         ("publish", (FileKeyEncryption, "make")),
         ("publish", (own_keys, "_recorded")),
-        ("publish", (SqlKeyring, "announce")),
+        ("publish", (SqlKeyring, "publish")),
         ("use", (own_keys, "_recorded")),
-        ("use", (SqlKeyring, "turn_to")),
+        ("use", (SqlKeyring, "activate")),
         ("use", (SqlKeyring, "rewrap")),
         ("use", (FileKeyEncryption, "remove")),
     ],

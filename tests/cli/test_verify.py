@@ -154,8 +154,8 @@ def test_the_file_may_come_from_the_standard_input(folder: Path) -> None:
     [
         ((), "say whose keys you trust"),
         (("--log-key", "rubbish"), "neither a log's key nor a file"),
-        (("--log-key", "binary"), "no file of log keys"),
-        (("--gateway-keys", "receipt.json"), "no JWK set"),
+        (("--log-key", "binary"), "file of log keys"),
+        (("--gateway-keys", "receipt.json"), "JWK set"),
         (("--organisation-keys", "hotline"), "of the form ID=FILE"),
         (("--organisation-keys", "Not An Id=receipt.json"), "of the form ID=FILE"),
         (("--organisation-keys", "hotline=missing"), "cannot be read"),
@@ -199,3 +199,8 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "Verified" in result.stdout
     assert "\x1b" not in result.stdout, "no colours where there is no terminal"
+
+
+def test_what_verifies_a_file_loads_no_http_client() -> None:
+    program = "import sys, gateway.cli.verify; sys.exit('httpx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -216,7 +216,7 @@ def test_an_event_of_others_is_not_shown_as_ours() -> None:
     receipt = logged("handoff.close", ABROAD, "x1")
     event = "018f0000-0000-7000-8000-0000000000ee"
     evidence_checks.confirm_event(event, logged("handoff.close", OFMIN, "x1"), OFMINS)
-    with pytest.raises(ReceiptMismatch, match="does not name this organisation"):
+    with pytest.raises(ReceiptMismatch):
         evidence_checks.confirm_event(event, receipt, OFMINS)
 
 

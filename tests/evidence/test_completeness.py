@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.facts import Detail, Fact, Party, Result
@@ -135,7 +135,6 @@ def test_a_stream_without_events_is_complete():
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
 def test_any_set_of_receipts_but_the_whole_is_named_incomplete(data):
     """Whatever is left out, the verdict names the first number that is missing."""
     parties = data.draw(
@@ -155,7 +154,6 @@ def test_any_set_of_receipts_but_the_whole_is_named_incomplete(data):
 
 
 @given(cut=st.integers(0, 4), more=st.integers(0, 3))
-@settings(max_examples=30, deadline=None)
 def test_a_receipt_after_the_statement_asks_for_a_newer_one(cut, more):
     book = story(cut)
     before = book.end()

@@ -211,7 +211,7 @@ def test_a_document_with_other_good_values_is_read():
 
 def test_a_disclosure_of_another_event_is_refused():
     other = composed(random=chance("other"))
-    with pytest.raises(EventError, match="another event"):
+    with pytest.raises(EventError):
         event.open_disclosures(composed().document, [other.disclosures[0].encoded])
 
 

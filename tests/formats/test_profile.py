@@ -112,8 +112,8 @@ def test_what_is_needed_is_missed_by_name(names):
         read_profile(without(*names))
 
 
-@pytest.mark.parametrize(
-    ("names", "value"),
+@each(
+    "names, value",
     [
         (("intake_channel",), "fax"),
         (("urgency",), 1),

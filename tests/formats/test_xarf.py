@@ -589,8 +589,8 @@ def test_a_field_that_is_there_twice_refuses_the_file():
     assert "twice" in reason_of(data)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@each(
+    "name, value",
     [
         ("xarf_version", "3.0.0"),
         ("xarf_version", 4),

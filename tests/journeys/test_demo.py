@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
         [*command, "demo", "--folder", str(folder), "--database", database],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,  # whoever is killed at this leaves nothing running: see below
         check=False,
     )
     assert played.returncode == 0, played.stderr
@@ -94,3 +97,27 @@ def test_a_database_that_cannot_be_used_is_told_in_one_sentence(
     assert played.returncode == 1
     assert sentence in played.stderr
     assert "Traceback" not in played.stderr
+
+
+def test_a_demonstration_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gateway.cli", "demo", "--folder", str(tmp_path / "demo")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as played:
+        _wait_until(lambda: len(_named(tmp_path)) > 3)  # the gateway's processes are up
+        played.kill()
+    _wait_until(lambda: not _named(tmp_path))
+
+
+def _named(folder: Path) -> list[str]:
+    """The processes whose command names a folder."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(file.read_bytes().decode(errors="replace"))
+    return [command for command in found if str(folder) in command]
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < ends
+        time.sleep(0.1)

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.cli.demo.environment import Stage
 from gateway.client.connection import Connection
-from gateway.client.errors import ClientError, Refused
+from gateway.client.errors import Refused
 from gateway.domain.case import GROUPS
 from gateway.evidence import receipt, verdict
 from tests.journeys.harness import (
@@ -136,18 +136,3 @@ def test_the_stream_of_a_party_is_complete_and_every_receipt_in_it_verifies(stag
         with stage.client(slug) as member:
             places = [entry.pseq for entry in member.events()]
         assert places == list(range(1, len(places) + 1))
-
-
-def test_a_suspended_member_is_refused_at_its_next_request_on_an_open_connection(
-    stage: Stage,
-) -> None:
-    with stage.client(OCRVP) as office:
-        office.whoami()
-        stage.administer("organisation.suspend", OCRVP, {"reason": "test"})
-        try:
-            with pytest.raises(ClientError):
-                office.whoami()
-        finally:
-            stage.administer("organisation.reinstate", OCRVP, {"reason": "test"})
-        assert office.whoami()["organisation"]["active"] is True
-    check_log(stage)

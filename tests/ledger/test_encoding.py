@@ -1,14 +1,11 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger.encoding import MAX_SIZE, decode_base64, encode_base64, parse_decimal
 from tests.each import each
 
-bounded = settings(max_examples=150, deadline=None)
 
-
-@bounded
 @given(st.integers(0, MAX_SIZE))
 def test_every_size_is_read_back_from_its_decimal(number: int) -> None:
     assert parse_decimal(str(number)) == number
@@ -26,7 +23,6 @@ def test_a_number_written_otherwise_is_refused(text: str) -> None:
         parse_decimal(text)
 
 
-@bounded
 @given(st.binary(max_size=100))
 def test_every_value_is_read_back_from_its_base64(data: bytes) -> None:
     assert decode_base64(encode_base64(data)) == data
@@ -41,7 +37,6 @@ def test_base64_written_otherwise_is_refused(text: str) -> None:
         decode_base64(text)
 
 
-@bounded
 @given(st.text(max_size=12))
 def test_a_text_is_canonical_base64_or_refused(text: str) -> None:
     try:

@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger.entry import MAX_DOCUMENT_BYTES, entry
@@ -23,7 +23,6 @@ def test_the_entry_of_a_known_document_never_changes() -> None:
     )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 8 * 32 - 1))
 def test_an_entry_has_33_bytes_and_changes_with_every_bit_of_the_nonce(
     document: bytes, bit: int

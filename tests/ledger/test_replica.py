@@ -55,7 +55,7 @@ def test_the_files_of_a_log_hold_together():
 def test_an_entry_that_does_not_make_its_leaf_is_named(number):
     data = LOG.fetch(tiles.path_of(LAST))
     place = sum(2 + len(one) for one in LOG.entries[512 : 512 + number]) + 3
-    with pytest.raises(Damaged, match="does not make its leaf") as damaged:
+    with pytest.raises(Damaged) as damaged:
         check(LAST, flipped(data, place))
     assert damaged.value.index == 512 + number
 
@@ -78,7 +78,7 @@ def test_a_bundle_with_an_entry_too_many_or_cut_off_is_refused():
 def test_a_hash_above_that_is_not_the_root_of_its_tile_is_named(offset):
     top = TileAddress(1, 0, 2)
     data = flipped(LOG.fetch(tiles.path_of(top)), offset * 32)
-    with pytest.raises(Damaged, match="not the root of the tile below") as damaged:
+    with pytest.raises(Damaged) as damaged:
         replica.check_tile(top, data, lambda n: replica.read_file(LOG.fetch, TileAddress(0, n)))
     assert damaged.value.index == 256 * offset
 

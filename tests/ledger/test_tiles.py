@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import tiles, tree
@@ -20,7 +20,6 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 TLOG600 = VECTORS / "tlog600"
 TESSERA = VECTORS / "tessera-log15"
 
-bounded = settings(max_examples=150, deadline=None)
 LEAVES = rfc6962.leaves(70_000)
 
 
@@ -78,7 +77,6 @@ def tiles_below(log: Path) -> list[object]:
 # --- growth, against other implementations' logs
 
 
-@bounded
 @given(batches(LEAVES600))
 def test_tlog600_is_rebuilt_byte_for_byte_whatever_the_batches(
     cut: list[Sequence[bytes]],
@@ -138,7 +136,6 @@ def test_every_tile_of_a_foreign_log_is_named_as_we_name_it_and_available(file: 
 # --- growth, by property
 
 
-@bounded
 @given(st.integers(0, 1200).flatmap(lambda count: batches(LEAVES[:count])))
 def test_any_batching_gives_the_root_of_the_leaves_and_reads_each_edge_tile_once(
     cut: list[Sequence[bytes]],
@@ -208,7 +205,6 @@ def test_the_past_is_read_from_wider_tiles_than_it_had(grown: Store) -> None:
 # --- proofs
 
 
-@bounded
 @given(st.integers(1, 700), st.data())
 def test_proofs_from_tiles_are_those_of_the_recursive_definition(
     grown: Store, size: int, data: st.DataObject
@@ -219,7 +215,6 @@ def test_proofs_from_tiles_are_those_of_the_recursive_definition(
     assert tiles.consistency_proof(grown.read, size1, size) == rfc6962.proof(size1, LEAVES[:size])
 
 
-@bounded
 @given(st.integers(1, 70_000), st.data())
 def test_every_proof_from_tiles_verifies(grown: Store, size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -250,7 +245,6 @@ class EndlessStore:
         return self.rows[level]
 
 
-@bounded
 @given(st.integers(1, 2**63 - 1), st.data())
 def test_proofs_reach_to_the_largest_size(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -361,7 +355,6 @@ def test_a_path_written_otherwise_is_refused(path: str) -> None:
         tiles.parse_tile_path(path)
 
 
-@bounded
 @given(
     st.none() | st.integers(0, 63),
     st.integers(0, 2**55 - 1) | st.integers(0, 2000),
@@ -372,7 +365,6 @@ def test_every_address_is_read_back_from_its_path(level: int | None, n: int, wid
     assert tiles.parse_tile_path(path) == TileAddress(level, n, width)
 
 
-@bounded
 @given(
     st.text(max_size=30)
     | st.from_regex(r"tile/([0-9]{1,3}|entries)/(x?[0-9]{2,4}/)*[0-9]{3}(\.p/[0-9]{1,4})?\n?")
@@ -423,7 +415,6 @@ def test_an_empty_tree_and_a_level_above_the_tree_have_no_tile() -> None:
     assert not tiles.available(TileAddress(63, 0, 1), 2**63 - 1)
 
 
-@bounded
 @given(st.integers(0, 70_000), st.integers(0, 2), st.integers(0, 280), st.integers(1, 256))
 def test_what_is_available_is_stored_wide_enough(
     grown: Store, size: int, level: int, n: int, width: int
@@ -435,7 +426,6 @@ def test_what_is_available_is_stored_wide_enough(
 # --- entries
 
 
-@bounded
 @given(st.lists(st.binary(max_size=40), max_size=256))
 def test_every_bundle_is_read_back(entries: list[bytes]) -> None:
     assert tiles.decode_entries(tiles.encode_entries(entries)) == entries
@@ -449,7 +439,6 @@ def test_tlog600s_bundles_hold_an_empty_and_a_binary_entry_and_are_written_alike
     assert tiles.encode_entries(ENTRIES600[:256]) == bundle
 
 
-@bounded
 @given(st.binary(max_size=600))
 def test_bytes_are_a_whole_bundle_or_refused(data: bytes) -> None:
     try:

@@ -38,7 +38,7 @@ def test_a_broken_connection_shows_no_certificate() -> None:
 
 @each("field", ["HTTP_CLIENT_CERT", "HTTP_CLIENT_CERT_CHAIN"])
 def test_a_tls_listener_refuses_a_certificate_in_a_header(field: str) -> None:
-    with pytest.raises(HeaderRefused, match="not accepted here"):
+    with pytest.raises(HeaderRefused):
         PeerSource.TLS.der({field: ":QUJD:"})
 
 

@@ -144,6 +144,7 @@ def passages(path: Path) -> Iterator[Prose]:
 
 def _python(text: str) -> Iterator[Prose]:
     docstrings: dict[int, ast.AST] = {}
+    described: set[int] = set()
     logged: set[int] = set()
     parts: set[int] = set()
     strings: list[ast.JoinedStr | ast.Constant] = []
@@ -156,6 +157,8 @@ def _python(text: str) -> Iterator[Prose]:
                 strings.append(node)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="_LOG"))):
                 logged.update(map(id, node.args))
+            case ast.Expr(value=ast.Constant(value=str())):
+                described.add(id(node.value))
             case ast.Module() | ast.ClassDef() | ast.FunctionDef() if node.body:
                 if isinstance(node.body[0], ast.Expr):
                     docstrings[id(node.body[0].value)] = node
@@ -165,7 +168,7 @@ def _python(text: str) -> Iterator[Prose]:
         owner = docstrings.get(id(string))
         helps = isinstance(owner, ast.FunctionDef) and _is_command(owner)
         value = _text(string)
-        seen = helps or (owner is None and " " in value and id(string) not in logged)
+        seen = helps or (" " in value and id(string) not in logged | described)
         yield from _paragraphs(string.lineno, value, seen=seen)
     if re.search(r"(^|\s)#", text):
         yield from _comments(text)

@@ -63,7 +63,7 @@ LITERAL = [page for page in PAGES if page != "../README.md"]
 """Pages whose commands can be given as they stand; the first page lists them all in short."""
 ADMINISTRATORS = ("administrators.md",)
 """Pages where `A` is short for `casegate admin` with its approvers."""
-MOST_LINES, WIDEST = 470, 130
+MOST_LINES, WIDEST = 480, 130
 
 
 def text_of(page: str) -> str:

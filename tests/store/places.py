@@ -3,6 +3,7 @@
 import atexit
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.dialects.sqlite import dialect
 
 from gateway import wiring
 from gateway.actions.ports import Mode
@@ -27,6 +29,7 @@ from gateway.store.migrations import upgrade
 from gateway.store.work import Store, open_store
 from tests.postgresql import new_database
 from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
+
 
 
 @dataclass
@@ -117,16 +120,24 @@ def sqlite(folder: Path) -> Place:
 
 def postgresql() -> Place:
     """The one PostgreSQL database of these tests, emptied."""
-    url = _postgresql_url()
-    engine = create_engine(url)
+    engine = _postgresql_engine()
     with engine.begin() as connection:
-        for table in reversed(tables.metadata.sorted_tables):
-            if table not in (tables.log_head, tables.registry):
-                connection.execute(table.delete())
-        empty = {"size": 0, "root": tree.EMPTY_ROOT, "origin": None}
-        connection.execute(tables.log_head.update(), empty)
-    engine.dispose()
-    return Place(url)
+        connection.exec_driver_sql(_EMPTIED)
+    return Place(engine.url.render_as_string(hide_password=False))
+
+
+# One statement for the server: ten times as fast as one for each table, or as TRUNCATE.
+_EMPTIED = "; ".join(
+    [
+        *(
+            f'DELETE FROM "{table.name}"'  # noqa: S608 - our own tables
+            for table in reversed(tables.metadata.sorted_tables)
+            if table not in (tables.log_head, tables.registry)
+        ),
+        "UPDATE log_head SET size = 0, origin = NULL, edge = '',"  # noqa: S608 - our own root
+        f" root = '\\x{tree.EMPTY_ROOT.hex()}'",
+    ]
+)
 
 
 def key_encryption(folder: Path) -> FileKeyEncryption:
@@ -157,10 +168,22 @@ def _sqlite_template() -> Path:
 
 
 @cache
-def _postgresql_url() -> str:
+def _postgresql_engine() -> Engine:
     url = new_database()
     upgrade(url)
-    return url
+    engine = create_engine(url)
+    atexit.register(engine.dispose)
+    return engine
+
+
+def plan(sqlite: Place, statement: Any) -> list[str]:
+    """The steps by which SQLite would run a statement."""
+    compiled = statement.compile(dialect=dialect(paramstyle="named"))
+    values = dict.fromkeys(compiled.bind_names.values(), "1")
+    with sqlite3.connect(str(sqlite.url).removeprefix("sqlite:///")) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values).fetchall()
+    connection.close()
+    return [detail for _, _, _, detail in rows]
 
 
 def check_log(store: Store) -> int:

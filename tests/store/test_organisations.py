@@ -10,6 +10,7 @@ from gateway.domain.audit import AuditGrant, CaseName
 from gateway.domain.membership import UNSEEN
 from gateway.domain.organisation import DocumentKey, EncryptionKey, Period, Status
 from gateway.domain.refusals import AlreadyExists, Stale
+from tests.each import each
 from tests.store.samples import (
     NOON,
     certificate,
@@ -303,7 +304,7 @@ def test_persons_are_listed_by_id_and_enrolled_once(store):
         assert work.organisations.person("third") is None
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [
         lambda registry: registry.add(organisation()),
@@ -314,17 +315,8 @@ def test_persons_are_listed_by_id_and_enrolled_once(store):
         lambda registry: registry.save_certificate(certificate()),
         lambda registry: registry.add_person(person()),
     ],
-    ids=[
-        "add",
-        "save",
-        "add_system",
-        "set_keys",
-        "add_certificate",
-        "save_certificate",
-        "add_person",
-    ],
 )
-@pytest.mark.parametrize("mode", [Mode.READ, Mode.WRITE])
+@each("mode", [Mode.READ, Mode.WRITE])
 def test_the_registry_is_changed_in_its_own_mode_only(store, mode, change):
     with store.begin(mode) as work, pytest.raises(RuntimeError, match="REGISTRY"):
         change(work.organisations)

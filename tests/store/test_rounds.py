@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy
-from gateway.store import rounds
-from gateway.store.transaction import Transaction
+from gateway.store import rounds, tables
+from gateway.store.transaction import BrokenRule, Transaction
 from tests.store.places import check_log
 from tests.store.samples import case, fact, organisation, retry
 
@@ -184,7 +185,22 @@ def test_what_was_decided_on_what_could_not_be_kept_is_not_told(store, commits):
     assert [type(one) for one in in_line(store, storing(made), refusing)] == [Busy, Busy]
 
 
-def test_a_statement_that_the_database_fails_fails_for_all_of_them(store, monkeypatch):
+def test_a_statement_that_the_database_refuses_fails_for_its_writer_alone(store, commits):
+    made = [case(), case()]
+    row = {"id": 1, "version": 9}  # there is one already
+
+    def breaking(work):
+        work._transaction.execute(insert(tables.registry), row)
+
+    first, failed, second = in_line(store, storing(made[0]), breaking, storing(made[1]))
+    assert isinstance(failed, BrokenRule)
+    assert [first[0].index, second[0].index] == [0, 1]
+    assert stored(store, *made) == [True, True]
+    assert commits.count == 1
+    assert check_log(store) == 2
+
+
+def test_a_transaction_that_the_database_gives_up_fails_for_all_of_them(store, monkeypatch):
     """SQLite may have rolled everything back by itself; nobody may build on what is left."""
     made = [case(), case()]
 

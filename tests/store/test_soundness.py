@@ -46,28 +46,18 @@ def test_a_log_is_looked_at_in_parts(sqlite, monkeypatch):
     assert heard == [(128, EVENTS), (256, EVENTS), (300, EVENTS)]
 
 
-PLACES = {
-    "ONE": "(SELECT event FROM log_entry WHERE idx = 7)",
-    "OTHER": "(SELECT entry FROM log_entry WHERE idx = 8)",
-}
-
-
-def sql(statement):
-    """A statement in which ONE stands for an event, and OTHER for another one's entry."""
-    for place, query in PLACES.items():
-        statement = statement.replace(place, query)
-    return text(statement)
-
-
 DAMAGES = {
-    "a document changed": "UPDATE log_document SET doc = nonce WHERE event = ONE",
-    "a nonce is gone": "UPDATE log_document SET nonce = NULL WHERE event = ONE",
-    "a document is gone": "UPDATE log_document SET doc = NULL WHERE event = ONE",
-    "an entry changed": "UPDATE log_entry SET entry = OTHER WHERE idx = 7",
+    "a document changed": "UPDATE log_event SET document = nonce WHERE idx = 7",
+    "a nonce is gone": "UPDATE log_event SET nonce = NULL WHERE idx = 7",
+    "a document is gone": "UPDATE log_event SET document = NULL WHERE idx = 7",
+    "an entry changed": "UPDATE log_event SET entry = (SELECT root FROM log_head) WHERE idx = 7",
     "the last entry is missing": "UPDATE log_head SET size = size + 1",
-    "a tile changed": "UPDATE log_tile SET data = substr(data, 33) WHERE level = 0 AND n = 1",
+    "a tile changed": "UPDATE log_tile SET data = substr(data, 33) WHERE level = 0 AND n = 0",
     "a tile of the level above is gone": "DELETE FROM log_tile WHERE level = 1",
-    "the head is another": "UPDATE log_head SET root = (SELECT nonce FROM log_document LIMIT 1)",
+    "the head is another": "UPDATE log_head SET root = (SELECT nonce FROM log_event LIMIT 1)",
+    "the edge is another": "UPDATE log_head SET edge = (SELECT nonce FROM log_event LIMIT 1)",
+    "a row to search by is gone": "DELETE FROM log_facet WHERE idx = 7",
+    "the words of a block are gone": "DELETE FROM log_block",
     "there is a tile too many": "INSERT INTO log_tile SELECT 5, 0, data FROM log_tile LIMIT 1",
     "the head is behind": "UPDATE log_head SET size = size - 1",
 }
@@ -77,7 +67,7 @@ DAMAGES = {
 def test_damage_is_found(database, damage):
     store = filled(database, 260)
     with database.connected() as connection:
-        connection.execute(sql(DAMAGES[damage]))
+        connection.execute(text(DAMAGES[damage]))
     with pytest.raises(Unsound):
         examined(store)
 
@@ -85,9 +75,7 @@ def test_damage_is_found(database, damage):
 def test_a_missing_entry_is_named(database):
     store = filled(database, 20)
     with database.connected() as connection:
-        for table in ("log_disclosure", "log_document", "party"):
-            connection.execute(sql("DELETE FROM TABLE WHERE event = ONE".replace("TABLE", table)))
-        connection.execute(text("DELETE FROM log_entry WHERE idx = 7"))
+        connection.execute(text("DELETE FROM log_event WHERE idx = 7"))
     with pytest.raises(Unsound, match="entry 7 is missing"):
         examined(store)
 
@@ -95,9 +83,7 @@ def test_a_missing_entry_is_named(database):
 def test_an_erased_document_is_no_damage(database):
     store = filled(database, 20)
     with database.connected() as connection:
-        connection.execute(
-            sql("UPDATE log_document SET doc = NULL, nonce = NULL WHERE event = ONE")
-        )
+        connection.execute(text("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 7"))
     assert examined(store)[0].size == 20
 
 
@@ -106,6 +92,6 @@ def test_the_newest_document_is_that_of_the_last_event_that_was_not_erased(datab
     with store.begin(Mode.READ) as work:
         assert newest_document(work) is not None
     with database.connected() as connection:
-        connection.execute(text("UPDATE log_document SET doc = NULL, nonce = NULL"))
+        connection.execute(text("UPDATE log_event SET document = NULL, nonce = NULL"))
     with store.begin(Mode.READ) as work:
         assert newest_document(work) is None

@@ -6,14 +6,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from sqlalchemy.dialects.sqlite import dialect
 
 from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Busy
 from gateway.store import cases, database, handoffs, idempotency, log, procedures, registry
 from gateway.store.database import Unfit, open_database, reading_engine, writing_engine
-from tests.store.places import check_log
+from tests.store.places import check_log, plan
 from tests.store.samples import (
     NOON,
     accepted,
@@ -142,15 +141,6 @@ def test_a_foreign_writer_on_the_file_makes_us_busy_and_no_lock_is_kept(sqlite, 
     assert check_log(store) == 1
 
 
-def plan(sqlite, statement):
-    compiled = statement.compile(dialect=dialect(paramstyle="named"))
-    values = dict.fromkeys(compiled.bind_names.values(), "1")
-    with sqlite3.connect(sqlite.url.removeprefix("sqlite:///")) as connection:
-        rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values).fetchall()
-    connection.close()
-    return [detail for _, _, _, detail in rows]
-
-
 @pytest.mark.parametrize(
     "statement",
     [*handoffs._PAGES.values(), cases._PAGE, log._STREAM, log._ENTRIES, log._COUNTER],
@@ -173,7 +163,7 @@ def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
             idempotency._GET,
             procedures._REQUEST,
             log._TILE,
-            log._DOCUMENT,
+            log._EVENT,
         ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
         handoffs._CONSULTATION,

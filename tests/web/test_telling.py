@@ -14,6 +14,7 @@ from gateway.evidence import receipt
 from gateway.web.app import create_partner_app
 from gateway.web.inputs import MAX_ERRORS, pointed
 from gateway.web.problems import PROBLEMS, InsufficientScope
+from tests.each import each
 from tests.founding import ISSUER, submitted
 from tests.web.listening import Listening, listening
 
@@ -49,7 +50,7 @@ def sample(cls: type[Refusal]) -> Refusal:
             return cls("do this instead")
 
 
-@pytest.mark.parametrize("cls", PROBLEMS, ids=lambda cls: cls.__name__)
+@each("cls", PROBLEMS)
 def test_every_refusal_has_the_one_shape(line, cls):
     answer = answer_to(line, sample(cls))
     row = PROBLEMS[cls]

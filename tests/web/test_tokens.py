@@ -17,6 +17,7 @@ from gateway.keys import Purpose, generate_key, jwk_set
 from gateway.web import tokens as module
 from gateway.web.problems import TokenRefused
 from gateway.web.tokens import Tokens
+from tests.each import each
 from tests.founding import ISSUER
 from tests.web.listening import PARTNERS, attest_key, listening, token_key
 
@@ -85,7 +86,7 @@ def test_the_pattern_of_these_tests_is_a_good_token(line, tokens):
     assert tokens.read(signed(claims(line), header())).client_id == CLIENT
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"iss": "https://other.example"},

@@ -150,7 +150,7 @@ def make(session: AdminSession, gateway: wiring.Gateway, change: Change) -> Writ
 
 
 def submit(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
-    """Make a change, or let it wait for a second person; KeyFileError for a missing key."""
+    """Make a change, or let it wait for a second person; PrivateFileError for a missing key."""
     return changes.submit(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 

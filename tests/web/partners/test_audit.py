@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.evidence import receipt
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, fields_of, offered
 from tests.web.listening import Listening, Partner, listening
 
@@ -60,8 +61,8 @@ def test_a_member_without_a_grant_is_told_the_rule(line):
     assert answer.json["receipt"]
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
+@each(
+    "body, pointer",
     [
         ({"by": "a@b.org"}, "/by"),
         ({"reason_code": "curiosity"}, "/reason_code"),

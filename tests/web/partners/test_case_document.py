@@ -316,7 +316,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("pointer", "value"), WRONG)
+@each("pointer, value", WRONG)
 def test_a_wrong_value_is_refused_at_its_place(pointer, value):
     found = errors_of(changed(full_case(), pointer, value))
     assert any(place == pointer or place.startswith(f"{pointer}/") for place, _ in found)
@@ -419,7 +419,7 @@ TOGETHER = [
 ]
 
 
-@pytest.mark.parametrize(("pointer", "value", "refused_at"), TOGETHER)
+@each("pointer, value, refused_at", TOGETHER)
 def test_what_does_not_fit_together_is_refused_at_its_place(pointer, value, refused_at):
     assert refused_at in pointers_of(changed(full_case(), pointer, value))
 

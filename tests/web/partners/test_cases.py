@@ -7,6 +7,7 @@ import pytest
 
 from gateway.evidence import receipt
 from gateway.web.partners import schema_fields
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, check_log, machine_match
 from tests.web.listening import Listening, Partner, listening
 
@@ -382,8 +383,8 @@ def test_single_parts_are_offered_by_their_digests(line, hotline):
     assert len(answer.json["result"]["permitted"]) == 3
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
+@each(
+    "change, pointer",
     [
         ({"handoff": None}, "/handoff"),
         ({"handoff": "1"}, "/handoff"),

@@ -8,6 +8,7 @@ import pytest
 from gateway.domain.handoff import OUTCOMES
 from gateway.evidence import receipt, sd_jwt
 from tests import founding
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, check_log, offered
 from tests.web.listening import Listening, Partner, listening
 
@@ -164,8 +165,8 @@ def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda conditions: {k: v for k, v in conditions.items() if k != name}
 
 
-@pytest.mark.parametrize(
-    ("kind", "changes", "pointer"),
+@each(
+    "kind, changes, pointer",
     [
         ("acceptance", {"by": None}, "/by"),
         ("acceptance", {"conditions": None}, "/conditions"),

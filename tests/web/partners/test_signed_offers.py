@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.evidence import sd_jwt, statement
 from gateway.evidence.registration import LOCK
 from gateway.evidence.statement import ANSWER_TYP, CASE_TYP
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -201,7 +202,7 @@ def test_it_names_whom_it_reaches_and_by_which_mandate(hotline, case, to):
     assert hotline.get("/handoffs?box=out").json["items"] == []
 
 
-@pytest.mark.parametrize(
+@each(
     "claims",
     [
         {"iss": f"{ISSUER}/organisations/{OFMIN}"},
@@ -284,7 +285,6 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(["handoff", "to", "case_digest", "disclosures", "purpose", "until", "jti"]),
     ANYTHING,
@@ -297,7 +297,6 @@ def test_whatever_a_claim_is_the_offer_is_read_or_refused(name, value):
     assert answer.status_code in possible, answer.text
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=6), ANYTHING)
 def test_whatever_an_addressee_has_beside_is_read_or_refused(name, value):
     to = {**SHOWN["to"], name: value}

@@ -12,6 +12,7 @@ from gateway.web import openapi
 from gateway.web.problems import all_problems
 from gateway.web.public import certificates
 from tests import founding
+from tests.each import each
 from tests.founding import ISSUER
 from tests.web.listening import (
     PARTNERS,
@@ -162,7 +163,7 @@ def test_the_files_are_those_that_the_authority_writes():
 # --- pages ---
 
 
-@pytest.mark.parametrize("slug", sorted(all_problems()))
+@each("slug", sorted(all_problems()))
 def test_every_problem_has_a_page_that_says_what_to_do(line, slug):
     problem = all_problems()[slug]
     answer = line.anybody().get(f"/problems/{slug}")

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.ledger import note, tiles, tree
 from gateway.ledger.checkpoint import open_checkpoint
+from tests.each import each
 from tests.founding import ORIGIN, submitted
 from tests.web.listening import Listening, listening
 
@@ -60,7 +61,7 @@ def test_a_full_tile_is_kept_for_ever_and_a_partial_one_for_a_while(line):
     assert "immutable" not in earlier.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         "0/000.p/200",

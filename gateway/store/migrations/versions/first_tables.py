@@ -17,5 +17,6 @@ def upgrade() -> None:
     """Create every table, the head of an empty log, and the registry's version."""
     connection = op.get_bind()
     metadata.create_all(connection)
-    connection.execute(log_head.insert(), {"id": 1, "size": 0, "root": EMPTY_ROOT, "origin": None})
+    empty = {"id": 1, "size": 0, "root": EMPTY_ROOT, "edge": b"", "origin": None}
+    connection.execute(log_head.insert(), empty)
     connection.execute(registry.insert(), {"id": 1, "version": 1})

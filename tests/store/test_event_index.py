@@ -10,8 +10,10 @@ from gateway.actions.ports import Mode
 from gateway.actions.records import LogQuery
 from gateway.domain.audit import CaseName, Coverage
 from gateway.domain.facts import Detail, Result
-from gateway.store import facets
+from gateway.store import event_index
+from tests.each import each
 from tests.store import samples
+from tests.store.places import plan
 from tests.store.samples import NOON, PERSON_KEY, fact, new_id
 
 WHOLE = Coverage(whole=True)
@@ -56,8 +58,8 @@ def test_everything_is_found_in_the_logs_order_and_in_pages(full):
     assert search(full, after=1, before=3) == [2]
 
 
-@pytest.mark.parametrize(
-    ("filters", "found"),
+@each(
+    "filters, found",
     [
         ({"organisation": "hotline"}, [0, 1]),
         ({"organisation": "police"}, [1, 2, 3]),
@@ -130,15 +132,38 @@ def test_coverage_cuts_what_is_found(full):
 def test_the_database_names_no_person(database):
     record(database.open(), fact(details=by("intake-1")))
     with database.connected() as connection:
-        (persons,) = connection.execute(text("SELECT persons FROM log_facet")).one()
-        assert persons == f"|{facets.blind(PERSON_KEY, 'intake-1')}|"
-        assert "intake" not in persons
-    assert facets.blind(bytes(32), "intake-1") not in persons
+        (words,) = connection.execute(text("SELECT words FROM log_facet")).one()
+    digest = event_index.person_digest(PERSON_KEY, "intake-1")
+    assert f"|person:{digest}|" in words
+    assert "intake" not in words
+    assert event_index.person_digest(bytes(32), "intake-1") not in words
 
 
-def test_an_event_of_before_persons_were_kept_is_left_to_the_caller_to_judge(database):
-    store = database.open()
-    record(store, fact(details=by("intake-1")), fact(details=by("intake-2")))
-    with database.connected() as connection:
-        connection.execute(text("UPDATE log_facet SET persons = NULL WHERE idx = 0"))
-    assert search(store, person="intake-2") == [0, 1]
+def test_rare_words_are_found_across_blocks_and_in_the_one_that_is_not_full(store):
+    """600 events: two blocks whose words stand together, and the rest; pages cross their ends."""
+    rare = {3, 255, 256, 511, 512, 599}
+    for start in range(0, 600, 200):
+        record(
+            store,
+            *(
+                fact("hotline", details=by("rare" if n in rare else "common"))
+                for n in range(start, start + 200)
+            ),
+        )
+    assert search(store, person="rare") == sorted(rare)
+    assert search(store, person="rare", organisation="hotline", limit=3) == [3, 255, 256]
+    assert search(store, person="rare", after=255, limit=3) == [256, 511, 512]
+    assert search(store, person="rare", after=511) == [512, 599]
+    assert search(store, person="rare", after=3, before=512) == [255, 256, 511]
+    assert search(store, person="nobody") == []
+    assert len(search(store, person="common", limit=600)) == 600 - len(rare)
+
+
+def test_a_search_reads_blocks_and_rows_by_their_keys(sqlite):
+    record(sqlite.open(), fact())
+    query = LogQuery(coverage=WHOLE, limit=9, before=600, person="nobody", typ="case.submitted")
+    statements = event_index.search(query, PERSON_KEY, 600)
+    assert len(statements) == 2
+    for statement, _ in statements:
+        steps = plan(sqlite, statement)
+        assert not any(step.startswith(("SCAN", "USE TEMP B-TREE")) for step in steps), steps

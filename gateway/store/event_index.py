@@ -1,0 +1,221 @@
+"""By what auditors may search events: one small row for each entry, only ever added to.
+
+A row has the words that an event is found by: its type, its result, parties, persons and rules,
+each between bars and with its kind. Once 256 entries are there, the words of all of them are
+written once more in one row, shortened to four bytes each: a search passes over blocks that lack a
+word it asks for, and walks the other rows in the log's order until its page is full. No index
+costs a write anything.
+
+Persons stand here as HMACs under a key that is not in the database: who has only the database
+cannot try out pseudonyms.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    and_,
+    bindparam,
+    false,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from gateway.actions.records import LogQuery
+from gateway.domain.facts import Fact
+from gateway.store.tables import case_version, handoff, log_block, log_event, log_facet
+
+BLOCK = 256
+"""Entries of a block: as many as have a tile."""
+
+_PERSON_BYTES = 16
+_SHORT_BYTES = 4
+
+
+def person_digest(key: bytes, person: str) -> str:
+    """A person as a row names them: 128 bits of an HMAC, in hex."""
+    return hmac.digest(key, b"log-facet/person/" + person.encode(), "sha256")[:_PERSON_BYTES].hex()
+
+
+def row_of(fact: Fact, index: int, at: datetime, key: bytes) -> dict[str, Any]:
+    """The row of an event."""
+    details = {detail.kind: detail.value for detail in fact.details}
+    words = [_word("typ", fact.typ), _word("result", fact.result.value)]
+    words += [_word("party", party.organisation) for party in fact.parties]
+    words += [_word("person", person_digest(key, person)) for person in _texts(details.get("by"))]
+    words += [_word("rule", rule) for rule in _texts(details.get("rules"))]
+    return {
+        "idx": index,
+        "at": at.replace(microsecond=at.microsecond // 1000 * 1000),  # as the document has it
+        "words": joined(words),
+        "handoff": fact.handoff,
+        "case_digest": fact.case_digest,
+    }
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words in one text, each between bars, so that a whole one can be looked for."""
+    return "|" + "".join(f"{word}|" for word in words)
+
+
+def together(texts: Iterable[str]) -> bytes:
+    """All words of several such texts, shortened: one that is not there is rarely found."""
+    return b"".join(sorted({_short(word) for text in texts for word in text[1:-1].split("|")}))
+
+
+def _short(word: str) -> bytes:
+    """A word in a block: a search reads all of them, and then judges rows by the whole word."""
+    return sha256(word.encode()).digest()[:_SHORT_BYTES]
+
+
+def _word(kind: str, value: str) -> str:
+    return f"{kind}:{value}"
+
+
+def _texts(value: str | Sequence[str] | None) -> Sequence[str]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+class _Holds(FunctionElement[bool]):
+    """Whether a text of `joined` has a word between bars, or `together` a shortened one."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Holds, "sqlite")
+def _holds_on_sqlite(element: _Holds, compiler: Any, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)}) > 0"
+
+
+@compiles(_Holds, "postgresql")
+def _holds_on_postgresql(element: _Holds, compiler: Any, **options: Any) -> str:
+    text, word = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"position({word} IN {text}) > 0"
+
+
+def search(
+    query: LogQuery, key: bytes, size: int
+) -> Sequence[tuple[Select[Any], Mapping[str, Any]]]:
+    """The statements that find what is asked for, one after the other, in the log's order.
+
+    The log has ``size`` entries. Each goes with its values; a page that one has filled needs none
+    of those after it.
+    """
+    words, values = _asked(query, key)
+    values |= {f"word_{n}": joined([word]) for n, word in enumerate(words)}
+    members, cases = sorted(query.coverage.members), sorted(query.coverage.cases, key=str)
+    for n, member in enumerate(members):
+        values[f"member_{n}"] = joined([_word("party", member)])
+    for n, one in enumerate(cases):
+        values |= {f"originator_{n}": one.originator, f"case_{n}": one.case}
+    shape = (
+        (len(words), tuple(sorted(values.keys() & _FILTERS.keys())), query.case is not None),
+        (query.coverage.whole, len(members), len(cases)),
+    )
+    blocks = size // BLOCK
+    if not words or query.after >= blocks * BLOCK - 1:
+        return [(_statement(*shape, by_block=False), values)]
+    shortened = {f"short_{n}": _short(word) for n, word in enumerate(words)}
+    first = {**values, **shortened, "first_block": (query.after + 1) // BLOCK}
+    rest = {**values, "after": blocks * BLOCK - 1}
+    return [(_statement(*shape, by_block=True), first), (_statement(*shape, by_block=False), rest)]
+
+
+def _asked(query: LogQuery, key: bytes) -> tuple[list[str], dict[str, Any]]:
+    """The words that are asked for, and the values of the filters that are set."""
+    person = query.person and person_digest(key, query.person)
+    kinds = {
+        "typ": query.typ,
+        "result": query.result,
+        "party": query.organisation,
+        "person": person,
+        "rule": query.rule,
+    }
+    words = [_word(kind, word) for kind, word in kinds.items() if word is not None]
+    values: dict[str, Any] = {
+        "of_handoff": query.handoff,
+        "since": query.since,
+        "until": query.until,
+    }
+    if query.case is not None:
+        values |= {"originator": query.case.originator, "case": query.case.case}
+    bounds = {"after": query.after, "before": query.before, "limit": query.limit}
+    given = {name: value for name, value in values.items() if value is not None}
+    return words, bounds | given
+
+
+_FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "of_handoff": log_facet.c.handoff == bindparam("of_handoff"),
+    "since": log_facet.c.at >= bindparam("since"),
+    "until": log_facet.c.at < bindparam("until"),
+}
+
+
+@lru_cache(maxsize=256)
+def _statement(
+    asked: tuple[int, tuple[str, ...], bool], covered: tuple[bool, int, int], *, by_block: bool
+) -> Select[Any]:
+    """One statement for each shape of search, so that it is compiled once."""
+    words, filters, with_case = asked
+    whole, members, cases = covered
+    of_case = _any(_of_case(f"originator_{n}", f"case_{n}") for n in range(cases))
+    of_member = _any(_Holds(log_facet.c.words, bindparam(f"member_{n}")) for n in range(members))
+    # Within a block the block bounds the range: SQLite takes one condition for each end of it,
+    # and not one on a sum.
+    index = log_facet.c.idx + 0 if by_block else log_facet.c.idx
+    conditions = [
+        index > bindparam("after"),
+        index < bindparam("before"),
+        true() if whole else or_(of_member, of_case),
+        *(_Holds(log_facet.c.words, bindparam(f"word_{n}")) for n in range(words)),
+        *(_FILTERS[name] for name in filters),
+    ]
+    if with_case:
+        conditions.append(_of_case("originator", "case"))
+    # Asked for what is found alone: a join may begin with these larger rows.
+    event = select(log_event.c.event).where(log_event.c.idx == log_facet.c.idx).scalar_subquery()
+    found = select(log_facet.c.idx, event.label("event"), of_case.label("of_case"))
+    if by_block:
+        conditions += [
+            log_block.c.n >= bindparam("first_block"),
+            *(
+                _Holds(log_block.c.words, bindparam(f"short_{n}", type_=LargeBinary))
+                for n in range(words)
+            ),
+            log_facet.c.idx >= log_block.c.n * BLOCK,
+            log_facet.c.idx < (log_block.c.n + 1) * BLOCK,
+        ]
+        found = found.select_from(log_block).order_by(log_block.c.n)
+    return found.where(*conditions).order_by(log_facet.c.idx).limit(bindparam("limit"))
+
+
+def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
+    return or_(false(), *conditions)
+
+
+def _of_case(originator: str, case: str) -> ColumnElement[bool]:
+    """Whether an event is about a case: by a version's digest, or by one of its handoffs."""
+    digests = select(case_version.c.digest).where(
+        case_version.c.originator == bindparam(originator), case_version.c.case == bindparam(case)
+    )
+    handoffs = select(handoff.c.id).where(
+        handoff.c.originator == bindparam(originator), handoff.c.case == bindparam(case)
+    )
+    return or_(
+        and_(log_facet.c.case_digest.is_not(None), log_facet.c.case_digest.in_(digests)),
+        and_(log_facet.c.handoff.is_not(None), log_facet.c.handoff.in_(handoffs)),
+    )

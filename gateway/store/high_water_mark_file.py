@@ -1,0 +1,167 @@
+"""The log's high-water mark in a file of two slots, for a gateway on one host.
+
+The newer slot whose digest fits is the mark. A move writes the other slot and waits for the disk:
+what a crash tears is a slot that did not count yet, so the mark is the one before or the one after,
+and nothing has left before it was durable (ADR 0010). Each slot is a line of text: the SHA-256 of
+the rest, then JSON. The file is opened anew for each use, so that a mark that was brought back, or
+is gone, is seen at once.
+"""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from gateway.actions.records import Head, Marked
+from gateway.domain.refusals import MarkUnreachable
+from gateway.store.database import Unfit
+from gateway.store.lock import FileLock
+
+SLOT_BYTES = 4096
+"""A page of most disks: what is written together is rarely torn."""
+
+_DIGEST_HEX = 64
+
+
+class HighWaterMarkFile:
+    """The Mark port over a file; one thread of one process at a time compares and writes."""
+
+    def __init__(self, file: Path, origin: str) -> None:
+        """Name the file, which `open_file` has made."""
+        self._file = file
+        self._origin = origin
+        self._lock = FileLock(file.with_name(file.name + ".lock"))
+        self._guard = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """See the port."""
+        try:
+            self._lock.acquire()
+        except OSError as error:
+            raise MarkUnreachable("the log's high-water mark cannot be raised") from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def read(self) -> Marked | None:
+        """See the port; None, too, when the file is gone."""
+        try:
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise MarkUnreachable("the log's high-water mark cannot be read") from error
+        try:
+            _, marked = self._newest(descriptor)
+        except OSError as error:
+            raise MarkUnreachable("the log's high-water mark cannot be read") from error
+        finally:
+            os.close(descriptor)
+        return marked
+
+    def advance(self, seen: Marked | None, to: Marked) -> bool:
+        """See the port."""
+        try:
+            with self._guard, _locked(self._file) as descriptor:
+                number, marked = self._newest(descriptor)
+                if (marked and marked.head) != (seen and seen.head):
+                    return False
+                slot = _written(self._origin, number + 1, to)
+                if marked is None:
+                    _make_room(descriptor, self._file)
+                os.pwrite(descriptor, slot, (number + 1) % 2 * SLOT_BYTES)
+                os.fdatasync(descriptor)
+        except OSError as error:
+            raise MarkUnreachable("the log's high-water mark cannot be raised") from error
+        return True
+
+    def close(self) -> None:
+        """Nothing is held between uses."""
+
+    def require_sound(self) -> None:
+        """Raise Unfit when the file is damaged, or that of another log."""
+        try:
+            self.read()
+        except MarkUnreachable as error:
+            raise Unfit(f"{error.detail}: see [mark] url") from error
+
+    def _newest(self, descriptor: int) -> tuple[int, Marked | None]:
+        """The mark and its number in the order of moves; (0, None) where there never was one."""
+        data = os.pread(descriptor, 2 * SLOT_BYTES, 0)
+        slots = [_read(data[at : at + SLOT_BYTES]) for at in (0, SLOT_BYTES)]
+        found = [slot for slot in slots if slot is not None]
+        if not found:
+            if any(data):
+                raise MarkUnreachable("the file of the log's high-water mark is damaged")
+            return 0, None
+        number, origin, marked = max(found, key=lambda slot: slot[0])
+        if origin != self._origin:
+            raise MarkUnreachable(f"the high-water mark is that of the log {origin}")
+        return number, marked
+
+
+def open_file(file: Path, origin: str) -> HighWaterMarkFile:
+    """Open the mark of the log ``origin`` in a file, made for its owner alone when it is missing.
+
+    A mark that is not there is a frozen log, not an error. Raises Unfit.
+    """
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise Unfit(
+            f"the log's high-water mark cannot be opened ({error.strerror}): see [mark] url"
+        ) from error
+    mark = HighWaterMarkFile(file, origin)
+    mark.require_sound()
+    return mark
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[int]:
+    """The file, open and locked against the other processes of this host."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _make_room(descriptor: int, file: Path) -> None:
+    """Have both slots and the file's name on disk, so that a move changes a slot and nothing else.
+
+    Written, not only reserved: else the first moves would wait for the file system's journal.
+    """
+    os.pwrite(descriptor, bytes(2 * SLOT_BYTES), 0)
+    os.fsync(descriptor)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _written(origin: str, number: int, marked: Marked) -> bytes:
+    head = {"size": marked.head.size, "root": marked.head.root.hex()}
+    body = json.dumps({"number": number, "origin": origin, **head, "note": marked.note}).encode()
+    slot = sha256(body).hexdigest().encode() + b" " + body + b"\n"
+    if len(slot) > SLOT_BYTES:
+        raise MarkUnreachable("the note of the log's high-water mark is too long to be kept")
+    return slot.ljust(SLOT_BYTES, b"\0")
+
+
+def _read(slot: bytes) -> tuple[int, str, Marked] | None:
+    """What `_written` wrote; None for a slot that was never written, or torn."""
+    line, newline, padding = slot.partition(b"\n")
+    digest, body = line[:_DIGEST_HEX], line[_DIGEST_HEX + 1 :]
+    if not newline or any(padding) or sha256(body).hexdigest().encode() != digest:
+        return None
+    fields = json.loads(body)
+    head = Head(fields["size"], bytes.fromhex(fields["root"]))
+    return fields["number"], fields["origin"], Marked(head, fields["note"])
