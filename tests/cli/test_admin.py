@@ -243,7 +243,7 @@ def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path
     words = ("system", "key", "ofmin", "desk")
     for name, sentence in (
         ("text", "is not JSON"),
-        ("other", "keys is missing, or has not the form"),
+        ("other", "keys is missing, or does not have the form"),
     ):
         result = ofmin.admin(*words, "--key", tmp_path / name)
         assert result.exit_code == 1

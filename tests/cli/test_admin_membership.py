@@ -101,7 +101,9 @@ def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
     ]
     wrong = ("--scope", "provider", "--subject", "Provider", "--kind", "funder")
     refused = said(gw.admin("interest", "declare", "abc", *wrong, *since))
-    assert refused.startswith("refused, and recorded: subject is missing, or has not the form")
+    assert refused.startswith(
+        "refused, and recorded: subject is missing, or does not have the form"
+    )
 
 
 def test_an_entry_shows_what_its_commands_ask_for(gw):

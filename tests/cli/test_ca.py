@@ -12,7 +12,7 @@ from cryptography import x509
 
 from gateway import maintenance, wiring
 from gateway.cli import ca
-from gateway.cli.admin import steps
+from gateway.cli.admin import own_keys
 from gateway.pki.authority import authority_id, make_root
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.rotation import Place, kept
@@ -127,7 +127,7 @@ def test_a_script_names_the_step_and_a_person_is_asked(
         2,
         True,
     )
-    monkeypatch.setattr(steps, "interactive", lambda: True)
+    monkeypatch.setattr(own_keys, "interactive", lambda: True)
     who = ("--as", MARTIN, "--as", DUBOIS)
     typed = ("ca", "rotate", "--folder", gw.folder, *who, *words)
     assert gw.type(*typed, input="n\n").exit_code == 1

@@ -56,7 +56,7 @@ def test_a_proposal_is_made_or_withdrawn_once(store, end, field):
             with pytest.raises(Stale):
                 work.proposals.close(other, new_id())
             with pytest.raises(Stale):
-                work.changes.withdraw(other, new_id())
+                work.proposals.withdraw(other, new_id())
         work.commit()
     with store.begin(Mode.READ) as work:
         assert work.proposals.get(made.id) == replace(made, **{field: event})
@@ -78,7 +78,7 @@ def test_those_that_wait_are_found_beneath_those_that_are_over(store):
     kept(store, *waiting, over, made, withdrawn)
     with store.begin(Mode.REGISTRY) as work:
         work.proposals.close(made.id, new_id())
-        work.changes.withdraw(withdrawn.id, new_id())
+        work.proposals.withdraw(withdrawn.id, new_id())
         work.commit()
     with store.begin(Mode.READ) as work:
         assert work.proposals.page(None, 2, NOON) == [waiting[2], waiting[1]]
