@@ -264,7 +264,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(
     tmp_path: Path, passphrase_file: Path
 ) -> None:
     other = operator(tmp_path)
-    given = ("--mark", f"sqlite:///{other.config.mark_file}")
+    given = ("--mark", f"file:{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
     assert "nobody may set it back" in said(result)
     assert other.size() == 1
