@@ -32,6 +32,7 @@ PERSON_KEY = bytes(range(32))
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ROLLBACK_JOURNAL = b"\x01\x01"  # what a copy says at byte 18: in memory there is no other
 _idle: list["_Database"] = []
+_open: list["_Database"] = []
 _borrowed: list["weakref.ref[LentStore]"] = []
 
 
@@ -157,7 +158,7 @@ class _Database:
         self.database = open_database(url, lock_path=lock, waiters=64)
         self.beside = sqlite3.connect(file, check_same_thread=False)
         self.beside.execute("PRAGMA synchronous = OFF")
-        atexit.register(self._close)
+        _open.append(self)
 
     def copy(self) -> Copy:
         return self.beside.serialize()
@@ -168,9 +169,20 @@ class _Database:
         held.backup(self.beside)
         held.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         self.database.close()
         self.beside.close()
+
+
+def end() -> None:
+    """Close every database and leave nothing: workers of a test run end without `atexit`."""
+    while _open:
+        _open.pop().close()
+    if _folder.cache_info().currsize:
+        shutil.rmtree(_folder(), ignore_errors=True)
+
+
+atexit.register(end)
 
 
 _numbers = iter(range(1_000_000))
@@ -193,6 +205,4 @@ def _template() -> Path:
 @cache
 def _folder() -> Path:
     within = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-    folder = Path(mkdtemp(prefix="casegate-lent-", dir=within))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return Path(mkdtemp(prefix="casegate-lent-", dir=within))

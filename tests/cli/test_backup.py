@@ -274,7 +274,7 @@ def test_a_damaged_database_is_replaced_and_kept(gw: Operator) -> None:
 DAMAGES = {
     "an entry": "UPDATE log_event SET entry = zeroblob(33)",
     "a document": "UPDATE log_event SET document = 'x'",
-    "a tile": "UPDATE log_tile SET data = zeroblob(32)",
+    "the edge": "UPDATE log_head SET edge = zeroblob(32)",
     "the head": "UPDATE log_head SET root = zeroblob(32)",
 }
 

@@ -218,7 +218,7 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
     if existed:
         folder.mkdir(mode=0o750)
     text = settings(
-        database_url=f"sqlite:///{tmp_path}/casegate.db", mark_url=f"sqlite:///{tmp_path}/mark.db"
+        database_url=f"sqlite:///{tmp_path}/casegate.db", mark_url=f"file:{tmp_path}/high-water-mark"
     )
     before = below(tmp_path)
     error = KeyboardInterrupt() if existed else OSError("no space left")
@@ -264,7 +264,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(
     tmp_path: Path, passphrase_file: Path
 ) -> None:
     other = operator(tmp_path)
-    given = ("--mark", f"sqlite:///{other.config.mark_file}")
+    given = ("--mark", f"file:{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
     assert "nobody may set it back" in said(result)
     assert other.size() == 1

@@ -73,7 +73,7 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
         ("client_id", "point-de-contact", "client_id must be"),
         ("log_key", "gateway.example.org", "not a verifier key"),
         ("attest_keys", "missing.json", "cannot be read"),
-        ("attest_keys", "connection.toml", "no JWK set"),
+        ("attest_keys", "connection.toml", "JWK set"),
         ("password", "x", "do not exist: password"),
     ],
 )
