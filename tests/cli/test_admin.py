@@ -32,7 +32,7 @@ from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import Confirmed
 from gateway.keys import Purpose, generate_key, load_key_set, write_key
 from gateway.pki.end_entity import read_request
-from gateway.store.mark import SqlMark
+from gateway.store.high_water_mark_file import HighWaterMarkFile
 from tests.each import each
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
@@ -373,7 +373,7 @@ def unmarked(ofmin: Operator, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
     def away(*_: Any) -> bool:
         raise MarkUnreachable("the log's high-water mark cannot be raised")
 
-    monkeypatch.setattr(SqlMark, "advance", away)
+    monkeypatch.setattr(HighWaterMarkFile, "advance", away)
     return monkeypatch
 
 
