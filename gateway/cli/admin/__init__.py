@@ -80,7 +80,7 @@ GROUPS = {
     "interest": "Record what members declare to be bound to.",
     "agreement": "Record agreements. One of the kind `transfer` opens the way to a third country "
     "(R15).",
-    "key": "Register and revoke members' own keys, for documents and sealed elements.",
+    "key": "Register and revoke members' own keys.",
     "audit": "Give and end audit grants.",
     "case": "Erase cases before their day.",
 }

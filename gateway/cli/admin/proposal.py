@@ -23,7 +23,7 @@ PAGE = 100
 
 @click.group()
 def proposal() -> None:
-    """Read, approve and withdraw the changes that wait for another person."""
+    """Read, approve and withdraw waiting changes."""
 
 
 @proposal.command("list")
