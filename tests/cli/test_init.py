@@ -218,7 +218,8 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
     if existed:
         folder.mkdir(mode=0o750)
     text = settings(
-        database_url=f"sqlite:///{tmp_path}/casegate.db", mark_url=f"file:{tmp_path}/high-water-mark"
+        database_url=f"sqlite:///{tmp_path}/casegate.db",
+        mark_url=f"file:{tmp_path}/high-water-mark",
     )
     before = below(tmp_path)
     error = KeyboardInterrupt() if existed else OSError("no space left")

@@ -31,7 +31,6 @@ from tests.postgresql import new_database
 from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
 
 
-
 @dataclass
 class Place:
     """A database, empty at first, that stores can be opened on."""
