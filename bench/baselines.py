@@ -23,12 +23,12 @@ from flask import Flask, Response, request
 
 from bench.workload import CASE_BYTES, ORIGINATOR
 from gateway import maintenance, wiring
-from gateway.actions.ports import Mode
-from gateway.actions.records import CaseVersion
 from gateway.config import Config
+from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.facts import Fact, Party, Result
 from gateway.evidence import base64url
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import CaseVersion
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.serving import listener
 from gateway.serving.listener import Listener
@@ -63,7 +63,7 @@ def flask_app() -> Flask:
     return app
 
 
-def limit_app(gateway: wiring.Gateway) -> Flask:
+def limit_app(gateway: wiring.GatewayRuntime) -> Flask:
     """Store each posted case with an event, in the gateway's own store, and sign the head.
 
     The store and the key alone: no mark is raised and nothing is compared with it.
@@ -76,13 +76,13 @@ def limit_app(gateway: wiring.Gateway) -> Flask:
         data = request.get_data()
         event = gateway.ports.new_id()
         case, version = _case(UUID(json.loads(data)["content"]["case"]), data, event)
-        with gateway.store.begin(Mode.WRITE) as work:
+        with gateway.store.begin(TransactionMode.WRITE) as work:
             work.cases.add(case, version)
             work.log.record(
-                Fact(
+                AuditEvent(
                     id=event,
                     action="case.submit",
-                    result=Result.ALLOWED,
+                    result=EventResult.ALLOWED,
                     parties=(Party(ORIGINATOR, "originator"),),
                     case_digest=case.digest,
                 )
@@ -169,7 +169,7 @@ def _listener(config: Config, port: int, on_exit: Callable[[], None]) -> Listene
 
 def serve(kind: str, operator: Path, port: int, limit: Path | None) -> NoReturn:
     """Listen until SIGTERM."""
-    opened: list[wiring.Gateway] = []
+    opened: list[wiring.GatewayRuntime] = []
 
     def make() -> Any:
         if kind == ANSWER:

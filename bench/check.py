@@ -9,8 +9,8 @@ from sqlalchemy import Connection, create_engine, select
 from bench.generator import Answer, Run
 from bench.workload import ACCEPT, OFFER, ORIGINATOR, POST, RECIPIENT, SUBMIT
 from gateway import wiring
-from gateway.actions.ports import Mode
 from gateway.evidence import receipt
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
 from gateway.store.tables import answer, case_file, case_version, handoff, log_event
 
@@ -30,7 +30,7 @@ class Checked:
     entries: int
 
 
-def check(gateway: wiring.Gateway, runs: Iterable[Run]) -> Checked:
+def check(gateway: wiring.GatewayRuntime, runs: Iterable[Run]) -> Checked:
     """Check every answer of the runs against what is stored; NotKept for the first lie.
 
     1. Each answer's event is in the log, and no event stands for two answers.
@@ -53,9 +53,9 @@ def check(gateway: wiring.Gateway, runs: Iterable[Run]) -> Checked:
     return Checked(len(answers), len(bodies), len(entries))
 
 
-def _entries(gateway: wiring.Gateway) -> list[bytes]:
+def _entries(gateway: wiring.GatewayRuntime) -> list[bytes]:
     """All entries of the log, whose tree is that of the head."""
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         head = work.log.head()
         entries = [
             entry
@@ -107,7 +107,7 @@ def _stored(connection: Connection) -> Mapping[str, Mapping[str, str]]:
 
 
 def _check_receipts(
-    gateway: wiring.Gateway, bodies: Sequence[bytes], entries: Sequence[bytes]
+    gateway: wiring.GatewayRuntime, bodies: Sequence[bytes], entries: Sequence[bytes]
 ) -> None:
     origin, key = gateway.config.log_origin, gateway.keys.log.key
     rebuilt, _ = tiles.append(lambda *_: b"", 0, [tree.leaf_hash(entry) for entry in entries])

@@ -21,9 +21,9 @@ from bench.growth import handed_over
 from bench.report import percentile
 from bench.targets import NotStarted, make_site, open_gateway
 from bench.workload import CONDITIONS, ORIGINATOR, RECIPIENT
-from gateway.actions import erasure
-from gateway.actions.ports import Mode, Ports
 from gateway.domain.case import CaseState
+from gateway.exchange import erasure
+from gateway.kernel.ports import Ports, TransactionMode
 
 _PATIENCE = 30.0  # seconds to wait for a quiet machine
 _AFTER = datetime.fromisoformat(CONDITIONS["erase_on"]).replace(tzinfo=UTC, day=2)
@@ -76,7 +76,7 @@ def _erase(ports: Ports) -> tuple[int, list[float]]:
 
 def _check(ports: Ports, erased: int, cases: int) -> None:
     after, left, seen = None, 0, 0
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         while page := work.cases.page(ORIGINATOR, after, _PAGE):
             left += sum(1 for case in page if case.state is not CaseState.ERASED)
             seen, after = seen + len(page), page[-1].id

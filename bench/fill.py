@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from bench.workload import filled_id
-from gateway.actions.ports import Mode, Ports
-from gateway.actions.records import CaseVersion
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case
-from gateway.domain.facts import Detail, Fact, Party, Result
-from gateway.domain.handoff import Answer, Handoff
+from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.evidence import base64url
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.values import CaseVersion
 
 _BATCH = 200  # cases of one transaction
 
@@ -30,7 +30,7 @@ class _Pattern:
     case: Case
     version: CaseVersion
     handoff: Handoff
-    offer: Answer
+    offer: HandoffAnswer
 
 
 def fill(ports: Ports, recipient: str, start: int, end: int, told: Callable[[int], None]) -> None:
@@ -43,7 +43,7 @@ def fill(ports: Ports, recipient: str, start: int, end: int, told: Callable[[int
     pattern = _pattern(ports, recipient)
     for first in range(start, end, _BATCH):
         numbers = range(first, min(first + _BATCH, end))
-        with ports.begin(Mode.WRITE) as work:
+        with ports.begin(TransactionMode.WRITE) as work:
             for number in numbers:
                 one = _copy(pattern, number)
                 work.cases.add(one.case, one.version)
@@ -55,7 +55,7 @@ def fill(ports: Ports, recipient: str, start: int, end: int, told: Callable[[int
 
 
 def _pattern(ports: Ports, recipient: str) -> _Pattern:
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         page = work.handoffs.page(recipient, "in", None, None, 1)
         if not page:
             raise LookupError("no handoff to copy: let one through the gateway first")
@@ -87,12 +87,12 @@ def _copy(pattern: _Pattern, number: int) -> _Pattern:
     )
 
 
-def _submitted(one: _Pattern) -> Fact:
+def _submitted(one: _Pattern) -> AuditEvent:
     parties = (Party(one.case.originator, "actor"),)
     return _fact("case.submit", one.version.event, parties, one.version.digest, None)
 
 
-def _offered(one: _Pattern) -> Fact:
+def _offered(one: _Pattern) -> AuditEvent:
     parties = (
         Party(one.handoff.originator, "originator"),
         Party(one.handoff.recipient, "recipient"),
@@ -102,13 +102,13 @@ def _offered(one: _Pattern) -> Fact:
 
 def _fact(
     action: str, event: UUID, parties: tuple[Party, ...], digest: str, handoff: UUID | None
-) -> Fact:
-    return Fact(
+) -> AuditEvent:
+    return AuditEvent(
         id=event,
         action=action,
-        result=Result.ALLOWED,
+        result=EventResult.ALLOWED,
         parties=parties,
-        details=(Detail("by", "approver-2", frozenset({parties[0].organisation})),),
+        details=(EventDetail("by", "approver-2", frozenset({parties[0].organisation})),),
         handoff=handoff,
         case_digest=digest,
     )

@@ -172,6 +172,6 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def open_gateway(folder: Path) -> wiring.Gateway:
+def open_gateway(folder: Path) -> wiring.GatewayRuntime:
     """The gateway of a folder, in this process, for the check afterwards."""
     return wiring.connect(wiring.load_config(folder))

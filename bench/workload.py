@@ -16,8 +16,8 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from gateway.client.signing import Author
-from gateway.keys import Purpose, load_key
+from gateway.client.signing import DocumentSigner
+from gateway.keys import KeyPurpose, load_key
 
 CASE_BYTES = 2126
 SEED = 20_260_101
@@ -67,7 +67,7 @@ def case_content(case: str) -> dict[str, Any]:
         "references": [{"id": element(1), "scheme": "hotline", "value": "2026-000017"}],
         "received_at": "2026-01-01T08:00:00Z",
         "intake_channel": "web_form",
-        "reporter": {"anonymous": True, "wants_feedback": False},
+        "reporter": {"anonymous": True, "feedback_requested": False},
         "matter": [MATTER],
         "urgency": "urgent_indirect",
         "items": [
@@ -298,10 +298,10 @@ class Submissions:
 def signed_cases(run: int, count: int, issuer: str, key_file: Path) -> list[tuple[str, str]]:
     """Sign the cases of a run by the originator's document key: (id, compact document) of each."""
     ids = Ids(run)
-    author = Author(
+    author = DocumentSigner(
         issuer=issuer,
         organisation=ORIGINATOR,
-        key=load_key(key_file, Purpose.DOCUMENT),
+        key=load_key(key_file, KeyPurpose.DOCUMENT),
         now=lambda: datetime.fromtimestamp(time.time(), UTC),
         ids=lambda: UUID(ids()),
         random=secrets.token_bytes,

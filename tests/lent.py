@@ -18,12 +18,12 @@ from tempfile import mkdtemp
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.ports import Mode
-from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
+from gateway.kernel.ports import TransactionMode
 from gateway.store.database import open_database
-from gateway.store.log import Letterhead
+from gateway.store.log import EventHeader
 from gateway.store.migrations import upgrade
-from gateway.store.work import SqlWork, Store
+from gateway.store.unit_of_work import SqlUnitOfWork, Store
 
 Copy = bytes
 """All that a database held at one moment."""
@@ -58,9 +58,9 @@ class MemoryKeys:
 
     def key(self, id_: UUID) -> bytes:
         if id_ in self.gone:
-            raise Erased("the case was erased: nothing of its content is left")
+            raise CaseErased("the case was erased: nothing of its content is left")
         if id_ in self.lost:
-            raise KeysUnavailable("the key of this case is missing")
+            raise CaseKeysUnavailable("the key of this case is missing")
         return sha256(id_.bytes).digest()
 
     def keys(self, ids: Iterable[UUID]) -> dict[UUID, bytes]:
@@ -99,7 +99,7 @@ class LentStore(Store):
         self.give_back.atexit = False
         _borrowed.append(weakref.ref(self))
         self._parts = (
-            Letterhead(origin, policy_revision, now, random, PERSON_KEY),
+            EventHeader(origin, policy_revision, now, random, PERSON_KEY),
             keys or MemoryKeys(),
         )
         self.put_back(empty())
@@ -124,7 +124,7 @@ class LentStore(Store):
         names = cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {name: cursor.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in names}  # noqa: S608 - our own names
 
-    def begin(self, mode: Mode) -> SqlWork:
+    def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
         assert self.give_back.alive, "the database is another test's by now"
         return super().begin(mode)
 

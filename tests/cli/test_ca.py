@@ -15,7 +15,7 @@ from gateway.cli import ca
 from gateway.cli.admin import own_keys
 from gateway.pki.authority import authority_id, make_root
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.pki.rotation import Place, kept
+from gateway.pki.rotation import AuthorityStage, kept
 from tests.operating import DUBOIS, MARTIN, PASSPHRASE, Operator, operator, said
 
 DAY = 86_400
@@ -115,7 +115,10 @@ def test_a_step_that_is_repeated_takes_no_further_one(
     size = gw.size()
     assert "the next step is 'use', so 'publish' was taken" in said(rotate(gw, *words))
     assert gw.size() == size
-    assert [one.place for one in kept(gw.config.issuing)] == [Place.NEXT, Place.CURRENT]
+    assert [one.place for one in kept(gw.config.issuing)] == [
+        AuthorityStage.NEXT,
+        AuthorityStage.CURRENT,
+    ]
 
 
 def test_a_script_names_the_step_and_a_person_is_asked(
@@ -152,7 +155,7 @@ def test_one_person_changes_no_authority_and_each_attempt_is_an_event(
     assert "two" in said(rotate(gw, *words, persons=(MARTIN,)))
     assert "one person count once" in said(rotate(gw, *words, persons=(MARTIN, MARTIN)))
     assert (gw.size(), chain(gw)) == (size + 2, before)
-    assert [one.place for one in kept(gw.config.issuing)] == [Place.CURRENT]
+    assert [one.place for one in kept(gw.config.issuing)] == [AuthorityStage.CURRENT]
 
 
 def test_nobody_in_particular_changes_no_authority(gw: Operator, passphrase: Path) -> None:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding, successions
 from gateway.cli.admin import succession as commands
+from gateway.exchange import succession_execution, successions
 from tests.cli.desks import Desks
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
 from tests.operating import MARTIN, Operator, operator, said
@@ -140,7 +140,7 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
     for office in (OFMIN, OCRVP):
         desks.done("succession", "approve", str(one), "--by", "officer-1", at=office)
     gateway.day = DAY
-    monkeypatch.setattr(succeeding.apply, "__defaults__", (2,))
+    monkeypatch.setattr(succession_execution.apply, "__defaults__", (2,))
     told = commands._apply(gateway.ports, successions.find(gateway.ports, one))
     assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "at its end")
     report: dict[str, Any] = successions.report(gateway.ports, one)
@@ -177,8 +177,8 @@ def test_a_moved_handoff_is_shown_with_where_it_went(desks: Desks) -> None:
     for office in (OFMIN, OCRVP):
         desks.done("succession", "approve", one, "--by", "officer-1", at=office)
     gateway.day = DAY
-    succeeding.apply(gateway.ports, UUID(one))
-    new = desks.told("handoff", "show", str(handoff))["succeeded_by"]["handoff"]
+    succession_execution.apply(gateway.ports, UUID(one))
+    new = desks.told("handoff", "show", str(handoff))["reissued_as"]["handoff"]
     assert f"{new}, by succession {one}" in desks.done("handoff", "show", str(handoff))
     shown = desks.done("handoff", "show", new, at=OCRVP)
     assert f"handoff {handoff}, by succession {one}" in shown
