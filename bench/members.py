@@ -56,11 +56,11 @@ def admit_members(operator: Path, folder: Path) -> None:
            ["--kind", "police_office", "--country", TERRITORY, "--public-authority"],
            ["--regime", "gdpr", "--regime", "led"])  # fmt: skip
     for slug, standing in ((ORIGINATOR, "full"), (RECIPIENT, "observer")):
-        _admin(operator, ["standing", "grant", slug, "--standing", standing],
+        _admin(operator, ["membership", "grant", slug, "--standing", standing],
                ["--from", _SINCE, "--decision", "bench"])  # fmt: skip
         _admin(operator, ["system", "register", slug, SYSTEM])
         _certify(operator, folder, slug)
-    _admin(operator, ["competence", "grant", RECIPIENT, "--matter", MATTER],
+    _admin(operator, ["mandate", "grant", RECIPIENT, "--matter", MATTER],
            ["--territory", TERRITORY, "--legal-act", "bench", "--from", _SINCE])  # fmt: skip
     root = operator / "published" / "root.pem"
     (folder / "root.pem").write_bytes(root.read_bytes())
@@ -81,7 +81,7 @@ def _certify(operator: Path, folder: Path, slug: str) -> None:
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     csr, issued = folder / f"{slug}.csr", folder / f"{slug}.crt"
     csr.write_bytes(request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    _admin(operator, ["certificate", "issue", slug, SYSTEM, "--csr", str(csr)],
+    _admin(operator, ["certificate", "approve", slug, SYSTEM, "--csr", str(csr)],
            ["--out", str(issued)])  # fmt: skip
     with _private(folder / f"{slug}.pem") as file:
         file.write(
