@@ -183,7 +183,15 @@ def test_the_receipt_of_every_command_verifies_and_names_the_change(
     do("mandate.ended", "mandate", "end", "ofmin", *key, "--until", "2030-01-01")
     do("system.registered", "system", "register", "ofmin", "desk", "--scope", "cases.read")
     (tmp_path / "key.json").write_text(json.dumps(public_jwk("first")))
-    do("system.keys_set", "system", "set-keys", "ofmin", "desk", "--key", str(tmp_path / "key.json"))
+    do(
+        "system.keys_set",
+        "system",
+        "set-keys",
+        "ofmin",
+        "desk",
+        "--key",
+        str(tmp_path / "key.json"),
+    )
     do("system.keys_set", "system", "set-keys", "ofmin", "desk", "--certificate-alone")
     files = ("--csr", str(tmp_path / "request.csr"), "--out", str(tmp_path / "certificate.pem"))
     do("certificate.approved", "certificate", "approve", "ofmin", "desk", *files)
@@ -740,7 +748,9 @@ TERM = ("--from", "2026-03-01", "--until", "2026-04-01", "--decision", "board 20
 
 
 def test_two_persons_give_and_end_an_audit_grant(ofmin: Operator) -> None:
-    told = json.loads(ofmin.done("--json", "audit-access", "grant", "ofmin", "--reach", "all", *TERM))
+    told = json.loads(
+        ofmin.done("--json", "audit-access", "grant", "ofmin", "--reach", "all", *TERM)
+    )
     grant = told["result"]["grant"]
     assert confirmed(ofmin, told).event["typ"] == "audit_access.granted"
     alone = ofmin.done("audit-access", "end", "ofmin", grant, "--reason", "over", persons=(MARTIN,))
@@ -750,7 +760,9 @@ def test_two_persons_give_and_end_an_audit_grant(ofmin: Operator) -> None:
 
 def test_a_grant_over_a_member_or_a_case_names_it(ofmin: Operator) -> None:
     member = ("--reach", "member", "--member", "ofmin")
-    assert "is the auditor itself" in said(ofmin.admin("audit-access", "grant", "ofmin", *member, *TERM))
+    assert "is the auditor itself" in said(
+        ofmin.admin("audit-access", "grant", "ofmin", *member, *TERM)
+    )
     ofmin.done("organisation", "admit", "cnil", *ADMISSION)
     assert "reach member" in ofmin.done("audit-access", "grant", "cnil", *member, *TERM)
     case = (

@@ -112,10 +112,22 @@ def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
 
 def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> None:
     folder = registered(gw)
-    locked = ("organisation", "require-signed", "ofmin", "--statement", statement(gw, "lock", folder))
+    locked = (
+        "organisation",
+        "require-signed",
+        "ofmin",
+        "--statement",
+        statement(gw, "lock", folder),
+    )
     assert do(gw, "organisation.signed_required", *locked)["signed_only"] is True
     assert "already" in said(gw.admin(*locked))
-    freed = ("organisation", "allow-attested", "ofmin", "--statement", statement(gw, "unlock", folder))
+    freed = (
+        "organisation",
+        "allow-attested",
+        "ofmin",
+        "--statement",
+        statement(gw, "unlock", folder),
+    )
     assert "waits" in gw.done(*freed, persons=(MARTIN,))
     assert do(gw, "organisation.attested_allowed", *freed)["signed_only"] is False
     assert "used before" in said(gw.admin(*locked))

@@ -78,9 +78,7 @@ def planned_anew(gw: Operator) -> bool:
 
 
 def test_days_that_nobody_would_hold_are_warned_of(gw: Operator) -> None:
-    gw.done(
-        "mandate", "end", "ocrvp", "--competence", "receive/csam/FR", "--until", "2100-01-01"
-    )
+    gw.done("mandate", "end", "ocrvp", "--competence", "receive/csam/FR", "--until", "2100-01-01")
     days = (*WORDS[:5], "2100-01-01", "--read-until", "2100-02-01")
     gw.done("succession", "plan", *days, *ACT)
     (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]

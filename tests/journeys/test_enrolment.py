@@ -33,7 +33,9 @@ def invitation(stage: DemoEnvironment, tmp_path: Path) -> Iterator[tuple[str, Pa
     """An invitation of a new system of the hotline's."""
     name = f"desk-{os.urandom(3).hex()}"
     stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
-    made = admin(stage, "invitation", "create", HOTLINE, name, "--out", tmp_path / "invitation.json")
+    made = admin(
+        stage, "invitation", "create", HOTLINE, name, "--out", tmp_path / "invitation.json"
+    )
     assert made.exit_code == 0, made.output
     yield name, tmp_path / "invitation.json"
 
