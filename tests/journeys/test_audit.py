@@ -92,8 +92,9 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
         list(auditor.audit("auditor-1", "security", "before the end"))
         stage.administer("audit_access.end", ABROAD, {"grant": grant, "reason": "over"})
         for _ in range(4):
-            with pytest.raises(RequestRefused, match="audit grant"):
+            with pytest.raises(RequestRefused) as ended:
                 list(auditor.audit("auditor-1", "security", "after the end"))
+            assert ended.value.rules == ("R2.audit.coverage",)
     check_log(stage)
 
 
