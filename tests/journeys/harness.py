@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from click.testing import CliRunner
+from pytest_socket import enable_socket
 
 from gateway import wiring
 from gateway.cli import main
@@ -65,6 +66,7 @@ def running(
     folder: Path, front: Front = Front.DIRECT, **settings: Any
 ) -> Iterator[DemoEnvironment]:
     """A gateway with its members, as `casegate run` starts it, behind what ends the TLS."""
+    enable_socket()  # a fixture is set up before its test is let out
     with DemoEnvironment(folder, **front.settings(folder), **settings) as stage:
         stage.build()
         admit_members(stage)
