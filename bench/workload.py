@@ -5,19 +5,11 @@ bytes, but for tokens. Times and ids are constants too: nothing here depends on 
 """
 
 import json
-import secrets
-import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
-
-from gateway.client.signing import Author
-from gateway.keys import Purpose, load_key
 
 CASE_BYTES = 2126
 SEED = 20_260_101
@@ -28,12 +20,6 @@ MATTER, TERRITORY = "csam", "FR"
 
 SUBMIT, OFFER, ACCEPT, POST = "submit", "offer", "accept", "post"
 """Kinds of request: the three of a handoff, and the one that baselines take."""
-
-READ = "read"
-"""A page of the inbox: it makes nothing."""
-
-PAGE = 20
-"""Handoffs of a page of the inbox."""
 
 HANDOFF = (SUBMIT, OFFER, ACCEPT)
 
@@ -264,89 +250,6 @@ class Handoffs:
             self.to_offer.append(request.id)
         elif request.kind == OFFER:
             self.to_accept.append(request.id)
-
-
-@dataclass
-class Submissions:
-    """A flow of submissions and nothing else: attested ones are made, signed ones lie ready."""
-
-    requests: Iterator[Request]
-
-    @classmethod
-    def attested(cls, run: int, host: str, token: str) -> "Submissions":
-        """Cases as JSON, which the gateway signs."""
-        made, ids = template(SUBMIT, host, "/cases", submission(_MARK), token), Ids(run)
-        return cls(made.fill(ids()) for _ in iter(int, 1))
-
-    @classmethod
-    def signed(cls, documents: list[tuple[str, str]], host: str, token: str) -> "Submissions":
-        """Cases that their author signed: (id of the case, compact document)."""
-        requests = [
-            Request(SUBMIT, case, _signed_post(host, token, document))
-            for case, document in documents
-        ]
-        return cls(iter(requests))
-
-    def next(self, _role: str) -> Request | None:
-        """What a connection sends next; None when all signed ones were sent."""
-        return next(self.requests, None)
-
-    def done(self, request: Request) -> None:
-        """Nothing follows from a submission."""
-
-
-def signed_cases(run: int, count: int, issuer: str, key_file: Path) -> list[tuple[str, str]]:
-    """Sign the cases of a run by the originator's document key: (id, compact document) of each."""
-    ids = Ids(run)
-    author = Author(
-        issuer=issuer,
-        organisation=ORIGINATOR,
-        key=load_key(key_file, Purpose.DOCUMENT),
-        now=lambda: datetime.fromtimestamp(time.time(), UTC),
-        ids=lambda: UUID(ids()),
-        random=secrets.token_bytes,
-    )
-    cases = [ids() for _ in range(count)]
-    return [(case, author.case(submission(case)).compact()) for case in cases]
-
-
-def _signed_post(host: str, token: str, document: str) -> bytes:
-    lines = (
-        "POST /cases HTTP/1.1",
-        f"Host: {host}",
-        "Content-Type: application/sd-jwt",
-        f"Content-Length: {len(document)}",
-        f"Authorization: Bearer {token}",
-    )
-    return "\r\n".join([*lines, "", document]).encode("ascii")
-
-
-@dataclass
-class Inbox:
-    """A flow of pages of the inbox, each from some place in it."""
-
-    host: str
-    token: str
-    spread: int
-    random: Random
-
-    @classmethod
-    def of(cls, host: str, token: str, spread: int) -> "Inbox":
-        """``spread``: how many of the filled handoffs there are to page through."""
-        return cls(host, token, spread, Random(SEED))  # noqa: S311 - a workload, not a secret
-
-    def next(self, _role: str) -> Request:
-        """What a connection sends next."""
-        after = filled_id(self.random.randrange(max(1, self.spread - PAGE)), 1)
-        lines = (
-            f"GET /handoffs?box=in&limit={PAGE}&after={after} HTTP/1.1",
-            f"Host: {self.host}",
-            f"Authorization: Bearer {self.token}",
-        )
-        return Request(READ, str(after), "\r\n".join([*lines, "", ""]).encode("ascii"))
-
-    def done(self, request: Request) -> None:
-        """Nothing follows from a page."""
 
 
 def filled_id(number: int, kind: int) -> UUID:
