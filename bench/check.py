@@ -14,7 +14,7 @@ from gateway import wiring
 from gateway.actions.ports import Mode
 from gateway.evidence import receipt
 from gateway.ledger import tiles, tree
-from gateway.store.tables import answer, case_file, case_version, handoff, log_event
+from gateway.store import tables
 
 _PAGE = 10_000
 
@@ -39,7 +39,7 @@ def check(gateway: wiring.Gateway, runs: Iterable[Run]) -> str:
     engine = create_engine(gateway.config.database_url)
     try:
         with engine.connect() as connection:
-            _check_events(answers, map(str, connection.scalars(select(log_event.c.event))))
+            _check_events(answers, map(str, connection.scalars(select(tables.log_event.c.event))))
             _check_things(connection, answers)
     finally:
         engine.dispose()
@@ -91,6 +91,8 @@ def _check_things(connection: Connection, answers: Sequence[Answer]) -> None:
 
 def _stored(connection: Connection) -> Mapping[str, Mapping[str, str]]:
     """By kind of request: the things that are stored, and the event that recorded each."""
+    case_file, case_version = tables.case_file, tables.case_version
+    handoff, answer = tables.handoff, tables.answer
     cases = select(case_file.c.id, case_version.c.event).join_from(
         case_file, case_version, case_file.c.digest == case_version.c.digest
     ).where(case_file.c.originator == ORIGINATOR, case_file.c.state == "cleared")  # fmt: skip

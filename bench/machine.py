@@ -19,13 +19,17 @@ _PROC = Path("/proc")
 _IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 
+def family(*roots: int) -> dict[int, list[str]]:
+    """Processes and all that descend from them, with the fields of their `stat`."""
+    stats, pids = _stats(), set(roots)
+    while grown := {pid for pid, stat in stats.items() if int(stat[1]) in pids} - pids:
+        pids |= grown
+    return {pid: stat for pid, stat in stats.items() if pid in pids}
+
+
 def family_seconds(*roots: int) -> float:
     """Processor seconds of processes and all that descend from them, ended ones included."""
-    stats = _stats()
-    family = set(roots)
-    while grown := {pid for pid, stat in stats.items() if int(stat[1]) in family} - family:
-        family |= grown
-    return sum(int(ticks) for pid in family for ticks in stats.get(pid, [])[11:15]) * _TICK
+    return sum(int(ticks) for stat in family(*roots).values() for ticks in stat[11:15]) * _TICK
 
 
 def children(pid: int) -> list[int]:
@@ -147,7 +151,7 @@ def describe() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "processor": platform.machine(),
         "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
-        "python": f"{platform.python_version()} ({' and '.join(optimised) or 'neither PGO nor LTO'})",
+        "python": f"{platform.python_version()}, {' and '.join(optimised) or 'no PGO, no LTO'}",
         "openssl": ssl.OPENSSL_VERSION.split(maxsplit=2)[1],
         "load": round(os.getloadavg()[0], 1),
     }

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -120,7 +121,10 @@ def _postgresql(folder: Path) -> Iterator[tuple[int, URL]]:
                 connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         process = int((folder / "postmaster.pid").read_text(encoding="utf-8").split("\n")[0])
         # Its own address has an empty password, and `casegate init` takes none at all.
-        yield process, make_url(server.get_uri()).set("postgresql+psycopg", password=None)
+        address = server.get_uri().replace(
+            "postgresql://postgres:@", "postgresql+psycopg://postgres@"
+        )
+        yield process, make_url(address)
     finally:
         server.cleanup()
 
@@ -188,8 +192,12 @@ def administer(operator: Path, *arguments: str) -> None:
 
 def _run(*arguments: Sequence[str]) -> None:
     """A command of the product, in this process; what it prints is of no use here."""
+    words = [word for part in arguments for word in part]
     with contextlib.redirect_stdout(io.StringIO()):
-        casegate.main([word for part in arguments for word in part], standalone_mode=False)
+        try:
+            casegate.main(words, standalone_mode=False)
+        except click.ClickException as error:
+            raise NotStarted(f"casegate {' '.join(words)}: {error.format_message()}") from error
 
 
 @contextlib.contextmanager
