@@ -14,14 +14,14 @@ from gateway import apps, wiring
 
 def partners() -> Flask:
     """The partners' app: over TLS with client certificates, or a unix socket behind a proxy."""
-    return _make(apps.Part.PARTNERS)
+    return _make(apps.Audience.PARTNERS)
 
 
 def public() -> Flask:
     """The public app."""
-    return _make(apps.Part.PUBLIC)
+    return _make(apps.Audience.PUBLIC)
 
 
-def _make(part: apps.Part) -> Flask:
+def _make(part: apps.Audience) -> Flask:
     folder = Path(os.environ.get("CASEGATE_FOLDER", ".")).absolute()
     return apps.make_app(part, wiring.connect(wiring.load_config(folder)))

@@ -28,10 +28,10 @@ from flask import Flask, Response, request
 
 from bench.workload import ORIGINATOR
 from gateway import maintenance, wiring
-from gateway.actions.ports import Mode
-from gateway.actions.records import CaseVersion
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import CaseVersion
 from gateway.domain.case import Case, CaseState
-from gateway.domain.facts import Fact, Party, Result
+from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.evidence import base64url
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.serving import listener
@@ -103,7 +103,7 @@ def lean_app(file: Path) -> Flask:
     return _app(answer)
 
 
-def limit_app(gateway: wiring.Gateway) -> Flask:
+def limit_app(gateway: wiring.GatewayRuntime) -> Flask:
     """Store each posted case with an event, in the gateway's own store, and sign the head.
 
     The store and the key alone: no mark is raised and nothing is compared with it.
@@ -113,13 +113,13 @@ def limit_app(gateway: wiring.Gateway) -> Flask:
     def answer(data: bytes) -> bytes:
         event = gateway.ports.new_id()
         case, version = _case(UUID(json.loads(data)["content"]["case"]), data, event)
-        with gateway.store.begin(Mode.WRITE) as work:
+        with gateway.store.begin(TransactionMode.WRITE) as work:
             work.cases.add(case, version)
             work.log.record(
-                Fact(
+                AuditEvent(
                     id=event,
                     action="case.submit",
-                    result=Result.ALLOWED,
+                    result=EventResult.ALLOWED,
                     parties=(Party(ORIGINATOR, "originator"),),
                     case_digest=case.digest,
                 )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, select
 from bench.load import Answer, Run
 from bench.workload import ACCEPT, OFFER, ORIGINATOR, POST, RECIPIENT, SUBMIT
 from gateway import wiring
-from gateway.actions.ports import Mode
+from gateway.kernel.ports import TransactionMode
 from gateway.evidence import receipt
 from gateway.ledger import tiles, tree
 from gateway.store import tables
@@ -23,7 +23,7 @@ class NotKept(Exception):
     """The gateway answered something that is not so; the message says what."""
 
 
-def check(gateway: wiring.Gateway, runs: Iterable[Run]) -> str:
+def check(gateway: wiring.GatewayRuntime, runs: Iterable[Run]) -> str:
     """Check every answer of the runs against what is stored, and say how much was checked.
 
     1. Each answer's event is in the log, and no event stands for two answers.
@@ -58,9 +58,9 @@ def check_lean(file: Path, runs: Iterable[Run]) -> None:
     _check_events([answer for run in runs for answer in run.answers], events)
 
 
-def _entries(gateway: wiring.Gateway) -> list[bytes]:
+def _entries(gateway: wiring.GatewayRuntime) -> list[bytes]:
     """All entries of the log, whose tree is that of the head."""
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         head = work.log.head()
         entries = [
             entry
@@ -112,7 +112,7 @@ def _stored(connection: Connection) -> Mapping[str, Mapping[str, str]]:
 
 
 def _check_receipts(
-    gateway: wiring.Gateway, bodies: Sequence[bytes], entries: Sequence[bytes]
+    gateway: wiring.GatewayRuntime, bodies: Sequence[bytes], entries: Sequence[bytes]
 ) -> None:
     origin, key = gateway.config.log_origin, gateway.keys.log.key
     rebuilt, _ = tiles.append(lambda *_: b"", 0, [tree.leaf_hash(entry) for entry in entries])

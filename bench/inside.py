@@ -46,15 +46,15 @@ from bench.workload import (
     submission,
 )
 from gateway import apps, wiring
-from gateway.actions import erasure
-from gateway.actions.ports import Mode, Ports
-from gateway.actions.records import CaseVersion
-from gateway.client.signing import Author
+from gateway.exchange import erasure
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.values import CaseVersion
+from gateway.client.signing import DocumentSigner
 from gateway.domain.case import Case
-from gateway.domain.facts import Detail, Fact, Party, Result
-from gateway.domain.handoff import Answer, Handoff
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.evidence import base64url
-from gateway.keys import Purpose, load_key
+from gateway.keys import KeyPurpose, load_key
 
 _BATCH = 200  # filled cases of one transaction
 _FEWER = 10  # times as few reads as writes
@@ -84,7 +84,7 @@ class _Socket:
 class Inside:
     """The partners' app of a gateway in this process, and two members who ask it."""
 
-    def __init__(self, made: Site, gateway: wiring.Gateway, run: int = 0) -> None:
+    def __init__(self, made: Site, gateway: wiring.GatewayRuntime, run: int = 0) -> None:
         """``run`` numbers the ids: each run's are new to the store."""
         with contextlib.redirect_stderr(open(os.devnull, "w")):  # noqa: PTH123 - its log
             self.app = apps.make_app(apps.Part.PARTNERS, gateway)
@@ -165,7 +165,7 @@ class Inside:
 
 
 @contextlib.contextmanager
-def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.Gateway]]:
+def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.GatewayRuntime]]:
     """A site, and its gateway in this process."""
     with site(database) as made:
         today = wiring.now().date()
@@ -190,7 +190,7 @@ def fill(ports: Ports, recipient: str, cases: int, filled: Callable[[int], Any])
     pattern = _pattern(ports, recipient)
     for first in range(0, cases, _BATCH):
         numbers = range(first, min(first + _BATCH, cases))
-        with ports.begin(Mode.WRITE) as work:
+        with ports.begin(TransactionMode.WRITE) as work:
             for number in numbers:
                 case, version, handoff, offer = _copy(pattern, number)
                 work.cases.add(case, version)
@@ -204,11 +204,11 @@ def fill(ports: Ports, recipient: str, cases: int, filled: Callable[[int], Any])
         filled(len(numbers))
 
 
-_Pattern = tuple[Case, CaseVersion, Handoff, Answer]
+_Pattern = tuple[Case, CaseVersion, Handoff, HandoffAnswer]
 
 
 def _pattern(ports: Ports, recipient: str) -> _Pattern:
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         for handoff in work.handoffs.page(recipient, "in", None, None, 1):
             case = work.cases.get(handoff.originator, handoff.case)
             version = work.cases.version(handoff.case_digest)
@@ -230,13 +230,13 @@ def _copy(pattern: _Pattern, number: int) -> _Pattern:
     )  # fmt: skip
 
 
-def _event(action: str, event: UUID, digest: str, handoff: UUID | None, *parties: Party) -> Fact:
-    return Fact(
+def _event(action: str, event: UUID, digest: str, handoff: UUID | None, *parties: Party) -> AuditEvent:
+    return AuditEvent(
         id=event,
         action=action,
-        result=Result.ALLOWED,
+        result=EventResult.ALLOWED,
         parties=parties,
-        details=(Detail("by", "approver-2", frozenset({parties[0].organisation})),),
+        details=(EventDetail("by", "approver-2", frozenset({parties[0].organisation})),),
         handoff=handoff,
         case_digest=digest,
     )
@@ -287,10 +287,10 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
 
 def _signed(made: Site) -> Callable[[], bytes]:
     """New cases that their originator signed itself."""
-    author = Author(
+    author = DocumentSigner(
         ISSUER,
         ORIGINATOR,
-        load_key(register_key(made), Purpose.DOCUMENT),
+        load_key(register_key(made), KeyPurpose.DOCUMENT),
         wiring.now,
         wiring.new_id,
         secrets.token_bytes,

@@ -281,7 +281,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def opened(folder: Path) -> Iterator[wiring.Gateway]:
+def opened(folder: Path) -> Iterator[wiring.GatewayRuntime]:
     """The gateway of a folder, in this process."""
     gateway = wiring.connect(wiring.load_config(folder))
     try:

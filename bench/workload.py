@@ -53,7 +53,7 @@ def case_content(case: str) -> dict[str, Any]:
         "references": [{"id": element(1), "scheme": "hotline", "value": "2026-000017"}],
         "received_at": "2026-01-01T08:00:00Z",
         "intake_channel": "web_form",
-        "reporter": {"anonymous": True, "wants_feedback": False},
+        "reporter": {"anonymous": True, "feedback_requested": False},
         "matter": [MATTER],
         "urgency": "urgent_indirect",
         "items": [

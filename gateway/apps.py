@@ -11,22 +11,32 @@ from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
-from gateway.domain.refusals import DatabaseUnreachable, Frozen, KeysUnavailable, MarkUnreachable
-from gateway.pki.client_certificate import CertificateRefused, ClientGate, HeaderRefused, PeerSource
+from gateway.domain.refusals import (
+    CaseKeysUnavailable,
+    DatabaseUnavailable,
+    HighWaterMarkUnavailable,
+    LogFrozen,
+)
+from gateway.pki.client_certificate import (
+    CertificateRefused,
+    ClientCertificateChecker,
+    HeaderRefused,
+    PeerSource,
+)
 from gateway.pki.end_entity import CsrRefused, certs_only, read_request
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.serving.bad_requests import HANDSHAKE, Answer
+from gateway.serving.bad_requests import HANDSHAKE, ErrorResponse
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles
 from gateway.store.key_inventory import require_newest_key
 from gateway.web import problems
-from gateway.web.answers import ALWAYS
 from gateway.web.app import create_partner_app, create_public_app
-from gateway.web.gate import Gate, Unready
+from gateway.web.context import AppContext, NotReady
+from gateway.web.responses import ALWAYS
 from gateway.web.security_log import SecurityLog
 
 
-class Part(StrEnum):
+class Audience(StrEnum):
     """The two audiences of the network, each with its own app and address."""
 
     PUBLIC = "public"
@@ -46,19 +56,19 @@ class Hooks(Protocol):
         """A connection came to no answer of the application."""
 
 
-def make_app(part: Part, gateway: wiring.Gateway) -> Flask:
+def make_app(part: Audience, gateway: wiring.GatewayRuntime) -> Flask:
     """The app of one audience."""
-    create = create_public_app if part is Part.PUBLIC else create_partner_app
+    create = create_public_app if part is Audience.PUBLIC else create_partner_app
     return create(gate(part, gateway))
 
 
-def gate(part: Part, gateway: wiring.Gateway) -> Gate:
+def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
     """What an app is built from."""
     config, keys = gateway.config, gateway.keys
-    bind = config.public_bind if part is Part.PUBLIC else config.partners_bind
-    clients = ClientGate(config.published / CHAIN_FILE)
+    bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
+    clients = ClientCertificateChecker(config.published / CHAIN_FILE)
     counts = gateway.counts
-    gate = Gate(
+    gate = AppContext(
         ports=gateway.ports,
         partners_url=config.partners_url,
         tokens=keys.token.current,
@@ -82,35 +92,35 @@ def gate(part: Part, gateway: wiring.Gateway) -> Gate:
     return gate if counts is None else replace(gate, answered=counts.answered, told=counts.told)
 
 
-def _require_newest_log(gateway: wiring.Gateway) -> None:
+def _require_newest_log(gateway: wiring.GatewayRuntime) -> None:
     try:
         gateway.continuity.check()
-    except (Frozen, MarkUnreachable):
+    except (LogFrozen, HighWaterMarkUnavailable):
         raise
     except Exception as error:  # whatever it is, its words are not for everybody
-        raise DatabaseUnreachable("the database cannot be read") from error
+        raise DatabaseUnavailable("the database cannot be read") from error
 
 
-def _unready(gateway: wiring.Gateway) -> Unready | None:
+def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:
     try:
         if not gateway.store.is_current():
-            return Unready("schema", "the database is of another version: see the upgrade")
+            return NotReady("schema", "the database is of another version: see the upgrade")
         gateway.continuity.check()
         require_newest_key(gateway.store, gateway.keyring)
-    except Frozen as frozen:
-        return Unready("frozen", frozen.detail)
-    except MarkUnreachable as unreachable:
-        return Unready("mark", unreachable.detail)
-    except KeysUnavailable as unavailable:
-        return Unready("keys", unavailable.detail)
+    except LogFrozen as frozen:
+        return NotReady("frozen", frozen.detail)
+    except HighWaterMarkUnavailable as unreachable:
+        return NotReady("mark", unreachable.detail)
+    except CaseKeysUnavailable as unavailable:
+        return NotReady("keys", unavailable.detail)
     except Exception:  # whatever it is, its words are not for everybody
-        return Unready("database", "the database cannot be read")
+        return NotReady("database", "the database cannot be read")
     return None
 
 
-def listener(part: Part, config: Config, hooks: Hooks) -> Listener:
+def listener(part: Audience, config: Config, hooks: Hooks) -> Listener:
     """The listener of an app: its address, TLS files, limits, and words for what is no request."""
-    bind = config.public_bind if part is Part.PUBLIC else config.partners_bind
+    bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
     return Listener(
         name=part,
         bind=bind,
@@ -125,23 +135,23 @@ def listener(part: Part, config: Config, hooks: Hooks) -> Listener:
     )
 
 
-def _met(hooks: Hooks, log: SecurityLog, part: Part, trouble: str, reason: str) -> None:
+def _met(hooks: Hooks, log: SecurityLog, part: Audience, trouble: str, reason: str) -> None:
     """Count a connection that came to nothing; who knocked without a right is in the log."""
     hooks.met(trouble)
     if trouble.startswith(HANDSHAKE):
         log.refuse(trouble, listener=str(part), reason=reason)
 
 
-def _describe(config: Config, status: int) -> Answer:
+def _describe(config: Config, status: int) -> ErrorResponse:
     body = problems.document(
         config.issuer, problems.of_status(status), str(wiring.new_id()), status
     )
     headers = {**ALWAYS, "Content-Type": problems.MEDIA_TYPE, "Cache-Control": "no-store"}
-    return Answer(json.dumps(body).encode("utf-8"), headers)
+    return ErrorResponse(json.dumps(body).encode("utf-8"), headers)
 
 
-def _tls_files(part: Part, config: Config) -> TlsFiles:
-    if part is Part.PUBLIC:
+def _tls_files(part: Audience, config: Config) -> TlsFiles:
+    if part is Audience.PUBLIC:
         return TlsFiles(config.server / maintenance.PUBLIC_CERTIFICATE)
     return TlsFiles(
         config.server / maintenance.PARTNERS_CERTIFICATE,

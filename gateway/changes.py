@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.actions import erasure
+from gateway.exchange import erasure
 from gateway.kernel.changes import ChangeType
 from gateway.registry import table
 

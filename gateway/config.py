@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from gateway import checks
+from gateway import setting_validators
 
 CONFIG_FILE = "casegate.toml"
 """In the operator's folder."""
@@ -71,127 +71,133 @@ class Config:
 
     name: str = _setting(
         "gateway.name",
-        checks.slug,
+        setting_validators.slug,
         "The gateway's short name, in every client certificate\n"
         "(urn:casegate:<name>:<organisation>:<system>): never change it.",
     )
     issuer: str = _setting(
         "gateway.issuer",
-        checks.origin,
+        setting_validators.origin,
         "The public address, and the issuer of tokens and documents: never change it.",
     )
     log_origin: str = _setting(
         "gateway.log_origin",
-        checks.log_origin,
+        setting_validators.log_origin,
         "The name of the transparency log, without scheme: never change it.",
     )
     civil_time_zone: ZoneInfo = _setting(  # noqa: RUF009 - a declaration, as for the others
         "gateway.civil_time_zone",
-        checks.time_zone,
+        setting_validators.time_zone,
         "The time zone in which memberships and mandates begin and end.",
         "Europe/Paris",
     )
     public_bind: str = _setting(
         "public.bind",
-        checks.address,
+        setting_validators.address,
         "Where the public listener listens (no client certificate).",
         "127.0.0.1:8443",
     )
     partners_bind: str = _setting(
         "partners.bind",
-        checks.address_or_socket,
+        setting_validators.address_or_socket,
         "Where the partners' listener listens (client certificate required). Behind a proxy\n"
         "that ends TLS: unix:/path of a socket. Only then is the header Client-Cert believed.",
         "127.0.0.1:8444",
     )
     partners_url: str = _setting(
         "partners.url",
-        checks.origin,
+        setting_validators.origin,
         "The address that partners' systems call; published in mtls_endpoint_aliases.",
     )
     workers: int = _setting(
-        "listeners.workers", checks.whole(1, 64), "Worker processes of each listener.", 2
+        "listeners.workers",
+        setting_validators.integer(1, 64),
+        "Worker processes of each listener.",
+        2,
     )
     threads: int = _setting(
-        "listeners.threads", checks.whole(1, 256), "Threads of each worker.", 16
+        "listeners.threads", setting_validators.integer(1, 256), "Threads of each worker.", 16
     )
     request_deadline: float = _setting(
         "listeners.request_deadline",
-        checks.seconds(0.5, 120),
+        setting_validators.seconds(0.5, 120),
         "Seconds that a client has to shake hands and send a request, and again to read\n"
         "the answer; after that the connection is cut.",
         10,
     )
     waiters: int = _setting(
         "listeners.waiters",
-        checks.whole(1, 1024),
+        setting_validators.integer(1, 1024),
         "Requests of one worker that may wait for the write lock; the next gets 503.",
         32,
     )
     database_url: str = _setting(
         "database.url",
-        checks.database,
-        f"{checks.SQLITE}<file> or {checks.POSTGRESQL}<user>@<host>/<name>.\n"
+        setting_validators.database,
+        f"{setting_validators.SQLITE}<file> or {setting_validators.POSTGRESQL}<user>@<host>/<name>.\n"
         f"The environment variable {DATABASE_VARIABLE} overrides it.",
-        f"{checks.SQLITE}casegate.db",
+        f"{setting_validators.SQLITE}casegate.db",
         shown=False,
     )
     mark_url: str = _setting(
         "mark.url",
-        checks.mark,
-        f"Where the log's high-water mark is kept: {checks.FILE}<file>, best on another disk, and\n"
+        setting_validators.mark,
+        f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, best on another disk, and\n"
         "NEVER in the backup of the database: it tells an older copy from the newest.\n"
         "Several nodes share one in PostgreSQL, in a database of its own.",
-        f"{checks.FILE}high-water-mark",
+        f"{setting_validators.FILE}high-water-mark",
         shown=False,
     )
     keys_url: str = _setting(
         "keys.url",
-        checks.database,
+        setting_validators.database,
         "Where the keys of cases are kept, wrapped: a database of its own, NEVER in the\n"
         "backup of the first, and itself backed up for days only: what is erased lives as\n"
         "long as a copy of its key. Several nodes share one in PostgreSQL.",
-        f"{checks.SQLITE}keys.db",
+        f"{setting_validators.SQLITE}keys.db",
         shown=False,
     )
     metrics_bind: str | None = _setting(
         "metrics.bind",
-        checks.local,
+        setting_validators.local,
         "Where `GET /metrics` answers, for Prometheus: a loopback address, or unix:/path of a\n"
         "socket. Left out, nothing is counted.",
         None,
     )
     metrics_path: str = _setting(
         "metrics.folder",
-        checks.text,
+        setting_validators.text,
         "The folder that the processes share for it, best in memory (/run, /dev/shm).",
         "metrics",
     )
     token_seconds: int = _setting(
-        "limits.token_seconds", checks.whole(30, 3600), "Seconds that an access token lives.", 300
+        "limits.token_seconds",
+        setting_validators.integer(30, 3600),
+        "Seconds that an access token lives.",
+        300,
     )
     body_bytes: int = _setting(
         "limits.body_bytes",
-        checks.whole(1024, 16 * 1024 * 1024),
+        setting_validators.integer(1024, 16 * 1024 * 1024),
         "Largest request body in bytes.",
         262_144,
     )
     denials_per_minute: int = _setting(
         "limits.denials_per_minute",
-        checks.whole(1, 100_000),
+        setting_validators.integer(1, 100_000),
         "Denials a minute that one organisation may have recorded as events; beyond: 429.",
         60,
     )
     require_signed: bool = _setting(
         "policy.require_signed",
-        checks.yes_or_no,
+        setting_validators.boolean,
         "Whether cases, offers and answers count only when their author signed them: adds the\n"
         "policies of policies/optional/signed. Every member then needs a document key.",
         False,
     )
-    legal_date: date | None = _setting(  # noqa: RUF009 - likewise
-        "demo.legal_date",
-        checks.day,
+    simulated_reference_date: date | None = _setting(  # noqa: RUF009 - likewise
+        "demo.simulated_reference_date",
+        setting_validators.day,
         "For demonstrations only: the day on which memberships, mandates and agreements are\n"
         "judged, as in 2023-10-31. Every event then says so. Leave it out in operation.",
         None,
@@ -240,7 +246,7 @@ class Config:
     @property
     def mark_file(self) -> Path | None:
         """The file of the high-water mark, absolute; None with PostgreSQL."""
-        return _path_in(self.mark_url, checks.FILE)
+        return _path_in(self.mark_url, setting_validators.FILE)
 
     @property
     def keys_file(self) -> Path | None:
@@ -265,7 +271,7 @@ class Config:
 
 
 def _sqlite_file(url: str) -> Path | None:
-    return _path_in(url, checks.SQLITE)
+    return _path_in(url, setting_validators.SQLITE)
 
 
 def _path_in(url: str, prefix: str) -> Path | None:
@@ -276,7 +282,7 @@ def _names(url: str, bind: str) -> tuple[str, ...]:
     """The host of the URL, and the address bound when it is a particular one."""
     names = [str(urlsplit(url).hostname)]
     if not bind.startswith("unix:"):
-        host, _ = checks.host_and_port(bind)
+        host, _ = setting_validators.host_and_port(bind)
         if host not in ("0.0.0.0", "::") and host not in names:  # noqa: S104 - refused, not bound
             names.append(host)
     return tuple(names)
@@ -305,9 +311,9 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     folder = path.absolute().parent
     if DATABASE_VARIABLE in environ:
         given = environ[DATABASE_VARIABLE]
-        values["database_url"] = _checked(checks.database, given, DATABASE_VARIABLE)
+        values["database_url"] = _checked(setting_validators.database, given, DATABASE_VARIABLE)
     for name in ("database_url", "mark_url", "keys_url"):
-        prefix = checks.FILE if name == "mark_url" else checks.SQLITE
+        prefix = setting_validators.FILE if name == "mark_url" else setting_validators.SQLITE
         file = _path_in(values[name], prefix)
         if file is not None:
             values[name] = f"{prefix}{folder / file}"
@@ -357,7 +363,7 @@ def render(**values: Any) -> str:
     setting left at its default is written as a comment. ConfigError as `load` raises it.
     """
     if "issuer" in values:
-        issuer = _checked(checks.origin, values["issuer"], "[gateway] issuer")
+        issuer = _checked(setting_validators.origin, values["issuer"], "[gateway] issuer")
         values.setdefault("log_origin", f"{urlsplit(issuer).netloc}/log")
     unknown = values.keys() - {setting.field for setting in SETTINGS}
     if unknown:

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway import files, keys
-from gateway.domain.refusals import KeysUnavailable
+from gateway.domain.refusals import CaseKeysUnavailable
 
 _PREFIX = "kek-"
 _ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
@@ -46,7 +46,7 @@ class FileKeyEncryption:
         try:
             return self._cipher(kek).decrypt(nonce, sealed, about)
         except (InvalidTag, ValueError) as error:
-            raise KeysUnavailable(
+            raise CaseKeysUnavailable(
                 "a case key was not encrypted by this key-encryption key. The operator must "
                 "restore the right one."
             ) from error
@@ -71,7 +71,7 @@ class FileKeyEncryption:
             try:
                 secret = keys.load_secret(self.file(kek))
             except Exception as error:  # whatever is wrong with the file, `casegate doctor` says it
-                raise KeysUnavailable(
+                raise CaseKeysUnavailable(
                     "the key-encryption key cannot be read: the operator has to bring it back"
                 ) from error
             self._opened[kek] = AESGCM(secret)

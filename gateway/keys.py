@@ -34,7 +34,7 @@ PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
-class Purpose(StrEnum):
+class KeyPurpose(StrEnum):
     """What a key may sign."""
 
     TOKEN = "token"  # access tokens  # noqa: S105 - the name of a purpose, not a secret
@@ -46,14 +46,14 @@ class Purpose(StrEnum):
     CLIENT = "client"  # assertions by which a member's system authenticates
 
 
-ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
-    Purpose.TOKEN: (ES256,),
-    Purpose.ATTEST: (ES256,),
-    Purpose.LOG: (ED25519,),
-    Purpose.PERSON: (ED25519, ES256),
-    Purpose.DOCUMENT: (ES256, ED25519),
-    Purpose.ENCRYPTION: (ES256,),
-    Purpose.CLIENT: (ES256, ED25519),
+ALGORITHMS: dict[KeyPurpose, tuple[str, ...]] = {
+    KeyPurpose.TOKEN: (ES256,),
+    KeyPurpose.ATTEST: (ES256,),
+    KeyPurpose.LOG: (ED25519,),
+    KeyPurpose.PERSON: (ED25519, ES256),
+    KeyPurpose.DOCUMENT: (ES256, ED25519),
+    KeyPurpose.ENCRYPTION: (ES256,),
+    KeyPurpose.CLIENT: (ES256, ED25519),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
 
@@ -62,7 +62,7 @@ ALGORITHMS: dict[Purpose, tuple[str, ...]] = {
 class SigningKey:
     """A private key with its purpose; the private part shows in no representation."""
 
-    purpose: Purpose
+    purpose: KeyPurpose
     alg: str
     kid: str
     """RFC 7638 thumbprint of the public key, unpadded base64url."""
@@ -95,7 +95,7 @@ class SigningKey:
 
 
 @dataclass(frozen=True)
-class EncryptionKey:
+class DecryptionKey:
     """A private key that opens what others sealed to its public half; it signs nothing.
 
     ``prover`` alone signs, once: the proof of possession at registration (NIST SP 800-56A
@@ -137,7 +137,7 @@ class KeySet:
         return jwk_set((self.current, *self.published))
 
 
-def generate_key(purpose: Purpose, alg: str | None = None) -> SigningKey:
+def generate_key(purpose: KeyPurpose, alg: str | None = None) -> SigningKey:
     """Make a key for a purpose; ValueError when the purpose does not allow `alg`."""
     wanted = alg or ALGORITHMS[purpose][0]
     if wanted not in ALGORITHMS[purpose]:
@@ -147,7 +147,7 @@ def generate_key(purpose: Purpose, alg: str | None = None) -> SigningKey:
     return _signing_key(purpose, ec.generate_private_key(ec.SECP256R1()))
 
 
-def generate_encryption_key() -> EncryptionKey:
+def generate_encryption_key() -> DecryptionKey:
     """Make a key that others seal to."""
     return _encryption_key(ec.generate_private_key(ec.SECP256R1()))
 
@@ -167,7 +167,7 @@ def write_key(path: Path, key: SigningKey, passphrase: bytes | None = None) -> N
     files.create(path, key.pem(passphrase))
 
 
-def load_key(path: Path, purpose: Purpose, passphrase: bytes | None = None) -> SigningKey:
+def load_key(path: Path, purpose: KeyPurpose, passphrase: bytes | None = None) -> SigningKey:
     """Read a private key; PrivateFileError when others can read it or it is of another type."""
     private = _load_private(path, passphrase)
     try:
@@ -176,7 +176,7 @@ def load_key(path: Path, purpose: Purpose, passphrase: bytes | None = None) -> S
         raise PrivateFileError(f"{path}: {error}; put the right key there") from error
 
 
-def load_encryption_key(path: Path) -> EncryptionKey:
+def load_encryption_key(path: Path) -> DecryptionKey:
     """Read a private encryption key; PrivateFileError as for ``load_key``."""
     private = _load_private(path, None)
     try:
@@ -185,7 +185,7 @@ def load_encryption_key(path: Path) -> EncryptionKey:
         raise PrivateFileError(f"{path}: {error}; put the right key there") from error
 
 
-def load_encryption_keys(folder: Path) -> dict[str, EncryptionKey]:
+def load_encryption_keys(folder: Path) -> dict[str, DecryptionKey]:
     """Read every `*.pem` of a folder by key id: those that are used, and those before them."""
     keys = [load_encryption_key(path) for path in sorted(folder.glob("*.pem"))]
     return {key.kid: key for key in keys}
@@ -205,7 +205,7 @@ def _load_private(path: Path, passphrase: bytes | None) -> Any:
         ) from error
 
 
-def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
+def load_key_set(folder: Path, purpose: KeyPurpose) -> KeySet:
     """Read `current.pem`, and `next.pem` and `previous.pem` where they exist.
 
     `previous.pem` as another name of `current.pem` is of a step that was cut off: see `take_turn`.
@@ -226,7 +226,7 @@ def load_key_set(folder: Path, purpose: Purpose) -> KeySet:
     return KeySet(current, published)
 
 
-class Step(StrEnum):
+class RotationStep(StrEnum):
     """How one key takes the place of another: the steps of a rotation, in their order."""
 
     PUBLISH = "publish"  # the next key is shown, and signs nothing yet
@@ -235,14 +235,14 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Turn:
+class PendingStep:
     """A step of a rotation that is due, and the key that it is about."""
 
-    step: Step
+    step: RotationStep
     key: SigningKey
 
 
-def due_turn(folder: Path, purpose: Purpose, now: datetime) -> Turn:
+def pending_step(folder: Path, purpose: KeyPurpose, now: datetime) -> PendingStep:
     """The step that is due for the keys in a folder; nothing is changed.
 
     PrivateFileError while the step before is younger than `OVERLAP`.
@@ -252,14 +252,14 @@ def due_turn(folder: Path, purpose: Purpose, now: datetime) -> Turn:
     following, previous = folder / "next.pem", folder / "previous.pem"
     if previous.exists() and not previous.samefile(current):
         _require_age(previous, now)
-        return Turn(Step.WITHDRAW, load_key(previous, purpose))
+        return PendingStep(RotationStep.WITHDRAW, load_key(previous, purpose))
     if following.exists():
         _require_age(following, now)
-        return Turn(Step.USE, load_key(following, purpose))
-    return Turn(Step.PUBLISH, generate_key(purpose))
+        return PendingStep(RotationStep.USE, load_key(following, purpose))
+    return PendingStep(RotationStep.PUBLISH, generate_key(purpose))
 
 
-def take_turn(folder: Path, turn: Turn, now: datetime) -> None:
+def perform_step(folder: Path, turn: PendingStep, now: datetime) -> None:
     """Do the step; its own time is then that of the file that the next step waits for.
 
     A crash in the midst of USE leaves one file under two names: then this step is due again.
@@ -267,15 +267,15 @@ def take_turn(folder: Path, turn: Turn, now: datetime) -> None:
     current = folder / "current.pem"
     following, previous = folder / "next.pem", folder / "previous.pem"
     match turn.step:
-        case Step.PUBLISH:
+        case RotationStep.PUBLISH:
             write_key(following, turn.key)
             files.set_time(following, now)
-        case Step.USE:
+        case RotationStep.USE:
             previous.unlink(missing_ok=True)
             os.link(current, previous)
             files.set_time(previous, now)
             following.replace(current)
-        case Step.WITHDRAW:
+        case RotationStep.WITHDRAW:
             previous.unlink()
     files.sync_folder(folder)
 
@@ -306,15 +306,15 @@ def load_secret(path: Path) -> bytes:
     return secret
 
 
-def _signing_key(purpose: Purpose, private: Any) -> SigningKey:
+def _signing_key(purpose: KeyPurpose, private: Any) -> SigningKey:
     alg = _algorithm(private)
     if alg not in ALGORITHMS[purpose]:
         raise ValueError(f"a {purpose} key is {_either(purpose)}, this one is {alg or 'another'}")
     return SigningKey(purpose, alg, thumbprint(jwk_of(private.public_key())), private)
 
 
-def _encryption_key(private: Any) -> EncryptionKey:
-    return EncryptionKey(_signing_key(Purpose.ENCRYPTION, private), private)
+def _encryption_key(private: Any) -> DecryptionKey:
+    return DecryptionKey(_signing_key(KeyPurpose.ENCRYPTION, private), private)
 
 
 def _algorithm(private: Any) -> str | None:
@@ -324,5 +324,5 @@ def _algorithm(private: Any) -> str | None:
     return ES256 if on_p256 else None
 
 
-def _either(purpose: Purpose) -> str:
+def _either(purpose: KeyPurpose) -> str:
     return " or ".join(ALGORITHMS[purpose])

@@ -19,22 +19,22 @@ from uuid import UUID
 
 from cryptography import x509
 
-from gateway.actions import erasure, succeeding
-from gateway.actions.authentication import prune_tokens
-from gateway.actions.ports import Mode
 from gateway.config import Config
-from gateway.domain.refusals import Frozen, MarkUnreachable, Refusal
+from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal
+from gateway.exchange import erasure, succession_execution
 from gateway.files import PrivateFileError
+from gateway.kernel.authentication import prune_tokens
+from gateway.kernel.ports import TransactionMode
 from gateway.metrics import Counts, Health
 from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
 from gateway.registry.expiry_notices import remind
-from gateway.registry.issuing import serve_signing
+from gateway.registry.issuing import issue_approved_certificates
 from gateway.store import migrations
-from gateway.store.database import Unfit
-from gateway.wiring import Gateway, IssuingAuthority, connect
+from gateway.store.database import UnsuitableDatabase
+from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
 
 LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
@@ -66,7 +66,7 @@ def holding(config: Config) -> Iterator[None]:
         os.close(descriptor)
 
 
-class Report(NamedTuple):
+class DutyReport(NamedTuple):
     """What a duty left: alarms for the operator; ``more`` when work is left for the next step."""
 
     alarms: tuple[str, ...] = ()
@@ -89,10 +89,10 @@ class Maintenance:
     ``show`` is given the gateway's health every few seconds.
     """
 
-    gateway: Gateway
+    gateway: GatewayRuntime
     authority: IssuingAuthority
     show: Callable[[Health, datetime], None] | None = None
-    log_refusal: Frozen | MarkUnreachable | None = None
+    log_refusal: LogFrozen | HighWaterMarkUnavailable | None = None
     """Why nothing can be recorded at present; lists and renewals go on."""
     published: Published | None = None
     unused_key: UUID | None = None
@@ -125,19 +125,19 @@ class Maintenance:
         if duty.records and self.log_refusal is not None:
             return None
         failure: Exception | None = None
-        report = Report(more=True)
+        report = DutyReport(more=True)
         try:
             report = duty.run(self, now)
-        except (Frozen, MarkUnreachable) as refusal:
+        except (LogFrozen, HighWaterMarkUnavailable) as refusal:
             self.log_refusal = refusal
-            frozen = "FROZEN: " if isinstance(refusal, Frozen) else ""
+            frozen = "FROZEN: " if isinstance(refusal, LogFrozen) else ""
             self._alarms["log"] = (f"{frozen}{refusal.detail}",)
             self._due["log"] = _AT_ONCE  # looked at in each step, until it goes on
             return None
         except Exception as error:  # a database that restarts, a full disk, a defect
             failure = error
             reason = error.detail if isinstance(error, Refusal) else _place(error)
-            report = Report((f"{duty.failing}: {reason}",))
+            report = DutyReport((f"{duty.failing}: {reason}",))
         pause = min(duty.every, RETRY_AFTER) if failure else duty.every
         self._due[duty.name] = now if report.more else now + pause
         self._alarms[duty.name] = report.alarms
@@ -154,7 +154,7 @@ class Duty:
 
     name: str
     every: timedelta
-    run: Callable[[Maintenance, datetime], Report]
+    run: Callable[[Maintenance, datetime], DutyReport]
     failing: str
     records: bool = False
     vital: bool = False
@@ -163,22 +163,22 @@ class Duty:
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
-def refresh_authorities(upkeep: Maintenance, now: datetime) -> Report:
+def refresh_authorities(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Read what a ceremony changed; one that cannot be read changes nothing."""
     try:
         upkeep.authority.refresh()
-        return Report(tuple(rotation.reminder(upkeep.gateway.config.issuing, now)))
+        return DutyReport(tuple(rotation.reminder(upkeep.gateway.config.issuing, now)))
     except (AuthorityError, PrivateFileError, OSError) as error:
-        return Report((f"the issuing authorities stay as they were: {error}",))
+        return DutyReport((f"the issuing authorities stay as they were: {error}",))
 
 
-def publish(upkeep: Maintenance, now: datetime) -> Report:
+def publish(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Publish lists each hour, and at once when a certificate or an authority changed.
 
     Authorities before their lists: a client of one without a list is refused.
     """
     config, authorities = upkeep.gateway.config, upkeep.authority.authorities
-    with upkeep.gateway.ports.begin(Mode.READ) as work:
+    with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
         revoked = [
             Revoked(certificate.serial, certificate.revoked_at)
             for certificate in work.organisations.revoked(now)
@@ -189,7 +189,7 @@ def publish(upkeep: Maintenance, now: datetime) -> Report:
     ids = (authorities[0].id, *(authority.id for authority in trusted))
     last = upkeep.published
     if last and last[1:3] == (serials, ids) and now < last.at + PUBLISH_EVERY:
-        return Report(last.alarms)
+        return DutyReport(last.alarms)
     if not _is_newest(upkeep.gateway):
         # A database that may be an older copy lets nobody in again: who is listed stays so.
         listed = publication.listed_in(config.published)
@@ -206,14 +206,14 @@ def publish(upkeep: Maintenance, now: datetime) -> Report:
     publication.publish_crls(config.published, crls)
     renew_certificates(config, authorities[0], now)
     upkeep.published = Published(now, serials, ids, alarms)
-    return Report(alarms)
+    return DutyReport(alarms)
 
 
-def _is_newest(gateway: Gateway) -> bool:
+def _is_newest(gateway: GatewayRuntime) -> bool:
     """Whether the database has all that was signed: an older copy forgot who was revoked."""
     try:
         gateway.continuity.check()
-    except (Frozen, MarkUnreachable):
+    except (LogFrozen, HighWaterMarkUnavailable):
         return False
     return True
 
@@ -224,36 +224,36 @@ def renew_certificates(config: Config, authority: CertificateAuthority, now: dat
     renew_server(config.server / PARTNERS_CERTIFICATE, authority, config.partners_names, now)
 
 
-def review_published(upkeep: Maintenance, now: datetime) -> Report:
+def review_published(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Look at what is published as partners and listeners read it."""
-    return Report(tuple(publication.alarms(upkeep.gateway.config.published, now)))
+    return DutyReport(tuple(publication.alarms(upkeep.gateway.config.published, now)))
 
 
-def check_log(upkeep: Maintenance, now: datetime) -> Report:
+def check_log(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Compare the database with the high-water mark."""
     upkeep.gateway.continuity.check()
     upkeep.log_refusal = None
-    return Report()
+    return DutyReport()
 
 
-def prune(upkeep: Maintenance, now: datetime) -> Report:
+def prune(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Forget what need not be remembered, and remind of certificates that end."""
     prune_tokens(upkeep.gateway.ports)
     remind(upkeep.gateway.ports)
-    return Report()
+    return DutyReport()
 
 
-def apply_successions(upkeep: Maintenance, now: datetime) -> Report:
+def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Move the handoffs of mandates that moved, a batch each time, until all are moved.
 
     Several nodes may do so at once: each handoff is moved by one.
     """
     alarms = []
-    for due in succeeding.due_successions(upkeep.gateway.ports):
+    for due in succession_execution.due_successions(upkeep.gateway.ports):
         name = f"the succession {due.id} ({due.competence})"
         try:
-            progress = succeeding.apply(upkeep.gateway.ports, due.id)
-        except (Frozen, MarkUnreachable):
+            progress = succession_execution.apply(upkeep.gateway.ports, due.id)
+        except (LogFrozen, HighWaterMarkUnavailable):
             raise
         except Exception as error:  # one succession must not keep the others
             alarms.append(f"{name} is not carried out: {_place(error)}")
@@ -264,57 +264,57 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> Report:
             alarms.append(
                 f"{name} cannot move everything now: see `casegate admin succession show`"
             )
-    return Report(tuple(alarms))
+    return DutyReport(tuple(alarms))
 
 
-def erase(upkeep: Maintenance, now: datetime) -> Report:
+def erase(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Erase what is due, and destroy the keys of what was erased."""
     ports = upkeep.gateway.ports
     erasure.destroy_keys(ports)
     for _ in range(BATCHES):
         if not erasure.erase_due(ports):
-            return Report()
-    return Report(more=True)
+            return DutyReport()
+    return DutyReport(more=True)
 
 
-def compare_keys(upkeep: Maintenance, now: datetime) -> Report:
+def compare_keys(upkeep: Maintenance, now: datetime) -> DutyReport:
     """End again what an older copy of a database brought back."""
     ports = upkeep.gateway.ports
-    erasure.erase_again(ports)
-    upkeep.unused_key = erasure.destroy_unused(ports, upkeep.unused_key)
-    return Report()
+    erasure.erase_restored(ports)
+    upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key)
+    return DutyReport()
 
 
-def issue_certificates(upkeep: Maintenance, now: datetime) -> Report:
+def issue_certificates(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Make the certificates that were approved."""
     serve_requests(upkeep.gateway, upkeep.authority)
-    return Report()
+    return DutyReport()
 
 
-def serve_requests(gateway: Gateway, authority: IssuingAuthority) -> None:
+def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None:
     """Make the certificates that were approved, as the only one of all nodes meanwhile.
 
     Raises Busy, Frozen, MarkUnreachable.
     """
     with gateway.store.turn():
-        serve_signing(gateway.ports, authority)
+        issue_approved_certificates(gateway.ports, authority)
 
 
-def show_health(upkeep: Maintenance, now: datetime) -> Report:
+def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Show the operator's metrics how the gateway is; reads only."""
     if upkeep.show is None:
-        return Report()
+        return DutyReport()
     gateway = upkeep.gateway
     entries = waiting = signed = None
     mark_answers = True
     try:
-        with gateway.ports.begin(Mode.READ) as work:
+        with gateway.ports.begin(TransactionMode.READ) as work:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
     except Exception:  # noqa: S110 - other duties say what is wrong with the database
         pass
     try:
         marked = gateway.mark.read()
-    except MarkUnreachable:
+    except HighWaterMarkUnavailable:
         mark_answers = False
     else:
         signed = None if marked is None else marked.head.size
@@ -324,13 +324,13 @@ def show_health(upkeep: Maintenance, now: datetime) -> Report:
         entries=entries,
         signed=signed,
         signed_since=upkeep.signed_size and upkeep.signed_size[1],
-        frozen=isinstance(upkeep.log_refusal, Frozen),
+        frozen=isinstance(upkeep.log_refusal, LogFrozen),
         mark_answers=mark_answers,
         waiting=waiting,
         ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
     )
     upkeep.show(health, now)
-    return Report()
+    return DutyReport()
 
 
 def _server_ends(config: Config) -> dict[str, datetime]:
@@ -378,7 +378,7 @@ def upgrade_schema(config: Config) -> bool:
     """
     found = migrations.current(config.database_url)
     if found is None:
-        raise Unfit(
+        raise UnsuitableDatabase(
             "the database holds no gateway: is [database] url right, or is a backup to be restored?"
         )
     if found == migrations.newest() or not migrations.knows(found):

@@ -19,8 +19,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway import files
-from gateway.actions.ports import Policy
-from gateway.domain.decision import Decision, Question
+from gateway.domain.decision import PolicyDecision, PolicyQuestion
+from gateway.kernel.ports import Policy
 
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where the library looks
 
@@ -152,7 +152,7 @@ class CountedPolicy:
     def revision(self) -> str:
         return self.policy.revision
 
-    def decide(self, question: Question) -> Decision:
+    def decide(self, question: PolicyQuestion) -> PolicyDecision:
         decision = self.policy.decide(question)
         self.counts.decided(question.action, decision.allowed)
         return decision

@@ -16,29 +16,29 @@ from uuid_utils import compat
 
 from gateway import config as config_file
 from gateway import keys
-from gateway.actions.continuity import Continuity
-from gateway.actions.notary import LogNotary
-from gateway.actions.ports import Ports
-from gateway.actions.records import LegalDay
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError
 from gateway.kek import FileKeyEncryption
-from gateway.keys import KeySet, Purpose
+from gateway.kernel.checkpoint_signing import CheckpointSigner
+from gateway.kernel.log_continuity import LogContinuity
+from gateway.kernel.ports import Ports
+from gateway.kernel.values import ReferenceDate
+from gateway.keys import KeyPurpose, KeySet
 from gateway.ledger.note import NoteSigner
 from gateway.metrics import CountedPolicy, Counts
 from gateway.pki.authority import CertificateAuthority, load_issuing
 from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
-from gateway.store.database import Unfit
+from gateway.store.database import UnsuitableDatabase
+from gateway.store.group_commit import ignore
+from gateway.store.high_water_mark import SqlMark, open_mark
 from gateway.store.high_water_mark_file import HighWaterMarkFile
 from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
-from gateway.store.mark import SqlMark, open_mark
-from gateway.store.rounds import ignore
-from gateway.store.work import Store, open_store
+from gateway.store.unit_of_work import Store, open_store
 
 CONFIG_FILE = config_file.CONFIG_FILE
 FINGERPRINT_FILE = "fingerprint.secret"
@@ -54,12 +54,12 @@ def new_id() -> UUID:
     return compat.uuid7()
 
 
-def legal_day(config: Config) -> Callable[[datetime], LegalDay]:
+def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:
     """How a moment becomes the civil day on which rights are judged (contracts.md 4)."""
-    if config.legal_date is not None:
-        simulated = LegalDay(config.legal_date, simulated=True)
+    if config.simulated_reference_date is not None:
+        simulated = ReferenceDate(config.simulated_reference_date, simulated=True)
         return lambda _: simulated
-    return lambda moment: LegalDay(moment.astimezone(config.civil_time_zone).date())
+    return lambda moment: ReferenceDate(moment.astimezone(config.civil_time_zone).date())
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class SigningKeys:
 
 def load_log_signer(config: Config) -> NoteSigner:
     """Read the log's key; PrivateFileError says what is wrong with it."""
-    log = keys.load_key(config.keys / "log" / "current.pem", Purpose.LOG)
+    log = keys.load_key(config.keys / "log" / "current.pem", KeyPurpose.LOG)
     private = serialization.load_pem_private_key(log.pem(), None)
     if not isinstance(private, Ed25519PrivateKey):
         raise PrivateFileError("the log's key is an Ed25519 key")
@@ -84,15 +84,15 @@ def load_log_signer(config: Config) -> NoteSigner:
 def load_keys(config: Config) -> SigningKeys:
     """Read the keys that a listener works with; PrivateFileError says what is wrong with one."""
     return SigningKeys(
-        token=keys.load_key_set(config.keys / "token", Purpose.TOKEN),
-        attest=keys.load_key_set(config.keys / "attest", Purpose.ATTEST),
+        token=keys.load_key_set(config.keys / "token", KeyPurpose.TOKEN),
+        attest=keys.load_key_set(config.keys / "attest", KeyPurpose.ATTEST),
         log=load_log_signer(config),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
     )
 
 
 @dataclass(frozen=True)
-class Gateway:
+class GatewayRuntime:
     """A gateway in one process: its configuration, keys, store and filled ports."""
 
     config: Config
@@ -100,8 +100,8 @@ class Gateway:
     store: Store
     keyring: SqlKeyring
     mark: SqlMark | HighWaterMarkFile
-    continuity: Continuity
-    notary: LogNotary
+    continuity: LogContinuity
+    notary: CheckpointSigner
     ports: Ports
     counts: Counts | None = None
 
@@ -130,7 +130,7 @@ def connect_keyring(config: Config) -> SqlKeyring:
     )
 
 
-def connect(config: Config, counts: Counts | None = None) -> Gateway:
+def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
     """Open a gateway in this process; its database was set up, and is never made here.
 
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
@@ -138,7 +138,7 @@ def connect(config: Config, counts: Counts | None = None) -> Gateway:
     """
     file = config.database_file
     if file is not None and not file.exists():
-        raise Unfit(f"the database {file} is missing: is [database] url right?")
+        raise UnsuitableDatabase(f"the database {file} is missing: is [database] url right?")
     signing = load_keys(config)
     policy = CedarPolicy.load(policy_folder(), SIGNED if config.require_signed else ())
     with ExitStack() as opened:
@@ -161,8 +161,8 @@ def connect(config: Config, counts: Counts | None = None) -> Gateway:
         keyring.guard(partial(require_newest_key, store, keyring))
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
         opened.pop_all()
-    continuity = Continuity(mark, store.begin, time.monotonic)
-    notary = LogNotary(signing.log, mark, continuity)
+    continuity = LogContinuity(mark, store.begin, time.monotonic)
+    notary = CheckpointSigner(signing.log, mark, continuity)
     ports = Ports(
         issuer=config.issuer,
         gateway=config.name,
@@ -172,13 +172,13 @@ def connect(config: Config, counts: Counts | None = None) -> Gateway:
         notary=notary,
         keys=keyring,
         now=now,
-        legal_day=legal_day(config),
+        reference_date=reference_date(config),
         new_id=new_id,
         random=secrets.token_bytes,
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
     )
-    return Gateway(config, signing, store, keyring, mark, continuity, notary, ports, counts)
+    return GatewayRuntime(config, signing, store, keyring, mark, continuity, notary, ports, counts)
 
 
 class IssuingAuthority:

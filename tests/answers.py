@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.actions import handoffs
-from gateway.actions.authorization import Written
-from gateway.actions.handoffs import AnswerRequest
-from gateway.actions.ports import Ports
-from gateway.actions.records import Caller
-from gateway.actions.signed import Opened
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
-from gateway.evidence import statement
+from gateway.evidence import handoff_documents
 from gateway.evidence.heading import Heading
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.web.answers import encode
+from gateway.exchange import handoffs
+from gateway.exchange.handoffs import AnswerRequest
+from gateway.exchange.signed_requests import VerifiedRequest
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import Caller
+from gateway.web.responses import encode
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Said:
 
     by: str
     fields: dict[str, Any]
-    signed: Opened | None = None
+    signed: VerifiedRequest | None = None
 
 
 def said(by: str, reason: str | None = None, **fields: Any) -> Said:
@@ -39,8 +39,8 @@ def said(by: str, reason: str | None = None, **fields: Any) -> Said:
     return Said(by, given | lists, signed)
 
 
-def _of(kind: AnswerKind) -> Callable[..., Written]:
-    def act(ports: Ports, caller: Caller, key: str, handoff: UUID, said: Said) -> Written:
+def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
+    def act(ports: Ports, caller: Caller, key: str, handoff: UUID, said: Said) -> WriteResult:
         return handoffs.answer(ports, caller, key, handoff, AnswerRequest(kind, **vars(said)))
 
     return act
@@ -49,18 +49,18 @@ def _of(kind: AnswerKind) -> Callable[..., Written]:
 accept, refuse, redirect, outcome, withdraw, close = map(_of, PARTIES_ANSWERS)
 
 _HEADING = inspect.signature(Heading).parameters.keys()
-_CLEAR = inspect.signature(statement.issue_answer).parameters.keys() - {"heading", "fields"}
+_CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}
 
 
 def issue(**said: Any) -> SdJwt:
     """Sign an answer; what is no argument of the signing is a field of the answer."""
     clear = {name: said.pop(name) for name in _CLEAR & said.keys()}
-    return statement.issue_answer(_heading(said), **clear, fields=said)
+    return handoff_documents.issue_answer(_heading(said), **clear, fields=said)
 
 
 def issue_offer(**said: Any) -> SdJwt:
     """Sign an offer; its heading is given with the rest."""
-    return statement.issue_offer(_heading(said), **said)
+    return handoff_documents.issue_offer(_heading(said), **said)
 
 
 def _heading(said: dict[str, Any]) -> Heading:

@@ -74,3 +74,10 @@ def _databases_are_given_back() -> Iterator[None]:
     lent = sys.modules.get("tests.lent")
     if lent:
         lent.give_back(before)
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing in shared memory."""
+    lent = sys.modules.get("tests.lent")
+    if lent:
+        lent.end()

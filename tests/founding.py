@@ -20,25 +20,26 @@ from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gateway.actions import cases, handoffs, offers
-from gateway.actions.authorization import GATEWAY, Refused, Written
-from gateway.actions.cases import Clearance, Submission
-from gateway.actions.offers import Offer
-from gateway.actions.opening import Opening
-from gateway.actions.ports import CaseKeys, Mode, Ports, Work
-from gateway.actions.records import Caller, Head, LegalDay, Logged
 from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.changes import CHANGES
 from gateway.domain.case import GROUPS
-from gateway.domain.organisation import SCOPES, Person
+from gateway.domain.organisation import SCOPES, Administrator
 from gateway.domain.refusals import Refusal
-from gateway.evidence import approval, canonical, event, receipt, registration, signature
-from gateway.evidence.receipt import Confirmed, Receipt
+from gateway.evidence import approval, canonical, event, key_declaration, receipt, signature
+from gateway.evidence.receipt import Receipt, VerifiedReceipt
+from gateway.exchange import cases, handoffs, offers
+from gateway.exchange.cases import Clearance, Submission
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.offers import OfferRequest
 from gateway.kernel import changes
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
+from gateway.kernel.ports import CaseKeys, Ports, TransactionMode, UnitOfWork
+from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.kernel.values import Caller, LoggedEvent, ReferenceDate, TreeHead
 from gateway.keys import (
-    EncryptionKey,
-    Purpose,
+    DecryptionKey,
+    KeyPurpose,
     SigningKey,
     generate_encryption_key,
     generate_key,
@@ -79,18 +80,18 @@ def policy() -> CedarPolicy:
 @cache
 def key_of(name: str) -> SigningKey:
     """A key for each role, made once for all tests."""
-    purpose = {"attest": Purpose.ATTEST, "log": Purpose.LOG}.get(name, Purpose.PERSON)
+    purpose = {"attest": KeyPurpose.ATTEST, "log": KeyPurpose.LOG}.get(name, KeyPurpose.PERSON)
     return generate_key(purpose)
 
 
 @cache
 def document_key(name: str) -> SigningKey:
     """A document key by any name, made once for all tests."""
-    return generate_key(Purpose.DOCUMENT)
+    return generate_key(KeyPurpose.DOCUMENT)
 
 
 @cache
-def encryption_key(name: str) -> EncryptionKey:
+def encryption_key(name: str) -> DecryptionKey:
     """An encryption key by any name, made once for all tests."""
     return generate_encryption_key()
 
@@ -135,16 +136,16 @@ class Calendar:
 
     simulated: date | None
 
-    def __call__(self, now: datetime) -> LegalDay:
+    def __call__(self, now: datetime) -> ReferenceDate:
         if self.simulated is not None:
-            return LegalDay(self.simulated, simulated=True)
-        return LegalDay(now.astimezone(ZONE).date())
+            return ReferenceDate(self.simulated, simulated=True)
+        return ReferenceDate(now.astimezone(ZONE).date())
 
 
 class Store(Protocol):
     """What a store must offer here."""
 
-    def begin(self, mode: Mode) -> Work:
+    def begin(self, mode: TransactionMode) -> UnitOfWork:
         """One transaction."""
 
 
@@ -155,10 +156,10 @@ class _Open(threading.local):
 class _Watched:
     """A Work that tells whether this thread has one open."""
 
-    def __init__(self, work: Work, opened: _Open) -> None:
+    def __init__(self, work: UnitOfWork, opened: _Open) -> None:
         self._work, self._open = work, opened
 
-    def __enter__(self) -> Work:
+    def __enter__(self) -> UnitOfWork:
         entered = self._work.__enter__()
         self._open.works += 1
         return entered
@@ -196,7 +197,7 @@ class Notary:
     opened: _Open
     signed: dict[int, bytes] = field(default_factory=dict)
 
-    def sign(self, head: Head, base: Head | None = None) -> str:
+    def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
         assert not self.opened.works, "a checkpoint is signed while a transaction is open"
         assert self.signed.setdefault(head.size, head.root) == head.root, "the log has forked"
         return sign_checkpoint(Checkpoint(self.signer.name, head.size, head.root), self.signer)
@@ -214,8 +215,8 @@ class Founded:
     receipts: list[Receipt] = field(default_factory=list)
     registered: dict[str, UUID] = field(default_factory=dict)
     _keys: Any = field(default_factory=lambda: count(1))
-    _confirmed: dict[Receipt, Confirmed] = field(default_factory=dict)
-    checked: dict[UUID, Logged] = field(default_factory=dict)
+    _confirmed: dict[Receipt, VerifiedReceipt] = field(default_factory=dict)
+    checked: dict[UUID, LoggedEvent] = field(default_factory=dict)
     """Events of the story that was told, found sound when it was."""
 
     @property
@@ -227,24 +228,24 @@ class Founded:
     def day(self, day: date | None) -> None:
         self.calendar.simulated = day
 
-    def do(self, action: Callable[..., Written], *args: Any, **kwargs: Any) -> Written:
+    def do(self, action: Callable[..., WriteResult], *args: Any, **kwargs: Any) -> WriteResult:
         """Do a write and keep its receipt, also that of a refusal (which is raised on).
 
         The result is what the interface tells of it.
         """
         try:
             written = action(self.ports, *args, **kwargs)
-        except Refused as refused:
+        except RecordedRefusal as refused:
             self.receipts.append(refused.receipt)
             raise
         self.receipts.append(written.receipt)
         return replace(written, result=to_json(written.result))
 
-    def refusal(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Refused:
+    def refusal(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> RecordedRefusal:
         """The recorded refusal of an action that must be refused as an event."""
         try:
             action(self.ports, *args, **kwargs)
-        except Refused as refused:
+        except RecordedRefusal as refused:
             self.receipts.append(refused.receipt)
             return refused
         raise AssertionError(f"{action.__name__} was not refused")
@@ -261,7 +262,7 @@ class Founded:
         """The gateway's public keys for attested documents."""
         return signature.public_keys(jwk_set([key_of("attest")]))
 
-    def confirm(self, one: Receipt) -> Confirmed:
+    def confirm(self, one: Receipt) -> VerifiedReceipt:
         """Verify a receipt offline, as anybody can; the same one costs nothing the next time."""
         if one not in self._confirmed:
             self._confirmed[one] = receipt.verify(one, [self.notary.signer.key], ORIGIN)
@@ -284,7 +285,7 @@ class Founded:
             for person in people or (ALICE, BENOIT)
         ]
 
-    def administer(self, action: str, organisation: str, **values: Any) -> Written:
+    def administer(self, action: str, organisation: str, **values: Any) -> WriteResult:
         """Make a change of the registry with two approvals; ``start`` stands for ``from``."""
         if "start" in values:
             values["from"] = values.pop("start")
@@ -292,10 +293,10 @@ class Founded:
         return self.do(make_change, change, self.approve(change))
 
     def word(
-        self, organisation: str, says: str, about: SigningKey | EncryptionKey, by: SigningKey
+        self, organisation: str, says: str, about: SigningKey | DecryptionKey, by: SigningKey
     ) -> str:
         """What an organisation says with a document key about its keys."""
-        return registration.issue(
+        return key_declaration.issue(
             organisation=f"{ISSUER}/organisations/{organisation}",
             audience=ISSUER,
             says=says,
@@ -311,10 +312,10 @@ class Founded:
     ) -> dict[str, Any]:
         """The values by which a person becomes an administrator, proof of their key included."""
         key = key or key_of(person)
-        proof = registration.issue(
+        proof = key_declaration.issue(
             organisation=approval.person_uri(ISSUER, person),
             audience=ISSUER,
-            says=registration.POSSESSION,
+            says=key_declaration.POSSESSION,
             kid=key.kid,
             at=self.clock(),
             jti=self.new_id(),
@@ -326,69 +327,69 @@ class Founded:
 
     def register_key(
         self, organisation: str, key: SigningKey, before: SigningKey | None = None
-    ) -> Written:
+    ) -> WriteResult:
         """Register a document key, countersigned by the one before when there is one."""
         values: dict[str, Any] = {
             "jwk": key.public_jwk(),
-            "proof": self.word(organisation, registration.POSSESSION, key, key),
+            "proof": self.word(organisation, key_declaration.POSSESSION, key, key),
         }
         if before is not None:
-            said = self.word(organisation, registration.SUCCESSION, key, before)
+            said = self.word(organisation, key_declaration.SUCCESSION, key, before)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 
     def register_encryption_key(
-        self, organisation: str, key: EncryptionKey, signer: SigningKey | None = None
-    ) -> Written:
+        self, organisation: str, key: DecryptionKey, signer: SigningKey | None = None
+    ) -> WriteResult:
         """Register an encryption key; a document key says whose it is, where there is one."""
         values: dict[str, Any] = {
             "jwk": key.public_jwk(),
-            "proof": self.word(organisation, registration.ENCRYPTION, key, key.prover),
+            "proof": self.word(organisation, key_declaration.ENCRYPTION, key, key.prover),
         }
         if signer is not None:
-            said = self.word(organisation, registration.ENCRYPTION, key, signer)
+            said = self.word(organisation, key_declaration.ENCRYPTION, key, signer)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 
     def organisation(self, slug: str) -> Any:
         """An organisation as stored."""
-        with self.ports.begin(Mode.READ) as work:
+        with self.ports.begin(TransactionMode.READ) as work:
             return work.organisations.get(slug)
 
     def handoff(self, handoff: UUID) -> Any:
         """A handoff as stored."""
-        with self.ports.begin(Mode.READ) as work:
+        with self.ports.begin(TransactionMode.READ) as work:
             return work.handoffs.get(handoff)
 
     def case(self, case: UUID, originator: str = HOTLINE) -> Any:
         """A case as stored."""
-        with self.ports.begin(Mode.READ) as work:
+        with self.ports.begin(TransactionMode.READ) as work:
             return work.cases.get(originator, case)
 
     def size(self) -> int:
         """How many events the log has."""
-        with self.ports.begin(Mode.READ) as work:
+        with self.ports.begin(TransactionMode.READ) as work:
             return work.log.head().size
 
 
 def make_change(
     ports: Ports, change: Change, approvals: Sequence[str], bearer: Bearer = HERE
-) -> Written:
+) -> WriteResult:
     """Make a change now, of all that there are."""
     return changes.make(ports, CHANGES, change, approvals, bearer)
 
 
-def submit_change(ports: Ports, change: Change, *approvals: str) -> Written:
+def submit_change(ports: Ports, change: Change, *approvals: str) -> WriteResult:
     """Make a change, or let it wait for a second person."""
     return changes.submit(ports, CHANGES, change, approvals)
 
 
-def approve_change(ports: Ports, proposal: UUID, approval: str) -> Written:
+def approve_change(ports: Ports, proposal: UUID, approval: str) -> WriteResult:
     """Make a change that waits."""
     return changes.approve(ports, CHANGES, proposal, approval)
 
 
-def record_step(ports: Ports, change: Change, approvals: Sequence[str]) -> Written:
+def record_step(ports: Ports, change: Change, approvals: Sequence[str]) -> WriteResult:
     """Record a step of the gateway's own keys."""
     return changes.make(ports, STEPS, change, approvals)
 
@@ -400,21 +401,21 @@ def caller(organisation: str) -> Caller:
 
 def founded(
     store: Callable[..., Store] | None = None,
-    legal_date: date | None = None,
+    simulated_reference_date: date | None = None,
     keys: CaseKeys | None = None,
 ) -> Founded:
     """A gateway with the four organisations of the founding story.
 
     ``store`` makes a store from origin, policy revision, clock and source of randomness, on which
-    the story is told anew. ``legal_date`` simulates a day, as a demonstration. ``keys`` are those
+    the story is told anew. ``simulated_reference_date`` simulates a day, as a demonstration. ``keys`` are those
     of its cases.
     """
     if store is not None:
-        gateway = unfounded(store, legal_date, keys)
+        gateway = unfounded(store, simulated_reference_date, keys)
         _tell_the_story(gateway)
         return gateway
-    told, copy = _told(legal_date)
-    gateway = unfounded(None, legal_date)
+    told, copy = _told(simulated_reference_date)
+    gateway = unfounded(None, simulated_reference_date)
     gateway.store.put_back(copy)  # type: ignore[attr-defined] # it is a borrowed one
     gateway.clock.reads = told.clock.reads
     gateway.ports.new_id.made = told.ports.new_id.made  # type: ignore[attr-defined]
@@ -429,7 +430,7 @@ def founded(
 
 def unfounded(
     store: Callable[..., Store] | None = None,
-    legal_date: date | None = None,
+    simulated_reference_date: date | None = None,
     keys: CaseKeys | None = None,
 ) -> Founded:
     """A gateway whose registry and log are empty; see ``founded``."""
@@ -438,7 +439,7 @@ def unfounded(
     revision = policy().revision
     made: Any = partial(LentStore, keys=keys) if store is None else store
     kept = made(ORIGIN, lambda: revision, clock, random)
-    notary, calendar = Notary(note_signer(), opened), Calendar(legal_date)
+    notary, calendar = Notary(note_signer(), opened), Calendar(simulated_reference_date)
     ports = Ports(
         issuer=ISSUER,
         gateway=SHORT_NAME,
@@ -448,7 +449,7 @@ def unfounded(
         notary=notary,
         keys=keys,
         now=clock,
-        legal_day=calendar,
+        reference_date=calendar,
         new_id=Ids(),
         random=random,
         fingerprint_key=FINGERPRINT_KEY,
@@ -457,20 +458,20 @@ def unfounded(
 
 
 @cache
-def _told(legal_date: date | None) -> tuple[Founded, bytes]:
+def _told(simulated_reference_date: date | None) -> tuple[Founded, bytes]:
     """The story told once, its log found sound, and what the database holds then."""
-    gateway = unfounded(None, legal_date)
+    gateway = unfounded(None, simulated_reference_date)
     _tell_the_story(gateway)
     check_log(gateway)
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         for one in _all_events(gateway, work, work.log.head(), (GATEWAY, *_slugs(work))):
             gateway.checked[one.event.id] = one
     return gateway, gateway.store.copy()  # type: ignore[attr-defined]
 
 
-def administrator(person: str, name: str) -> Person:
+def administrator(person: str, name: str) -> Administrator:
     """A named administrator with a key of their own."""
-    return Person(person, name, json.dumps(key_of(person).public_jwk()))
+    return Administrator(person, name, json.dumps(key_of(person).public_jwk()))
 
 
 def _tell_the_story(gateway: Founded) -> None:
@@ -512,7 +513,7 @@ def _admit(
 
 def _seat(gateway: Founded, slug: str, standing: str, start: date, reference: str) -> None:
     gateway.administer(
-        "standing.grant",
+        "membership.grant",
         slug,
         standing=standing,
         start=start.isoformat(),
@@ -524,7 +525,7 @@ def _mandate(gateway: Founded, slug: str, start: date, end: date | None, act: st
     matter, territory = CSAM_FR
     until = {} if end is None else {"until": end.isoformat()}
     written = gateway.administer(
-        "competence.grant",
+        "mandate.grant",
         slug,
         function="receive",
         matter=matter,
@@ -577,7 +578,7 @@ def case_content(
         ],
         "received_at": "2026-03-01T20:00:00Z",
         "intake_channel": "web_form",
-        "reporter": {"anonymous": True, "wants_feedback": False},
+        "reporter": {"anonymous": True, "feedback_requested": False},
         "matter": ["csam"],
         "urgency": "urgent_indirect",
         "items": [
@@ -609,7 +610,7 @@ def case_content(
 
 
 def _statement(kind: str, *, text: str, evaluated: bool = False) -> dict[str, Any]:
-    evaluation = {"source_eval": "A", "info_eval": "3"} if evaluated else {}
+    evaluation = {"source_reliability": "A", "information_accuracy": "3"} if evaluated else {}
     return {
         "id": element_id(kind),
         "kind": kind,
@@ -649,14 +650,14 @@ def submitted(
     clearance: Clearance | None = CLEARED,
     case: UUID | None = None,
     **changes: Any,
-) -> Written:
+) -> WriteResult:
     """Submit a first version, cleared unless told otherwise; ``changes`` as for case_content."""
     content = case_content(case or gateway.new_id(), **changes)
     submission = Submission("intake-1", content, clearance)
     return gateway.do(cases.submit, caller(originator), gateway.key(), submission)
 
 
-def revised(gateway: Founded, earlier: Written, **changes: Any) -> Written:
+def revised(gateway: Founded, earlier: WriteResult, **changes: Any) -> WriteResult:
     """Submit the next version of a case of the hotline, cleared; ``changes`` to its content."""
     version = earlier.result["version"] + 1
     changes = {"clearance": CLEARED, **changes}
@@ -669,7 +670,7 @@ def revised(gateway: Founded, earlier: Written, **changes: Any) -> Written:
     )
 
 
-def offer_of(gateway: Founded, to: str | tuple[str, str] = CSAM_FR, **changes: Any) -> Offer:
+def offer_of(gateway: Founded, to: str | tuple[str, str] = CSAM_FR, **changes: Any) -> OfferRequest:
     """An offer of everything, to a competence (matter, territory) or an organisation."""
     address = {"organisation": to} if isinstance(to, str) else {"competence": to}
     wanted = {
@@ -679,17 +680,17 @@ def offer_of(gateway: Founded, to: str | tuple[str, str] = CSAM_FR, **changes: A
         "groups": GROUPS,
         **address,
     }
-    return Offer(**wanted | changes)
+    return OfferRequest(**wanted | changes)
 
 
 def offered(
     gateway: Founded,
-    case: Written | None = None,
+    case: WriteResult | None = None,
     *,
     originator: str = HOTLINE,
     to: str | tuple[str, str] = CSAM_FR,
     **changes: Any,
-) -> Written:
+) -> WriteResult:
     """Offer a case (a new one when none is given); ``changes`` are to the Offer."""
     case = case or submitted(gateway, originator=originator)
     wanted = offer_of(gateway, to, **changes)
@@ -705,7 +706,7 @@ def conditions_of(gateway: Founded, handoff: UUID, reader: str) -> dict[str, Any
 
 def accepted(
     gateway: Founded,
-    offer: Written | None = None,
+    offer: WriteResult | None = None,
     *,
     recipient: str = OFMIN,
     groups: tuple[str, ...] | None = None,
@@ -719,10 +720,10 @@ def accepted(
     return handoff
 
 
-OPENING = Opening("officer-1", "investigation", "first look at the report")
+OPENING = ConsultationRequest("officer-1", "investigation", "first look at the report")
 
 
-def consulted(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> Written:
+def consulted(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> WriteResult:
     """Open the content of an accepted handoff."""
     return gateway.do(handoffs.consult, caller(reader), gateway.key(), handoff, OPENING)
 
@@ -739,13 +740,13 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     the fields of all events, in the log's order. ``strangers`` are parties outside the registry.
     Events of the founding story that were found sound once are held against their entries only.
     """
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         head = work.log.head()
         entries = work.log.entries(0, head.size)
         logged = _all_events(gateway, work, head, (GATEWAY, *_slugs(work), *strangers))
         _check_tiles(work, head, entries)
         _check_counters(work, logged)
-    rebuilt = [entry.entry(one.event.document, one.event.nonce) for one in logged]
+    rebuilt = [entry.entry_commitment(one.event.document, one.event.nonce) for one in logged]
     assert rebuilt == list(entries), "an entry is not that of its document"
     leaves = [tree.leaf_hash(one) for one in rebuilt]
     assert tree.root(leaves) == head.root, "the head is not that of the entries"
@@ -762,9 +763,11 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     return [event.read(one.event.document) for one in logged]
 
 
-def _all_events(gateway: Founded, work: Work, head: Head, parties: Iterable[str]) -> list[Logged]:
+def _all_events(
+    gateway: Founded, work: UnitOfWork, head: TreeHead, parties: Iterable[str]
+) -> list[LoggedEvent]:
     """Every event of the log, found through the streams of its parties."""
-    found: dict[int, Logged] = {}
+    found: dict[int, LoggedEvent] = {}
     for organisation in parties:
         for _, event_id in work.log.stream(organisation, 0, head.size + 1):
             logged = gateway.checked.get(event_id) or work.log.logged(event_id)
@@ -775,11 +778,11 @@ def _all_events(gateway: Founded, work: Work, head: Head, parties: Iterable[str]
     return [found[index] for index in range(head.size)]
 
 
-def _slugs(work: Work) -> list[str]:
+def _slugs(work: UnitOfWork) -> list[str]:
     return [one.slug for one in work.organisations.page("", 1000)]
 
 
-def _check_tiles(work: Work, head: Head, entries: Iterable[bytes]) -> None:
+def _check_tiles(work: UnitOfWork, head: TreeHead, entries: Iterable[bytes]) -> None:
     leaves = [tree.leaf_hash(one) for one in entries]
     expected, root = tiles.append(lambda level, n: b"", 0, leaves)
     assert root == head.root
@@ -787,7 +790,7 @@ def _check_tiles(work: Work, head: Head, entries: Iterable[bytes]) -> None:
         assert work.log.tile(level, n)[: len(data)] == data, "a tile is not that of the entries"
 
 
-def _check_counters(work: Work, logged: Iterable[Logged]) -> None:
+def _check_counters(work: UnitOfWork, logged: Iterable[LoggedEvent]) -> None:
     counted: dict[str, int] = {}
     for one in logged:
         for disclosure in one.event.disclosures:
@@ -795,12 +798,12 @@ def _check_counters(work: Work, logged: Iterable[Logged]) -> None:
                 continue
             party = disclosure.value["organisation"]
             counted[party] = counted.get(party, 0) + 1
-            assert disclosure.value["pseq"] == counted[party], "a counter has a gap"
+            assert disclosure.value["stream_number"] == counted[party], "a counter has a gap"
             assert disclosure.readers == {party}, "a party's place is shown to another"
     for party, last in counted.items():
         assert work.log.counter(party) == last
         stream = work.log.stream(party, 0, last + 1)
-        assert [pseq for pseq, _ in stream] == list(range(1, last + 1))
+        assert [stream_number for stream_number, _ in stream] == list(range(1, last + 1))
 
 
 def shown(one: Receipt) -> dict[str, Any]:

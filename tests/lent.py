@@ -18,12 +18,12 @@ from tempfile import mkdtemp
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.ports import Mode
-from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
+from gateway.kernel.ports import TransactionMode
 from gateway.store.database import open_database
-from gateway.store.log import Letterhead
+from gateway.store.log import EventHeader
 from gateway.store.migrations import upgrade
-from gateway.store.work import SqlWork, Store
+from gateway.store.unit_of_work import SqlUnitOfWork, Store
 
 Copy = bytes
 """All that a database held at one moment."""
@@ -32,6 +32,7 @@ PERSON_KEY = bytes(range(32))
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ROLLBACK_JOURNAL = b"\x01\x01"  # what a copy says at byte 18: in memory there is no other
 _idle: list["_Database"] = []
+_open: list["_Database"] = []
 _borrowed: list["weakref.ref[LentStore]"] = []
 
 
@@ -57,9 +58,9 @@ class MemoryKeys:
 
     def key(self, id_: UUID) -> bytes:
         if id_ in self.gone:
-            raise Erased("the case was erased: nothing of its content is left")
+            raise CaseErased("the case was erased: nothing of its content is left")
         if id_ in self.lost:
-            raise KeysUnavailable("the key of this case is missing")
+            raise CaseKeysUnavailable("the key of this case is missing")
         return sha256(id_.bytes).digest()
 
     def keys(self, ids: Iterable[UUID]) -> dict[UUID, bytes]:
@@ -98,7 +99,7 @@ class LentStore(Store):
         self.give_back.atexit = False
         _borrowed.append(weakref.ref(self))
         self._parts = (
-            Letterhead(origin, policy_revision, now, random, PERSON_KEY),
+            EventHeader(origin, policy_revision, now, random, PERSON_KEY),
             keys or MemoryKeys(),
         )
         self.put_back(empty())
@@ -123,7 +124,7 @@ class LentStore(Store):
         names = cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {name: cursor.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in names}  # noqa: S608 - our own names
 
-    def begin(self, mode: Mode) -> SqlWork:
+    def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
         assert self.give_back.alive, "the database is another test's by now"
         return super().begin(mode)
 
@@ -157,7 +158,7 @@ class _Database:
         self.database = open_database(url, lock_path=lock, waiters=64)
         self.beside = sqlite3.connect(file, check_same_thread=False)
         self.beside.execute("PRAGMA synchronous = OFF")
-        atexit.register(self._close)
+        _open.append(self)
 
     def copy(self) -> Copy:
         return self.beside.serialize()
@@ -168,9 +169,20 @@ class _Database:
         held.backup(self.beside)
         held.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         self.database.close()
         self.beside.close()
+
+
+def end() -> None:
+    """Close every database and leave nothing: workers of a test run end without `atexit`."""
+    while _open:
+        _open.pop().close()
+    if _folder.cache_info().currsize:
+        shutil.rmtree(_folder(), ignore_errors=True)
+
+
+atexit.register(end)
 
 
 _numbers = iter(range(1_000_000))
@@ -193,6 +205,4 @@ def _template() -> Path:
 @cache
 def _folder() -> Path:
     within = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-    folder = Path(mkdtemp(prefix="casegate-lent-", dir=within))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return Path(mkdtemp(prefix="casegate-lent-", dir=within))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.actions.continuity import Continuity
-from gateway.actions.notary import LogNotary
-from gateway.actions.ports import Mode
-from gateway.actions.records import Head, Marked
-from gateway.domain.refusals import MarkUnreachable
+from gateway.domain.refusals import HighWaterMarkUnavailable
+from gateway.kernel.checkpoint_signing import CheckpointSigner
+from gateway.kernel.log_continuity import LogContinuity
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.note import NoteSigner
 from gateway.store.high_water_mark_file import HighWaterMarkFile
@@ -22,7 +22,7 @@ class MemoryMark:
     """The mark of one test. ``moves`` counts; ``before_read`` runs before each look at it."""
 
     def __init__(self) -> None:
-        self.marked: Marked | None = None
+        self.marked: SignedTreeHead | None = None
         self.moves = 0
         self.reachable = True
         self.before_read: Callable[[], None] = lambda: None
@@ -31,12 +31,12 @@ class MemoryMark:
     def turn(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def read(self) -> Marked | None:
+    def read(self) -> SignedTreeHead | None:
         self.before_read()
         self._require_reachable()
         return self.marked
 
-    def advance(self, seen: Marked | None, to: Marked) -> bool:
+    def advance(self, seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
         self._require_reachable()
         with self._lock:
             if (self.marked and self.marked.head) != (seen and seen.head):
@@ -47,7 +47,7 @@ class MemoryMark:
 
     def _require_reachable(self) -> None:
         if not self.reachable:
-            raise MarkUnreachable("the mark does not answer")
+            raise HighWaterMarkUnavailable("the mark does not answer")
 
 
 def raise_mark_file(file: Path, origin: str) -> None:
@@ -55,8 +55,8 @@ def raise_mark_file(file: Path, origin: str) -> None:
     mark = HighWaterMarkFile(file, origin)
     seen = mark.read()
     assert seen is not None
-    head = Head(seen.head.size + 100, seen.head.root)
-    assert mark.advance(seen, Marked(head, seen.note))
+    head = TreeHead(seen.head.size + 100, seen.head.root)
+    assert mark.advance(seen, SignedTreeHead(head, seen.note))
 
 
 class Seconds:
@@ -82,11 +82,11 @@ class Node:
         self.restart()
 
     def restart(self) -> None:
-        self.continuity = Continuity(self.mark, self.store.begin, self.seconds)
-        self.notary = LogNotary(self.signer, self.mark, self.continuity)
+        self.continuity = LogContinuity(self.mark, self.store.begin, self.seconds)
+        self.notary = CheckpointSigner(self.signer, self.mark, self.continuity)
 
-    def head(self) -> Head:
-        with self.store.begin(Mode.READ) as work:
+    def head(self) -> TreeHead:
+        with self.store.begin(TransactionMode.READ) as work:
             return work.log.head()
 
 
@@ -112,7 +112,9 @@ class Marking:
         """Let more have been signed than the database has."""
         size = self.node.head().size + 1
         assert self.mark.marked is not None
-        self.mark.marked = Marked(Head(size, tree.leaf_hash(b"lost")), "a note of what was lost\n")
+        self.mark.marked = SignedTreeHead(
+            TreeHead(size, tree.leaf_hash(b"lost")), "a note of what was lost\n"
+        )
 
 
 def marked_gateway() -> Marking:

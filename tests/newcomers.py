@@ -7,14 +7,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.actions.authorization import Written
-from gateway.actions.ports import Mode
-from gateway.actions.records import CertificateRequest
 from gateway.domain.organisation import SCOPES, Organisation, Status
-from gateway.evidence import base64url, registration
+from gateway.evidence import base64url, key_declaration
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import CertificateRequest
 from gateway.pki.end_entity import read_request
 from gateway.registry import enrolment
-from gateway.registry.enrolment import FirstKey
+from gateway.registry.enrolment import FirstDocumentKey
 from tests.founding import DESK, Founded, document_key
 
 NEWCOMER = "hotline-new"
@@ -51,7 +51,7 @@ class Newcomer:
 
     def arrive(self, status: Status = Status.APPROVED) -> None:
         """Be in the registry with a system."""
-        with self.gateway.ports.begin(Mode.REGISTRY) as work:
+        with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
             work.organisations.add(newcomer(self.slug, status))
             work.commit()
         if status is not Status.APPLIED:
@@ -59,10 +59,10 @@ class Newcomer:
                 "system.register", self.slug, system=DESK, scopes=sorted(SCOPES)
             )
 
-    def invite(self, token: str = TOKEN) -> Written:
+    def invite(self, token: str = TOKEN) -> WriteResult:
         """Get an invitation with this token."""
         return self.gateway.administer(
-            "invitation.make",
+            "invitation.create",
             self.slug,
             system=DESK,
             token_sha256=base64url.digest(token.encode()),
@@ -72,13 +72,15 @@ class Newcomer:
         """A certificate request, signed anew each time."""
         return read_request(request_by(self.key))
 
-    def first_key(self, name: str = "newcomer") -> FirstKey:
+    def first_key(self, name: str = "newcomer") -> FirstDocumentKey:
         """A document key with its proof."""
         key = document_key(name)
-        said = self.gateway.word(self.slug, registration.POSSESSION, key, key)
-        return FirstKey(key.public_jwk(), said)
+        said = self.gateway.word(self.slug, key_declaration.POSSESSION, key, key)
+        return FirstDocumentKey(key.public_jwk(), said)
 
-    def use(self, token: str = TOKEN, name: str = "", first: FirstKey | None = None) -> Written:
+    def use(
+        self, token: str = TOKEN, name: str = "", first: FirstDocumentKey | None = None
+    ) -> WriteResult:
         """Use an invitation."""
         named = name or f"{self.slug}.{DESK}"
-        return self.gateway.do(enrolment.use, named, token, self.asked(), first)
+        return self.gateway.do(enrolment.redeem_invitation, named, token, self.asked(), first)

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gateway import config as config_file
 from gateway import wiring
-from gateway.actions.ports import Mode
 from gateway.cli import main
 from gateway.cli.gateway_setup import make
 from gateway.config import Config
+from gateway.kernel.ports import TransactionMode
 
 ISSUER, PARTNERS = "https://gateway.example.org", "https://partners.example.org"
 MARTIN, DUBOIS = "martin", "dubois"
@@ -71,7 +71,7 @@ class Operator:
         file.write_text(head + mark + own + bracket + others, encoding="utf-8")
 
     @contextmanager
-    def opened(self, now: Callable[[], datetime] = wiring.now) -> Iterator[wiring.Gateway]:
+    def opened(self, now: Callable[[], datetime] = wiring.now) -> Iterator[wiring.GatewayRuntime]:
         """The gateway in this process, by the system's clock or another one."""
         gateway = wiring.connect(self.config)
         try:
@@ -81,7 +81,7 @@ class Operator:
 
     def size(self) -> int:
         """How many events the log has."""
-        with self.opened() as gateway, gateway.ports.begin(Mode.READ) as work:
+        with self.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
             return work.log.head().size
 
     def type(self, *words: object, **kwargs: Any) -> Result:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain import case as cases
-from gateway.evidence import sd_jwt, statement
+from gateway.evidence import handoff_documents, sd_jwt
 from tests.founding import ISSUER, Founded
 
 
@@ -25,17 +25,17 @@ def signed_case(
     content: Mapping[str, Any],
     *,
     persons: Mapping[str, Any] | None = None,
-    typ: str = statement.CASE_TYP,
+    typ: str = handoff_documents.CASE_TYP,
     **claims: Any,
 ) -> sd_jwt.SdJwt:
     """A case signed by its originator; ``claims`` replace what stands in clear, None leaves out."""
-    said = heading(gateway, organisation) | cases.clear_claims(content) | claims
+    said = heading(gateway, organisation) | cases.undisclosable_claims(content) | claims
     by = {"by": "intake-1"} if persons is None else persons
     return sd_jwt.issue(
         typ=typ,
         claims={name: value for name, value in said.items() if value is not None},
-        properties=[*cases.disclosed_properties(content), *by.items()],
-        arrays=cases.disclosed_arrays(content),
+        properties=[*cases.disclosable_properties(content), *by.items()],
+        arrays=cases.disclosable_arrays(content),
         signer=key,
         random=gateway.ports.random,
     )
@@ -58,12 +58,12 @@ def signed_answer(
         "handoff": view["handoff"],
         "case_digest": view["case_digest"],
         "offer_digest": offer.digest,
-        "package": statement.package(view["permitted"]),
+        "package": handoff_documents.package_digest(view["permitted"]),
         "kind": kind,
         **(changes or {}),
     }
     return sd_jwt.issue(
-        typ=statement.ANSWER_TYP,
+        typ=handoff_documents.ANSWER_TYP,
         claims={name: value for name, value in claims.items() if value is not None},
         properties=list(said.items()),
         arrays=(),
@@ -79,7 +79,7 @@ def signed_offer(
     preview: Mapping[str, Any],
     *,
     said: Mapping[str, Any] | None = None,
-    typ: str = statement.OFFER_TYP,
+    typ: str = handoff_documents.OFFER_TYP,
     **claims: Any,
 ) -> sd_jwt.SdJwt:
     """An offer of what a preview shows; ``claims`` replace what stands in clear."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway import wiring
-from gateway.apps import Part, gate, listener, make_app
+from gateway.apps import Audience, gate, listener, make_app
 from gateway.cli.gateway_setup import make
-from gateway.keys import OVERLAP, Purpose, Step, due_turn, take_turn
+from gateway.keys import OVERLAP, KeyPurpose, RotationStep, pending_step, perform_step
 from gateway.web.app import create_partner_app
-from gateway.web.problems import TokenRefused
+from gateway.web.problems import InvalidToken
 from gateway.web.tokens import Tokens
 from tests.operating import PASSPHRASE, PERSONS, Operator, operator, settings
 from tests.postgresql import own_server
@@ -23,30 +23,30 @@ def gw(tmp_path: Path) -> Operator:
     return operator(tmp_path)
 
 
-def _older_copy(gateway: wiring.Gateway) -> None:
+def _older_copy(gateway: wiring.GatewayRuntime) -> None:
     head = "UPDATE log_head SET size = 0"
     _change(gateway, head)
 
 
-def _mark_breaks(gateway: wiring.Gateway) -> None:
+def _mark_breaks(gateway: wiring.GatewayRuntime) -> None:
     file = gateway.config.mark_file
     assert file is not None
     file.write_bytes(b"damaged")
 
 
-def _older_tables(gateway: wiring.Gateway) -> None:
+def _older_tables(gateway: wiring.GatewayRuntime) -> None:
     gateway.store.is_current = lambda: False  # type: ignore[method-assign] - there is one version
 
 
-def _newer_tables(gateway: wiring.Gateway) -> None:
+def _newer_tables(gateway: wiring.GatewayRuntime) -> None:
     _change(gateway, "UPDATE alembic_version SET version_num = '9999'")
 
 
-def _database_breaks(gateway: wiring.Gateway) -> None:
+def _database_breaks(gateway: wiring.GatewayRuntime) -> None:
     _change(gateway, "DROP TABLE log_head")
 
 
-def _change(gateway: wiring.Gateway, statement: str) -> None:
+def _change(gateway: wiring.GatewayRuntime, statement: str) -> None:
     with gateway.store._database._writers.engine.connect() as connection:
         connection.exec_driver_sql(statement)
 
@@ -61,10 +61,10 @@ def _change(gateway: wiring.Gateway, statement: str) -> None:
     ],
 )
 def test_what_is_in_the_way_of_writing_and_signing_is_told(
-    gw: Operator, harm: Callable[[wiring.Gateway], None], reason: str
+    gw: Operator, harm: Callable[[wiring.GatewayRuntime], None], reason: str
 ) -> None:
     with gw.opened() as gateway:
-        unready = gate(Part.PUBLIC, gateway).unready
+        unready = gate(Audience.PUBLIC, gateway).unready
         assert unready() is None
         harm(gateway)
         found = unready()
@@ -76,33 +76,33 @@ def test_what_is_in_the_way_of_writing_and_signing_is_told(
 def test_an_older_version_is_ready_on_the_tables_of_a_newer_one(gw: Operator) -> None:
     with gw.opened() as gateway:
         _newer_tables(gateway)
-        assert gate(Part.PARTNERS, gateway).unready() is None
+        assert gate(Audience.PARTNERS, gateway).unready() is None
 
 
 def test_through_a_change_of_the_token_key_each_listener_takes_the_tokens_of_all_others(
     gw: Operator,
 ) -> None:
     """Each is restarted in its own time after a step; only the last step ends older tokens."""
-    folder, at = gw.config.keys / Purpose.TOKEN, wiring.now()
+    folder, at = gw.config.keys / KeyPurpose.TOKEN, wiring.now()
     started = [_tokens(gw)]
-    for _ in (Step.PUBLISH, Step.USE):
+    for _ in (RotationStep.PUBLISH, RotationStep.USE):
         at += OVERLAP
-        take_turn(folder, due_turn(folder, Purpose.TOKEN, at), at)
+        perform_step(folder, pending_step(folder, KeyPurpose.TOKEN, at), at)
         started.append(_tokens(gw))
     before, shown, used = (one.issue("a.desk", ["cases.read"], "A" * 43)[0] for one in started)
     for reader, token in ((1, before), (2, before), (0, shown), (2, shown), (1, used)):
         assert started[reader].read(token).client_id == "a.desk"
-    take_turn(folder, due_turn(folder, Purpose.TOKEN, at + OVERLAP), at + OVERLAP)
+    perform_step(folder, pending_step(folder, KeyPurpose.TOKEN, at + OVERLAP), at + OVERLAP)
     withdrawn = _tokens(gw)
     assert withdrawn.read(used)
-    with pytest.raises(TokenRefused):
+    with pytest.raises(InvalidToken):
         withdrawn.read(before)
 
 
 def _tokens(gw: Operator) -> Tokens:
     """The tokens of a listener that starts now."""
     with gw.opened() as gateway:
-        return Tokens(gate(Part.PARTNERS, gateway))
+        return Tokens(gate(Audience.PARTNERS, gateway))
 
 
 def test_what_the_server_refuses_by_itself_is_worded_as_by_the_apps(gw: Operator) -> None:
@@ -113,9 +113,9 @@ def test_what_the_server_refuses_by_itself_is_worded_as_by_the_apps(gw: Operator
 
         def met(self, trouble: str) -> None: ...
 
-    for part in Part:
+    for part in Audience:
         describe = listener(part, gw.config, Hooks()).describe
-        for status, slug in ((400, "malformed-request"), (431, "request-refused")):
+        for status, slug in ((400, "malformed-request"), (431, "bad-request")):
             answer = describe(status)
             told = json.loads(answer.body)
             assert told["type"] == f"{gw.config.issuer}/problems/{slug}"
@@ -137,8 +137,8 @@ def test_a_database_server_that_is_down_is_a_503_of_its_own_and_both_listeners_l
         make(tmp_path / "gw", settings(database_url=server.url), PERSONS, PASSPHRASE)
         with Operator(tmp_path / "gw").opened() as gateway:
             seen = {"peer_der": lambda _: b"", "check_peer": lambda _der, _at: _Peer()}
-            partners = create_partner_app(replace(gate(Part.PARTNERS, gateway), **seen))
-            apps = (partners.test_client(), make_app(Part.PUBLIC, gateway).test_client())
+            partners = create_partner_app(replace(gate(Audience.PARTNERS, gateway), **seen))
+            apps = (partners.test_client(), make_app(Audience.PUBLIC, gateway).test_client())
             server.stop()
             form = {"client_id": "point-de-contact.desk", "token": "x"}
             asked = [
@@ -149,7 +149,7 @@ def test_a_database_server_that_is_down_is_a_503_of_its_own_and_both_listeners_l
             ]
             for answer in asked:
                 slug = answer.json["type"].rpartition("/")[2]
-                assert (answer.status_code, slug) == (503, "database-unreachable")
+                assert (answer.status_code, slug) == (503, "database-unavailable")
                 assert answer.headers["Retry-After"] == "5"
             for app in apps:
                 assert app.get("/healthz").status_code == 503
@@ -174,7 +174,7 @@ def test_a_refused_handshake_is_counted_and_in_the_security_log_and_a_cut_line_o
         def met(self, trouble: str) -> None:
             counted.append(trouble)
 
-    met = listener(Part.PARTNERS, gw.config, Hooks()).met
+    met = listener(Audience.PARTNERS, gw.config, Hooks()).met
     met("handshake-expired", "CERTIFICATE_VERIFY_FAILED (certificate has expired)")
     met("cut", "at its deadline")
     assert counted == ["handshake-expired", "cut"]

@@ -108,7 +108,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ("database_url", "sqlite:///"),
         ("database_url", "sqlite:///:memory:"),
         ("database_url", "sqlite:///a.db?mode=ro"),
-        ("legal_date", "2023-10-31"),
+        ("simulated_reference_date", "2023-10-31"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_settings_name(
@@ -168,13 +168,17 @@ def test_a_database_password_is_not_shown_with_the_configuration(tmp_path: Path)
 
 
 def test_the_legal_date_is_unset_unless_the_demo_section_sets_it(tmp_path: Path) -> None:
-    assert config(tmp_path).legal_date is None
-    assert config(tmp_path, legal_date=date(2023, 10, 31)).legal_date == date(2023, 10, 31)
+    assert config(tmp_path).simulated_reference_date is None
+    assert config(
+        tmp_path, simulated_reference_date=date(2023, 10, 31)
+    ).simulated_reference_date == date(2023, 10, 31)
 
 
 def test_a_date_with_a_time_is_no_legal_date(tmp_path: Path) -> None:
-    text = render(**GIVEN).replace("# legal_date =", "legal_date = 2023-10-31T00:00:00")
-    with pytest.raises(ConfigError, match=r"\[demo\] legal_date must be a date"):
+    text = render(**GIVEN).replace(
+        "# simulated_reference_date =", "simulated_reference_date = 2023-10-31T00:00:00"
+    )
+    with pytest.raises(ConfigError, match=r"\[demo\] simulated_reference_date must be a date"):
         load(write(tmp_path, text), {})
 
 

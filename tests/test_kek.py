@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.refusals import KeysUnavailable
+from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.kek import FileKeyEncryption
 
 KEY, ABOUT = bytes(range(32)), b"a case"
@@ -32,14 +32,14 @@ def test_a_wrapped_key_comes_back_in_another_process_and_only_for_what_it_is_abo
     assert KEY not in wrapped
     assert wrapped != kek.wrap(made, KEY, ABOUT)
     assert provider(tmp_path).unwrap(made, wrapped, ABOUT) == KEY
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         kek.unwrap(made, wrapped, b"another case")
 
 
 @pytest.mark.parametrize("wrapped", [b"", b"short", bytes(60)])
 def test_what_is_no_wrapped_key_is_refused(tmp_path: Path, wrapped: bytes) -> None:
     kek = provider(tmp_path)
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         kek.unwrap(kek.make(), wrapped, ABOUT)
 
 
@@ -47,7 +47,7 @@ def test_a_file_that_others_may_read_opens_nothing(tmp_path: Path) -> None:
     made = provider(tmp_path).make()
     wrapped = provider(tmp_path).wrap(made, KEY, ABOUT)
     provider(tmp_path).file(made).chmod(0o640)
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         provider(tmp_path).unwrap(made, wrapped, ABOUT)
 
 
@@ -58,7 +58,7 @@ def test_a_removed_key_is_gone_for_the_process_that_used_it_too(tmp_path: Path) 
     kek.remove(made)
     kek.remove(made)
     assert kek.known() == []
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         kek.unwrap(made, wrapped, ABOUT)
 
 

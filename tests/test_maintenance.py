@@ -19,13 +19,13 @@ from cryptography import x509
 from sqlalchemy import create_engine, text
 
 from gateway import files, maintenance, wiring
-from gateway.actions import erasure, succeeding, successions
-from gateway.actions.ports import Mode, Ports
-from gateway.actions.records import Caller, Head, SigningRequest
-from gateway.actions.successions import Approval
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
-from gateway.domain.refusals import Busy, Frozen, KeysUnavailable
+from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen
+from gateway.exchange import erasure, succession_execution, successions
+from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.values import Caller, CertificateOrder, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
 from gateway.pki import publication, rotation
 from gateway.pki.authority import (
@@ -37,7 +37,7 @@ from gateway.pki.authority import (
 )
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE, ROOT_FILE
 from gateway.store import migrations
-from gateway.store.database import Unfit
+from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
 from tests.marks import raise_mark_file
 from tests.operating import PASSPHRASE, Operator, operator, request
@@ -70,9 +70,9 @@ def maintained(gw: Operator) -> Iterator[tuple[Maintenance, Clock]]:
         yield Maintenance(gateway, IssuingAuthority(gateway.config)), clock
 
 
-def member(gateway: wiring.Gateway, *certificates: Certificate) -> None:
+def member(gateway: wiring.GatewayRuntime, *certificates: Certificate) -> None:
     """A member with a system and these certificates."""
-    with gateway.ports.begin(Mode.REGISTRY) as work:
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         none: frozenset[str] = frozenset()
         work.organisations.add(
             Organisation("ofmin", "OFMIN", "police_office", True, none, "FR", Status.ACTIVE)
@@ -83,8 +83,8 @@ def member(gateway: wiring.Gateway, *certificates: Certificate) -> None:
         work.commit()
 
 
-def revoke(gateway: wiring.Gateway, certificate: Certificate, at: datetime = NOW) -> None:
-    with gateway.ports.begin(Mode.REGISTRY) as work:
+def revoke(gateway: wiring.GatewayRuntime, certificate: Certificate, at: datetime = NOW) -> None:
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         work.organisations.save_certificate(replace(certificate, revoked_at=at))
         work.commit()
 
@@ -253,18 +253,20 @@ def test_a_gateway_whose_authority_has_ended_does_not_start(gw: Operator) -> Non
 # --- Certificate requests
 
 
-def asked(gateway: wiring.Gateway, csr: str | None = None) -> SigningRequest:
+def asked(gateway: wiring.GatewayRuntime, csr: str | None = None) -> CertificateOrder:
     """An approved request that waits."""
-    approved = SigningRequest(wiring.new_id(), "ofmin", "desk", csr or request().decode(), "martin")
-    with gateway.ports.begin(Mode.REGISTRY) as work:
+    approved = CertificateOrder(
+        wiring.new_id(), "ofmin", "desk", csr or request().decode(), "martin"
+    )
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         work.signing.add(approved)
         work.commit()
     return approved
 
 
-def served_of(upkeep: Maintenance, request: SigningRequest) -> SigningRequest:
+def served_of(upkeep: Maintenance, request: CertificateOrder) -> CertificateOrder:
     """A request as it is stored now."""
-    with upkeep.gateway.ports.begin(Mode.READ) as work:
+    with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
         found = work.signing.get(request.id)
     assert found is not None
     return found
@@ -289,7 +291,7 @@ def test_requests_are_served_while_it_runs(gw: Operator) -> None:
         waiting = asked(gateway)
         steps = iter([False, True])
         maintenance.run(gw.config, lambda: next(steps), pytest.fail)
-        with gateway.ports.begin(Mode.READ) as work:
+        with gateway.ports.begin(TransactionMode.READ) as work:
             found = work.signing.get(waiting.id)
     assert found is not None
     assert found.certificate
@@ -303,11 +305,11 @@ def test_a_log_that_is_behind_its_mark_stops_what_is_recorded_but_no_list(gw: Op
         member(upkeep.gateway)
         waiting = asked(upkeep.gateway)
         marked = upkeep.gateway.mark.read()
-        ahead = replace(marked, head=Head(99, b"\1" * 32))  # type: ignore[type-var]
+        ahead = replace(marked, head=TreeHead(99, b"\1" * 32))  # type: ignore[type-var]
         assert upkeep.gateway.mark.advance(marked, ahead)
         clock.at += HOUR
         upkeep.step()
-        assert isinstance(upkeep.log_refusal, Frozen)
+        assert isinstance(upkeep.log_refusal, LogFrozen)
         assert any(alarm.startswith("FROZEN: ") for alarm in upkeep.alarms())
         assert served_of(upkeep, waiting) == waiting
     assert published_at(gw) == NOW + HOUR
@@ -333,7 +335,7 @@ def test_keys_that_do_not_answer_are_an_alarm_and_what_is_due_is_erased_later(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any) -> Any:
-        raise KeysUnavailable("the keys of cases cannot be reached now")
+        raise CaseKeysUnavailable("the keys of cases cannot be reached now")
 
     with maintained(gw) as (upkeep, clock):
         ports = upkeep.gateway.ports
@@ -387,17 +389,17 @@ def execute(file: Path, statement: str) -> None:
 def due_in(ports: Ports, after: timedelta) -> tuple[UUID, UUID]:
     """A case of some hotline, to be erased on the day that comes then; with its key."""
     made, version = sample("hotline", erase_on=(NOW + after).date(), state=CaseState.CLEARED)
-    with ports.begin(Mode.WRITE) as work:
+    with ports.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         work.commit()
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         key = work.cases.key_of("hotline", made.id)
     assert key is not None
     return made.id, key
 
 
 def state_of(ports: Ports, case: UUID) -> CaseState:
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         found = work.cases.get("hotline", case)
     assert found is not None
     return found.state
@@ -472,11 +474,11 @@ def test_a_duty_that_fails_is_told_without_its_words_is_retried_and_keeps_no_oth
 ) -> None:
     runs: list[datetime] = []
 
-    def fail_twice(_: Maintenance, now: datetime) -> maintenance.Report:
+    def fail_twice(_: Maintenance, now: datetime) -> maintenance.DutyReport:
         runs.append(now)
         if len(runs) < 3:
             raise ZeroDivisionError("a secret")
-        return maintenance.Report()
+        return maintenance.DutyReport()
 
     duty = maintenance.Duty("broken", DAY, fail_twice, "it is not done")
     monkeypatch.setattr(maintenance, "DUTIES", (duty, *maintenance.DUTIES))
@@ -496,8 +498,8 @@ def test_what_has_work_left_goes_on_in_the_next_step(
 ) -> None:
     left = [True, True, False]
 
-    def work(_: Maintenance, now: datetime) -> maintenance.Report:
-        return maintenance.Report(more=left.pop(0))
+    def work(_: Maintenance, now: datetime) -> maintenance.DutyReport:
+        return maintenance.DutyReport(more=left.pop(0))
 
     monkeypatch.setattr(maintenance, "DUTIES", (maintenance.Duty("work", DAY, work, "stuck"),))
     with maintained(gw) as (upkeep, _):
@@ -657,7 +659,7 @@ def test_no_second_log_is_begun_where_the_database_is_gone(gw: Operator, emptied
     database.unlink()
     if emptied:
         database.touch()
-    with pytest.raises(Unfit, match=r"holds no gateway: is \[database\] url right"):
+    with pytest.raises(UnsuitableDatabase, match=r"holds no gateway: is \[database\] url right"):
         maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
     assert database.exists() == emptied
     assert tables(gw) == set() if emptied else True
@@ -667,7 +669,7 @@ def test_a_file_that_is_no_database_is_said(gw: Operator) -> None:
     database = gw.config.database_file
     assert database is not None
     database.write_bytes(os.urandom(4096))
-    with pytest.raises(Unfit, match="file is not a database"):
+    with pytest.raises(UnsuitableDatabase, match="file is not a database"):
         maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
 
 
@@ -683,7 +685,7 @@ def _offices(gw: Operator, day: str) -> UUID:
     gw.done("competence", "grant", "ocrvp", *mandate, "2006-05-08")
     days = ("--on", day, "--read-until", "2099-01-02", "--legal-act", "Decree")
     gw.done("succession", "plan", "ocrvp", "ofmin", "--competence", "receive/csam/FR", *days)
-    with gw.opened() as gateway, gateway.ports.begin(Mode.READ) as work:
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         (one,) = work.successions.all()
     return one.id
 
@@ -699,13 +701,15 @@ def test_a_succession_that_is_due_is_applied_and_until_then_says_for_whom_it_wai
         for slug in ("ocrvp", "ofmin"):
             caller = Caller(slug, "desk", frozenset(SCOPES))
             ports = upkeep.gateway.ports
-            successions.approve(ports, caller, f"key-{slug}", succession, Approval("officer-1"))
+            successions.approve(
+                ports, caller, f"key-{slug}", succession, SuccessionApprovalRequest("officer-1")
+            )
         upkeep.step()  # within the same minute nothing is looked at again
         assert len(upkeep.alarms()) == 1
         clock.at += timedelta(minutes=1)
         upkeep.step()
         assert upkeep.alarms() == []
-        with upkeep.gateway.ports.begin(Mode.READ) as work:
+        with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
             found = work.successions.get(succession)
         assert found is not None
         assert found.applied is not None
@@ -715,18 +719,18 @@ def test_a_succession_that_fails_keeps_neither_the_others_nor_the_upkeep(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     succession = _offices(gw, "2023-08-31")
-    apply, tried = succeeding.apply, list[UUID]()
+    apply, tried = succession_execution.apply, list[UUID]()
 
     def broken(ports: Any, named: UUID) -> Any:
         tried.append(named)
         if len(tried) == 1:
-            raise KeysUnavailable("away")
+            raise CaseKeysUnavailable("away")
         return apply(ports, named)
 
     with maintained(gw) as (upkeep, _):
-        (one,) = succeeding.due_successions(upkeep.gateway.ports)
-        monkeypatch.setattr(succeeding, "apply", broken)
-        monkeypatch.setattr(succeeding, "due_successions", lambda _ports: (one, one))
+        (one,) = succession_execution.due_successions(upkeep.gateway.ports)
+        monkeypatch.setattr(succession_execution, "apply", broken)
+        monkeypatch.setattr(succession_execution, "due_successions", lambda _ports: (one, one))
         upkeep.step()
         waits, failed = sorted(upkeep.alarms())
         assert "is not carried out: KeysUnavailable in " in failed

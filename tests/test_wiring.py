@@ -12,13 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import wiring
-from gateway.actions.ports import Mode
-from gateway.actions.records import LegalDay
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError
-from gateway.keys import Purpose, generate_key, write_key
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import ReferenceDate
+from gateway.keys import KeyPurpose, generate_key, write_key
 from gateway.pki.authority import load_authority, make_issuing
-from gateway.store.database import Unfit
+from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
 from tests.operating import ISSUER, PASSPHRASE, Operator, operator, request
 
@@ -54,33 +54,33 @@ def test_ids_are_uuids_of_version_7_in_the_order_of_their_making() -> None:
     ],
 )
 def test_rights_are_judged_on_the_civil_day(gw: Operator, moment: datetime, day: date) -> None:
-    assert wiring.legal_day(gw.config)(moment) == LegalDay(day, simulated=False)
+    assert wiring.reference_date(gw.config)(moment) == ReferenceDate(day, simulated=False)
 
 
 def test_another_place_has_another_civil_day(gw: Operator) -> None:
     gw.set("gateway", "civil_time_zone", '"America/Cayenne"')
     moment = datetime(2026, 1, 2, 2, 59, tzinfo=UTC)
-    assert wiring.legal_day(gw.config)(moment).day == date(2026, 1, 1)
+    assert wiring.reference_date(gw.config)(moment).day == date(2026, 1, 1)
 
 
 def test_a_demonstration_sets_the_day_and_says_so_at_every_moment(gw: Operator) -> None:
-    gw.set("demo", "legal_date", "2023-10-31")
-    legal_day = wiring.legal_day(gw.config)
+    gw.set("demo", "simulated_reference_date", "2023-10-31")
+    reference_date = wiring.reference_date(gw.config)
     for moment in (wiring.now(), datetime(1999, 1, 1, tzinfo=UTC)):
-        assert legal_day(moment) == LegalDay(date(2023, 10, 31), simulated=True)
+        assert reference_date(moment) == ReferenceDate(date(2023, 10, 31), simulated=True)
 
 
 def test_the_day_of_a_demonstration_moves_no_clock(gw: Operator) -> None:
-    gw.set("demo", "legal_date", "2023-10-31")
+    gw.set("demo", "simulated_reference_date", "2023-10-31")
     with gw.opened() as gateway:
         assert gateway.ports.now().year >= 2025
-        assert gateway.ports.legal_day(gateway.ports.now()).simulated
+        assert gateway.ports.reference_date(gateway.ports.now()).simulated
 
 
 # --- Keys
 
 
-def replaced(purpose: Purpose) -> Callable[[Path], None]:
+def replaced(purpose: KeyPurpose) -> Callable[[Path], None]:
     def replace(file: Path) -> None:
         file.unlink()
         write_key(file, generate_key(purpose))
@@ -99,8 +99,8 @@ def opened_to_others(file: Path) -> None:
         ("attest/current.pem", Path.unlink),
         ("log/current.pem", Path.unlink),
         ("fingerprint.secret", Path.unlink),
-        ("token/current.pem", replaced(Purpose.LOG)),
-        ("log/current.pem", replaced(Purpose.TOKEN)),
+        ("token/current.pem", replaced(KeyPurpose.LOG)),
+        ("log/current.pem", replaced(KeyPurpose.TOKEN)),
         ("log/current.pem", lambda file: file.write_bytes(b"broken")),
         ("fingerprint.secret", lambda file: file.write_bytes(b"c2hvcnQ\n")),
         ("attest/current.pem", opened_to_others),
@@ -119,7 +119,7 @@ def test_a_listener_s_copy_of_the_folder_has_all_that_it_needs(gw: Operator) -> 
     """deploy/: the listeners' user has neither the issuing key, nor the root, nor a person's."""
     for folder in ("issuing", "offline", "people"):
         shutil.rmtree(gw.folder / folder)
-    with gw.opened() as gateway, gateway.ports.begin(Mode.READ) as work:
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         assert gateway.ports.notary.sign(work.log.head())
 
 
@@ -139,19 +139,19 @@ def test_a_database_that_was_never_set_up_is_said(gw: Operator) -> None:
     assert file is not None
     file.unlink()
     file.touch()
-    with pytest.raises(Unfit, match="set it up first"):
+    with pytest.raises(UnsuitableDatabase, match="set it up first"):
         wiring.connect(gw.config)
 
 
 def test_a_database_of_another_log_is_said(gw: Operator) -> None:
     gw.set("gateway", "log_origin", '"elsewhere.example.org/log"')
-    with pytest.raises(Unfit, match="not elsewhere"):
+    with pytest.raises(UnsuitableDatabase, match="not elsewhere"):
         wiring.connect(gw.config)
 
 
 def test_a_mark_that_cannot_be_opened_is_said(gw: Operator) -> None:
     gw.set("mark", "url", '"file:/proc/nowhere/mark"')
-    with pytest.raises(Unfit, match=r"see \[mark\] url"):
+    with pytest.raises(UnsuitableDatabase, match=r"see \[mark\] url"):
         wiring.connect(gw.config)
 
 

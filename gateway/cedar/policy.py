@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import cedarpy
 
-from gateway.domain.decision import Decision, Entity, Question, Value, identity_of
+from gateway.domain.decision import PolicyDecision, PolicyEntity, PolicyQuestion, Value, identity_of
 
 SCHEMA_FILE = "schema.cedarschema"
 OPTIONAL = "optional"
@@ -31,10 +31,10 @@ SIGNED = ("signed",)
 TELL = ("caller", "originator", "dpo", "nobody")
 """To whom a refusal may name its rules, the widest first; no policy says ``nobody`` itself."""
 
-UNDECIDED = Decision(False, ("R2.error",), (), "nobody")
+UNDECIDED = PolicyDecision(False, ("R2.error",), (), "nobody")
 """The answer when the question could not be evaluated."""
 
-NO_POLICY_SPOKE = Decision(False, ("R2.default",), (), "nobody")
+NO_POLICY_SPOKE = PolicyDecision(False, ("R2.default",), (), "nobody")
 """The answer when nothing permits and nothing forbids."""
 
 _RESERVED = frozenset({*UNDECIDED.rules, *NO_POLICY_SPOKE.rules})
@@ -64,7 +64,7 @@ _LOG.addHandler(logging.NullHandler())  # silent where nobody set up logging, as
 Uid = tuple[str, str]
 
 
-class PolicyBroken(Exception):
+class InvalidPolicies(Exception):
     """The policies cannot be used; ``problems`` are sentences that say what to correct."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -122,7 +122,7 @@ class CedarPolicy:
         self._policies = policies
         self._schema = schema
         self._rule_at = rules
-        self._answers: dict[Hashable, Decision] = {}
+        self._answers: dict[Hashable, PolicyDecision] = {}
         # Checked here against the schema, for Cedar checks only what is added to them later.
         self._participants = lru_cache(maxsize=_PARSED)(
             lambda text: cedarpy.Entities.from_json_str(text, schema)
@@ -139,7 +139,7 @@ class CedarPolicy:
             files |= _read_optional(folder, name)
         return cls(*_sound(tuple(files.items())))
 
-    def decide(self, question: Question) -> Decision:
+    def decide(self, question: PolicyQuestion) -> PolicyDecision:
         """Answer one question; never raises, and whatever goes wrong is a denial."""
         try:
             asked = _identity(question)
@@ -156,7 +156,7 @@ class CedarPolicy:
             _LOG.error("policy could not decide %r: %.300r", question.action, cause)
             return UNDECIDED
 
-    def _evaluate(self, asked: _Asked) -> Decision:
+    def _evaluate(self, asked: _Asked) -> PolicyDecision:
         request = {
             "principal": {"type": asked.principal[0], "id": asked.principal[1]},
             "action": {"type": "Action", "id": asked.action},
@@ -173,12 +173,12 @@ class CedarPolicy:
         return _decision(result.allowed, sorted(spoke, key=lambda rule: rule.id))
 
 
-def _decision(allowed: bool, spoke: Sequence[Rule]) -> Decision:
+def _decision(allowed: bool, spoke: Sequence[Rule]) -> PolicyDecision:
     if not spoke and not allowed:
         return NO_POLICY_SPOKE
     if not spoke or any(rule.permits is not allowed for rule in spoke):
         raise _Undecided("the answer and the policies that gave it do not fit")
-    return Decision(
+    return PolicyDecision(
         allowed,
         tuple(rule.id for rule in spoke),
         tuple(rule.reason for rule in spoke),
@@ -196,7 +196,7 @@ def policy_folder() -> Path:
 # --- Questions, spelled for Cedar --------------------------------------------------------------
 
 
-def _identity(question: Question) -> Hashable:
+def _identity(question: PolicyQuestion) -> Hashable:
     """The same for questions that policy cannot tell apart."""
     resource = question.resource
     return (
@@ -209,7 +209,7 @@ def _identity(question: Question) -> Hashable:
     )
 
 
-def _spell(question: Question) -> _Asked:
+def _spell(question: PolicyQuestion) -> _Asked:
     """Name every entity once, those that policy knows by attributes alone by no name.
 
     TypeError for a value that policy does not know, ValueError when two entities of one name
@@ -234,7 +234,7 @@ def _spell(question: Question) -> _Asked:
     )
 
 
-def _collect(entity: Entity, seen: dict[Uid, dict[str, Any]]) -> Uid:
+def _collect(entity: PolicyEntity, seen: dict[Uid, dict[str, Any]]) -> Uid:
     uid = (entity.type, "" if entity.type in _NAMELESS else entity.id)
     attributes = _attributes(entity.attributes, seen)
     if seen.setdefault(uid, attributes) != attributes:
@@ -248,7 +248,7 @@ def _attributes(values: Mapping[str, Value], seen: dict[Uid, dict[str, Any]]) ->
 
 def _value(value: Value, seen: dict[Uid, dict[str, Any]]) -> Any:
     match value:
-        case Entity():
+        case PolicyEntity():
             kind, name = _collect(value, seen)
             return {"__entity": {"type": kind, "id": name}}
         case frozenset():
@@ -268,7 +268,7 @@ def _read(folder: Path) -> dict[str, bytes]:
         paths = sorted([*folder.glob("*.cedar"), folder / SCHEMA_FILE])
         return {path.name: path.read_bytes() for path in paths}
     except OSError as error:
-        raise PolicyBroken([f"{error.filename}: {error.strerror}"]) from error
+        raise InvalidPolicies([f"{error.filename}: {error.strerror}"]) from error
 
 
 def _read_optional(folder: Path, name: str) -> dict[str, bytes]:
@@ -277,9 +277,9 @@ def _read_optional(folder: Path, name: str) -> dict[str, bytes]:
     try:
         found = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(place.glob("*.cedar"))}
     except OSError as error:
-        raise PolicyBroken([f"{error.filename}: {error.strerror}"]) from error
+        raise InvalidPolicies([f"{error.filename}: {error.strerror}"]) from error
     if not found:
-        raise PolicyBroken([f"{place}: there are no policies to add"])
+        raise InvalidPolicies([f"{place}: there are no policies to add"])
     return found
 
 
@@ -287,7 +287,7 @@ def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
     try:
         return {name: content.decode() for name, content in files.items()}
     except UnicodeDecodeError as error:
-        raise PolicyBroken([f"a policy file is not UTF-8: {error.reason}"]) from error
+        raise InvalidPolicies([f"a policy file is not UTF-8: {error.reason}"]) from error
 
 
 @lru_cache(maxsize=_SETS)
@@ -301,7 +301,7 @@ def _sound(
     # Joined in the same order as in _parse_policies: the positions are the engine's names.
     invalid = cedarpy.validate_policies(_join(texts), schema).errors
     if invalid:
-        raise PolicyBroken([_explain(error, rules) for error in invalid])
+        raise InvalidPolicies([_explain(error, rules) for error in invalid])
     return policies, schema, rules, _revision(dict(files))
 
 
@@ -319,9 +319,9 @@ def _parse_schema(text: str) -> cedarpy.Schema:
     try:
         schema = cedarpy.Schema.from_str(text)
     except ValueError as error:
-        raise PolicyBroken([f"{SCHEMA_FILE}: {error}"]) from error
+        raise InvalidPolicies([f"{SCHEMA_FILE}: {error}"]) from error
     if not _actions(schema):
-        raise PolicyBroken([f"{SCHEMA_FILE}: the schema declares no action"])
+        raise InvalidPolicies([f"{SCHEMA_FILE}: the schema declares no action"])
     return schema
 
 
@@ -330,7 +330,9 @@ def _actions(schema: cedarpy.Schema) -> frozenset[str]:
     found = re.findall(r"^action (.+?)(?: in \[.*\])? appliesTo \{$", str(schema), re.MULTILINE)
     odd = [name for name in found if not re.fullmatch(_ACTION, name, re.ASCII)]
     if odd:
-        raise PolicyBroken([f"{SCHEMA_FILE}: the action {name} is not noun.verb" for name in odd])
+        raise InvalidPolicies(
+            [f"{SCHEMA_FILE}: the action {name} is not noun.verb" for name in odd]
+        )
     return frozenset(name.strip('"') for name in found)
 
 
@@ -342,18 +344,18 @@ def _parse_policies(texts: Mapping[str, str]) -> tuple[cedarpy.PolicySet, dict[s
     """The policies of all files as one set, and each one's rule by the engine's own name."""
     problems = [problem for name, text in texts.items() for problem in _unparsable(name, text)]
     if problems:
-        raise PolicyBroken(problems)
+        raise InvalidPolicies(problems)
     policies = cedarpy.PolicySet.from_str(_join(texts))
     parsed = policies.to_pst()
     if parsed.templates or not parsed.static_policies:
-        raise PolicyBroken(["there must be policies, and no templates"])
+        raise InvalidPolicies(["there must be policies, and no templates"])
     rules: dict[str, Rule] = {}
     for position, policy in parsed.static_policies.items():
         rule = _rule(policy.effect, policy.annotations)
         problems += _unsound(rule, position, known={known.id for known in rules.values()})
         rules[position] = rule
     if problems:
-        raise PolicyBroken(problems)
+        raise InvalidPolicies(problems)
     return policies, rules
 
 
@@ -380,7 +382,7 @@ def _unsound(rule: Rule, position: str, known: set[str]) -> Iterator[str]:
     name = rule.id or position
     if not re.fullmatch(_RULE_ID, rule.id, re.ASCII) or rule.id in _RESERVED:
         taken = " or ".join(sorted(_RESERVED))
-        yield f'{name}: @id must name a rule, as "R4.release", and not {taken}'
+        yield f'{name}: @id must name a rule, as "R4.release_list", and not {taken}'
     if rule.id in known:
         yield f"{name}: another policy has the same @id"
     if not re.fullmatch(_SENTENCE, rule.reason):

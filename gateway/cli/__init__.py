@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import click
 
-from gateway.cli.output import NotKept, print_failure, wants_json
+from gateway.cli.output import OutputNotWritten, print_failure, wants_json
 
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
@@ -181,7 +181,7 @@ class LazyGroup(click.Group):
         as_json = ctx.meta[_JSON]
         try:
             return super().invoke(ctx)
-        except NotKept:
+        except OutputNotWritten:
             raise  # what was done is on the output already
         except click.ClickException as error:
             if not as_json:

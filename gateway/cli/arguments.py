@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from gateway import checks
+from gateway import setting_validators
 from gateway.domain.organisation import SLUG
-from gateway.domain.timestamp import parse_moment
+from gateway.domain.timestamp import parse_timestamp
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -32,7 +32,7 @@ def gateway_address(
     if not value:
         return value
     try:
-        return checks.origin(value.removesuffix("/"))
+        return setting_validators.origin(value.removesuffix("/"))
     except ValueError as error:
         raise click.BadParameter(f"{value!r} {error}") from error
 
@@ -47,7 +47,7 @@ class Moment(click.ParamType[datetime]):
     ) -> datetime:
         """Read it strictly."""
         try:
-            return value if isinstance(value, datetime) else parse_moment(str(value))
+            return value if isinstance(value, datetime) else parse_timestamp(str(value))
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
 

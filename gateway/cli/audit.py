@@ -10,21 +10,29 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import Moment, json_option, organisation_id
-from gateway.cli.output import cold, plain, print_json, print_line, print_table, progress, words
+from gateway.cli.output import (
+    cold,
+    format_value,
+    print_json,
+    print_line,
+    print_table,
+    progress,
+    sanitise,
+)
 from gateway.cli.partner_command import EPILOG, Failure, by_option, now, partner
-from gateway.cli.verify import FOLDER, STREAM_CODES, end_with, trusting
-from gateway.client import Audited, AuditFilters, ClientError, Gateway, Unavailable
-from gateway.client.mirror import Mirror, PublicLog, Step
+from gateway.cli.verify import FOLDER, STREAM_CODES, exit_with_report, trust_options
+from gateway.client import AuditedEvent, AuditFilters, ClientError, Gateway, GatewayUnavailable
+from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
-from gateway.domain.facts import EVENTS, Result
+from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
 from gateway.evidence import completeness, log_copy
 from gateway.evidence import receipt as receipts
-from gateway.evidence.completeness import MAX_RECEIPT_BYTES, Part
-from gateway.evidence.log_copy import LogCopy
+from gateway.evidence.completeness import MAX_RECEIPT_BYTES, InputFile
+from gateway.evidence.log_copy import VerifiedReplica
+from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import MAX_TEXT
-from gateway.evidence.steps import Verdict
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.replica import ReadFile
 
 
@@ -56,7 +64,7 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 
 @audit.command(epilog=f"{STREAM_CODES} {FOLDER}")
 @click.argument("stream", metavar="DIR|FILE", type=click.Path(exists=True, path_type=Path))
-@trusting(members=False)
+@trust_options(members=False)
 @click.option(
     "--log",
     "folder",
@@ -66,7 +74,7 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 @json_option
 @click.pass_context
 def complete(
-    context: click.Context, stream: Path, trust: Trust, folder: Path | None, as_json: bool
+    context: click.Context, stream: Path, trust: TrustAnchors, folder: Path | None, as_json: bool
 ) -> None:
     """Prove that receipts are all of an organisation's events.
 
@@ -78,31 +86,37 @@ def complete(
     if folder is not None:
         verdict, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
-            end_with(context, verdict, as_json)
+            exit_with_report(context, verdict, as_json)
     try:
         read = _verify_folder if stream.is_dir() else _verify_file
         verdict = read(stream, trust, copy)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
-    end_with(context, verdict, as_json)
+    exit_with_report(context, verdict, as_json)
 
 
-def _verify_folder(folder: Path, trust: Trust, copy: LogCopy | None) -> Verdict:
+def _verify_folder(
+    folder: Path, trust: TrustAnchors, copy: VerifiedReplica | None
+) -> VerificationReport:
     statements = list(_parts(folder, "*.sd-jwt", MAX_TEXT))
-    return completeness.prove(statements, _parts(folder, "*.json", MAX_RECEIPT_BYTES), trust, copy)
+    return completeness.verify_stream(
+        statements, _parts(folder, "*.json", MAX_RECEIPT_BYTES), trust, copy
+    )
 
 
-def _parts(folder: Path, form: str, longest: int) -> Iterator[Part]:
+def _parts(folder: Path, form: str, longest: int) -> Iterator[InputFile]:
     for file in sorted(folder.glob(form)):
-        yield Part(file.name, _start(file, longest))
+        yield InputFile(file.name, _start(file, longest))
 
 
-def _verify_file(file: Path, trust: Trust, copy: LogCopy | None) -> Verdict:
+def _verify_file(
+    file: Path, trust: TrustAnchors, copy: VerifiedReplica | None
+) -> VerificationReport:
     try:
         statements, receipts = completeness.of_page(_start(file, MAX_PAGE_BYTES))
     except ValueError as error:
         raise click.UsageError(f"{file} is not a stream of events: {error}") from error
-    return completeness.prove(statements, receipts, trust, copy)
+    return completeness.verify_stream(statements, receipts, trust, copy)
 
 
 def _start(file: Path, longest: int) -> bytes:
@@ -117,10 +131,10 @@ def _start(file: Path, longest: int) -> bytes:
 @click.argument(
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
-@trusting(documents=False, members=False)
+@trust_options(documents=False, members=False)
 @json_option
 @click.pass_context
-def fsck(context: click.Context, folder: Path, trust: Trust, as_json: bool) -> None:
+def fsck(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
@@ -129,7 +143,7 @@ def fsck(context: click.Context, folder: Path, trust: Trust, as_json: bool) -> N
 
     with progress("entries") as tell:
         verdict = log_copy.check(reader(folder), trust, tell)
-    end_with(context, verdict, as_json)
+    exit_with_report(context, verdict, as_json)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---
@@ -143,7 +157,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 @audit.command(epilog=f"{EPILOG} {FOLDER}")
 @click.argument("url")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@trusting(documents=False, members=False)
+@trust_options(documents=False, members=False)
 @click.option(
     "--ca",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -157,7 +171,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 )
 @json_option
 def mirror(
-    url: str, folder: Path, trust: Trust, ca: Path | None, follow: int | None, as_json: bool
+    url: str, folder: Path, trust: TrustAnchors, ca: Path | None, follow: int | None, as_json: bool
 ) -> None:
     """Copy the public log at URL into DIR, and verify each step.
 
@@ -175,7 +189,7 @@ def mirror(
         raise Failure(error) from error
 
 
-def _step(copy: Mirror) -> Step:
+def _step(copy: Mirror) -> MirrorProgress:
     with progress("entries") as tell:
         return copy.step(tell)
 
@@ -187,16 +201,16 @@ def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn
         time.sleep(seconds)
         try:
             step = _step(copy)
-        except Unavailable as error:
+        except GatewayUnavailable as error:
             if not away:
-                click.echo(f"{plain(error)}: this goes on every {seconds} s", err=True)
+                click.echo(f"{sanitise(error)}: this goes on every {seconds} s", err=True)
             away = True
         else:
             away = False
             _tell(step, folder, as_json)
 
 
-def _tell(step: Step, folder: Path, as_json: bool) -> None:
+def _tell(step: MirrorProgress, folder: Path, as_json: bool) -> None:
     before = step.before.size if step.before else 0
     if as_json:
         print_line(_progress_json(step, before))
@@ -209,7 +223,7 @@ def _tell(step: Step, folder: Path, as_json: bool) -> None:
         )
 
 
-def _progress_json(step: Step, before: int) -> dict[str, Any]:
+def _progress_json(step: MirrorProgress, before: int) -> dict[str, Any]:
     return {
         "log": step.after.origin,
         "before": before,
@@ -253,10 +267,12 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
 )
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
-    "--action", type=click.Choice(sorted(EVENTS)), metavar="ACTION", help="As handoff.offer."
+    "--action", type=click.Choice(sorted(EVENT_TYPES)), metavar="ACTION", help="As handoff.offer."
 )
-@click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.seat.")
-@click.option("--result", type=click.Choice([str(one) for one in Result]), help="How they ended.")
+@click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
+@click.option(
+    "--result", type=click.Choice([str(one) for one in EventResult]), help="How they ended."
+)
 @click.option("--since", type=Moment(), metavar="TIME", help="From this time on.")
 @click.option("--until", type=Moment(), metavar="TIME", help="Before this time.")
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many.")
@@ -284,7 +300,7 @@ def events(
     print_table(headings, [_event_row(one) for one in shown])
 
 
-def _event_json(one: Audited) -> Mapping[str, Any]:
+def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
     return {
         "index": one.index,
         "event": one.confirmed.event,
@@ -295,7 +311,7 @@ def _event_json(one: Audited) -> Mapping[str, Any]:
     }
 
 
-def _event_row(one: Audited) -> tuple[Any, ...]:
+def _event_row(one: AuditedEvent) -> tuple[Any, ...]:
     event, details = one.confirmed.event, one.details
     return (
         one.index,
@@ -303,8 +319,8 @@ def _event_row(one: Audited) -> tuple[Any, ...]:
         event["typ"],
         event["result"],
         ",".join(one.parties),
-        cold(words(details.get("by", ""))),
-        cold(words(details.get("rules", ""))),
+        cold(format_value(details.get("by", ""))),
+        cold(format_value(details.get("rules", ""))),
         event.get("handoff", ""),
         event["id"],
     )

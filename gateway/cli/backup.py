@@ -18,18 +18,18 @@ import click
 from sqlalchemy import make_url
 
 from gateway import maintenance, wiring
-from gateway.actions.continuity import require_beginnings
-from gateway.actions.ports import Mode
-from gateway.actions.records import Head
 from gateway.cli.home import folder_option, told_plainly
 from gateway.cli.mark import describe_head, read_mark
 from gateway.cli.output import progress, write_new
 from gateway.config import Config
-from gateway.domain.refusals import Frozen
+from gateway.domain.refusals import LogFrozen
+from gateway.kernel.log_continuity import require_prefixes
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import TreeHead
 from gateway.store import migrations
-from gateway.store.copies import InUse, copy_database, fold, put_in_place, sync
-from gateway.store.soundness import Unsound, examine
-from gateway.store.work import open_for_reading
+from gateway.store.log_integrity import StoredLogCorrupt, verify_log
+from gateway.store.sqlite_backup import InUse, copy_database, merge_wal, put_in_place, sync
+from gateway.store.unit_of_work import open_for_reading
 
 FORMAT = "casegate-backup/1"
 MANIFEST_FILE = "backup.json"
@@ -51,9 +51,9 @@ class Manifest:
     files: Mapping[str, str]
 
     @property
-    def head(self) -> Head:
+    def head(self) -> TreeHead:
         """The head of the log in it."""
-        return Head(self.size, bytes.fromhex(self.root))
+        return TreeHead(self.size, bytes.fromhex(self.root))
 
     def write(self, folder: Path) -> None:
         """Put it beside what it describes."""
@@ -132,7 +132,7 @@ def backup(folder: Path, case_keys: bool, target: Path) -> None:
             sync(target.absolute().parent)
         except sqlite3.Error as error:
             raise click.ClickException(f"the database cannot be copied: {error}") from error
-        except Unsound as error:
+        except StoredLogCorrupt as error:
             raise click.ClickException(
                 f"no backup was made, for the log is damaged: {error}"
             ) from error
@@ -210,15 +210,15 @@ def _fill(config: Config, spare: Path) -> Manifest:
     return manifest
 
 
-def _examined(database: Path, origin: str) -> Head:
+def _examined(database: Path, origin: str) -> TreeHead:
     """The head of a copy whose log is whole: a backup that was never read is none."""
     with (
         progress("checking") as tell,
         open_for_reading(f"sqlite:///{database.absolute()}", origin) as store,
-        store.begin(Mode.READ) as work,
+        store.begin(TransactionMode.READ) as work,
     ):
-        head = examine(work, tell)
-    fold(database)
+        head = verify_log(work, tell)
+    merge_wal(database)
     return head
 
 
@@ -316,7 +316,7 @@ def _restore(source: Path, config: Config, manifest: Manifest, *, ask: bool) -> 
         if ask:
             click.confirm("Put it in place?", abort=True)
         return _put(spare, file)
-    except Unsound as error:
+    except StoredLogCorrupt as error:
         raise click.ClickException(f"nothing was changed, the backup is damaged: {error}") from None
     except InUse as error:
         raise click.ClickException(f"nothing was changed: {error}") from None
@@ -336,23 +336,23 @@ def _copy(backup: Path, spare: Path) -> None:
     migrations.upgrade(url)
 
 
-def _checked(spare: Path, config: Config, manifest: Manifest) -> Frozen | None:
+def _checked(spare: Path, config: Config, manifest: Manifest) -> LogFrozen | None:
     """Why the log will be frozen with this database, whose log is whole; None when it goes on."""
     marked = read_mark(config)
     url = f"sqlite:///{spare}"
-    with open_for_reading(url, manifest.origin) as store, store.begin(Mode.READ) as work:
+    with open_for_reading(url, manifest.origin) as store, store.begin(TransactionMode.READ) as work:
         with progress("checking") as tell:
-            head = examine(work, tell)
+            head = verify_log(work, tell)
         if head != manifest.head:
-            raise Unsound("its log is not the one that backup.json names")
+            raise StoredLogCorrupt("its log is not the one that backup.json names")
         try:
-            require_beginnings(work, marked, ())
-        except Frozen as frozen:
+            require_prefixes(work, marked, ())
+        except LogFrozen as frozen:
             return frozen
     return None
 
 
-def _meaning(frozen: Frozen | None) -> str:
+def _meaning(frozen: LogFrozen | None) -> str:
     if frozen is None:
         return "Nothing that was signed is missing in it: the log will go on."
     return (
@@ -364,12 +364,12 @@ def _meaning(frozen: Frozen | None) -> str:
 
 def _put(spare: Path, file: Path) -> Path | None:
     """Put the checked copy in place; the name under which the database before it is kept."""
-    fold(spare)
+    merge_wal(spare)
     if not file.exists():
         put_in_place(spare, file, file)
         return None
     try:
-        fold(file)
+        merge_wal(file)
     except sqlite3.DatabaseError:
         click.echo(f"{file} is damaged; it is kept as it is.", err=True)
     before = file.stat()

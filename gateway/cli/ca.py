@@ -35,14 +35,14 @@ from gateway.pki.authority import (
     load_authority,
     make_issuing,
 )
-from gateway.pki.rotation import Kept, Place, Step
+from gateway.pki.rotation import AuthorityStage, AuthorityStep, StoredAuthority
 
 WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
 
-_DONE: Mapping[Step, str] = {
-    Step.PUBLISH: "it is published; take it into use with --step use, a day from now",
-    Step.USE: "it signs from now on; the one before is trusted until its last certificate ends",
-    Step.RETIRE: "it is trusted no more; its key is destroyed here: destroy the copies",
+_DONE: Mapping[AuthorityStep, str] = {
+    AuthorityStep.PUBLISH: "it is published; take it into use with --step use, a day from now",
+    AuthorityStep.USE: "it signs from now on; the one before is trusted until its last certificate ends",
+    AuthorityStep.RETIRE: "it is trusted no more; its key is destroyed here: destroy the copies",
 }
 
 
@@ -90,14 +90,14 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
     print_fields({name.replace("_", " "): value for name, value in shown.items()})
 
 
-def _named(found: tuple[Kept, ...], authority: str | None) -> Kept:
+def _named(found: tuple[StoredAuthority, ...], authority: str | None) -> StoredAuthority:
     for one in found:
-        if one.id == authority or (authority is None and one.place is Place.CURRENT):
+        if one.id == authority or (authority is None and one.place is AuthorityStage.CURRENT):
             return one
     raise AuthorityError(f"there is no issuing authority {authority}: see `casegate ca list`")
 
 
-def _told(config: Config, one: Kept) -> dict[str, Any]:
+def _told(config: Config, one: StoredAuthority) -> dict[str, Any]:
     listed = publication.ends(config.published).get(f"revocation list {one.id}")
     return {
         "id": one.id,
@@ -135,7 +135,7 @@ def _at(moment: datetime) -> str:
 @click.option(
     "--step",
     "named",
-    type=click.Choice([str(one) for one in Step]),
+    type=click.Choice([str(one) for one in AuthorityStep]),
     help="The step that you mean; on a terminal asked for when not given, else required.",
 )
 @click.option(
@@ -190,7 +190,12 @@ class _Root:
 
 
 def _step(
-    session: AdminSession, gateway: wiring.Gateway, root: _Root, named: str | None, *, at_once: bool
+    session: AdminSession,
+    gateway: wiring.GatewayRuntime,
+    root: _Root,
+    named: str | None,
+    *,
+    at_once: bool,
 ) -> None:
     """Record the step, take it, and see it published."""
     config, now = gateway.config, gateway.ports.now()
@@ -216,17 +221,20 @@ def _step(
 
 
 def _take(
-    config: Config, step: Step, authority: Kept | CertificateAuthority, now: datetime
+    config: Config,
+    step: AuthorityStep,
+    authority: StoredAuthority | CertificateAuthority,
+    now: datetime,
 ) -> None:
     if isinstance(authority, CertificateAuthority):
         rotation.publish(config.issuing, authority, now)
-    elif step is Step.USE:
+    elif step is AuthorityStep.USE:
         rotation.use(config.issuing, authority, now)
     else:
         rotation.retire(config.issuing, authority, now)
 
 
-def _see_published(gateway: wiring.Gateway) -> None:
+def _see_published(gateway: wiring.GatewayRuntime) -> None:
     """Wait until listeners can see the step: by `maintain` when it runs, else by our own hand."""
     config = gateway.config
     try:
@@ -246,11 +254,13 @@ def _see_published(gateway: wiring.Gateway) -> None:
 
 def _is_published(config: Config) -> bool:
     """Whether chain, lists and listeners' certificates are those of the authorities in place."""
-    found = [one for one in rotation.kept(config.issuing) if one.place is not Place.RETIRED]
+    found = [
+        one for one in rotation.kept(config.issuing) if one.place is not AuthorityStage.RETIRED
+    ]
     chain = (config.published / publication.CHAIN_FILE).read_bytes()
     issuing = {authority_id(c) for c in x509.load_pem_x509_certificates(chain)[1:]}
     listed = {file.stem for file in config.published.glob("*.crl")}
-    (current,) = (one for one in found if one.place is Place.CURRENT)
+    (current,) = (one for one in found if one.place is AuthorityStage.CURRENT)
     return issuing == listed == {one.id for one in found} and all(
         current.certificate in x509.load_pem_x509_certificates(file.read_bytes())
         for file in config.server.glob("*.pem")

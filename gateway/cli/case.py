@@ -9,16 +9,15 @@ from uuid import UUID
 
 import click
 
-from gateway.actions.opening import REASON_CODES
 from gateway.cli.arguments import NewFile, json_option, organisation_id
 from gateway.cli.content import print_content
 from gateway.cli.output import (
     Input,
-    paint,
-    plain,
+    colour,
     print_fields,
     print_json,
     print_table,
+    sanitise,
     write_new,
 )
 from gateway.cli.partner_command import (
@@ -28,12 +27,13 @@ from gateway.cli.partner_command import (
     new_id,
     now,
     partner_command,
+    print_result,
     save_receipt_option,
-    tell_written,
     write_command,
 )
-from gateway.client import Gateway, Opened, Unsealed, Written
+from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
 from gateway.evidence import canonical
+from gateway.exchange.consultations import REASON_CODES
 from gateway.formats.profile import ProfileInvalid, read_profile
 from gateway.formats.report_file import ImportRefused
 from gateway.formats.xarf import import_xarf
@@ -148,7 +148,9 @@ def _clearance(
 
 
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
-def submit(gateway: Gateway, content: dict[str, Any], by: str, **said: Any) -> tuple[Written, str]:
+def submit(
+    gateway: Gateway, content: dict[str, Any], by: str, **said: Any
+) -> tuple[ConfirmedWrite, str]:
     """Hand in a case, version 1.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
@@ -158,7 +160,9 @@ def submit(gateway: Gateway, content: dict[str, Any], by: str, **said: Any) -> t
 
 
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
-def revise(gateway: Gateway, content: dict[str, Any], by: str, **said: Any) -> tuple[Written, str]:
+def revise(
+    gateway: Gateway, content: dict[str, Any], by: str, **said: Any
+) -> tuple[ConfirmedWrite, str]:
     """Hand in the next version of a case.
 
     FILE holds its JSON, and names the version before it in 'prev'.
@@ -174,7 +178,7 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **said: Any) -> t
     ),
     reason_option,
 )
-def assess(gateway: Gateway, **said: Any) -> tuple[Written, str]:
+def assess(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
     """Stand for the classification of CASE.
 
     This is the analyst's word. Each classification that only a machine made must be confirmed by
@@ -184,7 +188,7 @@ def assess(gateway: Gateway, **said: Any) -> tuple[Written, str]:
 
 
 @write_command(case, case_argument, reason_option)
-def clear(gateway: Gateway, **said: Any) -> tuple[Written, str]:
+def clear(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
     """Release CASE for sharing.
 
     This takes another person than the analyst.
@@ -193,7 +197,7 @@ def clear(gateway: Gateway, **said: Any) -> tuple[Written, str]:
 
 
 @write_command(case, case_argument, reason_option)
-def close(gateway: Gateway, **said: Any) -> tuple[Written, str]:
+def close(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
     """End the work on CASE.
 
     None of its handoffs may be open.
@@ -201,7 +205,7 @@ def close(gateway: Gateway, **said: Any) -> tuple[Written, str]:
     return _done(gateway.close_case(**said))
 
 
-def _done(written: Written) -> tuple[Written, str]:
+def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
     result = written.result
     state = f"case {result['case']}, version {result['version']}, is {result['state']}"
     return written, f"{state}; digest {result['digest']}"
@@ -218,7 +222,9 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
     show_opened(gateway, opened, as_json, said)
 
 
-def show_opened(gateway: Gateway, opened: Opened, as_json: bool, said: Mapping[str, Any]) -> None:
+def show_opened(
+    gateway: Gateway, opened: ConsultedContent, as_json: bool, said: Mapping[str, Any]
+) -> None:
     """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if said["unseal"] else ()
     if not as_json:
@@ -226,7 +232,7 @@ def show_opened(gateway: Gateway, opened: Opened, as_json: bool, said: Mapping[s
         click.echo()
     more = {"unsealed": [_told(one) for one in unsealed]} if said["unseal"] else None
     file = said["save"]
-    tell_written(
+    print_result(
         opened.written,
         "content opened",
         as_json=as_json,
@@ -236,7 +242,7 @@ def show_opened(gateway: Gateway, opened: Opened, as_json: bool, said: Mapping[s
     )
 
 
-def _told(one: Unsealed) -> dict[str, Any]:
+def _told(one: OpenedElement) -> dict[str, Any]:
     told = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
     if one.contents is None:
         return {**told, "fault": one.fault}
@@ -281,7 +287,7 @@ def seal(
     if as_json:
         print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(plain)})
     else:
-        click.echo(f"{paint('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}")
+        click.echo(f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}")
 
 
 @write_command(
@@ -312,7 +318,7 @@ def reseal(
     cleared_by: str | None,
     confirm: tuple[str, ...],
     **said: Any,
-) -> tuple[Written, str]:
+) -> tuple[ConfirmedWrite, str]:
     """Seal elements of CASE to another organisation, in a new version.
 
     This follows a redirection: `handoff show` names the elements. Give their content again, for
@@ -343,7 +349,7 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"Case {plain(found['case'])}")
+    click.echo(f"Case {sanitise(found['case'])}")
     print_fields({name: value for name, value in found.items() if name != "case"})
 
 
@@ -386,5 +392,5 @@ def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> 
         print_json({**told, "dropped": imported.dropped, "notes": imported.notes})
         return
     for sentence in (*imported.dropped, *imported.notes):
-        click.echo(f"  {plain(sentence)}")
+        click.echo(f"  {sanitise(sentence)}")
     click.echo(f"case {imported.case['case']} is in {out}")

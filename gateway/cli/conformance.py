@@ -7,10 +7,10 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.output import paint, plain, print_json, print_table
+from gateway.cli.output import colour, print_json, print_table, sanitise
 from gateway.cli.partner_command import EPILOG, REFUSED, by_option, new_id, now, partner
 from gateway.client import Gateway, SettingsError
-from gateway.client.conformance import Outcome, Walk
+from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import read_file
 
 
@@ -48,7 +48,7 @@ def run(
     begun = earlier or str(runs.start(by).result["run"])
     told = runs.show(begun)
     case = _sample() if case_file is None else _read(case_file)
-    outcomes = list(Walk(runs, by, case).steps(told))
+    outcomes = list(ConformanceRunner(runs, by, case).steps(told))
     after = runs.show(str(told["run"]))
     if as_json:
         print_json({"run": after["run"], "state": after["state"], "steps": _told(outcomes)})
@@ -58,23 +58,23 @@ def run(
         raise SystemExit(REFUSED)
 
 
-def _show(run: dict[str, Any], outcomes: list[Outcome]) -> None:
+def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
     for outcome in outcomes:
-        word = paint("passed", "green") if outcome.passed else paint("failed", "red")
+        word = colour("passed", "green") if outcome.passed else colour("failed", "red")
         click.echo(f"{outcome.step.ljust(8)} {word}")
         if outcome.refused is None:
             continue
-        click.echo(f"  {plain(outcome.refused)}")
+        click.echo(f"  {sanitise(outcome.refused)}")
         for pointer, message in outcome.refused.errors:
-            click.echo(f"  {plain(pointer or '/')}: {plain(message)}")
+            click.echo(f"  {sanitise(pointer or '/')}: {sanitise(message)}")
     if run["state"] == "passed":
-        click.echo(f"{paint('Passed', 'green')}: run {plain(run['run'])}, an event in the log")
+        click.echo(f"{colour('Passed', 'green')}: run {sanitise(run['run'])}, an event in the log")
         click.echo("Next, where you are not active yet: the gateway's administrators activate you")
     else:
-        click.echo(f"Correct what failed, then: --continue {plain(run['run'])}")
+        click.echo(f"Correct what failed, then: --continue {sanitise(run['run'])}")
 
 
-def _told(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+def _told(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
     return [
         {
             "step": outcome.step,
@@ -98,7 +98,9 @@ def show(gateway: Gateway, as_json: bool, identifier: UUID) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"run {plain(found['run'])} of {plain(found['system'])}: {plain(found['state'])}")
+    click.echo(
+        f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"
+    )
     rows = [(one["step"], "passed" if one["passed"] else "open") for one in found["steps"]]
     print_table(("step", "state"), rows)
 
@@ -122,7 +124,7 @@ def _sample() -> dict[str, Any]:
         "originator_ref": "conformance-run",
         "received_at": at,
         "intake_channel": "web_form",
-        "reporter": {"anonymous": True, "wants_feedback": False},
+        "reporter": {"anonymous": True, "feedback_requested": False},
         "matter": ["csam"],
         "urgency": "normal",
         "items": [{"id": page, "kind": "url", "value": "https://page.test/", "is_source": True}],

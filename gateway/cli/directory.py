@@ -9,23 +9,23 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import NewFile, organisation_id
-from gateway.cli.output import cold, plain, print_fields, print_json, print_table, words
+from gateway.cli.output import cold, format_value, print_fields, print_json, print_table, sanitise
 from gateway.cli.partner_command import (
     EPILOG,
     by_option,
     partner,
+    print_result,
     save_json,
     save_receipt_option,
-    tell_written,
 )
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
+from gateway.evidence import key_revocation
 from gateway.evidence import receipt as receipts
-from gateway.evidence import revocation
-from gateway.evidence.origin import Origin, trace
+from gateway.evidence.key_registration import KeyRegistration, verify_registration
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 
 
 @click.command(epilog=EPILOG)
@@ -92,7 +92,7 @@ def _show_status(gateway: Gateway, organisation: str, as_json: bool) -> None:
         print_json({"statement": text, "says": mark.told(), "until": mark.ends.isoformat()})
         return
     click.echo(text)
-    click.echo(f"Verified: {plain(mark.told())}.", err=True)
+    click.echo(f"Verified: {sanitise(mark.told())}.", err=True)
 
 
 def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -> None:
@@ -111,7 +111,7 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
         "revocations": [receipts.to_json(one) for one in ends],
     }
     save_json(file, kept)
-    revoked = [revocation.trace(end, gateway.connection.trust) for end in ends]
+    revoked = [key_revocation.trace(end, gateway.connection.trust) for end in ends]
     if as_json:
         ended = {one.kid: one.told() for one in revoked}
         told = [
@@ -125,11 +125,13 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
     click.echo(f"kept in {file}; compare the ids with {organisation} out of band")
 
 
-def _traced(found: Sequence[Receipt], organisation: str, trust: Trust) -> list[Origin]:
+def _traced(
+    found: Sequence[Receipt], organisation: str, trust: TrustAnchors
+) -> list[KeyRegistration]:
     """The keys' origins, the word of each checked with those before it."""
-    keys = {one.kid: one.key for one in (trace(receipt, trust) for receipt in found)}
+    keys = {one.kid: one.key for one in (verify_registration(receipt, trust) for receipt in found)}
     known = replace(trust, organisations={organisation: keys})
-    return [trace(receipt, known) for receipt in found]
+    return [verify_registration(receipt, known) for receipt in found]
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
@@ -144,7 +146,7 @@ def _show(gateway: Gateway, organisation: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"{plain(found['organisation'])} ({plain(found['name'])})")
+    click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
     print_fields({n: v for n, v in found.items() if n not in ("organisation", "name")})
 
 
@@ -177,7 +179,7 @@ def print_list(found: Sequence[Mapping[str, Any]]) -> None:
 def _waits(one: Mapping[str, Any]) -> str:
     if one["cancelled"]:
         return "nothing: cancelled"
-    return "nothing: applied" if one["applied"] else words(one["waits_for"])
+    return "nothing: applied" if one["applied"] else format_value(one["waits_for"])
 
 
 @succession.command(epilog=EPILOG)
@@ -190,7 +192,7 @@ def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
         print_json(found)
         return
     fields = {n.replace("_", " "): _cold(v) for n, v in found.items() if n != "approvals"}
-    print_fields({**fields, "approved by": words(approved_by(found))})
+    print_fields({**fields, "approved by": format_value(approved_by(found))})
 
 
 def approved_by(shown: Mapping[str, Any]) -> list[str]:
@@ -219,6 +221,6 @@ def approve(
     day of the succession on. A connection with a document key signs the plan that it is shown.
     """
     written = gateway.approve_succession(succession, by)
-    waits = words(written.result["waits_for"])
+    waits = format_value(written.result["waits_for"])
     sentence = f"succession {succession} is approved; it waits for {waits}"
-    tell_written(written, sentence, as_json=as_json, save=save_receipt)
+    print_result(written, sentence, as_json=as_json, save=save_receipt)

@@ -21,31 +21,36 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
-from gateway.actions.continuity import require_beginnings
-from gateway.actions.ports import Mode
 from gateway.cedar.policy import policy_folder
-from gateway.cedar.proof import check as check_policies
+from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import json_option
 from gateway.cli.home import folder_option
 from gateway.cli.mark import read_mark
-from gateway.cli.output import paint, plain, print_json
+from gateway.cli.output import colour, print_json, sanitise
 from gateway.config import Config, ConfigError
-from gateway.domain.refusals import Frozen, KeysUnavailable, MarkUnreachable, Refusal
-from gateway.domain.timestamp import parse_moment
+from gateway.domain.refusals import (
+    CaseKeysUnavailable,
+    HighWaterMarkUnavailable,
+    LogFrozen,
+    Refusal,
+)
+from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import event
 from gateway.files import PrivateFileError
-from gateway.keys import Purpose
+from gateway.kernel.log_continuity import require_prefixes
+from gateway.kernel.ports import TransactionMode
+from gateway.keys import KeyPurpose
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteError
 from gateway.pki import publication
 from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
 from gateway.store import migrations
-from gateway.store.database import Unfit
+from gateway.store.database import UnsuitableDatabase
 from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
-from gateway.store.soundness import newest_document
-from gateway.store.work import SqlWork, open_for_reading
+from gateway.store.log_integrity import newest_document
+from gateway.store.unit_of_work import SqlUnitOfWork, open_for_reading
 
 SOON = timedelta(days=5)
 """Before a listener's certificate ends: it should have been renewed five days earlier."""
@@ -81,16 +86,16 @@ class Finding:
     sentence: str
 
 
-Said = Iterator[tuple[Level, str]]
+Findings = Iterator[tuple[Level, str]]
 
 
-def look_over(config: Config, now: datetime) -> Iterator[Finding]:
+def run_checks(config: Config, now: datetime) -> Iterator[Finding]:
     """Run every check; one that fails is itself a finding."""
     for check in CHECKS:
         name = check.__name__
         try:
             yield from (Finding(name, level, sentence) for level, sentence in check(config, now))
-        except (PrivateFileError, AuthorityError, Unfit) as error:
+        except (PrivateFileError, AuthorityError, UnsuitableDatabase) as error:
             yield Finding(name, Level.ERROR, str(error))
         except Refusal as refusal:
             yield Finding(name, Level.ERROR, refusal.detail)
@@ -102,15 +107,18 @@ def look_over(config: Config, now: datetime) -> Iterator[Finding]:
             yield Finding(name, Level.ERROR, f"a file has the wrong content: {error}")
 
 
-def settings(config: Config, now: datetime) -> Said:
+def settings(config: Config, now: datetime) -> Findings:
     """What must not be set in operation."""
-    if config.legal_date is not None:
-        yield Level.WARNING, "the legal date is simulated: take [demo] legal_date out in operation"
+    if config.simulated_reference_date is not None:
+        yield (
+            Level.WARNING,
+            "the legal date is simulated: take [demo] simulated_reference_date out in operation",
+        )
     else:
         yield Level.OK, f"the settings of {config.name} can be read"
 
 
-def permissions(config: Config, now: datetime) -> Said:
+def permissions(config: Config, now: datetime) -> Findings:
     """Who else can look into the folder."""
     open_ones = [path for path in _private(config) if path.stat().st_mode & 0o077]
     for path in open_ones:
@@ -129,15 +137,15 @@ def _private(config: Config) -> list[Path]:
     return [path for path in (config.folder, *folders) if path.exists()]
 
 
-def signing_keys(config: Config, now: datetime) -> Said:
+def signing_keys(config: Config, now: datetime) -> Findings:
     """Whether the gateway's own keys are there, each of the right kind."""
-    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
+    for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
         keys.load_key_set(config.keys / purpose, purpose)
     keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     yield Level.OK, "the signing keys are there, each of its kind, and for their owner alone"
 
 
-def issuing_key(config: Config, now: datetime) -> Said:
+def issuing_key(config: Config, now: datetime) -> Findings:
     """Whether the issuing authority is there, and who can read its key."""
     files = sorted(config.issuing.glob("*.key"))
     if not files:
@@ -184,24 +192,26 @@ def _require_file(config: Config) -> None:
     """To look at a SQLite file that is missing would make it."""
     file = config.database_file
     if file is not None and not file.exists():
-        raise Unfit(f"the database {file} is missing: check [database] url, or restore a backup")
+        raise UnsuitableDatabase(
+            f"the database {file} is missing: check [database] url, or restore a backup"
+        )
 
 
 @contextmanager
-def _read(config: Config) -> Iterator[SqlWork]:
+def _read(config: Config) -> Iterator[SqlUnitOfWork]:
     _require_file(config)
     store = open_for_reading(config.database_url, config.log_origin)
-    with store as opened, opened.begin(Mode.READ) as work:
+    with store as opened, opened.begin(TransactionMode.READ) as work:
         yield work
 
 
-def clock(config: Config, now: datetime) -> Said:
+def clock(config: Config, now: datetime) -> Findings:
     """Whether time would run backwards in the log."""
     with _read(config) as work:
         document = newest_document(work)
         there = work.rows(_TIME, {})[0][0] if config.database_file is None else now
     if document is not None:
-        written = parse_moment(event.read(document)["ts"])
+        written = parse_timestamp(event.read(document)["ts"])
         if written > now:
             yield (
                 Level.ERROR,
@@ -215,7 +225,7 @@ def clock(config: Config, now: datetime) -> Said:
     yield Level.OK, "the clock is not behind the newest event"
 
 
-def certificates(config: Config, now: datetime) -> Said:
+def certificates(config: Config, now: datetime) -> Findings:
     """What ends soon, or has ended: authorities, revocation lists, listeners' certificates."""
     told = [
         # Of what has ended or is missing, the sentence says who is refused.
@@ -239,7 +249,7 @@ def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
     return []
 
 
-def database(config: Config, now: datetime) -> Said:
+def database(config: Config, now: datetime) -> Findings:
     """Whether commits are durable, and who can read the file."""
     with _read(config):
         pass  # refuses what may lose commits
@@ -269,7 +279,7 @@ def _file_system(file: Path) -> str:
     return next((kinds[at] for at in place.parents if at in kinds), "")
 
 
-def schema(config: Config, now: datetime) -> Said:
+def schema(config: Config, now: datetime) -> Findings:
     """Whether the tables are of this version."""
     _require_file(config)
     found = migrations.current(config.database_url)
@@ -286,7 +296,7 @@ def schema(config: Config, now: datetime) -> Said:
         yield Level.WARNING, f"the tables are of a newer version ({found}): see its changelog"
 
 
-def disk(config: Config, now: datetime) -> Said:
+def disk(config: Config, now: datetime) -> Findings:
     """Whether there is room to go on."""
     files = (config.database_file, config.mark_file, config.keys_file)
     folders = {file.parent for file in files if file is not None} or {config.folder}
@@ -301,17 +311,17 @@ def disk(config: Config, now: datetime) -> Said:
             yield Level.OK, sentence
 
 
-def log(config: Config, now: datetime) -> Said:
+def log(config: Config, now: datetime) -> Findings:
     """Whether the database continues what was signed, by this key."""
     try:
         marked = read_mark(config)
         with _read(config) as work:
-            require_beginnings(work, marked, ())
+            require_prefixes(work, marked, ())
             size = work.log.head().size
-    except Frozen as frozen:
+    except LogFrozen as frozen:
         yield Level.ERROR, f"FROZEN: {frozen.detail}; see 'The log is frozen' in docs/operators.md"
         return
-    except MarkUnreachable as unreachable:
+    except HighWaterMarkUnavailable as unreachable:
         yield Level.ERROR, f"{unreachable.detail}: see [mark] url"
         return
     if marked is None:
@@ -328,7 +338,7 @@ def log(config: Config, now: datetime) -> Said:
     yield from _apart(config)
 
 
-def _apart(config: Config) -> Said:
+def _apart(config: Config) -> Findings:
     file, mark = config.database_file, config.mark_file
     if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
         yield (
@@ -338,7 +348,7 @@ def _apart(config: Config) -> Said:
         )
 
 
-def case_keys(config: Config, now: datetime) -> Said:
+def case_keys(config: Config, now: datetime) -> Findings:
     """Whether every case has its key, what was erased has none, and the keys can be opened."""
     require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
     yield from _keys_file(config)
@@ -348,7 +358,7 @@ def case_keys(config: Config, now: datetime) -> Said:
             with _read(config) as work:
                 yield from _inventory(take_inventory(work, keyring))
                 doomed = work.cases.doomed(1)
-        except KeysUnavailable as unavailable:
+        except CaseKeysUnavailable as unavailable:
             yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
             return
     if doomed:
@@ -358,13 +368,13 @@ def case_keys(config: Config, now: datetime) -> Said:
         )
 
 
-def _keys_file(config: Config) -> Said:
+def _keys_file(config: Config) -> Findings:
     file = config.keys_file
     if file is not None and file.stat().st_mode & 0o007:
         yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
 
 
-def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
+def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
     kek, current = wiring.key_encryption(config), keyring.current()
     keys.load_secret(kek.file(current))
     others = [one for one in kek.known() if one != current]
@@ -378,7 +388,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Said:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
 
 
-def _inventory(found: KeyInventory) -> Said:
+def _inventory(found: KeyInventory) -> Findings:
     if found.lost:
         named = "; ".join(found.missing)
         yield (
@@ -396,7 +406,7 @@ def _inventory(found: KeyInventory) -> Said:
         yield Level.OK, f"{found.readable} cases are encrypted, and each has its key"
 
 
-def policies(config: Config, now: datetime) -> Said:
+def policies(config: Config, now: datetime) -> Findings:
     """Whether the rules hold in all their cases."""
     report = check_policies(policy_folder())
     for problem in report.problems:
@@ -405,7 +415,7 @@ def policies(config: Config, now: datetime) -> Said:
         yield Level.OK, f"{report.policies} rules hold in {report.cases} cases"
 
 
-def administrators(config: Config, now: datetime) -> Said:
+def administrators(config: Config, now: datetime) -> Findings:
     """Whether one administrator could be disabled by two others."""
     with _read(config) as work:
         enabled = [person for person in work.organisations.persons() if person.enabled]
@@ -419,7 +429,7 @@ def administrators(config: Config, now: datetime) -> Said:
         yield Level.OK, f"{len(enabled)} administrators: two can disable a third"
 
 
-CHECKS: tuple[Callable[[Config, datetime], Said], ...] = (
+CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     settings,
     permissions,
     signing_keys,
@@ -458,8 +468,8 @@ def doctor(folder: Path, as_json: bool) -> None:
         print_json({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]})
     else:
         for finding in findings:
-            level = paint(finding.level.ljust(7), _COLOURS[finding.level])
-            click.echo(f"{level}  {finding.check.replace('_', ' ')}: {plain(finding.sentence)}")
+            level = colour(finding.level.ljust(7), _COLOURS[finding.level])
+            click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sanitise(finding.sentence)}")
     sys.exit(worst)
 
 
@@ -468,4 +478,4 @@ def _findings(folder: Path) -> list[Finding]:
         config = wiring.load_config(folder)
     except ConfigError as error:
         return [Finding("settings", Level.ERROR, str(error))]
-    return list(look_over(config, wiring.now()))
+    return list(run_checks(config, wiring.now()))

@@ -13,17 +13,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import files
 from gateway.cli.arguments import json_option
 from gateway.cli.keys import KEY_FILE
-from gateway.cli.output import paint, plain, print_fields, print_json
+from gateway.cli.output import colour, print_fields, print_json, sanitise
 from gateway.cli.partner_command import EPILOG, Failure, connected, new_id, now
 from gateway.cli.system import make_csr, private_pem
-from gateway.client import ClientError, Refused, SettingsError
+from gateway.client import ClientError, RequestRefused, SettingsError
 from gateway.client.connection import new_settings, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
 from gateway.domain.organisation import organisation_uri
-from gateway.evidence import registration
+from gateway.evidence import key_declaration
 from gateway.files import PrivateFileError
 from gateway.keys import (
-    Purpose,
+    KeyPurpose,
     SigningKey,
     generate_key,
     load_key,
@@ -34,7 +34,7 @@ CONNECTION_FILE = "connection.toml"
 
 
 @dataclass(frozen=True)
-class _Home:
+class SystemFolder:
     """The folder of one system, filled step by step; what is there from an earlier try is kept."""
 
     folder: Path
@@ -60,15 +60,15 @@ class _Home:
         """The organisation's first document key; made at the first try."""
         file = self.folder / "keys" / KEY_FILE
         if not file.exists():
-            write_key(file, generate_key(Purpose.DOCUMENT))
-        return load_key(file, Purpose.DOCUMENT)
+            write_key(file, generate_key(KeyPurpose.DOCUMENT))
+        return load_key(file, KeyPurpose.DOCUMENT)
 
     def proof(self, key: SigningKey) -> dict[str, Any]:
         """The public half of the document key, and the proof that the other one is here."""
-        said = registration.issue(
+        said = key_declaration.issue(
             organisation=organisation_uri(self.invitation.issuer, self.invitation.organisation),
             audience=self.invitation.issuer,
-            says=registration.POSSESSION,
+            says=key_declaration.POSSESSION,
             kid=key.kid,
             at=now(),
             jti=new_id(),
@@ -116,7 +116,7 @@ def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool
     """
     try:
         invitation = _read(file)
-        home = _Home(folder or Path(invitation.client_id), invitation)
+        home = SystemFolder(folder or Path(invitation.client_id), invitation)
         connection, done, key = _enrol(home, signs=not no_document_key)
     except ClientError as error:
         raise Failure(error) from error
@@ -134,12 +134,12 @@ def _read(file: Path) -> InvitationFile:
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(
-            f"the invitation expired at {invitation.ends_at}. Ask the administrators for a new one."
+            f"the invitation expired at {invitation.expires_at}. Ask the administrators for a new one."
         )
     return invitation
 
 
-def _enrol(home: _Home, *, signs: bool) -> tuple[Path, Enrolled, SigningKey | None]:
+def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningKey | None]:
     invitation = home.invitation
     if (home.folder / CONNECTION_FILE).exists():
         raise SettingsError(
@@ -151,7 +151,7 @@ def _enrol(home: _Home, *, signs: bool) -> tuple[Path, Enrolled, SigningKey | No
     csr = make_csr(home.key(), invitation.organisation, invitation.system)
     try:
         done = enrolment.enrol(root, csr, None if key is None else home.proof(key))
-    except Refused as refused:
+    except RequestRefused as refused:
         if refused.slug == "already-exists":
             raise SettingsError(f"{refused} (--no-document-key)") from refused
         raise
@@ -160,7 +160,12 @@ def _enrol(home: _Home, *, signs: bool) -> tuple[Path, Enrolled, SigningKey | No
 
 
 def _tell(
-    home: _Home, done: Enrolled, key: SigningKey | None, told: dict[str, Any], *, as_json: bool
+    home: SystemFolder,
+    done: Enrolled,
+    key: SigningKey | None,
+    told: dict[str, Any],
+    *,
+    as_json: bool,
 ) -> None:
     connection = home.folder / CONNECTION_FILE
     if as_json:
@@ -172,7 +177,7 @@ def _tell(
         print_json({**found, "whoami": told})
         return
     invitation = home.invitation
-    click.echo(f"{paint('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
+    click.echo(f"{colour('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
     print_fields(
         {
             "recorded as": f"event {done.event}; receipt verified",
@@ -183,7 +188,7 @@ def _tell(
             "connection": str(connection),
         }
     )
-    click.echo(f"Next: {plain(_next(told['status'], connection))}")
+    click.echo(f"Next: {sanitise(_next(told['status'], connection))}")
 
 
 def _next(status: str, connection: Path) -> str:

@@ -10,18 +10,18 @@ import click
 from gateway.cli.arguments import NewFile
 from gateway.cli.output import (
     cold,
-    paint,
+    colour,
+    format_value,
     print_fields,
     print_json,
     print_table,
     progress,
-    words,
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, partner, save_json
-from gateway.client import Entry, Gateway
+from gateway.client import Gateway, StreamEvent
 from gateway.evidence import receipt as receipts
-from gateway.evidence.receipt import Confirmed
+from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.stream import StreamHead
 
 
@@ -53,7 +53,7 @@ def events(
     if as_json:
         text, end = ends[-1]
         told = [_told(entry) for entry in found]
-        print_json({"events": told, "head": end.pseq, "statement": text})
+        print_json({"events": told, "head": end.stream_number, "statement": text})
         return
     rows = [_row(entry) for entry in found]
     print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
@@ -70,20 +70,22 @@ def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
     saved = 0
     with progress("events") as tell:
         for entry in gateway.events(before, ends.__setitem__):
-            save_json(folder / _name(entry.pseq), receipts.to_json(entry.receipt))
+            save_json(folder / _name(entry.stream_number), receipts.to_json(entry.receipt))
             saved += 1
-            tell(entry.pseq, max(end.pseq for end in ends.values()))
+            tell(entry.stream_number, max(end.stream_number for end in ends.values()))
     text, end = list(ends.items())[-1]
     _keep_statement(folder, text, end)
     if as_json:
-        print_json({"folder": str(folder), "saved": saved, "head": end.pseq})
+        print_json({"folder": str(folder), "saved": saved, "head": end.stream_number})
         return
-    click.echo(f"{folder} holds events 1 to {end.pseq}, {saved} of them new, and the statement.")
+    click.echo(
+        f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement."
+    )
     click.echo(f"Prove it complete: casegate audit complete {folder} --trust KEYS")
 
 
-def _name(pseq: int) -> str:
-    return f"{pseq:09}.json"
+def _name(stream_number: int) -> str:
+    return f"{stream_number:09}.json"
 
 
 def _kept(folder: Path) -> int:
@@ -101,16 +103,16 @@ def _keep_statement(folder: Path, text: str, end: StreamHead) -> None:
         write_new(file, f"{text}\n".encode())
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def _told(entry: StreamEvent) -> dict[str, Any]:
     receipt = receipts.to_json(entry.receipt)
-    return {"pseq": entry.pseq, "event": str(entry.event), "receipt": receipt}
+    return {"stream_number": entry.stream_number, "event": str(entry.event), "receipt": receipt}
 
 
-def _row(entry: Entry) -> tuple[Any, ...]:
+def _row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
     handoff = event.get("handoff", "")
-    return entry.pseq, event["ts"], event["typ"], event["result"], by, event["id"], handoff
+    return entry.stream_number, event["ts"], event["typ"], event["result"], by, event["id"], handoff
 
 
 # --- `casegate receipt`: the log's receipts for events that concern your organisation ---
@@ -130,14 +132,16 @@ def show(gateway: Gateway, as_json: bool, event: UUID) -> None:
     if as_json:
         print_json(receipts.to_json(entry.receipt))
         return
-    click.echo(f"{paint('Verified', 'green')}: event {entry.event}")
+    click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
     print_fields(proved(entry.confirmed))
 
 
-def proved(confirmed: Confirmed) -> dict[str, str]:
+def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
     """What a receipt that was verified says, in words."""
     clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
-    shown = {f"{kind} (sealed)": cold(words(value)) for kind, value in confirmed.opened.shown}
+    shown = {
+        f"{kind} (sealed)": cold(format_value(value)) for kind, value in confirmed.opened.shown
+    }
     withheld = confirmed.opened.withheld
     return {
         **clear,
@@ -167,4 +171,4 @@ def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
     if as_json:
         print_json({"file": str(out), "event": str(entry.event)})
     else:
-        click.echo(f"{paint('Done', 'green')}: {out} holds the receipt of event {entry.event}")
+        click.echo(f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}")

@@ -16,18 +16,18 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.actions.records import Head
 from gateway.cli.doctor import ENOUGH
 from gateway.cli.home import told_plainly
 from gateway.config import DATABASE_VARIABLE, Config
-from gateway.domain.organisation import SLUG, Person
-from gateway.keys import Purpose
+from gateway.domain.organisation import SLUG, Administrator
+from gateway.kernel.values import TreeHead
+from gateway.keys import KeyPurpose
 from gateway.ledger.tree import EMPTY_ROOT
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.publication import ROOT_FILE, publish_chain
 from gateway.registry import keys as registry_keys
 from gateway.store import migrations
-from gateway.store.database import Unfit
+from gateway.store.database import UnsuitableDatabase
 from gateway.store.key_inventory import has_content
 from gateway.store.keyring import make_keyring
 
@@ -159,15 +159,15 @@ def _new_files(*files: Path | None) -> Iterator[None]:
         raise
 
 
-def _begin_log(gateway: wiring.Gateway) -> None:
+def _begin_log(gateway: wiring.GatewayRuntime) -> None:
     """Set the first mark; in a database of the operator's own it may stand from a first attempt."""
-    nothing, marked = Head(0, EMPTY_ROOT), gateway.mark.read()
+    nothing, marked = TreeHead(0, EMPTY_ROOT), gateway.mark.read()
     if marked is None or marked.head != nothing:
         gateway.notary.adopt(nothing)
 
 
 def _make_keys(config: Config) -> None:
-    for purpose in (Purpose.TOKEN, Purpose.ATTEST, Purpose.LOG):
+    for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
         keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
     keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
 
@@ -179,7 +179,9 @@ def _make_case_keys(config: Config) -> None:
     would hide that its keys are lost.
     """
     if has_content(config.database_url):
-        raise Unfit("the database holds cases of a gateway: name another one in [database] url")
+        raise UnsuitableDatabase(
+            "the database holds cases of a gateway: name another one in [database] url"
+        )
     kek = wiring.key_encryption(config).make()
     make_keyring(config.keys_url, file=config.keys_file, origin=config.log_origin, kek=kek)
 
@@ -195,10 +197,10 @@ def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
     files.replace(config.published / ROOT_FILE, root.certificate_pem(), mode=0o644)
 
 
-def _make_person(config: Config, person: str, name: str) -> Person:
-    key = keys.generate_key(Purpose.PERSON)
+def _make_person(config: Config, person: str, name: str) -> Administrator:
+    key = keys.generate_key(KeyPurpose.PERSON)
     keys.write_key(config.people / f"{person}.pem", key)
-    return Person(person, name, json.dumps(key.public_jwk(), sort_keys=True))
+    return Administrator(person, name, json.dumps(key.public_jwk(), sort_keys=True))
 
 
 # --- `casegate init`: make the operator's folder of a new gateway ---

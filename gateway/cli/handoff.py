@@ -12,16 +12,16 @@ from gateway.cli.arguments import Moment, NewFile, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
 from gateway.cli.output import (
     Input,
-    NotKept,
+    OutputNotWritten,
     cold,
+    colour,
+    format_value,
     interactive,
-    paint,
-    plain,
     print_fields,
     print_json,
     print_table,
     progress,
-    words,
+    sanitise,
     write_new,
 )
 from gateway.cli.partner_command import (
@@ -31,7 +31,7 @@ from gateway.cli.partner_command import (
     partner_command,
     write_command,
 )
-from gateway.client import Gateway, Written
+from gateway.client import ConfirmedWrite, Gateway
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.domain.answers import (
     ANSWERS,
@@ -41,7 +41,7 @@ from gateway.domain.answers import (
     FieldType,
 )
 from gateway.domain.case import GROUPS
-from gateway.domain.handoff import State
+from gateway.domain.handoff import HandoffState
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 
@@ -117,7 +117,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
     if as_json:
         print_json(found)
         return
-    click.echo(f"Case {plain(found['case'])}, version {plain(found['version'])}")
+    click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
     print_fields(
         {
             "to": found["to"],
@@ -141,7 +141,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
 )
 def offer(
     gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **said: Any
-) -> tuple[Written, str]:
+) -> tuple[ConfirmedWrite, str]:
     """Offer CASE to one recipient.
 
     That is an organisation, or whoever is competent for a matter in a territory. With a document
@@ -151,13 +151,13 @@ def offer(
     written = gateway.offer(case, by, **_wanted(said), parts=parts)
     result = written.result
     sentence = (
-        f"handoff {result['handoff']} offered to {words(result['to'])}: "
+        f"handoff {result['handoff']} offered to {format_value(result['to'])}: "
         f"{len(result['permitted'])} parts, due {result['due_at']}"
     )
     if result["withheld"]:
-        sentence += f"; policy withholds part of {words(result['withheld'])}"
+        sentence += f"; policy withholds part of {format_value(result['withheld'])}"
     if result["reseal"]:
-        sentence += f"; sealed to others, so not offered: {words(_sealed(result['reseal']))}"
+        sentence += f"; sealed to others, so not offered: {format_value(_sealed(result['reseal']))}"
     return written, sentence
 
 
@@ -171,7 +171,7 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
 @partner_command(
     handoff,
     click.option("--box", type=click.Choice(["in", "out"]), default="in", show_default=True),
-    click.option("--state", type=click.Choice([str(state) for state in State])),
+    click.option("--state", type=click.Choice([str(state) for state in HandoffState])),
     name="list",
 )
 def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
@@ -198,7 +198,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     if as_json:
         print_json(view)
         return
-    click.echo(f"Handoff {plain(view['handoff'])} is {paint(plain(view['state']), 'cyan')}")
+    click.echo(f"Handoff {sanitise(view['handoff'])} is {colour(sanitise(view['state']), 'cyan')}")
     routing = sd_jwt.read_unverified(view["routing"]).content
     print_fields(
         {
@@ -218,9 +218,9 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
         }
     )
     _print_conditions(view["conditions"])
-    click.echo(paint("History", "cyan"))
+    click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
-        click.echo(f"  {plain(_history(answer))}")
+        click.echo(f"  {sanitise(_history(answer))}")
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,15 +229,15 @@ def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
     if "succeeds" in view:
         before = view["succeeds"]
         told["re-issued for"] = f"handoff {before['handoff']}, by succession {before['succession']}"
-    if "succeeded_by" in view:
-        after = view["succeeded_by"]
+    if "reissued_as" in view:
+        after = view["reissued_as"]
         following = after["handoff"] or "no handoff that you are shown"
         told["followed by"] = f"{following}, by succession {after['succession']}"
     return told
 
 
 def _print_conditions(conditions: Mapping[str, Any]) -> None:
-    click.echo(paint("Conditions of use", "cyan"))
+    click.echo(colour("Conditions of use", "cyan"))
     print_fields(conditions)
 
 
@@ -246,7 +246,7 @@ def _history(answer: Mapping[str, Any]) -> str:
     said = sd_jwt.read_unverified(answer["statement"]).content
     word = "attested" if "attested_for" in said else "signed"
     shown = [name for name in _TOLD if said.get(name) and not isinstance(said[name], dict)]
-    told = [f"{name}: {cold(words(said[name]))}" for name in shown]
+    told = [f"{name}: {cold(format_value(said[name]))}" for name in shown]
     if "code" in answer and "code" not in said:
         told.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"
@@ -263,7 +263,9 @@ _TOLD = ("by", *dict.fromkeys(one.name for kind in ANSWERS.values() for one in k
 def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
 
-    def command(gateway: Gateway, handoff: UUID, by: str, **said: Any) -> tuple[Written, str]:
+    def command(
+        gateway: Gateway, handoff: UUID, by: str, **said: Any
+    ) -> tuple[ConfirmedWrite, str]:
         if kind.accepts:
             said["conditions"] = gateway.handoff(handoff)["conditions"]
             if not said.pop("yes"):
@@ -363,8 +365,8 @@ def export(
     try:
         write_new(out, data)
     except click.ClickException as error:
-        raise NotKept(error.message) from error
+        raise OutputNotWritten(error.message) from error
     if as_json:
         print_json({"file": str(out), "bytes": len(data)})
     else:
-        click.echo(f"{paint('Done', 'green')}: {out} holds the handoff; casegate verify reads it")
+        click.echo(f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it")

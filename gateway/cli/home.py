@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.domain.refusals import Invalid, Refusal
+from gateway.domain.refusals import Refusal, ValidationFailed
 
 folder_option: Callable[[Any], Any] = click.option(
     "--folder",
@@ -20,7 +20,7 @@ folder_option: Callable[[Any], Any] = click.option(
 
 def sentence_of(refusal: Refusal) -> str:
     """Why something is refused; for an invalid change, each field and its error."""
-    if isinstance(refusal, Invalid):
+    if isinstance(refusal, ValidationFailed):
         return "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in refusal.errors)
     return refusal.detail
 
@@ -44,11 +44,18 @@ def told_plainly() -> Iterator[None]:
 
 def _unusable() -> tuple[type[Exception], ...]:
     """What an operator can mend. Imported when something failed: a supervisor needs none of it."""
-    from gateway.cedar.policy import PolicyBroken  # noqa: PLC0415
+    from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
     from gateway.config import ConfigError  # noqa: PLC0415
     from gateway.files import PrivateFileError  # noqa: PLC0415
     from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
     from gateway.pki.authority import AuthorityError  # noqa: PLC0415
-    from gateway.store.database import Unfit  # noqa: PLC0415
+    from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
 
-    return ConfigError, PrivateFileError, AuthorityError, PolicyBroken, Unfit, AlreadyRunning
+    return (
+        ConfigError,
+        PrivateFileError,
+        AuthorityError,
+        InvalidPolicies,
+        UnsuitableDatabase,
+        AlreadyRunning,
+    )

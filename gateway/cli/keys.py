@@ -16,10 +16,10 @@ from gateway.cli.arguments import gateway_address, organisation_id
 from gateway.cli.output import write_new
 from gateway.cli.partner_command import new_id, now
 from gateway.domain.organisation import organisation_uri
-from gateway.evidence import registration
+from gateway.evidence import key_declaration
 from gateway.files import PrivateFileError
 from gateway.keys import (
-    Purpose,
+    KeyPurpose,
     SigningKey,
     generate_encryption_key,
     generate_key,
@@ -67,13 +67,13 @@ def new(folder: Path, organisation: str, gateway: str, previous: Path | None) ->
     The proof of possession is for one gateway.
     """
     before = None if previous is None else _load(previous)
-    key = generate_key(Purpose.DOCUMENT)
+    key = generate_key(KeyPurpose.DOCUMENT)
     write_new(folder / KEY_FILE, key.pem())
-    said = _sign(key, registration.POSSESSION, key.kid, organisation, gateway)
+    said = _sign(key, key_declaration.POSSESSION, key.kid, organisation, gateway)
     write_new(folder / JWK_FILE, json.dumps(key.public_jwk()).encode())
     write_new(folder / PROOF_FILE, said.encode())
     if before is not None:
-        said = _sign(before, registration.SUCCESSION, key.kid, organisation, gateway)
+        said = _sign(before, key_declaration.SUCCESSION, key.kid, organisation, gateway)
         write_new(folder / COUNTERSIGNATURE_FILE, said.encode())
     click.echo(f"document key {key.kid} in {folder}")
     click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
@@ -99,11 +99,11 @@ def encryption(folder: Path, organisation: str, gateway: str, document_key: Path
     signer = None if document_key is None else _load(document_key)
     key = generate_encryption_key()
     write_new(folder / f"{ENCRYPTION}.pem", key.pem())
-    said = _sign(key.prover, registration.ENCRYPTION, key.kid, organisation, gateway)
+    said = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
     write_new(folder / f"{ENCRYPTION}.jwk", json.dumps(key.public_jwk()).encode())
     write_new(folder / f"{ENCRYPTION}.proof", said.encode())
     if signer is not None:
-        said = _sign(signer, registration.ENCRYPTION, key.kid, organisation, gateway)
+        said = _sign(signer, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
         write_new(folder / f"{ENCRYPTION}.countersignature", said.encode())
     click.echo(f"encryption key {key.kid} in {folder}")
     click.echo(f"  keep {ENCRYPTION}.pem to yourself; send the other files to the administrators,")
@@ -119,7 +119,7 @@ def lock(key: Path, organisation: str, gateway: str) -> None:
     It is signed by KEY (document.pem).
     """
     signer = _load(key)
-    click.echo(_sign(signer, registration.LOCK, signer.kid, organisation, gateway))
+    click.echo(_sign(signer, key_declaration.LOCK, signer.kid, organisation, gateway))
 
 
 @keys.command("unlock")
@@ -128,18 +128,18 @@ def lock(key: Path, organisation: str, gateway: str) -> None:
 def unlock(key: Path, organisation: str, gateway: str) -> None:
     """Print the statement that the gateway may attest for you again."""
     signer = _load(key)
-    click.echo(_sign(signer, registration.UNLOCK, signer.kid, organisation, gateway))
+    click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))
 
 
 def _load(file: Path) -> SigningKey:
     try:
-        return load_key(file, Purpose.DOCUMENT)
+        return load_key(file, KeyPurpose.DOCUMENT)
     except PrivateFileError as error:
         raise click.ClickException(str(error)) from error
 
 
 def _sign(key: SigningKey, says: str, kid: str, organisation: str, gateway: str) -> str:
-    return registration.issue(
+    return key_declaration.issue(
         organisation=organisation_uri(gateway, organisation),
         audience=gateway,
         says=says,

@@ -6,25 +6,25 @@ from pathlib import Path
 import click
 
 from gateway import maintenance, wiring
-from gateway.actions.continuity import require_beginnings
-from gateway.actions.ports import Mode
-from gateway.actions.records import Head, Marked
 from gateway.cli.arguments import json_option
 from gateway.cli.home import folder_option, told_plainly
 from gateway.cli.output import print_json, progress
 from gateway.config import Config
-from gateway.domain.refusals import Frozen
-from gateway.store.mark import open_mark
-from gateway.store.soundness import Unsound, examine
+from gateway.domain.refusals import LogFrozen
+from gateway.kernel.log_continuity import require_prefixes
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import SignedTreeHead, TreeHead
+from gateway.store.high_water_mark import open_mark
+from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 
 
-def describe_head(head: Head) -> str:
+def describe_head(head: TreeHead) -> str:
     """A head in words."""
     entries = "1 entry" if head.size == 1 else f"{head.size} entries"
     return f"{entries}, root {head.root.hex()[:16]}"
 
 
-def read_mark(config: Config) -> Marked | None:
+def read_mark(config: Config) -> SignedTreeHead | None:
     """The high-water mark of the folder's log; nothing is made where it is missing."""
     file = config.mark_file
     if file is not None and not file.exists():
@@ -46,12 +46,15 @@ def show(folder: Path, as_json: bool) -> None:
     with told_plainly():
         config = wiring.load_config(folder.absolute())
         marked = read_mark(config)
-        with closing(wiring.connect(config)) as gateway, gateway.store.begin(Mode.READ) as work:
+        with (
+            closing(wiring.connect(config)) as gateway,
+            gateway.store.begin(TransactionMode.READ) as work,
+        ):
             head = work.log.head()
             reason = None
             try:
-                require_beginnings(work, marked, ())
-            except Frozen as frozen:
+                require_prefixes(work, marked, ())
+            except LogFrozen as frozen:
                 reason = frozen.detail
     if as_json:
         signed = marked and {"size": marked.head.size, "note": marked.note}
@@ -86,9 +89,12 @@ def adopt(folder: Path, seen: int) -> None:
         config = wiring.load_config(folder.absolute())
         with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
             try:
-                with progress("checking") as tell, gateway.store.begin(Mode.READ) as work:
-                    head = examine(work, tell)
-            except Unsound as error:
+                with (
+                    progress("checking") as tell,
+                    gateway.store.begin(TransactionMode.READ) as work,
+                ):
+                    head = verify_log(work, tell)
+            except StoredLogCorrupt as error:
                 raise click.ClickException(f"the log is damaged: {error}") from error
             if head.size < seen:
                 raise click.ClickException(

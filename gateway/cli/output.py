@@ -24,7 +24,7 @@ from gateway.domain.vocabulary import ItemKind
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
 
-def plain(value: Any) -> str:
+def sanitise(value: Any) -> str:
     """One line of text in which nothing moves the cursor or turns the direction of writing."""
     return "".join(
         c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in str(value)
@@ -40,7 +40,7 @@ def cold(text: str) -> str:
     return _ADDRESS.sub(lambda found: defang(found[0], ItemKind.URL), text)
 
 
-def paint(text: str, colour: str) -> str:
+def colour(text: str, colour: str) -> str:
     """Colour a text, unless NO_COLOR is set (no-color.org); `echo` drops it off a terminal."""
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
 
@@ -57,11 +57,11 @@ def print_line(value: Any) -> None:
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows under their headings, each column as wide as its widest cell."""
-    cells = [list(headings), *([plain(cell) for cell in row] for row in rows)]
+    cells = [list(headings), *([sanitise(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     for number, row in enumerate(cells):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(paint(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
+        click.echo(colour(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
@@ -69,19 +69,19 @@ def print_fields(fields: Mapping[str, Any]) -> None:
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], (), {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        click.echo(f"  {name.ljust(width)}  {plain(words(value))}")
+        click.echo(f"  {name.ljust(width)}  {sanitise(format_value(value))}")
 
 
-def words(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value in words: lists by commas, yes and no."""
     match value:
         case bool():
             return "yes" if value else "no"
         case list() | tuple() | set() | frozenset():
-            return ", ".join(words(element) for element in value) or "none"
+            return ", ".join(format_value(element) for element in value) or "none"
         case dict():
             told = [(n, member) for n, member in value.items() if member is not None]
-            return ", ".join(f"{name} {words(member)}" for name, member in told)
+            return ", ".join(f"{name} {format_value(member)}" for name, member in told)
         case _:
             return str(value)
 
@@ -156,7 +156,7 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 # --- How a command fails: one sentence on the error stream, or one JSON value on the output ---
 
 
-class Failed(click.ClickException):
+class CommandFailed(click.ClickException):
     """A failure that has more to tell machines than its sentence."""
 
     def __init__(
@@ -173,7 +173,7 @@ class Failed(click.ClickException):
         self.told, self.done = dict(told), dict(done or {})
 
 
-class NotKept(click.ClickException):
+class OutputNotWritten(click.ClickException):
     """What was asked for is done and told, but a file could not be written."""
 
     exit_code = 6
@@ -187,7 +187,7 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 def print_failure(error: click.ClickException) -> None:
     """Tell machines what went wrong."""
-    if isinstance(error, Failed):
+    if isinstance(error, CommandFailed):
         print_line({**error.done, "error": {"message": error.message, **error.told}})
         return
     kind = "UsageError" if isinstance(error, click.UsageError) else "Error"

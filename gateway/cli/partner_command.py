@@ -18,46 +18,53 @@ import click
 from uuid_utils import compat
 
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import Failed, NotKept, paint, plain, print_json, write_new
+from gateway.cli.output import (
+    CommandFailed,
+    OutputNotWritten,
+    colour,
+    print_json,
+    sanitise,
+    write_new,
+)
 from gateway.client import (
     ClientError,
-    Connection,
+    ConfirmedWrite,
+    EvidenceMismatch,
     Gateway,
-    LogDamaged,
+    GatewayUnavailable,
+    InvalidCase,
     LogForked,
-    NotACase,
-    NotCurrent,
-    NotSealed,
-    NotTrusted,
-    ReceiptMismatch,
-    Refused,
+    OutdatedVersion,
+    PartnerConnection,
+    PublicLogCorrupt,
+    RequestRefused,
+    SealingFailed,
     SettingsError,
+    TlsNotTrusted,
     TokenRefused,
-    Unavailable,
     UnexpectedAnswer,
-    Written,
 )
-from gateway.client.errors import Unanswered
-from gateway.client.outbox import Write
+from gateway.client.errors import UnconfirmedWrite
+from gateway.client.outbox import PendingWrite
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.files import PrivateFileError
-from gateway.keys import Purpose, SigningKey, load_encryption_keys, load_key
+from gateway.keys import KeyPurpose, SigningKey, load_encryption_keys, load_key
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
 _CODES: dict[type[ClientError], int] = {
-    Refused: REFUSED,
-    NotACase: click.UsageError.exit_code,
-    NotCurrent: REFUSED,
-    NotSealed: REFUSED,
-    Unavailable: NO_ANSWER,
+    RequestRefused: REFUSED,
+    InvalidCase: click.UsageError.exit_code,
+    OutdatedVersion: REFUSED,
+    SealingFailed: REFUSED,
+    GatewayUnavailable: NO_ANSWER,
     UnexpectedAnswer: NO_ANSWER,
     SettingsError: NO_CONNECTION,
-    NotTrusted: NO_CONNECTION,
+    TlsNotTrusted: NO_CONNECTION,
     TokenRefused: NO_CONNECTION,
-    ReceiptMismatch: FALSE_EVIDENCE,
-    LogDamaged: FALSE_EVIDENCE,
+    EvidenceMismatch: FALSE_EVIDENCE,
+    PublicLogCorrupt: FALSE_EVIDENCE,
     LogForked: FALSE_EVIDENCE,
 }
 
@@ -68,27 +75,27 @@ EPILOG = (
 )
 
 
-class Failure(Failed):
+class Failure(CommandFailed):
     """A request that did not come to a good end, told in one sentence, or as JSON."""
 
     def __init__(self, error: ClientError, done: Mapping[str, Any] | None = None) -> None:
         """``done`` is what machine output has beside the error."""
-        super().__init__(str(error), told_error(error), done, exit_code=_CODES[type(error)])
+        super().__init__(str(error), error_json(error), done, exit_code=_CODES[type(error)])
         self._error = error
 
     def show(self, file: Any = None) -> None:
         """Tell people what went wrong."""
-        alarm = isinstance(self._error, ReceiptMismatch | LogDamaged | LogForked)
+        alarm = isinstance(self._error, EvidenceMismatch | PublicLogCorrupt | LogForked)
         opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
-        click.echo(f"{paint(opening, 'red')}: {plain(self.message)}", err=True)
+        click.echo(f"{colour(opening, 'red')}: {sanitise(self.message)}", err=True)
         for line in reasons(self._error):
-            click.echo(f"  {plain(line)}", err=True)
+            click.echo(f"  {sanitise(line)}", err=True)
 
 
-def told_error(error: ClientError) -> dict[str, Any]:
+def error_json(error: ClientError) -> dict[str, Any]:
     """What went wrong, for machines."""
     told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
-    if isinstance(error, Refused):
+    if isinstance(error, RequestRefused):
         told |= {
             "slug": error.slug,
             "title": error.title,
@@ -104,13 +111,13 @@ def told_error(error: ClientError) -> dict[str, Any]:
     return told
 
 
-def told_write(write: Write | Unanswered) -> dict[str, Any]:
+def told_write(write: PendingWrite | UnconfirmedWrite) -> dict[str, Any]:
     """Which write it is, for machines."""
     names = ("action", "path", "handoff", "key")
     return {name: getattr(write, name) for name in names}
 
 
-def named(write: Write | Unanswered) -> str:
+def named(write: PendingWrite | UnconfirmedWrite) -> str:
     """Which write it is, for people."""
     shown = write.handoff is None or write.handoff in write.path
     handoff = "" if shown else f", handoff {write.handoff}"
@@ -119,7 +126,7 @@ def named(write: Write | Unanswered) -> str:
 
 def reasons(error: ClientError) -> Iterator[str]:
     """What there is to know beside the sentence, line by line."""
-    if isinstance(error, Refused):
+    if isinstance(error, RequestRefused):
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
         if error.rules:
             yield f"by the rules {', '.join(error.rules)}"
@@ -143,7 +150,7 @@ def new_id() -> UUID:
 
 def open_gateway(file: Path) -> Gateway:
     """The gateway of a connection file; nothing is sent yet."""
-    connection = Connection.read(file)
+    connection = PartnerConnection.read(file)
     opening = connection.encryption_keys
     try:
         openers = None if opening is None else load_encryption_keys(opening)
@@ -154,13 +161,13 @@ def open_gateway(file: Path) -> Gateway:
         now,
         new_id,
         connection.spool,
-        document_key=_key(connection.document_key, Purpose.DOCUMENT),
-        client_key=_key(connection.client_key, Purpose.CLIENT),
+        document_key=_key(connection.document_key, KeyPurpose.DOCUMENT),
+        client_key=_key(connection.client_key, KeyPurpose.CLIENT),
         encryption_keys=openers,
     )
 
 
-def _key(file: Path | None, purpose: Purpose) -> SigningKey | None:
+def _key(file: Path | None, purpose: KeyPurpose) -> SigningKey | None:
     if file is None:
         return None
     try:
@@ -186,7 +193,7 @@ def _interrupted(stopped: KeyboardInterrupt) -> Exception:
     notes = getattr(stopped, "__notes__", [])
     if not notes:
         return click.Abort()
-    return Failed(f"interrupted; {notes[0]}", {"kind": "Interrupted"}, exit_code=NO_ANSWER)
+    return CommandFailed(f"interrupted; {notes[0]}", {"kind": "Interrupted"}, exit_code=NO_ANSWER)
 
 
 connection_option = click.option(
@@ -253,20 +260,20 @@ save_receipt_option = click.option(
 
 def write_command(
     group: click.Group, *parameters: Parameter, name: str | None = None
-) -> Callable[[Callable[..., tuple[Written, str]]], click.Command]:
+) -> Callable[[Callable[..., tuple[ConfirmedWrite, str]]], click.Command]:
     """Declare a command of a partner that changes something: it takes --by and --save-receipt too.
 
     The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
     a sentence about it; the command tells both.
     """
 
-    def declare(function: Callable[..., tuple[Written, str]]) -> click.Command:
+    def declare(function: Callable[..., tuple[ConfirmedWrite, str]]) -> click.Command:
         @functools.wraps(function)
         def command(
             gateway: Gateway, as_json: bool, save_receipt: Path | None, **said: Any
         ) -> None:
             written, sentence = function(gateway, **said)
-            tell_written(written, sentence, as_json=as_json, save=save_receipt)
+            print_result(written, sentence, as_json=as_json, save=save_receipt)
 
         given = (by_option, *parameters, save_receipt_option)
         return partner_command(group, *given, name=name)(command)
@@ -279,8 +286,8 @@ def event_of(receipt: receipts.Receipt) -> str:
     return str(events.read(receipt.document)["id"])
 
 
-def tell_written(
-    written: Written,
+def print_result(
+    written: ConfirmedWrite,
     sentence: str,
     *,
     as_json: bool,
@@ -306,7 +313,7 @@ def tell_written(
         click.echo(f"  receipt kept in {save}")
 
 
-def _keep(files: Mapping[Path, bytes], written: Written) -> None:
+def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
     troubles = []
     for file, data in files.items():
         try:
@@ -314,15 +321,15 @@ def _keep(files: Mapping[Path, bytes], written: Written) -> None:
         except click.ClickException as error:
             troubles.append(error.message)
     if troubles:
-        raise NotKept(
+        raise OutputNotWritten(
             f"it is done, but {'; '.join(troubles)}. Do not repeat it: casegate receipt save "
             f"{written.confirmed.event['id']} fetches the receipt again"
         )
 
 
-def _print_written(written: Written, sentence: str) -> None:
+def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
-    click.echo(f"{paint('Done', 'green')}: {plain(sentence)}")
+    click.echo(f"{colour('Done', 'green')}: {sanitise(sentence)}")
     click.echo(
         f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
         f"{event['log']}; receipt verified"

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from gateway.cedar.policy import policy_folder
-from gateway.cedar.proof import Report
-from gateway.cedar.proof import check as check_folder
+from gateway.cedar.policy_tests import PolicyTestReport
+from gateway.cedar.policy_tests import check as check_folder
 from gateway.cli.arguments import json_option
 
 
@@ -44,7 +44,7 @@ def check(folder: Path | None, as_json: bool) -> None:
     sys.exit(1 if report.problems else 0)
 
 
-def _print(folder: Path, report: Report) -> None:
+def _print(folder: Path, report: PolicyTestReport) -> None:
     for problem in report.problems:
         click.echo(f"- {problem}")
     click.echo(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.checks import host_and_port
 from gateway.cli.home import folder_option, told_plainly
 from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
@@ -23,6 +22,7 @@ from gateway.serving.supervisor import (
     listener_answers,
 )
 from gateway.serving.tls import listener_environ
+from gateway.setting_validators import host_and_port
 
 if TYPE_CHECKING:
     from gateway import metrics, wiring
@@ -94,8 +94,10 @@ def _supervise(config: Config) -> int:
     if config.metrics_bind is not None:
         specs.append(ProcessSpec("metrics", [*command, "metrics"]))
     click.echo(f"public    {config.issuer}\npartners  {config.partners_url}")
-    if config.legal_date is not None:
-        click.echo(f"for demonstrations only: rights are judged on {config.legal_date}")
+    if config.simulated_reference_date is not None:
+        click.echo(
+            f"for demonstrations only: rights are judged on {config.simulated_reference_date}"
+        )
     return Supervisor(specs, environ).run()
 
 
@@ -117,9 +119,9 @@ def _listen(config: Config, part: str) -> NoReturn:
     worker = _Worker(config, part)
 
     def make() -> Any:
-        return apps.make_app(apps.Part(part), worker.open())
+        return apps.make_app(apps.Audience(part), worker.open())
 
-    serve(make, apps.listener(apps.Part(part), config, worker))
+    serve(make, apps.listener(apps.Audience(part), config, worker))
 
 
 class _Worker:
@@ -128,12 +130,12 @@ class _Worker:
     def __init__(self, config: Config, part: str) -> None:
         self._config, self._part = config, part
         self._counts: metrics.Counts | None = None
-        self._gateway: wiring.Gateway | None = None
+        self._gateway: wiring.GatewayRuntime | None = None
 
     def on_fork(self, place: int) -> None:
         self._counts = _counting(self._config, self._part, place)
 
-    def open(self) -> "wiring.Gateway":
+    def open(self) -> "wiring.GatewayRuntime":
         from gateway import wiring
 
         self._gateway = wiring.connect(self._config, self._counts)

@@ -17,23 +17,23 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli.arguments import gateway_address, json_option, organisation_id
-from gateway.cli.output import Failed, paint, plain, print_fields, print_json, write_new
+from gateway.cli.output import CommandFailed, colour, print_fields, print_json, sanitise, write_new
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
     Failure,
     connected,
     connection_option,
+    error_json,
     named,
     now,
     partner,
     reasons,
-    told_error,
     told_write,
 )
-from gateway.client import ClientError, Connection, Gateway, Resent, SettingsError, enrolment
+from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
-from gateway.client.outbox import Spool
+from gateway.client.outbox import Outbox
 from gateway.evidence import base64url
 
 RENEW_BEFORE = timedelta(days=10)
@@ -126,7 +126,7 @@ def make_key(folder: Path) -> None:
     For `private_key_jwt`: client.pem stays, client.jwk goes to the gateway's administrators. To
     change the key make the next one in another folder: both hold until the first is withdrawn.
     """
-    key = keys.generate_key(keys.Purpose.CLIENT)
+    key = keys.generate_key(keys.KeyPurpose.CLIENT)
     write_new(folder / "client.pem", key.pem())
     write_new(folder / "client.jwk", json.dumps(key.public_jwk()).encode())
     click.echo(f"client key {key.kid} in {folder}")
@@ -153,7 +153,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
         print_json({**told, **found, "warnings": warnings})
         return
     organisation = told["organisation"]
-    click.echo(f"{paint('Connected', 'green')} to {gateway.connection.partners}")
+    click.echo(f"{colour('Connected', 'green')} to {gateway.connection.partners}")
     print_fields(
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
@@ -163,11 +163,11 @@ def check(gateway: Gateway, as_json: bool) -> None:
             "scopes": told["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
-            "legal date": told["legal_date"],
+            "legal date": told["reference_date"],
         }
     )
     for warning in warnings:
-        click.echo(f"{paint('Attention', 'yellow')}: {plain(warning)}")
+        click.echo(f"{colour('Attention', 'yellow')}: {sanitise(warning)}")
 
 
 @system.command(epilog=EPILOG)
@@ -192,7 +192,7 @@ def renew(connection_file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"certificate_ends": ends.isoformat()})
         return
-    click.echo(f"{paint('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"{colour('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
 
 
@@ -222,7 +222,7 @@ def _kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
     return found
 
 
-def _use(file: Path, connection: Connection, pending: Path, pem: bytes) -> datetime:
+def _use(file: Path, connection: PartnerConnection, pending: Path, pem: bytes) -> datetime:
     """Put key and certificate beside the old ones, then name them in the connection file."""
     leaf = x509.load_pem_x509_certificate(pem)
     ends = leaf.not_valid_after_utc
@@ -251,7 +251,7 @@ def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str,
         found.append("the certificate ends soon: casegate system renew")
     if waiting:
         found.append(f"{waiting} writes wait for their answer: casegate system resume")
-    if told["legal_date_simulated"]:
+    if told["reference_date_simulated"]:
         found.append("the gateway's legal date is set for a demonstration")
     return found
 
@@ -266,7 +266,7 @@ def _certificate_end(file: Path) -> datetime:
 
 def _waiting(gateway: Gateway) -> int:
     folder = gateway.connection.spool
-    return 0 if folder is None else len(list(Spool(folder).waiting()))
+    return 0 if folder is None else len(list(Outbox(folder).waiting()))
 
 
 @system.command(epilog=EPILOG)
@@ -306,7 +306,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
         try:
             write = gateway.set_aside(key)
         except LookupError:
-            raise Failed(
+            raise CommandFailed(
                 f"no write waits under the key {key}",
                 {"kind": "UsageError"},
                 {"set_aside": aside},
@@ -314,7 +314,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
             ) from None
         aside.append(told_write(write))
         if not as_json:
-            click.echo(plain(f"{named(write)}: set aside, not sent"))
+            click.echo(sanitise(f"{named(write)}: set aside, not sent"))
     return aside
 
 
@@ -332,16 +332,16 @@ def _resend(gateway: Gateway, ended: list[Resent], as_json: bool) -> ClientError
 
 def _tell_resent(one: Resent) -> None:
     if one.written is not None:
-        click.echo(plain(f"{named(one.write)}: done, event {one.written.confirmed.event['id']}"))
+        click.echo(sanitise(f"{named(one.write)}: done, event {one.written.confirmed.event['id']}"))
     if one.refused is not None:
-        click.echo(plain(f"{named(one.write)}: refused: {one.refused}"))
+        click.echo(sanitise(f"{named(one.write)}: refused: {one.refused}"))
         for line in reasons(one.refused):
-            click.echo(f"  {plain(line)}")
+            click.echo(f"  {sanitise(line)}")
 
 
 def _ended(one: Resent) -> dict[str, Any]:
     return {
         **told_write(one.write),
-        "error": one.refused and told_error(one.refused),
+        "error": one.refused and error_json(one.refused),
         "event": one.written and one.written.confirmed.event["id"],
     }

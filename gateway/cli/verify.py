@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from gateway.cli.arguments import json_option
-from gateway.cli.output import Input, paint, print_json
+from gateway.cli.output import Input, colour, print_json
 from gateway.client.connection import (
-    Connection,
+    PartnerConnection,
     read_file,
     read_keys,
     read_organisation_keys,
@@ -22,10 +22,10 @@ from gateway.client.connection import (
 )
 from gateway.client.errors import SettingsError
 from gateway.domain.organisation import SLUG
-from gateway.evidence import bundle, verdict
+from gateway.evidence import bundle, verification
+from gateway.evidence.report import VerificationReport
 from gateway.evidence.signature import PublicKey
-from gateway.evidence.steps import Verdict
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.note import NoteError, VerificationKey
 
 _COLOURS = {"ok": "green", "failed": "red", "skipped": "bright_black"}
@@ -73,7 +73,7 @@ _organisation_option = click.option(
 )
 
 
-def trusting(*, documents: bool = True, members: bool = True) -> Callable[..., Any]:
+def trust_options(*, documents: bool = True, members: bool = True) -> Callable[..., Any]:
     """Give a command its ``trust``, from the options that name keys.
 
     ``documents`` are what the gateway signs, ``members`` what organisations sign: a command that
@@ -108,13 +108,13 @@ def _gathered(
     log_keys: Sequence[str],
     gateway_keys: Sequence[Path],
     organisation_keys: Sequence[str],
-) -> Trust:
+) -> TrustAnchors:
     try:
         trust = _joined(
             [
                 *(_trust_at(place) for place in places),
-                Trust(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
-                *(Trust((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
+                TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
+                *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
                 *(_organisation(given) for given in organisation_keys),
             ]
         )
@@ -125,7 +125,7 @@ def _gathered(
     return trust
 
 
-def end_with(context: click.Context, verdict: Verdict, as_json: bool) -> None:
+def exit_with_report(context: click.Context, verdict: VerificationReport, as_json: bool) -> None:
     """Tell a verdict, step by step or as JSON, and exit with its code."""
     if as_json:
         print_json(asdict(verdict))
@@ -134,23 +134,23 @@ def end_with(context: click.Context, verdict: Verdict, as_json: bool) -> None:
     context.exit(int(verdict.code))
 
 
-def _print(found: Verdict) -> None:
+def _print(found: VerificationReport) -> None:
     for step in found.steps:
-        outcome = paint(step.outcome.ljust(7), _COLOURS[step.outcome])
+        outcome = colour(step.outcome.ljust(7), _COLOURS[step.outcome])
         detail = f": {step.detail}" if step.detail else ""
         click.echo(f"{step.number:2}. {outcome}  {step.title}{detail}")
-    click.echo(f"\n{paint(found.sentence, 'red' if found.code else 'green')}")
+    click.echo(f"\n{colour(found.sentence, 'red' if found.code else 'green')}")
 
 
-def _trust_at(place: Path) -> Trust:
+def _trust_at(place: Path) -> TrustAnchors:
     """The keys of a connection file, or of a folder with one or with the keys themselves."""
     if place.is_file():
-        return Connection.read(place).trust
+        return PartnerConnection.read(place).trust
     if (place / "connection.toml").exists():
-        return Connection.read(place / "connection.toml").trust
+        return PartnerConnection.read(place / "connection.toml").trust
     keys = [key for file in sorted(place.glob("*.vkey")) for key in _keys_in(file)]
     gateway = place / "gateway-keys.json"
-    return Trust(
+    return TrustAnchors(
         *_log_trust(keys),
         gateway_keys=read_keys(gateway) if gateway.exists() else {},
         organisations=read_organisation_keys(place / "organisations"),
@@ -159,7 +159,7 @@ def _trust_at(place: Path) -> Trust:
     )
 
 
-def _joined(trusts: Sequence[Trust]) -> Trust:
+def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
     """All that is trusted; two keys of one id in one set are a SettingsError."""
     gateway: dict[str, PublicKey] = {}
     organisations: dict[str, dict[str, PublicKey]] = {}
@@ -168,7 +168,7 @@ def _joined(trusts: Sequence[Trust]) -> Trust:
         for slug, keys in trust.organisations.items():
             _add(organisations.setdefault(slug, {}), keys)
     log_keys = [key for trust in trusts for key in trust.log_keys]
-    return Trust(
+    return TrustAnchors(
         *_log_trust(log_keys),
         gateway_keys=gateway,
         organisations=organisations,
@@ -206,12 +206,12 @@ def _log_key(text: str) -> VerificationKey:
         raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
 
 
-def _organisation(given: str) -> Trust:
+def _organisation(given: str) -> TrustAnchors:
     slug, _, file = given.partition("=")
     if not SLUG.fullmatch(slug) or not file:
         raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
     keys = Path(file)
-    return Trust(
+    return TrustAnchors(
         (),
         (),
         organisations={slug: read_keys(keys)},
@@ -225,13 +225,13 @@ def _organisation(given: str) -> Trust:
 
 @click.command(epilog=f"{CODES}. {FOLDER}")
 @click.argument("file", metavar="FILE", type=Input(bundle.MAX_BYTES + 1))
-@trusting()
+@trust_options()
 @json_option
 @click.pass_context
-def verify(context: click.Context, file: bytes, trust: Trust, as_json: bool) -> None:
+def verify(context: click.Context, file: bytes, trust: TrustAnchors, as_json: bool) -> None:
     """Verify a receipt, a signed document or a bundle offline.
 
     FILE is what a partner or a court was given; "-" reads the standard input. You must have
     obtained the keys independently of the file.
     """
-    end_with(context, verdict.verify(file, trust), as_json)
+    exit_with_report(context, verification.verify(file, trust), as_json)

@@ -9,53 +9,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.client.connection import Connection
+    from gateway.client.connection import PartnerConnection
     from gateway.client.errors import (
         ClientError,
-        LogDamaged,
+        EvidenceMismatch,
+        GatewayUnavailable,
+        InvalidCase,
         LogForked,
-        NotACase,
-        NotCurrent,
-        NotSealed,
-        NotTrusted,
-        Problem,
-        ReceiptMismatch,
-        Refused,
+        OutdatedVersion,
+        ProblemDetails,
+        PublicLogCorrupt,
+        RequestRefused,
+        SealingFailed,
         SettingsError,
+        TlsNotTrusted,
         TokenRefused,
-        Unavailable,
         UnexpectedAnswer,
     )
-    from gateway.client.events import Audited, AuditFilters, Entry
+    from gateway.client.events import AuditedEvent, AuditFilters, StreamEvent
     from gateway.client.gateway import Gateway, Resent
-    from gateway.client.opening import Opened
-    from gateway.client.sealing import Unsealed
-    from gateway.client.session import Written
+    from gateway.client.opening import ConsultedContent
+    from gateway.client.sealing import OpenedElement
+    from gateway.client.session import ConfirmedWrite
 
 __all__ = [
     "AuditFilters",
-    "Audited",
+    "AuditedEvent",
     "ClientError",
-    "Connection",
-    "Entry",
+    "ConfirmedWrite",
+    "ConsultedContent",
+    "EvidenceMismatch",
     "Gateway",
-    "LogDamaged",
+    "GatewayUnavailable",
+    "InvalidCase",
     "LogForked",
-    "NotACase",
-    "NotCurrent",
-    "NotSealed",
-    "NotTrusted",
-    "Opened",
-    "Problem",
-    "ReceiptMismatch",
-    "Refused",
+    "OpenedElement",
+    "OutdatedVersion",
+    "PartnerConnection",
+    "ProblemDetails",
+    "PublicLogCorrupt",
+    "RequestRefused",
     "Resent",
+    "SealingFailed",
     "SettingsError",
+    "StreamEvent",
+    "TlsNotTrusted",
     "TokenRefused",
-    "Unavailable",
     "UnexpectedAnswer",
-    "Unsealed",
-    "Written",
 ]
 
 _MODULES = ("connection", "errors", "session", "events", "opening", "sealing", "gateway")

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 from uuid import UUID
 
-from gateway.client.errors import TokenRefused, Unavailable, UnexpectedAnswer
-from gateway.client.transport import Line, Message, Reply
+from gateway.client.errors import GatewayUnavailable, TokenRefused, UnexpectedAnswer
+from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
 from gateway.evidence import base64url, canonical
 
 RENEW_BEFORE = timedelta(seconds=30)
@@ -89,12 +89,12 @@ class _Token:
     renew_at: datetime
 
 
-class Access:
+class AccessTokens:
     """Adds the token to messages; threads may share it."""
 
     def __init__(
         self,
-        line: Line,
+        line: HttpTransport,
         client_id: str,
         now: Callable[[], datetime],
         assertions: Assertions | None = None,
@@ -105,7 +105,7 @@ class Access:
         self._token: _Token | None = None
         self._lock = threading.Lock()
 
-    def send(self, message: Message) -> Reply:
+    def send(self, message: HttpRequest) -> HttpResponse:
         """Send with the token; with a new one, once, when the gateway knows it no longer."""
         token = self._valid(None)
         reply = self._line.send(_bearing(message, token))
@@ -128,7 +128,7 @@ class Access:
         if reply.status >= 500:
             said = members.get("detail")
             reason = f": {said}" if isinstance(said, str) else ""
-            raise Unavailable(f"the gateway gives no access tokens at present{reason}")
+            raise GatewayUnavailable(f"the gateway gives no access tokens at present{reason}")
         if reply.status != 200:
             error = members.get("error")
             known = isinstance(error, str) and _ERROR.fullmatch(error)
@@ -142,19 +142,19 @@ class Access:
         # A token with a very short life is used for the first half of it.
         return _Token(text, max(ends - RENEW_BEFORE, asked_at + timedelta(seconds=life) / 2))
 
-    def _question(self) -> Message:
+    def _question(self) -> HttpRequest:
         form = {"grant_type": "client_credentials", "client_id": self._client_id}
         if self._assertions is not None:
             form |= self._assertions.members()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return Message("POST", "/oauth/token", urlencode(form).encode("ascii"), headers)
+        return HttpRequest("POST", "/oauth/token", urlencode(form).encode("ascii"), headers)
 
 
-def _bearing(message: Message, token: str) -> Message:
+def _bearing(message: HttpRequest, token: str) -> HttpRequest:
     return replace(message, headers={**message.headers, "Authorization": f"Bearer {token}"})
 
 
-def _members(reply: Reply) -> dict[str, object]:
+def _members(reply: HttpResponse) -> dict[str, object]:
     try:
         members = canonical.decode(reply.body)
     except ValueError:

@@ -16,14 +16,14 @@ from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey
 
 
 @dataclass(frozen=True)
-class Sighting:
+class SeenCheckpoint:
     """A checkpoint and the signed note that stated it."""
 
     checkpoint: Checkpoint
     note: str
 
 
-class Sightings:
+class CheckpointStore:
     """Remembers the newest checkpoint: in this process, and in a file when one is given.
 
     Clients and processes may share the file: each reads it anew. Two that write it at the same
@@ -33,10 +33,10 @@ class Sightings:
     def __init__(self, key: VerificationKey, file: Path | None = None) -> None:
         """``key`` is the log's pinned key; its name is the log's origin."""
         self._key, self._file = key, file
-        self._newest: Sighting | None = None
+        self._newest: SeenCheckpoint | None = None
         self._lock = threading.Lock()
 
-    def newest(self) -> Sighting | None:
+    def newest(self) -> SeenCheckpoint | None:
         """The largest tree seen so far; SettingsError when the file is not a checkpoint of ours."""
         with self._lock:
             stored = self._stored()
@@ -44,14 +44,14 @@ class Sightings:
                 self._newest = stored
             return self._newest
 
-    def observe(self, note: str, before: Sighting | None) -> None:
+    def observe(self, note: str, before: SeenCheckpoint | None) -> None:
         """Take in the checkpoint of an answer; ``before`` is what was newest when it was asked.
 
         The note's signature must have been checked. Raises LogForked: an answer may only show a
         tree at least as large as the one known before its request left, for whichever order
         concurrent answers arrive in.
         """
-        seen = Sighting(open_checkpoint(note, [self._key], self._key.name), note)
+        seen = SeenCheckpoint(open_checkpoint(note, [self._key], self._key.name), note)
         newest = self.newest()
         if before and self._size(seen) < self._size(before):
             self._alarm("the log shows a smaller tree than before", before, seen)
@@ -63,10 +63,10 @@ class Sightings:
             self._remember(seen)
 
     @staticmethod
-    def _size(sighting: Sighting) -> int:
+    def _size(sighting: SeenCheckpoint) -> int:
         return sighting.checkpoint.size
 
-    def _remember(self, seen: Sighting) -> None:
+    def _remember(self, seen: SeenCheckpoint) -> None:
         with self._lock:
             if self._newest is not None and self._size(seen) <= self._size(self._newest):
                 return  # another thread has seen more meanwhile
@@ -79,13 +79,13 @@ class Sightings:
                         f"{self._file} cannot be written: {error.strerror}"
                     ) from error
 
-    def _stored(self) -> Sighting | None:
+    def _stored(self) -> SeenCheckpoint | None:
         if self._file is None:
             return None
         try:
             with self._file.open("rb") as file:
                 note = file.read(MAX_NOTE_BYTES + 1)
-            return Sighting(open_checkpoint(note, [self._key], self._key.name), note.decode())
+            return SeenCheckpoint(open_checkpoint(note, [self._key], self._key.name), note.decode())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -96,7 +96,7 @@ class Sightings:
                 "operator announced a new log, move the file away; if not, ask why it changed"
             ) from None
 
-    def _alarm(self, sentence: str, known: Sighting, seen: Sighting) -> None:
+    def _alarm(self, sentence: str, known: SeenCheckpoint, seen: SeenCheckpoint) -> None:
         sizes = f"{self._size(known)} entries known, {self._size(seen)} shown now"
         kept = "keep the two checkpoints, they are the proof"
         if self._file is not None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.client.errors import Refused, UnexpectedAnswer
-from gateway.client.session import Exchange, Written, list_of, spelled
-from gateway.client.signing import Author
+from gateway.client.errors import RequestRefused, UnexpectedAnswer
+from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
+from gateway.client.signing import DocumentSigner
+from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence import receipt as receipts
-from gateway.evidence import sd_jwt, statement
 from gateway.evidence.receipt import ReceiptError
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import public_keys
@@ -20,11 +20,11 @@ STEPS = ("send", "receive", "verify", "refuse")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """How a step ended; ``refused`` says what to correct where it was not passed."""
 
     step: str
-    refused: Refused | None = None
+    refused: RequestRefused | None = None
 
     @property
     def passed(self) -> bool:
@@ -36,11 +36,11 @@ class Outcome:
 class Runs:
     """The conformance runs of an organisation at its gateway."""
 
-    exchange: Exchange
-    author: Author | None
+    exchange: Session
+    author: DocumentSigner | None
     organisation: str
 
-    def start(self, by: str) -> Written:
+    def start(self, by: str) -> ConfirmedWrite:
         """Begin a run; its result is the run."""
         return self.exchange.write("conformance.start", "/conformance/runs", {"by": by})
 
@@ -54,21 +54,21 @@ class Runs:
         content: Mapping[str, Any],
         by: str,
         clearance: Mapping[str, Any] | None = None,
-    ) -> Written:
+    ) -> ConfirmedWrite:
         """Hand a test case in, as `Gateway.submit` does a real one."""
         asked = {"by": by, "content": content, "clearance": clearance}
         own = asked if self.author is None else self.author.case(asked)
         path = f"/conformance/runs/{spelled(run)}/cases"
-        return self.exchange.write("conformance.answer", path, own)
+        return self.exchange.write("conformance.submit", path, own)
 
-    def answer(self, run: UUID | str, noun: str, by: str, **asked: Any) -> Written:
+    def answer(self, run: UUID | str, noun: str, by: str, **asked: Any) -> ConfirmedWrite:
         """Do another part of a run: ``noun`` is the last part of its address."""
         path = f"/conformance/runs/{spelled(run)}/{noun}"
-        return self.exchange.write("conformance.answer", path, {"by": by, **asked})
+        return self.exchange.write("conformance.submit", path, {"by": by, **asked})
 
 
 @dataclass(frozen=True)
-class Walk:
+class ConformanceRunner:
     """A walk through one run. ``case`` is a test case (JSON) that this system would send."""
 
     runs: Runs
@@ -76,7 +76,7 @@ class Walk:
     case: Mapping[str, Any]
     clearance: Mapping[str, Any] | None = None
 
-    def steps(self, run: Mapping[str, Any]) -> Iterator[Outcome]:
+    def steps(self, run: Mapping[str, Any]) -> Iterator[CheckResult]:
         """Do each step that is not passed yet; a refusal ends its step, not the walk."""
         name = str(run.get("run"))
         passed = {str(one["step"]) for one in list_of(run, "steps") if one["passed"]}
@@ -88,14 +88,14 @@ class Walk:
         }
         for step in STEPS:
             if step in passed:
-                yield Outcome(step)
+                yield CheckResult(step)
                 continue
             try:
                 does[step](name, run)
-            except Refused as refused:
-                yield Outcome(step, refused)
+            except RequestRefused as refused:
+                yield CheckResult(step, refused)
             else:
-                yield Outcome(step)
+                yield CheckResult(step)
 
     def _send(self, run: str, _: Mapping[str, Any]) -> None:
         self.runs.send(run, self.case, self.by, self.clearance)
@@ -130,7 +130,7 @@ def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, s
         document = sd_jwt.parse(text)
     except (DocumentError, ValueError) as error:
         raise UnexpectedAnswer(f"the test case does not verify: {error}") from None
-    return document.digest, statement.package(d.digest for d in document.disclosures)
+    return document.digest, handoff_documents.package_digest(d.digest for d in document.disclosures)
 
 
 def _verifies(told: Any, run: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
 
 ADDRESS = re.compile(
@@ -53,7 +53,7 @@ _OPTIONAL: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Connection:
+class PartnerConnection:
     """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
 
     ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
@@ -67,7 +67,7 @@ class Connection:
     certificate: Path
     key: Path
     ca: Path
-    trust: Trust
+    trust: TrustAnchors
     state: Path | None = None
     spool: Path | None = None
     document_key: Path | None = None
@@ -76,7 +76,7 @@ class Connection:
     client_key: Path | None = None
 
     @classmethod
-    def read(cls, file: Path) -> "Connection":
+    def read(cls, file: Path) -> "PartnerConnection":
         """Read a connection file; SettingsError names each setting that is missing or wrong.
 
         Paths in it are relative to the file.
@@ -91,7 +91,7 @@ class Connection:
             certificate=paths["certificate"],
             key=paths["key"],
             ca=paths["ca"],
-            trust=Trust(
+            trust=TrustAnchors(
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(paths["attest_keys"]),

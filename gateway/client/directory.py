@@ -8,12 +8,12 @@ from uuid import UUID
 
 from gateway.client import documents, evidence_checks
 from gateway.client.documents import require
-from gateway.client.member import Member
-from gateway.client.session import Written, list_of, spelled
+from gateway.client.member import ClientBase
+from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.trust_mark import TrustMark
+from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class KeyRecord:
     revocations: tuple[Receipt, ...] = ()
 
 
-class Directory(Member):
+class Directory(ClientBase):
     """The directory of the gateway."""
 
     def organisations(
@@ -45,7 +45,7 @@ class Directory(Member):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
         return self._exchange.read("directory.read", f"/organisations/{slug}")
 
-    def status(self, slug: str) -> tuple[str, TrustMark]:
+    def status(self, slug: str) -> tuple[str, MembershipAttestation]:
         """The gateway's signed statement that an organisation takes part, and what it says.
 
         Verified, and good now; ReceiptMismatch when it is not.
@@ -63,7 +63,7 @@ class Directory(Member):
     def key_record(self, organisation: str, kid: str) -> KeyRecord:
         """The events that registered a member's document key, and that revoked it.
 
-        Verified to the end (`gateway.evidence.origin`, `gateway.evidence.revocation`);
+        Verified to the end (`gateway.evidence.key_registration`, `gateway.evidence.key_revocation`);
         ReceiptMismatch when they do not hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
@@ -84,7 +84,7 @@ class Directory(Member):
 # --- The successions in which this office gives or takes a mandate ---
 
 
-class Successions(Member):
+class SuccessionClient(ClientBase):
     """The successions that this office takes part in."""
 
     def successions(self) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ class Successions(Member):
         """One of them: which mandate, from whom to whom, when, and whose approval it waits for."""
         return self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
 
-    def approve_succession(self, succession: UUID | str, by: str) -> Written:
+    def approve_succession(self, succession: UUID | str, by: str) -> ConfirmedWrite:
         """Approve it for one's own office; nothing is re-issued before both have.
 
         With a document key what is shown of it is signed.

@@ -9,36 +9,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.client.connection import Connection
-from gateway.client.errors import ReceiptMismatch
+from gateway.client.connection import PartnerConnection
+from gateway.client.errors import EvidenceMismatch
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import competence_key
-from gateway.evidence import sd_jwt, statement, trust_mark
-from gateway.evidence.registration import MAX_SKEW
-from gateway.evidence.sd_jwt import DocumentError
-from gateway.evidence.statement import (
+from gateway.domain.organisation import format_competence
+from gateway.evidence import handoff_documents, sd_jwt, trust_mark
+from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
-    Answer,
-    Offer,
+    AnswerClaims,
+    OfferClaims,
     StatementError,
 )
-from gateway.evidence.trust import Signed, open_document
-from gateway.evidence.trust_mark import TrustMark
+from gateway.evidence.key_declaration import MAX_SKEW
+from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.trust import AuthoredDocument, open_document
+from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)
-class Offered:
+class VerifiedOffer:
     """A verified offer: the signed document and its claims."""
 
-    signed: Signed
-    offer: Offer
+    signed: AuthoredDocument
+    offer: OfferClaims
 
 
-def open_ours(text: Any, typ: str, connection: Connection) -> Signed:
+def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
     """Verify a document of this gateway; ReceiptMismatch when it is none, or not for it."""
     try:
         if not isinstance(text, str):
@@ -50,39 +50,43 @@ def open_ours(text: Any, typ: str, connection: Connection) -> Signed:
         if signed.attested and claims.get("iss") != connection.issuer:
             raise DocumentError("it is attested by another gateway")
     except (DocumentError, StatementError) as error:
-        raise ReceiptMismatch(f"a document in the answer does not verify: {error}") from None
+        raise EvidenceMismatch(f"a document in the answer does not verify: {error}") from None
     return signed
 
 
-def open_offer(text: Any, connection: Connection) -> Offered:
+def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:
     """Verify an offer and read its claims."""
     signed = open_ours(text, OFFER_TYP, connection)
     try:
-        return Offered(signed, statement.read_offer(signed.verified))
+        return VerifiedOffer(signed, handoff_documents.read_offer(signed.verified))
     except StatementError as error:
-        raise ReceiptMismatch(f"the offer cannot be read: {error}") from None
+        raise EvidenceMismatch(f"the offer cannot be read: {error}") from None
 
 
-def open_answer(text: Any, connection: Connection) -> tuple[Signed, Answer]:
+def open_answer(text: Any, connection: PartnerConnection) -> tuple[AuthoredDocument, AnswerClaims]:
     """Verify the statement of an answer and read its claims."""
     signed = open_ours(text, ANSWER_TYP, connection)
     try:
-        return signed, statement.read_answer(signed.verified)
+        return signed, handoff_documents.read_answer(signed.verified)
     except StatementError as error:
-        raise ReceiptMismatch(f"an answer's statement cannot be read: {error}") from None
+        raise EvidenceMismatch(f"an answer's statement cannot be read: {error}") from None
 
 
-def check_case(text: Any, asked: Mapping[str, Any], connection: Connection) -> Signed:
+def check_case(
+    text: Any, asked: Mapping[str, Any], connection: PartnerConnection
+) -> AuthoredDocument:
     """The document that was signed for a submitted case says exactly what was submitted."""
     signed = open_ours(text, CASE_TYP, connection)
     require(signed.author == connection.organisation, "the case is signed for somebody else")
     content = {name: value for name, value in asked["content"].items() if value != []}
-    read = cases.content_of(sd_jwt.unfold(signed.verified))
+    read = cases.case_from_claims(sd_jwt.merge_disclosures(signed.verified))
     require(read == content, "the signed case is not the one that was submitted")
     return signed
 
 
-def check_offer(text: Any, asked: Mapping[str, Any], connection: Connection) -> Offered:
+def check_offer(
+    text: Any, asked: Mapping[str, Any], connection: PartnerConnection
+) -> VerifiedOffer:
     """The offer that was signed is the one that was asked for."""
     offered = open_offer(text, connection)
     offer, said = offered.offer, offered.signed.verified.content
@@ -94,7 +98,7 @@ def check_offer(text: Any, asked: Mapping[str, Any], connection: Connection) -> 
         )
     else:
         wanted = addressed["competence"]
-        key = competence_key("receive", wanted["matter"], wanted["territory"])
+        key = format_competence("receive", wanted["matter"], wanted["territory"])
         require(offer.competence == key, "the offer is made to another competence")
     require(offer.author == connection.organisation, "the offer is signed for somebody else")
     require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
@@ -123,7 +127,7 @@ def check_preview(
     found: Mapping[str, Any],
     asked: Mapping[str, Any],
     parts: Mapping[str, Sequence[str]] | None,
-    connection: Connection,
+    connection: PartnerConnection,
 ) -> Previewed:
     """A preview that one may sign an offer of: for the case and the recipient that were asked.
 
@@ -152,13 +156,13 @@ def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     if "competence" not in asked:
         return dict(to) == dict(asked)
     wanted = asked["competence"]
-    key = competence_key("receive", wanted["matter"], wanted["territory"])
-    return to.keys() == {"organisation", "competence", "resolved_by"} and to["competence"] == key
+    key = format_competence("receive", wanted["matter"], wanted["territory"])
+    return to.keys() == {"organisation", "competence", "mandate_event"} and to["competence"] == key
 
 
 def check_answer(
-    text: Any, action: str, asked: Mapping[str, Any], connection: Connection
-) -> tuple[Signed, Answer]:
+    text: Any, action: str, asked: Mapping[str, Any], connection: PartnerConnection
+) -> tuple[AuthoredDocument, AnswerClaims]:
     """The statement that was signed says what was asked, all of it and no more."""
     signed, answer = open_answer(text, connection)
     require(answer.author == connection.organisation, "the answer is signed for somebody else")
@@ -168,7 +172,7 @@ def check_answer(
     return signed, answer
 
 
-def check_view(view: Mapping[str, Any], connection: Connection) -> Offered:
+def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> VerifiedOffer:
     """A handoff as the gateway shows it: each part against the signed document behind it."""
     offered = _first(view.get("answers"), connection)
     offer = offered.offer
@@ -191,25 +195,27 @@ def check_view(view: Mapping[str, Any], connection: Connection) -> Offered:
     return offered
 
 
-def check_presentation(case: Signed, offer: Offer) -> None:
+def check_presentation(case: AuthoredDocument, offer: OfferClaims) -> None:
     """A presentation is of the version that was offered, and shows nothing beyond the offer."""
     require(case.document.digest == offer.case_digest, "the case shown is another version")
     require(case.author == offer.author, "the case shown is by somebody else")
     require(shown_digests(case) <= offer.disclosures, "the case shows more than its offer names")
 
 
-def shown_digests(case: Signed) -> frozenset[str]:
+def shown_digests(case: AuthoredDocument) -> frozenset[str]:
     """The digests of the parts that a presentation shows."""
     return frozenset(placed.digest for placed in case.verified.placed)
 
 
-def _first(answers: Any, connection: Connection) -> Offered:
+def _first(answers: Any, connection: PartnerConnection) -> VerifiedOffer:
     well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
     require(well_formed and bool(answers), "the handoff is shown without its offer")
     return open_offer(answers[0].get("statement"), connection)
 
 
-def _check_shown_answer(shown: Mapping[str, Any], offered: Offered, connection: Connection) -> None:
+def _check_shown_answer(
+    shown: Mapping[str, Any], offered: VerifiedOffer, connection: PartnerConnection
+) -> None:
     _, answer = open_answer(shown.get("statement"), connection)
     offer = offered.offer
     bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package)
@@ -222,12 +228,14 @@ def _check_shown_answer(shown: Mapping[str, Any], offered: Offered, connection: 
     require(answer.author == party, "an answer is not by the party that may give it")
 
 
-def check_status(text: str, slug: str, now: datetime, connection: Connection) -> TrustMark:
+def check_status(
+    text: str, slug: str, now: datetime, connection: PartnerConnection
+) -> MembershipAttestation:
     """A status statement of this gateway about that organisation, good at the moment ``now``."""
     try:
         mark = trust_mark.verify(text, connection.trust.gateway_keys)
     except DocumentError as error:
-        raise ReceiptMismatch(f"the status statement does not verify: {error}") from None
+        raise EvidenceMismatch(f"the status statement does not verify: {error}") from None
     named = (mark.issuer, mark.organisation)
     require(named == (connection.issuer, slug), "the statement is about somebody else")
     require(mark.issued - MAX_SKEW <= now < mark.ends, "the statement is not good at this time")
@@ -237,6 +245,6 @@ def check_status(text: str, slug: str, now: datetime, connection: Connection) ->
 def require(holds: bool, otherwise: str) -> None:
     """Raise ReceiptMismatch with one sentence unless something holds."""
     if not holds:
-        raise ReceiptMismatch(
+        raise EvidenceMismatch(
             f"{otherwise}: do not rely on this answer, keep it, and ask the gateway's operator"
         )

@@ -20,24 +20,24 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from gateway.client.connection import ADDRESS, Connection
+from gateway.client.connection import ADDRESS, PartnerConnection
 from gateway.client.errors import (
-    NotTrusted,
-    ReceiptMismatch,
+    EvidenceMismatch,
+    GatewayUnavailable,
     SettingsError,
-    Unavailable,
+    TlsNotTrusted,
     UnexpectedAnswer,
 )
 from gateway.client.session import JSON, granted, members_of
-from gateway.client.transport import Line, Message, Reply
-from gateway.domain.facts import EVENTS, Result
+from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
+from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.invitation import TOKEN
 from gateway.domain.organisation import SLUG
 from gateway.evidence import base64url, canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import ReceiptError
 from gateway.evidence.signature import public_keys
-from gateway.evidence.trust import Trust, confirm
+from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
 
 ASKED_AGAIN = 24
@@ -68,7 +68,7 @@ class InvitationFile:
     system: str
     invitation: str
     token: str
-    ends_at: str
+    expires_at: str
 
     @property
     def client_id(self) -> str:
@@ -77,7 +77,7 @@ class InvitationFile:
 
     def ended(self, now: datetime) -> bool:
         """Whether its time is over, by the clock here."""
-        return now >= datetime.fromisoformat(self.ends_at)
+        return now >= datetime.fromisoformat(self.expires_at)
 
     def __repr__(self) -> str:
         """Whose it is, without the token."""
@@ -110,7 +110,7 @@ class InvitationFile:
             and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.partners))
             and _DIGEST.fullmatch(self.root_sha256) is not None
             and TOKEN.fullmatch(self.token) is not None
-            and datetime.fromisoformat(self.ends_at).tzinfo is not None
+            and datetime.fromisoformat(self.expires_at).tzinfo is not None
             and VerificationKey.parse(self.log_key).kind == ED25519
         )
 
@@ -161,18 +161,18 @@ class Enrolment:
 
         Raises NotTrusted when the gateway shows another: then somebody stands in between.
         """
-        reply = self._sent(Message("GET", "/ca.pem"), None)
+        reply = self._sent(HttpRequest("GET", "/ca.pem"), None)
         for pem, fingerprint in _certificates(reply.body):
             if fingerprint == self.invitation.root_sha256:
                 return pem
-        raise NotTrusted(
+        raise TlsNotTrusted(
             f"{self.invitation.issuer} does not show the root certificate of the invitation: "
             "do not go on, and ask the gateway's administrators"
         )
 
     def attest_keys(self, root: Path) -> bytes:
         """The keys with which the gateway attests, as a JWK set."""
-        body = self._sent(Message("GET", "/keys/attest"), root).body
+        body = self._sent(HttpRequest("GET", "/keys/attest"), root).body
         try:
             public_keys(canonical.decode(body))
         except ValueError:
@@ -194,7 +194,7 @@ class Enrolment:
             "Accept": JSON,
         }
         body = json.dumps({"csr": csr.decode(), **(document_key or {})}).encode()
-        members = members_of(self._sent(Message("POST", "/enrolments", body, headers), root))
+        members = members_of(self._sent(HttpRequest("POST", "/enrolments", body, headers), root))
         result = members.get("result")
         certificate = result.get("certificate") if isinstance(result, dict) else None
         if not isinstance(certificate, str):
@@ -208,12 +208,17 @@ class Enrolment:
         """The event that the receipt proves: our invitation, used by our system for our key."""
         key = VerificationKey.parse(self.invitation.log_key)
         try:
-            confirmed = confirm(receipts.from_json(told), Trust((key,), (key.name,), {}, {}))
+            confirmed = confirm_receipt(
+                receipts.from_json(told), TrustAnchors((key,), (key.name,), {}, {})
+            )
         except ReceiptError as error:
-            raise ReceiptMismatch(f"the receipt of the enrolment is not valid: {error}") from None
+            raise EvidenceMismatch(f"the receipt of the enrolment is not valid: {error}") from None
         event = confirmed.event
-        if (event["typ"], event["result"]) != (EVENTS["invitation.use"][0], Result.ALLOWED):
-            raise ReceiptMismatch("the receipt of the enrolment is of another event")
+        if (event["typ"], event["result"]) != (
+            EVENT_TYPES["invitation.redeem"][0],
+            EventResult.ALLOWED,
+        ):
+            raise EvidenceMismatch("the receipt of the enrolment is of another event")
         spki = ours.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -224,12 +229,12 @@ class Enrolment:
         }
         subjects = [value for kind, value in confirmed.opened.shown if kind == "subject"]
         if subjects != [canonical.encode(said).decode()]:
-            raise ReceiptMismatch("the receipt of the enrolment is of another system or key")
+            raise EvidenceMismatch("the receipt of the enrolment is of another system or key")
         return str(event["id"])
 
-    def _sent(self, message: Message, root: Path | None) -> Reply:
+    def _sent(self, message: HttpRequest, root: Path | None) -> HttpResponse:
         way = PublicWay(self.invitation.issuer, root)
-        line = Line(way, self.now, self.sleep, self.transport)
+        line = HttpTransport(way, self.now, self.sleep, self.transport)
         try:
             return granted(_patient(line, message, self.sleep))
         finally:
@@ -237,7 +242,7 @@ class Enrolment:
 
 
 def renewed(
-    connection: Connection,
+    connection: PartnerConnection,
     csr: bytes,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
@@ -250,9 +255,9 @@ def renewed(
     der = x509.load_pem_x509_csr(csr).public_bytes(serialization.Encoding.DER)
     headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
     path = "/.well-known/est/simplereenroll"
-    line = Line(connection, now, sleep, transport)
+    line = HttpTransport(connection, now, sleep, transport)
     try:
-        message = Message("POST", path, base64.encodebytes(der), headers)
+        message = HttpRequest("POST", path, base64.encodebytes(der), headers)
         reply = granted(_patient(line, message, sleep))
     finally:
         line.hang_up()
@@ -263,7 +268,9 @@ def renewed(
     return made.public_bytes(serialization.Encoding.PEM)
 
 
-def _patient(line: Line, message: Message, sleep: Callable[[float], None]) -> Reply:
+def _patient(
+    line: HttpTransport, message: HttpRequest, sleep: Callable[[float], None]
+) -> HttpResponse:
     """Ask again while the certificate is not made yet (202 with Retry-After)."""
     for _ in range(ASKED_AGAIN):
         reply = line.send(message)
@@ -271,7 +278,7 @@ def _patient(line: Line, message: Message, sleep: Callable[[float], None]) -> Re
             return reply
         after = reply.headers.get("retry-after", "")
         sleep(min(float(after) if after.isdigit() else 5.0, LONGEST_WAIT))
-    raise Unavailable("the gateway took the request, but has not made the certificate yet")
+    raise GatewayUnavailable("the gateway took the request, but has not made the certificate yet")
 
 
 def _key_of(pem: bytes) -> CertificatePublicKeyTypes:

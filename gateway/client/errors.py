@@ -9,7 +9,7 @@ from gateway.evidence.receipt import Receipt
 
 
 @dataclass(frozen=True)
-class Unanswered:
+class UnconfirmedWrite:
     """A write that was asked for, and of which it is not known whether it was done.
 
     ``handoff`` is the id that its event must name, if it must; ``kept`` whether it waits in the
@@ -47,7 +47,7 @@ class ClientError(Exception):
     advice = ""
     """What to do about it, when nothing was to be changed."""
 
-    unanswered: Unanswered | None = None
+    unanswered: UnconfirmedWrite | None = None
 
     def __str__(self) -> str:
         """What went wrong, then what to do."""
@@ -60,11 +60,11 @@ class SettingsError(ClientError):
     """The connection file, or a file that it names, cannot be used; nothing was sent."""
 
 
-class NotTrusted(ClientError):
+class TlsNotTrusted(ClientError):
     """No connection was made: one side does not accept the other's certificate."""
 
 
-class Unavailable(ClientError):
+class GatewayUnavailable(ClientError):
     """The gateway gave no answer, also after retries: whether a write was done is not known.
 
     Ask again with the same idempotency key; `Gateway.resume` does so for what was kept on disk.
@@ -89,26 +89,26 @@ class UnexpectedAnswer(ClientError):
     """The answer is not of the gateway's interface: a redirection, too long, or other JSON."""
 
 
-class NotACase(ClientError, ValueError):
+class InvalidCase(ClientError, ValueError):
     """The content cannot be signed as a case; nothing was signed or sent."""
 
 
-class NotCurrent(ClientError):
+class OutdatedVersion(ClientError):
     """What was asked is about a version of a case that is not the newest any more."""
 
 
-class NotSealed(ClientError):
+class SealingFailed(ClientError):
     """An element cannot be sealed, by its content or for want of a key; nothing was sent."""
 
 
-class ReceiptMismatch(ClientError):
+class EvidenceMismatch(ClientError):
     """The gateway answered, but its evidence does not confirm what was asked.
 
     What was asked may have been done. Keep the answer, and ask the operator and an auditor.
     """
 
 
-class LogDamaged(ClientError):
+class PublicLogCorrupt(ClientError):
     """What the public log serves is inconsistent, or is not signed: nothing was kept."""
 
 
@@ -125,7 +125,7 @@ class LogForked(ClientError):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProblemDetails:
     """A refusal as the gateway words it (RFC 9457); ``slug`` is the last part of its type.
 
     ``errors`` are pairs of JSON pointer and sentence; ``rules`` the policies that refused, where
@@ -142,7 +142,7 @@ class Problem:
     receipt: Receipt | None = None
 
     @classmethod
-    def read(cls, members: Mapping[str, Any], status: int) -> "Problem":
+    def read(cls, members: Mapping[str, Any], status: int) -> "ProblemDetails":
         """Read a problem document; what is malformed in it is left out, for it only explains.
 
         Raises receipt.NotAReceipt when it carries a receipt that is none.
@@ -169,13 +169,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-class Refused(ClientError):
+class RequestRefused(ClientError):
     """The gateway said no, for good: nothing was done. Correct the request before asking again.
 
     With ``unanswered`` it did not hear the write: no access (401), or not now (408, 429).
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ProblemDetails) -> None:
         """The message is the problem's detail, or its title where there is none."""
         super().__init__(problem.detail or problem.title)
         self.problem = problem

@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from gateway.client import evidence_checks
-from gateway.client.connection import Connection
+from gateway.client.connection import PartnerConnection
 from gateway.client.documents import require
-from gateway.client.member import Member
-from gateway.client.session import Written, list_of, next_page, spelled
-from gateway.domain.facts import EVENTS
-from gateway.evidence import statement
-from gateway.evidence.receipt import Confirmed, Receipt
+from gateway.client.member import ClientBase
+from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
+from gateway.domain.audit_event import EVENT_TYPES
+from gateway.evidence import handoff_documents
+from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
 
@@ -23,19 +23,19 @@ ToldEnd = Callable[[str, StreamHead], None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class StreamEvent:
     """An event of this organisation's own: its place in the stream, and its receipt."""
 
-    pseq: int
+    stream_number: int
     event: UUID
     receipt: Receipt
-    confirmed: Confirmed
+    confirmed: VerifiedReceipt
 
 
-class Events(Member):
+class Events(ClientBase):
     """The stream of events that concern this organisation."""
 
-    def events(self, after: int = 0, told_end: ToldEnd | None = None) -> Iterator[Entry]:
+    def events(self, after: int = 0, told_end: ToldEnd | None = None) -> Iterator[StreamEvent]:
         """This organisation's own events after a place in its stream, each receipt verified.
 
         ``told_end`` is given the gateway's verified statement of where the stream ends, once for
@@ -61,7 +61,7 @@ class Events(Member):
                 "the end of the stream of events is missing",
             )
 
-    def receipt(self, event: UUID | str) -> Entry:
+    def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""
         before = self._exchange.newest()
         members = self._exchange.read("receipt.read", f"/receipts/{spelled(event)}")
@@ -69,16 +69,16 @@ class Events(Member):
         confirmed = evidence_checks.confirm_event(spelled(event), found, self.connection)
         self._exchange.observe(found, before)
         place = evidence_checks.own_place(confirmed, self.connection) or 0
-        return Entry(place, UUID(spelled(event)), found, confirmed)
+        return StreamEvent(place, UUID(spelled(event)), found, confirmed)
 
-    def _entry(self, item: Any, place: int) -> Entry:
-        well_formed = isinstance(item, dict) and item.get("pseq") == place
+    def _entry(self, item: Any, place: int) -> StreamEvent:
+        well_formed = isinstance(item, dict) and item.get("stream_number") == place
         require(well_formed, f"number {place} of the stream of events is missing")
         found = evidence_checks.read_receipt(item.get("receipt"))
         confirmed = evidence_checks.confirm_event(str(item.get("event")), found, self.connection)
         own = evidence_checks.own_place(confirmed, self.connection)
         require(own == place, f"number {place} of the stream of events is another event")
-        return Entry(place, UUID(confirmed.event["id"]), found, confirmed)
+        return StreamEvent(place, UUID(confirmed.event["id"]), found, confirmed)
 
 
 # --- What an auditor's system asks for: events by filters, each with a receipt that is verified ---
@@ -124,13 +124,13 @@ class AuditFilters:
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditedEvent:
     """An event that an auditor was given: its receipt, and what that proves."""
 
     index: int
     event: UUID
     receipt: Receipt
-    confirmed: Confirmed
+    confirmed: VerifiedReceipt
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -140,7 +140,7 @@ class Audited:
         return tuple(value["organisation"] for kind, value in shown if kind == "party")
 
 
-class Auditing(Member):
+class Auditing(ClientBase):
     """Reading as an auditor, under a grant."""
 
     def audit(
@@ -150,7 +150,7 @@ class Auditing(Member):
         reason: str,
         filters: AuditFilters | None = None,
         limit: int | None = None,
-    ) -> Iterator[Audited]:
+    ) -> Iterator[AuditedEvent]:
         """Events of others that an audit grant reaches over, page by page as they are iterated.
 
         Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
@@ -164,7 +164,7 @@ class Auditing(Member):
             size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
             body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
             body |= {"filters": asked, "page": page, "limit": size}
-            written = self._exchange.write("audit.read", "/audit/searches", body)
+            written = self._exchange.write("audit.search", "/audit/searches", body)
             found = audited(written, asked, self.connection)
             require(len(found) <= size, "there are more events than were requested")
             yield from found
@@ -176,7 +176,9 @@ class Auditing(Member):
             page = following
 
 
-def audited(written: Written, asked: Mapping[str, Any], connection: Connection) -> list[Audited]:
+def audited(
+    written: ConfirmedWrite, asked: Mapping[str, Any], connection: PartnerConnection
+) -> list[AuditedEvent]:
     """The events of one page, each verified and in the log's order.
 
     The record of the read names exactly the details that were shown (``package``), and every
@@ -190,28 +192,28 @@ def audited(written: Written, asked: Mapping[str, Any], connection: Connection) 
         _check_filters(one, asked)
     shown = [read_disclosure(text).digest for one in found for text in one.receipt.disclosures]
     require(
-        written.confirmed.event.get("package") == statement.package(shown),
+        written.confirmed.event.get("package") == handoff_documents.package_digest(shown),
         "the record of this reading names other details than were shown",
     )
     return found
 
 
-def _event(item: Any, connection: Connection) -> Audited:
+def _event(item: Any, connection: PartnerConnection) -> AuditedEvent:
     require(isinstance(item, dict), "an event has not the expected form")
     receipt = evidence_checks.read_receipt(item.get("receipt"))
     confirmed = evidence_checks.confirm(receipt, connection)
     same = (item.get("event"), item.get("index")) == (confirmed.event["id"], confirmed.index)
     require(same, "the receipt is of another event")
     details = {kind: value for kind, value in confirmed.opened.shown if kind != "party"}
-    return Audited(confirmed.index, UUID(confirmed.event["id"]), receipt, confirmed, details)
+    return AuditedEvent(confirmed.index, UUID(confirmed.event["id"]), receipt, confirmed, details)
 
 
-def _check_filters(one: Audited, asked: Mapping[str, Any]) -> None:
+def _check_filters(one: AuditedEvent, asked: Mapping[str, Any]) -> None:
     event = one.confirmed.event
     wanted = {
         "handoff": asked.get("handoff"),
         "result": asked.get("result"),
-        "typ": EVENTS[asked["action"]][0] if "action" in asked else None,
+        "typ": EVENT_TYPES[asked["action"]][0] if "action" in asked else None,
     }
     fits = all(value is None or event.get(name) == value for name, value in wanted.items())
     sealed = (

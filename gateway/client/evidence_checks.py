@@ -8,31 +8,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.client import documents
-from gateway.client.connection import Connection
+from gateway.client.connection import PartnerConnection
 from gateway.client.documents import require
-from gateway.client.errors import ReceiptMismatch
-from gateway.client.outbox import Write
+from gateway.client.errors import EvidenceMismatch
+from gateway.client.outbox import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
-from gateway.domain.facts import EVENTS, Result
+from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.evidence import key_revocation
 from gateway.evidence import receipt as receipts
-from gateway.evidence import revocation
 from gateway.evidence.event import PARTY
-from gateway.evidence.origin import Origin, trace
-from gateway.evidence.receipt import Confirmed, Receipt, ReceiptError
-from gateway.evidence.revocation import Revocation
-from gateway.evidence.steps import Failed
+from gateway.evidence.key_registration import KeyRegistration, verify_registration
+from gateway.evidence.key_revocation import KeyRevocation
+from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
+from gateway.evidence.report import VerificationFailed
 from gateway.evidence.stream import StreamHead, read_head
-from gateway.evidence.trust import Signed
+from gateway.evidence.trust import AuthoredDocument
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 
 
-def confirm(receipt: Receipt, connection: Connection) -> Confirmed:
+def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
     """Verify a receipt against the pinned key of the log; ReceiptMismatch when it fails."""
     try:
         return receipts.verify(receipt, connection.trust.log_keys, connection.log_key.name)
     except ReceiptError as error:
-        raise ReceiptMismatch(
+        raise EvidenceMismatch(
             f"the receipt does not verify ({error}): what was asked may have been done; keep the "
             "answer, and ask the gateway's operator"
         ) from None
@@ -43,18 +43,18 @@ def read_receipt(members: Any) -> Receipt:
     try:
         return receipts.from_json(members)
     except ReceiptError as error:
-        raise ReceiptMismatch(f"the answer comes without a receipt: {error}") from None
+        raise EvidenceMismatch(f"the answer comes without a receipt: {error}") from None
 
 
 def confirm_write(
-    write: Write, result: Mapping[str, Any], receipt: Receipt, connection: Connection
-) -> Confirmed:
+    write: PendingWrite, result: Mapping[str, Any], receipt: Receipt, connection: PartnerConnection
+) -> VerifiedReceipt:
     """The receipt is that of this write, and of the documents in its result."""
     confirmed = confirm(receipt, connection)
     event = confirmed.event
-    require(event["result"] == Result.ALLOWED, "the receipt is of a refused request")
+    require(event["result"] == EventResult.ALLOWED, "the receipt is of a refused request")
     require(event.get("handoff") == write.handoff, "the receipt is of another handoff")
-    typ = EVENTS[write.action][0]
+    typ = EVENT_TYPES[write.action][0]
     require(event["typ"] == typ, "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     _check_by(write, confirmed)
@@ -65,14 +65,16 @@ def confirm_write(
 def confirm_refusal(
     action: str,
     receipt: Receipt,
-    connection: Connection,
-    write: Write | None = None,
-) -> Confirmed:
+    connection: PartnerConnection,
+    write: PendingWrite | None = None,
+) -> VerifiedReceipt:
     """The receipt of a refusal is of this request, and says that nothing was done."""
     confirmed = confirm(receipt, connection)
     event = confirmed.event
-    require(event["result"] != Result.ALLOWED, "the receipt of a refusal says that it was allowed")
-    require(event["typ"] == EVENTS[action][0], "the receipt is of another kind of request")
+    require(
+        event["result"] != EventResult.ALLOWED, "the receipt of a refusal says that it was allowed"
+    )
+    require(event["typ"] == EVENT_TYPES[action][0], "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     if write is not None:
         own = (None, write.handoff)
@@ -81,7 +83,7 @@ def confirm_refusal(
     return confirmed
 
 
-def confirm_event(event: str, receipt: Receipt, connection: Connection) -> Confirmed:
+def confirm_event(event: str, receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
     """The receipt is that of the event that was asked for, and this organisation is a party."""
     confirmed = confirm(receipt, connection)
     require(confirmed.event["id"] == event, "the receipt is of another event")
@@ -89,13 +91,15 @@ def confirm_event(event: str, receipt: Receipt, connection: Connection) -> Confi
     return confirmed
 
 
-def confirm_key(receipt: Receipt, organisation: str, kid: str, connection: Connection) -> Origin:
+def confirm_key(
+    receipt: Receipt, organisation: str, kid: str, connection: PartnerConnection
+) -> KeyRegistration:
     """The receipt is that of the event that registered this key of this organisation."""
     confirm(receipt, connection)
     try:
-        origin = trace(receipt, connection.trust)
-    except (ReceiptError, Failed) as error:
-        raise ReceiptMismatch(f"the registration of a key is not valid: {error}") from None
+        origin = verify_registration(receipt, connection.trust)
+    except (ReceiptError, VerificationFailed) as error:
+        raise EvidenceMismatch(f"the registration of a key is not valid: {error}") from None
     require(
         (origin.organisation, origin.kid) == (organisation, kid),
         "the registration is that of another key",
@@ -104,14 +108,14 @@ def confirm_key(receipt: Receipt, organisation: str, kid: str, connection: Conne
 
 
 def confirm_revocation(
-    receipt: Receipt, organisation: str, kid: str, connection: Connection
-) -> Revocation:
+    receipt: Receipt, organisation: str, kid: str, connection: PartnerConnection
+) -> KeyRevocation:
     """The receipt is that of the event that revoked this key of this organisation."""
     confirm(receipt, connection)
     try:
-        found = revocation.trace(receipt, connection.trust)
-    except (ReceiptError, Failed) as error:
-        raise ReceiptMismatch(f"the revocation of a key is not valid: {error}") from None
+        found = key_revocation.trace(receipt, connection.trust)
+    except (ReceiptError, VerificationFailed) as error:
+        raise EvidenceMismatch(f"the revocation of a key is not valid: {error}") from None
     require(
         (found.organisation, found.kid) == (organisation, kid),
         "the revocation is that of another key",
@@ -119,44 +123,47 @@ def confirm_revocation(
     return found
 
 
-def confirm_end(page: Mapping[str, Any], connection: Connection) -> StreamHead:
+def confirm_end(page: Mapping[str, Any], connection: PartnerConnection) -> StreamHead:
     """The gateway's signed statement of where this organisation's stream ends."""
     try:
         end = read_head(str(page.get("statement")), connection.trust)
     except ValueError as error:
-        raise ReceiptMismatch(
+        raise EvidenceMismatch(
             f"the statement of the stream's end does not verify ({error}): keep the answer, and "
             "ask the gateway's operator"
         ) from None
     require(
-        (end.organisation, end.pseq) == (connection.organisation, page.get("head")),
+        (end.organisation, end.stream_number) == (connection.organisation, page.get("head")),
         "the statement of the stream's end is about another stream, or another end",
     )
     return end
 
 
-def own_place(confirmed: Confirmed, connection: Connection) -> int | None:
+def own_place(confirmed: VerifiedReceipt, connection: PartnerConnection) -> int | None:
     """The event's place in this organisation's own stream; None when the receipt does not say."""
     for kind, value in confirmed.opened.shown:
         if kind == PARTY and value["organisation"] == connection.organisation:
-            return int(value["pseq"])
+            return int(value["stream_number"])
     return None
 
 
-def _check_party(confirmed: Confirmed, connection: Connection) -> None:
+def _check_party(confirmed: VerifiedReceipt, connection: PartnerConnection) -> None:
     require(
         own_place(confirmed, connection) is not None,
         "the receipt does not name this organisation as a party",
     )
 
 
-def _check_by(write: Write, confirmed: Confirmed) -> None:
+def _check_by(write: PendingWrite, confirmed: VerifiedReceipt) -> None:
     by = [value for kind, value in confirmed.opened.shown if kind == "by"]
     require(by == [write.asked["by"]], "the receipt is of a request by somebody else")
 
 
 def _check_documents(
-    write: Write, result: Mapping[str, Any], event: Mapping[str, Any], connection: Connection
+    write: PendingWrite,
+    result: Mapping[str, Any],
+    event: Mapping[str, Any],
+    connection: PartnerConnection,
 ) -> None:
     """Each document in the result is the one that the event records."""
     asked = write.asked
@@ -171,7 +178,7 @@ def _check_documents(
         offered = documents.check_offer(result.get("offer"), asked, connection)
         _same(
             event,
-            stmt_sha256=offered.signed.document.digest,
+            document_sha256=offered.signed.document.digest,
             case_digest=offered.offer.case_digest,
             package=offered.offer.package,
         )
@@ -182,17 +189,17 @@ def _check_documents(
         )
         _same(
             event,
-            stmt_sha256=signed.document.digest,
+            document_sha256=signed.document.digest,
             case_digest=answer.case_digest,
             package=answer.package,
             handoff=str(answer.handoff),
         )
         _check_own(write, signed)
     elif write.action == "succession.approve" and write.document is not None:
-        _same(event, stmt_sha256=write.document.digest)
+        _same(event, document_sha256=write.document.digest)
 
 
-def _check_own(write: Write, recorded: Signed) -> None:
+def _check_own(write: PendingWrite, recorded: AuthoredDocument) -> None:
     """What we signed is what was recorded."""
     own = write.document
     if own is not None:

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.client.cases import Cases
+from gateway.client.cases import CaseClient
 from gateway.client.directory import Directory, KeyRecord
-from gateway.client.documents import Offered, require
-from gateway.client.errors import NotCurrent, Refused
+from gateway.client.documents import VerifiedOffer, require
+from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.events import Events
-from gateway.client.handoffs import Handoffs
-from gateway.client.opening import Opened
-from gateway.evidence import bundle, sd_jwt, statement
+from gateway.client.handoffs import HandoffClient
+from gateway.client.opening import ConsultedContent
+from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.trust import Trust, read_bare
-from gateway.evidence.verdict import verify_bundle
+from gateway.evidence.trust import TrustAnchors, read_unverified_claims
+from gateway.evidence.verification import verify_bundle
 
 Progress = Callable[[int, int], None]
 """Told how many parts of how many are done."""
@@ -32,8 +32,8 @@ class Export:
     """
 
     view: Mapping[str, Any]
-    offered: Offered
-    trust: Trust
+    offered: VerifiedOffer
+    trust: TrustAnchors
     receipt: Callable[[str], Receipt]
     key_record: Callable[[str, str], KeyRecord]
 
@@ -77,24 +77,24 @@ class Export:
 
     def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
         """Where the members' own keys came from that signed these documents, each once."""
-        bare = [read_bare(sd_jwt.parse(text)) for text in texts]
+        bare = [read_unverified_claims(sd_jwt.parse(text)) for text in texts]
         own = [one for one in bare if "attested_for" not in one.claims]
-        used = {(statement.author(one.claims), str(one.header["kid"])) for one in own}
+        used = {(handoff_documents.author(one.claims), str(one.header["kid"])) for one in own}
         for organisation, kid in sorted(used):
             # Not shown to this system, or erased: then a key file vouches for the key, and
             # `casegate verify` says so.
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(RequestRefused):
                 yield self.key_record(organisation, kid)
 
     def _plan(self) -> Receipt | None:
         """The receipt of the succession's plan, where this office took part in it."""
         if "succeeds" in self.view:
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(RequestRefused):
                 return self.receipt(self.view["succeeds"]["succession"])
         return None
 
 
-class Exports(Cases, Directory, Handoffs, Events):
+class Exports(CaseClient, Directory, HandoffClient, Events):
     """What this organisation can prove about its handoffs."""
 
     def export(
@@ -126,12 +126,12 @@ class Exports(Cases, Directory, Handoffs, Events):
         return export.file(case, (opened.written.receipt,), progress)
 
     def _export_content(
-        self, view: Mapping[str, Any], offered: Offered, by: str, reason: str
-    ) -> Opened:
+        self, view: Mapping[str, Any], offered: VerifiedOffer, by: str, reason: str
+    ) -> ConsultedContent:
         if offered.offer.author != self.connection.organisation:
             return self._consult(view["handoff"], offered, by, "export", reason)
         if self.case(view["case"])["digest"] != offered.offer.case_digest:
-            raise NotCurrent(
+            raise OutdatedVersion(
                 "the case has a newer version than the one that was offered, and only the newest "
                 "can be opened: export the handoff without content"
             )

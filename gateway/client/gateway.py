@@ -17,19 +17,19 @@ from uuid import UUID
 
 import httpx
 
-from gateway.client.access import Access, Assertions, ClientKey
+from gateway.client.access import AccessTokens, Assertions, ClientKey
 from gateway.client.conformance import Runs
-from gateway.client.connection import Connection
-from gateway.client.directory import Successions
-from gateway.client.errors import Refused, SettingsError, UnexpectedAnswer
+from gateway.client.connection import PartnerConnection
+from gateway.client.directory import SuccessionClient
+from gateway.client.errors import RequestRefused, SettingsError, UnexpectedAnswer
 from gateway.client.events import Auditing
 from gateway.client.export import Exports
 from gateway.client.offers import Offers
-from gateway.client.outbox import Spool, Write
+from gateway.client.outbox import Outbox, PendingWrite
 from gateway.client.sealing import Sealing
-from gateway.client.session import Exchange, Written, granted, members_of
-from gateway.client.signing import Author, DocumentKey
-from gateway.client.transport import Line, Message, clock_difference
+from gateway.client.session import ConfirmedWrite, Session, granted, members_of
+from gateway.client.signing import DocumentSigner, DocumentSigningKey
+from gateway.client.transport import HttpRequest, HttpTransport, clock_difference
 from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 
@@ -38,12 +38,12 @@ from gateway.evidence.signature import public_keys
 class Resent:
     """A kept write that was sent again, and how it ended: written, or refused and so dropped."""
 
-    write: Write
-    written: Written | None = None
-    refused: Refused | None = None
+    write: PendingWrite
+    written: ConfirmedWrite | None = None
+    refused: RequestRefused | None = None
 
 
-class Gateway(Sealing, Offers, Exports, Successions, Auditing):
+class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
     """A partner's system at its gateway. Use it in a ``with`` block; threads may share it.
 
     ``conformance`` are its conformance runs.
@@ -54,14 +54,14 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
 
     def __init__(
         self,
-        connection: Connection,
+        connection: PartnerConnection,
         clock: Callable[[], datetime],
         ids: Callable[[], UUID],
         store_before_send: Path | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
-        document_key: DocumentKey | None = None,
+        document_key: DocumentSigningKey | None = None,
         encryption_keys: Mapping[str, OpeningKey] | None = None,
         client_key: ClientKey | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
@@ -83,15 +83,15 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
         issuer, organisation = connection.issuer, connection.organisation
         author = assertions = None
         if document_key is not None:
-            author = Author(issuer, organisation, document_key, clock, ids, random)
+            author = DocumentSigner(issuer, organisation, document_key, clock, ids, random)
         if client_key is not None:
             assertions = Assertions(issuer, connection.client_id, client_key, clock, ids)
-        self._line = Line(connection, clock, sleep, transport)
-        exchange = Exchange(
+        self._line = HttpTransport(connection, clock, sleep, transport)
+        exchange = Session(
             connection,
-            Access(self._line, connection.client_id, clock, assertions),
+            AccessTokens(self._line, connection.client_id, clock, assertions),
             ids,
-            Spool(store_before_send) if store_before_send else None,
+            Outbox(store_before_send) if store_before_send else None,
         )
         super().__init__(connection, exchange, author, opening=opening, clock=clock, ids=ids)
         self.conformance = Runs(exchange, author, organisation)
@@ -115,7 +115,7 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
         None when the answer has no time. Raises UnexpectedAnswer when the protected resource is
         not the one of the connection file (RFC 9728 3.3).
         """
-        reply = self._line.send(Message("GET", "/.well-known/oauth-protected-resource"))
+        reply = self._line.send(HttpRequest("GET", "/.well-known/oauth-protected-resource"))
         told = {} if reply.status == 404 else members_of(granted(reply))
         servers = told.get("authorization_servers")
         if told.get("resource") != self.connection.partners or servers != [self.connection.issuer]:
@@ -137,12 +137,12 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
         for write in self._exchange.waiting():
             try:
                 yield Resent(write, written=self._exchange.send(write))
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.unanswered is not None:
                     raise
                 yield Resent(write, refused=refused)
 
-    def set_aside(self, key: str) -> Write:
+    def set_aside(self, key: str) -> PendingWrite:
         """Leave a kept write out of `resume` for good; its file stays, as evidence.
 
         For one that no answer confirms: people have to find out its result. LookupError
@@ -151,7 +151,7 @@ class Gateway(Sealing, Offers, Exports, Successions, Auditing):
         return self._exchange.set_aside(key)
 
 
-def _trusting(connection: Connection, key: DocumentKey | None) -> Connection:
+def _trusting(connection: PartnerConnection, key: DocumentSigningKey | None) -> PartnerConnection:
     """The connection, believing one's own key too."""
     if key is None:
         return connection

@@ -6,14 +6,14 @@ from urllib.parse import quote
 from uuid import UUID
 
 from gateway.client import documents
-from gateway.client.documents import Offered, require
-from gateway.client.member import Member
-from gateway.client.opening import Opened, read_content
-from gateway.client.session import Written, spelled
+from gateway.client.documents import VerifiedOffer, require
+from gateway.client.member import ClientBase
+from gateway.client.opening import ConsultedContent, read_content
+from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION
 
 
-class Handoffs(Member):
+class HandoffClient(ClientBase):
     """The handoffs that this member is a party of."""
 
     def inbox(self, state: str | None = None) -> Iterator[dict[str, Any]]:
@@ -30,7 +30,7 @@ class Handoffs(Member):
 
     def accept(
         self, view: Mapping[str, Any], by: str, groups: Sequence[str] | None = None
-    ) -> Written:
+    ) -> ConfirmedWrite:
         """Take a case on under the conditions that `handoff` returned in ``view``.
 
         ``groups`` are the parts taken on, when not all are.
@@ -39,7 +39,7 @@ class Handoffs(Member):
         named = None if groups is None else list(groups)
         return self.answer("accept", view["handoff"], by, conditions=conditions, groups=named)
 
-    def answer(self, command: str, handoff: UUID | str, by: str, **fields: Any) -> Written:
+    def answer(self, command: str, handoff: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
         """Answer a handoff: refuse, redirect, outcome, withdraw or close.
 
         Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
@@ -59,7 +59,9 @@ class Handoffs(Member):
         path = f"/handoffs/{name}/{kind.path}"
         return self._exchange.write(kind.action, path, document or asked, name)
 
-    def consult(self, handoff: UUID | str, by: str, reason_code: str, reason: str) -> Opened:
+    def consult(
+        self, handoff: UUID | str, by: str, reason_code: str, reason: str
+    ) -> ConsultedContent:
         """Open the content of an accepted handoff; an event with person and reason.
 
         The presentation is verified, and shows nothing that the signed offer does not name.
@@ -70,14 +72,14 @@ class Handoffs(Member):
         wanted = f"&state={quote(state)}" if state else ""
         return self._exchange.items("handoff.read", f"/handoffs?box={box}{wanted}")
 
-    def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], Offered]:
+    def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], VerifiedOffer]:
         view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
         require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
 
     def _consult(
-        self, handoff: UUID | str, offered: Offered, by: str, reason_code: str, reason: str
-    ) -> Opened:
+        self, handoff: UUID | str, offered: VerifiedOffer, by: str, reason_code: str, reason: str
+    ) -> ConsultedContent:
         asked = {"by": by, "reason_code": reason_code, "reason": reason}
         path = f"/handoffs/{spelled(handoff)}/consultations"
         written = self._exchange.write("case.consult", path, asked, spelled(handoff))

@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from gateway.client.connection import Connection
-from gateway.client.session import Exchange
-from gateway.client.signing import Author
+from gateway.client.connection import PartnerConnection
+from gateway.client.session import Session
+from gateway.client.signing import DocumentSigner
 from gateway.evidence.seal import OpeningKey
 
 
-class Member:
+class ClientBase:
     """This member at its gateway. ``connection`` is what it knows and believes of it."""
 
     def __init__(
         self,
-        connection: Connection,
-        exchange: Exchange,
-        author: Author | None,
+        connection: PartnerConnection,
+        exchange: Session,
+        author: DocumentSigner | None,
         *,
         opening: Mapping[str, OpeningKey],
         clock: Callable[[], datetime],

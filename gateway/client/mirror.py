@@ -21,19 +21,19 @@ import httpx
 from gateway import files
 from gateway.client.connection import ADDRESS
 from gateway.client.errors import (
-    LogDamaged,
+    GatewayUnavailable,
     LogForked,
+    PublicLogCorrupt,
     SettingsError,
-    Unavailable,
     UnexpectedAnswer,
 )
-from gateway.client.transport import Line, Message
+from gateway.client.transport import HttpRequest, HttpTransport
 from gateway.evidence.log_copy import CHECKPOINT, signed
-from gateway.evidence.steps import Failed
-from gateway.evidence.trust import Trust
+from gateway.evidence.report import VerificationFailed
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import replica, tiles
 from gateway.ledger.checkpoint import Checkpoint
-from gateway.ledger.replica import Damaged, Missing
+from gateway.ledger.replica import ReplicaCorrupt, ReplicaIncomplete
 from gateway.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, TileAddress
 
 Fetch = Callable[[str], bytes]
@@ -47,7 +47,7 @@ FORKED = "checkpoint.forked"
 
 
 @dataclass(frozen=True)
-class Step:
+class MirrorProgress:
     """How far the copy was before, how far it is now, and how many files were fetched."""
 
     before: Checkpoint | None
@@ -58,12 +58,12 @@ class Step:
 class Mirror:
     """One folder that follows one log."""
 
-    def __init__(self, fetch: Fetch, folder: Path, trust: Trust) -> None:
+    def __init__(self, fetch: Fetch, folder: Path, trust: TrustAnchors) -> None:
         """``trust`` has the keys of the logs that may be copied."""
         self._fetch, self._folder, self._trust = fetch, folder, trust
         self._looked_at: list[TileAddress] = []
 
-    def step(self, progress: Progress = lambda done, of: None) -> Step:
+    def step(self, progress: Progress = lambda done, of: None) -> MirrorProgress:
         """Bring the copy to the log's newest checkpoint.
 
         Raises LogForked when the log does not continue what the folder has, LogDamaged when what
@@ -75,28 +75,28 @@ class Mirror:
             note = self._fetch(CHECKPOINT)
             newest = signed(note, self._trust)
         except LookupError:
-            raise LogDamaged("there is no checkpoint: no log has that address") from None
-        except Failed as failed:
-            raise LogDamaged(f"what the log serves is not its checkpoint: {failed}") from None
+            raise PublicLogCorrupt("there is no checkpoint: no log has that address") from None
+        except VerificationFailed as failed:
+            raise PublicLogCorrupt(f"what the log serves is not its checkpoint: {failed}") from None
         before = None if stored is None else signed(stored, self._trust)
         if before is not None and stored is not None:
             self._require_later(before, stored, newest, note)
         if before == newest:
-            return Step(before, newest, 0)
+            return MirrorProgress(before, newest, 0)
         known = 0 if before is None else before.size
         self._looked_at.clear()
         try:
             fetched = self._copy(newest.size, known, progress)
-        except (Damaged, Missing) as error:
+        except (ReplicaCorrupt, ReplicaIncomplete) as error:
             # Nobody can tell which of the new files is the false one.
             self._drop(known)
             if before is not None and stored is not None and self._contradicts(before, newest):
                 self._alarm("the log shows another history", before, stored, newest, note)
-            raise LogDamaged(f"what the log serves is inconsistent: {error}") from None
+            raise PublicLogCorrupt(f"what the log serves is inconsistent: {error}") from None
         self._require_roots(before, stored, newest, note)
         self._write(CHECKPOINT, note)
         self._forget(known, newest.size)
-        return Step(before, newest, fetched)
+        return MirrorProgress(before, newest, fetched)
 
     # --- what is there ---
 
@@ -109,7 +109,7 @@ class Mirror:
             return None
         except OSError as error:
             raise SettingsError(f"{self._folder} cannot be read: {error.strerror}") from error
-        except Failed as failed:
+        except VerificationFailed as failed:
             raise SettingsError(
                 f"{self._folder} has a checkpoint that is not of this log ({failed}): give each "
                 "log a folder of its own"
@@ -196,7 +196,7 @@ class Mirror:
         if tiles.root(read, newest.size) != newest.root:
             known = 0 if before is None else before.size
             self._drop(known)
-            raise LogDamaged(
+            raise PublicLogCorrupt(
                 f"the tiles from entry {known} on lead to another root than the log signed: they "
                 "are not kept; ask again, and tell the operator if it stays so"
             )
@@ -216,7 +216,7 @@ class Mirror:
         try:
             now = tiles.root(read, newest.size)
             return now == newest.root and tiles.root(read, before.size) != before.root
-        except (Damaged, Missing, tiles.MissingTile):
+        except (ReplicaCorrupt, ReplicaIncomplete, tiles.MissingTile):
             return False
 
     def _alarm(
@@ -322,7 +322,7 @@ class PublicLog:
         address = url.removesuffix("/")
         if not ADDRESS.fullmatch(address):
             raise SettingsError("the address is https://host or https://host:port, no more")
-        self._line = Line(PublicListener(address, ca), clock, sleep, transport)
+        self._line = HttpTransport(PublicListener(address, ca), clock, sleep, transport)
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""
@@ -343,11 +343,11 @@ class PublicLog:
         Raises LookupError when the log does not have it, Unavailable, NotTrusted,
         UnexpectedAnswer.
         """
-        reply = self._line.send(Message("GET", f"/{path}"))
+        reply = self._line.send(HttpRequest("GET", f"/{path}"))
         if reply.status == 200:
             return reply.body
         if reply.status == 404:
             raise LookupError(path)
         if reply.status >= 500 or reply.status == 429:
-            raise Unavailable(f"the log cannot answer now (status {reply.status})")
+            raise GatewayUnavailable(f"the log cannot answer now (status {reply.status})")
         raise UnexpectedAnswer(f"the log answers with the status {reply.status}")

@@ -7,8 +7,8 @@ from typing import Any, Required, TypedDict, Unpack
 from uuid import UUID
 
 from gateway.client import documents
-from gateway.client.member import Member
-from gateway.client.session import Written, spelled
+from gateway.client.member import ClientBase
+from gateway.client.session import ConfirmedWrite, spelled
 
 
 class OfferTerms(TypedDict, total=False):
@@ -28,7 +28,7 @@ class OfferTerms(TypedDict, total=False):
     note: str | None
 
 
-class Offers(Member):
+class Offers(ClientBase):
     """Offers of one's own cases."""
 
     def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Offers(Member):
         handoff: UUID | str | None = None,
         parts: Mapping[str, Sequence[str]] | None = None,
         **terms: Unpack[OfferTerms],
-    ) -> Written:
+    ) -> ConfirmedWrite:
         """Offer a cleared case. The handoff's id is made here unless it is given.
 
         With a document key the offer is previewed, then signed: it names what policy lets

@@ -15,7 +15,7 @@ from typing import Any
 from gateway import files
 from gateway.client.errors import SettingsError
 from gateway.client.signing import members_of
-from gateway.domain.facts import EVENTS
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 
@@ -29,7 +29,7 @@ _KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Write:
+class PendingWrite:
     """A request that changes something: ``action`` is the policy's name for it.
 
     ``handoff`` is the id that its event must name, None where it must name none. ``body`` is the
@@ -56,7 +56,7 @@ class Write:
         return members
 
 
-class Spool:
+class Outbox:
     """A folder of writes without an answer."""
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +67,7 @@ class Spool:
         except OSError as error:
             raise SettingsError(f"{folder} cannot be made: {error.strerror}") from error
 
-    def keep(self, write: Write) -> None:
+    def keep(self, write: PendingWrite) -> None:
         """Put a write on disk, whole or not at all, before it is sent."""
         try:
             files.replace(self._file(write.key), json.dumps(asdict(write)).encode("ascii"))
@@ -81,7 +81,7 @@ class Spool:
         with contextlib.suppress(FileNotFoundError):
             self._file(key).unlink()
 
-    def set_aside(self, key: str) -> Write:
+    def set_aside(self, key: str) -> PendingWrite:
         """Keep a write, and count it as waiting no more; LookupError when none has this key."""
         file = self._file(key)
         if not _KEY.fullmatch(key) or not file.exists():
@@ -91,7 +91,7 @@ class Spool:
         files.sync_folder(self._folder)
         return write
 
-    def waiting(self) -> Iterator[Write]:
+    def waiting(self) -> Iterator[PendingWrite]:
         """The writes without an answer, oldest first; SettingsError for a file that is none."""
         for file in sorted(self._folder.glob("*.json")):
             with contextlib.suppress(FileNotFoundError):  # another process just got its answer
@@ -101,7 +101,7 @@ class Spool:
         return self._folder / f"{key}.json"
 
 
-def _read(file: Path) -> Write:
+def _read(file: Path) -> PendingWrite:
     with file.open("rb") as opened:
         data = opened.read(MAX_BYTES)
     try:
@@ -113,7 +113,7 @@ def _read(file: Path) -> Write:
     return write
 
 
-def _write_of(members: Any) -> Write | None:
+def _write_of(members: Any) -> PendingWrite | None:
     fields = {"action", "path", "key", "body", "handoff"}
     if not isinstance(members, dict) or members.keys() != fields:
         return None
@@ -122,8 +122,8 @@ def _write_of(members: Any) -> Write | None:
         return None
     if not (handoff is None or isinstance(handoff, str)):
         return None
-    write = Write(**members)
+    write = PendingWrite(**members)
     own = write.document
     asked = members_of(own) if own else canonical.decode(write.body.encode(), fractions=True)
-    known = write.action in EVENTS and write.path.startswith("/") and _KEY.fullmatch(write.key)
+    known = write.action in EVENT_TYPES and write.path.startswith("/") and _KEY.fullmatch(write.key)
     return write if known and isinstance(asked, dict) else None

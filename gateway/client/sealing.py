@@ -12,16 +12,16 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from gateway.client.cases import Cases
-from gateway.client.connection import Connection
+from gateway.client.cases import CaseClient
+from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory
-from gateway.client.errors import NotSealed
-from gateway.client.opening import Opened
-from gateway.client.session import Written
-from gateway.domain.case import SealedPart, sealed_parts
+from gateway.client.errors import SealingFailed
+from gateway.client.opening import ConsultedContent
+from gateway.client.session import ConfirmedWrite
+from gateway.domain.case import SealedElement, sealed_parts
 from gateway.domain.organisation import organisation_uri
-from gateway.domain.sealed import TYPES, Contents
-from gateway.evidence import registration, sd_jwt, seal
+from gateway.domain.sealed import TYPES, SealedContent
+from gateway.evidence import key_declaration, sd_jwt, seal
 from gateway.evidence.seal import OpeningKey, SealError
 from gateway.evidence.signature import read_encryption_key
 
@@ -31,19 +31,19 @@ Plain = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Unsealed:
+class OpenedElement:
     """A sealed element of opened content: what stood in it, or why it is not shown.
 
     ``contents`` is None when it is for another organisation or key, when it was damaged or moved
     here from elsewhere, or when its content breaks the rules of its type; ``fault`` says which.
     """
 
-    part: SealedPart
-    contents: Contents | None
+    part: SealedElement
+    contents: SealedContent | None
     fault: str = ""
 
 
-class Sealing(Cases, Directory):
+class Sealing(CaseClient, Directory):
     """Sealing elements of one's own cases, and opening what was sealed to this member."""
 
     def seal(self, content: Mapping[str, Any], plain: Plain, to: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Sealing(Cases, Directory):
         reason_code: str,
         reason: str,
         clearance: Mapping[str, Any] | None = None,
-    ) -> Written:
+    ) -> ConfirmedWrite:
         """Seal to ``to`` what was sealed to ``before``, in a new version of one's own case.
 
         This is what a redirection asks of the originator. ``plain`` has the content of exactly
@@ -83,13 +83,13 @@ class Sealing(Cases, Directory):
         following = {**sealed, "version": sealed["version"] + 1, "prev": prev}
         return self.revise(following, by, clearance)
 
-    def unseal(self, opened: Opened) -> tuple[Unsealed, ...]:
+    def unseal(self, opened: ConsultedContent) -> tuple[OpenedElement, ...]:
         """Open what is sealed in the content that a consultation opened: that is its record."""
         return unseal(opened.content, opened.author, self._opening, self.connection)
 
 
 def key_for(
-    organisation: Mapping[str, Any], connection: Connection
+    organisation: Mapping[str, Any], connection: PartnerConnection
 ) -> tuple[str, EllipticCurvePublicKey]:
     """The newest key of an organisation (as the directory shows it) that counts and is theirs.
 
@@ -97,14 +97,14 @@ def key_for(
     connection keeps says so. Raises NotSealed when there is none.
     """
     slug = str(organisation.get("organisation"))
-    listed = [key for key in organisation.get("encryption_keys", ()) if key["valid_to"] is None]
+    listed = [key for key in organisation.get("encryption_keys", ()) if key["valid_until"] is None]
     if not listed:
-        raise NotSealed(f"{slug} has no encryption key: ask it to have one registered")
+        raise SealingFailed(f"{slug} has no encryption key: ask it to have one registered")
     for key in reversed(listed):
         kept = connection.seal_to.get(slug, {}).get(key["kid"]) or _vouched(key, slug, connection)
         if kept is not None:
             return str(key["kid"]), kept
-    raise NotSealed(
+    raise SealingFailed(
         f"only the gateway says that {listed[-1]['kid']} is a key of {slug}: compare it with "
         f"{slug} on a second way, then put it, or the document key that vouches for it, into the "
         f"folder of organisation_keys, in {slug}.json"
@@ -112,7 +112,7 @@ def key_for(
 
 
 def _vouched(
-    key: Mapping[str, Any], slug: str, connection: Connection
+    key: Mapping[str, Any], slug: str, connection: PartnerConnection
 ) -> EllipticCurvePublicKey | None:
     """A key of the directory that a document key which we keep has countersigned."""
     said, signers = key.get("countersignature"), connection.trust.organisations.get(slug)
@@ -122,7 +122,7 @@ def _vouched(
         kid, public = read_encryption_key(key.get("jwk"))
     except ValueError:
         return None
-    vouched = kid == key["kid"] and registration.vouches(
+    vouched = kid == key["kid"] and key_declaration.is_countersigned(
         said,
         organisation=organisation_uri(connection.issuer, slug),
         audience=connection.issuer,
@@ -137,7 +137,7 @@ def seal_elements(
     plain: Plain,
     to: str,
     key: tuple[str, EllipticCurvePublicKey],
-    connection: Connection,
+    connection: PartnerConnection,
 ) -> dict[str, Any]:
     """A case (JSON) with elements sealed to the organisation ``to``.
 
@@ -152,7 +152,7 @@ def seal_elements(
             faults.append(f"{element}: /type must be one of: {', '.join(TYPES)}")
             continue
         try:
-            text = seal.close(contents, *key)
+            text = seal.seal(contents, *key)
         except ValueError as error:
             faults.append(f"{element}: {error}")
             continue
@@ -163,7 +163,7 @@ def seal_elements(
             continue
         sealed[contents.group] = _with(there, made)
     if faults:
-        raise NotSealed("nothing was sealed; " + "; ".join(faults))
+        raise SealingFailed("nothing was sealed; " + "; ".join(faults))
     return sealed
 
 
@@ -172,14 +172,14 @@ def _contents(
     element: str,
     said: Mapping[str, Any],
     to: str,
-    connection: Connection,
-) -> Contents | None:
+    connection: PartnerConnection,
+) -> SealedContent | None:
     if not isinstance(said, Mapping) or said.keys() != {"type", "value"}:
         return None
     kind, value = said["type"], said["value"]
     if not isinstance(kind, str) or kind not in TYPES or not isinstance(value, Mapping):
         return None
-    return Contents(
+    return SealedContent(
         originator=organisation_uri(connection.issuer, connection.organisation),
         addressee=organisation_uri(connection.issuer, to),
         case=str(content["case"]),
@@ -203,13 +203,13 @@ def to_reseal(content: Mapping[str, Any], before: str, plain: Collection[str]) -
     """
     wanted = [part.id for part in sealed_parts(content) if part.sealed_to == before]
     if not wanted:
-        raise NotSealed(f"nothing in the case is sealed to {before}")
+        raise SealingFailed(f"nothing in the case is sealed to {before}")
     missing = sorted(set(wanted) - set(plain))
     beyond = sorted(set(plain) - set(wanted))
     if missing or beyond:
         told = [f"give the content of {', '.join(missing)} again"] if missing else []
         told += [f"{', '.join(beyond)} is not sealed to {before}"] if beyond else []
-        raise NotSealed("; ".join(told))
+        raise SealingFailed("; ".join(told))
     return wanted
 
 
@@ -217,8 +217,8 @@ def unseal(
     content: Mapping[str, Any],
     author: str,
     keys: Mapping[str, OpeningKey],
-    connection: Connection,
-) -> tuple[Unsealed, ...]:
+    connection: PartnerConnection,
+) -> tuple[OpenedElement, ...]:
     """Open each sealed element of a case that ``author`` is the originator of."""
     return tuple(
         _unsealed(part, str(content["case"]), author, keys, connection)
@@ -227,18 +227,18 @@ def unseal(
 
 
 def _unsealed(
-    part: SealedPart,
+    part: SealedElement,
     case: str,
     author: str,
     keys: Mapping[str, OpeningKey],
-    connection: Connection,
-) -> Unsealed:
+    connection: PartnerConnection,
+) -> OpenedElement:
     if part.sealed_to != connection.organisation:
-        return Unsealed(part, None, f"it is sealed to {part.sealed_to}")
+        return OpenedElement(part, None, f"it is sealed to {part.sealed_to}")
     try:
-        contents = seal.open_seal(part.text, keys)
+        contents = seal.open_sealed(part.text, keys)
     except SealError as error:
-        return Unsealed(part, None, str(error))
+        return OpenedElement(part, None, str(error))
     place = (
         organisation_uri(connection.issuer, author),
         organisation_uri(connection.issuer, part.sealed_to),
@@ -254,5 +254,5 @@ def _unsealed(
         contents.group,
     )
     if stated != place:
-        return Unsealed(part, None, "it was sealed for another place, and is not shown")
-    return Unsealed(part, contents)
+        return OpenedElement(part, None, "it was sealed for another place, and is not shown")
+    return OpenedElement(part, contents)

@@ -11,22 +11,22 @@ from typing import Any
 from uuid import UUID
 
 from gateway.client import evidence_checks
-from gateway.client.access import Access
-from gateway.client.checkpoint_store import Sighting, Sightings
-from gateway.client.connection import Connection
+from gateway.client.access import AccessTokens
+from gateway.client.checkpoint_store import CheckpointStore, SeenCheckpoint
+from gateway.client.connection import PartnerConnection
 from gateway.client.errors import (
     ClientError,
-    Problem,
-    ReceiptMismatch,
-    Refused,
-    Unanswered,
-    Unavailable,
+    EvidenceMismatch,
+    GatewayUnavailable,
+    ProblemDetails,
+    RequestRefused,
+    UnconfirmedWrite,
     UnexpectedAnswer,
 )
-from gateway.client.outbox import Spool, Write
-from gateway.client.transport import Message, Reply
+from gateway.client.outbox import Outbox, PendingWrite
+from gateway.client.transport import HttpRequest, HttpResponse
 from gateway.evidence import canonical, sd_jwt
-from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt
+from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.ledger import proof
 
@@ -34,7 +34,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 SIGNED = "application/sd-jwt"
 
-_READ_AT_ONCE = frozenset({"case.consult", "audit.read"})
+_READ_AT_ONCE = frozenset({"case.consult", "audit.search"})
 """Writes whose answer somebody waits for: sent again later they would open things for nobody."""
 
 _NOT_HEARD = frozenset({401, 408, 429})
@@ -44,37 +44,37 @@ _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Written:
+class ConfirmedWrite:
     """The answer to a write: its result, the receipt, and what the receipt proves."""
 
     result: Mapping[str, Any]
     receipt: Receipt
-    confirmed: Confirmed
+    confirmed: VerifiedReceipt
 
 
-class Exchange:
+class Session:
     """What all methods of the client share. Threads may share it."""
 
     def __init__(
         self,
-        connection: Connection,
-        access: Access,
+        connection: PartnerConnection,
+        access: AccessTokens,
         ids: Callable[[], UUID],
-        spool: Spool | None,
+        spool: Outbox | None,
     ) -> None:
         """``ids`` makes the idempotency keys."""
         self._connection, self._access, self._ids, self._spool = connection, access, ids, spool
-        self._sightings = Sightings(connection.log_key, connection.state)
+        self._sightings = CheckpointStore(connection.log_key, connection.state)
 
-    def newest(self) -> Sighting | None:
+    def newest(self) -> SeenCheckpoint | None:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""
         return self._sightings.newest()
 
-    def observe(self, receipt: Receipt, before: Sighting | None) -> None:
+    def observe(self, receipt: Receipt, before: SeenCheckpoint | None) -> None:
         """Take in the checkpoint of a verified receipt; LogForked when it contradicts."""
         self.observe_note(proof.parse(receipt.proof).checkpoint_note, before)
 
-    def observe_note(self, note: str, before: Sighting | None) -> None:
+    def observe_note(self, note: str, before: SeenCheckpoint | None) -> None:
         """Take in a verified checkpoint; LogForked when it contradicts."""
         self._sightings.observe(note, before)
 
@@ -84,10 +84,10 @@ class Exchange:
         """Look something up; with ``asked`` by a POST that changes nothing."""
         before = self.newest()
         if asked is None:
-            message = Message("GET", path, None, {"Accept": JSON})
+            message = HttpRequest("GET", path, None, {"Accept": JSON})
         else:
             headers = {"Accept": JSON, "Content-Type": JSON}
-            message = Message("POST", path, body_of(asked).encode(), headers)
+            message = HttpRequest("POST", path, body_of(asked).encode(), headers)
         return members_of(self._granted(self._access.send(message), action, before))
 
     def items(self, action: str, path: str) -> Iterator[dict[str, Any]]:
@@ -104,7 +104,7 @@ class Exchange:
         path: str,
         asked: Mapping[str, Any] | SdJwt,
         handoff: str | None = None,
-    ) -> Written:
+    ) -> ConfirmedWrite:
         """Do a write under a new key; ``handoff`` is the id that its event must name.
 
         A signed document is sent as it is; its id is the key.
@@ -113,23 +113,23 @@ class Exchange:
             key, body = str(sd_jwt.read_own(asked).claims["jti"]), asked.compact()
         else:
             key, body = str(self._ids()), body_of(asked)
-        write = Write(action, path, key, body, handoff)
+        write = PendingWrite(action, path, key, body, handoff)
         # Content that opens later, with nobody at the screen, would be a false entry in the log.
         if self._spool and action not in _READ_AT_ONCE:
             self._spool.keep(write)
         return self.send(write)
 
-    def waiting(self) -> list[Write]:
+    def waiting(self) -> list[PendingWrite]:
         """The writes that were kept and never answered, oldest first."""
         return list(self._spool.waiting()) if self._spool else []
 
-    def set_aside(self, key: str) -> Write:
+    def set_aside(self, key: str) -> PendingWrite:
         """Keep a waiting write, and send it no more; LookupError when none has this key."""
         if self._spool is None:
             raise LookupError(key)
         return self._spool.set_aside(key)
 
-    def send(self, write: Write) -> Written:
+    def send(self, write: PendingWrite) -> ConfirmedWrite:
         """Send a write, for the first time or again; Refused when the gateway says no.
 
         Every other ClientError tells that the write is left ``unanswered``, and so does Refused
@@ -137,7 +137,7 @@ class Exchange:
         """
         try:
             written = self._sent(write)
-        except Refused as refused:
+        except RequestRefused as refused:
             left = self._left(write)
             if left.kept and refused.status in _NOT_HEARD:
                 refused.unanswered = left
@@ -153,11 +153,11 @@ class Exchange:
         self._forget(write)
         return written
 
-    def _sent(self, write: Write) -> Written:
+    def _sent(self, write: PendingWrite) -> ConfirmedWrite:
         before = self.newest()
         media = JSON if write.document is None else SIGNED
         headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}
-        reply = self._access.send(Message("POST", write.path, write.body.encode(), headers))
+        reply = self._access.send(HttpRequest("POST", write.path, write.body.encode(), headers))
         members = members_of(self._granted(reply, write.action, before, write))
         result = members.get("result")
         if not isinstance(result, dict):
@@ -165,24 +165,28 @@ class Exchange:
         found = evidence_checks.read_receipt(members.get("receipt"))
         confirmed = evidence_checks.confirm_write(write, result, found, self._connection)
         self.observe(found, before)
-        return Written(result, found, confirmed)
+        return ConfirmedWrite(result, found, confirmed)
 
-    def _left(self, write: Write) -> Unanswered:
+    def _left(self, write: PendingWrite) -> UnconfirmedWrite:
         reads = write.action in _READ_AT_ONCE
         kept = self._spool is not None and not reads
-        return Unanswered(write.action, write.path, write.key, write.handoff, kept, reads)
+        return UnconfirmedWrite(write.action, write.path, write.key, write.handoff, kept, reads)
 
-    def _forget(self, write: Write) -> None:
+    def _forget(self, write: PendingWrite) -> None:
         if self._spool:
             self._spool.drop(write.key)
 
     def _granted(
-        self, reply: Reply, action: str, before: Sighting | None, write: Write | None = None
-    ) -> Reply:
+        self,
+        reply: HttpResponse,
+        action: str,
+        before: SeenCheckpoint | None,
+        write: PendingWrite | None = None,
+    ) -> HttpResponse:
         """The reply when it is a yes; a refusal's receipt is verified before it is returned."""
         try:
             return granted(reply)
-        except Refused as refused:
+        except RequestRefused as refused:
             receipt = refused.receipt
             if receipt is not None:
                 evidence_checks.confirm_refusal(action, receipt, self._connection, write)
@@ -190,7 +194,7 @@ class Exchange:
             raise
 
 
-def granted(reply: Reply) -> Reply:
+def granted(reply: HttpResponse) -> HttpResponse:
     """The reply when it is a success; else Refused or Unavailable, in the gateway's words."""
     if reply.status in (200, 201):
         return reply
@@ -198,19 +202,21 @@ def granted(reply: Reply) -> Reply:
         raise UnexpectedAnswer(f"the gateway answers with the status {reply.status}")
     problem = _problem(reply)
     if reply.status >= 500:
-        raise Unavailable(f"the gateway cannot answer now: {problem.detail or problem.title}")
-    raise Refused(problem)
+        raise GatewayUnavailable(
+            f"the gateway cannot answer now: {problem.detail or problem.title}"
+        )
+    raise RequestRefused(problem)
 
 
-def _problem(reply: Reply) -> Problem:
+def _problem(reply: HttpResponse) -> ProblemDetails:
     members = members_of(reply) if reply.media == PROBLEM else {}
     try:
-        return Problem.read(members, reply.status)
-    except NotAReceipt as error:
-        raise ReceiptMismatch(f"a refusal comes with a receipt that is none: {error}") from None
+        return ProblemDetails.read(members, reply.status)
+    except MalformedReceipt as error:
+        raise EvidenceMismatch(f"a refusal comes with a receipt that is none: {error}") from None
 
 
-def members_of(reply: Reply) -> dict[str, Any]:
+def members_of(reply: HttpResponse) -> dict[str, Any]:
     """The members of an answer; UnexpectedAnswer when it is not a JSON object."""
     try:
         members = canonical.decode(reply.body) if reply.media in (JSON, PROBLEM) else None

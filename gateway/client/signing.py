@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from gateway.client.documents import Offered, Previewed
-from gateway.client.errors import NotACase
+from gateway.client.documents import Previewed, VerifiedOffer
+from gateway.client.errors import InvalidCase
 from gateway.domain import case as cases
-from gateway.domain.organisation import organisation_uri, read_competence_key
-from gateway.evidence import sd_jwt, statement, succession_approval
+from gateway.domain.organisation import organisation_uri, parse_competence
+from gateway.evidence import handoff_documents, sd_jwt, succession_approval
+from gateway.evidence.handoff_documents import CASE_TYP, OFFER_TYP
 from gateway.evidence.heading import Heading
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.evidence.statement import CASE_TYP, OFFER_TYP
 
 
-class DocumentKey(Protocol):
+class DocumentSigningKey(Protocol):
     """A document key of one's own, such as `gateway.keys.load_key` reads."""
 
     @property
@@ -35,12 +35,12 @@ class DocumentKey(Protocol):
 
 
 @dataclass(frozen=True)
-class Author:
+class DocumentSigner:
     """Who signs: the organisation at its gateway, its key, its clock, ids and randomness."""
 
     issuer: str
     organisation: str
-    key: DocumentKey
+    key: DocumentSigningKey
     now: Callable[[], datetime]
     ids: Callable[[], UUID]
     random: Callable[[int], bytes]
@@ -52,30 +52,32 @@ class Author:
         try:
             document = sd_jwt.issue(
                 typ=CASE_TYP,
-                claims={**self._heading().claims(), **cases.clear_claims(content)},
+                claims={**self._heading().claims(), **cases.undisclosable_claims(content)},
                 properties=[
-                    *cases.disclosed_properties(content),
+                    *cases.disclosable_properties(content),
                     *((name, value) for name, value in persons.items() if value is not None),
                 ],
-                arrays=cases.disclosed_arrays(content),
+                arrays=cases.disclosable_arrays(content),
                 signer=self.key,
                 random=self.random,
             )
         except KeyError as lacking:
-            raise NotACase(
+            raise InvalidCase(
                 f"the case lacks {lacking.args[0]}, which stands in clear in a signed document"
             ) from None
         except (TypeError, AttributeError):
-            raise NotACase("the case has a value of another type than its profile") from None
+            raise InvalidCase("the case has a value of another type than its profile") from None
         signed = members_of(document)["content"]
         if beyond := sorted(name for name in content if signed.get(name) != content[name]):
-            raise NotACase(f"the case has what its profile does not have, in {', '.join(beyond)}")
+            raise InvalidCase(
+                f"the case has what its profile does not have, in {', '.join(beyond)}"
+            )
         return document
 
     def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:
         """Sign an offer of what was previewed and checked."""
         until = asked.get("until")
-        return statement.issue_offer(
+        return handoff_documents.issue_offer(
             self._heading(),
             handoff=asked["handoff"],
             to=previewed.to,
@@ -87,9 +89,9 @@ class Author:
             note=asked.get("note"),
         )
 
-    def answer(self, kind: str, offered: Offered, fields: Mapping[str, Any]) -> SdJwt:
+    def answer(self, kind: str, offered: VerifiedOffer, fields: Mapping[str, Any]) -> SdJwt:
         """Sign an answer to an offer that was verified."""
-        return statement.issue_answer(
+        return handoff_documents.issue_answer(
             self._heading(),
             handoff=offered.offer.handoff,
             case_digest=offered.offer.case_digest,
@@ -115,12 +117,12 @@ def members_of(document: SdJwt) -> dict[str, Any]:
         return _offered(verified)
     if verified.header.get("typ") != CASE_TYP:
         return {placed.name: placed.value for placed in verified.placed}
-    said = sd_jwt.unfold(verified)
+    said = sd_jwt.merge_disclosures(verified)
     asked: dict[str, Any] = {n: said[n] for n in ("by", "clearance") if n in said}
-    return {**asked, "content": cases.content_of(said)}
+    return {**asked, "content": cases.case_from_claims(said)}
 
 
-def _offered(verified: sd_jwt.Verified) -> dict[str, Any]:
+def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:
     claims = verified.claims
     asked = {placed.name: placed.value for placed in verified.placed}
     if "until" in claims:
@@ -135,7 +137,7 @@ def _offered(verified: sd_jwt.Verified) -> dict[str, Any]:
 
 
 def _addressed(to: Mapping[str, str]) -> dict[str, Any]:
-    named = read_competence_key(to.get("competence", ""))
+    named = parse_competence(to.get("competence", ""))
     if named is None:
         return {"organisation": to["organisation"]}
     return {"competence": {"matter": named[1], "territory": named[2]}}

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import httpx
 
-from gateway.client.errors import NotTrusted, Unavailable, UnexpectedAnswer
+from gateway.client.errors import GatewayUnavailable, TlsNotTrusted, UnexpectedAnswer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A page of a hundred events with their receipts has about half a megabyte."""
@@ -37,7 +37,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Message:
+class HttpRequest:
     """A request: method, path with its query, body, headers."""
 
     method: str
@@ -47,7 +47,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Reply:
+class HttpResponse:
     """An answer with its whole body; header names are in lower case."""
 
     status: int
@@ -60,7 +60,7 @@ class Reply:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-class Listener(Protocol):
+class ServerAddress(Protocol):
     """Where a line leads: one address, and what is demanded of whoever answers there."""
 
     @property
@@ -71,12 +71,12 @@ class Listener(Protocol):
         """The settings of every connection; SettingsError when a file cannot be used."""
 
 
-class Line:
+class HttpTransport:
     """Sends messages to one listener of a gateway. Threads may share it."""
 
     def __init__(
         self,
-        listener: Listener,
+        listener: ServerAddress,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         transport: httpx.BaseTransport | None = None,
@@ -96,14 +96,14 @@ class Line:
         """Close the connections."""
         self._client.close()
 
-    def send(self, message: Message) -> Reply:
+    def send(self, message: HttpRequest) -> HttpResponse:
         """Send a message until it is answered; the answer may be a refusal, or still a 503.
 
         Raises NotTrusted at once, and Unavailable when no attempt got an answer.
         """
         return self.send_anew(lambda: message)
 
-    def send_anew(self, make: Callable[[], Message]) -> Reply:
+    def send_anew(self, make: Callable[[], HttpRequest]) -> HttpResponse:
         """As `send`, with a message made for each attempt: of what is good once only."""
         for pause in (*PAUSES, None):
             try:
@@ -111,7 +111,7 @@ class Line:
             except httpx.TransportError as error:
                 _refuse_untrusted(error)
                 if pause is None:
-                    raise Unavailable(
+                    raise GatewayUnavailable(
                         f"no answer from {self._address} ({type(error).__name__})"
                     ) from error
                 self._sleep(pause)
@@ -122,11 +122,11 @@ class Line:
             self._sleep(max(pause, wait))
         raise AssertionError("the last attempt returns or raises")
 
-    def _try_again(self, reply: Reply) -> bool:
+    def _try_again(self, reply: HttpResponse) -> bool:
         patient = reply.status == 429 and self._retry_after(reply) is not None
         return patient or reply.status in _TRIED_AGAIN
 
-    def _retry_after(self, reply: Reply) -> float | None:
+    def _retry_after(self, reply: HttpResponse) -> float | None:
         """Seconds to wait (RFC 9110 10.2.3: seconds or a date); None without such a header."""
         value = reply.headers.get("retry-after", "")
         if _SECONDS.fullmatch(value):
@@ -134,7 +134,7 @@ class Line:
         moment = _date(value)
         return None if moment is None else max(0.0, (moment - self._now()).total_seconds())
 
-    def _attempt(self, message: Message) -> Reply:
+    def _attempt(self, message: HttpRequest) -> HttpResponse:
         with self._client.stream(
             message.method,
             self._address + message.path,
@@ -149,7 +149,7 @@ class Line:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise UnexpectedAnswer("the gateway compresses an answer that must be plain")
             body = b"".join(self._bounded(response.iter_bytes()))
-            return Reply(response.status_code, dict(response.headers), body)
+            return HttpResponse(response.status_code, dict(response.headers), body)
 
     def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         size, began = 0, self._now()
@@ -162,7 +162,7 @@ class Line:
             yield chunk
 
 
-def clock_difference(reply: Reply, now: datetime) -> float | None:
+def clock_difference(reply: HttpResponse, now: datetime) -> float | None:
     """Seconds by which the gateway's clock is ahead of ``now``; None when it does not say."""
     moment = _date(reply.headers.get("date", ""))
     return None if moment is None else (moment - now).total_seconds()
@@ -181,14 +181,14 @@ def _refuse_untrusted(error: BaseException) -> None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            raise NotTrusted(
+            raise TlsNotTrusted(
                 f"the gateway's certificate is not accepted ({cause.verify_message}): check the "
                 "address and the root certificate that is believed (connection file, or --ca)"
             ) from error
         reason = str(getattr(cause, "reason", "")) if isinstance(cause, ssl.SSLError) else ""
         if "ALERT" in reason:
             said = reason.lower().replace("_", " ")
-            raise NotTrusted(
+            raise TlsNotTrusted(
                 f"the gateway refuses the connection ({said}): check that this system's "
                 "certificate is in force and from this gateway"
             ) from error

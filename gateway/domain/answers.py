@@ -12,13 +12,13 @@ from functools import cached_property
 from typing import TypeVar
 
 from gateway.domain.case import GROUPS
-from gateway.domain.handoff import OPEN, OUTCOMES, Handoff, Move, State
+from gateway.domain.handoff import OPEN, OUTCOMES, Handoff, HandoffAction, HandoffState
 from gateway.domain.refusals import WrongState
 
 T = TypeVar("T")
 
 
-class Author(StrEnum):
+class AnswerAuthor(StrEnum):
     """Who makes an answer. The gateway makes some in the recipient's name, on the approval that
     the recipient gave to a succession (gateway/domain/succession.py)."""
 
@@ -67,8 +67,8 @@ class AnswerKind:
     name: str
     action: str
     event: str
-    author: Author
-    moves: Mapping[Move, Mapping[State, State]]
+    author: AnswerAuthor
+    moves: Mapping[HandoffAction, Mapping[HandoffState, HandoffState]]
     about: str
     path: str = ""
     fields: tuple[AnswerField, ...] = ()
@@ -85,19 +85,19 @@ class AnswerKind:
 
     def party(self, originator: T, recipient: T) -> T:
         """The one of the two in whose name the answer is made."""
-        return originator if self.author is Author.ORIGINATOR else recipient
+        return originator if self.author is AnswerAuthor.ORIGINATOR else recipient
 
-    def move(self, fields: Mapping[str, object]) -> Move:
+    def move(self, fields: Mapping[str, object]) -> HandoffAction:
         """Which of its moves an answer with these fields is: a partial acceptance names groups."""
         first, *others = self.moves
         return others[0] if others and "groups" in fields else first
 
 
-def _from_open(target: State) -> dict[State, State]:
+def _from_open(target: HandoffState) -> dict[HandoffState, HandoffState]:
     return dict.fromkeys(sorted(OPEN), target)
 
 
-_ACCEPTED = (State.ACCEPTED, State.PARTLY_ACCEPTED)
+_ACCEPTED = (HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED)
 _WHY = AnswerField(
     "reason", FieldType.TEXT, "Why; the other party reads it.", required=True, longest=300
 )
@@ -108,10 +108,10 @@ _KINDS = (
         "acceptance",
         "handoff.accept",
         "handoff.accepted",
-        Author.RECIPIENT,
+        AnswerAuthor.RECIPIENT,
         {
-            Move.ACCEPT: {State.OFFERED: State.ACCEPTED},
-            Move.ACCEPT_PARTLY: {State.OFFERED: State.PARTLY_ACCEPTED},
+            HandoffAction.ACCEPT: {HandoffState.OFFERED: HandoffState.ACCEPTED},
+            HandoffAction.ACCEPT_PARTLY: {HandoffState.OFFERED: HandoffState.PARTIALLY_ACCEPTED},
         },
         "Accept a handoff under the conditions that it shows.\n\nWith groups, only those parts.",
         path="acceptance",
@@ -129,10 +129,10 @@ _KINDS = (
     ),
     AnswerKind(
         "refusal",
-        "handoff.refuse",
-        "handoff.refused",
-        Author.RECIPIENT,
-        {Move.REFUSE: _from_open(State.REFUSED)},
+        "handoff.decline",
+        "handoff.declined",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.REFUSE: _from_open(HandoffState.REFUSED)},
         "Decline a handoff, before or after its acceptance.",
         path="refusal",
         fields=(_WHY,),
@@ -141,8 +141,8 @@ _KINDS = (
         "redirection",
         "handoff.redirect",
         "handoff.redirected",
-        Author.RECIPIENT,
-        {Move.REDIRECT: _from_open(State.REDIRECTED)},
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.REDIRECT: _from_open(HandoffState.REDIRECTED)},
         "Name another organisation as the right one.\n\nThe originator then makes a new offer.",
         path="redirection",
         fields=(
@@ -154,8 +154,8 @@ _KINDS = (
         "outcome",
         "handoff.outcome",
         "handoff.outcome",
-        Author.RECIPIENT,
-        {Move.OUTCOME: {state: state for state in _ACCEPTED}},
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.OUTCOME: {state: state for state in _ACCEPTED}},
         "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow.",
         path="outcomes",
         fields=(
@@ -181,8 +181,8 @@ _KINDS = (
         "withdrawal",
         "handoff.withdraw",
         "handoff.withdrawn",
-        Author.ORIGINATOR,
-        {Move.WITHDRAW: _from_open(State.WITHDRAWN)},
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.WITHDRAW: _from_open(HandoffState.WITHDRAWN)},
         "Withdraw an offer; only its originator can.",
         path="withdrawal",
         fields=(_WHY,),
@@ -191,26 +191,26 @@ _KINDS = (
         "closure",
         "handoff.close",
         "handoff.closed",
-        Author.RECIPIENT,
-        {Move.CLOSE: dict.fromkeys(_ACCEPTED, State.CLOSED)},
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.CLOSE: dict.fromkeys(_ACCEPTED, HandoffState.CLOSED)},
         "End the work on a handoff; only its recipient can.",
         path="closure",
         fields=(_WHY_IF_SAID,),
     ),
     AnswerKind(
         "succession",
-        "handoff.succeed",
-        "handoff.succeeded",
-        Author.GATEWAY,
-        {Move.SUCCEED: _from_open(State.SUCCEEDED)},
+        "handoff.reissue",
+        "handoff.reissued",
+        AnswerAuthor.GATEWAY,
+        {HandoffAction.SUCCEED: _from_open(HandoffState.SUCCEEDED)},
         "End a handoff whose mandate moved; the gateway re-issues its offer to the successor.",
     ),
     AnswerKind(
         "lapse",
         "handoff.lapse",
         "handoff.lapsed",
-        Author.GATEWAY,
-        {Move.LAPSE: _from_open(State.WITHDRAWN)},
+        AnswerAuthor.GATEWAY,
+        {HandoffAction.LAPSE: _from_open(HandoffState.WITHDRAWN)},
         "End a handoff that was offered to an organisation whose mandate moved.",
     ),
 )
@@ -218,13 +218,15 @@ _KINDS = (
 ANSWERS: Mapping[str, AnswerKind] = {kind.name: kind for kind in _KINDS}
 """Every kind of answer by its name in documents."""
 
-PARTIES_ANSWERS = tuple(kind for kind in _KINDS if kind.author is not Author.GATEWAY)
+PARTIES_ANSWERS = tuple(kind for kind in _KINDS if kind.author is not AnswerAuthor.GATEWAY)
 """Those that a party sends, each with an address and a command of its own."""
 
 KIND_OF_ACTION: Mapping[str, AnswerKind] = {kind.action: kind for kind in _KINDS}
-KIND_OF_MOVE: Mapping[Move, AnswerKind] = {move: kind for kind in _KINDS for move in kind.moves}
+KIND_OF_MOVE: Mapping[HandoffAction, AnswerKind] = {
+    move: kind for kind in _KINDS for move in kind.moves
+}
 
-MOVES: Mapping[tuple[State, Move], State] = {
+MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
     (state, move): target
     for kind in _KINDS
     for move, ways in kind.moves.items()
@@ -233,7 +235,9 @@ MOVES: Mapping[tuple[State, Move], State] = {
 """The state after each move that is possible; what is missing is refused."""
 
 
-def move(handoff: Handoff, step: Move, by: str, *, groups: frozenset[str] | None = None) -> Handoff:
+def move(
+    handoff: Handoff, step: HandoffAction, by: str, *, groups: frozenset[str] | None = None
+) -> Handoff:
     """The handoff after the organisation ``by`` made ``step``.
 
     ``groups`` are those that a partial acceptance takes: it names at least one, and no other
@@ -245,7 +249,7 @@ def move(handoff: Handoff, step: Move, by: str, *, groups: frozenset[str] | None
         raise WrongState(f"a handoff that is {handoff.state} cannot be moved by '{step}'")
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
-    if bool(groups) is not (step is Move.ACCEPT_PARTLY):
+    if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
     return replace(
         handoff,

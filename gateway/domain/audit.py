@@ -17,7 +17,7 @@ REASON_CODES = ("lawfulness", "self_monitoring", "security", "criminal_proceedin
 """The four purposes for which the log may be used (LED Art. 25(2))."""
 
 
-class Reach(StrEnum):
+class CoverageKind(StrEnum):
     """Over what a grant reaches."""
 
     ALL = "all"
@@ -26,7 +26,7 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True)
-class CaseName:
+class CaseId:
     """A case: its id is unique only with its originator."""
 
     originator: str
@@ -34,7 +34,7 @@ class CaseName:
 
 
 @dataclass(frozen=True)
-class AuditGrant:
+class AuditAccess:
     """One grant. ``id`` is the event that gave it.
 
     ``member`` is set when it reaches over one member's events, ``case`` when over one case;
@@ -48,7 +48,7 @@ class AuditGrant:
     end: date
     decision_ref: str
     member: str | None = None
-    case: CaseName | None = None
+    case: CaseId | None = None
     person: str | None = None
     ended_at: datetime | None = None
 
@@ -60,11 +60,11 @@ class AuditGrant:
             raise ValueError("an audit grant is over one thing")
 
     @property
-    def reach(self) -> Reach:
+    def reach(self) -> CoverageKind:
         """Over what it reaches."""
         if self.case is not None:
-            return Reach.CASE
-        return Reach.ALL if self.member is None else Reach.MEMBER
+            return CoverageKind.CASE
+        return CoverageKind.ALL if self.member is None else CoverageKind.MEMBER
 
     def holds(self, day: date, now: datetime) -> bool:
         """Whether it counts on a legal day and at a moment."""
@@ -77,7 +77,7 @@ class Coverage:
 
     whole: bool = False
     members: frozenset[str] = frozenset()
-    cases: frozenset[CaseName] = frozenset()
+    cases: frozenset[CaseId] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -88,7 +88,7 @@ class Coverage:
         """Whether an organisation's events are covered as such."""
         return self.whole or organisation in self.members
 
-    def reaches_case(self, case: CaseName) -> bool:
+    def reaches_case(self, case: CaseId) -> bool:
         """Whether all events of a case are covered."""
         return self.whole or case in self.cases
 
@@ -101,11 +101,11 @@ class Coverage:
         return self.whole or of_case or not self.members.isdisjoint(readers)
 
 
-def coverage(grants: Iterable[AuditGrant], person: str, day: date, now: datetime) -> Coverage:
+def coverage(grants: Iterable[AuditAccess], person: str, day: date, now: datetime) -> Coverage:
     """What the grants that hold reach over, for one person at the auditing organisation."""
     held = [g for g in grants if g.holds(day, now) and g.person in (None, person)]
     return Coverage(
-        whole=any(grant.reach is Reach.ALL for grant in held),
+        whole=any(grant.reach is CoverageKind.ALL for grant in held),
         members=frozenset(grant.member for grant in held if grant.member is not None),
         cases=frozenset(grant.case for grant in held if grant.case is not None),
     )

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.marking import Marking, marking_of, strictest
-from gateway.domain.refusals import SamePerson, Unconfirmed, WrongState
+from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
 
 PROFILE = "casegate-case/1"
 
@@ -59,7 +59,7 @@ SEALABLE = ("items", "statements", "subjects")
 the text that nobody else can open."""
 
 GROUPS = ("routing", "basis", "marking", "intake", *ARRAYS)
-ROUTING = ("matter", "urgency")
+ROUTING_FIELDS = ("matter", "urgency")
 
 MACHINE_METHODS = frozenset({"hash_match", "classifier"})
 PERCEPTUAL = frozenset({"pdq", "photodna"})
@@ -75,7 +75,7 @@ class CaseState(StrEnum):
     ERASED = "erased"
 
 
-class CaseMove(StrEnum):
+class CaseAction(StrEnum):
     """What the originator may do to a case."""
 
     REVISE = "revise"
@@ -85,16 +85,16 @@ class CaseMove(StrEnum):
     ERASE = "erase"
 
 
-CASE_MOVES: Mapping[tuple[CaseState, CaseMove], CaseState] = {
-    (CaseState.DRAFT, CaseMove.REVISE): CaseState.DRAFT,
-    (CaseState.ASSESSED, CaseMove.REVISE): CaseState.DRAFT,
-    (CaseState.CLEARED, CaseMove.REVISE): CaseState.DRAFT,
-    (CaseState.DRAFT, CaseMove.ASSESS): CaseState.ASSESSED,
-    (CaseState.ASSESSED, CaseMove.CLEAR): CaseState.CLEARED,
-    (CaseState.DRAFT, CaseMove.CLOSE): CaseState.CLOSED,
-    (CaseState.ASSESSED, CaseMove.CLOSE): CaseState.CLOSED,
-    (CaseState.CLEARED, CaseMove.CLOSE): CaseState.CLOSED,
-    (CaseState.CLOSED, CaseMove.ERASE): CaseState.ERASED,
+CASE_MOVES: Mapping[tuple[CaseState, CaseAction], CaseState] = {
+    (CaseState.DRAFT, CaseAction.REVISE): CaseState.DRAFT,
+    (CaseState.ASSESSED, CaseAction.REVISE): CaseState.DRAFT,
+    (CaseState.CLEARED, CaseAction.REVISE): CaseState.DRAFT,
+    (CaseState.DRAFT, CaseAction.ASSESS): CaseState.ASSESSED,
+    (CaseState.ASSESSED, CaseAction.CLEAR): CaseState.CLEARED,
+    (CaseState.DRAFT, CaseAction.CLOSE): CaseState.CLOSED,
+    (CaseState.ASSESSED, CaseAction.CLOSE): CaseState.CLOSED,
+    (CaseState.CLEARED, CaseAction.CLOSE): CaseState.CLOSED,
+    (CaseState.CLOSED, CaseAction.ERASE): CaseState.ERASED,
 }
 
 
@@ -121,7 +121,7 @@ class Case:
     revision: int = 1
 
 
-def _moved(case: Case, move: CaseMove) -> CaseState:
+def _moved(case: Case, move: CaseAction) -> CaseState:
     target = CASE_MOVES.get((case.state, move))
     if target is None:
         raise WrongState(f"'{move}' is not possible: the case is {case.state}.")
@@ -132,7 +132,7 @@ def revise(case: Case, version: int, digest: str, unconfirmed: frozenset[str]) -
     """A new version starts again as a draft: what was assessed was the old content."""
     return replace(
         case,
-        state=_moved(case, CaseMove.REVISE),
+        state=_moved(case, CaseAction.REVISE),
         version=version,
         digest=digest,
         unconfirmed=unconfirmed,
@@ -143,10 +143,10 @@ def revise(case: Case, version: int, digest: str, unconfirmed: frozenset[str]) -
 
 def assess(case: Case, by: str, confirmed: frozenset[str]) -> Case:
     """Record an analyst's assessment, which confirms every automated match (R18)."""
-    state = _moved(case, CaseMove.ASSESS)
+    state = _moved(case, CaseAction.ASSESS)
     missing = case.unconfirmed - confirmed
     if missing:
-        raise Unconfirmed(
+        raise UnconfirmedMatch(
             "a match is not a finding: a person must confirm the classifications "
             + ", ".join(sorted(missing))
         )
@@ -155,26 +155,26 @@ def assess(case: Case, by: str, confirmed: frozenset[str]) -> Case:
 
 def clear(case: Case, by: str) -> Case:
     """Clear the case for sharing; a different person than the analyst must do it (R10)."""
-    state = _moved(case, CaseMove.CLEAR)
+    state = _moved(case, CaseAction.CLEAR)
     if by == case.assessed_by:
-        raise SamePerson("the person who clears a case is not the one who assessed it")
+        raise SecondPersonRequired("the person who clears a case is not the one who assessed it")
     return replace(case, state=state, cleared_by=by)
 
 
 def close(case: Case) -> Case:
     """The originator ends its work on the case; the caller has checked its handoffs."""
-    return replace(case, state=_moved(case, CaseMove.CLOSE))
+    return replace(case, state=_moved(case, CaseAction.CLOSE))
 
 
 def erase(case: Case, day: date, *, lost: bool = False) -> Case:
     """The case without its content. From its day on a case is erased wherever it stands, and so is
     one whose content is ``lost`` anyway; else only one that its originator has closed."""
-    if case.state is not CaseState.ERASED and (lost or is_due(case, day)):
+    if case.state is not CaseState.ERASED and (lost or erasure_is_due(case, day)):
         return replace(case, state=CaseState.ERASED)
-    return replace(case, state=_moved(case, CaseMove.ERASE))
+    return replace(case, state=_moved(case, CaseAction.ERASE))
 
 
-def is_due(case: Case, day: date) -> bool:
+def erasure_is_due(case: Case, day: date) -> bool:
     """Whether the day of a case's erasure has come."""
     return case.erase_on <= day
 
@@ -186,7 +186,7 @@ def unconfirmed_matches(content: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def clear_claims(content: Mapping[str, Any]) -> dict[str, Any]:
+def undisclosable_claims(content: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in clear in the signed document, whoever reads it."""
     marking = content["marking"]
     claims: dict[str, Any] = {
@@ -208,18 +208,18 @@ def summary(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: claims[name] for name in SUMMARY if name in claims}
 
 
-def disclosed_properties(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def disclosable_properties(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The properties present in ``content``, in the fixed order of disclosure."""
     source = {**content, **{k: content["marking"].get(k) for k in MARKING_PROPERTIES}}
     return [(name, source[name]) for name in PROPERTIES if source.get(name) is not None]
 
 
-def disclosed_arrays(content: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+def disclosable_arrays(content: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     """The arrays of ``content``, in the fixed order of disclosure; empty ones too."""
     return [(name, list(content.get(name, ()))) for name in ARRAYS]
 
 
-def content_of(claims: Mapping[str, Any]) -> dict[str, Any]:
+def case_from_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     """The case JSON again, from unfolded claims; parts that were withheld are absent."""
     content = {name: claims[name] for name in ("case", "version", "prev") if name in claims}
     content |= {n: claims[n] for n in PROPERTIES if n in claims and n not in MARKING_PROPERTIES}
@@ -271,7 +271,7 @@ def is_sealed(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class SealedPart:
+class SealedElement:
     """A sealed element of a case: its array and place, its id, for whom it is, the seal itself."""
 
     group: str
@@ -281,10 +281,10 @@ class SealedPart:
     text: str
 
 
-def sealed_parts(content: Mapping[str, Any]) -> tuple[SealedPart, ...]:
+def sealed_parts(content: Mapping[str, Any]) -> tuple[SealedElement, ...]:
     """The sealed elements in a case JSON, or in the unfolded claims of a case document."""
     return tuple(
-        SealedPart(name, place, value["id"], value["sealed_to"], value["sealed"])
+        SealedElement(name, place, value["id"], value["sealed_to"], value["sealed"])
         for name in SEALABLE
         for place, value in enumerate(content.get(name, ()))
         if is_sealed(value)

@@ -14,7 +14,7 @@ LIFE = timedelta(hours=24)
 """How long a run may take."""
 
 
-class Step(StrEnum):
+class ConformanceCheck(StrEnum):
     """What a system must show, in any order."""
 
     SEND = "send"
@@ -23,7 +23,7 @@ class Step(StrEnum):
     REFUSE = "refuse"
 
 
-class Mark(StrEnum):
+class CompletedAction(StrEnum):
     """What a system has done in a run; a step is passed by the last of its marks."""
 
     SENT = "sent"
@@ -35,20 +35,23 @@ class Mark(StrEnum):
 
 
 PASSED_BY = {
-    Step.SEND: Mark.SENT,
-    Step.RECEIVE: Mark.READ,
-    Step.VERIFY: Mark.VERIFIED,
-    Step.REFUSE: Mark.REFUSED,
+    ConformanceCheck.SEND: CompletedAction.SENT,
+    ConformanceCheck.RECEIVE: CompletedAction.READ,
+    ConformanceCheck.VERIFY: CompletedAction.VERIFIED,
+    ConformanceCheck.REFUSE: CompletedAction.REFUSED,
 }
 
 _AFTER = {
-    Mark.CONSULTED: (Mark.ACCEPTED, "accept the test offer first: content opens after that"),
-    Mark.READ: (Mark.CONSULTED, "open the content of the test offer first"),
+    CompletedAction.CONSULTED: (
+        CompletedAction.ACCEPTED,
+        "accept the test offer first: content opens after that",
+    ),
+    CompletedAction.READ: (CompletedAction.CONSULTED, "open the content of the test offer first"),
 }
 
 
 @dataclass(frozen=True)
-class Run:
+class ConformanceRun:
     """One run of one system. ``sandbox`` is what it works on, as text that only actions read.
 
     ``id`` is the event that started it; ``revision`` counts the changes, for compare-and-set.
@@ -57,14 +60,14 @@ class Run:
     id: UUID
     organisation: str
     system: str
-    ends_at: datetime
+    expires_at: datetime
     sandbox: str
     marks: frozenset[str] = frozenset()
     passed_at: datetime | None = None
     revision: int = 1
 
     @property
-    def steps(self) -> dict[Step, bool]:
+    def steps(self) -> dict[ConformanceCheck, bool]:
         """Each step, and whether it is passed."""
         return {step: mark in self.marks for step, mark in PASSED_BY.items()}
 
@@ -72,9 +75,9 @@ class Run:
         """``passed``, ``ended`` without having been passed, or ``open``."""
         if self.passed_at is not None:
             return "passed"
-        return "ended" if now >= self.ends_at else "open"
+        return "ended" if now >= self.expires_at else "open"
 
-    def done(self, mark: Mark, now: datetime) -> "Run":
+    def done(self, mark: CompletedAction, now: datetime) -> "ConformanceRun":
         """The run once something is done; passed with the last step.
 
         WrongState when the run is over, or when something else comes first.
@@ -87,6 +90,6 @@ class Run:
         after = replace(self, marks=self.marks | {mark}, revision=self.revision + 1)
         return replace(after, passed_at=now) if all(after.steps.values()) else after
 
-    def with_sandbox(self, sandbox: str) -> "Run":
+    def with_sandbox(self, sandbox: str) -> "ConformanceRun":
         """The run with other data to work on."""
         return replace(self, sandbox=sandbox, revision=self.revision + 1)

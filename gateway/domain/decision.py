@@ -16,11 +16,11 @@ from gateway.domain.marking import onward_rank, tlp_rank
 from gateway.domain.organisation import Organisation
 from gateway.domain.succession import Succession
 
-Value = Union[str, int, bool, frozenset[str], "Entity"]
+Value = Union[str, int, bool, frozenset[str], "PolicyEntity"]
 
 
 @dataclass(frozen=True)
-class Entity:
+class PolicyEntity:
     """A principal or a resource: its type, its id, its attributes."""
 
     type: str
@@ -36,23 +36,23 @@ class Entity:
 def identity_of(values: Mapping[str, Value]) -> Hashable:
     """The same for the same values under the same names; true is not 1 here."""
     return frozenset(
-        (name, type(value), value.identity if isinstance(value, Entity) else value)
+        (name, type(value), value.identity if isinstance(value, PolicyEntity) else value)
         for name, value in values.items()
     )
 
 
 @dataclass(frozen=True)
-class Question:
+class PolicyQuestion:
     """May ``principal`` do ``action`` to ``resource`` in this ``context``?"""
 
-    principal: Entity
+    principal: PolicyEntity
     action: str
-    resource: Entity
+    resource: PolicyEntity
     context: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
-class Decision:
+class PolicyDecision:
     """The answer. ``rules`` are the determining policies' ids; empty when none spoke (R2).
 
     ``tell`` says to whom a refusal may name its rules: ``caller``, ``originator``, ``dpo``, or
@@ -68,10 +68,10 @@ class Decision:
 _ENTITIES = 2048
 """Entities kept per worker: an organisation is the same object until the registry changes."""
 
-_entities: dict[tuple[int, date], tuple[Organisation, Entity]] = {}
+_entities: dict[tuple[int, date], tuple[Organisation, PolicyEntity]] = {}
 
 
-def organisation_entity(organisation: Organisation, day: date) -> Entity:
+def organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
     """An organisation as it stands on the legal date."""
     kept = _entities.get((id(organisation), day))
     if kept is not None and kept[0] is organisation:
@@ -83,8 +83,8 @@ def organisation_entity(organisation: Organisation, day: date) -> Entity:
     return made
 
 
-def _organisation_entity(organisation: Organisation, day: date) -> Entity:
-    return Entity(
+def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
+    return PolicyEntity(
         "Organisation",
         organisation.slug,
         {
@@ -99,7 +99,7 @@ def _organisation_entity(organisation: Organisation, day: date) -> Entity:
 
 
 @dataclass(frozen=True)
-class CaseView:
+class CaseAttributes:
     """What policy may know of a case version: markings and matter, never content."""
 
     id: str
@@ -113,9 +113,9 @@ class CaseView:
     state: str
 
 
-def case_entity(case: CaseView, originator: Entity) -> Entity:
+def case_entity(case: CaseAttributes, originator: PolicyEntity) -> PolicyEntity:
     """A case as a resource."""
-    return Entity(
+    return PolicyEntity(
         "Case",
         f"{originator.id}/{case.id}",
         {
@@ -133,13 +133,13 @@ def case_entity(case: CaseView, originator: Entity) -> Entity:
 
 
 def handoff_entity(
-    handoff: Handoff, originator: Entity, recipient: Entity, *, reads_on: bool = False
-) -> Entity:
+    handoff: Handoff, originator: PolicyEntity, recipient: PolicyEntity, *, reads_on: bool = False
+) -> PolicyEntity:
     """A handoff as a resource; ``competence`` is empty for an offer to an organisation.
 
     ``reads_on`` tells that a succession lets the recipient open it though its mandate has moved.
     """
-    return Entity(
+    return PolicyEntity(
         "Handoff",
         str(handoff.id),
         {
@@ -153,13 +153,15 @@ def handoff_entity(
     )
 
 
-def succession_entity(succession: Succession, predecessor: Entity, successor: Entity) -> Entity:
+def succession_entity(
+    succession: Succession, predecessor: PolicyEntity, successor: PolicyEntity
+) -> PolicyEntity:
     """A succession as a resource."""
     offices: dict[str, Value] = {"predecessor": predecessor, "successor": successor}
-    return Entity("Succession", str(succession.id), offices)
+    return PolicyEntity("Succession", str(succession.id), offices)
 
 
-def disclosure_entity(element: Element, originator: Entity, reader: str) -> Entity:
+def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -> PolicyEntity:
     """A disclosure as a resource: one for each distinct set of attributes, not each element.
 
     ``reader`` is the organisation that would be given it: ``addressed`` tells whether nothing is
@@ -167,7 +169,7 @@ def disclosure_entity(element: Element, originator: Entity, reader: str) -> Enti
     """
     marking = element.marking
     addressed = element.sealed_to in (None, reader)
-    return Entity(
+    return PolicyEntity(
         "Disclosure",
         "/".join(
             (

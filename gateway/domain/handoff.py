@@ -10,12 +10,12 @@ from enum import StrEnum
 from uuid import UUID
 
 
-class State(StrEnum):
+class HandoffState(StrEnum):
     """Where a handoff is."""
 
     OFFERED = "offered"
     ACCEPTED = "accepted"
-    PARTLY_ACCEPTED = "partly_accepted"
+    PARTIALLY_ACCEPTED = "partially_accepted"
     REFUSED = "refused"
     REDIRECTED = "redirected"
     WITHDRAWN = "withdrawn"
@@ -23,7 +23,7 @@ class State(StrEnum):
     SUCCEEDED = "succeeded"
 
 
-class Move(StrEnum):
+class HandoffAction(StrEnum):
     """What a party may do to a handoff."""
 
     ACCEPT = "accept"
@@ -37,8 +37,8 @@ class Move(StrEnum):
     LAPSE = "lapse"
 
 
-OPEN = frozenset({State.OFFERED, State.ACCEPTED, State.PARTLY_ACCEPTED})
-READABLE = frozenset({State.ACCEPTED, State.PARTLY_ACCEPTED, State.CLOSED})
+OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
+READABLE = frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED, HandoffState.CLOSED})
 """The states in which a recipient may open the content, by a consultation. One that succeeded is
 readable, too, while a succession lets its former recipient read on."""
 
@@ -64,16 +64,16 @@ SHOWN_TO_ALL = frozenset({"received"})
 
 
 @dataclass(frozen=True)
-class Address:
+class OfferAddress:
     """To whom an offer speaks: an organisation, or a competence and who held it.
 
-    ``competence`` is a key such as ``receive/csam/FR``; ``resolved_by`` the audit event that
+    ``competence`` is a key such as ``receive/csam/FR``; ``mandate_event`` the audit event that
     registered the competence, so that an auditor can ask who said so.
     """
 
     organisation: str
     competence: str | None = None
-    resolved_by: UUID | None = None
+    mandate_event: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Handoff:
     case: UUID
     case_version: int
     case_digest: str
-    address: Address
+    address: OfferAddress
     purpose: tuple[str, ...]
     permitted: frozenset[str]
     package: str
@@ -98,7 +98,7 @@ class Handoff:
     offered_at: datetime
     due_at: datetime
     until: datetime | None
-    state: State = State.OFFERED
+    state: HandoffState = HandoffState.OFFERED
     accepted_groups: frozenset[str] | None = None
     sequence: int = 1
 
@@ -109,7 +109,7 @@ class Handoff:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HandoffAnswer:
     """One signed statement about a handoff: what was done, the state after it, the document.
 
     ``statement`` is the compact SD-JWT of the answer (of the offer itself for sequence 1);
@@ -118,25 +118,27 @@ class Answer:
 
     handoff: UUID
     sequence: int
-    move: Move | None
-    state: State
+    move: HandoffAction | None
+    state: HandoffState
     author: str
     at: datetime
     statement: str
     event: UUID
 
 
-def was_taken_on(answers: Iterable[Answer]) -> bool:
+def was_accepted(answers: Iterable[HandoffAnswer]) -> bool:
     """Whether a handoff with these answers was ever accepted, wholly or partly."""
-    return any(answer.move in (Move.ACCEPT, Move.ACCEPT_PARTLY) for answer in answers)
+    return any(
+        answer.move in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY) for answer in answers
+    )
 
 
-def due(urgency: str, at: datetime) -> datetime:
+def answer_due_at(urgency: str, at: datetime) -> datetime:
     """When the recipient's answer is due."""
     return at + DUE[urgency]
 
 
-def visible_code(code: str, *, reader_is_police: bool, author_is_police: bool) -> str:
+def outcome_code_for(code: str, *, reader_is_police: bool, author_is_police: bool) -> str:
     """What a reader outside a police outcome's visibility sees of it: received, or closed (R5)."""
     if reader_is_police or not author_is_police or code in SHOWN_TO_ALL:
         return code

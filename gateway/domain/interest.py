@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.domain.organisation import SLUG, Interest, Organisation
+from gateway.domain.organisation import SLUG, DeclaredInterest, Organisation
 from gateway.domain.vocabulary import ItemKind
 
 # A name of the domain name system in its ASCII form, two labels at least.
@@ -25,7 +25,9 @@ def read_subject(scope: str, value: Any) -> str:
     raise ValueError("not a domain name in lower case, or an originator and its case's id")
 
 
-def conflicts(organisation: Organisation, day: date, case: str, content: Mapping[str, Any]) -> bool:
+def has_conflict_of_interest(
+    organisation: Organisation, day: date, case: str, content: Mapping[str, Any]
+) -> bool:
     """Whether an interest of the organisation on ``day`` meets a case.
 
     ``case`` is ``<originator>/<case id>``; ``content`` is all that the gateway can read of it. An
@@ -39,7 +41,7 @@ def conflicts(organisation: Organisation, day: date, case: str, content: Mapping
     return any(_meets(one, case, names) for one in held)
 
 
-def _meets(interest: Interest, case: str, names: Iterable[str]) -> bool:
+def _meets(interest: DeclaredInterest, case: str, names: Iterable[str]) -> bool:
     if interest.scope == "case":
         return interest.subject == case
     return any(name == interest.subject or name.endswith(f".{interest.subject}") for name in names)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from gateway.domain.refusals import InvitationRefused
+from gateway.domain.refusals import InvitationUnusable
 
 LIFE = timedelta(hours=72)
 """How long an invitation may be used, and an interrupted enrolment be taken up again."""
@@ -30,7 +30,7 @@ class Invitation:
     system: str
     token_sha256: str
     approved_by: tuple[str, ...]
-    ends_at: datetime
+    expires_at: datetime
     key: str | None = None
     request: UUID | None = None
     withdrawn_at: datetime | None = None
@@ -41,13 +41,13 @@ class Invitation:
         For the key that it was used for already it stays as it is: who was interrupted goes on.
         """
         if self.withdrawn_at is not None:
-            raise InvitationRefused("the invitation was withdrawn: ask the administrators")
-        if now >= self.ends_at:
-            raise InvitationRefused("the invitation has expired: ask for a new one")
+            raise InvitationUnusable("the invitation was withdrawn: ask the administrators")
+        if now >= self.expires_at:
+            raise InvitationUnusable("the invitation has expired: ask for a new one")
         if self.key is None:
             return replace(self, key=key, request=request)
         if self.key != key:
-            raise InvitationRefused(
+            raise InvitationUnusable(
                 "the invitation was used before, for another key: if that was not you, tell the "
                 "administrators at once; else ask for a new one"
             )
@@ -59,9 +59,9 @@ class Invitation:
         ``served`` tells whether a certificate came of it already.
         """
         if self.withdrawn_at is not None:
-            raise InvitationRefused("the invitation was withdrawn before")
+            raise InvitationUnusable("the invitation was withdrawn before")
         if served:
-            raise InvitationRefused(
+            raise InvitationUnusable(
                 "the invitation was used: revoke the certificate that came of it"
             )
         return replace(self, withdrawn_at=now)

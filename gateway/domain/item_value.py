@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.domain.media import find_media, find_media_in_link
-from gateway.domain.timestamp import parse_moment
+from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import HashAlgorithm, ItemKind
 
 LONGEST_ADDRESS = 2048
@@ -141,7 +141,7 @@ def _ip_event_fault(value: str) -> str | None:
         return _EVENT_FORM
     try:
         if found["at"] is not None:
-            parse_moment(found["at"])
+            parse_timestamp(found["at"])
     except ValueError:
         return _EVENT_FORM
     return None
@@ -162,7 +162,7 @@ _UNSEEN = re.compile("[\\0-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u2028-\\u202e\\u2066
 _LINE_BREAKS = str.maketrans("", "", "\n\r\t")
 
 
-def unseen(text: str, *, lines: bool = False) -> bool:
+def has_unsafe_characters(text: str, *, lines: bool = False) -> bool:
     """Whether ``text`` holds controls, halves of characters, or marks that turn its direction.
 
     Tabs and line breaks are none of these where it may have ``lines``.
@@ -179,7 +179,7 @@ def reference_fault(value: str) -> str | None:
 
 def _name_fault(longest_run: int) -> Fault:
     def fault(value: str) -> str | None:
-        if not value.strip() or len(value) > LONGEST_NAME or unseen(value):
+        if not value.strip() or len(value) > LONGEST_NAME or has_unsafe_characters(value):
             return f"must be one line of 1 to {LONGEST_NAME} characters"
         return find_media(value, longest_run)
 

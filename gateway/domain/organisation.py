@@ -1,6 +1,6 @@
 """Who takes part: organisations, their standings and competences on a date, and their systems.
 
-How a status becomes another one is in gateway/domain/membership.py.
+How a status becomes another one is in gateway/domain/lifecycle.py.
 """
 
 import re
@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from gateway.domain.audit import AuditGrant
-from gateway.domain.refusals import NoCompetence, SeveralCompetences
+from gateway.domain.audit import AuditAccess
+from gateway.domain.refusals import NoCompetentOrganisation, SeveralCompetentOrganisations
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 
@@ -50,11 +50,11 @@ SCOPES = (
     "handoffs.offer",
     "handoffs.read",
     "handoffs.answer",
-    "audit.read",
+    "audit.search",
 )
 """Scopes that a system may request."""
 
-OPERATOR_SCOPES = ("admin",)
+ADMIN_SCOPES = ("admin",)
 """Scopes for systems of the operator; two persons grant them (R10)."""
 
 _ORGANISATION_URI = re.compile(
@@ -96,7 +96,7 @@ def system_uri(gateway: str, organisation: str, system: str) -> str:
     return f"urn:casegate:{gateway}:{organisation}:{system}"
 
 
-class Standing(StrEnum):
+class MembershipClass(StrEnum):
     """The seat that an organisation holds in the association."""
 
     FULL = "full"
@@ -116,21 +116,23 @@ class Status(StrEnum):
     LEFT = "left"
 
 
-JOINING = frozenset(
+ACTIONS_BEFORE_ACTIVATION = frozenset(
     {
         "whoami.read",
         "certificate.renew",
         "conformance.start",
         "conformance.read",
-        "conformance.answer",
+        "conformance.submit",
     }
 )
 """What an organisation that is enrolled may ask before it is active; policies state it too."""
 
 
-def takes_part(status: Status, action: str) -> bool:
+def may_act(status: Status, action: str) -> bool:
     """Whether an organisation of this status is heard at all when it asks for the action."""
-    return status is Status.ACTIVE or (status is Status.ENROLLED and action in JOINING)
+    return status is Status.ACTIVE or (
+        status is Status.ENROLLED and action in ACTIONS_BEFORE_ACTIVATION
+    )
 
 
 @dataclass(frozen=True)
@@ -157,19 +159,19 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Seat:
+class Membership:
     """A membership: its class, its days, and the decision that granted it."""
 
-    standing: Standing
+    standing: MembershipClass
     period: Period
     decision_ref: str
 
 
 @dataclass(frozen=True)
-class Competence:
+class Mandate:
     """A legal mandate: what an organisation does in a matter and territory, and by which act.
 
-    ``registered_by`` is the audit event that registered it: the answer to "who says so?".
+    ``registration_event`` is the audit event that registered it: the answer to "who says so?".
     """
 
     id: UUID
@@ -179,7 +181,7 @@ class Competence:
     territory: str
     legal_act: str
     period: Period
-    registered_by: UUID
+    registration_event: UUID
 
     def __post_init__(self) -> None:
         """Refuse a competence whose key could be read as another one's."""
@@ -189,22 +191,22 @@ class Competence:
     @property
     def key(self) -> str:
         """The name that policies compare: ``receive/csam/FR``."""
-        return competence_key(self.function, self.matter, self.territory)
+        return format_competence(self.function, self.matter, self.territory)
 
 
-def competence_key(function: str, matter: str, territory: str) -> str:
+def format_competence(function: str, matter: str, territory: str) -> str:
     """Spell a competence as one string, for the policy engine has no string building."""
     return f"{function}/{matter}/{territory}"
 
 
-def read_competence_key(key: str) -> tuple[str, str, str] | None:
+def parse_competence(key: str) -> tuple[str, str, str] | None:
     """The function, matter and territory of a competence's key; None when it is none."""
     parts = key.split("/")
     return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
 
 
 @dataclass(frozen=True)
-class Step:
+class StatusEntry:
     """A status, the civil day since which it holds, and the audit event that set it."""
 
     status: Status
@@ -213,7 +215,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Resolution:
+class AdmissionDecision:
     """What the governing body decided of an application, and where that is written.
 
     ``document_sha256`` is the digest (base64url) of the decision's document, which stays with the
@@ -234,16 +236,16 @@ class Application:
     decided is the organisation's status.
     """
 
-    standing: Standing
+    standing: MembershipClass
     purposes: frozenset[str]
     about: str
     received_on: date
     event: UUID
-    resolution: Resolution | None = None
+    resolution: AdmissionDecision | None = None
 
 
 @dataclass(frozen=True)
-class Interest:
+class DeclaredInterest:
     """What binds an organisation to a provider, or to a case, so that it judges neither (R9).
 
     ``scope`` is ``provider`` or ``case``. ``subject`` is the provider's domain name, which stands
@@ -281,7 +283,7 @@ class Contact:
     role: str
     name: str
     address: str
-    registered_by: UUID
+    registration_event: UUID
 
 
 @dataclass(frozen=True)
@@ -289,28 +291,28 @@ class MemberKey:
     """A public key of an organisation, in one of the two uses below.
 
     ``kid`` is the RFC 7638 thumbprint, ``jwk`` the key as JSON. It counts from ``valid_from``
-    until ``valid_to`` (half-open). ``registered_by`` is the audit event that registered it: the
+    until ``valid_until`` (half-open). ``registration_event`` is the audit event that registered it: the
     answer to "who says that this is their key?". ``revoked_by`` is the one that revoked it.
     """
 
     kid: str
     jwk: str
     valid_from: datetime
-    registered_by: UUID
-    valid_to: datetime | None = None
+    registration_event: UUID
+    valid_until: datetime | None = None
     revoked_by: UUID | None = None
 
     def holds(self, at: datetime) -> bool:
         """Whether the key counts at a moment."""
-        return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+        return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
 
 
-class DocumentKey(MemberKey):
+class MemberDocumentKey(MemberKey):
     """A key with which an organisation signs its own documents."""
 
 
 @dataclass(frozen=True)
-class EncryptionKey(MemberKey):
+class MemberEncryptionKey(MemberKey):
     """A key to which others seal what only this organisation shall read.
 
     ``countersignature`` is what one of its document keys said of it: who knows that one need not
@@ -339,17 +341,17 @@ class Organisation:
     regimes: frozenset[str]
     country: str
     status: Status
-    seats: tuple[Seat, ...] = ()
-    competences: tuple[Competence, ...] = ()
+    seats: tuple[Membership, ...] = ()
+    competences: tuple[Mandate, ...] = ()
     version: int = 1
-    document_keys: tuple[DocumentKey, ...] = ()
-    encryption_keys: tuple[EncryptionKey, ...] = ()
+    document_keys: tuple[MemberDocumentKey, ...] = ()
+    encryption_keys: tuple[MemberEncryptionKey, ...] = ()
     signed_only: bool = False
-    history: tuple[Step, ...] = ()
+    history: tuple[StatusEntry, ...] = ()
     application: Application | None = None
-    interests: tuple[Interest, ...] = ()
+    interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
-    audit_grants: tuple[AuditGrant, ...] = ()
+    audit_grants: tuple[AuditAccess, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
@@ -363,7 +365,7 @@ class Organisation:
         """Whether it takes part now."""
         return self.status is Status.ACTIVE
 
-    def standing_on(self, day: date) -> Standing | None:
+    def standing_on(self, day: date) -> MembershipClass | None:
         """The standing held on ``day``, or None when no seat is held."""
         held = [seat.standing for seat in self.seats if seat.period.holds(day)]
         return held[-1] if held else None
@@ -373,11 +375,11 @@ class Organisation:
         past = [step.status for step in self.history if step.since <= day]
         return past[-1] if past else None
 
-    def document_key(self, kid: str) -> DocumentKey | None:
+    def document_key(self, kid: str) -> MemberDocumentKey | None:
         """The document key of that id, whether it still counts or not."""
         return next((key for key in self.document_keys if key.kid == kid), None)
 
-    def encryption_key(self, kid: str) -> EncryptionKey | None:
+    def encryption_key(self, kid: str) -> MemberEncryptionKey | None:
         """The encryption key of that id, whether it still counts or not."""
         return next((key for key in self.encryption_keys if key.kid == kid), None)
 
@@ -390,14 +392,14 @@ class Organisation:
 class System:
     """A machine of an organisation that may request tokens, and the scopes it may request.
 
-    Access tokens issued before ``tokens_from`` are invalid: a key of the system was withdrawn then.
+    Access tokens issued before ``tokens_valid_from`` are invalid: a key of the system was withdrawn then.
     """
 
     organisation: str
     name: str
     scopes: frozenset[str]
     enabled: bool = True
-    tokens_from: datetime | None = None
+    tokens_valid_from: datetime | None = None
 
     @property
     def client_id(self) -> str:
@@ -433,7 +435,7 @@ REMINDERS = (14, 7, 3)
 """Days before a certificate expires at which a notice is recorded, once each."""
 
 
-def reminder(certificate: Certificate, now: datetime) -> int | None:
+def due_expiry_notice(certificate: Certificate, now: datetime) -> int | None:
     """The expiry notice that is due, in days before the end; None if none is due.
 
     One at a time: after a pause only the last threshold that was passed is due.
@@ -446,7 +448,7 @@ def reminder(certificate: Certificate, now: datetime) -> int | None:
 
 
 @dataclass(frozen=True)
-class Person:
+class Administrator:
     """A named administrator, and the public key (JWK as JSON) that approves in their name."""
 
     id: str
@@ -455,23 +457,23 @@ class Person:
     enabled: bool = True
 
 
-def resolve(
-    competences: Iterable[Competence], matter: str, territory: str, day: date
-) -> Competence:
+def resolve_competence(
+    competences: Iterable[Mandate], matter: str, territory: str, day: date
+) -> Mandate:
     """Find the only organisation that receives a matter in a territory on a day.
 
     Raises NoCompetence or SeveralCompetences: a case is never sent on a guess (R11).
     """
-    wanted = competence_key("receive", matter, territory)
+    wanted = format_competence("receive", matter, territory)
     found = [c for c in competences if c.key == wanted and c.period.holds(day)]
     if not found:
-        raise NoCompetence(
+        raise NoCompetentOrganisation(
             f"No organisation holds the mandate {wanted} on {day.isoformat()}."
             " Check matter and territory, or name a recipient."
         )
     if len(found) > 1:
         names = ", ".join(sorted(c.organisation for c in found))
-        raise SeveralCompetences(
+        raise SeveralCompetentOrganisations(
             f"Several organisations hold the mandate {wanted} on {day.isoformat()}: {names}."
             " Name one of them as the recipient."
         )

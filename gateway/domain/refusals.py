@@ -26,7 +26,7 @@ class Forbidden(Refusal):
     """A policy rule denies it, and the caller may know which."""
 
     def __init__(self, detail: str, rules: Sequence[str]) -> None:
-        """``rules`` are the ids of the policies that denied it, as ``R3.seat``."""
+        """``rules`` are the ids of the policies that denied it, as ``R3.membership``."""
         super().__init__(detail)
         self.rules = tuple(rules)
 
@@ -35,7 +35,7 @@ class WrongState(Refusal):
     """The action is not possible in the current state."""
 
 
-class Stale(Refusal):
+class EditConflict(Refusal):
     """The data changed after the caller read it."""
 
 
@@ -43,11 +43,11 @@ class AlreadyExists(Refusal):
     """An id or a reference that must be new is taken."""
 
 
-class KeyReused(Refusal):
+class IdempotencyKeyReused(Refusal):
     """The idempotency key was used before with another request."""
 
 
-class Invalid(Refusal):
+class ValidationFailed(Refusal):
     """Some fields are invalid: all of them, by JSON pointer."""
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
@@ -56,15 +56,15 @@ class Invalid(Refusal):
         self.errors = tuple(errors)
 
 
-class DocumentRefused(Refusal):
+class InvalidDocument(Refusal):
     """A document that a partner signed breaks a rule of its form, or is not theirs."""
 
 
-class NoCompetence(Refusal):
+class NoCompetentOrganisation(Refusal):
     """No organisation is competent for the matter and territory on the reference date."""
 
 
-class SeveralCompetences(Refusal):
+class SeveralCompetentOrganisations(Refusal):
     """Several organisations are competent: the registry must be corrected first."""
 
 
@@ -72,15 +72,15 @@ class NothingToOffer(Refusal):
     """Policy withholds everything that was selected."""
 
 
-class ConditionsDiffer(Refusal):
+class ConditionsMismatch(Refusal):
     """The accepted conditions differ from the offered ones."""
 
 
-class Unconfirmed(Refusal):
+class UnconfirmedMatch(Refusal):
     """A person must confirm an automated match first (R18)."""
 
 
-class SamePerson(Refusal):
+class SecondPersonRequired(Refusal):
     """The step needs a different person than the previous one."""
 
 
@@ -88,15 +88,15 @@ class OpenHandoffs(Refusal):
     """The case still has open handoffs."""
 
 
-class ApprovalRefused(Refusal):
+class InvalidApproval(Refusal):
     """An approval is missing, forged, or from the same person as another one."""
 
 
-class NotInvited(Refusal):
+class InvalidInvitation(Refusal):
     """No invitation has this name and token."""
 
 
-class InvitationRefused(Refusal):
+class InvitationUnusable(Refusal):
     """The invitation was used, withdrawn, or has expired."""
 
 
@@ -116,25 +116,25 @@ class Busy(Refusal):
     """Too many writers wait; a retry may succeed."""
 
 
-class DatabaseUnreachable(Busy):
+class DatabaseUnavailable(Busy):
     """The database does not answer; nothing was done, or a retry returns the result."""
 
 
-class Unrecorded(Refusal):
+class AuditLogUnavailable(Refusal):
     """The refusal could not be written to the log, so no answer may be given (fail closed)."""
 
 
-class Frozen(Refusal):
+class LogFrozen(Refusal):
     """The database does not continue the signed log: nothing is written or signed."""
 
 
-class MarkUnreachable(Refusal):
+class HighWaterMarkUnavailable(Refusal):
     """The high-water mark cannot be read or written now, so nothing is signed."""
 
 
-class Erased(Refusal):
+class CaseErased(Refusal):
     """The case was erased: its key was destroyed, and nothing of its content is left."""
 
 
-class KeysUnavailable(Refusal):
+class CaseKeysUnavailable(Refusal):
     """Case keys are unavailable, so content is neither read nor written."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.item_value import FAULTS, unseen
+from gateway.domain.item_value import FAULTS, has_unsafe_characters
 from gateway.domain.media import find_media
 from gateway.domain.vocabulary import ItemKind, StatementKind
 
@@ -31,7 +31,7 @@ def _text(longest: int) -> Fault:
             return "must be text, and not empty"
         if len(value) > longest:
             return f"must have at most {longest} characters"
-        if unseen(value, lines=True):
+        if has_unsafe_characters(value, lines=True):
             return "must not hold control characters or marks that turn the direction of text"
         return find_media(value)
 
@@ -84,7 +84,7 @@ reporter. ``about`` names the item or the subject."""
 
 
 @dataclass(frozen=True)
-class Contents:
+class SealedContent:
     """What stands inside one seal, and what ties it to its place.
 
     ``originator`` and ``addressee`` are organisations' URIs, ``case`` and ``element`` the ids of
@@ -109,7 +109,7 @@ class Contents:
         return str(self.value.get("kind", self.type))
 
 
-def faults(kind: str, value: Any) -> list[tuple[str, str]]:
+def validation_errors(kind: str, value: Any) -> list[tuple[str, str]]:
     """All that is wrong with content of a type, each with its JSON pointer; no value repeated."""
     known = TYPES.get(kind)
     if known is None:

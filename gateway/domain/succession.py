@@ -12,26 +12,26 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from gateway.domain.handoff import OPEN, Handoff, State
+from gateway.domain.handoff import OPEN, Handoff, HandoffState
 from gateway.domain.refusals import WrongState
 
-_TAKEN_ON = frozenset({State.ACCEPTED, State.PARTLY_ACCEPTED})
+_TAKEN_ON = frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
 
 
-class Way(StrEnum):
+class Disposition(StrEnum):
     """What a succession does to a handoff of the predecessor's.
 
     One that waits is moved once an organisation takes part again.
     """
 
     REISSUE = "reissue"
-    ASK_ANEW = "ask_anew"
+    NEW_OFFER_NEEDED = "new_offer_needed"
     WAIT = "wait"
     STAY = "stay"
 
 
 @dataclass(frozen=True)
-class Approved:
+class SuccessionApproval:
     """An office's approval: the person of it who gave it, and the event that recorded it.
 
     ``signed`` is the document by which it did so, without the person; None where it signed none.
@@ -47,7 +47,7 @@ class Succession:
     """A planned move of one mandate.
 
     ``id`` is the audit event that planned it. ``competence`` is a key such as receive/csam/FR,
-    ``resolved_by`` the event that registered it for the successor. ``consents``: the legal act
+    ``mandate_event`` the event that registered it for the successor. ``consents``: the legal act
     carries permissions over. ``former_end`` is the end that the predecessor's mandate had before
     the plan: ``day`` if it had already been ended for that day. ``applied`` is the event of its
     end, ``cancelled`` that of its cancellation. ``version`` counts the changes, for
@@ -62,10 +62,10 @@ class Succession:
     read_until: date
     legal_act: str
     consents: bool
-    resolved_by: UUID
+    mandate_event: UUID
     former_end: date | None = None
-    by_predecessor: Approved | None = None
-    by_successor: Approved | None = None
+    by_predecessor: SuccessionApproval | None = None
+    by_successor: SuccessionApproval | None = None
     applied: UUID | None = None
     cancelled: UUID | None = None
     version: int = 1
@@ -88,7 +88,7 @@ class Succession:
         return self.applied is not None or self.cancelled is not None
 
     @property
-    def approvals(self) -> tuple[tuple[str, Approved | None], ...]:
+    def approvals(self) -> tuple[tuple[str, SuccessionApproval | None], ...]:
         """Each organisation with its approval, the predecessor first."""
         return (self.predecessor, self.by_predecessor), (self.successor, self.by_successor)
 
@@ -97,7 +97,7 @@ class Succession:
         """The organisations that have not approved yet."""
         return tuple(office for office, approved in self.approvals if approved is None)
 
-    def approve(self, office: str, approved: Approved) -> "Succession":
+    def approve(self, office: str, approved: SuccessionApproval) -> "Succession":
         """Record an organisation's approval; WrongState if it cannot approve."""
         if self.cancelled is not None:
             raise WrongState("This succession was cancelled.")
@@ -132,7 +132,9 @@ class Succession:
         """Whether the predecessor may consult on ``day`` a handoff that it had accepted."""
         if self.cancelled is not None:
             return False
-        held = handoff.state in _TAKEN_ON or (handoff.state is State.SUCCEEDED and was_taken_on)
+        held = handoff.state in _TAKEN_ON or (
+            handoff.state is HandoffState.SUCCEEDED and was_taken_on
+        )
         own = handoff.recipient == self.predecessor
         same = handoff.address.competence == self.competence
         return own and same and held and self.day <= day < self.read_until
@@ -142,23 +144,23 @@ class Succession:
         own = handoff.recipient == self.predecessor and handoff.state in OPEN
         return own and handoff.address.competence in (None, self.competence)
 
-    def way(self, handoff: Handoff, matters: Collection[str]) -> Way:
+    def way(self, handoff: Handoff, matters: Collection[str]) -> Disposition:
         """What happens to a handoff; ``matters`` are those of its case.
 
         An originator that addressed the organisation itself must choose again.
         """
         if not self.concerns(handoff):
-            return Way.STAY
+            return Disposition.STAY
         if handoff.address.competence == self.competence:
-            return Way.REISSUE
+            return Disposition.REISSUE
         matter = self.competence.split("/")[1]
         if handoff.address.competence is None and matter in matters:
-            return Way.ASK_ANEW
-        return Way.STAY
+            return Disposition.NEW_OFFER_NEEDED
+        return Disposition.STAY
 
 
 @dataclass(frozen=True)
-class Moved:
+class ReissuedHandoff:
     """A handoff that a succession ended: when, by which event, and the handoff it became.
 
     ``became`` is None where the originator was asked anew. ``taken_on`` tells that the

@@ -11,7 +11,7 @@ _MOMENT = re.compile(
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def parse_moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """Read ``2026-01-02T03:04:05Z``; raise ValueError unless it is one real moment.
 
     The offset is demanded, for a time without one is no moment; ``-00:00`` says that the offset
@@ -28,7 +28,7 @@ def parse_moment(text: str) -> datetime:
     return moment
 
 
-def parse_day(text: str) -> date:
+def parse_date(text: str) -> date:
     """Read ``2026-01-02``; raise ValueError unless it is a day of the calendar."""
     if not _DAY.fullmatch(text):
         raise ValueError("not a date, as 2026-01-02")

@@ -12,7 +12,7 @@ INSIDE = frozenset(
 """The European Union, and with it Iceland, Liechtenstein and Norway: no other tool is needed."""
 
 
-def barred(organisation: Organisation, day: date) -> bool:
+def is_transfer_barred(organisation: Organisation, day: date) -> bool:
     """Whether an organisation is in a third country, with no transfer tool valid on ``day``.
 
     An adequacy decision is such a tool too: it is recorded like the others.

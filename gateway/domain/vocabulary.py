@@ -171,7 +171,7 @@ class StatementKind(StrEnum):
     ASSESSMENT = "assessment"
 
 
-class Graphic(StrEnum):
+class ContentWarning(StrEnum):
     """How hard a statement is to read: screens fold the strong ones."""
 
     NONE = "none"
@@ -197,7 +197,7 @@ class InformationEvaluation(StrEnum):
     NOT_CORROBORATED = "4"
 
 
-class Role(StrEnum):
+class StaffRole(StrEnum):
     """In which role a person acts; the person is a pseudonym elsewhere, never a name."""
 
     ANALYST = "analyst"
@@ -221,7 +221,7 @@ class SubjectCategory(StrEnum):
     UNQUALIFIED = "unqualified"
 
 
-class Answer(StrEnum):
+class YesNoUnknown(StrEnum):
     """Yes, no, or not known."""
 
     YES = "yes"
@@ -229,7 +229,7 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Age(StrEnum):
+class IccamAge(StrEnum):
     """ICCAM ageCategorization."""
 
     NOT_CATEGORISED = "not-categorised"
@@ -249,7 +249,7 @@ class AgeBand(StrEnum):
     FROM_16 = "16-17"
 
 
-class Gender(StrEnum):
+class IccamGender(StrEnum):
     """ICCAM genderCategorization."""
 
     NOT_DETERMINED = "not-determined"
@@ -258,7 +258,7 @@ class Gender(StrEnum):
     BOTH = "both"
 
 
-class Method(StrEnum):
+class ClassificationMethod(StrEnum):
     """What a classification rests on; a machine's match is not a finding (R18)."""
 
     HUMAN = "human"
@@ -276,7 +276,7 @@ class Handling(StrEnum):
     H3 = "H3"
 
 
-class National(StrEnum):
+class NationalMarking(StrEnum):
     """National protection marks, here those of France."""
 
     NON_PROTEGE = "non_protege"
@@ -356,9 +356,9 @@ _BASELINE = frozenset({("iccam", "baseline-csam"), ("interpol_baseline", "baseli
 _QUALIFYING = frozenset({SubjectCategory.SUSPECT, SubjectCategory.CONVICTED})
 
 
-def is_locked(scheme: str, code: str, method: str) -> bool:
+def is_final(scheme: str, code: str, method: str) -> bool:
     """Whether a classification may no longer be superseded: baseline, stood for by two persons."""
-    return (scheme, code) in _BASELINE and method == Method.HUMAN_X2
+    return (scheme, code) in _BASELINE and method == ClassificationMethod.HUMAN_X2
 
 
 def needs_led_regime(category: str) -> bool:

@@ -15,7 +15,7 @@ APPROVAL_TYP = "casegate-approval+sd-jwt"
 
 
 @dataclass(frozen=True)
-class Approval:
+class AdminApproval:
     """What a person approved, and when: ``change`` is the digest of the change; ``jti`` makes it
     single."""
 
@@ -63,7 +63,9 @@ def person_of(text: str, audience: str) -> str:
     return issuer.removeprefix(prefix)
 
 
-def verify(text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]) -> Approval:
+def verify(
+    text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]
+) -> AdminApproval:
     """Verify an approval against its person's keys; DocumentError when it is not theirs."""
     verified = sd_jwt.verify(
         text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=person_uri(audience, person)
@@ -71,4 +73,4 @@ def verify(text: str, *, person: str, audience: str, keys: Mapping[str, PublicKe
     change = verified.claims.get("change")
     if not isinstance(change, str):
         raise DocumentError("an approval names a change")
-    return Approval(person, change, read_id(verified.claims), read_time(verified.claims))
+    return AdminApproval(person, change, read_id(verified.claims), read_time(verified.claims))

@@ -123,5 +123,5 @@ def _list(members: Mapping[str, Any], name: str) -> list[Any]:
 def _receipt(data: Any) -> Receipt:
     try:
         return receipt.from_json(data)
-    except receipt.NotAReceipt as error:
+    except receipt.MalformedReceipt as error:
         raise BundleError(str(error)) from None

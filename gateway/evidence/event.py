@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.facts import Detail, Fact, Operation, Party, Result
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Operation, Party
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.ledger.entry import MAX_DOCUMENT_BYTES, NONCE_BYTES
 
@@ -23,7 +23,7 @@ PARTY = "party"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)+", re.ASCII)
 _REQUIRED = frozenset({"v", "log", "id", "ts", "op", "typ", "result", "policy", "sd"})
-_OPTIONAL = frozenset({"handoff", "case_digest", "package", "stmt_sha256", "simulated_date"})
+_OPTIONAL = frozenset({"handoff", "case_digest", "package", "document_sha256", "simulated_date"})
 
 
 class EventError(ValueError):
@@ -45,7 +45,7 @@ class EventDisclosure:
 
 
 @dataclass(frozen=True)
-class Event:
+class EventDocument:
     """A fact as it enters the log: the document's bytes are hashed and stored as they are."""
 
     id: UUID
@@ -59,7 +59,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Opened:
+class DisclosedDetails:
     """What the disclosures at hand show.
 
     ``withheld`` counts the digests without a disclosure here: values for other readers, erased
@@ -71,14 +71,14 @@ class Opened:
 
 
 def compose(
-    fact: Fact,
+    fact: AuditEvent,
     *,
     log: str,
     at: datetime,
     policy: str,
     counters: Mapping[str, int],
     random: Callable[[int], bytes],
-) -> Event:
+) -> EventDocument:
     """Make the log document of a fact, with its nonce and disclosures.
 
     ``log`` is the log's origin, ``at`` an aware time, ``policy`` the revision that decided,
@@ -97,19 +97,19 @@ def compose(
     )
     digests = [d.digest for d in disclosures]
     clear = _clear(fact, log, at, policy)
-    clear["sd"] = sorted([*digests, *(sd_jwt.decoy(random) for _ in range(decoys))])
+    clear["sd"] = sorted([*digests, *(sd_jwt.decoy_digest(random) for _ in range(decoys))])
     document = canonical.encode(clear)
     if len(document) > MAX_DOCUMENT_BYTES:
         raise EventError(f"the log document is longer than {MAX_DOCUMENT_BYTES} bytes")
-    return Event(fact.id, document, random(NONCE_BYTES), disclosures)
+    return EventDocument(fact.id, document, random(NONCE_BYTES), disclosures)
 
 
-def _clear(fact: Fact, log: str, at: datetime, policy: str) -> dict[str, Any]:
+def _clear(fact: AuditEvent, log: str, at: datetime, policy: str) -> dict[str, Any]:
     optional = {
         "handoff": fact.handoff and str(fact.handoff),
         "case_digest": fact.case_digest,
         "package": fact.package,
-        "stmt_sha256": fact.statement_sha256,
+        "document_sha256": fact.document_sha256,
         "simulated_date": fact.simulated_date and fact.simulated_date.isoformat(),
     }
     return {
@@ -132,11 +132,11 @@ def _timestamp(at: datetime) -> str:
 
 
 def _party(party: Party, counter: int, random: Callable[[int], bytes]) -> EventDisclosure:
-    value = {"organisation": party.organisation, "role": party.role, "pseq": counter}
+    value = {"organisation": party.organisation, "role": party.role, "stream_number": counter}
     return _sealed(PARTY, value, frozenset({party.organisation}), random)
 
 
-def _detail(detail: Detail, random: Callable[[int], bytes]) -> EventDisclosure:
+def _detail(detail: EventDetail, random: Callable[[int], bytes]) -> EventDisclosure:
     if detail.kind == PARTY:
         raise EventError("a detail is not a party")
     value = detail.value if isinstance(detail.value, str) else list(detail.value)
@@ -146,7 +146,7 @@ def _detail(detail: Detail, random: Callable[[int], bytes]) -> EventDisclosure:
 def _sealed(
     kind: str, value: Any, readers: frozenset[str], random: Callable[[int], bytes]
 ) -> EventDisclosure:
-    sealed = sd_jwt.seal(kind, value, random)
+    sealed = sd_jwt.make_disclosure(kind, value, random)
     return EventDisclosure(sealed.encoded, sealed.digest, kind, value, readers)
 
 
@@ -172,7 +172,7 @@ def read(document: bytes) -> dict[str, Any]:
     return fields
 
 
-def open_disclosures(document: bytes, encoded: Sequence[str]) -> Opened:
+def open_disclosures(document: bytes, encoded: Sequence[str]) -> DisclosedDetails:
     """Read the disclosures of a log document: each one's digest is in it, none twice.
 
     A part of the disclosures is as good as all. Raises EventError for a disclosure of another
@@ -183,7 +183,7 @@ def open_disclosures(document: bytes, encoded: Sequence[str]) -> Opened:
     kinds = [kind for kind, _ in shown if kind != PARTY]
     if len(set(encoded)) != len(encoded) or len(set(kinds)) != len(kinds):
         raise EventError("a disclosure occurs twice")
-    return Opened(tuple(shown), len(digests) - len(shown))
+    return DisclosedDetails(tuple(shown), len(digests) - len(shown))
 
 
 def _disclosed(text: str, digests: set[str]) -> tuple[str, Any]:
@@ -201,11 +201,11 @@ def _disclosed(text: str, digests: set[str]) -> tuple[str, Any]:
 def _is_party(value: Any) -> bool:
     return (
         isinstance(value, dict)
-        and value.keys() == {"organisation", "role", "pseq"}
+        and value.keys() == {"organisation", "role", "stream_number"}
         and isinstance(value["organisation"], str)
         and isinstance(value["role"], str)
-        and type(value["pseq"]) is int
-        and value["pseq"] > 0
+        and type(value["stream_number"]) is int
+        and value["stream_number"] > 0
     )
 
 
@@ -257,12 +257,12 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
     "ts": _is_time,
     "op": lambda value: value in [str(operation) for operation in Operation],
     "typ": lambda value: isinstance(value, str) and _TYPE.fullmatch(value) is not None,
-    "result": lambda value: value in [str(result) for result in Result],
+    "result": lambda value: value in [str(result) for result in EventResult],
     "policy": _is_text,
     "handoff": _is_id,
     "case_digest": _is_digest,
     "package": _is_digest,
-    "stmt_sha256": _is_digest,
+    "document_sha256": _is_digest,
     "simulated_date": _is_date,
     "sd": _is_digests,
 }

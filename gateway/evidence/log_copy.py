@@ -9,8 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from gateway.evidence.steps import Code, Failed, Verdict, count, take
-from gateway.evidence.trust import Trust
+from gateway.evidence.report import (
+    Code,
+    VerificationFailed,
+    VerificationReport,
+    pluralise,
+    run_steps,
+)
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import replica, tiles
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import NoteError
@@ -24,14 +30,16 @@ Progress = Callable[[int, int], None]
 """Told how many entries of how many are checked."""
 
 
-def check(read: ReadFile, trust: Trust, progress: Progress = lambda done, of: None) -> Verdict:
+def check(
+    read: ReadFile, trust: TrustAnchors, progress: Progress = lambda done, of: None
+) -> VerificationReport:
     """Check the copy whose files ``read`` gives, from its entries up to the signed root."""
-    copy = _Copy(read, trust, progress)
-    return take("log", copy.steps(), copy.conclude)
+    copy = _ReplicaVerification(read, trust, progress)
+    return run_steps("log", copy.steps(), copy.conclude)
 
 
 @dataclass(frozen=True)
-class LogCopy:
+class VerifiedReplica:
     """A copy that `check` found whole: what its checkpoint says, and its files."""
 
     checkpoint: Checkpoint
@@ -48,34 +56,40 @@ def _tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
     return replica.read_file(read, TileAddress(level, n, min(tiles.TILE_WIDTH, count)))
 
 
-def open_copy(read: ReadFile, trust: Trust) -> tuple[Verdict, LogCopy | None]:
+def open_copy(
+    read: ReadFile, trust: TrustAnchors
+) -> tuple[VerificationReport, VerifiedReplica | None]:
     """Check a copy as `check` does, and give it where it is whole."""
-    copy = _Copy(read, trust, lambda done, of: None)
-    verdict = take("log", copy.steps(), copy.conclude)
+    copy = _ReplicaVerification(read, trust, lambda done, of: None)
+    verdict = run_steps("log", copy.steps(), copy.conclude)
     whole = verdict.code == Code.VERIFIED
-    return verdict, LogCopy(copy.checkpoint, read) if whole else None
+    return verdict, VerifiedReplica(copy.checkpoint, read) if whole else None
 
 
-def signed(note: bytes, trust: Trust) -> Checkpoint:
+def signed(note: bytes, trust: TrustAnchors) -> Checkpoint:
     """What a checkpoint's note states, once its own log's trusted key has signed it.
 
     Raises Failed: UNKNOWN for a log that is not trusted, BAD_SIGNATURE.
     """
     origin = note.partition(b"\n")[0].decode("utf-8", errors="replace")
     if origin not in trust.origins:
-        raise Failed(Code.UNKNOWN, f"no key was given for the log {ascii(origin)[:200]}")
+        raise VerificationFailed(
+            Code.UNKNOWN, f"no key was given for the log {ascii(origin)[:200]}"
+        )
     try:
         return open_checkpoint(note, trust.log_keys, origin)
     except NoteError as error:
-        raise Failed(Code.BAD_SIGNATURE, f"the checkpoint is not the log's: {error}") from None
+        raise VerificationFailed(
+            Code.BAD_SIGNATURE, f"the checkpoint is not the log's: {error}"
+        ) from None
 
 
-class _Copy:
+class _ReplicaVerification:
     """The reading of one copy, a method for each step."""
 
     checkpoint: Checkpoint
 
-    def __init__(self, read: ReadFile, trust: Trust, progress: Progress) -> None:
+    def __init__(self, read: ReadFile, trust: TrustAnchors, progress: Progress) -> None:
         self._read, self._trust, self._progress = read, trust, progress
 
     def steps(self) -> Sequence[tuple[str, Callable[[], str]]]:
@@ -90,7 +104,7 @@ class _Copy:
         try:
             note = self._read(CHECKPOINT)
         except LookupError:
-            raise Failed(
+            raise VerificationFailed(
                 Code.NOT_OURS, "there is no checkpoint: this is no copy of a log"
             ) from None
         self.checkpoint = signed(note, self._trust)
@@ -114,16 +128,16 @@ class _Copy:
                 with _judged():
                     replica.check_tile(tile, data, partial(self._full_tile, level - 1))
                 checked += 1
-        return f"{count(checked, 'tile')} above the leaves"
+        return f"{pluralise(checked, 'tile')} above the leaves"
 
     def _full_tile(self, level: int, n: int) -> bytes:
         return self._file(TileAddress(level, n))
 
     def check_root(self) -> str:
         with _judged():
-            root = LogCopy(self.checkpoint, self._read).root(self.checkpoint.size)
+            root = VerifiedReplica(self.checkpoint, self._read).root(self.checkpoint.size)
         if root != self.checkpoint.root:
-            raise Failed(
+            raise VerificationFailed(
                 Code.NOT_IN_LOG,
                 "the tiles hold together, but lead to another root than the log signed: a leaf "
                 "of theirs was never in this log, at an index that nobody can tell from here",
@@ -148,10 +162,10 @@ def _judged() -> Iterator[None]:
     """Give what is wrong with the copy its code."""
     try:
         yield
-    except replica.Missing as missing:
-        raise Failed(Code.INCOMPLETE, str(missing)) from None
-    except replica.Damaged as damaged:
-        raise Failed(Code.MISMATCH, str(damaged)) from None
+    except replica.ReplicaIncomplete as missing:
+        raise VerificationFailed(Code.INCOMPLETE, str(missing)) from None
+    except replica.ReplicaCorrupt as damaged:
+        raise VerificationFailed(Code.MISMATCH, str(damaged)) from None
 
 
 def _entries(size: int) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.evidence import base64url, event
-from gateway.evidence.event import EventError, Opened
+from gateway.evidence.event import DisclosedDetails, EventError
 from gateway.ledger import proof as tlog_proof
 from gateway.ledger.checkpoint import Checkpoint
-from gateway.ledger.entry import NONCE_BYTES, entry
+from gateway.ledger.entry import NONCE_BYTES, entry_commitment
 from gateway.ledger.note import ED25519, VerificationKey
 
 MAX_DISCLOSURES = 256
@@ -26,11 +26,11 @@ class ReceiptError(ValueError):
     """The receipt does not confirm what it says; the message tells why."""
 
 
-class NotAReceipt(ReceiptError):
+class MalformedReceipt(ReceiptError):
     """The receipt, or the document in it, is not of our form."""
 
 
-class ForeignDisclosure(ReceiptError):
+class UnmatchedDetail(ReceiptError):
     """A disclosure does not belong to the receipt's document."""
 
 
@@ -53,11 +53,11 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Confirmed:
+class VerifiedReceipt:
     """What a receipt proves: the event's fields, what was disclosed of it, and where it stands."""
 
     event: dict[str, Any]
-    opened: Opened
+    opened: DisclosedDetails
     checkpoint: Checkpoint
     index: int
 
@@ -75,30 +75,30 @@ def to_json(receipt: Receipt) -> dict[str, Any]:
 def from_json(data: Any) -> Receipt:
     """Read the members that to_json writes, and no others; NotAReceipt when they are malformed."""
     if not isinstance(data, Mapping) or data.keys() != _FIELDS:
-        raise NotAReceipt("a receipt has document, nonce, disclosures and proof")
+        raise MalformedReceipt("a receipt has document, nonce, disclosures and proof")
     disclosures = data["disclosures"]
     if not isinstance(disclosures, list) or len(disclosures) > MAX_DISCLOSURES:
-        raise NotAReceipt("a receipt's disclosures are a short list")
+        raise MalformedReceipt("a receipt's disclosures are a short list")
     if not all(
         isinstance(v, str) for v in (*disclosures, *map(data.get, _FIELDS - {"disclosures"}))
     ):
-        raise NotAReceipt("a receipt is made of texts")
+        raise MalformedReceipt("a receipt is made of texts")
     try:
         document, nonce = data["document"].encode("utf-8"), base64url.decode(data["nonce"])
     except ValueError as error:
-        raise NotAReceipt(f"the receipt cannot be read: {error}") from None
+        raise MalformedReceipt(f"the receipt cannot be read: {error}") from None
     if len(nonce) != NONCE_BYTES:
-        raise NotAReceipt(f"a receipt's nonce has {NONCE_BYTES} bytes")
+        raise MalformedReceipt(f"a receipt's nonce has {NONCE_BYTES} bytes")
     return Receipt(document, nonce, tuple(disclosures), data["proof"])
 
 
-def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -> Confirmed:
+def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -> VerifiedReceipt:
     """Check a receipt against the keys of the log ``origin``; what it proves, or a ReceiptError."""
     # 1. The document is one of ours (NotAReceipt).
     try:
         fields = event.read(receipt.document)
     except EventError as error:
-        raise NotAReceipt(str(error)) from None
+        raise MalformedReceipt(str(error)) from None
     # 2. It speaks of this log, and we hold a key for it (UnknownLog).
     if fields["log"] != origin:
         raise UnknownLog(f"the event is of the log {ascii(fields['log'])[:200]}")
@@ -108,12 +108,12 @@ def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -
     try:
         opened = event.open_disclosures(receipt.document, receipt.disclosures)
     except EventError as error:
-        raise ForeignDisclosure(str(error)) from None
+        raise UnmatchedDetail(str(error)) from None
     # 4. The log has signed a tree that holds the entry of this very document (NotInLog).
     try:
         proof = tlog_proof.parse(receipt.proof)
-        logged = entry(receipt.document, receipt.nonce)
+        logged = entry_commitment(receipt.document, receipt.nonce)
         checkpoint = tlog_proof.verify(proof, logged, origin, log_keys)
     except ValueError as error:
         raise NotInLog(f"the log does not prove that it holds the event: {error}") from None
-    return Confirmed(fields, opened, checkpoint, proof.index)
+    return VerifiedReceipt(fields, opened, checkpoint, proof.index)

@@ -46,7 +46,7 @@ class BadSignature(DocumentError):
     """The signature is not the named key's over these bytes."""
 
 
-class ForeignDisclosure(DocumentError):
+class UnmatchedDisclosure(DocumentError):
     """A disclosure is shown whose digest the signed part does not have."""
 
 
@@ -104,7 +104,7 @@ class SdJwt:
 
 
 @dataclass(frozen=True)
-class Placed:
+class DisclosedValue:
     """A disclosed value and where it belongs: the property, or the array, of that name."""
 
     digest: str
@@ -114,7 +114,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedSdJwt:
     """What a signature stands for.
 
     ``claims`` are those in clear; ``placed`` the disclosed ones, in the order of the document's
@@ -124,7 +124,7 @@ class Verified:
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
-    placed: tuple[Placed, ...]
+    placed: tuple[DisclosedValue, ...]
     withheld: int
     content: Mapping[str, Any] = field(repr=False)
 
@@ -153,12 +153,12 @@ def drawn_at_once(random: Callable[[int], bytes], count: int) -> Callable[[int],
     return piece
 
 
-def decoy(random: Callable[[int], bytes]) -> str:
+def decoy_digest(random: Callable[[int], bytes]) -> str:
     """A digest that belongs to no disclosure (RFC 9901 4.2.7)."""
     return base64url.digest(random(DECOY_BYTES))
 
 
-def seal(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
+def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
     """Make the disclosure of a property, or of an array's element when ``name`` is None."""
     salt = base64url.encode(random(SALT_BYTES))
     parts = [salt, value] if name is None else [salt, name, value]
@@ -210,7 +210,7 @@ def issue_read(
     arrays: Sequence[tuple[str, Sequence[Any]]],
     signer: Signer,
     random: Callable[[int], bytes],
-) -> tuple[SdJwt, Verified]:
+) -> tuple[SdJwt, VerifiedSdJwt]:
     """Sign a document as `issue` does, and give what its readers will find in it, too."""
     names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
     if len(set(names)) != len(names):
@@ -221,22 +221,22 @@ def issue_read(
     lists = [properties, *(values for _, values in arrays)]
     random = drawn_at_once(random, sum(_bytes_for(len(values)) for values in lists))
     header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
-    sealed = [seal(name, value, random) for name, value in properties]
-    placed = [Placed(d.digest, str(d.name), False, d.value) for d in sealed]
+    sealed = [make_disclosure(name, value, random) for name, value in properties]
+    placed = [DisclosedValue(d.digest, str(d.name), False, d.value) for d in sealed]
     payload = dict(claims)
     payload["_sd"] = sorted(_with_decoys([d.digest for d in sealed], random))
     size = len(payload["_sd"])
     payload["_sd_alg"] = "sha-256"
     for name, values in arrays:
-        elements = [seal(None, value, random) for value in values]
+        elements = [make_disclosure(None, value, random) for value in values]
         digests = _with_decoys([d.digest for d in elements], random)
         payload[name] = [{"...": digest} for digest in digests]
         size += len(digests)
-        placed += [Placed(d.digest, name, True, d.value) for d in elements]
+        placed += [DisclosedValue(d.digest, name, True, d.value) for d in elements]
         sealed += elements
     clear = {**claims, **{name: [] for name, _ in arrays}}
     content = {**claims, **dict(properties), **{name: list(values) for name, values in arrays}}
-    verified = Verified(header, clear, (*placed,), size - len(sealed), content)
+    verified = VerifiedSdJwt(header, clear, (*placed,), size - len(sealed), content)
     return SdJwt(_sign(header, payload, signer), (*sealed,)), verified
 
 
@@ -266,7 +266,7 @@ def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list
     by_chance = sorted([(keys[8 * slot : 8 * slot + 8], slot) for slot in range(size)])
     real = {slot for _, slot in by_chance[: len(digests)]}
     source = iter(digests)
-    return [next(source) if slot in real else decoy(random) for slot in range(size)]
+    return [next(source) if slot in real else decoy_digest(random) for slot in range(size)]
 
 
 def _sign(header: Mapping[str, Any], payload: Mapping[str, Any], signer: Signer) -> str:
@@ -330,7 +330,7 @@ def verify(
     keys: Mapping[str, PublicKey],
     audience: str | None = None,
     issuer: str | None = None,
-) -> Verified:
+) -> VerifiedSdJwt:
     """Verify a compact document; ``keys`` are the issuer's, by key id (RFC 9901 7.1).
 
     ``audience`` and ``issuer`` are compared when given. Raises UnknownKey when the document's
@@ -360,7 +360,7 @@ def verify(
     return verified
 
 
-def read_unverified(text: str) -> Verified:
+def read_unverified(text: str) -> VerifiedSdJwt:
     """Read a document without checking its signature: only one's own, verified when stored.
 
     All the rules on disclosures hold. Raises DocumentError.
@@ -369,7 +369,7 @@ def read_unverified(text: str) -> Verified:
     return _fit(header, payload, document.disclosures)
 
 
-def read_stored(text: str) -> Verified:
+def read_stored(text: str) -> VerifiedSdJwt:
     """Read a document of one's own store, which it entered verified and is authenticated in.
 
     What `read_unverified` gives, without the checks that there is one spelling and no repeated
@@ -403,7 +403,7 @@ _decode = json.JSONDecoder().decode
 _STANDARD = str.maketrans("-_", "+/")
 
 
-def read_own(document: SdJwt) -> Verified:
+def read_own(document: SdJwt) -> VerifiedSdJwt:
     """What one's own signature stands for, of a document that was issued here and now."""
     header, payload, _ = _open(document.issuer_signed)
     return _fit(header, payload, document.disclosures)
@@ -414,7 +414,7 @@ def payload_of(document: SdJwt) -> dict[str, Any]:
     return _open(document.issuer_signed)[1]
 
 
-def read_clear(text: str) -> Mapping[str, Any]:
+def read_undisclosable_claims(text: str) -> Mapping[str, Any]:
     """The claims in clear alone, as ``read_unverified`` has them; its disclosures stay unread."""
     _, payload, _ = _open(text.partition("~")[0])
     payload.pop("_sd_alg", None)
@@ -424,15 +424,15 @@ def read_clear(text: str) -> Mapping[str, Any]:
 
 def _fit(
     header: Mapping[str, Any], payload: Mapping[str, Any], disclosures: Sequence[Disclosure]
-) -> Verified:
+) -> VerifiedSdJwt:
     """Put the disclosures into their places (RFC 9901 7.1, steps 2 to 5)."""
     claims = dict(payload)
     if claims.pop("_sd_alg", "sha-256") != "sha-256":
         raise DocumentError("digests are SHA-256, and the document wants another function")
-    reading = _Reading(disclosures)
+    reading = _PayloadReader(disclosures)
     content = reading.fill(claims)
     placed = reading.placed()
-    return Verified(header, _strip(claims), placed, reading.withheld, content)
+    return VerifiedSdJwt(header, _strip(claims), placed, reading.withheld, content)
 
 
 def _check_audience(claims: Mapping[str, Any], audience: str | None) -> None:
@@ -441,22 +441,22 @@ def _check_audience(claims: Mapping[str, Any], audience: str | None) -> None:
         raise DocumentError("the document is for another audience")
 
 
-class _Reading:
+class _PayloadReader:
     """One walk through a payload: puts disclosures in place, and sees each digest once."""
 
     def __init__(self, disclosures: Iterable[Disclosure]) -> None:
         self._disclosures = {d.digest: d for d in disclosures}
-        self._placed: dict[str, Placed] = {}
+        self._placed: dict[str, DisclosedValue] = {}
         self._seen: set[str] = set()
 
     @property
     def withheld(self) -> int:
         return len(self._seen) - len(self._placed)
 
-    def placed(self) -> tuple[Placed, ...]:
+    def placed(self) -> tuple[DisclosedValue, ...]:
         """What was placed, in the order of the disclosures; all of them must have been."""
         if len(self._placed) != len(self._disclosures):
-            raise ForeignDisclosure("a disclosure does not belong to the document")
+            raise UnmatchedDisclosure("a disclosure does not belong to the document")
         return tuple(self._placed[digest] for digest in self._disclosures)
 
     def fill(self, claims: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -515,7 +515,7 @@ class _Reading:
         value = disclosure.value
         if disclosure.nested:
             value = self._fill_value(name, value, depth + 1)
-        self._placed[disclosure.digest] = Placed(
+        self._placed[disclosure.digest] = DisclosedValue(
             disclosure.digest, name, disclosure.name is None, value
         )
         return value
@@ -538,6 +538,6 @@ def _strip(value: Any) -> Any:
             return value
 
 
-def unfold(verified: Verified) -> dict[str, Any]:
+def merge_disclosures(verified: VerifiedSdJwt) -> dict[str, Any]:
     """The claims with every disclosed property and element in its place; the caller's own copy."""
     return copy.deepcopy(dict(verified.content))

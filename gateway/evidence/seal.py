@@ -18,10 +18,10 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from gateway.domain.case import SEALABLE, SealedPart, is_sealed, sealed_parts
-from gateway.domain.sealed import FORMAT, MAX_BYTES, TYPES, Contents, faults
+from gateway.domain.case import SEALABLE, SealedElement, is_sealed, sealed_parts
+from gateway.domain.sealed import FORMAT, MAX_BYTES, TYPES, SealedContent, validation_errors
 from gateway.evidence import base64url, canonical
-from gateway.evidence.sd_jwt import Verified
+from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.evidence.signature import ENCRYPTION_ALG
 
 SEAL_TYP = "casegate-sealed+jwe"
@@ -43,7 +43,7 @@ class SealError(ValueError):
     """The text is not a seal as we make them, or does not open; the message says why."""
 
 
-class NotAddressed(SealError):
+class NoMatchingKey(SealError):
     """It is sealed to a key that is not at hand."""
 
 
@@ -58,13 +58,13 @@ class OpeningKey(Protocol):
         """What `decrypt` gives for this key; SealError."""
 
 
-def close(contents: Contents, kid: str, key: EllipticCurvePublicKey) -> str:
+def seal(contents: SealedContent, kid: str, key: EllipticCurvePublicKey) -> str:
     """Seal content to a key; SealError when R1, its type or its length forbids it.
 
     The content key, the ephemeral key and the nonce are drawn by the library itself: they must
     never repeat, and so never come from a caller.
     """
-    broken = faults(contents.type, contents.value)
+    broken = validation_errors(contents.type, contents.value)
     if broken:
         raise SealError("; ".join(f"{pointer} {sentence}" for pointer, sentence in broken))
     plain = canonical.encode(_members(contents))
@@ -128,7 +128,7 @@ def _check_ephemeral(epk: Any) -> None:
 def decrypt(text: str, kid: str, key: EllipticCurvePrivateKey) -> bytes:
     """The bytes under a seal to this key, filling included; SealError, NotAddressed."""
     if key_id(text) != kid:
-        raise NotAddressed("it is sealed to another key")
+        raise NoMatchingKey("it is sealed to another key")
     try:
         opened = jwe.decrypt_compact(text, ECKey.import_key(key), algorithms=[ALG, ENC])
     except (JoseError, ValueError):
@@ -137,7 +137,7 @@ def decrypt(text: str, kid: str, key: EllipticCurvePrivateKey) -> bytes:
     return opened.plaintext or b""
 
 
-def open_seal(text: str, keys: Mapping[str, OpeningKey]) -> Contents:
+def open_sealed(text: str, keys: Mapping[str, OpeningKey]) -> SealedContent:
     """Open a seal with whichever of one's keys it is for, and judge what stands in it.
 
     Raises NotAddressed when it is for none of them, SealError when it does not open, or when its
@@ -145,7 +145,7 @@ def open_seal(text: str, keys: Mapping[str, OpeningKey]) -> Contents:
     """
     key = keys.get(key_id(text))
     if key is None:
-        raise NotAddressed("it is sealed to a key that is not at hand")
+        raise NoMatchingKey("it is sealed to a key that is not at hand")
     try:
         members = canonical.decode(key.decrypt(text))
     except SealError:
@@ -155,7 +155,7 @@ def open_seal(text: str, keys: Mapping[str, OpeningKey]) -> Contents:
     return _contents(members)
 
 
-def shown(verified: Verified) -> tuple[SealedPart, ...]:
+def shown(verified: VerifiedSdJwt) -> tuple[SealedElement, ...]:
     """The sealed elements that a case presentation shows; SealError when one is malformed."""
     parts = sealed_parts({name: _array(verified, name) for name in SEALABLE})
     for part in parts:
@@ -163,7 +163,7 @@ def shown(verified: Verified) -> tuple[SealedPart, ...]:
     return parts
 
 
-def _array(verified: Verified, name: str) -> list[Any]:
+def _array(verified: VerifiedSdJwt, name: str) -> list[Any]:
     values = [p.value for p in verified.placed if p.in_array and p.name == name]
     for value in values:
         if is_sealed(value) and not _is_element(value):
@@ -176,7 +176,7 @@ def _is_element(value: Mapping[str, Any]) -> bool:
     return named and value.keys() == {"id", "sealed_to", "sealed"}
 
 
-def told(parts: Sequence[SealedPart]) -> str:
+def told(parts: Sequence[SealedElement]) -> str:
     """For whom parts are sealed, as a clause; empty when none are."""
     if not parts:
         return ""
@@ -188,7 +188,7 @@ def told(parts: Sequence[SealedPart]) -> str:
     )
 
 
-def _members(contents: Contents) -> dict[str, Any]:
+def _members(contents: SealedContent) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "iss": contents.originator,
@@ -202,18 +202,18 @@ def _members(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _contents(members: Any) -> Contents:
+def _contents(members: Any) -> SealedContent:
     if not isinstance(members, dict) or members.keys() != _MEMBERS or members["format"] != FORMAT:
         raise SealError(f"what was sealed is not of the format {FORMAT}")
     texts = ("iss", "aud", "case", "id", "type")
     if not all(isinstance(members[name], str) for name in texts) or members["type"] not in TYPES:
         raise SealError("what was sealed is of no type that we know")
-    broken = faults(members["type"], members["value"])
+    broken = validation_errors(members["type"], members["value"])
     if broken:
         places = ", ".join(sorted({pointer for pointer, _ in broken}))
         raise SealError(f"what was sealed breaks the rules of its type, and is not shown: {places}")
     named = {name: members[name] for name in texts}
-    contents = Contents(
+    contents = SealedContent(
         originator=named["iss"],
         addressee=named["aud"],
         case=named["case"],

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
 from gateway.evidence import sd_jwt
 from gateway.evidence.receipt import NotInLog, UnknownLog
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, Verified
-from gateway.evidence.trust import Trust
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import NoteError
 
@@ -26,14 +26,14 @@ _LATEST = 253402300799
 
 @dataclass(frozen=True)
 class StreamHead:
-    """A verified statement: number ``pseq`` is the organisation's last under ``checkpoint``.
+    """A verified statement: number ``stream_number`` is the organisation's last under ``checkpoint``.
 
-    ``pseq`` is 0 for an organisation without events. ``at`` is the gateway's time, in whole
+    ``stream_number`` is 0 for an organisation without events. ``at`` is the gateway's time, in whole
     seconds; ``kid`` the key that signed. ``note`` is the checkpoint as the log signed it.
     """
 
     organisation: str
-    pseq: int
+    stream_number: int
     checkpoint: Checkpoint
     note: str
     at: datetime
@@ -44,7 +44,7 @@ def issue_head(
     *,
     issuer: str,
     organisation: str,
-    pseq: int,
+    stream_number: int,
     note: str,
     at: datetime,
     signer: Signer,
@@ -58,7 +58,7 @@ def issue_head(
         "iss": issuer,
         "aud": organisation_uri(issuer, organisation),
         "iat": int(at.replace(microsecond=0).timestamp()),
-        "pseq": pseq,
+        "stream_number": stream_number,
         "checkpoint": note,
     }
     return sd_jwt.issue(
@@ -66,7 +66,7 @@ def issue_head(
     )
 
 
-def read_head(text: str, trust: Trust) -> StreamHead:
+def read_head(text: str, trust: TrustAnchors) -> StreamHead:
     """Verify a statement with the gateway's keys, and its checkpoint with those of the log.
 
     Raises DocumentError (BadSignature, UnknownKey for what they say), UnknownLog for a log that is
@@ -80,7 +80,7 @@ def read_head(text: str, trust: Trust) -> StreamHead:
         raise DocumentError("the statement has no checkpoint of the log")
     return StreamHead(
         organisation=_organisation(verified),
-        pseq=_number(verified, "pseq"),
+        stream_number=_number(verified, "stream_number"),
         checkpoint=_checkpoint(note, trust),
         note=note,
         at=_time(verified),
@@ -88,7 +88,7 @@ def read_head(text: str, trust: Trust) -> StreamHead:
     )
 
 
-def _organisation(verified: Verified) -> str:
+def _organisation(verified: VerifiedSdJwt) -> str:
     """Whose stream it is: an organisation of the gateway that speaks."""
     issuer, audience = verified.claims.get("iss"), verified.claims.get("aud")
     named = read_organisation_uri(audience) if isinstance(audience, str) else None
@@ -97,21 +97,21 @@ def _organisation(verified: Verified) -> str:
     return named[1]
 
 
-def _number(verified: Verified, name: str) -> int:
+def _number(verified: VerifiedSdJwt, name: str) -> int:
     value = verified.claims.get(name)
     if type(value) is not int or value < 0:
         raise DocumentError(f"the statement's {name} is not a number")
     return value
 
 
-def _time(verified: Verified) -> datetime:
+def _time(verified: VerifiedSdJwt) -> datetime:
     at = _number(verified, "iat")
     if at > _LATEST:
         raise DocumentError("the statement's time lies in no year that can be written")
     return datetime.fromtimestamp(at, UTC)
 
 
-def _checkpoint(note: str, trust: Trust) -> Checkpoint:
+def _checkpoint(note: str, trust: TrustAnchors) -> Checkpoint:
     origin = note.partition("\n")[0]
     if origin not in trust.origins:
         raise UnknownLog(f"the checkpoint is of {ascii(origin)[:200]}, no trusted log")

@@ -3,16 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.evidence import event, receipt, sd_jwt, statement
+from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.event import EventError
-from gateway.evidence.receipt import Confirmed, NotAReceipt, Receipt, UnknownLog
-from gateway.evidence.sd_jwt import SdJwt, UnknownKey, Verified
+from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
 from gateway.evidence.signature import PublicKey
 from gateway.ledger.note import VerificationKey
 
 
 @dataclass(frozen=True)
-class Trust:
+class TrustAnchors:
     """The keys of logs, of the gateway and of organisations that the verifier believes in.
 
     ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
@@ -30,11 +30,11 @@ class Trust:
 
 
 @dataclass(frozen=True)
-class Signed:
+class AuthoredDocument:
     """A document with a good signature: whose word it is, and whether the gateway attests it."""
 
     document: SdJwt
-    verified: Verified
+    verified: VerifiedSdJwt
     author: str
     attested: bool
 
@@ -50,40 +50,40 @@ class Signed:
         return f"signed by {self.author} itself, key {self.kid}"
 
 
-def read_bare(document: SdJwt) -> Verified:
+def read_unverified_claims(document: SdJwt) -> VerifiedSdJwt:
     """What a document says in clear, while its signature is still unchecked."""
     return sd_jwt.read_unverified(document.present(()).compact())
 
 
-def open_document(document: SdJwt, typ: str, trust: Trust) -> Signed:
+def open_document(document: SdJwt, typ: str, trust: TrustAnchors) -> AuthoredDocument:
     """Check a document with the keys of whom it says it is from: no others will do.
 
     Raises what sd_jwt.verify raises, StatementError when it does not say whose word it is, and
     UnknownKey when no key was given for that organisation or for the gateway's attestations.
     """
-    claims = read_bare(document).claims
-    author = statement.author(claims)
+    claims = read_unverified_claims(document).claims
+    author = handoff_documents.author(claims)
     attested = "attested_for" in claims
     keys = trust.gateway_keys if attested else trust.organisations.get(author)
     if not keys:
         owner = "what the gateway attests" if attested else f"documents of {author}"
         raise UnknownKey(f"no key was given for {owner}")
     verified = sd_jwt.verify(document.compact(), typ=typ, keys=keys)
-    return Signed(document, verified, author, attested)
+    return AuthoredDocument(document, verified, author, attested)
 
 
-def confirm(one: Receipt, trust: Trust) -> Confirmed:
+def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
     """Check a receipt of any of the trusted logs; raises what receipt.verify raises."""
     try:
         log = event.read(one.document)["log"]
     except EventError as error:
-        raise NotAReceipt(str(error)) from None
+        raise MalformedReceipt(str(error)) from None
     if log not in trust.origins:
         raise UnknownLog(f"the event is of the log {log}, which is not among the trusted ones")
     return receipt.verify(one, trust.log_keys, log)
 
 
-def caveat(documents: Sequence[Signed]) -> str:
+def attestation_note(documents: Sequence[AuthoredDocument]) -> str:
     """The sentence that must stand beside documents which an organisation did not sign itself."""
     authors = sorted({document.author for document in documents if document.attested})
     if not authors:

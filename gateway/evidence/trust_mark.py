@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from gateway.domain.organisation import Standing, organisation_uri, read_organisation_uri
+from gateway.domain.organisation import MembershipClass, organisation_uri, read_organisation_uri
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.evidence.heading import read_time
 from gateway.evidence.sd_jwt import DocumentError, Signer
@@ -18,13 +18,17 @@ from gateway.evidence.signature import PublicKey
 TYP = "trust-mark+jwt"
 LIFETIME = timedelta(hours=24)
 
-_KINDS = {Standing.FULL: "member", Standing.ASSOCIATE: "member", Standing.OBSERVER: "observer"}
+_KINDS = {
+    MembershipClass.FULL: "member",
+    MembershipClass.ASSOCIATE: "member",
+    MembershipClass.OBSERVER: "observer",
+}
 _CLAIMS = frozenset({"iss", "sub", "trust_mark_type", "iat", "exp", "status", "standing"})
 _OPTIONAL = frozenset({"simulated_date"})
 
 
 @dataclass(frozen=True)
-class TrustMark:
+class MembershipAttestation:
     """What a status statement says; times are in UTC and whole seconds.
 
     ``kind`` is ``member`` or ``observer``. ``simulated`` is the legal date of a demonstration.
@@ -55,7 +59,7 @@ def issue(
     issuer: str,
     organisation: str,
     status: str,
-    standing: Standing,
+    standing: MembershipClass,
     at: datetime,
     ends: datetime,
     simulated: date | None,
@@ -86,7 +90,7 @@ def is_one(text: str) -> bool:
         return False
 
 
-def verify(text: str, keys: Mapping[str, PublicKey]) -> TrustMark:
+def verify(text: str, keys: Mapping[str, PublicKey]) -> MembershipAttestation:
     """Verify a statement against the gateway's attestation keys; its end is the caller's to judge.
 
     Raises DocumentError: another type, key or form, a bad signature, an organisation of another
@@ -105,7 +109,7 @@ def verify(text: str, keys: Mapping[str, PublicKey]) -> TrustMark:
     issued, ends = read_time(claims), read_time(claims, "exp")
     if not issued < ends <= issued + LIFETIME:
         raise DocumentError("a status statement is good for a day at most")
-    return TrustMark(
+    return MembershipAttestation(
         issuer=issuer,
         organisation=named[1],
         kind=_KINDS[standing],
@@ -125,13 +129,13 @@ def _document(text: str) -> str:
     return f"{text}~"
 
 
-def _type(issuer: str, standing: Standing) -> str:
+def _type(issuer: str, standing: MembershipClass) -> str:
     return f"{issuer}/trust-marks/{_KINDS[standing]}"
 
 
-def _standing(value: Any) -> Standing:
+def _standing(value: Any) -> MembershipClass:
     try:
-        return Standing(value)
+        return MembershipClass(value)
     except ValueError:
         raise DocumentError("the statement names no standing") from None
 

@@ -14,17 +14,17 @@ from gateway.domain.organisation import SLUG
 from gateway.domain.vocabulary import (
     CASE_TLP,
     Attribution,
-    Graphic,
+    ContentWarning,
     Handling,
     InformationEvaluation,
     IntakeChannel,
     Matter,
-    National,
+    NationalMarking,
     PermittedActions,
     Purpose,
     Regime,
-    Role,
     SourceEvaluation,
+    StaffRole,
     Urgency,
 )
 
@@ -37,8 +37,8 @@ class ImportProfile:
 
     ``marking`` and ``legal_basis`` are as in the case JSON, without ``erase_on``: that is
     ``retention_days`` after the import. ``matter`` is added to what the report says. ``role``
-    is the role in which statements and classifications are entered; ``source_eval`` and
-    ``info_eval`` go with the sender's assessments; ``graphic`` with texts nobody has read yet.
+    is the role in which statements and classifications are entered; ``source_reliability`` and
+    ``information_accuracy`` go with the sender's assessments; ``graphic`` with texts nobody has read yet.
     """
 
     intake_channel: str
@@ -47,12 +47,12 @@ class ImportProfile:
     marking: Mapping[str, Any]
     legal_basis: tuple[Mapping[str, Any], ...]
     matter: tuple[str, ...] = ()
-    wants_feedback: bool = False
-    role: str = Role.ANALYST.value
+    feedback_requested: bool = False
+    role: str = StaffRole.ANALYST.value
     language: str = "en"
-    graphic: str = Graphic.STRONG.value
-    source_eval: str = SourceEvaluation.UNKNOWN.value
-    info_eval: str = InformationEvaluation.NOT_CORROBORATED.value
+    graphic: str = ContentWarning.STRONG.value
+    source_reliability: str = SourceEvaluation.UNKNOWN.value
+    information_accuracy: str = InformationEvaluation.NOT_CORROBORATED.value
 
 
 class ProfileInvalid(Exception):
@@ -115,12 +115,12 @@ _SETTINGS: Mapping[str, Check] = {
     "marking": _table,
     "legal_basis": _several(_table, least=1),
     "matter": _several(_word(Matter)),
-    "wants_feedback": _flag,
-    "role": _word(Role),
+    "feedback_requested": _flag,
+    "role": _word(StaffRole),
     "language": _text,
-    "graphic": _word(Graphic),
-    "source_eval": _word(SourceEvaluation),
-    "info_eval": _word(InformationEvaluation),
+    "graphic": _word(ContentWarning),
+    "source_reliability": _word(SourceEvaluation),
+    "information_accuracy": _word(InformationEvaluation),
 }
 _NEEDED = ("intake_channel", "urgency", "retention_days", "marking", "legal_basis")
 
@@ -128,7 +128,7 @@ _MARKING: Mapping[str, Check] = {
     "tlp": _word(CASE_TLP),
     "handling": _several(_word(Handling)),
     "handling_note": _text,
-    "national": _word([National.NON_PROTEGE]),
+    "national": _word([NationalMarking.NON_PROTEGE]),
     "permitted_actions": _word(PermittedActions),
     "attribution": _word(Attribution),
     "release_to": _several(_slug),

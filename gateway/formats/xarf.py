@@ -20,24 +20,24 @@ from uuid import UUID
 from gateway.domain.case import PERCEPTUAL
 from gateway.domain.item_value import (
     FAULTS,
+    has_unsafe_characters,
     hash_fault,
     host_fault,
     ip_event,
     reference_fault,
-    unseen,
     url_fault,
 )
 from gateway.domain.marking import tlp_rank
 from gateway.domain.media import find_media
-from gateway.domain.timestamp import parse_moment
+from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import (
     CASE_TLP,
     CODES,
     PERCEPTUAL_TLP,
+    ClassificationMethod,
     ContentType,
     HashAlgorithm,
     Matter,
-    Method,
 )
 from gateway.formats.profile import ImportProfile
 from gateway.formats.report_file import (
@@ -82,7 +82,7 @@ def import_xarf(
     for name, known in (("category", ("content",)), ("type", ("csam", "csem"))):
         if report.get(name) not in known:
             raise ImportRefused(f"/{name}: only content/csam and content/csem are imported")
-    made = _Import(_Sheet(report), profile, lambda: str(new_id()), now.astimezone(UTC))
+    made = XarfImporter(FieldReport(report), profile, lambda: str(new_id()), now.astimezone(UTC))
     case = made.case()
     made.sheet.drop_rest()
     return Imported(
@@ -107,7 +107,7 @@ _NAMES = {**_NAMES, list: "a list", dict: "an object"}
 
 
 @dataclass
-class _Sheet:
+class FieldReport:
     """The report with the fate of each field: written while the case is made."""
 
     report: dict[str, Any]
@@ -196,14 +196,14 @@ _TOLD: Mapping[str, str] = {
 
 _HOSTING = frozenset({"hosting_provider", "asn", "registrar"})
 
-_METHODS: Mapping[str, Method] = {
-    "hash_match": Method.HASH_MATCH,
-    "ai_detection": Method.CLASSIFIER,
-    "automated_scan": Method.CLASSIFIER,
-    "behavioral_analysis": Method.CLASSIFIER,
-    "keyword_detection": Method.CLASSIFIER,
-    "manual_review": Method.HUMAN,
-    "law_enforcement_referral": Method.HUMAN,
+_METHODS: Mapping[str, ClassificationMethod] = {
+    "hash_match": ClassificationMethod.HASH_MATCH,
+    "ai_detection": ClassificationMethod.CLASSIFIER,
+    "automated_scan": ClassificationMethod.CLASSIFIER,
+    "behavioral_analysis": ClassificationMethod.CLASSIFIER,
+    "keyword_detection": ClassificationMethod.CLASSIFIER,
+    "manual_review": ClassificationMethod.HUMAN,
+    "law_enforcement_referral": ClassificationMethod.HUMAN,
 }
 """Whose finding a detection is. A user's report is nobody's finding and is not listed."""
 
@@ -216,11 +216,11 @@ _EMPTY = {name: hashlib.new(name, b"").hexdigest() for name in ("md5", "sha1", "
 # --- making the case ---
 
 
-class _Import:
+class XarfImporter:
     """One import: the sheet, the profile, and the parts of the case as they are made."""
 
     def __init__(
-        self, sheet: _Sheet, profile: ImportProfile, new_id: Callable[[], str], now: datetime
+        self, sheet: FieldReport, profile: ImportProfile, new_id: Callable[[], str], now: datetime
     ) -> None:
         self.sheet = sheet
         self.profile = profile
@@ -255,7 +255,7 @@ class _Import:
             "originator_ref": self._report_id(),
             "received_at": self.now.isoformat(timespec="seconds"),
             "intake_channel": self.profile.intake_channel,
-            "reporter": {"anonymous": False, "wants_feedback": self.profile.wants_feedback},
+            "reporter": {"anonymous": False, "feedback_requested": self.profile.feedback_requested},
             "matter": self._matter(),
             "urgency": self.profile.urgency,
             **{name: array for name, array in arrays.items() if array},
@@ -462,7 +462,7 @@ class _Import:
             return []
         self.sheet.map("/classification", "/classifications/0/code")
         self.sheet.map("/detection_method", "/classifications/0/method")
-        if method != Method.HUMAN:
+        if method != ClassificationMethod.HUMAN:
             self.sheet.note(
                 "/detection_method", "a match is not a finding: a person must confirm it (R18)"
             )
@@ -470,13 +470,13 @@ class _Import:
         made |= {"assessor_role": self.profile.role, "assessed_at": self.seen_at}
         return [{**made, "method": method.value, **self._confidence()}]
 
-    def _method(self) -> Method | None:
+    def _method(self) -> ClassificationMethod | None:
         """What the classification rests on; a user's report only if somebody verified it."""
         detection = self.sheet.need("detection_method")
         by_hand = self.sheet.get("verification_method", str) == "manual"
         if detection == "user_report" and by_hand:
             self.sheet.note("/detection_method", "a user reported it, the sender verified it")
-            return Method.HUMAN
+            return ClassificationMethod.HUMAN
         return _METHODS.get(detection)
 
     def _confidence(self) -> dict[str, int]:
@@ -573,8 +573,8 @@ class _Import:
         text = _checked(pointer, value, longest=2000, lines=True)
         self._add_statement("assessment", text, self.profile.language, self.profile.graphic)
         self.statements[-1] |= {
-            "source_eval": self.profile.source_eval,
-            "info_eval": self.profile.info_eval,
+            "source_reliability": self.profile.source_reliability,
+            "information_accuracy": self.profile.information_accuracy,
         }
         self.sheet.map(pointer, self._last_statement())
 
@@ -600,7 +600,7 @@ def _plain(value: Any) -> Any:
 
 def _moment(pointer: str, text: str) -> str:
     try:
-        parse_moment(text)
+        parse_timestamp(text)
     except ValueError:
         raise ImportRefused(f"{pointer}: must be a time with its offset") from None
     return text
@@ -626,7 +626,7 @@ def _checked(
     """A text of the file that goes into the case; ImportRefused if it may not."""
     if not isinstance(text, str) or not text.strip() or len(text) > longest:
         raise ImportRefused(f"{pointer}: must be text of 1 to {longest} characters")
-    if unseen(text, lines=lines):
+    if has_unsafe_characters(text, lines=lines):
         raise ImportRefused(f"{pointer}: holds control characters")
     fault = find_media(text)
     if fault:

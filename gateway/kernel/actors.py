@@ -5,8 +5,8 @@ A person in a browser and a peer gateway will be two more members of `Actor`.
 
 from dataclasses import dataclass
 
-from gateway.actions.records import Caller
 from gateway.domain.invitation import Invitation
+from gateway.kernel.values import Caller
 
 GATEWAY = "gateway"
 """The name under which the gateway's own events are counted; no organisation may take it."""

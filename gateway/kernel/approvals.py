@@ -4,16 +4,16 @@ import hmac
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from gateway.actions.ports import Ports, Work
-from gateway.actions.records import Retry
-from gateway.domain.organisation import Person
-from gateway.domain.refusals import ApprovalRefused
+from gateway.domain.organisation import Administrator
+from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import approval, canonical
-from gateway.evidence.approval import Approval
+from gateway.evidence.approval import AdminApproval
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
+from gateway.kernel.values import IdempotencyRecord
 
 LIVES = timedelta(hours=72)
 """How long after its signature an approval can be used."""
@@ -22,33 +22,33 @@ AHEAD = timedelta(minutes=5)
 """How far a signer's clock may be ahead of ours."""
 
 
-def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[Approval]:
+def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[AdminApproval]:
     """The approvals of exactly the change with this digest, by as many distinct persons.
 
     None of them is used up by this: see `consume`. ``context.persons`` are those whose signature
     was good, also when the approval does not count: a refusal names them. Raises ApprovalRefused.
     """
-    found: list[Approval] = []
+    found: list[AdminApproval] = []
     for text in approvals:
         given = _verified(context, text, digest)
         if given.person in [one.person for one in found]:
-            raise ApprovalRefused("two approvals of one person count once: ask another person")
+            raise InvalidApproval("two approvals of one person count once: ask another person")
         require_unused(context.work, given)
         found.append(given)
     if not found:
-        raise ApprovalRefused("a change of the registry needs an administrator's approval")
+        raise InvalidApproval("a change of the registry needs an administrator's approval")
     return found
 
 
-def consume(context: RequestContext, given: Approval) -> None:
+def consume(context: RequestContext, given: AdminApproval) -> None:
     """Use up an approval: it counts for the request's event, and never again."""
     _use_up(context.ports, context.work, given, context.event)
 
 
-def require_unused(work: Work, given: Approval) -> None:
+def require_unused(work: UnitOfWork, given: AdminApproval) -> None:
     """Raise ApprovalRefused for an approval that was used, or voided."""
     if _was_used(work, given):
-        raise ApprovalRefused("an approval was used before, or taken back: sign again")
+        raise InvalidApproval("an approval was used before, or taken back: sign again")
 
 
 def void(context: RequestContext, text: str) -> None:
@@ -58,60 +58,60 @@ def void(context: RequestContext, text: str) -> None:
         consume(context, given)
 
 
-def key_of(person: Person) -> PublicKey:
+def key_of(person: Administrator) -> PublicKey:
     """The key with which a person approves; ApprovalRefused when it is none."""
     try:
         (key,) = _keys_of(person).values()
     except ValueError:
-        raise ApprovalRefused("a person's key is the public JWK of a signing key") from None
+        raise InvalidApproval("a person's key is the public JWK of a signing key") from None
     return key
 
 
-def expires_at(given: Approval) -> datetime:
+def expires_at(given: AdminApproval) -> datetime:
     """The moment from which an approval counts no more."""
     return given.at + LIVES
 
 
-def _verified(context: RequestContext, text: str, digest: str) -> Approval:
+def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
     person, given = _signed(context.ports, context.work, text)
     if person.id not in context.persons:
         context.persons += (person.id,)
     if not person.enabled:
-        raise ApprovalRefused("an approval is from a person who administers nothing any more")
+        raise InvalidApproval("an approval is from a person who administers nothing any more")
     if given.change != digest:
-        raise ApprovalRefused("an approval is for another change: sign this one")
+        raise InvalidApproval("an approval is for another change: sign this one")
     if not -AHEAD <= context.ports.now() - given.at <= LIVES:
-        raise ApprovalRefused(
+        raise InvalidApproval(
             "an approval is older than 72 hours, or dated in the future: sign again"
         )
     return given
 
 
-def _was_used(work: Work, given: Approval) -> bool:
+def _was_used(work: UnitOfWork, given: AdminApproval) -> bool:
     return work.retries.get(GATEWAY, _key(given)) is not None
 
 
-def _use_up(ports: Ports, work: Work, given: Approval, event: UUID) -> None:
+def _use_up(ports: Ports, work: UnitOfWork, given: AdminApproval, event: UUID) -> None:
     fingerprint = hmac.digest(ports.fingerprint_key, given.change.encode(), "sha256")
-    work.retries.add(Retry(GATEWAY, _key(given), fingerprint, event))
+    work.retries.add(IdempotencyRecord(GATEWAY, _key(given), fingerprint, event))
 
 
-def _key(given: Approval) -> str:
+def _key(given: AdminApproval) -> str:
     return f"approval/{given.person}/{given.jti}"
 
 
-def _keys_of(person: Person) -> dict[str, PublicKey]:
+def _keys_of(person: Administrator) -> dict[str, PublicKey]:
     return public_keys({"keys": [canonical.decode(person.public_key.encode())]})
 
 
-def _signed(ports: Ports, work: Work, text: str) -> tuple[Person, Approval]:
+def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, AdminApproval]:
     """Who signed an approval, and what it says; ApprovalRefused when that is nobody here."""
     try:
         name = approval.person_of(text, ports.issuer)
         person = work.organisations.person(name)
         if person is None:
-            raise ApprovalRefused("an approval is from nobody who administers this gateway")
+            raise InvalidApproval("an approval is from nobody who administers this gateway")
         given = approval.verify(text, person=name, audience=ports.issuer, keys=_keys_of(person))
     except DocumentError as error:
-        raise ApprovalRefused(f"an approval does not verify: {error}") from None
+        raise InvalidApproval(f"an approval does not verify: {error}") from None
     return person, given

@@ -11,25 +11,24 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from gateway.actions.listing import Listing, gather
-from gateway.actions.ports import Mode, Ports, Work
-from gateway.actions.records import Caller, Proposal
-from gateway.domain.decision import Entity, Question, Value, organisation_entity
-from gateway.domain.facts import Detail
+from gateway.domain.audit_event import EventDetail
+from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, organisation_entity
 from gateway.domain.organisation import SLUG, Organisation, Period, Status
 from gateway.domain.refusals import (
-    ApprovalRefused,
-    Invalid,
+    InvalidApproval,
     NotFound,
     Refusal,
+    ValidationFailed,
     WrongState,
 )
 from gateway.evidence import approval, canonical
-from gateway.evidence.approval import Approval
-from gateway.evidence.revocation import KEY
+from gateway.evidence.approval import AdminApproval
+from gateway.evidence.key_revocation import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
+from gateway.kernel.pagination import Page, collect_page
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -39,10 +38,11 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
+from gateway.kernel.values import Caller, Proposal
 
 T = TypeVar("T")
 
-LOG = Entity("Log", "log", {})
+LOG = PolicyEntity("Log", "log", {})
 """The resource of what concerns no organisation: the gateway's administrators, keys and log."""
 
 STORED = approvals.LIVES * 10
@@ -80,7 +80,7 @@ class ChangeContext:
     names_key: str | None = None
 
     @property
-    def work(self) -> Work:
+    def work(self) -> UnitOfWork:
         """The transaction."""
         return self.request.work
 
@@ -116,14 +116,14 @@ class ChangeContext:
         try:
             return reader(self.values[name])
         except NOT_READ:
-            raise Invalid(((f"/{name}", NOT_OF_FORM),)) from None
+            raise ValidationFailed(((f"/{name}", NOT_OF_FORM),)) from None
 
     def period(self) -> Period:
         """The days from ``from`` until ``until``, which may be left out."""
         try:
             return Period(self.values["from"], self.values["until"])
         except ValueError as error:
-            raise Invalid((("/until", str(error)),)) from None
+            raise ValidationFailed((("/until", str(error)),)) from None
 
     def save(self, organisation: Organisation) -> None:
         """Store the organisation's entry as the next version."""
@@ -201,11 +201,11 @@ class _Step:
         Every other refusal comes after the values were read by their fields.
         """
         try:
-            if isinstance(refusal, Invalid | ApprovalRefused):
+            if isinstance(refusal, ValidationFailed | InvalidApproval):
                 named = {"action": self.change.action, "organisation": self.change.organisation}
                 return canonical.encode({**named, "change": digest_of(self.change)}).decode()
             return described(self.change)
-        except (ValueError, Invalid):
+        except (ValueError, ValidationFailed):
             return None
 
 
@@ -264,7 +264,7 @@ def approve(
     Raises RecordedRefusal when one of the two does not count (any more), or the change is refused;
     NotFound for no such proposal. A refused change stays proposed until its time is over.
     """
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         stored = work.proposals.get(proposal)
     if stored is None:
         raise NotFound(NO_PROPOSAL)
@@ -299,7 +299,7 @@ def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -
         if stored is None:
             raise NotFound(NO_PROPOSAL)
         if stored.proposer != counted.person:
-            raise ApprovalRefused("a proposal is withdrawn by the person who made it, nobody else")
+            raise InvalidApproval("a proposal is withdrawn by the person who made it, nobody else")
         _require_open(context.work, proposal)
         approvals.void(context, stored.approval)
         context.work.proposals.withdraw(proposal, context.event)
@@ -313,10 +313,12 @@ def require_type(types: ChangeTypes, change: Change) -> ChangeType:
     """The kind of a change; Invalid for what is not a change, which leaves no event."""
     kind = types.get(change.action)
     if kind is None:
-        raise Invalid((("/action", "there is no such change of the registry"),))
+        raise ValidationFailed((("/action", "there is no such change of the registry"),))
     own = change.organisation == GATEWAY
     if own is not kind.at_gateway or not SLUG.fullmatch(change.organisation):
-        raise Invalid((("/organisation", "is not an organisation's id, or is the gateway's own"),))
+        raise ValidationFailed(
+            (("/organisation", "is not an organisation's id, or is the gateway's own"),)
+        )
     return kind
 
 
@@ -325,7 +327,7 @@ def digest_of(change: Change) -> str:
     try:
         return approval.digest_of(change.action, change.organisation, change.values)
     except ValueError as error:
-        raise Invalid((("", f"the change cannot be signed: {error}"),)) from None
+        raise ValidationFailed((("", f"the change cannot be signed: {error}"),)) from None
 
 
 def withdrawal_of(proposal: UUID) -> Change:
@@ -363,17 +365,17 @@ def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
 
 def page(
     ports: Ports, caller: Caller, after: UUID | None, limit: int, *, waiting: bool
-) -> Listing[Mapping[str, Any]]:
+) -> Page[Mapping[str, Any]]:
     """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
 
-    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+    def query(context: RequestContext) -> Page[Mapping[str, Any]]:
         require_entrusted(context)
         now = context.now if waiting else None
 
         def rows(after: UUID | None, limit: int) -> Sequence[Proposal]:
             return context.work.proposals.page(after, limit, now)
 
-        return gather(rows, lambda one: one.id, _view, after, limit)
+        return collect_page(rows, lambda one: one.id, _view, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
 
@@ -387,7 +389,7 @@ def require_entrusted(context: RequestContext) -> None:
 
 
 def _make(
-    request: RequestContext, kind: ChangeType, change: Change, counted: Sequence[Approval]
+    request: RequestContext, kind: ChangeType, change: Change, counted: Sequence[AdminApproval]
 ) -> Mapping[str, Any]:
     """Use up the approvals, ask policy, then change the registry and record it."""
     for one in counted:
@@ -407,16 +409,16 @@ def _waits(context: ChangeContext, kind: ChangeType) -> bool:
     def allowed(persons: int) -> bool:
         facts = {"approvals": persons, **kind.facts(context)}
         principal, resource = context.request.principal(), _resource(context, kind)
-        question = Question(principal, context.change.action, resource, facts)
+        question = PolicyQuestion(principal, context.change.action, resource, facts)
         return context.request.ports.policy.decide(question).allowed
 
     return not allowed(1) and allowed(2)
 
 
 def _propose(
-    context: RequestContext, change: Change, counted: Approval, signed: str
+    context: RequestContext, change: Change, counted: AdminApproval, signed: str
 ) -> Mapping[str, Any]:
-    _authorize_proposal(context, "proposal.make")
+    _authorize_proposal(context, "proposal.create")
     stored = Proposal(
         id=context.event,
         action=change.action,
@@ -429,7 +431,7 @@ def _propose(
     context.work.proposals.prune(context.now - STORED)
     context.work.proposals.add(stored)
     subject = _subject(change, frozenset({GATEWAY}))
-    context.record(events.gateway_and(), subject, action="proposal.make")
+    context.record(events.gateway_and(), subject, action="proposal.create")
     return _view(stored)
 
 
@@ -442,7 +444,7 @@ def _context(request: RequestContext, change: Change, values: Mapping[str, Any])
     return ChangeContext(request, change, values, found, request.persons)
 
 
-def _resource(context: ChangeContext, kind: ChangeType) -> Entity:
+def _resource(context: ChangeContext, kind: ChangeType) -> PolicyEntity:
     if kind.at_gateway:
         return LOG
     entry = context.found or _applicant(context.change.organisation)
@@ -467,20 +469,20 @@ def _record(context: ChangeContext) -> None:
     if context.names_key is not None:
         # Beside the reason: for who may know which key it is, and nothing else.
         named = (context.change.organisation, context.names_key)
-        details.append(Detail(KEY, named, readers))
+        details.append(EventDetail(KEY, named, readers))
     context.request.record(parties, *details)
 
 
-def _subject(change: Change, readers: frozenset[str]) -> Detail:
-    return Detail("subject", described(change), readers)
+def _subject(change: Change, readers: frozenset[str]) -> EventDetail:
+    return EventDetail("subject", described(change), readers)
 
 
-def _require_open(work: Work, proposal: UUID) -> None:
+def _require_open(work: UnitOfWork, proposal: UUID) -> None:
     """Raise WrongState for a proposal that cannot be made any more."""
     stored = work.proposals.get(proposal)
-    if stored is None or stored.made_by is not None:
+    if stored is None or stored.applied_event is not None:
         raise WrongState("the proposal was made before")
-    if stored.withdrawn_by is not None:
+    if stored.withdrawal_event is not None:
         raise WrongState("the proposal was withdrawn by the person who made it")
 
 
@@ -507,6 +509,6 @@ def _view(one: Proposal) -> dict[str, Any]:
         "organisation": one.organisation,
         "proposer": one.proposer,
         "expires_at": one.expires_at.isoformat(),
-        "made_by": None if one.made_by is None else str(one.made_by),
-        "withdrawn_by": None if one.withdrawn_by is None else str(one.withdrawn_by),
+        "applied_event": None if one.applied_event is None else str(one.applied_event),
+        "withdrawal_event": None if one.withdrawal_event is None else str(one.withdrawal_event),
     }

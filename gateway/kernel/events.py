@@ -4,28 +4,28 @@ from collections.abc import Iterable
 from datetime import date
 from uuid import UUID
 
-from gateway.actions.ports import Work
-from gateway.domain.facts import Detail, Fact, Party, Result
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.ports import UnitOfWork
 
 
 def record(
-    work: Work,
+    work: UnitOfWork,
     action: str,
     parties: Iterable[Party],
     *,
     event: UUID,
     simulated_date: date | None,
-    result: Result = Result.ALLOWED,
+    result: EventResult = EventResult.ALLOWED,
     asked_in: str = GATEWAY,
     by: str | tuple[str, ...] | None = None,
     rules: tuple[str, ...] = (),
     rules_shown: bool = True,
-    details: Iterable[Detail] = (),
+    details: Iterable[EventDetail] = (),
     handoff: UUID | None = None,
     case_digest: str | None = None,
     package: str | None = None,
-    statement_sha256: str | None = None,
+    document_sha256: str | None = None,
 ) -> None:
     """Record that something was done or refused, in the streams of all ``parties``.
 
@@ -34,13 +34,13 @@ def record(
     false nobody but an auditor reads the rules: they would tell what may not be known.
     """
     own = frozenset({asked_in})
-    about: list[Detail] = []
+    about: list[EventDetail] = []
     if by is not None:
-        about.append(Detail("by", by, own))
+        about.append(EventDetail("by", by, own))
     if rules:
-        about.append(Detail("rules", rules, own if rules_shown else frozenset()))
+        about.append(EventDetail("rules", rules, own if rules_shown else frozenset()))
     work.log.record(
-        Fact(
+        AuditEvent(
             id=event,
             action=action,
             result=result,
@@ -49,15 +49,15 @@ def record(
             handoff=handoff,
             case_digest=case_digest,
             package=package,
-            statement_sha256=statement_sha256,
+            document_sha256=document_sha256,
             simulated_date=simulated_date,
         )
     )
 
 
-def shared(kind: str, value: str | tuple[str, ...], parties: Iterable[Party]) -> Detail:
+def shared(kind: str, value: str | tuple[str, ...], parties: Iterable[Party]) -> EventDetail:
     """A detail that every party of the event reads."""
-    return Detail(kind, value, frozenset(party.organisation for party in parties))
+    return EventDetail(kind, value, frozenset(party.organisation for party in parties))
 
 
 def gateway_and(*concerned: str, role: str = "concerned") -> tuple[Party, ...]:

@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.item_value import unseen
+from gateway.domain.item_value import has_unsafe_characters
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
-from gateway.domain.refusals import Invalid
-from gateway.domain.timestamp import parse_day
+from gateway.domain.refusals import ValidationFailed
+from gateway.domain.timestamp import parse_date
 from gateway.evidence.base64url import DIGEST
 
 NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -74,7 +74,7 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
     misspelt must not pass as one that is left out.
     """
     if not isinstance(values, Mapping):
-        raise Invalid((("", "must be an object"),))
+        raise ValidationFailed((("", "must be an object"),))
     known = {field.name: field for field in fields}
     read: dict[str, Any] = dict.fromkeys(known)
     errors: list[tuple[str, str]] = []
@@ -86,7 +86,7 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
                 errors.append((f"/{name}", NOT_OF_FORM))
     errors += [(_pointer(name), "is not a value of this change") for name in values.keys() - known]
     if errors:
-        raise Invalid(errors)
+        raise ValidationFailed(errors)
     return read
 
 
@@ -120,7 +120,7 @@ def optional(field: Field) -> Field:
 
 def text(value: Any) -> str:
     """A text that is not blank, and shows all that it holds to whoever approves it."""
-    if not isinstance(value, str) or not value.strip() or unseen(value, lines=True):
+    if not isinstance(value, str) or not value.strip() or has_unsafe_characters(value, lines=True):
         raise ValueError
     return value
 
@@ -183,7 +183,7 @@ def identifier(name: str, about: str, *, option: str = "") -> Field:
 def date(name: str, about: str, *, option: str = "") -> Field:
     """A day of the calendar."""
     described = {"type": "string", "format": "date"}
-    return Field(name, about, parse_day, described, Given.DATE, option=option)
+    return Field(name, about, parse_date, described, Given.DATE, option=option)
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:

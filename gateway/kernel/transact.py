@@ -13,39 +13,42 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
-from gateway.actions.authentication import require_caller
-from gateway.actions.ports import Mode, Ports, Work
-from gateway.actions.records import Caller, LegalDay, Logged, Retry
-from gateway.domain.decision import Decision, Entity, Question, Value, organisation_entity
-from gateway.domain.facts import Detail, Party, Result
-from gateway.domain.membership import UNSEEN
-from gateway.domain.organisation import Organisation, takes_part
+from gateway.domain.audit_event import EventDetail, EventResult, Party
+from gateway.domain.decision import (
+    PolicyDecision,
+    PolicyEntity,
+    PolicyQuestion,
+    Value,
+    organisation_entity,
+)
+from gateway.domain.lifecycle import UNSEEN
+from gateway.domain.organisation import Organisation, may_act
 from gateway.domain.organisation_name import OrganisationName
 from gateway.domain.refusals import (
     AlreadyExists,
-    ApprovalRefused,
+    AuditLogUnavailable,
     Busy,
-    Erased,
+    CaseErased,
+    CaseKeysUnavailable,
+    EditConflict,
     Forbidden,
-    Frozen,
-    Invalid,
-    InvitationRefused,
-    KeyReused,
-    KeysUnavailable,
-    MarkUnreachable,
-    NoCompetence,
+    HighWaterMarkUnavailable,
+    IdempotencyKeyReused,
+    InvalidApproval,
+    InvalidInvitation,
+    InvitationUnusable,
+    LogFrozen,
+    NoCompetentOrganisation,
     NotFound,
     NothingToOffer,
-    NotInvited,
     OpenHandoffs,
     Refusal,
-    SamePerson,
-    SeveralCompetences,
-    Stale,
+    SecondPersonRequired,
+    SeveralCompetentOrganisations,
     TooManyAttempts,
     TooManyDenials,
-    Unconfirmed,
-    Unrecorded,
+    UnconfirmedMatch,
+    ValidationFailed,
     WrongState,
 )
 from gateway.evidence import canonical
@@ -59,6 +62,9 @@ from gateway.kernel.actors import (
     GatewayItself,
     organisation_of,
 )
+from gateway.kernel.authentication import require_caller
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.values import Caller, IdempotencyRecord, LoggedEvent, ReferenceDate
 
 T = TypeVar("T")
 
@@ -66,10 +72,10 @@ INACTIVE = "R2.inactive"
 """The rule by which only active organisations take part; policies state it too."""
 
 RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
-    Unconfirmed: "R18.unconfirmed",
-    SamePerson: "R10.same_person",
-    NoCompetence: "R11.no_competence",
-    SeveralCompetences: "R11.several_competences",
+    UnconfirmedMatch: "R18.unconfirmed",
+    SecondPersonRequired: "R10.same_person",
+    NoCompetentOrganisation: "R11.no_competence",
+    SeveralCompetentOrganisations: "R11.several_competences",
     NothingToOffer: "R2.nothing_left",
 }
 """Refusals that the domain decides and that are rules all the same: denials, so events."""
@@ -77,31 +83,31 @@ RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
 ENROLMENTS_REFUSED_PER_MINUTE = 10
 """Refused attempts with the tokens of one organisation's invitations."""
 
-_PARTNERS: Mapping[type[Refusal], Result] = {
-    Forbidden: Result.DENIED,
-    WrongState: Result.WRONG_STATE,
-    OpenHandoffs: Result.WRONG_STATE,
-    Erased: Result.WRONG_STATE,
-    **dict.fromkeys(RULES_OF_REFUSALS, Result.DENIED),
+_PARTNERS: Mapping[type[Refusal], EventResult] = {
+    Forbidden: EventResult.DENIED,
+    WrongState: EventResult.WRONG_STATE,
+    OpenHandoffs: EventResult.WRONG_STATE,
+    CaseErased: EventResult.WRONG_STATE,
+    **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
 }
-_ADMINISTRATORS: Mapping[type[Refusal], Result] = {
-    ApprovalRefused: Result.DENIED,
-    Invalid: Result.DENIED,
-    Forbidden: Result.DENIED,
-    NotFound: Result.NOT_FOUND,
-    WrongState: Result.WRONG_STATE,
-    AlreadyExists: Result.WRONG_STATE,
-    InvitationRefused: Result.WRONG_STATE,
+_ADMINISTRATORS: Mapping[type[Refusal], EventResult] = {
+    InvalidApproval: EventResult.DENIED,
+    ValidationFailed: EventResult.DENIED,
+    Forbidden: EventResult.DENIED,
+    NotFound: EventResult.NOT_FOUND,
+    WrongState: EventResult.WRONG_STATE,
+    AlreadyExists: EventResult.WRONG_STATE,
+    InvitationUnusable: EventResult.WRONG_STATE,
 }
-_ENROLLING: Mapping[type[Refusal], Result] = {
-    InvitationRefused: Result.DENIED,
-    Forbidden: Result.DENIED,
-    NotFound: Result.DENIED,
-    AlreadyExists: Result.DENIED,
+_ENROLLING: Mapping[type[Refusal], EventResult] = {
+    InvitationUnusable: EventResult.DENIED,
+    Forbidden: EventResult.DENIED,
+    NotFound: EventResult.DENIED,
+    AlreadyExists: EventResult.DENIED,
 }
 
 
-def recorded_refusals(actor: Actor) -> Mapping[type[Refusal], Result]:
+def recorded_refusals(actor: Actor) -> Mapping[type[Refusal], EventResult]:
     """Which refusals of an actor are events, and how the event says that it ended.
 
     All others say only how a request is written or repeated, and what is true of every request.
@@ -149,11 +155,11 @@ class RequestContext:
     """
 
     ports: Ports
-    work: Work
+    work: UnitOfWork
     actor: Actor
     request: ActionRequest
     now: datetime
-    today: LegalDay
+    today: ReferenceDate
     event: UUID
     about: EventSubject = EventSubject()
     rules: tuple[str, ...] = ()
@@ -198,11 +204,11 @@ class RequestContext:
         found = self.find(slug)
         return None if found is None or found.status in UNSEEN else found
 
-    def entity(self, organisation: Organisation | None = None) -> Entity:
+    def entity(self, organisation: Organisation | None = None) -> PolicyEntity:
         """An organisation (by default the caller's) as policy sees it on the reference date."""
         return organisation_entity(organisation or self.organisation, self.today.day)
 
-    def principal(self) -> Entity:
+    def principal(self) -> PolicyEntity:
         """Who asks, as policy sees them."""
         match self.actor:
             case Caller():
@@ -210,18 +216,18 @@ class RequestContext:
             case EnrollingSystem():
                 return self.entity(self.known[self.actor.invitation.organisation])
             case Administrators():
-                return Entity("Person", self.persons[0], {"enabled": True})
+                return PolicyEntity("Person", self.persons[0], {"enabled": True})
             case GatewayItself():
                 raise TypeError("policy is not asked about what the gateway does on its own")
 
     def record(
         self,
         parties: tuple[Party, ...],
-        *details: Detail,
+        *details: EventDetail,
         action: str | None = None,
         event: UUID | None = None,
         package: str | None = None,
-        statement_sha256: str | None = None,
+        document_sha256: str | None = None,
     ) -> None:
         """Record that the request was done, and by which rules.
 
@@ -242,7 +248,7 @@ class RequestContext:
             handoff=self.about.handoff,
             case_digest=self.about.case_digest,
             package=package,
-            statement_sha256=statement_sha256,
+            document_sha256=document_sha256,
         )
 
 
@@ -267,7 +273,7 @@ class RecordedRefusal(Exception):
 class _Denied(Exception):
     """A refusal that is an event: what to answer, what to record."""
 
-    def __init__(self, refusal: Refusal, result: Result, rules: tuple[str, ...] = ()) -> None:
+    def __init__(self, refusal: Refusal, result: EventResult, rules: tuple[str, ...] = ()) -> None:
         super().__init__(refusal.detail)
         self.refusal = refusal
         self.result = result
@@ -281,7 +287,7 @@ def transact(
     actor: Actor,
     request: ActionRequest,
     act: Callable[[RequestContext], Any] | None,
-    replay: Callable[[RequestContext, Logged], Any] | None = None,
+    replay: Callable[[RequestContext, LoggedEvent], Any] | None = None,
 ) -> WriteResult:
     """Do a write once, however often it is asked.
 
@@ -291,13 +297,15 @@ def transact(
     refusals that are events, and Refusal (KeyReused, Stale, Busy...) for those that are not.
     """
     try:
-        with ports.begin(Mode.WRITE if isinstance(actor, Caller) else Mode.REGISTRY) as work:
+        with ports.begin(
+            TransactionMode.WRITE if isinstance(actor, Caller) else TransactionMode.REGISTRY
+        ) as work:
             context = _admit(ports, work, actor, request)
             previous = _guard(context, _previous)
             if previous is not None:
                 logged, result = _guard(context, lambda c: _repeat(c, previous, replay))
             elif act is None:
-                raise Stale("the result of the earlier request is gone: ask again")
+                raise EditConflict("the result of the earlier request is gone: ask again")
             else:
                 result = _guard(context, act)
                 logged = _commit(context, None if replay else result)
@@ -311,7 +319,7 @@ def read(
 ) -> T:
     """Look something up; a refusal is recorded in a transaction of its own."""
     try:
-        with ports.begin(Mode.READ) as work:
+        with ports.begin(TransactionMode.READ) as work:
             return _guard(_admit(ports, work, actor, request), query)
     except _Denied as denial:
         _refuse(ports, actor, request, denial)
@@ -334,18 +342,18 @@ def prepare(
 
 def authorize(
     context: RequestContext,
-    resource: Entity,
+    resource: PolicyEntity,
     facts: Mapping[str, Value] | None = None,
     action: str | None = None,
     *,
     otherwise: str = "",
-) -> Decision:
+) -> PolicyDecision:
     """Ask whether the actor may do the request's action to the resource; return only on a yes.
 
     A partner learns a rule only where the policy says so. Who acts for the gateway learns every
     reason, or ``otherwise`` where no policy states one.
     """
-    question = Question(
+    question = PolicyQuestion(
         context.principal(), action or context.request.action, resource, facts or {}
     )
     decision = context.ports.policy.decide(question)
@@ -354,15 +362,15 @@ def authorize(
         return decision
     if decision.tell == "caller" or not isinstance(context.actor, Caller):
         reason = " ".join(decision.reasons) or otherwise
-        raise _Denied(Forbidden(reason, decision.rules), Result.DENIED, decision.rules)
-    raise _Denied(NotFound(), Result.NOT_FOUND, decision.rules)
+        raise _Denied(Forbidden(reason, decision.rules), EventResult.DENIED, decision.rules)
+    raise _Denied(NotFound(), EventResult.NOT_FOUND, decision.rules)
 
 
 def allows(
-    context: RequestContext, resource: Entity, facts: Mapping[str, Value] | None = None
+    context: RequestContext, resource: PolicyEntity, facts: Mapping[str, Value] | None = None
 ) -> bool:
     """Whether the request's action is allowed on one resource of a list; others are left out."""
-    question = Question(context.principal(), context.request.action, resource, facts or {})
+    question = PolicyQuestion(context.principal(), context.request.action, resource, facts or {})
     return context.ports.policy.decide(question).allowed
 
 
@@ -371,10 +379,10 @@ def deny_as_not_found() -> NoReturn:
 
     For partners; an administrator's NotFound says what is missing.
     """
-    raise _Denied(NotFound(), Result.NOT_FOUND, ("R2.default",))
+    raise _Denied(NotFound(), EventResult.NOT_FOUND, ("R2.default",))
 
 
-def receipt_for(ports: Ports, logged: Logged, organisation: str) -> Receipt:
+def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt:
     """The receipt of an event with the disclosures that ``organisation`` may read.
 
     Call it with no transaction open: it signs a checkpoint, and only of what is committed. A
@@ -400,7 +408,7 @@ def _key_owner(actor: Actor) -> OrganisationName:
     return OrganisationName(organisation_of(actor))
 
 
-def _admit(ports: Ports, work: Work, actor: Actor, request: ActionRequest) -> RequestContext:
+def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest) -> RequestContext:
     """The context of a request whose actor is who they say, as of this transaction.
 
     Only an organisation that takes part is heard, whatever it asks; one that is enrolled, and not
@@ -413,9 +421,9 @@ def _admit(ports: Ports, work: Work, actor: Actor, request: ActionRequest) -> Re
             organisation = work.organisations.get(OrganisationName(actor.organisation))
             if organisation is None:
                 deny_as_not_found()
-            if not takes_part(organisation.status, request.action):
+            if not may_act(organisation.status, request.action):
                 inactive = Forbidden("your organisation does not take part at present", (INACTIVE,))
-                raise _Denied(inactive, Result.DENIED, inactive.rules)
+                raise _Denied(inactive, EventResult.DENIED, inactive.rules)
             known[organisation.slug] = organisation
         case Administrators():
             if actor.system is not None:
@@ -423,7 +431,7 @@ def _admit(ports: Ports, work: Work, actor: Actor, request: ActionRequest) -> Re
         case EnrollingSystem():
             member = work.organisations.get(actor.invitation.organisation)
             if member is None:
-                raise NotInvited("no invitation has this name and token")
+                raise InvalidInvitation("no invitation has this name and token")
             known[member.slug] = member
         case GatewayItself():
             pass
@@ -434,7 +442,7 @@ def _admit(ports: Ports, work: Work, actor: Actor, request: ActionRequest) -> Re
         actor=actor,
         request=request,
         now=now,
-        today=ports.legal_day(now),
+        today=ports.reference_date(now),
         event=ports.new_id(),
         known=known,
     )
@@ -454,40 +462,42 @@ def _guard(context: RequestContext, step: Callable[[RequestContext], T]) -> T:
         rules = refusal.rules if isinstance(refusal, Forbidden) else own
         denied = _Denied(refusal, result, rules)
     denied.by = context.by
-    if denied.result is not Result.NOT_FOUND:
+    if denied.result is not EventResult.NOT_FOUND:
         denied.about = context.about
     raise denied from denied.refusal.__cause__
 
 
-def _previous(context: RequestContext) -> Retry | None:
+def _previous(context: RequestContext) -> IdempotencyRecord | None:
     """The earlier request with the same key; KeyReused when it asked for something else."""
     key = context.request.key
     previous = key and context.work.retries.get(_key_owner(context.actor), key)
     if not previous:
         return None
     if not hmac.compare_digest(previous.fingerprint, _fingerprint(context)):
-        raise KeyReused("this idempotency key was used with another request: choose a new key")
+        raise IdempotencyKeyReused(
+            "this idempotency key was used with another request: choose a new key"
+        )
     return previous
 
 
 def _repeat(
     context: RequestContext,
-    previous: Retry,
-    replay: Callable[[RequestContext, Logged], Any] | None,
-) -> tuple[Logged, Any]:
+    previous: IdempotencyRecord,
+    replay: Callable[[RequestContext, LoggedEvent], Any] | None,
+) -> tuple[LoggedEvent, Any]:
     logged = context.work.log.logged(previous.event)
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
     if logged is None:
-        raise Stale("the result of the earlier request is gone: ask again")
+        raise EditConflict("the result of the earlier request is gone: ask again")
     if replay is not None:
         return logged, replay(context, logged)
     if previous.result is None:
-        raise Stale("the result of the earlier request is gone: ask again")
+        raise EditConflict("the result of the earlier request is gone: ask again")
     return logged, json.loads(previous.result)
 
 
-def _commit(context: RequestContext, result: Any) -> Logged:
+def _commit(context: RequestContext, result: Any) -> LoggedEvent:
     """Remember the request under its key, with its result where that is stored; the event of it."""
     if not context.recorded:
         logged = context.work.log.logged(context.event)
@@ -498,7 +508,9 @@ def _commit(context: RequestContext, result: Any) -> Logged:
     if request.key:
         kept = None if result is None else json.dumps(result)
         owner, fingerprint = _key_owner(context.actor), _fingerprint(context)
-        context.work.retries.add(Retry(owner, request.key, fingerprint, context.event, kept))
+        context.work.retries.add(
+            IdempotencyRecord(owner, request.key, fingerprint, context.event, kept)
+        )
     return next(one for one in context.work.commit() if one.event.id == context.event)
 
 
@@ -509,7 +521,7 @@ def _fingerprint(context: RequestContext) -> bytes:
     try:
         encoded = canonical.encode(asked)
     except ValueError as error:
-        raise Invalid((("", f"cannot be repeated exactly: {error}"),)) from None
+        raise ValidationFailed((("", f"cannot be repeated exactly: {error}"),)) from None
     return hmac.digest(context.ports.fingerprint_key, encoded, "sha256")
 
 
@@ -519,10 +531,10 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
     What was refused is rolled back and uses up nothing.
     """
     now, event = ports.now(), ports.new_id()
-    today = ports.legal_day(now)
+    today = ports.reference_date(now)
     owner = organisation_of(actor)
     try:
-        with ports.begin(Mode.WRITE) as work:
+        with ports.begin(TransactionMode.WRITE) as work:
             _spend_refusal(ports, work, actor, now)
             events.record(
                 work,
@@ -536,29 +548,36 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
                 asked_in=_asked_in(actor),
                 by=request.by if isinstance(actor, Caller) else denial.by,
                 rules=denial.rules,
-                rules_shown=denial.result is not Result.NOT_FOUND or not isinstance(actor, Caller),
+                rules_shown=denial.result is not EventResult.NOT_FOUND
+                or not isinstance(actor, Caller),
                 details=_refused_details(actor, request, denial.refusal),
                 handoff=denial.about.handoff,
                 case_digest=denial.about.case_digest,
             )
             (logged,) = work.commit()
-    except (TooManyDenials, TooManyAttempts, Frozen, MarkUnreachable, KeysUnavailable):
+    except (
+        TooManyDenials,
+        TooManyAttempts,
+        LogFrozen,
+        HighWaterMarkUnavailable,
+        CaseKeysUnavailable,
+    ):
         raise
     except Busy as busy:
-        raise Unrecorded("the refusal could not be recorded: retry in a moment") from busy
+        raise AuditLogUnavailable("the refusal could not be recorded: retry in a moment") from busy
     except Exception as error:
-        raise Unrecorded("the refusal could not be recorded: retry later") from error
+        raise AuditLogUnavailable("the refusal could not be recorded: retry later") from error
     raise RecordedRefusal(denial.refusal, receipt_for(ports, logged, owner)) from denial.refusal
 
 
-def spend_enrolment_refusal(ports: Ports, work: Work, organisation: str) -> None:
+def spend_enrolment_refusal(ports: Ports, work: UnitOfWork, organisation: str) -> None:
     """Count a refused attempt with an organisation's invitation; TooManyAttempts beyond ten."""
     window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
     if not work.budgets.spend(organisation, window, ENROLMENTS_REFUSED_PER_MINUTE):
         raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
 
 
-def _spend_refusal(ports: Ports, work: Work, actor: Actor, now: datetime) -> None:
+def _spend_refusal(ports: Ports, work: UnitOfWork, actor: Actor, now: datetime) -> None:
     """Count a refusal, so that nobody fills the log with them; TooManyDenials, TooManyAttempts."""
     owner = organisation_of(actor)
     if isinstance(actor, EnrollingSystem):
@@ -567,12 +586,14 @@ def _spend_refusal(ports: Ports, work: Work, actor: Actor, now: datetime) -> Non
         raise TooManyDenials("too many refused requests in this minute: wait, then look for why")
 
 
-def _refused_details(actor: Actor, request: ActionRequest, refusal: Refusal) -> tuple[Detail, ...]:
+def _refused_details(
+    actor: Actor, request: ActionRequest, refusal: Refusal
+) -> tuple[EventDetail, ...]:
     """Why, and what, for administrators and who enrols; a partner's denial says neither."""
-    subject, found = request.describe(refusal), list[Detail]()
+    subject, found = request.describe(refusal), list[EventDetail]()
     owner = organisation_of(actor)
     if isinstance(actor, Administrators):
-        found.append(Detail("reason", refusal.detail, frozenset({GATEWAY})))
+        found.append(EventDetail("reason", refusal.detail, frozenset({GATEWAY})))
     if subject is not None:
-        found.append(Detail("subject", subject, frozenset({GATEWAY, owner})))
+        found.append(EventDetail("subject", subject, frozenset({GATEWAY, owner})))
     return tuple(found)

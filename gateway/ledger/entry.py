@@ -14,7 +14,7 @@ _VERSION = b"\x01"
 _DOMAIN = b"casegate-entry-v1\n"
 
 
-def entry(document: bytes, nonce: bytes) -> bytes:
+def entry_commitment(document: bytes, nonce: bytes) -> bytes:
     """Return 0x01 || SHA-256("casegate-entry-v1\\n" || nonce || document), 33 bytes.
 
     `document` is hashed as stored, byte for byte, never serialised again. Raises ValueError when

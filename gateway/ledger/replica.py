@@ -14,7 +14,7 @@ ReadFile = Callable[[str], bytes]
 """The bytes of a file by its path; raises LookupError when the copy does not have it."""
 
 
-class Damaged(ValueError):
+class ReplicaCorrupt(ValueError):
     """A file of the copy is not what the rest says; ``index`` is the first entry concerned."""
 
     def __init__(self, index: int, file: str, wrong: str) -> None:
@@ -24,7 +24,7 @@ class Damaged(ValueError):
         self.file = file
 
 
-class Missing(ValueError):
+class ReplicaIncomplete(ValueError):
     """The copy lacks a file that a log of this size has; ``index`` is its first entry."""
 
     def __init__(self, index: int, file: str) -> None:
@@ -68,9 +68,9 @@ def read_file(read: ReadFile, address: TileAddress) -> bytes:
     try:
         data = read(path)
     except LookupError:
-        raise Missing(first, path) from None
+        raise ReplicaIncomplete(first, path) from None
     if address.level is not None and len(data) != address.width * tree.HASH_BYTES:
-        raise Damaged(first, path, f"the tile has {len(data)} bytes")
+        raise ReplicaCorrupt(first, path, f"the tile has {len(data)} bytes")
     return data
 
 
@@ -88,13 +88,13 @@ def check_bundle(address: TileAddress, data: bytes, leaves: bytes) -> None:
     try:
         entries = tiles.decode_entries(data)
     except ValueError as error:
-        raise Damaged(first, path, str(error)) from None
+        raise ReplicaCorrupt(first, path, str(error)) from None
     for offset, entry in enumerate(entries[: address.width]):
         if tree.leaf_hash(entry) != _hash(leaves, offset):
-            raise Damaged(first + offset, path, "an entry does not make its leaf hash")
+            raise ReplicaCorrupt(first + offset, path, "an entry does not make its leaf hash")
     if len(entries) != address.width:
         index = first + min(len(entries), address.width)
-        raise Damaged(index, path, f"the bundle has {len(entries)} entries")
+        raise ReplicaCorrupt(index, path, f"the bundle has {len(entries)} entries")
 
 
 def check_tile(address: TileAddress, data: bytes, below: Callable[[int], bytes]) -> None:
@@ -106,7 +106,7 @@ def check_tile(address: TileAddress, data: bytes, below: Callable[[int], bytes])
     for offset in range(address.width):
         n = address.n * TILE_WIDTH + offset
         if tiles.full_tile_root(below(n)) != _hash(data, offset):
-            raise Damaged(
+            raise ReplicaCorrupt(
                 (n * TILE_WIDTH) << (TILE_HEIGHT * (level - 1)),
                 tiles.path_of(address),
                 "a hash is not the root of the tile below it",

@@ -174,7 +174,7 @@ def parse_tile_path(path: str) -> TileAddress:
     return address
 
 
-def available(address: TileAddress, size: int) -> bool:
+def is_available(address: TileAddress, size: int) -> bool:
     """Tell whether a tree of `size` leaves can serve this tile.
 
     A full tile only once it is full, because caches keep what they got under its name; a partial

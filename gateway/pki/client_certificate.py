@@ -31,7 +31,7 @@ class CertificateRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Peer:
+class ClientCertificate:
     """The client of a connection, as its certificate says; whether it has rights, others ask."""
 
     thumbprint: str
@@ -51,7 +51,7 @@ def check_client(
     now: datetime,
     issuing: Sequence[x509.Certificate],
     roots: Sequence[x509.Certificate],
-) -> Peer:
+) -> ClientCertificate:
     """Check a client's certificate at a time; CertificateRefused with the first reason.
 
     1. it can be read; 2. it is in force; 3. a chain leads to a root (RFC 5280 6.1); 4. its only
@@ -65,7 +65,7 @@ def _check(
     now: datetime,
     issuing: Sequence[x509.Certificate],
     roots: Sequence[x509.Certificate],
-) -> tuple[Peer, datetime, datetime]:
+) -> tuple[ClientCertificate, datetime, datetime]:
     """The peer, and from when until when its whole chain is in force."""
     try:  # 1
         leaf = x509.load_der_x509_certificate(der)
@@ -88,7 +88,7 @@ def _check(
     names = list(named)  # 5
     if len(names) != 1 or not isinstance(names[0], x509.UniformResourceIdentifier):
         raise CertificateRefused("the certificate has not exactly one URI as its name")
-    peer = Peer(
+    peer = ClientCertificate(
         thumbprint=base64url.digest(der),
         san_uris=(names[0].value,),
         serial=leaf.serial_number,
@@ -105,7 +105,7 @@ def _refuse_outside(now: datetime, begins: datetime, ends: datetime) -> None:
         raise CertificateRefused("the certificate has ended")
 
 
-class ClientGate:
+class ClientCertificateChecker:
     """`check_client` against the published authorities, remembered by thumbprint.
 
     Only that a chain was good is remembered, and its times are looked at on each call; the file
@@ -120,9 +120,9 @@ class ClientGate:
         self._read: tuple[int, int, int] | None = None
         self._roots: list[x509.Certificate] = []
         self._issuing: list[x509.Certificate] = []
-        self._seen: OrderedDict[bytes, tuple[Peer, datetime, datetime]] = OrderedDict()
+        self._seen: OrderedDict[bytes, tuple[ClientCertificate, datetime, datetime]] = OrderedDict()
 
-    def check(self, der: bytes, now: datetime) -> Peer:
+    def check(self, der: bytes, now: datetime) -> ClientCertificate:
         """Check a certificate at a time; CertificateRefused when it is not accepted."""
         key = hashlib.sha256(der).digest()
         with self._lock:

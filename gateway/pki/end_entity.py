@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway import files
-from gateway.actions.records import CertificateRequest
 from gateway.domain.organisation import system_uri
 from gateway.evidence import base64url
+from gateway.kernel.values import CertificateRequest
 from gateway.pki.authority import (
     AuthorityError,
     CertificateAuthority,

@@ -36,7 +36,7 @@ PUBLISHED_BEFORE = timedelta(days=1)
 """How long an authority is shown before it signs: nodes, proxies and copies have it by then."""
 
 
-class Step(StrEnum):
+class AuthorityStep(StrEnum):
     """The steps of a rotation, in their order."""
 
     PUBLISH = "publish"  # a new authority is made and trusted, and signs nothing yet
@@ -44,7 +44,7 @@ class Step(StrEnum):
     RETIRE = "retire"  # the one before is trusted no more, and its key is destroyed
 
 
-class Place(StrEnum):
+class AuthorityStage(StrEnum):
     """What an authority is to its gateway."""
 
     NEXT = "next"
@@ -54,11 +54,11 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredAuthority:
     """An issuing authority in the operator's folder."""
 
     certificate: x509.Certificate
-    place: Place
+    place: AuthorityStage
     since: datetime
     file: Path
 
@@ -69,12 +69,12 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Turn:
+class PendingAuthorityStep:
     """The step that comes next, and from when on; of which authority, unless it is to be made."""
 
-    step: Step
+    step: AuthorityStep
     due: datetime
-    of: Kept | None = None
+    of: StoredAuthority | None = None
 
 
 @contextmanager
@@ -91,36 +91,40 @@ def ceremony(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def kept(folder: Path) -> tuple[Kept, ...]:
+def kept(folder: Path) -> tuple[StoredAuthority, ...]:
     """Every issuing authority of the operator's folder: next, current, former, retired.
 
     Reads certificates alone, never a key. AuthorityError when one cannot be read.
     """
-    using = sorted(_read(folder, Place.FORMER), key=_age, reverse=True)
+    using = sorted(_read(folder, AuthorityStage.FORMER), key=_age, reverse=True)
     if not using:
         raise AuthorityError(f"{folder} holds no issuing authority; `casegate init` makes one")
     first = using[0]
-    current = Kept(first.certificate, Place.CURRENT, first.since, first.file)
+    current = StoredAuthority(first.certificate, AuthorityStage.CURRENT, first.since, first.file)
     there = {one.id for one in using}
     # A step that was broken off leaves a certificate in two places: the later place counts.
-    coming = [one for one in _read(folder / NEXT, Place.NEXT) if one.id not in there]
-    retired = [one for one in _read(folder / RETIRED, Place.RETIRED) if one.id not in there]
+    coming = [one for one in _read(folder / NEXT, AuthorityStage.NEXT) if one.id not in there]
+    retired = [
+        one for one in _read(folder / RETIRED, AuthorityStage.RETIRED) if one.id not in there
+    ]
     return (*coming, current, *using[1:], *sorted(retired, key=_age, reverse=True))
 
 
-def _read(folder: Path, place: Place) -> list[Kept]:
+def _read(folder: Path, place: AuthorityStage) -> list[StoredAuthority]:
     return [_kept(file, place) for file in sorted(folder.glob("*.pem"))]
 
 
-def _kept(file: Path, place: Place) -> Kept:
+def _kept(file: Path, place: AuthorityStage) -> StoredAuthority:
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError as error:
         raise AuthorityError(f"{file} is not a certificate. Restore it from its backup.") from error
-    return Kept(certificate, place, datetime.fromtimestamp(file.stat().st_mtime, UTC), file)
+    return StoredAuthority(
+        certificate, place, datetime.fromtimestamp(file.stat().st_mtime, UTC), file
+    )
 
 
-def _age(one: Kept) -> tuple[datetime, float]:
+def _age(one: StoredAuthority) -> tuple[datetime, float]:
     return age_key(one.certificate, one.file)
 
 
@@ -129,25 +133,29 @@ def load_next(folder: Path) -> tuple[CertificateAuthority, ...]:
     return tuple(
         load_authority(one.file.read_bytes(), files.read_private(one.file.with_suffix(".key")))
         for one in kept(folder)
-        if one.place is Place.NEXT
+        if one.place is AuthorityStage.NEXT
     )
 
 
-def next_turn(folder: Path, now: datetime) -> Turn:
+def next_turn(folder: Path, now: datetime) -> PendingAuthorityStep:
     """The step that comes next for the authorities of a folder; nothing is changed.
 
     A former authority is retired when the last certificate that it can have signed has ended: a
     certificate's life after the one that follows it was taken into use, and a day for other nodes.
     """
     found = kept(folder)
-    coming = [one for one in found if one.place is Place.NEXT]
+    coming = [one for one in found if one.place is AuthorityStage.NEXT]
     if coming:
-        return Turn(Step.USE, coming[0].since + PUBLISHED_BEFORE, coming[0])
-    (current,) = (one for one in found if one.place is Place.CURRENT)
-    former = [one for one in found if one.place is Place.FORMER]
+        return PendingAuthorityStep(
+            AuthorityStep.USE, coming[0].since + PUBLISHED_BEFORE, coming[0]
+        )
+    (current,) = (one for one in found if one.place is AuthorityStage.CURRENT)
+    former = [one for one in found if one.place is AuthorityStage.FORMER]
     if former:
-        return Turn(Step.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1])
-    return Turn(Step.PUBLISH, now)
+        return PendingAuthorityStep(
+            AuthorityStep.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1]
+        )
+    return PendingAuthorityStep(AuthorityStep.PUBLISH, now)
 
 
 def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
@@ -155,7 +163,7 @@ def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
 
     AuthorityError when it would be older than the one in use: the newest is the one that signs.
     """
-    (current,) = (one for one in kept(folder) if one.place is Place.CURRENT)
+    (current,) = (one for one in kept(folder) if one.place is AuthorityStage.CURRENT)
     if new.certificate.not_valid_before_utc < current.certificate.not_valid_before_utc:
         raise AuthorityError("the clock is behind the authority in use: set it right first")
     files.create(folder / NEXT / f"{new.id}.key", new.key_pem())  # first: it has no meaning alone
@@ -163,7 +171,7 @@ def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
     files.set_time(folder / NEXT / f"{new.id}.pem", now)
 
 
-def use(folder: Path, coming: Kept, now: datetime) -> None:
+def use(folder: Path, coming: StoredAuthority, now: datetime) -> None:
     """Let a published authority sign from now on, as the newest of those in use."""
     for suffix in (".key", ".pem"):
         with suppress(FileExistsError):  # of a step that was broken off
@@ -174,7 +182,7 @@ def use(folder: Path, coming: Kept, now: datetime) -> None:
         coming.file.with_suffix(suffix).unlink(missing_ok=True)
 
 
-def retire(folder: Path, former: Kept, now: datetime) -> None:
+def retire(folder: Path, former: StoredAuthority, now: datetime) -> None:
     """Trust an authority no more: its certificate is kept for the record, its key destroyed."""
     place = folder / RETIRED
     place.mkdir(mode=0o700, exist_ok=True)
@@ -198,7 +206,7 @@ def reminder(folder: Path, now: datetime) -> list[str]:
     turn = next_turn(folder, now)
     if turn.of is None or now < turn.due:
         return []
-    if turn.step is Step.USE:
+    if turn.step is AuthorityStep.USE:
         return [
             f"issuing authority {turn.of.id} can be taken into use: `casegate ca rotate --step use`"
         ]

@@ -8,18 +8,17 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from gateway.actions.listing import Listing, gather
-from gateway.actions.ports import Ports
-from gateway.actions.records import Caller, Head, Logged
-from gateway.domain.audit import AuditGrant
-from gateway.domain.membership import UNSEEN
-from gateway.domain.organisation import MemberKey, Organisation, Standing
+from gateway.domain.audit import AuditAccess
+from gateway.domain.lifecycle import UNSEEN
+from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
-from gateway.evidence.origin import SUBJECT
-from gateway.evidence.revocation import KEY
+from gateway.evidence.key_registration import SUBJECT
+from gateway.evidence.key_revocation import KEY
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
+from gateway.kernel.pagination import Page, collect_page
+from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -28,12 +27,13 @@ from gateway.kernel.transact import (
     read,
     receipt_for,
 )
+from gateway.kernel.values import Caller, LoggedEvent, TreeHead
 
 MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DirectoryFilter:
     """Which organisations are looked for; what is None is not asked for.
 
     ``competence`` is a key such as receive/csam/FR, to be held on the legal date.
@@ -71,30 +71,34 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
                 if c.revoked_at is None
             ],
             "audit_grants": [
-                told_grant(grant)
+                audit_access_json(grant)
                 for grant in context.organisation.audit_grants
                 if grant.holds(context.today.day, context.now)
             ],
-            "legal_date": context.today.day.isoformat(),
-            "legal_date_simulated": context.today.simulated,
+            "reference_date": context.today.day.isoformat(),
+            "reference_date_simulated": context.today.simulated,
         }
 
     return read(ports, caller, ActionRequest("whoami.read"), query)
 
 
 def page(
-    ports: Ports, caller: Caller, after: str, limit: int, wanted: Wanted = Wanted()
-) -> Listing[Mapping[str, Any]]:
+    ports: Ports,
+    caller: Caller,
+    after: str,
+    limit: int,
+    wanted: DirectoryFilter = DirectoryFilter(),
+) -> Page[Mapping[str, Any]]:
     """A page of the directory, by organisation id: applicants are not listed."""
 
-    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+    def query(context: RequestContext) -> Page[Mapping[str, Any]]:
         authorize(context, LOG)
 
         def view(one: Organisation) -> dict[str, Any] | None:
             return _view(one, context) if wanted.fits(one, context.today.day) else None
 
         rows = partial(context.work.organisations.page, seen=True)
-        return gather(rows, attrgetter("slug"), view, after, limit)
+        return collect_page(rows, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, ActionRequest("directory.read"), query)
 
@@ -119,14 +123,14 @@ class _Status:
     """What a status statement will say, and the head of the log at which it was so."""
 
     organisation: Organisation
-    standing: Standing
+    standing: MembershipClass
     at: datetime
     ends: datetime
     simulated: date | None
-    head: Head
+    head: TreeHead
 
 
-def state_status(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
     It ends after a day, or when the seat does. WrongState when there is nothing to state: the
@@ -175,13 +179,13 @@ def _status(context: RequestContext, organisation: Organisation) -> _Status:
 
 
 def _end_of(
-    context: RequestContext, organisation: Organisation, standing: Standing, at: datetime
+    context: RequestContext, organisation: Organisation, standing: MembershipClass, at: datetime
 ) -> datetime:
     """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
     ends = at + trust_mark.LIFETIME
     while (
         ends > at + MINUTE
-        and organisation.standing_on(context.ports.legal_day(ends).day) is not standing
+        and organisation.standing_on(context.ports.reference_date(ends).day) is not standing
     ):
         ends -= MINUTE
     return ends
@@ -191,15 +195,15 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
     """Where a member's document key came from: the event that registered it, with its subject.
 
     With it goes the event that revoked the key, if one did, which shows the key alone. Everybody
-    who takes part may check both (gateway.evidence.origin, revocation). Who else they concerned,
+    who takes part may check both (gateway.evidence.key_registration, revocation). Who else they concerned,
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 
-    def query(context: RequestContext) -> tuple[Logged, Logged | None]:
+    def query(context: RequestContext) -> tuple[LoggedEvent, LoggedEvent | None]:
         authorize(context, LOG)
         found = context.find(slug)
         key = None if found is None else found.document_key(kid)
-        registered = None if key is None else context.work.log.logged(key.registered_by)
+        registered = None if key is None else context.work.log.logged(key.registration_event)
         if key is None or registered is None:
             deny_as_not_found()
         ended = key.revoked_by
@@ -214,7 +218,7 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
     }
 
 
-def _showing(ports: Ports, logged: Logged, kind: str) -> dict[str, Any]:
+def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> dict[str, Any]:
     """The receipt of an event with one kind of its details."""
     shown = tuple(d.encoded for d in logged.event.disclosures if d.kind == kind)
     proved = replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
@@ -237,7 +241,7 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
                 "legal_act": c.legal_act,
                 "from": c.period.start.isoformat(),
                 "until": c.period.end.isoformat() if c.period.end else None,
-                "registered_by": str(c.registered_by),
+                "registration_event": str(c.registration_event),
             }
             for c in organisation.competences
             if c.period.holds(day)
@@ -251,7 +255,7 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
     }
 
 
-def told_grant(grant: AuditGrant) -> dict[str, Any]:
+def audit_access_json(grant: AuditAccess) -> dict[str, Any]:
     """What an audit grant reaches over, and when."""
     case = grant.case
     return {
@@ -270,6 +274,6 @@ def _key(key: MemberKey) -> dict[str, Any]:
         "kid": key.kid,
         "jwk": json.loads(key.jwk),
         "valid_from": key.valid_from.isoformat(),
-        "valid_to": key.valid_to.isoformat() if key.valid_to else None,
-        "registered_by": str(key.registered_by),
+        "valid_until": key.valid_until.isoformat() if key.valid_until else None,
+        "registration_event": str(key.registration_event),
     }

@@ -10,26 +10,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.authentication import NotAuthenticated, require_standing
-from gateway.actions.ports import Mode, Ports
-from gateway.actions.records import Caller, CertificateRequest, Credentials, Logged, SigningRequest
-from gateway.domain.facts import Detail, Party
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import read_system_uri
 from gateway.domain.refusals import (
     AlreadyExists,
-    Invalid,
-    InvitationRefused,
+    InvalidInvitation,
+    InvitationUnusable,
     NotFound,
-    NotInvited,
     Refusal,
     TooManyAttempts,
+    ValidationFailed,
 )
 from gateway.evidence import base64url, canonical
 from gateway.kernel.actors import GATEWAY, EnrollingSystem, organisation_of
+from gateway.kernel.authentication import NotAuthenticated, require_standing
 from gateway.kernel.changes import Change, ChangeContext, described
 from gateway.kernel.events import gateway_and, shared
 from gateway.kernel.fields import read_fields
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -37,6 +36,13 @@ from gateway.kernel.transact import (
     authorize,
     spend_enrolment_refusal,
     transact,
+)
+from gateway.kernel.values import (
+    Caller,
+    CertificateOrder,
+    CertificateRequest,
+    Credentials,
+    LoggedEvent,
 )
 from gateway.registry import keys
 from gateway.registry.table import CHANGES
@@ -46,19 +52,19 @@ RENEWALS_PER_DAY = 10
 
 
 @dataclass(frozen=True)
-class FirstKey:
+class FirstDocumentKey:
     """The document key that comes with an enrolment: its JWK, and its proof of possession."""
 
     jwk: Mapping[str, Any]
     proof: str
 
 
-def use(
+def redeem_invitation(
     ports: Ports,
     name: str,
     token: str,
     asked: CertificateRequest,
-    first_key: FirstKey | None = None,
+    first_key: FirstDocumentKey | None = None,
 ) -> WriteResult:
     """Ask for a system's certificate by an invitation; the result names the request.
 
@@ -76,11 +82,11 @@ def use(
     def act(context: RequestContext) -> Mapping[str, Any]:
         return _use(context, invitation, name, asked, first_key)
 
-    request = ActionRequest("invitation.use", describe=describe)
+    request = ActionRequest("invitation.redeem", describe=describe)
     try:
         return transact(ports, EnrollingSystem(invitation), request, act)
-    except Invalid:
-        with ports.begin(Mode.WRITE) as work:
+    except ValidationFailed:
+        with ports.begin(TransactionMode.WRITE) as work:
             spend_enrolment_refusal(ports, work, invitation.organisation)
             work.commit()
         raise
@@ -93,10 +99,10 @@ def _invited(ports: Ports, name: str, token: str) -> Invitation:
     the place of a writer, or uses up what those with a token may cause.
     """
     digest = base64url.digest(token.encode())
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         found = work.invitations.by_token(digest)
     if found is None or not hmac.compare_digest(found.token_sha256, digest):
-        raise NotInvited("no invitation has this name and token")
+        raise InvalidInvitation("no invitation has this name and token")
     return found
 
 
@@ -105,14 +111,14 @@ def _use(
     invited: Invitation,
     name: str,
     asked: CertificateRequest,
-    first_key: FirstKey | None,
+    first_key: FirstDocumentKey | None,
 ) -> Mapping[str, Any]:
     client_id = f"{invited.organisation}.{invited.system}"
     if name not in (invited.organisation, client_id):
-        raise InvitationRefused("the invitation is for another system than the one named")
+        raise InvitationUnusable("the invitation is for another system than the one named")
     invitation = context.work.invitations.get(invited.id)
     if invitation is None:
-        raise NotInvited("no invitation has this name and token")
+        raise InvalidInvitation("no invitation has this name and token")
     used = invitation.use(asked.key, context.event, context.now)
     _permit(context, invited)
     if used is invitation:
@@ -122,7 +128,7 @@ def _use(
         _register(context, used, first_key)
     context.work.invitations.save(used)
     context.work.signing.add(
-        SigningRequest(
+        CertificateOrder(
             context.event, used.organisation, used.system, asked.pem, used.approved_by[0]
         )
     )
@@ -144,7 +150,7 @@ def _request_of(used: Invitation) -> UUID:
     return used.request
 
 
-def _register(context: RequestContext, used: Invitation, first_key: FirstKey) -> None:
+def _register(context: RequestContext, used: Invitation, first_key: FirstDocumentKey) -> None:
     """Register the first document key, as those approved who made the invitation."""
     member = context.known[used.organisation]
     if member.document_keys:
@@ -186,7 +192,7 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
             raise TooManyAttempts("too many certificates for this system today: use the last one")
         client_id = f"{caller.organisation}.{caller.system}"
         context.work.signing.add(
-            SigningRequest(
+            CertificateOrder(
                 context.event,
                 caller.organisation,
                 caller.system,
@@ -198,11 +204,11 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
         subject = canonical.encode({"system": caller.system, "key": asked.key}).decode()
         context.record(
             (Party(caller.organisation, "actor"), Party(GATEWAY, "gateway")),
-            Detail("subject", subject, frozenset({caller.organisation, GATEWAY})),
+            EventDetail("subject", subject, frozenset({caller.organisation, GATEWAY})),
         )
         return {"request": str(context.event)}
 
-    def replay(_: RequestContext, logged: Logged) -> Mapping[str, Any]:
+    def replay(_: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         return {"request": str(logged.event.id)}
 
     return transact(ports, caller, request, act, replay)
@@ -214,12 +220,12 @@ def _holder(ports: Ports, shown: Credentials) -> Caller:
     if named is None or named[0] != ports.gateway:
         raise NotAuthenticated("the certificate names no system of this gateway")
     _, organisation, system = named
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         require_standing(ports, work, f"{organisation}.{system}", shown)
     return Caller(organisation, system, frozenset(), shown)
 
 
-def outcome(ports: Ports, request: UUID) -> SigningRequest | None:
+def request_status(ports: Ports, request: UUID) -> CertificateOrder | None:
     """The state of a certificate request that `use` or `renew` named."""
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         return work.signing.get(request)

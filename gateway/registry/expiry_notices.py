@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.actions.ports import Mode, Ports, Work
-from gateway.domain.organisation import REMINDERS, Certificate, Status, reminder
+from gateway.domain.organisation import REMINDERS, Certificate, Status, due_expiry_notice
 from gateway.evidence import canonical
 from gateway.kernel import events
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 
 
 def remind(ports: Ports) -> int:
@@ -19,10 +19,10 @@ def remind(ports: Ports) -> int:
     A certificate with a successor has no such event, nor one of an organisation that takes no part.
     """
     now = ports.now()
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         if not _due(work, now):
             return 0
-    with ports.begin(Mode.REGISTRY) as work:
+    with ports.begin(TransactionMode.REGISTRY) as work:
         due = _due(work, now)
         for certificate, days in due:
             work.organisations.save_certificate(replace(certificate, reminded=days))
@@ -31,17 +31,17 @@ def remind(ports: Ports) -> int:
     return len(due)
 
 
-def _due(work: Work, now: datetime) -> Sequence[tuple[Certificate, int]]:
+def _due(work: UnitOfWork, now: datetime) -> Sequence[tuple[Certificate, int]]:
     """The certificates to tell of, each with the days of its threshold."""
     found = []
     for certificate in work.organisations.expiring(now, now + timedelta(days=max(REMINDERS))):
-        days = reminder(certificate, now)
+        days = due_expiry_notice(certificate, now)
         if days is not None and _is_needed(work, certificate):
             found.append((certificate, days))
     return found
 
 
-def _is_needed(work: Work, certificate: Certificate) -> bool:
+def _is_needed(work: UnitOfWork, certificate: Certificate) -> bool:
     """Whether a system would be left without a certificate that it may use."""
     member = work.organisations.get(certificate.organisation)
     if member is None or member.status not in (Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED):
@@ -52,7 +52,9 @@ def _is_needed(work: Work, certificate: Certificate) -> bool:
     return system is not None and system.enabled and not follows
 
 
-def _record(ports: Ports, work: Work, certificate: Certificate, days: int, now: datetime) -> None:
+def _record(
+    ports: Ports, work: UnitOfWork, certificate: Certificate, days: int, now: datetime
+) -> None:
     said = {
         "system": certificate.system,
         "thumbprint": certificate.thumbprint,
@@ -62,9 +64,9 @@ def _record(ports: Ports, work: Work, certificate: Certificate, days: int, now: 
     parties = events.gateway_and(certificate.organisation)
     events.record(
         work,
-        "certificate.remind",
+        "certificate.warn",
         parties,
         event=ports.new_id(),
-        simulated_date=ports.legal_day(now).simulated_date,
+        simulated_date=ports.reference_date(now).simulated_date,
         details=(events.shared("subject", canonical.encode(said).decode(), parties),),
     )

@@ -3,36 +3,36 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from gateway.actions.ports import Authority, Mode, Ports, Work
-from gateway.actions.records import SigningRequest
-from gateway.domain.facts import Result
-from gateway.domain.membership import Move, move
+from gateway.domain.audit_event import EventResult
+from gateway.domain.lifecycle import StatusChange, change_status
 from gateway.domain.organisation import Certificate, Status
-from gateway.domain.refusals import Stale
+from gateway.domain.refusals import EditConflict
 from gateway.evidence import canonical
 from gateway.kernel import events
+from gateway.kernel.ports import Authority, Ports, TransactionMode, UnitOfWork
+from gateway.kernel.values import CertificateOrder
 
 _EQUIPPED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED})
 """Who may get a certificate; policies say the same of its approval (R2.operation)."""
 
 
-def serve_signing(ports: Ports, authority: Authority) -> list[SigningRequest]:
+def issue_approved_certificates(ports: Ports, authority: Authority) -> list[CertificateOrder]:
     """Make the certificates that were approved; only the holder of the issuing key calls this.
 
     Returns the requests served here; those that another holder served meanwhile are its own.
     """
     served = []
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         pending = work.signing.pending(100)
     for request in pending:
-        with suppress(Stale):
+        with suppress(EditConflict):
             served.append(_serve(ports, authority, request))
     return served
 
 
-def _serve(ports: Ports, authority: Authority, request: SigningRequest) -> SigningRequest:
+def _serve(ports: Ports, authority: Authority, request: CertificateOrder) -> CertificateOrder:
     now = ports.now()
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         obstacle = _obstacle(work, request)
     if obstacle is not None:
         return _finish(ports, replace(request, refusal=obstacle), None)
@@ -43,7 +43,7 @@ def _serve(ports: Ports, authority: Authority, request: SigningRequest) -> Signi
     return _finish(ports, replace(request, certificate=pem), certificate)
 
 
-def _obstacle(work: Work, request: SigningRequest) -> str | None:
+def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
     """What came in the way since the approval: a certificate outlives the hour in which it is made.
 
     One that is suspended may be equipped meanwhile, as policy has it; it is let in by nothing.
@@ -64,15 +64,15 @@ def _obstacle(work: Work, request: SigningRequest) -> str | None:
 
 
 def _finish(
-    ports: Ports, request: SigningRequest, certificate: Certificate | None
-) -> SigningRequest:
+    ports: Ports, request: CertificateOrder, certificate: Certificate | None
+) -> CertificateOrder:
     """Store the result of a request; Stale when the registry has changed since it was looked at."""
-    with ports.begin(Mode.REGISTRY) as work:
+    with ports.begin(TransactionMode.REGISTRY) as work:
         current = work.signing.get(request.id)
         if current is None or current.certificate or current.refusal:
-            raise Stale("the request was served by another process")
+            raise EditConflict("the request was served by another process")
         if certificate is not None and _obstacle(work, request) is not None:
-            raise Stale("the registry has changed: the request is looked at again")
+            raise EditConflict("the registry has changed: the request is looked at again")
         work.signing.save(request)
         if certificate is not None:
             work.organisations.add_certificate(certificate)
@@ -81,11 +81,11 @@ def _finish(
         parties = events.gateway_and(request.organisation)
         events.record(
             work,
-            "certificate.serve",
+            "certificate.issue",
             parties,
             event=ports.new_id(),
-            simulated_date=ports.legal_day(ports.now()).simulated_date,
-            result=Result.ALLOWED if certificate else Result.DENIED,
+            simulated_date=ports.reference_date(ports.now()).simulated_date,
+            result=EventResult.ALLOWED if certificate else EventResult.DENIED,
             by=request.approved_by,
             details=(events.shared("subject", subject, parties),),
         )
@@ -93,13 +93,13 @@ def _finish(
     return request
 
 
-def _enrol(ports: Ports, work: Work, request: SigningRequest) -> None:
+def _enrol(ports: Ports, work: UnitOfWork, request: CertificateOrder) -> None:
     """With its first certificate an organisation that was approved is enrolled."""
     member = work.organisations.get(request.organisation)
     if member is None or member.status is not Status.APPROVED:
         return
-    event, today = ports.new_id(), ports.legal_day(ports.now())
-    enrolled = move(member, Move.ENROL, today.day, event)
+    event, today = ports.new_id(), ports.reference_date(ports.now())
+    enrolled = change_status(member, StatusChange.ENROL, today.day, event)
     enrolled = replace(enrolled, version=member.version + 1)
     work.organisations.save(enrolled)
     said = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}

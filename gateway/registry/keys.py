@@ -5,26 +5,24 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any, TypeVar
 
-from gateway.actions.ports import Ports
-from gateway.actions.records import Retry
 from gateway.domain.organisation import (
-    DocumentKey,
-    EncryptionKey,
+    Administrator,
+    MemberDocumentKey,
+    MemberEncryptionKey,
     MemberKey,
     Organisation,
-    Person,
     organisation_uri,
 )
 from gateway.domain.refusals import (
     AlreadyExists,
-    ApprovalRefused,
-    Invalid,
+    InvalidApproval,
     NotFound,
+    ValidationFailed,
     WrongState,
 )
-from gateway.evidence import canonical, registration
+from gateway.evidence import canonical, key_declaration
 from gateway.evidence.approval import person_uri
-from gateway.evidence.registration import Word
+from gateway.evidence.key_declaration import KeyDeclaration
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import (
     PublicKey,
@@ -37,7 +35,9 @@ from gateway.kernel.approvals import key_of
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
 from gateway.kernel.fields import NOT_OF_FORM
+from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
+from gateway.kernel.values import IdempotencyRecord
 
 K = TypeVar("K", bound=MemberKey)
 
@@ -52,15 +52,15 @@ def _verify_declaration(
     says: str,
     kid: str | None,
     keys: Mapping[str, PublicKey],
-) -> Word:
+) -> KeyDeclaration:
     """What the value ``name`` says, by one of ``keys`` of an ``author`` (a URI), for this gateway.
 
     Raises Invalid when it is missing, or says anything else, or of another key than ``kid``.
     """
     if context.values[name] is None:
-        raise Invalid(((f"/{name}", NOT_OF_FORM),))
+        raise ValidationFailed(((f"/{name}", NOT_OF_FORM),))
     try:
-        return registration.verify(
+        return key_declaration.verify(
             context.values[name],
             organisation=author,
             audience=context.issuer,
@@ -70,13 +70,13 @@ def _verify_declaration(
             now=context.now,
         )
     except DocumentError as error:
-        raise Invalid(((f"/{name}", str(error)),)) from None
+        raise ValidationFailed(((f"/{name}", str(error)),)) from None
 
 
 # --- Members' document and encryption keys, and the lock on their own signature -------------------
 
 
-def _keys(jwks: Collection[DocumentKey]) -> dict[str, PublicKey]:
+def _keys(jwks: Collection[MemberDocumentKey]) -> dict[str, PublicKey]:
     return dict(read_document_key(canonical.decode(key.jwk.encode())) for key in jwks)
 
 
@@ -92,11 +92,11 @@ def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
     organisation = context.organisation
     kid, key = context.read("jwk", read_document_key)
     _refuse_known(organisation, kid)
-    _word(context, "proof", registration.POSSESSION, kid, {kid: key})
+    _word(context, "proof", key_declaration.POSSESSION, kid, {kid: key})
     before = _valid_keys(context, organisation)
     if before:
-        _word(context, "countersignature", registration.SUCCESSION, kid, _keys(before))
-    made = DocumentKey(kid, _kept_jwk(context), context.now, context.event)
+        _word(context, "countersignature", key_declaration.SUCCESSION, kid, _keys(before))
+    made = MemberDocumentKey(kid, _kept_jwk(context), context.now, context.event)
     context.save(replace(organisation, document_keys=(*organisation.document_keys, made)))
     return {"organisation": organisation.slug, "kid": kid}
 
@@ -107,12 +107,12 @@ def _register_encryption_key(
     """An encryption key proves possession, and a document key says whose it is."""
     kid, key = context.read("jwk", read_encryption_key)
     _refuse_known(organisation, kid)
-    _word(context, "proof", registration.ENCRYPTION, kid, {kid: key})
+    _word(context, "proof", key_declaration.ENCRYPTION, kid, {kid: key})
     signers, vouched = _valid_keys(context, organisation), None
     if signers:
-        _word(context, "countersignature", registration.ENCRYPTION, kid, _keys(signers))
+        _word(context, "countersignature", key_declaration.ENCRYPTION, kid, _keys(signers))
         vouched = str(context.values["countersignature"])
-    made = EncryptionKey(
+    made = MemberEncryptionKey(
         kid, _kept_jwk(context), context.now, context.event, countersignature=vouched
     )
     context.save(replace(organisation, encryption_keys=(*organisation.encryption_keys, made)))
@@ -151,7 +151,7 @@ def revoke(context: ChangeContext) -> Mapping[str, Any]:
 
 def _ended_key(keys: tuple[K, ...], kid: str, context: ChangeContext) -> tuple[K, ...]:
     return tuple(
-        replace(key, valid_to=context.now, revoked_by=context.event) if key.kid == kid else key
+        replace(key, valid_until=context.now, revoked_by=context.event) if key.kid == kid else key
         for key in keys
     )
 
@@ -159,26 +159,26 @@ def _ended_key(keys: tuple[K, ...], kid: str, context: ChangeContext) -> tuple[K
 def set_lock(context: ChangeContext, *, locked: bool) -> Mapping[str, Any]:
     """Change the lock on a declaration that the organisation signed, which counts once."""
     organisation = context.organisation
-    says = registration.LOCK if locked else registration.UNLOCK
+    says = key_declaration.LOCK if locked else key_declaration.UNLOCK
     if organisation.signed_only is locked:
         raise WrongState(f"the organisation is {'locked' if locked else 'not locked'} already")
     keys = _keys(_valid_keys(context, organisation))
     word = _word(context, "statement", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"
     if context.work.retries.get(organisation.slug, used) is not None:
-        raise Invalid((("/statement", "was used before: sign again"),))
-    context.work.retries.add(Retry(organisation.slug, used, b"", context.event))
+        raise ValidationFailed((("/statement", "was used before: sign again"),))
+    context.work.retries.add(IdempotencyRecord(organisation.slug, used, b"", context.event))
     context.save(replace(organisation, signed_only=locked))
     return {"organisation": organisation.slug, "signed_only": locked}
 
 
-def _valid_keys(context: ChangeContext, organisation: Organisation) -> list[DocumentKey]:
+def _valid_keys(context: ChangeContext, organisation: Organisation) -> list[MemberDocumentKey]:
     return [key for key in organisation.document_keys if key.holds(context.now)]
 
 
 def _word(
     context: ChangeContext, name: str, says: str, kid: str | None, keys: Mapping[str, PublicKey]
-) -> registration.Word:
+) -> key_declaration.KeyDeclaration:
     """A statement of the organisation's among the values of the change."""
     author = organisation_uri(context.issuer, context.change.organisation)
     return _verify_declaration(context, name, author=author, says=says, kid=kid, keys=keys)
@@ -200,11 +200,11 @@ def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
     ((kid, key),) = public_keys({"keys": [jwk]}).items()
     author = person_uri(context.issuer, person)
     _verify_declaration(
-        context, "proof", author=author, says=registration.POSSESSION, kid=kid, keys={kid: key}
+        context, "proof", author=author, says=key_declaration.POSSESSION, kid=kid, keys={kid: key}
     )
     if key in [key_of(one) for one in context.work.organisations.persons()]:
         raise WrongState("another administrator has or had this key: make a new one")
-    made = Person(person, context.values["name"], canonical.encode(jwk).decode())
+    made = Administrator(person, context.values["name"], canonical.encode(jwk).decode())
     context.work.organisations.add_person(made)
     return {"person": made.id}
 
@@ -230,7 +230,7 @@ def disable_administrator(context: ChangeContext) -> Mapping[str, Any]:
     return {"person": named}
 
 
-def found(ports: Ports, persons: Sequence[Person]) -> WriteResult:
+def found(ports: Ports, persons: Sequence[Administrator]) -> WriteResult:
     """Enrol the first administrators of a new gateway: two, named, with different keys.
 
     The one change without approvals: there is no administrator yet. WrongState ever after.
@@ -238,7 +238,7 @@ def found(ports: Ports, persons: Sequence[Person]) -> WriteResult:
     public = [key_of(person) for person in persons]
     shared = any(one == other for one, other in combinations(public, 2))
     if len(persons) < 2 or shared or len({p.id for p in persons}) < len(persons):
-        raise ApprovalRefused("a gateway is founded by two persons or more, with a key each")
+        raise InvalidApproval("a gateway is founded by two persons or more, with a key each")
     named = tuple(person.id for person in persons)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
@@ -249,7 +249,7 @@ def found(ports: Ports, persons: Sequence[Person]) -> WriteResult:
         context.record(gateway_and())
         return {"event": str(context.event)}
 
-    return transact(ports, GatewayItself(), ActionRequest("gateway.found", by=named), act)
+    return transact(ports, GatewayItself(), ActionRequest("gateway.create", by=named), act)
 
 
 # --- The gateway's own keys and authorities ------------------------------------------------------

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.actions.ports import Mode, Ports, Work
-from gateway.domain.mandates import Mandate, Stretch, mandates
+from gateway.domain.mandate_timeline import CompetenceTimeline, Segment, timelines
 from gateway.domain.organisation import Organisation
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 
 PAGE = 100
 
@@ -16,18 +16,18 @@ def report(ports: Ports) -> dict[str, Any]:
     ``inactive`` names the holders that do not take part at present: nothing reaches them.
     """
     now = ports.now()
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         found = list(organisations(work))
     held = [competence for one in found for competence in one.competences]
     holders = {competence.organisation for competence in held}
     return {
-        "legal_date": ports.legal_day(now).day.isoformat(),
-        "competences": [_timeline_json(mandate) for mandate in mandates(held)],
+        "reference_date": ports.reference_date(now).day.isoformat(),
+        "competences": [_timeline_json(mandate) for mandate in timelines(held)],
         "inactive": sorted(o.slug for o in found if o.slug in holders and not o.active),
     }
 
 
-def organisations(work: Work) -> Iterator[Organisation]:
+def organisations(work: UnitOfWork) -> Iterator[Organisation]:
     """All organisations, by id, read by page."""
     after = ""
     while page := work.organisations.page(after, PAGE):
@@ -35,7 +35,7 @@ def organisations(work: Work) -> Iterator[Organisation]:
         after = page[-1].slug
 
 
-def _timeline_json(mandate: Mandate) -> dict[str, Any]:
+def _timeline_json(mandate: CompetenceTimeline) -> dict[str, Any]:
     return {
         "competence": mandate.competence,
         "stretches": [_stretch(one) for one in mandate.stretches],
@@ -44,7 +44,7 @@ def _timeline_json(mandate: Mandate) -> dict[str, Any]:
     }
 
 
-def _stretch(stretch: Stretch) -> dict[str, Any]:
+def _stretch(stretch: Segment) -> dict[str, Any]:
     period = stretch.period
     return {
         "from": period.start.isoformat(),

@@ -11,16 +11,16 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from gateway.domain.mandates import Stretch, mandates, overlapping
-from gateway.domain.membership import FINAL, ended_by
+from gateway.domain.lifecycle import FINAL, ended_by
+from gateway.domain.mandate_timeline import Segment, overlapping, timelines
 from gateway.domain.organisation import (
-    Competence,
+    Mandate,
     Organisation,
     Period,
     Status,
-    read_competence_key,
+    parse_competence,
 )
-from gateway.domain.refusals import Invalid, NotFound, WrongState
+from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.succession import Succession
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import text
@@ -33,7 +33,7 @@ from gateway.registry.members import end
 def grant(context: ChangeContext) -> Mapping[str, Any]:
     """Record that an organisation holds a competence for a time."""
     organisation = context.organisation
-    competence = Competence(
+    competence = Mandate(
         id=context.event,
         organisation=organisation.slug,
         function=context.values["function"],
@@ -41,7 +41,7 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
         territory=context.values["territory"],
         legal_act=context.values["legal_act"],
         period=context.period(),
-        registered_by=context.event,
+        registration_event=context.event,
     )
     held = [c.period for c in organisation.competences if c.key == competence.key]
     if any(competence.period.overlaps(period) for period in held):
@@ -54,7 +54,7 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
     }
 
 
-def _warning(context: ChangeContext, granted: Competence) -> Mapping[str, Any]:
+def _warning(context: ChangeContext, granted: Mandate) -> Mapping[str, Any]:
     """Which other offices receive the same on one of the days: offers would be refused on them."""
     if granted.function != "receive":
         return {}
@@ -115,7 +115,7 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
 
 def read_receiving(value: Any) -> str:
     """The key of a competence to receive: only these have handoffs that could move."""
-    parts = read_competence_key(text(value))
+    parts = parse_competence(text(value))
     if parts is None or parts[0] != "receive":
         raise ValueError
     return str(value)
@@ -150,7 +150,7 @@ def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation
 
 def _taken(
     context: ChangeContext, successor: Organisation, key: str, period: Period
-) -> tuple[Organisation, Competence]:
+) -> tuple[Organisation, Mandate]:
     """The successor with the mandate; one that it was given for that day before stands."""
     own = [c for c in successor.competences if c.key == key]
     for held in own:
@@ -159,7 +159,7 @@ def _taken(
     if any(held.period.overlaps(period) for held in own):
         raise WrongState("the successor holds that competence from a later day on: end it first")
     function, matter, territory = key.split("/")
-    competence = Competence(
+    competence = Mandate(
         id=context.event,
         organisation=successor.slug,
         function=function,
@@ -167,13 +167,13 @@ def _taken(
         territory=territory,
         legal_act=context.values["legal_act"],
         period=period,
-        registered_by=context.event,
+        registration_event=context.event,
     )
     return replace(successor, competences=(*successor.competences, competence)), competence
 
 
 def _succession(
-    context: ChangeContext, successor: str, competence: Competence, former_end: date | None
+    context: ChangeContext, successor: str, competence: Mandate, former_end: date | None
 ) -> Succession:
     try:
         return Succession(
@@ -185,11 +185,11 @@ def _succession(
             read_until=context.values["read_until"],
             legal_act=context.values["legal_act"],
             consents=context.values["consents"],
-            resolved_by=competence.registered_by,
+            mandate_event=competence.registration_event,
             former_end=former_end,
         )
     except ValueError as error:
-        raise Invalid((("", str(error)),)) from None
+        raise ValidationFailed((("", str(error)),)) from None
 
 
 def cancel_succession(context: ChangeContext) -> Mapping[str, Any]:
@@ -244,7 +244,7 @@ def _given_back(
         longer = replace(cut_short, period=Period(cut_short.period.start, days.end))
         kept = tuple(longer if c is cut_short else c for c in predecessor.competences)
         return replace(predecessor, competences=kept)
-    again = replace(cut_short, id=context.event, registered_by=context.event, period=days)
+    again = replace(cut_short, id=context.event, registration_event=context.event, period=days)
     return replace(predecessor, competences=(*predecessor.competences, again))
 
 
@@ -262,7 +262,7 @@ def _free(planned: Succession, first: date, others: list[Period]) -> Period | No
 def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
     """Who holds the mandate beside the predecessor from today on, and since when nobody does."""
     held = [c for one in organisations(context.work) for c in one.competences]
-    found = mandates(c for c in held if c.key == planned.competence)
+    found = timelines(c for c in held if c.key == planned.competence)
     coming = [s for one in found for s in one.stretches if _comes(s, context.today)]
     several = {who for s in coming if len(s.holders) > 1 for who in s.holders}
     nobody = [max(s.period.start, context.today) for s in coming if not s.holders]
@@ -274,5 +274,5 @@ def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
     return told
 
 
-def _comes(stretch: Stretch, today: date) -> bool:
+def _comes(stretch: Segment, today: date) -> bool:
     return stretch.period.end is None or stretch.period.end > today

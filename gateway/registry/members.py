@@ -8,29 +8,29 @@ from datetime import date
 from functools import partial
 from typing import Any, TypeVar
 
-from gateway.domain import membership
-from gateway.domain.audit import AuditGrant, CaseName, Reach
+from gateway.domain import lifecycle
+from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
 from gateway.domain.interest import read_subject
-from gateway.domain.membership import Move
+from gateway.domain.lifecycle import StatusChange
 from gateway.domain.organisation import (
     CONTACT_ROLES,
+    AdmissionDecision,
     Agreement,
     Application,
-    Competence,
     Contact,
-    Interest,
+    DeclaredInterest,
+    Mandate,
+    Membership,
     Organisation,
     Period,
-    Resolution,
-    Seat,
     Status,
 )
-from gateway.domain.refusals import Invalid, NotFound, WrongState
+from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.vocabulary import Regime
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields
 
-H = TypeVar("H", Seat, Competence, Interest, Agreement)
+H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
 
 CONTACT = (
     one_of("role", "What they are to be reached for.", CONTACT_ROLES),
@@ -57,7 +57,7 @@ def _read_entry(context: ChangeContext, status: Status) -> Organisation:
     public_authority = context.values["public_authority"]
     regimes = context.values["regimes"]
     if Regime.LED in regimes and not public_authority:
-        raise Invalid((("/regimes", "only a public authority acts under the led regime"),))
+        raise ValidationFailed((("/regimes", "only a public authority acts under the led regime"),))
     made = Organisation(
         slug=context.change.organisation,
         name=context.values["name"],
@@ -67,7 +67,7 @@ def _read_entry(context: ChangeContext, status: Status) -> Organisation:
         country=context.values["country"],
         status=status,
     )
-    return membership.begin(made, context.today, context.event)
+    return lifecycle.new_organisation(made, context.today, context.event)
 
 
 def read_contacts(value: Any) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def read_contacts(value: Any) -> list[dict[str, Any]]:
         raise ValueError
     try:
         return [read_fields(CONTACT, one) for one in value]
-    except Invalid as error:
+    except ValidationFailed as error:
         raise ValueError from error
 
 
@@ -98,19 +98,19 @@ def apply(context: ChangeContext) -> Mapping[str, Any]:
 def _contacts(context: ChangeContext) -> list[Contact]:
     contacts = [_contact(context, one) for one in context.values["contacts"]]
     if len({contact.role for contact in contacts}) < len(contacts):
-        raise Invalid((("/contacts", "one contact for each role"),))
+        raise ValidationFailed((("/contacts", "one contact for each role"),))
     return contacts
 
 
-def decide(step: Move, context: ChangeContext) -> Mapping[str, Any]:
+def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     """Record the governing body's decision of an application."""
     organisation = context.organisation
-    decided = membership.move(organisation, step, context.today, context.event)
+    decided = lifecycle.change_status(organisation, step, context.today, context.event)
     if organisation.application is None:
         raise WrongState("the organisation has no application to decide")
     decided_on = context.values["decided_on"]
     _require_sequence(organisation.application.received_on, decided_on, context.today)
-    resolution = Resolution(
+    resolution = AdmissionDecision(
         reference=context.values["decision_ref"],
         decided_on=decided_on,
         document_sha256=context.values["document_sha256"],
@@ -124,7 +124,7 @@ def decide(step: Move, context: ChangeContext) -> Mapping[str, Any]:
 def _require_sequence(received: date, decided: date, today: date) -> None:
     if not received <= decided <= today:
         told = "lies between the day of the application and today"
-        raise Invalid((("/decided_on", told),))
+        raise ValidationFailed((("/decided_on", told),))
 
 
 def activate(context: ChangeContext) -> Mapping[str, Any]:
@@ -132,21 +132,21 @@ def activate(context: ChangeContext) -> Mapping[str, Any]:
     organisation = context.organisation
     if not context.work.conformance.passed(organisation.slug):
         # A wrong status is the first thing to answer: such an organisation has no run to show yet.
-        membership.move(organisation, Move.ACTIVATE, context.today, context.event)
+        lifecycle.change_status(organisation, StatusChange.ACTIVATE, context.today, context.event)
         raise WrongState("no system of the organisation has passed a conformance run yet")
-    return change_status(Move.ACTIVATE, context)
+    return change_status(StatusChange.ACTIVATE, context)
 
 
-def change_status(step: Move, context: ChangeContext) -> Mapping[str, Any]:
+def change_status(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     """Suspend an organisation, or reinstate it."""
-    moved = membership.move(context.organisation, step, context.today, context.event)
+    moved = lifecycle.change_status(context.organisation, step, context.today, context.event)
     context.save(moved)
     return _status(context, moved.status)
 
 
 def leave(context: ChangeContext) -> Mapping[str, Any]:
     """End what the organisation holds, and its part; what it did stays readable."""
-    left = membership.leave(context.organisation, context.today, context.event)
+    left = lifecycle.leave(context.organisation, context.today, context.event)
     context.save(left)
     return _status(context, left.status)
 
@@ -168,7 +168,9 @@ def admit(context: ChangeContext) -> Mapping[str, Any]:
 
 
 def _contact(context: ChangeContext, said: Mapping[str, Any]) -> Contact:
-    return Contact(**said, organisation=context.change.organisation, registered_by=context.event)
+    return Contact(
+        **said, organisation=context.change.organisation, registration_event=context.event
+    )
 
 
 def set_contact(context: ChangeContext) -> Mapping[str, Any]:
@@ -186,7 +188,7 @@ def grant_membership(context: ChangeContext) -> Mapping[str, Any]:
     """Give an organisation its class of membership, for a time that no other one covers."""
     organisation = context.organisation
     standing = context.values["standing"]
-    seat = Seat(standing, context.period(), context.values["decision_ref"])
+    seat = Membership(standing, context.period(), context.values["decision_ref"])
     if any(seat.period.overlaps(other.period) for other in organisation.seats):
         raise WrongState("a membership is recorded in that period already: end it first")
     seats = sorted((*organisation.seats, seat), key=lambda s: s.period.start)
@@ -212,7 +214,7 @@ def declare_interest(context: ChangeContext) -> Mapping[str, Any]:
     """Record an interest, once in each period."""
     organisation = context.organisation
     scope = context.values["scope"]
-    made = Interest(
+    made = DeclaredInterest(
         id=context.event,
         scope=scope,
         subject=context.read("subject", partial(read_subject, scope)),
@@ -225,7 +227,7 @@ def declare_interest(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "interest": str(made.id)}
 
 
-def _same(one: Interest, other: Interest) -> bool:
+def _same(one: DeclaredInterest, other: DeclaredInterest) -> bool:
     said = (one.scope, one.subject, one.kind) == (other.scope, other.subject, other.kind)
     return said and one.period.overlaps(other.period)
 
@@ -270,55 +272,55 @@ def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
     organisation, reach, period = context.organisation, context.values["reach"], context.period()
     member = _member(context, organisation, reach)
     try:
-        grant = AuditGrant(
+        grant = AuditAccess(
             id=context.event,
             start=period.start,
             end=context.values["until"],
             decision_ref=context.values["decision_ref"],
-            member=member if reach is Reach.MEMBER else None,
-            case=_case(context, member) if reach is Reach.CASE and member else None,
+            member=member if reach is CoverageKind.MEMBER else None,
+            case=_case(context, member) if reach is CoverageKind.CASE and member else None,
             person=context.values["person"],
         )
     except ValueError as error:
-        raise Invalid((("/until", str(error)),)) from None
+        raise ValidationFailed((("/until", str(error)),)) from None
     context.save(replace(organisation, audit_grants=(*organisation.audit_grants, grant)))
     return {"organisation": organisation.slug, "grant": str(grant.id), "reach": str(reach)}
 
 
-def _member(context: ChangeContext, auditor: Organisation, reach: Reach) -> str | None:
+def _member(context: ChangeContext, auditor: Organisation, reach: CoverageKind) -> str | None:
     """The member, or the case's originator, that the grant is about; nobody audits itself."""
-    if reach is Reach.ALL:
+    if reach is CoverageKind.ALL:
         _refuse_given(context, "member", "case")
         return None
     member: str = _given(context, "member")
     if member == auditor.slug:
-        raise Invalid((("/member", "is the auditor itself"),))
+        raise ValidationFailed((("/member", "is the auditor itself"),))
     if context.work.organisations.get(member) is None:
-        raise Invalid((("/member", "no organisation has that id"),))
-    if reach is Reach.MEMBER:
+        raise ValidationFailed((("/member", "no organisation has that id"),))
+    if reach is CoverageKind.MEMBER:
         _refuse_given(context, "case")
     return member
 
 
-def _case(context: ChangeContext, originator: str) -> CaseName:
+def _case(context: ChangeContext, originator: str) -> CaseId:
     case = _given(context, "case")
     if context.work.cases.get(originator, case) is None:
-        raise Invalid((("/case", "the member has no case of that id"),))
-    return CaseName(originator, case)
+        raise ValidationFailed((("/case", "the member has no case of that id"),))
+    return CaseId(originator, case)
 
 
 def _given(context: ChangeContext, name: str) -> Any:
     """A value that may be left out for another reach, but not for this one."""
     value = context.values[name]
     if value is None:
-        raise Invalid(((f"/{name}", NOT_OF_FORM),))
+        raise ValidationFailed(((f"/{name}", NOT_OF_FORM),))
     return value
 
 
 def _refuse_given(context: ChangeContext, *names: str) -> None:
     given = [name for name in names if context.values[name] is not None]
     if given:
-        raise Invalid([(f"/{name}", "does not belong to this reach") for name in given])
+        raise ValidationFailed([(f"/{name}", "does not belong to this reach") for name in given])
 
 
 def end_audit(context: ChangeContext) -> Mapping[str, Any]:

@@ -11,26 +11,25 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.listing import Listing, each, gather
-from gateway.actions.ports import Mode, Ports, Work
-from gateway.actions.records import Caller, Logged
-from gateway.domain.audit import AuditGrant
-from gateway.domain.facts import Detail, Party
+from gateway.domain.audit import AuditAccess
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Agreement,
     Application,
-    Competence,
-    Interest,
+    DeclaredInterest,
+    Mandate,
     MemberKey,
+    Membership,
     Organisation,
     Period,
-    Seat,
     Status,
 )
-from gateway.domain.refusals import NotFound, Stale
+from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_entrusted
+from gateway.kernel.pagination import Page, collect_page, iterate
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -39,20 +38,21 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.registry.directory import told_grant
+from gateway.kernel.values import Caller, LoggedEvent
+from gateway.registry.directory import audit_access_json
 
 
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
-) -> Listing[Mapping[str, Any]]:
+) -> Page[Mapping[str, Any]]:
     """Organisations of any status, or of one, by id; applicants are here and nowhere else."""
 
     def view(one: Organisation) -> dict[str, Any] | None:
         return _line(one) if status in (None, one.status) else None
 
-    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+    def query(context: RequestContext) -> Page[Mapping[str, Any]]:
         require_entrusted(context)
-        return gather(context.work.organisations.page, attrgetter("slug"), view, after, limit)
+        return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
 
@@ -80,13 +80,13 @@ def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
 
 def invitations(
     ports: Ports, caller: Caller, after: UUID | None, limit: int
-) -> Listing[Mapping[str, Any]]:
+) -> Page[Mapping[str, Any]]:
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
-    def query(context: RequestContext) -> Listing[Mapping[str, Any]]:
+    def query(context: RequestContext) -> Page[Mapping[str, Any]]:
         require_entrusted(context)
         rows = partial(context.work.invitations.open, context.now)
-        return gather(rows, attrgetter("id"), _invitation, after, limit)
+        return collect_page(rows, attrgetter("id"), _invitation, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
 
@@ -111,23 +111,25 @@ def consult(
         own = frozenset({GATEWAY, caller.organisation})
         context.record(
             tuple(Party(name, role) for name, role in parties.items()),
-            Detail("reason", reason, own),
-            Detail("subject", slug, own | {slug}),
+            EventDetail("reason", reason, own),
+            EventDetail("subject", slug, own | {slug}),
         )
         return _contacts(context, slug)
 
-    def replay(context: RequestContext, logged: Logged) -> dict[str, Any]:
+    def replay(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
         require_entrusted(context)
         if _changed_since(context, slug, logged):
-            raise Stale("the contacts changed since they were opened: open them under a new key")
+            raise EditConflict(
+                "the contacts changed since they were opened: open them under a new key"
+            )
         return _contacts(context, slug)
 
     return transact(ports, caller, request, act, replay)
 
 
-def _changed_since(context: RequestContext, slug: str, opened: Logged) -> bool:
+def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> bool:
     """Whether a contact of the organisation's is of an event after the one that opened them."""
-    made = {one.registered_by for one in context.work.organisations.contacts(slug)}
+    made = {one.registration_event for one in context.work.organisations.contacts(slug)}
     entered = [context.work.log.logged(event) for event in made]
     return any(one is None or one.index > opened.index for one in entered)
 
@@ -137,14 +139,14 @@ def _changed_since(context: RequestContext, slug: str, opened: Logged) -> bool:
 
 def index(ports: Ports, status: Status | None = None) -> list[dict[str, Any]]:
     """All organisations, or those of one status, by id."""
-    with ports.begin(Mode.READ) as work:
-        found = each(work.organisations.page, attrgetter("slug"), "")
+    with ports.begin(TransactionMode.READ) as work:
+        found = iterate(work.organisations.page, attrgetter("slug"), "")
         return [_line(one) for one in found if status in (None, one.status)]
 
 
 def report(ports: Ports, slug: str, day: date | None = None) -> dict[str, Any]:
     """All of an organisation's entry; with ``day``, what held on that day. Raises NotFound."""
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         found = work.organisations.get(slug)
         if found is None:
             raise NotFound(f"organisation {slug} was not found")
@@ -153,21 +155,21 @@ def report(ports: Ports, slug: str, day: date | None = None) -> dict[str, Any]:
 
 def administrators(ports: Ports) -> list[dict[str, Any]]:
     """Who approves, and who did."""
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         return _admins(work)
 
 
 def open_invitations(ports: Ports) -> list[dict[str, Any]]:
     """The invitations that can be used still, the oldest first."""
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         rows = partial(work.invitations.open, ports.now())
-        return [_invitation(one) for one in each(rows, attrgetter("id"), None)]
+        return [_invitation(one) for one in iterate(rows, attrgetter("id"), None)]
 
 
 # --- What is shown -------------------------------------------------------------------------------
 
 
-def _admins(work: Work) -> list[dict[str, Any]]:
+def _admins(work: UnitOfWork) -> list[dict[str, Any]]:
     return [
         {"person": one.id, "name": one.name, "enabled": one.enabled}
         for one in work.organisations.persons()
@@ -179,11 +181,11 @@ def _invitation(one: Invitation) -> dict[str, Any]:
         "invitation": str(one.id),
         "organisation": one.organisation,
         "system": one.system,
-        "ends_at": one.ends_at.isoformat(),
+        "expires_at": one.expires_at.isoformat(),
     }
 
 
-def _whole(work: Work, one: Organisation, day: date | None) -> dict[str, Any]:
+def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> dict[str, Any]:
     names = [system.name for system in work.organisations.systems(one.slug)]
     return {**_entry(one, day), "systems": [_system(work, name, one.slug) for name in names]}
 
@@ -263,16 +265,16 @@ def _application(one: Application | None) -> dict[str, Any] | None:
     }
 
 
-def _seat(one: Seat) -> dict[str, Any]:
+def _seat(one: Membership) -> dict[str, Any]:
     return {"standing": str(one.standing), "decision_ref": one.decision_ref, **_days(one.period)}
 
 
-def _competence(one: Competence) -> dict[str, Any]:
+def _competence(one: Mandate) -> dict[str, Any]:
     said = {"competence": one.key, "legal_act": one.legal_act}
-    return {**said, "registered_by": str(one.registered_by), **_days(one.period)}
+    return {**said, "registration_event": str(one.registration_event), **_days(one.period)}
 
 
-def _interest(one: Interest) -> dict[str, Any]:
+def _interest(one: DeclaredInterest) -> dict[str, Any]:
     said = {"interest": str(one.id), "scope": one.scope, "subject": one.subject, "kind": one.kind}
     return {**said, **_days(one.period)}
 
@@ -282,22 +284,22 @@ def _agreement(one: Agreement) -> dict[str, Any]:
     return {**said, "reference": one.reference, **_days(one.period)}
 
 
-def _grant(one: AuditGrant) -> dict[str, Any]:
+def _grant(one: AuditAccess) -> dict[str, Any]:
     ended = None if one.ended_at is None else one.ended_at.isoformat()
-    return {**told_grant(one), "decision_ref": one.decision_ref, "ended_at": ended}
+    return {**audit_access_json(one), "decision_ref": one.decision_ref, "ended_at": ended}
 
 
 def _key(key: MemberKey) -> dict[str, Any]:
-    ends = key.valid_to
+    ends = key.valid_until
     return {
         "kid": key.kid,
         "valid_from": key.valid_from.isoformat(),
-        "valid_to": None if ends is None else ends.isoformat(),
-        "registered_by": str(key.registered_by),
+        "valid_until": None if ends is None else ends.isoformat(),
+        "registration_event": str(key.registration_event),
     }
 
 
-def _system(work: Work, name: str, slug: str) -> dict[str, Any]:
+def _system(work: UnitOfWork, name: str, slug: str) -> dict[str, Any]:
     registry = work.organisations
     system = registry.system(slug, name)
     return {

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.actions.records import SigningRequest
 from gateway.domain.invitation import LIFE, TOKEN, Invitation
-from gateway.domain.organisation import OPERATOR_SCOPES, Certificate, Organisation, System
-from gateway.domain.refusals import Invalid, InvitationRefused, NotFound, WrongState
+from gateway.domain.organisation import ADMIN_SCOPES, Certificate, Organisation, System
+from gateway.domain.refusals import InvitationUnusable, NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM
+from gateway.kernel.values import CertificateOrder
 
 # --- Members' machines: their scopes, client keys and certificates --------------------------------
 
@@ -56,7 +56,7 @@ def entrust(context: ChangeContext) -> Mapping[str, Any]:
     """Give a system the scopes of the operator, or take them away with an empty list."""
     system = _system(context, context.organisation)
     given = context.values["scopes"]
-    scopes = system.scopes - frozenset(OPERATOR_SCOPES) | given
+    scopes = system.scopes - frozenset(ADMIN_SCOPES) | given
     context.work.organisations.save_system(replace(system, scopes=scopes))
     return {"client_id": system.client_id, "scopes": sorted(scopes)}
 
@@ -75,7 +75,7 @@ def order_certificate(context: ChangeContext) -> Mapping[str, Any]:
     if context.work.organisations.system(organisation.slug, system) is None:
         raise NotFound("the organisation has no system of that name: register it first")
     csr = context.values["csr"]
-    request = SigningRequest(context.event, organisation.slug, system, csr, context.persons[0])
+    request = CertificateOrder(context.event, organisation.slug, system, csr, context.persons[0])
     context.work.signing.add(request)
     return {"request": str(request.id)}
 
@@ -87,7 +87,9 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
     """
     organisation = context.organisation
     if context.values["system"] is not None and context.values["thumbprint"] is not None:
-        raise Invalid((("/system", "is for all certificates of a system: name that, or one"),))
+        raise ValidationFailed(
+            (("/system", "is for all certificates of a system: name that, or one"),)
+        )
     if context.values["system"] is not None:
         system = _system(context, organisation)
         revoked = _standing(context, system)
@@ -107,7 +109,7 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
 
 def _certificate(context: ChangeContext, organisation: Organisation) -> Certificate:
     if context.values["thumbprint"] is None:
-        raise Invalid((("/thumbprint", NOT_OF_FORM),))
+        raise ValidationFailed((("/thumbprint", NOT_OF_FORM),))
     certificate = context.work.organisations.certificate(context.values["thumbprint"])
     if certificate is None or certificate.organisation != organisation.slug:
         raise NotFound("the organisation has no such certificate")
@@ -137,13 +139,13 @@ def invite(context: ChangeContext) -> Mapping[str, Any]:
         system=system,
         token_sha256=context.values["token_sha256"],
         approved_by=context.persons,
-        ends_at=context.now + LIFE,
+        expires_at=context.now + LIFE,
     )
     context.work.invitations.add(made)
     return {
         "invitation": str(made.id),
         "client_id": f"{organisation.slug}.{system}",
-        "ends_at": made.ends_at.isoformat(timespec="seconds"),
+        "expires_at": made.expires_at.isoformat(timespec="seconds"),
     }
 
 
@@ -156,8 +158,8 @@ def withdraw_invitation(context: ChangeContext) -> Mapping[str, Any]:
     invitation = context.work.invitations.get(context.values["invitation"])
     if invitation is None or invitation.organisation != organisation.slug:
         raise NotFound("the organisation has no such invitation")
-    if context.now >= invitation.ends_at and invitation.key is None:
-        raise InvitationRefused("the invitation has expired: nobody can use it any more")
+    if context.now >= invitation.expires_at and invitation.key is None:
+        raise InvitationUnusable("the invitation has expired: nobody can use it any more")
     asked = invitation.request and context.work.signing.get(invitation.request)
     served = bool(asked and asked.certificate)
     context.work.invitations.save(invitation.withdraw(context.now, served=served))

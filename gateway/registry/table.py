@@ -2,28 +2,28 @@
 
 One entry is all that there is to say of a change. Its reader, its JSON Schema, its command and its
 row in the documentation come from here; whether it is made is decided by policy, and how its event
-is called stands in `gateway.domain.facts`.
+is called stands in `gateway.domain.audit_event`.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from gateway.actions.assertion import read_keys
-from gateway.domain.audit import Reach
-from gateway.domain.membership import Move
+from gateway.domain.audit import CoverageKind
+from gateway.domain.lifecycle import StatusChange
 from gateway.domain.organisation import (
+    ADMIN_SCOPES,
     AGREEMENT_KINDS,
     FUNCTIONS,
     INTEREST_KINDS,
     INTEREST_SCOPES,
     KINDS,
-    OPERATOR_SCOPES,
     SCOPES,
-    Standing,
+    MembershipClass,
 )
 from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.kernel.changes import ChangeType
+from gateway.kernel.client_assertion import read_keys
 from gateway.kernel.fields import (
     Field,
     Given,
@@ -105,7 +105,7 @@ CHANGES: Mapping[str, ChangeType] = {
         1,
         (
             *_ENTRY,
-            one_of("standing", "What it applies for.", Standing, Standing),
+            one_of("standing", "What it applies for.", MembershipClass, MembershipClass),
             subset_of("purposes", "What it takes part for.", Purpose),
             free_text("about", "What it does."),
             date("received_on", "Day of the application.", option="--received"),
@@ -117,13 +117,13 @@ CHANGES: Mapping[str, ChangeType] = {
         "Record that an application was approved.",
         2,
         _RESOLUTION,
-        partial(members.decide, Move.APPROVE),
+        partial(members.decide, StatusChange.APPROVE),
     ),
-    "organisation.decline": ChangeType(
+    "organisation.reject": ChangeType(
         "Record that an application was declined: this is final.",
         2,
         _RESOLUTION,
-        partial(members.decide, Move.DECLINE),
+        partial(members.decide, StatusChange.DECLINE),
     ),
     "organisation.admit": ChangeType(
         "Admit an organisation at once, without application.",
@@ -143,14 +143,14 @@ CHANGES: Mapping[str, ChangeType] = {
         "Stop an organisation at once.",
         1,
         (_REASON,),
-        partial(members.change_status, Move.SUSPEND),
+        partial(members.change_status, StatusChange.SUSPEND),
         about="Its next request is refused, in every worker.",
     ),
     "organisation.reinstate": ChangeType(
         "Let a suspended organisation work again.",
         1,
         (_REASON,),
-        partial(members.change_status, Move.REINSTATE),
+        partial(members.change_status, StatusChange.REINSTATE),
     ),
     "organisation.leave": ChangeType(
         "Record that an organisation leaves, for good.",
@@ -159,13 +159,13 @@ CHANGES: Mapping[str, ChangeType] = {
         members.leave,
         about="Its membership and its mandates end today; what it did stays readable.",
     ),
-    "organisation.lock": ChangeType(
+    "organisation.require_signed": ChangeType(
         "Take only what an organisation signs itself.",
         1,
         (signed_document("statement", "What it signed, from `casegate keys lock`."),),
         partial(keys.set_lock, locked=True),
     ),
-    "organisation.unlock": ChangeType(
+    "organisation.allow_attested": ChangeType(
         "Attest for an organisation again.",
         2,
         (signed_document("statement", "What it signed, from `casegate keys unlock`."),),
@@ -174,16 +174,16 @@ CHANGES: Mapping[str, ChangeType] = {
     "contact.set": ChangeType(
         "Replace the contact in a role.", 1, members.CONTACT, members.set_contact
     ),
-    "standing.grant": ChangeType(
+    "membership.grant": ChangeType(
         "Grant a membership for a time.",
         2,
-        (one_of("standing", "Which one.", Standing, Standing), *period(), _DECISION),
+        (one_of("standing", "Which one.", MembershipClass, MembershipClass), *period(), _DECISION),
         members.grant_membership,
     ),
-    "standing.end": ChangeType(
+    "membership.end": ChangeType(
         "End the membership that an organisation holds.", 2, (_UNTIL,), members.end_membership
     ),
-    "competence.grant": ChangeType(
+    "mandate.grant": ChangeType(
         "Record that an organisation is competent for a matter in a territory.",
         2,
         (
@@ -195,7 +195,7 @@ CHANGES: Mapping[str, ChangeType] = {
         ),
         mandates.grant,
     ),
-    "competence.end": ChangeType(
+    "mandate.end": ChangeType(
         "End a mandate.",
         2,
         (any_text("competence", "As in receive/csam/FR."), _UNTIL),
@@ -275,7 +275,7 @@ CHANGES: Mapping[str, ChangeType] = {
         ),
         systems.register,
     ),
-    "system.key": ChangeType(
+    "system.set_keys": ChangeType(
         "Replace the keys with which a system authenticates.",
         2,
         (_SYSTEM, _CLIENT_KEYS),
@@ -294,7 +294,7 @@ CHANGES: Mapping[str, ChangeType] = {
         (_SYSTEM, _REASON),
         partial(systems.switch, on=True),
     ),
-    "system.entrust": ChangeType(
+    "system.set_admin_scopes": ChangeType(
         "Let a system of the operator's bring changes.",
         2,
         (
@@ -302,7 +302,7 @@ CHANGES: Mapping[str, ChangeType] = {
             subset_of(
                 "scopes",
                 "All the operator's scopes that it gets; none: take them away.",
-                OPERATOR_SCOPES,
+                ADMIN_SCOPES,
                 least=0,
                 option="--scope",
                 default=[],
@@ -310,7 +310,7 @@ CHANGES: Mapping[str, ChangeType] = {
         ),
         systems.entrust,
     ),
-    "certificate.issue": ChangeType(
+    "certificate.approve": ChangeType(
         "Issue a certificate for a system.",
         2,
         (_SYSTEM, any_text("csr", "The member's certificate request, PKCS #10 in PEM.")),
@@ -346,7 +346,7 @@ CHANGES: Mapping[str, ChangeType] = {
         keys.revoke,
         about="Nothing new that it signs, or that is sealed to it, is taken.",
     ),
-    "invitation.make": ChangeType(
+    "invitation.create": ChangeType(
         "Invite a system to enrol itself.", 2, (_SYSTEM, _TOKEN), systems.invite
     ),
     "invitation.withdraw": ChangeType(
@@ -357,11 +357,16 @@ CHANGES: Mapping[str, ChangeType] = {
         about="Its token is refused from then on, and so is a request that came by it, until its "
         "certificate is made.",
     ),
-    "audit.grant": ChangeType(
+    "audit_access.grant": ChangeType(
         "Let an organisation read events of the log for a time.",
         2,
         (
-            one_of("reach", "The whole log, one member's events, or one case.", Reach, Reach),
+            one_of(
+                "reach",
+                "The whole log, one member's events, or one case.",
+                CoverageKind,
+                CoverageKind,
+            ),
             optional(organisation_id("member", "Whose events; for a case, its originator.")),
             optional(identifier("case", "Which case.")),
             optional(free_text("person", "The one person who may; else anybody there.")),
@@ -370,7 +375,7 @@ CHANGES: Mapping[str, ChangeType] = {
         ),
         members.grant_audit,
     ),
-    "audit.end": ChangeType(
+    "audit_access.end": ChangeType(
         "End an audit grant at once.",
         2,
         (identifier("grant", "The event that gave it.", option="GRANT"), _REASON),
@@ -399,7 +404,7 @@ CHANGES: Mapping[str, ChangeType] = {
 """Every change that administrators make, by its action."""
 
 STEPS: Mapping[str, ChangeType] = {
-    "gateway.rekey": ChangeType(
+    "gateway_key.rotate": ChangeType(
         "Take the next step to a new token or key-encryption key.",
         1,
         (any_text("purpose", "Which."), any_text("step", "Which."), any_text("key", "Which.")),

@@ -14,14 +14,14 @@ from typing import NamedTuple
 from gunicorn.http import errors
 
 
-class Answer(NamedTuple):
+class ErrorResponse(NamedTuple):
     """A body, with the headers that say what it is."""
 
     body: bytes
     headers: Mapping[str, str]
 
 
-Describe = Callable[[int], Answer]
+Describe = Callable[[int], ErrorResponse]
 """Words a refusal by its status."""
 
 _STATUSES: Mapping[type[Exception], HTTPStatus] = {
@@ -43,13 +43,15 @@ def status_of(error: BaseException) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def describe_plainly(status: int) -> Answer:
+def describe_plainly(status: int) -> ErrorResponse:
     """A problem that has no page: title and status say all (RFC 9457 section 4.2.1)."""
     body = f'{{"title":"{HTTPStatus(status).phrase}","status":{status}}}'.encode("ascii")
-    return Answer(body, {"Content-Type": "application/problem+json", "Cache-Control": "no-store"})
+    return ErrorResponse(
+        body, {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+    )
 
 
-def http_answer(status: HTTPStatus, answer: Answer) -> bytes:
+def http_answer(status: HTTPStatus, answer: ErrorResponse) -> bytes:
     """The last answer of a connection, byte for byte."""
     headers = {
         **answer.headers,

@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gateway.serving.bad_requests import Describe, describe_plainly
 from gateway.serving.supervisor import end_with_supervisor
 from gateway.serving.tls import TlsContexts, TlsFiles
-from gateway.serving.worker import DeadlineStream, DeadlineWorker, Terms
+from gateway.serving.worker import DeadlineStream, DeadlineWorker, WorkerSettings
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
 
@@ -91,9 +91,9 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
     return settings | _tls_settings(listener) | _hooks(listener)
 
 
-def _terms(listener: Listener) -> Terms:
+def _terms(listener: Listener) -> WorkerSettings:
     stream = type("Stream", (DeadlineStream,), {"seconds": listener.deadline})
-    return Terms(listener.deadline, stream, listener.describe, listener.met)
+    return WorkerSettings(listener.deadline, stream, listener.describe, listener.met)
 
 
 def _tls_settings(listener: Listener) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _tls_settings(listener: Listener) -> dict[str, Any]:
     }
 
 
-class _Places:
+class WorkerSlots:
     """Who works where: the lowest free number for each new worker. Used in the master alone."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class _Places:
 
 
 def _hooks(listener: Listener) -> dict[str, Any]:
-    places = _Places()
+    places = WorkerSlots()
 
     def pre_fork(_server: Any, worker: Any) -> None:
         places.give(worker.age)

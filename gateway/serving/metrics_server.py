@@ -20,7 +20,7 @@ SECONDS = 5.0
 """How long one client may take to ask, and to read."""
 
 
-class _Server(socketserver.ThreadingTCPServer):
+class _MetricsServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
@@ -85,7 +85,7 @@ def _bound(
     address: tuple[str, int] | Path, handler: type[BaseHTTPRequestHandler]
 ) -> socketserver.BaseServer:
     if not isinstance(address, Path):
-        return _Server(address, handler)
+        return _MetricsServer(address, handler)
     if address.is_socket():
         address.unlink()
     server = _UnixServer(str(address), handler)

@@ -128,7 +128,7 @@ class DeadlineStream(_Deadlines):
 LINGER = 1.0  # seconds for a client to close after the last answer (RFC 9112 section 9.6)
 
 
-class Connection(TConn):  # type: ignore[misc] # gunicorn is untyped
+class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
     """A connection that never holds up the worker's main loop, from the first byte to the last."""
 
     def __init__(self, cfg: Any, client: socket.socket, address: Any, server: Any) -> None:
@@ -177,7 +177,7 @@ def closing(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes
 
 
 @dataclass(frozen=True)
-class Terms:
+class WorkerSettings:
     """What a listener's workers hold connections to, and whom they tell of them.
 
     ``met`` hears of each connection that came to no answer of the application: why, and in words.
@@ -192,7 +192,7 @@ class Terms:
 class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     """gthread, with a thread for a connection only from its first byte on."""
 
-    terms: ClassVar[Terms]
+    terms: ClassVar[WorkerSettings]
     wsgi: Callable[..., Iterable[bytes]]
 
     def load_wsgi(self) -> None:
@@ -211,9 +211,9 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         if not self.cfg.is_ssl:
             client = self.terms.stream(fileno=client.detach())
         self.nr_conns += 1
-        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+        self.enqueue_req(ClientConnection(self.cfg, client, address, listener.getsockname()))
 
-    def enqueue_req(self, conn: Connection) -> None:
+    def enqueue_req(self, conn: ClientConnection) -> None:
         """Give a connection to a thread, or to the poller while it has sent nothing."""
         if conn.initialized or conn.data_ready:
             super().enqueue_req(conn)
@@ -230,7 +230,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
                 conn.timeout = min(conn.timeout, time.monotonic() + LINGER)
         super().murder_pending()
 
-    def handle(self, conn: Connection) -> Any:
+    def handle(self, conn: ClientConnection) -> Any:
         """Serve what a connection has sent, in a pool thread, and end it here if it ends."""
         kept = super().handle(conn)
         if kept and not conn.cut:

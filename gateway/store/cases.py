@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, update
 
-from gateway.actions.records import CaseVersion, Erasure, ListedCase
 from gateway.domain.case import Case
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import record_columns, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
@@ -90,7 +90,7 @@ _HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
 
 
 class SqlCases:
-    """Cases in SQL; the contract is that of `gateway.actions.ports.Cases`."""
+    """Cases in SQL; the contract is that of `gateway.kernel.ports.Cases`."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         """Work in this transaction."""
@@ -130,7 +130,7 @@ class SqlCases:
             "previous": case.revision - 1,
         }
         if not self._transaction.changed(_SAVE, values | expected):
-            raise Stale("the case has changed: read it again")
+            raise EditConflict("the case has changed: read it again")
         if version is not None:
             self._add_version(version, self.key_of(case.originator, case.id))
 

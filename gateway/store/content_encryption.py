@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.domain.case import CaseState
-from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 
 KEY_BYTES = 32
 NONCE_BYTES = 12  # SP 800-38D 8.2.2: the length for which random nonces are meant
@@ -119,7 +119,7 @@ class NoContentKeys:
         return self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise KeysUnavailable("this store was opened without the keys of cases")
+        raise CaseKeysUnavailable("this store was opened without the keys of cases")
 
 
 class ContentCipher:
@@ -154,7 +154,7 @@ class ContentCipher:
         Raises Erased, KeysUnavailable.
         """
         if key is None:
-            raise Erased(GONE)
+            raise CaseErased(GONE)
         return seal(text, key, self._key(key), cell, self._keyring.random(NONCE_BYTES))
 
     def decrypt(self, stored: bytes, cell: CellRef) -> str:
@@ -163,7 +163,7 @@ class ContentCipher:
         Raises Erased, KeysUnavailable; EnvelopeError when the cell holds what was not put there.
         """
         if stored == ERASED:
-            raise Erased(GONE)
+            raise CaseErased(GONE)
         return unseal(stored, self._key, cell)
 
     def _key(self, id_: UUID) -> bytes:

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import Head
-from gateway.store.lock import FileLock, Turnstile
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import TreeHead
+from gateway.store.lock import FairLimiter, FileLock
 from gateway.store.prepared_statements import STATEMENTS_KEPT
 from gateway.store.transaction import DRIVER_ERRORS, translated
 
@@ -63,7 +63,7 @@ _POSTGRESQL_SETTINGS: Mapping[str, str] = {
 }
 
 
-class Unfit(RuntimeError):
+class UnsuitableDatabase(RuntimeError):
     """The database is not fit to hold evidence; the message says what is wrong with it."""
 
 
@@ -76,7 +76,7 @@ class Begun:
 
     connection: Connection
     version: int
-    head: Head
+    head: TreeHead
 
 
 class Database(Protocol):
@@ -87,13 +87,13 @@ class Database(Protocol):
     def enter(self) -> None:
         """Wait in the line of this process's writers. Raises Busy."""
 
-    def begin(self, mode: Mode) -> Begun:
+    def begin(self, mode: TransactionMode) -> Begun:
         """Begin a transaction and take the mode's locks. Raises Busy.
 
         Who writes has entered.
         """
 
-    def end(self, connection: Connection, mode: Mode) -> None:
+    def end(self, connection: Connection, mode: TransactionMode) -> None:
         """Roll back what was not committed and give the connection and its locks back."""
 
     def leave(self) -> None:
@@ -117,7 +117,7 @@ def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database
     """
     if _is_sqlite(url):
         if lock_path is None:
-            raise Unfit("SQLite needs a lock file beside the database")
+            raise UnsuitableDatabase("SQLite needs a lock file beside the database")
         return Sqlite(url, lock_path, waiters)
     return Postgresql(url, waiters)
 
@@ -140,7 +140,7 @@ def _is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-class Connections:
+class ConnectionPool:
     """Connections of an engine that are at hand: they stay out of the engine between uses.
 
     The engine's way from the pool and back costs more than a transaction's own statements.
@@ -218,15 +218,15 @@ class Sqlite:
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
         """Open and check one connection of each kind."""
-        self._turnstile = Turnstile(places=1, waiters=waiters, patience=PATIENCE_SECONDS)
+        self._turnstile = FairLimiter(places=1, waiters=waiters, patience=PATIENCE_SECONDS)
         self._lock = FileLock(lock_path)
-        self._writers = Connections(writing_engine(url))
-        self._readers = Connections(reading_engine(url))
+        self._writers = ConnectionPool(writing_engine(url))
+        self._readers = ConnectionPool(reading_engine(url))
         _require_fit(self, self._check)
 
-    def begin(self, mode: Mode) -> Begun:
+    def begin(self, mode: TransactionMode) -> Begun:
         """See Database."""
-        if mode is Mode.READ:
+        if mode is TransactionMode.READ:
             return _begin(self._readers, "BEGIN")
         self._lock.acquire()
         try:
@@ -235,9 +235,9 @@ class Sqlite:
             self._lock.release()
             raise
 
-    def end(self, connection: Connection, mode: Mode) -> None:
+    def end(self, connection: Connection, mode: TransactionMode) -> None:
         """See Database."""
-        if mode is Mode.READ:
+        if mode is TransactionMode.READ:
             self._readers.give_back(connection)
             return
         try:
@@ -279,22 +279,22 @@ class Postgresql:
 
     def __init__(self, url: str, waiters: int) -> None:
         """Open and check one connection."""
-        self._turnstile = Turnstile(
+        self._turnstile = FairLimiter(
             places=POSTGRESQL_WRITERS, waiters=waiters, patience=PATIENCE_SECONDS
         )
-        self._writers = Connections(autocommitting(writing_engine(url)))
-        self._readers = Connections(autocommitting(reading_engine(url)))
+        self._writers = ConnectionPool(autocommitting(writing_engine(url)))
+        self._readers = ConnectionPool(autocommitting(reading_engine(url)))
         _require_fit(self, self._check)
 
-    def begin(self, mode: Mode) -> Begun:
+    def begin(self, mode: TransactionMode) -> Begun:
         """See Database. All of it goes to the server in one message."""
-        if mode is Mode.READ:
+        if mode is TransactionMode.READ:
             return _begin(self._readers, _BEGIN_READING)
         return _begin(self._writers, f"{_BEGIN_BESIDE}; {_REGISTRY_LOCKS[mode]}")
 
-    def end(self, connection: Connection, mode: Mode) -> None:
+    def end(self, connection: Connection, mode: TransactionMode) -> None:
         """See Database. What only read is committed: at ROLLBACK the driver forgets statements."""
-        if mode is not Mode.READ:
+        if mode is not TransactionMode.READ:
             self._writers.give_back(connection)
             return
         with suppress(*DRIVER_ERRORS):
@@ -344,13 +344,13 @@ def require_durable(connection: Connection) -> None:
     for name in ("fsync", "full_page_writes", "synchronous_commit"):
         found = connection.scalar(_SETTING, {"name": name})
         if found != "on":
-            raise Unfit(f"PostgreSQL runs with {name} = {found}: commits may be lost")
+            raise UnsuitableDatabase(f"PostgreSQL runs with {name} = {found}: commits may be lost")
 
 
 _SETTING = text("SELECT current_setting(:name)")
 _REGISTRY_LOCKS = {
-    Mode.WRITE: f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
-    Mode.REGISTRY: f"SELECT pg_advisory_xact_lock({REGISTRY_LOCK})",
+    TransactionMode.WRITE: f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
+    TransactionMode.REGISTRY: f"SELECT pg_advisory_xact_lock({REGISTRY_LOCK})",
 }
 
 
@@ -360,7 +360,7 @@ _BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _STATE = "SELECT registry.version, log_head.size, log_head.root FROM registry, log_head"
 
 
-def _begin(connections: Connections, first: str) -> Begun:
+def _begin(connections: ConnectionPool, first: str) -> Begun:
     """Begin a transaction by its first statements and look at the state of the database.
 
     Nothing was done yet: where a connection that was at hand has been lost, as after a restart of
@@ -386,7 +386,7 @@ def _begin(connections: Connections, first: str) -> Begun:
         raise translated(error) from error
 
 
-def _run_first(connection: Connection, first: str) -> tuple[int, Head]:
+def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead]:
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):
         driver.execute(first)
@@ -397,7 +397,7 @@ def _run_first(connection: Connection, first: str) -> tuple[int, Head]:
         while cursor.nextset():
             pass
         version, size, root = cursor.fetchone()
-    return version, Head(size, root)
+    return version, TreeHead(size, root)
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
@@ -431,7 +431,9 @@ def _settle(connection: sqlite3.Connection, *, query_only: bool) -> None:
         connection.execute(f"PRAGMA {name} = {wanted}")
         (found,) = connection.execute(f"PRAGMA {name}").fetchone()
         if found != expected:
-            raise Unfit(f"SQLite's {name} is {found} for this file, and must be {expected}")
+            raise UnsuitableDatabase(
+                f"SQLite's {name} is {found} for this file, and must be {expected}"
+            )
     if query_only:
         connection.execute("PRAGMA query_only = ON")
 
@@ -479,7 +481,7 @@ def _require_fit(database: Database, check: Callable[[], None]) -> None:
         check()
     except DBAPIError as error:
         database.close()
-        raise Unfit(f"the database cannot be opened: {error.orig}") from error
-    except Unfit:
+        raise UnsuitableDatabase(f"the database cannot be opened: {error.orig}") from error
+    except UnsuitableDatabase:
         database.close()
         raise

@@ -32,8 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from gateway.actions.records import LogQuery
-from gateway.domain.facts import Fact
+from gateway.domain.audit_event import AuditEvent
+from gateway.kernel.values import LogQuery
 from gateway.store.tables import case_version, handoff, log_block, log_event, log_facet
 
 BLOCK = 256
@@ -48,7 +48,7 @@ def person_digest(key: bytes, person: str) -> str:
     return hmac.digest(key, b"log-facet/person/" + person.encode(), "sha256")[:_PERSON_BYTES].hex()
 
 
-def row_of(fact: Fact, index: int, at: datetime, key: bytes) -> dict[str, Any]:
+def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, Any]:
     """The row of an event."""
     details = {detail.kind: detail.value for detail in fact.details}
     words = [_word("typ", fact.typ), _word("result", fact.result.value)]

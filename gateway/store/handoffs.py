@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import Consultation, Sent
-from gateway.domain.handoff import OPEN, Address, Answer, Handoff
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.handoff import OPEN, Handoff, HandoffAnswer, OfferAddress
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import Consultation, SentHandoff
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import answer, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
@@ -90,7 +90,7 @@ _ADD_CONSULTATION = insert_new(consultation)
 
 
 class SqlHandoffs:
-    """Handoffs in SQL; the contract is that of `gateway.actions.ports.Handoffs`."""
+    """Handoffs in SQL; the contract is that of `gateway.kernel.ports.Handoffs`."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         """Work in this transaction."""
@@ -101,7 +101,7 @@ class SqlHandoffs:
     def get(self, handoff: UUID) -> Handoff | None:
         """See the port."""
         values = {"handoff": handoff}
-        if self._transaction.mode is Mode.READ:
+        if self._transaction.mode is TransactionMode.READ:
             row = self._transaction.execute(_GET, values).first()
             return row and _handoff(row)
         if not self._transaction.locks_rows:
@@ -119,10 +119,10 @@ class SqlHandoffs:
         self._transaction.shared_cases.add((of.originator, of.case))
         row = self._transaction.execute(_GET_LOCKED, values).first()
         if row is not None and (row.originator, row.case) != (of.originator, of.case):
-            raise Stale("the handoff has changed: read it again")
+            raise EditConflict("the handoff has changed: read it again")
         return row and _handoff(row)
 
-    def add(self, handoff: Handoff, offer: Answer) -> None:
+    def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """See the port. RuntimeError when the offer's event recorded another answer."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, _handoff_row(handoff)):
@@ -130,7 +130,7 @@ class SqlHandoffs:
         self._case_of[handoff.id] = (handoff.originator, handoff.case)
         self._add_answer(offer)
 
-    def save(self, handoff: Handoff, answer: Answer) -> None:
+    def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """See the port. What was offered stays as it was: only the state, the groups accepted,
         the terms and the sequence are replaced. RuntimeError as for ``add``."""
         self._transaction.require_writing()
@@ -144,15 +144,15 @@ class SqlHandoffs:
             "sequence": handoff.sequence,
         }
         if not self._transaction.changed(_SAVE, values):
-            raise Stale("the handoff has changed: read it again")
+            raise EditConflict("the handoff has changed: read it again")
         self._add_answer(answer)
 
-    def answers(self, handoff: UUID) -> Sequence[Answer]:
+    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """See the port."""
         rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
         return [self._answer(row) for row in rows]
 
-    def answer_of(self, event: UUID) -> Answer | None:
+    def answer_of(self, event: UUID) -> HandoffAnswer | None:
         """See the port."""
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
         return row and self._answer(row)
@@ -172,11 +172,11 @@ class SqlHandoffs:
         values = {"originator": originator, "case": case}
         return int(self._transaction.execute(_OPEN_OF, values).scalar_one())
 
-    def sent_of(self, originator: str, case: UUID) -> Sequence[Sent]:
+    def sent_of(self, originator: str, case: UUID) -> Sequence[SentHandoff]:
         """See the port."""
         values = {"originator": originator, "case": case}
         rows = self._transaction.execute(_SENT_OF, values)
-        return [Sent(row.id, row.recipient, row.case_digest) for row in rows]
+        return [SentHandoff(row.id, row.recipient, row.case_digest) for row in rows]
 
     def add_consultation(self, consultation: Consultation) -> None:
         """See the port; AlreadyExists when its event recorded another one."""
@@ -200,7 +200,7 @@ class SqlHandoffs:
         self._case_of[handoff] = (row.originator, row.case)
         self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
 
-    def _add_answer(self, answer: Answer) -> None:
+    def _add_answer(self, answer: HandoffAnswer) -> None:
         if self._case_of.get(answer.handoff) not in self._cipher.case_keys:
             row = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).one()
             self._note(answer.handoff, row)
@@ -209,9 +209,9 @@ class SqlHandoffs:
         statement = self._cipher.encrypt(answer.statement, key, cell)
         self._transaction.execute(_ADD_ANSWER, {**vars(answer), "statement": statement})
 
-    def _answer(self, row: Row[Any]) -> Answer:
+    def _answer(self, row: Row[Any]) -> HandoffAnswer:
         text = self._cipher.decrypt(row.statement, _cell(row.handoff, row.sequence))
-        return Answer(**row._asdict() | {"statement": text})
+        return HandoffAnswer(**row._asdict() | {"statement": text})
 
 
 def _cell(handoff: UUID, sequence: int) -> CellRef:
@@ -225,7 +225,7 @@ def _handoff(row: Row[Any]) -> Handoff:
         case=row.case,
         case_version=row.case_version,
         case_digest=row.case_digest,
-        address=Address(row.recipient, row.competence, row.resolved_by),
+        address=OfferAddress(row.recipient, row.competence, row.mandate_event),
         purpose=row.purpose,
         permitted=row.permitted,
         package=row.package,
@@ -246,5 +246,5 @@ def _handoff_row(handoff: Handoff) -> dict[str, Any]:
     return values | {
         "recipient": address.organisation,
         "competence": address.competence,
-        "resolved_by": address.resolved_by,
+        "mandate_event": address.mandate_event,
     }

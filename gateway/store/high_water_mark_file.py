@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from gateway.actions.records import Head, Marked
-from gateway.domain.refusals import MarkUnreachable
-from gateway.store.database import Unfit
+from gateway.domain.refusals import HighWaterMarkUnavailable
+from gateway.kernel.values import SignedTreeHead, TreeHead
+from gateway.store.database import UnsuitableDatabase
 from gateway.store.lock import FileLock
 
 SLOT_BYTES = 4096
@@ -43,29 +43,29 @@ class HighWaterMarkFile:
         try:
             self._lock.acquire()
         except OSError as error:
-            raise MarkUnreachable("the log's high-water mark cannot be raised") from error
+            raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         try:
             yield
         finally:
             self._lock.release()
 
-    def read(self) -> Marked | None:
+    def read(self) -> SignedTreeHead | None:
         """See the port; None, too, when the file is gone."""
         try:
             descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise MarkUnreachable("the log's high-water mark cannot be read") from error
+            raise HighWaterMarkUnavailable("the log's high-water mark cannot be read") from error
         try:
             _, marked = self._newest(descriptor)
         except OSError as error:
-            raise MarkUnreachable("the log's high-water mark cannot be read") from error
+            raise HighWaterMarkUnavailable("the log's high-water mark cannot be read") from error
         finally:
             os.close(descriptor)
         return marked
 
-    def advance(self, seen: Marked | None, to: Marked) -> bool:
+    def advance(self, seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
         """See the port."""
         try:
             with self._guard, _locked(self._file) as descriptor:
@@ -78,7 +78,7 @@ class HighWaterMarkFile:
                 os.pwrite(descriptor, slot, (number + 1) % 2 * SLOT_BYTES)
                 os.fdatasync(descriptor)
         except OSError as error:
-            raise MarkUnreachable("the log's high-water mark cannot be raised") from error
+            raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         return True
 
     def close(self) -> None:
@@ -88,21 +88,21 @@ class HighWaterMarkFile:
         """Raise Unfit when the file is damaged, or that of another log."""
         try:
             self.read()
-        except MarkUnreachable as error:
-            raise Unfit(f"{error.detail}: see [mark] url") from error
+        except HighWaterMarkUnavailable as error:
+            raise UnsuitableDatabase(f"{error.detail}: see [mark] url") from error
 
-    def _newest(self, descriptor: int) -> tuple[int, Marked | None]:
+    def _newest(self, descriptor: int) -> tuple[int, SignedTreeHead | None]:
         """The mark and its number in the order of moves; (0, None) where there never was one."""
         data = os.pread(descriptor, 2 * SLOT_BYTES, 0)
         slots = [_read(data[at : at + SLOT_BYTES]) for at in (0, SLOT_BYTES)]
         found = [slot for slot in slots if slot is not None]
         if not found:
             if any(data):
-                raise MarkUnreachable("the file of the log's high-water mark is damaged")
+                raise HighWaterMarkUnavailable("the file of the log's high-water mark is damaged")
             return 0, None
         number, origin, marked = max(found, key=lambda slot: slot[0])
         if origin != self._origin:
-            raise MarkUnreachable(f"the high-water mark is that of the log {origin}")
+            raise HighWaterMarkUnavailable(f"the high-water mark is that of the log {origin}")
         return number, marked
 
 
@@ -114,7 +114,7 @@ def open_file(file: Path, origin: str) -> HighWaterMarkFile:
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise Unfit(
+        raise UnsuitableDatabase(
             f"the log's high-water mark cannot be opened ({error.strerror}): see [mark] url"
         ) from error
     mark = HighWaterMarkFile(file, origin)
@@ -147,21 +147,23 @@ def _make_room(descriptor: int, file: Path) -> None:
         os.close(folder)
 
 
-def _written(origin: str, number: int, marked: Marked) -> bytes:
+def _written(origin: str, number: int, marked: SignedTreeHead) -> bytes:
     head = {"size": marked.head.size, "root": marked.head.root.hex()}
     body = json.dumps({"number": number, "origin": origin, **head, "note": marked.note}).encode()
     slot = sha256(body).hexdigest().encode() + b" " + body + b"\n"
     if len(slot) > SLOT_BYTES:
-        raise MarkUnreachable("the note of the log's high-water mark is too long to be kept")
+        raise HighWaterMarkUnavailable(
+            "the note of the log's high-water mark is too long to be kept"
+        )
     return slot.ljust(SLOT_BYTES, b"\0")
 
 
-def _read(slot: bytes) -> tuple[int, str, Marked] | None:
+def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
     """What `_written` wrote; None for a slot that was never written, or torn."""
     line, newline, padding = slot.partition(b"\n")
     digest, body = line[:_DIGEST_HEX], line[_DIGEST_HEX + 1 :]
     if not newline or any(padding) or sha256(body).hexdigest().encode() != digest:
         return None
     fields = json.loads(body)
-    head = Head(fields["size"], bytes.fromhex(fields["root"]))
-    return fields["number"], fields["origin"], Marked(head, fields["note"])
+    head = TreeHead(fields["size"], bytes.fromhex(fields["root"]))
+    return fields["number"], fields["origin"], SignedTreeHead(head, fields["note"])

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.actions.records import Retry
-from gateway.domain.refusals import Stale
+from gateway.domain.refusals import EditConflict
+from gateway.kernel.values import IdempotencyRecord
 from gateway.store.tables import budget, retry, revoked_token, spent_assertion
 from gateway.store.transaction import Transaction, counted, insert_new
 
@@ -39,26 +39,26 @@ _PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bind
 
 
 class SqlRetries:
-    """Retries in SQL; the contract is that of `gateway.actions.ports.Retries`."""
+    """Retries in SQL; the contract is that of `gateway.kernel.ports.Retries`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
         self._transaction = transaction
 
-    def get(self, organisation: str, key: str) -> Retry | None:
+    def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
         """See the port."""
         row = self._transaction.execute(_GET, {"organisation": organisation, "key": key}).first()
-        return row and Retry(*row)
+        return row and IdempotencyRecord(*row)
 
-    def add(self, retry: Retry) -> None:
+    def add(self, retry: IdempotencyRecord) -> None:
         """See the port. PostgreSQL waits here for a concurrent request with the same key."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, vars(retry)):
-            raise Stale("another request with this retry key was faster: repeat this one")
+            raise EditConflict("another request with this retry key was faster: repeat this one")
 
 
 class SqlBudgets:
-    """Budgets in SQL; the contract is that of `gateway.actions.ports.Budgets`."""
+    """Budgets in SQL; the contract is that of `gateway.kernel.ports.Budgets`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
@@ -75,7 +75,7 @@ class SqlBudgets:
 
 
 class SqlRevokedTokens:
-    """Revoked tokens in SQL; the contract is that of `gateway.actions.ports.RevokedTokens`."""
+    """Revoked tokens in SQL; the contract is that of `gateway.kernel.ports.RevokedTokens`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
@@ -97,7 +97,7 @@ class SqlRevokedTokens:
 
 
 class SqlReplay:
-    """Used assertions in SQL; the contract is that of `gateway.actions.ports.Replay`."""
+    """Used assertions in SQL; the contract is that of `gateway.kernel.ports.Replay`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""

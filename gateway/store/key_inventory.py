@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, null, select
 from sqlalchemy.exc import DBAPIError
 
-from gateway.actions.ports import Mode
-from gateway.domain.refusals import KeysUnavailable
+from gateway.domain.refusals import CaseKeysUnavailable
+from gateway.kernel.ports import TransactionMode
 from gateway.store import tables
-from gateway.store.database import Unfit, writing_engine
+from gateway.store.database import UnsuitableDatabase, writing_engine
 from gateway.store.keyring import SqlKeyring
 from gateway.store.tables import case_file
-from gateway.store.work import SqlWork, Store
+from gateway.store.unit_of_work import SqlUnitOfWork, Store
 
 PAGE = 256
 
@@ -57,10 +57,10 @@ def require_newest_key(store: Store, keyring: SqlKeyring) -> None:
 
     Keys are numbered as time passes: an older copy of the keys database lacks the newest.
     """
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         newest = [row.content_key for row in work.rows(_NEWEST, {})]
     if newest and not keyring.states(newest):
-        raise KeysUnavailable(OLDER)
+        raise CaseKeysUnavailable(OLDER)
 
 
 def has_content(url: str) -> bool:
@@ -70,12 +70,14 @@ def has_content(url: str) -> bool:
         with engine.connect() as connection:
             return connection.execute(_NEWEST).first() is not None
     except (DBAPIError, sqlite3.Error) as error:
-        raise Unfit("the database has no tables of this version: set it up first") from error
+        raise UnsuitableDatabase(
+            "the database has no tables of this version: set it up first"
+        ) from error
     finally:
         engine.dispose()
 
 
-def take_inventory(work: SqlWork, keyring: SqlKeyring) -> KeyInventory:
+def take_inventory(work: SqlUnitOfWork, keyring: SqlKeyring) -> KeyInventory:
     """Compare every case with content with the keys. Raises KeysUnavailable."""
     counts = {True: 0, False: 0}
     lost: list[str] = []
@@ -89,7 +91,7 @@ def take_inventory(work: SqlWork, keyring: SqlKeyring) -> KeyInventory:
     return KeyInventory(counts[True], counts[False], len(lost), tuple(lost[:20]))
 
 
-def _pages(work: SqlWork) -> Iterator[list[Row[Any]]]:
+def _pages(work: SqlUnitOfWork) -> Iterator[list[Row[Any]]]:
     after = _NO_ID
     while rows := list(work.rows(_KEYS, {"after": after, "limit": PAGE})):
         yield rows

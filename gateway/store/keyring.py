@@ -43,14 +43,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from gateway.actions.ports import KeyEncryption, Mode
-from gateway.domain.refusals import Busy, Erased, KeysUnavailable
+from gateway.domain.refusals import Busy, CaseErased, CaseKeysUnavailable
+from gateway.kernel.ports import KeyEncryptionProvider, TransactionMode
 from gateway.store.columns import TEXT, Instant
 from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.database import (
     BEGIN_WRITING,
-    Connections,
-    Unfit,
+    ConnectionPool,
+    UnsuitableDatabase,
     driver_of,
     require_durable,
     writing_engine,
@@ -172,15 +172,15 @@ class SqlKeyring:
         engine: Engine,
         lock: FileLock | None,
         origin: str,
-        kek: KeyEncryption,
+        kek: KeyEncryptionProvider,
         *,
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
         random: Callable[[int], bytes],
     ) -> None:
         """``lock`` is the file before which processes queue that write in SQLite."""
-        self._writers = Connections(engine)
-        self._readers = Connections(_autocommit(engine))
+        self._writers = ConnectionPool(engine)
+        self._readers = ConnectionPool(_autocommit(engine))
         self._lock = lock
         self._origin = origin
         self._kek = kek
@@ -207,7 +207,7 @@ class SqlKeyring:
             return
         try:
             self._make()
-        except KeysUnavailable:
+        except CaseKeysUnavailable:
             self._restocked_from = self._now() + RESTOCKED_AFTER
 
     def take(self) -> tuple[UUID, bytes]:
@@ -353,9 +353,9 @@ class SqlKeyring:
         with self._reading() as transaction:
             row = transaction.execute(_KEY, self._one(id_)).first()
         if row is None:
-            raise KeysUnavailable(MISSING)
+            raise CaseKeysUnavailable(MISSING)
         if row.wrapped is None:
-            raise Erased("the case was erased: nothing of its content is left")
+            raise CaseErased("the case was erased: nothing of its content is left")
         return row
 
     def _rows(self, ids: Collection[UUID]) -> Mapping[UUID, Any]:
@@ -366,7 +366,7 @@ class SqlKeyring:
     def _unwrap_current(self, id_: UUID, row: Any) -> bytes:
         try:
             return self._unwrapped(id_, row)
-        except KeysUnavailable:
+        except CaseKeysUnavailable:
             # In the midst of a change of the key-encryption key: it may be wrapped anew by now.
             again = self._find(id_)
             if again.kek == row.kek:
@@ -386,7 +386,7 @@ class SqlKeyring:
         with _told():
             connection = self._readers.take()
             try:
-                yield Transaction(connection, Mode.WRITE, locks_rows=False)
+                yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
             finally:
                 self._readers.give_back(connection)
 
@@ -399,7 +399,7 @@ class SqlKeyring:
                 driver = driver_of(connection)
                 if isinstance(driver, sqlite3.Connection):
                     driver.execute(BEGIN_WRITING)
-                yield Transaction(connection, Mode.WRITE, locks_rows=False)
+                yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
                 _commit(connection)
             finally:
                 self._writers.give_back(connection)
@@ -427,7 +427,7 @@ class SqlKeyring:
             finally:
                 self._writers.give_back(connection)
             if busy:
-                raise KeysUnavailable("the journal of the keys database is in use: try again")
+                raise CaseKeysUnavailable("the journal of the keys database is in use: try again")
 
 
 @contextmanager
@@ -436,7 +436,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except _UNREACHABLE as error:
-        raise KeysUnavailable(AWAY) from error
+        raise CaseKeysUnavailable(AWAY) from error
 
 
 def _commit(connection: Connection) -> None:
@@ -449,7 +449,7 @@ def _commit(connection: Connection) -> None:
 
 def _ring(row: Any) -> str:
     if row is None:
-        raise KeysUnavailable("the keys database is not this gateway's: see [keys] url")
+        raise CaseKeysUnavailable("the keys database is not this gateway's: see [keys] url")
     return str(row.kek)
 
 
@@ -481,7 +481,7 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
     except (OSError, DBAPIError) as error:
         raise _unopened(error) from error
     if not begun:
-        raise Unfit(
+        raise UnsuitableDatabase(
             "the keys database has keys of this gateway, and their key-encryption key is not here:"
             " bring keys/kek-* back, or name another database in [keys] url for a new gateway"
         )
@@ -492,7 +492,7 @@ def open_keyring(
     *,
     file: Path | None,
     origin: str,
-    kek: KeyEncryption,
+    kek: KeyEncryptionProvider,
     now: Callable[[], datetime],
     new_id: Callable[[], UUID],
     random: Callable[[int], bytes],
@@ -511,14 +511,16 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
     Nothing is made: new keys in the place of lost ones would hide the loss.
     """
     if file is not None and not file.exists():
-        raise Unfit(f"the keys of cases are missing ({file}): {_BRING_BACK}")
+        raise UnsuitableDatabase(f"the keys of cases are missing ({file}): {_BRING_BACK}")
     engine = writing_engine(url)
     try:
         with engine.connect() as connection:
             require_durable(connection)
             there = inspect(connection).has_table(key_ring.name)
             if not there or connection.execute(_RING, {"origin": origin}).first() is None:
-                raise Unfit(f"the keys database has no keys of this gateway: {_BRING_BACK}")
+                raise UnsuitableDatabase(
+                    f"the keys database has no keys of this gateway: {_BRING_BACK}"
+                )
     except DBAPIError as error:
         raise _unopened(error) from error
     finally:
@@ -528,6 +530,6 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
 _BRING_BACK = "is [keys] url right? Bring the newest copy back"
 
 
-def _unopened(error: Exception) -> Unfit:
+def _unopened(error: Exception) -> UnsuitableDatabase:
     reason = error.orig if isinstance(error, DBAPIError) else getattr(error, "strerror", error)
-    return Unfit(f"the keys database cannot be opened ({reason}): see [keys] url")
+    return UnsuitableDatabase(f"the keys database cannot be opened ({reason}): see [keys] url")

@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.domain.refusals import Busy
 
 
-class Turnstile:
+class FairLimiter:
     """Lets a number of threads in; of those that wait, the first to come is the first to go in.
 
     ``places`` threads are inside at once, ``waiters`` more may wait, for ``patience`` seconds.

@@ -15,15 +15,15 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import Found, Head, Logged, LogQuery
-from gateway.domain.facts import Fact
-from gateway.domain.refusals import Busy, Erased
+from gateway.domain.audit_event import AuditEvent
+from gateway.domain.refusals import Busy, CaseErased
 from gateway.evidence import base64url
-from gateway.evidence.event import Event, EventDisclosure, compose
+from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.evidence.sd_jwt import read_stored_disclosure
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import edge, tiles, tree
-from gateway.ledger.entry import entry
+from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
 from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
@@ -49,12 +49,17 @@ _adding = upsert(log_tile)
 _SET_TILE = _adding.on_conflict_do_update(
     index_elements=[log_tile.c.level, log_tile.c.n], set_={"data": _adding.excluded.data}
 )
-_COUNTER = select(func.max(party.c.pseq)).where(party.c.organisation == bindparam("organisation"))
+_COUNTER = select(func.max(party.c.stream_number)).where(
+    party.c.organisation == bindparam("organisation")
+)
 _STREAM = (
-    select(party.c.pseq, log_event.c.event)
+    select(party.c.stream_number, log_event.c.event)
     .join(log_event, log_event.c.idx == party.c.idx)
-    .where(party.c.organisation == bindparam("organisation"), party.c.pseq > bindparam("after"))
-    .order_by(party.c.pseq)
+    .where(
+        party.c.organisation == bindparam("organisation"),
+        party.c.stream_number > bindparam("after"),
+    )
+    .order_by(party.c.stream_number)
     .limit(bindparam("limit"))
 )
 _ENTRIES = (
@@ -93,7 +98,7 @@ by its key and end with it. The others are the journal that has to stay (LED Art
 
 
 @dataclass(frozen=True)
-class Letterhead:
+class EventHeader:
     """What every event carries besides its fact, and where its secrets come from.
 
     ``origin`` names the log, ``policy_revision`` tells which policies are in force, ``now`` the
@@ -109,41 +114,41 @@ class Letterhead:
 
 
 @dataclass(frozen=True)
-class Appended:
+class AppendResult:
     """What a transaction added to the log, with all that its proofs need."""
 
-    events: Sequence[Event]
-    base: Head
+    events: Sequence[EventDocument]
+    base: TreeHead
     grown: edge.Growth
 
     @classmethod
-    def nothing(cls) -> "Appended":
+    def nothing(cls) -> "AppendResult":
         """What a transaction without events added."""
-        return cls((), Head(0, tree.EMPTY_ROOT), edge.Growth(0, {}))
+        return cls((), TreeHead(0, tree.EMPTY_ROOT), edge.Growth(0, {}))
 
-    def prove(self, first: int, count: int) -> tuple[Logged, ...]:
+    def prove(self, first: int, count: int) -> tuple[LoggedEvent, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head.
 
         No database is asked: new leaves are on the right edge of the tree.
         """
         events = self.events[first : first + count]
-        head = Head(self.grown.size, self.grown.root)
+        head = TreeHead(self.grown.size, self.grown.root)
         return tuple(
-            Logged(event, index, self.grown.inclusion_proof(index), head, self.base)
+            LoggedEvent(event, index, self.grown.inclusion_proof(index), head, self.base)
             for index, event in enumerate(events, self.base.size + first)
         )
 
 
 class SqlLog:
-    """The log in SQL; the contract is that of `gateway.actions.ports.Log`."""
+    """The log in SQL; the contract is that of `gateway.kernel.ports.Log`."""
 
     def __init__(
         self,
         transaction: Transaction,
-        letterhead: Letterhead,
+        letterhead: EventHeader,
         contents: ContentCipher,
-        begun_at: Head,
-        others: Sequence[Fact] = (),
+        begun_at: TreeHead,
+        others: Sequence[AuditEvent] = (),
     ) -> None:
         """Work in this transaction, which found ``begun_at``; ``others`` are yet to be appended."""
         self._transaction = transaction
@@ -152,22 +157,22 @@ class SqlLog:
         self._begun_at = begun_at
         self._last_tile: dict[int, bytes] = {}
         self._others = others
-        self.facts: list[Fact] = []
+        self.facts: list[AuditEvent] = []
         self._proofs: tiles.InclusionProofs | None = None
 
-    def record(self, fact: Fact) -> None:
+    def record(self, fact: AuditEvent) -> None:
         """See the port."""
         self._transaction.require_writing()
         self.facts.append(fact)
 
-    def append(self) -> Appended:
+    def append(self) -> AppendResult:
         """Write the recorded facts to the log: the last statements before COMMIT.
 
         Raises LookupError when the head is not that of the tree's right edge. An event that the
         log has already breaks a rule of the table, here or, in a pipeline, at its end.
         """
         if not self.facts:
-            return Appended.nothing()
+            return AppendResult.nothing()
         keys = self._content_keys()
         run = self._transaction
         organisations = {p.organisation for fact in self.facts for p in fact.parties}
@@ -177,12 +182,12 @@ class SqlLog:
         counters = {name: run.send(_COUNTER, {"organisation": name}) for name in organisations}
         row = locked().one()
         counted = {name: receive().scalar_one() or 0 for name, receive in counters.items()}
-        base = Head(row.size, row.root)
+        base = TreeHead(row.size, row.root)
         if edge.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
         at = self._letterhead.now()
         events, parties = self._compose(at, base.size, counted)
-        entries = [entry(event.document, event.nonce) for event in events]
+        entries = [entry_commitment(event.document, event.nonce) for event in events]
         leaves = [tree.leaf_hash(line) for line in entries]
         grown = edge.grow(row.edge, base.size, leaves)
         run.execute(_ADD_EVENTS, self._rows(base.size, events, entries, keys))
@@ -194,9 +199,9 @@ class SqlLog:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge}
         run.execute(_MOVE_HEAD, {**moved, "origin": self._letterhead.origin})
-        return Appended(events, base, grown)
+        return AppendResult(events, base, grown)
 
-    def logged(self, event: UUID) -> Logged | None:
+    def logged(self, event: UUID) -> LoggedEvent | None:
         """See the port; None, too, when its document was erased.
 
         Raises Busy for an event of this very moment, which is not in the log yet.
@@ -215,31 +220,35 @@ class SqlLog:
         if self._proofs is None or self._proofs.size != head.size:
             self._proofs = tiles.InclusionProofs(self.tile, head.size)
         proof = tuple(self._proofs.of(row.idx))
-        return Logged(Event(event, row.document, row.nonce, disclosures), row.idx, proof, head)
+        return LoggedEvent(
+            EventDocument(event, row.document, row.nonce, disclosures), row.idx, proof, head
+        )
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         """See the port."""
         values = {"organisation": organisation, "after": after, "limit": limit}
-        return [(row.pseq, row.event) for row in self._transaction.execute(_STREAM, values)]
+        return [
+            (row.stream_number, row.event) for row in self._transaction.execute(_STREAM, values)
+        ]
 
     def counter(self, organisation: str) -> int:
         """See the port."""
         last = self._transaction.execute(_COUNTER, {"organisation": organisation}).scalar_one()
         return last or 0
 
-    def search(self, query: LogQuery) -> Sequence[Found]:
+    def search(self, query: LogQuery) -> Sequence[EventMatch]:
         """See the port."""
-        found: list[Found] = []
+        found: list[EventMatch] = []
         key, size = self._letterhead.person_key, self._begun_at.size
         for statement, values in event_index.search(query, key, size):
             left = {**values, "limit": query.limit - len(found)}
             rows = self._transaction.execute(statement, left)
-            found += [Found(row.idx, row.event, bool(row.of_case)) for row in rows]
+            found += [EventMatch(row.idx, row.event, bool(row.of_case)) for row in rows]
             if len(found) == query.limit:
                 break
         return found
 
-    def head(self) -> Head:
+    def head(self) -> TreeHead:
         """See the port."""
         self._transaction.require_open()
         return self._begun_at
@@ -249,7 +258,7 @@ class SqlLog:
         stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
         if stored is not None or level > 0:
             return stored or b""
-        if n not in self._last_tile or self._transaction.mode is not Mode.READ:
+        if n not in self._last_tile or self._transaction.mode is not TransactionMode.READ:
             entries = self.entries(n * BLOCK, (n + 1) * BLOCK)
             self._last_tile = {n: b"".join(map(tree.leaf_hash, entries))}
         return self._last_tile[n]
@@ -261,14 +270,16 @@ class SqlLog:
 
     def _compose(
         self, at: datetime, start: int, counters: dict[str, int]
-    ) -> tuple[list[Event], list[dict[str, Any]]]:
+    ) -> tuple[list[EventDocument], list[dict[str, Any]]]:
         """Make the events of the facts, and the rows of their parties' streams."""
         policy = self._letterhead.policy_revision()
         events, parties = [], []
         for index, fact in enumerate(self.facts, start):
             for name in (p.organisation for p in fact.parties):
                 counters[name] += 1
-                parties.append({"organisation": name, "pseq": counters[name], "idx": index})
+                parties.append(
+                    {"organisation": name, "stream_number": counters[name], "idx": index}
+                )
             event = compose(
                 fact,
                 log=self._letterhead.origin,
@@ -290,7 +301,7 @@ class SqlLog:
     def _rows(
         self,
         start: int,
-        events: Sequence[Event],
+        events: Sequence[EventDocument],
         entries: Sequence[bytes],
         keys: Mapping[str, UUID],
     ) -> list[dict[str, Any]]:
@@ -315,7 +326,7 @@ class SqlLog:
             )
         ]
 
-    def _closed(self, event: Event, position: int, key: UUID | None) -> str:
+    def _closed(self, event: EventDocument, position: int, key: UUID | None) -> str:
         """A disclosure as it is stored: what repeats the content of a case, by its key."""
         disclosure = event.disclosures[position]
         if key is None or disclosure.kind not in CONTENT:
@@ -344,7 +355,7 @@ class SqlLog:
             try:
                 cell = cell_of(event, position)
                 text = self._contents.decrypt(base64url.decode(text), cell)
-            except Erased:
+            except CaseErased:
                 return None
         read = read_stored_disclosure(text)
         name, value = str(read.name), read.value

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, false, or_, select, update
 
-from gateway.actions.records import Proposal, SigningRequest
-from gateway.domain.conformance import Run
+from gateway.domain.conformance import ConformanceRun
 from gateway.domain.invitation import Invitation
-from gateway.domain.refusals import AlreadyExists, Stale
-from gateway.domain.succession import Approved, Moved, Succession
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.succession import ReissuedHandoff, Succession, SuccessionApproval
+from gateway.kernel.values import CertificateOrder, Proposal
 from gateway.store.columns import record_columns
 from gateway.store.tables import (
     conformance_run,
@@ -35,17 +35,17 @@ _PROPOSALS = (
     .order_by(proposal.c.id.desc())
     .limit(bindparam("limit"))
 )
-_UNDECIDED = (proposal.c.made_by.is_(None), proposal.c.withdrawn_by.is_(None))
+_UNDECIDED = (proposal.c.applied_event.is_(None), proposal.c.withdrawal_event.is_(None))
 _WAITING = _PROPOSALS.where(*_UNDECIDED, proposal.c.expires_at >= bindparam("now"))
 _ADD_PROPOSAL = insert_new(proposal)
 _END_PROPOSAL = update(proposal).where(proposal.c.id == bindparam("of_id"), *_UNDECIDED)
-_CLOSE_PROPOSAL = _END_PROPOSAL.values(made_by=bindparam("event"))
-_WITHDRAW_PROPOSAL = _END_PROPOSAL.values(withdrawn_by=bindparam("event"))
+_CLOSE_PROPOSAL = _END_PROPOSAL.values(applied_event=bindparam("event"))
+_WITHDRAW_PROPOSAL = _END_PROPOSAL.values(withdrawal_event=bindparam("event"))
 _PRUNE_PROPOSALS = delete(proposal).where(proposal.c.expires_at < bindparam("until"))
 
 
 class SqlProposals:
-    """Proposals in SQL; the contract is that of `gateway.actions.ports.Proposals`."""
+    """Proposals in SQL; the contract is that of `gateway.kernel.ports.Proposals`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
@@ -77,13 +77,13 @@ class SqlProposals:
         """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_CLOSE_PROPOSAL, {"of_id": proposal, "event": event}):
-            raise Stale("the proposal was made or withdrawn before")
+            raise EditConflict("the proposal was made or withdrawn before")
 
     def withdraw(self, proposal: UUID, event: UUID) -> None:
         """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_WITHDRAW_PROPOSAL, {"of_id": proposal, "event": event}):
-            raise Stale("the proposal was made or withdrawn before")
+            raise EditConflict("the proposal was made or withdrawn before")
 
     def prune(self, until: datetime) -> None:
         """See the port."""
@@ -100,7 +100,7 @@ _OPEN_INVITATIONS = (
     _invitations.where(
         invitation.c.key.is_(None),
         invitation.c.withdrawn_at.is_(None),
-        invitation.c.ends_at > bindparam("now"),
+        invitation.c.expires_at > bindparam("now"),
         invitation.c.id > bindparam("after"),
     )
     .order_by(invitation.c.id)
@@ -111,7 +111,7 @@ _SAVE_INVITATION = update(invitation).where(invitation.c.id == bindparam("invita
 
 
 class SqlInvitations:
-    """Invitations in SQL; the contract is that of `gateway.actions.ports.Invitations`."""
+    """Invitations in SQL; the contract is that of `gateway.kernel.ports.Invitations`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
@@ -148,12 +148,12 @@ class SqlInvitations:
             "withdrawn_at": invitation.withdrawn_at,
         }
         if not self._transaction.changed(_SAVE_INVITATION, values):
-            raise Stale("there is no invitation with this id")
+            raise EditConflict("there is no invitation with this id")
 
 
 # --- Certificate requests, for the process that alone holds the issuing key -----------------------
 
-_requests = select(*record_columns(signing_request, SigningRequest))
+_requests = select(*record_columns(signing_request, CertificateOrder))
 _REQUEST = _requests.where(signing_request.c.id == bindparam("request"))
 _OF_CSR = (
     _requests.where(
@@ -175,36 +175,36 @@ _SAVE_REQUEST = update(signing_request).where(signing_request.c.id == bindparam(
 
 
 class SqlSigning:
-    """Signing requests in SQL; the contract is that of `gateway.actions.ports.Signing`."""
+    """Signing requests in SQL; the contract is that of `gateway.kernel.ports.Signing`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
         self._transaction = transaction
 
-    def add(self, request: SigningRequest) -> None:
+    def add(self, request: CertificateOrder) -> None:
         """See the port; AlreadyExists when the id is taken."""
         self._transaction.require_writing()
         values = {**vars(request), "served": _is_served(request)}
         if not self._transaction.changed(_ADD_REQUEST, values):
             raise AlreadyExists("there is a signing request with this id")
 
-    def get(self, request: UUID) -> SigningRequest | None:
+    def get(self, request: UUID) -> CertificateOrder | None:
         """See the port."""
         row = self._transaction.execute(_REQUEST, {"request": request}).first()
-        return row and SigningRequest(*row)
+        return row and CertificateOrder(*row)
 
-    def of_csr(self, organisation: str, system: str, csr: str) -> SigningRequest | None:
+    def of_csr(self, organisation: str, system: str, csr: str) -> CertificateOrder | None:
         """See the port."""
         values = {"organisation": organisation, "system": system, "csr": csr}
         row = self._transaction.execute(_OF_CSR, values).first()
-        return row and SigningRequest(*row)
+        return row and CertificateOrder(*row)
 
-    def pending(self, limit: int) -> list[SigningRequest]:
+    def pending(self, limit: int) -> list[CertificateOrder]:
         """See the port."""
         rows = self._transaction.execute(_PENDING, {"limit": limit})
-        return [SigningRequest(*row) for row in rows]
+        return [CertificateOrder(*row) for row in rows]
 
-    def save(self, request: SigningRequest) -> None:
+    def save(self, request: CertificateOrder) -> None:
         """See the port; Stale when there is no such request."""
         self._transaction.require_writing()
         values = {
@@ -214,16 +214,18 @@ class SqlSigning:
             "refusal": request.refusal,
         }
         if not self._transaction.changed(_SAVE_REQUEST, values):
-            raise Stale("there is no signing request with this id")
+            raise EditConflict("there is no signing request with this id")
 
 
-def _is_served(request: SigningRequest) -> bool:
+def _is_served(request: CertificateOrder) -> bool:
     return request.certificate is not None or request.refusal is not None
 
 
 # --- Conformance runs: test data, apart from cases and handoffs -----------------------------------
 
-_RUN = select(*record_columns(conformance_run, Run)).where(conformance_run.c.id == bindparam("run"))
+_RUN = select(*record_columns(conformance_run, ConformanceRun)).where(
+    conformance_run.c.id == bindparam("run")
+)
 _PASSED = (
     select(conformance_run.c.id)
     .where(
@@ -238,29 +240,29 @@ _SAVE_RUN = update(conformance_run).where(
     conformance_run.c.revision == bindparam("previous"),
 )
 _PRUNE_RUNS = delete(conformance_run).where(
-    conformance_run.c.passed_at.is_(None), conformance_run.c.ends_at <= bindparam("until")
+    conformance_run.c.passed_at.is_(None), conformance_run.c.expires_at <= bindparam("until")
 )
 
 
 class SqlConformance:
-    """Runs in SQL; the contract is that of `gateway.actions.ports.Conformance`."""
+    """Runs in SQL; the contract is that of `gateway.kernel.ports.Conformance`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
         self._transaction = transaction
 
-    def add(self, run: Run) -> None:
+    def add(self, run: ConformanceRun) -> None:
         """See the port."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD_RUN, vars(run)):
             raise AlreadyExists("there is a conformance run with this id")
 
-    def get(self, run: UUID) -> Run | None:
+    def get(self, run: UUID) -> ConformanceRun | None:
         """See the port."""
         row = self._transaction.execute(_RUN, {"run": run}).first()
-        return row and Run(*row)
+        return row and ConformanceRun(*row)
 
-    def save(self, run: Run) -> None:
+    def save(self, run: ConformanceRun) -> None:
         """See the port; whose run it is and when it ends stays."""
         self._transaction.require_writing()
         values = {
@@ -272,7 +274,7 @@ class SqlConformance:
             "revision": run.revision,
         }
         if not self._transaction.changed(_SAVE_RUN, values):
-            raise Stale("the run has changed: read it again")
+            raise EditConflict("the run has changed: read it again")
 
     def passed(self, organisation: str) -> bool:
         """See the port."""
@@ -303,7 +305,7 @@ _ADD_SUCCESSION = insert_new(succession)
 _SAVE_SUCCESSION = update(succession).where(
     succession.c.id == bindparam("of_id"), succession.c.version == bindparam("previous")
 )
-_moved = select(*record_columns(moved_handoff, Moved))
+_moved = select(*record_columns(moved_handoff, ReissuedHandoff))
 _MOVED = _moved.where(moved_handoff.c.succession == bindparam("succession")).order_by(
     moved_handoff.c.handoff
 )
@@ -325,7 +327,7 @@ _REPLACED_IN_SUCCESSIONS = (
 
 
 class SqlSuccessions:
-    """Successions in SQL; the contract is that of `gateway.actions.ports.Successions`."""
+    """Successions in SQL; the contract is that of `gateway.kernel.ports.Successions`."""
 
     def __init__(self, transaction: Transaction) -> None:
         """Work in this transaction."""
@@ -363,24 +365,24 @@ class SqlSuccessions:
         values = {name: row[name] for name in _REPLACED_IN_SUCCESSIONS}
         values |= {"of_id": succession.id, "previous": succession.version - 1}
         if not self._transaction.changed(_SAVE_SUCCESSION, values):
-            raise Stale("the succession has changed: read it again")
+            raise EditConflict("the succession has changed: read it again")
 
-    def moved(self, succession: UUID) -> Sequence[Moved]:
+    def moved(self, succession: UUID) -> Sequence[ReissuedHandoff]:
         """See the port."""
         rows = self._transaction.execute(_MOVED, {"succession": succession})
-        return [Moved(*row) for row in rows]
+        return [ReissuedHandoff(*row) for row in rows]
 
-    def moved_from(self, handoff: UUID) -> Moved | None:
+    def moved_from(self, handoff: UUID) -> ReissuedHandoff | None:
         """See the port."""
         row = self._transaction.execute(_MOVED_FROM, {"handoff": handoff}).first()
-        return row and Moved(*row)
+        return row and ReissuedHandoff(*row)
 
-    def moved_to(self, handoff: UUID) -> Moved | None:
+    def moved_to(self, handoff: UUID) -> ReissuedHandoff | None:
         """See the port."""
         row = self._transaction.execute(_MOVED_TO, {"handoff": handoff}).first()
-        return row and Moved(*row)
+        return row and ReissuedHandoff(*row)
 
-    def add_moved(self, moved: Moved) -> None:
+    def add_moved(self, moved: ReissuedHandoff) -> None:
         """See the port."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD_MOVED, vars(moved)):
@@ -390,7 +392,7 @@ class SqlSuccessions:
 def _succession_row(succession: Succession) -> dict[str, Any]:
     values = dict(vars(succession))
     for office in ("predecessor", "successor"):
-        approved: Approved | None = values.pop(f"by_{office}")
+        approved: SuccessionApproval | None = values.pop(f"by_{office}")
         values[f"{office}_by"] = approved and approved.by
         values[f"{office}_event"] = approved and approved.event
         values[f"{office}_signed"] = approved and approved.signed
@@ -401,5 +403,5 @@ def _succession(row: Any) -> Succession:
     values = row._asdict()
     for office in ("predecessor", "successor"):
         by, event, signed = (values.pop(f"{office}_{name}") for name in ("by", "event", "signed"))
-        values[f"by_{office}"] = by and Approved(by, event, signed)
+        values[f"by_{office}"] = by and SuccessionApproval(by, event, signed)
     return Succession(**values)

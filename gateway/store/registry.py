@@ -9,19 +9,19 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
 
-from gateway.actions.ports import Mode
-from gateway.domain.membership import UNSEEN
+from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.organisation import (
+    Administrator,
     Certificate,
-    Competence,
     Contact,
+    Mandate,
     Organisation,
     Period,
-    Person,
     Status,
     System,
 )
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
 from gateway.store.columns import read_fields, record_columns, to_json, write_json
 from gateway.store.tables import (
     certificate,
@@ -106,7 +106,7 @@ _END_TOKENS = (
         system.c.organisation == bindparam("of_organisation"),
         system.c.name == bindparam("of_name"),
     )
-    .values(tokens_from=bindparam("at"))
+    .values(tokens_valid_from=bindparam("at"))
 )
 
 _KEYS = (
@@ -165,7 +165,7 @@ _DROP_CONTACT = delete(contact).where(
 )
 _ADD_CONTACT = insert(contact)
 
-_persons = select(*record_columns(person, Person))
+_persons = select(*record_columns(person, Administrator))
 _PERSON = _persons.where(person.c.id == bindparam("person"))
 _PERSONS = _persons.order_by(person.c.id)
 _ADD_PERSON = insert_new(person)
@@ -202,7 +202,7 @@ class RegistryCache:
 
 
 class SqlOrganisations:
-    """The registry in SQL; the contract is that of `gateway.actions.ports.Organisations`."""
+    """The registry in SQL; the contract is that of `gateway.kernel.ports.Organisations`."""
 
     def __init__(self, transaction: Transaction, cache: RegistryCache, version: int) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
@@ -228,10 +228,10 @@ class SqlOrganisations:
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
         return _organisations(self._transaction.execute(page, values))
 
-    def receivers(self, matter: str, territory: str) -> Sequence[Competence]:
+    def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
         """See the port."""
 
-        def look() -> tuple[Competence, ...]:
+        def look() -> tuple[Mandate, ...]:
             values = {"matter": matter, "territory": territory}
             rows = self._transaction.execute(_RECEIVERS, values)
             return tuple(_competence(row, row.organisation) for row in rows)
@@ -251,7 +251,7 @@ class SqlOrganisations:
         values = _organisation_row(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
         if not self._transaction.changed(_SAVE, values | expected):
-            raise Stale("the organisation has changed: read it again")
+            raise EditConflict("the organisation has changed: read it again")
         self._transaction.execute(_DROP_COMPETENCES, {"slug": organisation.slug})
         self._add_competences(organisation)
 
@@ -286,7 +286,7 @@ class SqlOrganisations:
             "enabled": system.enabled,
         }
         if not self._transaction.changed(_SAVE_SYSTEM, values):
-            raise Stale("this system is not registered")
+            raise EditConflict("this system is not registered")
 
     def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
         """See the port."""
@@ -341,7 +341,7 @@ class SqlOrganisations:
             "reminded": certificate.reminded,
         }
         if not self._transaction.changed(_SAVE_CERTIFICATE, values):
-            raise Stale("this certificate is not recorded")
+            raise EditConflict("this certificate is not recorded")
 
     def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
         """See the port; in order of their ends."""
@@ -364,31 +364,31 @@ class SqlOrganisations:
         self._transaction.execute(_DROP_CONTACT, named)
         self._transaction.execute(_ADD_CONTACT, [vars(contact)])
 
-    def person(self, person: str) -> Person | None:
+    def person(self, person: str) -> Administrator | None:
         """See the port."""
         row = self._transaction.execute(_PERSON, {"person": person}).first()
-        return row and Person(*row)
+        return row and Administrator(*row)
 
-    def persons(self) -> Sequence[Person]:
+    def persons(self) -> Sequence[Administrator]:
         """See the port."""
-        return [Person(*row) for row in self._transaction.execute(_PERSONS)]
+        return [Administrator(*row) for row in self._transaction.execute(_PERSONS)]
 
-    def add_person(self, person: Person) -> None:
+    def add_person(self, person: Administrator) -> None:
         """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_PERSON, vars(person)):
             raise AlreadyExists("there is a person with this id")
 
-    def save_person(self, person: Person) -> None:
+    def save_person(self, person: Administrator) -> None:
         """See the port; Stale when there is none of that id."""
         self._transaction.require_registry()
         values = {"of_id": person.id, "enabled": person.enabled}
         if not self._transaction.changed(_SAVE_PERSON, values):
-            raise Stale("there is no person with this id")
+            raise EditConflict("there is no person with this id")
 
     def _remembered(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
         """What was found before at this version; who changes the registry always looks."""
-        if self._transaction.mode is Mode.REGISTRY:
+        if self._transaction.mode is TransactionMode.REGISTRY:
             return look()
         found: T | None = self._entries.get(key)
         if found is None:
@@ -433,8 +433,8 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
     }
 
 
-def _competence(row: Any, organisation: str) -> Competence:
-    return Competence(
+def _competence(row: Any, organisation: str) -> Mandate:
+    return Mandate(
         id=row.competence_id,
         organisation=organisation,
         function=row.competence_function,
@@ -442,11 +442,11 @@ def _competence(row: Any, organisation: str) -> Competence:
         territory=row.competence_territory,
         legal_act=row.competence_legal_act,
         period=Period(row.competence_start, row.competence_end),
-        registered_by=row.competence_registered_by,
+        registration_event=row.competence_registered_by,
     )
 
 
-def _competence_row(competence: Competence, position: int) -> dict[str, Any]:
+def _competence_row(competence: Mandate, position: int) -> dict[str, Any]:
     values = dict(vars(competence))
     period = values.pop("period")
     return {**values, "position": position, "start": period.start, "end": period.end}

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from gateway.domain.case import CaseState
-from gateway.domain.handoff import Move, State
+from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.organisation import Status
 from gateway.store.columns import (
     NUMBER,
@@ -78,7 +78,7 @@ contact = Table(
     Column("role", TEXT, nullable=False),
     Column("name", TEXT, nullable=False),
     Column("address", TEXT, nullable=False),
-    Column("registered_by", Uuid, nullable=False),
+    Column("registration_event", Uuid, nullable=False),
     PrimaryKeyConstraint("organisation", "role"),
     sqlite_with_rowid=False,
 )
@@ -95,7 +95,7 @@ competence = Table(
     Column("legal_act", TEXT, nullable=False),
     Column("start", Day, nullable=False),
     Column("end", Day),
-    Column("registered_by", Uuid, nullable=False),
+    Column("registration_event", Uuid, nullable=False),
     UniqueConstraint("organisation", "position"),
     Index("competence_by_matter", "matter", "territory", "function"),
     sqlite_with_rowid=False,
@@ -108,7 +108,7 @@ system = Table(
     Column("name", TEXT, nullable=False),
     Column("scopes", TextSet, nullable=False),
     Column("enabled", Boolean, nullable=False),
-    Column("tokens_from", Instant),
+    Column("tokens_valid_from", Instant),
     PrimaryKeyConstraint("organisation", "name"),
     sqlite_with_rowid=False,
 )
@@ -170,8 +170,8 @@ proposal = Table(
     Column("proposer", TEXT, nullable=False),
     Column("approval", TEXT, nullable=False),
     Column("expires_at", Instant, nullable=False),
-    Column("made_by", Uuid),
-    Column("withdrawn_by", Uuid),
+    Column("applied_event", Uuid),
+    Column("withdrawal_event", Uuid),
     Index("proposal_by_end", "expires_at"),
 )
 
@@ -205,7 +205,7 @@ invitation = Table(
     Column("system", TEXT, nullable=False),
     Column("token_sha256", TEXT, nullable=False, unique=True),
     Column("approved_by", TextList, nullable=False),
-    Column("ends_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
     Column("key", TEXT),
     Column("request", Uuid),
     Column("withdrawn_at", Instant),
@@ -226,7 +226,7 @@ succession = Table(
     Column("read_until", Day, nullable=False),
     Column("legal_act", TEXT, nullable=False),
     Column("consents", Boolean, nullable=False),
-    Column("resolved_by", Uuid, nullable=False),
+    Column("mandate_event", Uuid, nullable=False),
     Column("predecessor_by", TEXT),
     Column("predecessor_event", Uuid),
     Column("successor_by", TEXT),
@@ -300,7 +300,7 @@ handoff = Table(
     Column("case_digest", ForeignKey(case_version.c.digest), nullable=False),
     Column("recipient", TEXT, nullable=False),
     Column("competence", TEXT),
-    Column("resolved_by", Uuid),
+    Column("mandate_event", Uuid),
     Column("purpose", TextList, nullable=False),
     Column("permitted", TextSet, nullable=False),
     Column("package", TEXT, nullable=False),
@@ -309,7 +309,7 @@ handoff = Table(
     Column("offered_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("until", Instant),
-    Column("state", Choice(State), nullable=False),
+    Column("state", Choice(HandoffState), nullable=False),
     Column("accepted_groups", TextSet),
     Column("sequence", Integer, nullable=False),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
@@ -325,8 +325,8 @@ answer = Table(
     metadata,
     Column("handoff", ForeignKey(handoff.c.id), nullable=False),
     Column("sequence", Integer, nullable=False),
-    Column("move", Choice(Move)),  # NULL for the offer
-    Column("state", Choice(State), nullable=False),
+    Column("move", Choice(HandoffAction)),  # NULL for the offer
+    Column("state", Choice(HandoffState), nullable=False),
     Column("author", TEXT, nullable=False),
     Column("at", Instant, nullable=False),
     Column("statement", LargeBinary, nullable=False),  # encrypted
@@ -353,7 +353,7 @@ conformance_run = Table(
     Column("id", Uuid, primary_key=True),
     Column("organisation", TEXT, nullable=False),
     Column("system", TEXT, nullable=False),
-    Column("ends_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
     Column("sandbox", TEXT, nullable=False),  # JSON that the action which made it reads
     Column("marks", TextSet, nullable=False),
     Column("passed_at", Instant),
@@ -479,13 +479,13 @@ log_tile = Table(
     PrimaryKeyConstraint("level", "n"),
 )
 
-# Each organisation's own stream: pseq is 1, 2, 3... without a gap, counted under the head's lock.
+# Each organisation's own stream: stream_number is 1, 2, 3... without a gap, counted under the head's lock.
 party = Table(
     "party",
     metadata,
     Column("organisation", TEXT, nullable=False),
-    Column("pseq", NUMBER, nullable=False),
+    Column("stream_number", NUMBER, nullable=False),
     Column("idx", NUMBER, nullable=False),
-    PrimaryKeyConstraint("organisation", "pseq"),
+    PrimaryKeyConstraint("organisation", "stream_number"),
     sqlite_with_rowid=False,
 )

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import DBAPIError
 
-from gateway.actions.ports import Mode
-from gateway.domain.refusals import Busy, DatabaseUnreachable
+from gateway.domain.refusals import Busy, DatabaseUnavailable
+from gateway.kernel.ports import TransactionMode
 from gateway.store.prepared_statements import Row, Rows, prepare
 
 DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
@@ -56,7 +56,7 @@ def translated(error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
     if _is_busy(cause):
         return Busy("another request holds what this one needs: retry after a moment")
     if _is_away(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return DatabaseUnreachable("the database does not answer: retry after a moment")
+        return DatabaseUnavailable("the database does not answer: retry after a moment")
     if isinstance(cause, sqlite3.IntegrityError | psycopg.IntegrityError):
         return BrokenRule("a row breaks a rule of its table")
     return error
@@ -83,7 +83,7 @@ class Transaction:
     locked one by one (PostgreSQL).
     """
 
-    def __init__(self, connection: Connection, mode: Mode, *, locks_rows: bool) -> None:
+    def __init__(self, connection: Connection, mode: TransactionMode, *, locks_rows: bool) -> None:
         """Take a connection on which a transaction has begun."""
         self._connection = connection
         self.mode = mode
@@ -93,7 +93,7 @@ class Transaction:
         self._driver = driver
         self._cursor = driver.cursor()
         self._on_sqlite = isinstance(self._driver, sqlite3.Connection)
-        self.locks_rows = locks_rows and mode is not Mode.READ
+        self.locks_rows = locks_rows and mode is not TransactionMode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
         # would make two readers of one case wait for each other.
         self.shared_cases: set[tuple[str, UUID]] = set()
@@ -168,12 +168,12 @@ class Transaction:
     def require_writing(self) -> None:
         """Raise RuntimeError in a Work that may only read, or that is over."""
         self.require_open()
-        if self.mode is Mode.READ:
+        if self.mode is TransactionMode.READ:
             raise RuntimeError("a reading Work cannot write")
 
     def require_registry(self) -> None:
         """Raise RuntimeError in a Work that may not change the registry."""
-        if self.mode is not Mode.REGISTRY:
+        if self.mode is not TransactionMode.REGISTRY:
             raise RuntimeError("the registry is changed in a Work of mode REGISTRY only")
 
     def commit(self) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 from flask import Flask, Response, g, request
 
 from gateway.domain.refusals import NotFound
-from gateway.web import listeners, openapi, telling
-from gateway.web.answers import hardened
+from gateway.web import error_handlers, listeners, openapi
+from gateway.web.context import AppContext
 from gateway.web.endpoint import register, register_unauthenticated
-from gateway.web.gate import Gate
 from gateway.web.oauth import TokenServer
+from gateway.web.responses import hardened
 from gateway.web.tokens import Tokens
 
 
-def create_partner_app(gate: Gate) -> Flask:
+def create_partner_app(gate: AppContext) -> Flask:
     """The app of the listener that demands a client certificate: token endpoint and API."""
     app = _create(gate)
     tokens = Tokens(gate)
@@ -25,7 +25,7 @@ def create_partner_app(gate: Gate) -> Flask:
     return app
 
 
-def create_public_app(gate: Gate) -> Flask:
+def create_public_app(gate: AppContext) -> Flask:
     """The app of the listener without client certificates: an invitation alone changes anything."""
     app = _create(gate)
     register_unauthenticated(app, (*listeners.PUBLIC, *openapi.ENDPOINTS), gate)
@@ -38,18 +38,18 @@ class _Flask(Flask):
         return func
 
 
-def _create(gate: Gate) -> Flask:
+def _create(gate: AppContext) -> Flask:
     app = _Flask(__name__, static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = gate.body_bytes
     app.url_map.merge_slashes = False  # one address, one spelling; nothing is redirected
     app.before_request(_begin(gate))
     app.after_request(_count(gate))
     app.wsgi_app = hardened(app.wsgi_app)  # type: ignore[method-assign] # as Flask's own docs do
-    telling.install(app, gate)
+    error_handlers.install(app, gate)
     return app
 
 
-def _begin(gate: Gate) -> Callable[[], None]:
+def _begin(gate: AppContext) -> Callable[[], None]:
     """Give each request an id, for the security log and for whoever asks about an answer.
 
     The framework reads `//whoami` as `/whoami`; a proxy's rules for an address would not.
@@ -64,7 +64,7 @@ def _begin(gate: Gate) -> Callable[[], None]:
     return begin
 
 
-def _count(gate: Gate) -> Callable[[Response], Response]:
+def _count(gate: AppContext) -> Callable[[Response], Response]:
     """Tell of each answer; what matches no route has none to name, whatever its path says."""
 
     def count(response: Response) -> Response:

@@ -8,17 +8,17 @@ import re
 
 from flask import Request, g
 
-from gateway.actions.authentication import authenticate
-from gateway.actions.records import Caller, Credentials
-from gateway.web.gate import Gate, Peer
-from gateway.web.inputs import Malformed, read_pairs
+from gateway.kernel.authentication import authenticate
+from gateway.kernel.values import Caller, Credentials
+from gateway.web.context import AppContext, PresentedCertificate
+from gateway.web.inputs import MalformedRequest, read_pairs
 from gateway.web.problems import (
+    ClientCertificateRefused,
     InsufficientScope,
+    InvalidToken,
     NoCredentials,
-    PeerRefused,
     ProxyHeaderRefused,
-    TokenRefused,
-    TwoTokens,
+    TokenInQuery,
 )
 from gateway.web.tokens import Tokens
 
@@ -28,7 +28,7 @@ ANY_SCOPE = "any"
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE)  # RFC 6750 2.1
 
 
-def peer_of(gate: Gate, request: Request) -> Peer | None:
+def peer_of(gate: AppContext, request: Request) -> PresentedCertificate | None:
     """The client of the connection, its certificate checked; None when it showed none.
 
     Raises PeerRefused, and ProxyHeaderRefused for a header that may not be believed.
@@ -42,12 +42,12 @@ def peer_of(gate: Gate, request: Request) -> Peer | None:
     try:
         peer = gate.check_peer(der, gate.ports.now())
     except gate.certificate_refused as error:
-        raise PeerRefused(str(error)) from None
+        raise ClientCertificateRefused(str(error)) from None
     g.thumbprint = peer.thumbprint
     return peer
 
 
-def identify(gate: Gate, tokens: Tokens, request: Request, scope: str) -> Caller:
+def authenticate_request(gate: AppContext, tokens: Tokens, request: Request, scope: str) -> Caller:
     """The system behind a request, with its scopes of this moment.
 
     Raises the refusals of `problems` and NotAuthenticated. ``scope`` may be ANY_SCOPE.
@@ -55,7 +55,7 @@ def identify(gate: Gate, tokens: Tokens, request: Request, scope: str) -> Caller
     peer = peer_of(gate, request)
     token = tokens.read(_bearer(request))
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
-        raise TokenRefused("the token is bound to another certificate than the connection's")
+        raise InvalidToken("the token is bound to another certificate than the connection's")
     shown = Credentials(peer.thumbprint, peer.san_uris, token.jti, token.issued)
     system = authenticate(gate.ports, token.client_id, shown)  # RS1: not revoked; RS5
     scopes = token.scopes & system.scopes
@@ -73,7 +73,7 @@ def _bearer(request: Request) -> str:
     if found:
         return found[1]
     if sent and sent.lower().startswith("bearer"):
-        raise TokenRefused("the token is not of the form that tokens have")
+        raise InvalidToken("the token is not of the form that tokens have")
     raise NoCredentials("send an access token in the Authorization header")
 
 
@@ -81,6 +81,6 @@ def _refuse_in_query(query: bytes) -> None:
     try:
         fields = read_pairs(query)
     except ValueError:
-        raise Malformed("the query cannot be read, or gives a field twice") from None
+        raise MalformedRequest("the query cannot be read, or gives a field twice") from None
     if "access_token" in fields:
-        raise TwoTokens("send the access token in the Authorization header alone")
+        raise TokenInQuery("send the access token in the Authorization header alone")

@@ -13,14 +13,14 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from flask import Flask, Response, request
 from marshmallow import Schema
 
-from gateway.actions.authorization import Written
-from gateway.actions.ports import Ports
-from gateway.actions.records import Caller
-from gateway.actions.signed import Form, Opened, open_signed
-from gateway.web.answers import json_response
-from gateway.web.caller import identify
-from gateway.web.gate import Gate
+from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest, open_signed
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import Caller
+from gateway.web.caller import authenticate_request
+from gateway.web.context import AppContext
 from gateway.web.inputs import is_signed, read_document, read_json, read_key, read_query
+from gateway.web.responses import json_response
 from gateway.web.tokens import Tokens
 
 NOTHING = Schema()
@@ -31,7 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Access(StrEnum):
+class EndpointAccess(StrEnum):
     """Who may call an endpoint."""
 
     TOKEN = "token"  # noqa: S105 - a name, not a secret: a system with a bound token
@@ -47,14 +47,14 @@ class Call(NamedTuple):
     key: str
     body: Mapping[str, Any]
     query: Mapping[str, Any]
-    signed: Opened | None = None
+    signed: VerifiedRequest | None = None
 
     def do(
         self,
-        action: Callable[Concatenate[Ports, Caller, str, P], Written],
+        action: Callable[Concatenate[Ports, Caller, str, P], WriteResult],
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> Written:
+    ) -> WriteResult:
         """Do a write under the call's retry key."""
         return action(self.ports, self.caller, self.key, *args, **kwargs)
 
@@ -87,7 +87,7 @@ class Endpoint:
     method: str
     path: str
     view: View
-    access: Access
+    access: EndpointAccess
     action: str | None = None
     scope: str | None = None
     body: Schema | None = None
@@ -97,7 +97,7 @@ class Endpoint:
     media: tuple[str, ...] = ("application/json",)
     gives: str | None = None
     form: str | None = None
-    signed: Form | None = None
+    signed: SignedRequestType | None = None
     takes: str | None = None
     status_later: bool = False
     waits: str | None = None
@@ -124,7 +124,7 @@ def endpoint(
     writes: bool = False,
     status: int = 200,
     media: tuple[str, ...] = ("application/json",),
-    signed: Form | None = None,
+    signed: SignedRequestType | None = None,
     waits: str | None = None,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
@@ -138,7 +138,7 @@ def endpoint(
             method=method,
             path=path,
             view=view,
-            access=Access.TOKEN,
+            access=EndpointAccess.TOKEN,
             action=action,
             scope=scope,
             body=body,
@@ -158,7 +158,7 @@ def unauthenticated(
     rule: str,
     *,
     media: str = "application/json",
-    access: Access = Access.ANYBODY,
+    access: EndpointAccess = EndpointAccess.ANYBODY,
     form: str | None = None,
     gives: str | None = None,
     body: Schema | None = None,
@@ -187,7 +187,7 @@ def unauthenticated(
     return declare
 
 
-def register(app: Flask, endpoints: Iterable[Endpoint], gate: Gate, tokens: Tokens) -> None:
+def register(app: Flask, endpoints: Iterable[Endpoint], gate: AppContext, tokens: Tokens) -> None:
     """Serve endpoints for systems with a token."""
     for one in endpoints:
         _add(app, one, partial(_serve, one, gate, tokens))
@@ -216,9 +216,9 @@ def _add(app: Flask, one: Endpoint, view: Callable[..., Any]) -> None:
     )
 
 
-def _serve(one: Endpoint, gate: Gate, tokens: Tokens, **path: Any) -> Response:
+def _serve(one: Endpoint, gate: AppContext, tokens: Tokens, **path: Any) -> Response:
     """Authenticate, then read what came, then let the view translate it."""
-    caller = identify(gate, tokens, request, one.scope or "")
+    caller = authenticate_request(gate, tokens, request, one.scope or "")
     signed = one.signed if is_signed(request) else None
     key = read_key(request, optional=signed is not None) if one.writes else ""
     query: Mapping[str, Any] = {}
@@ -235,7 +235,7 @@ def _serve(one: Endpoint, gate: Gate, tokens: Tokens, **path: Any) -> Response:
     return json_response(answer, one.status)
 
 
-def _open(one: Endpoint, form: Form, call: Call) -> Call:
+def _open(one: Endpoint, form: SignedRequestType, call: Call) -> Call:
     """The call that a signed document stands for: verified, then held to the same schema."""
     text, action = read_document(request), one.action or ""
     opened = open_signed(call.ports, call.caller, text, typ=form.typ, action=action, key=call.key)

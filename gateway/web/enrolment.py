@@ -5,12 +5,12 @@ from uuid import UUID
 
 from flask import Request, Response
 
-from gateway.actions.records import CertificateRequest
-from gateway.domain.refusals import Invalid, NotFound
+from gateway.domain.refusals import NotFound, ValidationFailed
+from gateway.kernel.values import CertificateRequest
 from gateway.registry import enrolment
+from gateway.web.context import AppContext
 from gateway.web.endpoint import unauthenticated
-from gateway.web.gate import Gate
-from gateway.web.inputs import WrongMedia, read_body
+from gateway.web.inputs import UnsupportedMediaType, read_body
 from gateway.web.public.certificates import CHAIN_FILE, KEPT
 
 PKCS10 = "application/pkcs10"
@@ -21,33 +21,33 @@ LATER = "5"
 _LOOK_EVERY = 0.1
 
 
-def read_pkcs10(gate: Gate, sent: Request) -> CertificateRequest:
+def read_pkcs10(gate: AppContext, sent: Request) -> CertificateRequest:
     """The request in the body, base64 of DER (RFC 8951 3.1); WrongMedia and Invalid otherwise."""
     if sent.headers.get("Content-Type", "").partition(";")[0].strip().lower() != PKCS10:
-        raise WrongMedia(f"send the certificate request as {PKCS10}")
+        raise UnsupportedMediaType(f"send the certificate request as {PKCS10}")
     return checked(gate, read_body(sent))
 
 
-def checked(gate: Gate, data: bytes) -> CertificateRequest:
+def checked(gate: AppContext, data: bytes) -> CertificateRequest:
     """A certificate request once read; Invalid when it is none, or not by its own key."""
     try:
         return gate.read_request(data)
     except gate.request_refused as error:
-        raise Invalid((("/csr", str(error)),)) from None
+        raise ValidationFailed((("/csr", str(error)),)) from None
 
 
-def certificate_of(gate: Gate, request: UUID) -> str | None:
+def certificate_of(gate: AppContext, request: UUID) -> str | None:
     """The certificate that came of a request, PEM with its authority's; None when it takes longer.
 
     Who holds the issuing key is another process: it is waited for as long as the gate says.
     """
     ends = time.monotonic() + gate.patience
     while True:
-        found = enrolment.outcome(gate.ports, request)
+        found = enrolment.request_status(gate.ports, request)
         if found is None:
             raise NotFound
         if found.refusal is not None:
-            raise Invalid((("/csr", found.refusal),))
+            raise ValidationFailed((("/csr", found.refusal),))
         if found.certificate is not None or time.monotonic() >= ends:
             return found.certificate
         time.sleep(_LOOK_EVERY)
@@ -58,7 +58,7 @@ def later() -> Response:
     return Response(status=202, headers={"Retry-After": LATER})
 
 
-def issued(gate: Gate, request: UUID) -> Response:
+def issued(gate: AppContext, request: UUID) -> Response:
     """The certificate that came of a request, and nothing else, or `later`."""
     pem = certificate_of(gate, request)
     if pem is None:
@@ -67,13 +67,13 @@ def issued(gate: Gate, request: UUID) -> Response:
     return _bundle(gate, (leaf + end).encode(), {})
 
 
-def _bundle(gate: Gate, pem: bytes, headers: dict[str, str]) -> Response:
+def _bundle(gate: AppContext, pem: bytes, headers: dict[str, str]) -> Response:
     headers = {"Content-Transfer-Encoding": "base64", **headers}
     return Response(gate.certs_only(pem), headers=headers, content_type=CERTS_ONLY)
 
 
 @unauthenticated("GET /.well-known/est/cacerts", media=CERTS_ONLY)
-def authorities(gate: Gate) -> Response:
+def authorities(gate: AppContext) -> Response:
     """Get the certificates of the root and the issuing authorities (RFC 7030 4.1).
 
     Base64 of a PKCS #7 without signature. Compare the root's fingerprint on a second way.

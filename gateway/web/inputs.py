@@ -22,15 +22,15 @@ _JSON = re.compile(r"application/json(?:; *charset=\"?utf-8\"?)?", re.ASCII | re
 _KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
 
 
-class Malformed(Refusal):
+class MalformedRequest(Refusal):
     """The request cannot be read in exactly one way."""
 
 
-class WrongMedia(Refusal):
+class UnsupportedMediaType(Refusal):
     """The body is not of the one type that the endpoint takes."""
 
 
-class KeyRequired(Refusal):
+class IdempotencyKeyRequired(Refusal):
     """A write came without its retry key."""
 
 
@@ -53,13 +53,13 @@ def read_json(request: Request) -> Any:
     Raises WrongMedia and Malformed; the body's size is bounded by the app.
     """
     if not _JSON.fullmatch(request.headers.get("Content-Type", "")):
-        raise WrongMedia("send the body as application/json")
+        raise UnsupportedMediaType("send the body as application/json")
     try:
         return canonical.decode(read_body(request))
     except UnicodeError:
-        raise Malformed("the body is not UTF-8, or holds half a character") from None
+        raise MalformedRequest("the body is not UTF-8, or holds half a character") from None
     except ValueError as error:
-        raise Malformed(f"the body is not JSON as we read it: {error}") from None
+        raise MalformedRequest(f"the body is not JSON as we read it: {error}") from None
 
 
 SIGNED = "application/sd-jwt"
@@ -75,7 +75,7 @@ def read_document(request: Request) -> str:
     try:
         return read_body(request).decode("ascii")
     except UnicodeError:
-        raise Malformed("a signed document is ASCII") from None
+        raise MalformedRequest("a signed document is ASCII") from None
 
 
 def read_pairs(data: bytes) -> dict[str, str]:
@@ -103,7 +103,7 @@ def read_query(request: Request) -> dict[str, str]:
     try:
         return read_pairs(request.query_string)
     except ValueError:
-        raise Malformed("the query cannot be read, or gives a field twice") from None
+        raise MalformedRequest("the query cannot be read, or gives a field twice") from None
 
 
 def read_key(request: Request, *, optional: bool = False) -> str:
@@ -115,7 +115,7 @@ def read_key(request: Request, *, optional: bool = False) -> str:
     if not key and optional:
         return ""
     if not _KEY.fullmatch(key):
-        raise KeyRequired("send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~")
+        raise IdempotencyKeyRequired("send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~")
     return key
 
 

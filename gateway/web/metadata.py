@@ -4,18 +4,18 @@ from typing import Any
 
 from flask import Response
 
-from gateway.actions.assertion import ALGORITHMS
-from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
-from gateway.web.answers import json_response
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
+from gateway.kernel.client_assertion import ALGORITHMS
+from gateway.web.context import AppContext
 from gateway.web.endpoint import unauthenticated
-from gateway.web.gate import Gate
 from gateway.web.oauth import GRANT, METHODS
+from gateway.web.responses import json_response
 
 KEPT = {"Cache-Control": "public, max-age=900"}
 """15 minutes: much shorter than the day for which a next key is published before its use (M4)."""
 
 
-def server_document(gate: Gate) -> dict[str, Any]:
+def server_document(gate: AppContext) -> dict[str, Any]:
     """The authorization server's metadata (RFC 8414 section 2, RFC 8705 section 5; M1)."""
     oauth = f"{gate.partners_url}/oauth"
     endpoints = {
@@ -37,36 +37,36 @@ def server_document(gate: Gate) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": list(METHODS),
         "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": True,
-        "scopes_supported": [*SCOPES, *OPERATOR_SCOPES],
+        "scopes_supported": [*SCOPES, *ADMIN_SCOPES],
         "protected_resources": [gate.partners_url],
     }
 
 
-def resource_document(gate: Gate) -> dict[str, Any]:
+def resource_document(gate: AppContext) -> dict[str, Any]:
     """The partners' address as a protected resource (RFC 9728 section 2; RS4)."""
     return {
         "resource": gate.partners_url,
         "authorization_servers": [gate.issuer],
-        "scopes_supported": [*SCOPES, *OPERATOR_SCOPES],
+        "scopes_supported": [*SCOPES, *ADMIN_SCOPES],
         "bearer_methods_supported": ["header"],
         "tls_client_certificate_bound_access_tokens": True,
     }
 
 
 @unauthenticated("GET /.well-known/oauth-authorization-server")
-def authorization_server(gate: Gate) -> Response:
+def authorization_server(gate: AppContext) -> Response:
     """Find the token endpoint and what it takes (RFC 8414)."""
     return json_response(server_document(gate), headers=KEPT)
 
 
 @unauthenticated("GET /.well-known/openid-configuration")
-def openid_configuration(gate: Gate) -> Response:
+def openid_configuration(gate: AppContext) -> Response:
     """Find the same document at the address where some clients look for it."""
     return json_response(server_document(gate), headers=KEPT)
 
 
 @unauthenticated("GET /.well-known/oauth-protected-resource")
-def protected_resource(gate: Gate) -> Response:
+def protected_resource(gate: AppContext) -> Response:
     """Find out who issues the tokens that this address takes (RFC 9728)."""
     return json_response(resource_document(gate), headers=KEPT)
 

@@ -20,21 +20,21 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from flask import Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.actions.assertion import claimed_client
-from gateway.actions.authentication import (
+from gateway.domain.organisation import System
+from gateway.kernel.authentication import (
     NotAuthenticated,
     authenticate,
     authenticate_client,
     revoke_token,
 )
-from gateway.actions.records import Credentials
-from gateway.domain.organisation import System
-from gateway.web.answers import json_response
+from gateway.kernel.client_assertion import claimed_client
+from gateway.kernel.values import Credentials
 from gateway.web.caller import peer_of
-from gateway.web.endpoint import Access, unauthenticated
-from gateway.web.gate import Gate, Peer
+from gateway.web.context import AppContext, PresentedCertificate
+from gateway.web.endpoint import EndpointAccess, unauthenticated
 from gateway.web.inputs import read_body, read_pairs
-from gateway.web.problems import PeerRefused, TokenRefused
+from gateway.web.problems import ClientCertificateRefused, InvalidToken
+from gateway.web.responses import json_response
 from gateway.web.tokens import AccessToken, Tokens
 
 GRANT = "client_credentials"
@@ -54,7 +54,7 @@ def _bad_request(description: str) -> OAuth2Error:
     return OAuth2Error(error="invalid_request", description=description)
 
 
-class ClientRefused(OAuth2Error):  # type: ignore[misc] # Authlib is untyped
+class InvalidClient(OAuth2Error):  # type: ignore[misc] # Authlib is untyped
     """401 without a word about what failed (C6); ``reason`` is for the security log."""
 
     error = "invalid_client"
@@ -102,7 +102,7 @@ def check_form(form: Mapping[str, str], sent: Request, needed: str) -> None:
 
 
 @dataclass(frozen=True)
-class Client:
+class OAuthClient:
     """A registered system on a connection, as the grant asks about it."""
 
     system: System
@@ -147,7 +147,7 @@ class BoundClientCredentials(ClientCredentialsGrant):  # type: ignore[misc] # Au
 class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyped
     """Authlib's dispatch with our client authentication, our tokens and our answers."""
 
-    def __init__(self, gate: Gate, tokens: Tokens) -> None:
+    def __init__(self, gate: AppContext, tokens: Tokens) -> None:
         """One for each app."""
         super().__init__()
         self.resource = gate.partners_url
@@ -199,17 +199,21 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
             return self._refuse("token-not-introspected", error)
         return json_response(self._worth(token, client, peer))
 
-    def _about_token(self, sent: Request) -> tuple[AccessToken | None, Client, Peer]:
+    def _about_token(
+        self, sent: Request
+    ) -> tuple[AccessToken | None, OAuthClient, PresentedCertificate]:
         """The token of the form, None when it is none of ours or has ended, and who asks."""
         asked = self._asked(sent, "token")
-        client: Client = self.authenticate_client(asked, list(METHODS))
+        client: OAuthClient = self.authenticate_client(asked, list(METHODS))
         try:
             token = self._tokens.read(asked.payload.data["token"])
-        except TokenRefused:
+        except InvalidToken:
             token = None
         return token, client, asked.credential
 
-    def _worth(self, token: AccessToken | None, client: Client, peer: Peer) -> dict[str, Any]:
+    def _worth(
+        self, token: AccessToken | None, client: OAuthClient, peer: PresentedCertificate
+    ) -> dict[str, Any]:
         """Judged as a request with the token would be, on the connection it is bound to."""
         if token is None or token.client_id != client.get_client_id():
             return {"active": False}
@@ -240,8 +244,8 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         form.setdefault("client_id", claimed_client(form.get("client_assertion", "")) or "")
         try:
             peer = peer_of(self._gate, sent)
-        except PeerRefused as refused:
-            raise ClientRefused(refused.detail) from refused
+        except ClientCertificateRefused as refused:
+            raise InvalidClient(refused.detail) from refused
         if peer is None:
             raise _bad_request("the connection carries no client certificate")  # C5, K5
         # The address is ours by configuration: behind a proxy the request's own says http.
@@ -254,9 +258,11 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         """The request was made by ``answer``, from the body alone."""
         return request
 
-    def _authenticate(self, method: str, _query_client: Any, asked: OAuth2Request) -> Client | None:
+    def _authenticate(
+        self, method: str, _query_client: Any, asked: OAuth2Request
+    ) -> OAuthClient | None:
         """The client, by the method that its request uses (C1, C2, C4); None by the other."""
-        peer: Peer = asked.credential
+        peer: PresentedCertificate = asked.credential
         assertion = asked.payload.data.get("client_assertion")
         if (method == ASSERTION) is not (assertion is not None):
             return None
@@ -266,17 +272,17 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
                 self._gate.ports, asked.payload.client_id, shown, assertion
             )
         except NotAuthenticated as refused:
-            raise ClientRefused(refused.detail) from refused
-        return Client(system, peer.thumbprint, method)
+            raise InvalidClient(refused.detail) from refused
+        return OAuthClient(system, peer.thumbprint, method)
 
-    def _issue(self, client: Client, grant_type: str, user: None, scope: str) -> str:
+    def _issue(self, client: OAuthClient, grant_type: str, user: None, scope: str) -> str:
         client_id = client.get_client_id()
-        ended = client.system.tokens_from
+        ended = client.system.tokens_valid_from
         token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint, ended)
         self._note("token-issued", client, jti)
         return token
 
-    def _note(self, kind: str, client: Client, jti: str) -> None:
+    def _note(self, kind: str, client: OAuthClient, jti: str) -> None:
         self._gate.log.note(
             kind,
             request=g.request_id,
@@ -317,7 +323,9 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         return json_response(body, status)
 
 
-@unauthenticated("POST /oauth/token", access=Access.CERTIFICATE, form="TokenRequest", gives="Token")
+@unauthenticated(
+    "POST /oauth/token", access=EndpointAccess.CERTIFICATE, form="TokenRequest", gives="Token"
+)
 def token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
 
@@ -328,7 +336,7 @@ def token(server: TokenServer) -> Response:
 
 
 @unauthenticated(
-    "POST /oauth/revoke", access=Access.CERTIFICATE, form="TokenQuestion", gives="Revoked"
+    "POST /oauth/revoke", access=EndpointAccess.CERTIFICATE, form="TokenQuestion", gives="Revoked"
 )
 def revocation(server: TokenServer) -> Response:
     """End an access token of your own before its time (RFC 7009).
@@ -340,7 +348,10 @@ def revocation(server: TokenServer) -> Response:
 
 
 @unauthenticated(
-    "POST /oauth/introspect", access=Access.CERTIFICATE, form="TokenQuestion", gives="TokenState"
+    "POST /oauth/introspect",
+    access=EndpointAccess.CERTIFICATE,
+    form="TokenQuestion",
+    gives="TokenState",
 )
 def introspection(server: TokenServer) -> Response:
     """Ask what an access token of your own is worth now (RFC 7662).

@@ -15,18 +15,18 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
-from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
 from gateway.web import listeners
-from gateway.web.answers import json_response
 from gateway.web.caller import ANY_SCOPE
-from gateway.web.endpoint import NOTHING, Access, Endpoint, unauthenticated
-from gateway.web.gate import Gate
+from gateway.web.context import AppContext
+from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthenticated
 from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT
 from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.changes import VALUES
-from gateway.web.partners.shapes import SHAPES, one_of
+from gateway.web.partners.response_schemas import SHAPES, one_of
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
+from gateway.web.responses import json_response
 
 VERSION = "1.0.0"
 """Of the interface: the first number changes when a partner's system would have to."""
@@ -217,7 +217,7 @@ _DESCRIPTION = (
 def _oauth(partners: str) -> dict[str, Any]:
     flow = {
         "tokenUrl": f"{partners}/oauth/token",
-        "scopes": dict.fromkeys((*SCOPES, *OPERATOR_SCOPES), ""),
+        "scopes": dict.fromkeys((*SCOPES, *ADMIN_SCOPES), ""),
     }
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
@@ -258,14 +258,14 @@ def _words(one: Endpoint) -> dict[str, str]:
 
 def _security(one: Endpoint) -> list[dict[str, list[str]]]:
     match one.access:
-        case Access.TOKEN:
+        case EndpointAccess.TOKEN:
             scopes = [] if one.scope == ANY_SCOPE else [str(one.scope)]
             return [{"certificate": [], "token": scopes}]
-        case Access.CERTIFICATE:
+        case EndpointAccess.CERTIFICATE:
             return [{"certificate": []}]
-        case Access.ANYBODY if one.status_later:
+        case EndpointAccess.ANYBODY if one.status_later:
             return [{"invitation": []}]
-        case Access.ANYBODY:
+        case EndpointAccess.ANYBODY:
             return []
 
 
@@ -276,7 +276,7 @@ def _parameters(one: Endpoint) -> list[Any]:
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
     if one.query is not NOTHING:
         found.append({"in": "query", "schema": one.query})
-    if one.writes and one.access is Access.TOKEN:
+    if one.writes and one.access is EndpointAccess.TOKEN:
         found.append(_KEY_PARAMETER | ({"required": False} if one.signed else {}))
     return found
 
@@ -324,7 +324,7 @@ def render(described: Mapping[str, Any]) -> str:
 
 
 @unauthenticated("GET /openapi.json")
-def describe(gate: Gate) -> Response:
+def describe(gate: AppContext) -> Response:
     """Get this description, with the gateway's own addresses."""
     return json_response(_kept(gate.partners_url, gate.issuer), headers=KEPT)
 

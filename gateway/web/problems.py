@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.actions.authentication import NotAuthenticated
 from gateway.domain import refusals
 from gateway.domain.refusals import Refusal
+from gateway.kernel.authentication import NotAuthenticated
 from gateway.web import inputs
 
 MEDIA_TYPE = "application/problem+json"
@@ -20,15 +20,15 @@ class NoCredentials(Refusal):
     """The request carries no access token."""
 
 
-class TokenRefused(Refusal):
+class InvalidToken(Refusal):
     """The access token is not valid on this connection."""
 
 
-class PeerRefused(Refusal):
+class ClientCertificateRefused(Refusal):
     """The connection's certificate is not accepted."""
 
 
-class TwoTokens(Refusal):
+class TokenInQuery(Refusal):
     """The access token is in the query."""
 
 
@@ -46,7 +46,7 @@ class ProxyHeaderRefused(Refusal):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProblemType:
     """How one kind of refusal is sent to the caller.
 
     ``meaning`` and ``remedy`` are the page's paragraphs. ``tells``: the refusal's own sentence is
@@ -68,7 +68,7 @@ class Problem:
     noted: bool = False
 
 
-_NOT_FOUND = Problem(
+_NOT_FOUND = ProblemType(
     404,
     "not-found",
     "Not found, or not visible to you",
@@ -78,7 +78,7 @@ _NOT_FOUND = Problem(
     "recipient.",
     tells=False,
 )
-_MALFORMED = Problem(
+_MALFORMED = ProblemType(
     400,
     "malformed-request",
     "The request is malformed",
@@ -87,16 +87,16 @@ _MALFORMED = Problem(
     "Correct the request. Sending it again unchanged gives the same answer.",
     noted=True,
 )
-_TOO_LARGE = Problem(
+_TOO_LARGE = ProblemType(
     413,
-    "too-large",
+    "content-too-large",
     "The body is too large",
     "A request body may have 256 kB unless the operator has set another limit.",
     "Send less in one request. A case holds metadata only; put further material into the next "
     "version or another case.",
     noted=True,
 )
-_METHOD = Problem(
+_METHOD = ProblemType(
     405,
     "method-not-allowed",
     "This method is not allowed here",
@@ -104,16 +104,16 @@ _METHOD = Problem(
     "Use one of the methods in Allow; /openapi.json on the public address describes them.",
     tells=False,
 )
-_REFUSED = Problem(
+_REFUSED = ProblemType(
     400,
-    "request-refused",
+    "bad-request",
     "The request is not accepted",
     "The request breaks a rule of HTTP that has no page of its own; the status says which.",
     "Look up the status in RFC 9110, and correct the request.",
     tells=False,
     noted=True,
 )
-FAILED = Problem(
+FAILED = ProblemType(
     500,
     "server-error",
     "Internal error",
@@ -123,9 +123,9 @@ FAILED = Problem(
     "If it fails again, give the operator the request id.",
     tells=False,
 )
-_TOKEN = Problem(
+_TOKEN = ProblemType(
     401,
-    "token-refused",
+    "invalid-token",
     "The access token is not valid on this connection",
     "The token is unknown, has expired, is for another address, or is bound to another "
     "certificate than that of this connection; or its certificate, system or organisation is not "
@@ -137,34 +137,34 @@ _TOKEN = Problem(
     noted=True,
 )
 
-PROBLEMS: Mapping[type[Refusal], Problem] = {
+PROBLEMS: Mapping[type[Refusal], ProblemType] = {
     refusals.NotFound: _NOT_FOUND,
-    refusals.Forbidden: Problem(
+    refusals.Forbidden: ProblemType(
         403,
-        "forbidden",
+        "policy-denied",
         "A policy rule denies this request",
         "A policy rule denies the request. The member `rules` names the rules that may be shown "
         "to you, and `receipt` proves that the denial is in the log.",
         "Read the reasons in `detail`. They say what would have to be different; repeating the "
         "request changes nothing.",
     ),
-    refusals.WrongState: Problem(
+    refusals.WrongState: ProblemType(
         409,
-        "wrong-state",
+        "invalid-state",
         "This action is not possible in the current state",
         "The current state of the case or handoff does not allow the request: it is closed, "
         "withdrawn, not cleared yet, or has ended.",
         "Read the case or the handoff again to see its state.",
     ),
-    refusals.Stale: Problem(
+    refusals.EditConflict: ProblemType(
         409,
-        "stale",
+        "edit-conflict",
         "The data changed after you read it",
         "Something changed between your reading and your writing, so the request might not mean "
         "what you intended.",
         "Read it again, decide again, and send the request under a new Idempotency-Key.",
     ),
-    refusals.AlreadyExists: Problem(
+    refusals.AlreadyExists: ProblemType(
         409,
         "already-exists",
         "An id or reference is taken",
@@ -172,48 +172,48 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "If you repeat a request whose answer was lost, use its first Idempotency-Key. Otherwise "
         "choose a new id.",
     ),
-    refusals.KeyReused: Problem(
+    refusals.IdempotencyKeyReused: ProblemType(
         409,
         "idempotency-key-reused",
         "The Idempotency-Key belongs to another request",
         "The key was used before with other content. A key always belongs to one request.",
         "Choose a new key for a new request; repeat an earlier request byte for byte.",
     ),
-    refusals.DocumentRefused: Problem(
+    refusals.InvalidDocument: ProblemType(
         422,
-        "document-refused",
+        "invalid-document",
         "The signed document is not accepted",
         "Its signature, its key or its form breaks a rule of signed documents.",
         "Sign with a key of your organisation that is registered and valid, for this gateway, in "
         "the form of the document's type. `detail` names the rule.",
         noted=True,
     ),
-    refusals.Invalid: Problem(
+    refusals.ValidationFailed: ProblemType(
         422,
-        "invalid-content",
+        "validation-failed",
         "Some fields are invalid",
         "The member `errors` lists every invalid field by JSON pointer (RFC 6901).",
         "Correct every field listed. A case is metadata: media, and anything that could carry it, "
         "is never accepted.",
         noted=True,
     ),
-    refusals.NoCompetence: Problem(
+    refusals.NoCompetentOrganisation: ProblemType(
         409,
-        "no-competence",
+        "no-competent-organisation",
         "No organisation is competent",
         "On the reference date no organisation holds the mandate to receive the matter in the "
         "territory. A case is never sent on a guess.",
         "Check matter and territory, or offer the case to an organisation by its id.",
     ),
-    refusals.SeveralCompetences: Problem(
+    refusals.SeveralCompetentOrganisations: ProblemType(
         409,
-        "several-competences",
+        "several-competent-organisations",
         "Several organisations are competent",
         "On the reference date several organisations hold the mandate to receive the matter in "
         "the territory. The registry must be corrected first.",
         "Inform the administrators. Until then, offer the case to an organisation by its id.",
     ),
-    refusals.NothingToOffer: Problem(
+    refusals.NothingToOffer: ProblemType(
         403,
         "nothing-to-offer",
         "Policy withholds everything that was selected",
@@ -221,15 +221,15 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "case.",
         "Select other elements, or another recipient. A preview shows what policy permits.",
     ),
-    refusals.ConditionsDiffer: Problem(
+    refusals.ConditionsMismatch: ProblemType(
         409,
-        "conditions-differ",
+        "conditions-mismatch",
         "The accepted conditions differ from the offered ones",
         "An acceptance repeats the conditions of use word for word, so that both parties hold the "
         "same conditions.",
         "Read the handoff again and repeat its `conditions` unchanged, or decline it.",
     ),
-    refusals.Unconfirmed: Problem(
+    refusals.UnconfirmedMatch: ProblemType(
         409,
         "unconfirmed-match",
         "A person must confirm an automated match first",
@@ -238,30 +238,30 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "Have an analyst check it, and send the ids of the confirmed classifications in "
         "`confirms`.",
     ),
-    refusals.SamePerson: Problem(
+    refusals.SecondPersonRequired: ProblemType(
         403,
-        "same-person",
+        "second-person-required",
         "A second person is required",
         "A different person must take this step than the previous one.",
         "Have a second person take it.",
     ),
-    refusals.OpenHandoffs: Problem(
+    refusals.OpenHandoffs: ProblemType(
         409,
         "open-handoffs",
         "The case has open handoffs",
         "A recipient still works on the case, or has not answered.",
         "Wait for the recipients, or withdraw the handoffs; then close the case.",
     ),
-    refusals.ApprovalRefused: Problem(
+    refusals.InvalidApproval: ProblemType(
         403,
-        "approval-refused",
+        "invalid-approval",
         "An approval is missing or not accepted",
         "The change needs the signed approval of other persons, or of more persons.",
         "Collect new approvals for exactly this change.",
     ),
-    refusals.NotInvited: Problem(
+    refusals.InvalidInvitation: ProblemType(
         401,
-        "not-invited",
+        "invalid-invitation",
         "No invitation has this name and token",
         "A first certificate needs an invitation: HTTP Basic with the client id, or the "
         "organisation's id, and the token of the invitation file.",
@@ -271,16 +271,16 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         basic=True,
         noted=True,
     ),
-    refusals.InvitationRefused: Problem(
+    refusals.InvitationUnusable: ProblemType(
         403,
-        "invitation-refused",
+        "invitation-unusable",
         "The invitation is no longer valid",
         "An invitation is for one key, for 72 hours, and can be withdrawn. This refusal is an "
         "event, which your organisation and the administrators see.",
         "Ask the gateway's administrators for a new invitation. If someone else used it, inform "
         "them at once: the certificate that was issued must be revoked.",
     ),
-    refusals.TooManyAttempts: Problem(
+    refusals.TooManyAttempts: ProblemType(
         429,
         "too-many-attempts",
         "Too many certificates, or attempts to get one",
@@ -290,7 +290,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=60,
         noted=True,
     ),
-    refusals.TooManyDenials: Problem(
+    refusals.TooManyDenials: ProblemType(
         429,
         "too-many-denials",
         "Too many denied requests",
@@ -300,7 +300,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=60,
         noted=True,
     ),
-    refusals.TooManyPreviews: Problem(
+    refusals.TooManyPreviews: ProblemType(
         429,
         "too-many-previews",
         "Too many previews",
@@ -309,7 +309,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=60,
         noted=True,
     ),
-    refusals.Busy: Problem(
+    refusals.Busy: ProblemType(
         503,
         "busy",
         "Too many requests are waiting",
@@ -318,9 +318,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=1,
         noted=True,
     ),
-    refusals.DatabaseUnreachable: Problem(
+    refusals.DatabaseUnavailable: ProblemType(
         503,
-        "database-unreachable",
+        "database-unavailable",
         "The gateway cannot reach its database",
         "The database does not answer: it is restarting, or its disk or server is unavailable. "
         "Nothing was done, or a repeated request returns the result.",
@@ -328,9 +328,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=5,
         noted=True,
     ),
-    refusals.Unrecorded: Problem(
+    refusals.AuditLogUnavailable: ProblemType(
         503,
-        "unrecorded",
+        "audit-log-unavailable",
         "The answer could not be recorded",
         "A refusal must be in the log before it is sent, and the log could not be written. "
         "Nothing was done.",
@@ -338,9 +338,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=5,
         noted=True,
     ),
-    refusals.Frozen: Problem(
+    refusals.LogFrozen: ProblemType(
         503,
-        "frozen",
+        "log-frozen",
         "The log is frozen",
         "The gateway's database does not continue the log that the gateway has signed: it is an "
         "older copy, or was changed from outside. To continue would create a second history, so "
@@ -352,9 +352,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=300,
         noted=True,
     ),
-    refusals.MarkUnreachable: Problem(
+    refusals.HighWaterMarkUnavailable: ProblemType(
         503,
-        "mark-unreachable",
+        "high-water-mark-unavailable",
         "The gateway cannot check its log now",
         "Before it signs a receipt, the gateway records how far its log goes, outside its "
         "database. That place does not answer.",
@@ -363,18 +363,18 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         retry_after=5,
         noted=True,
     ),
-    refusals.Erased: Problem(
+    refusals.CaseErased: ProblemType(
         410,
-        "erased",
+        "case-erased",
         "The case was erased",
         "The key of this case was destroyed on the day of its erasure, or earlier by two "
         "administrators. Nobody can read its content or the statements about it. Receipts and the "
         "log still verify.",
         "Erase your own copies unless the law allows you to keep them.",
     ),
-    refusals.KeysUnavailable: Problem(
+    refusals.CaseKeysUnavailable: ProblemType(
         503,
-        "keys-unavailable",
+        "case-keys-unavailable",
         "Case keys are temporarily unavailable",
         "Content is encrypted under a key for each case, and the gateway cannot reach these keys "
         "now. Nothing was read or written; nothing is ever stored without a key.",
@@ -384,11 +384,11 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         noted=True,
     ),
     NotAuthenticated: _TOKEN,
-    TokenRefused: _TOKEN,
-    PeerRefused: _TOKEN,
-    NoCredentials: Problem(
+    InvalidToken: _TOKEN,
+    ClientCertificateRefused: _TOKEN,
+    NoCredentials: ProblemType(
         401,
-        "credentials-required",
+        "token-required",
         "An access token is required",
         "This address answers only to registered systems, and the request has no access token in "
         "its Authorization header.",
@@ -396,9 +396,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         challenge="",
         noted=True,
     ),
-    TwoTokens: Problem(
+    TokenInQuery: ProblemType(
         400,
-        "token-misplaced",
+        "token-in-query",
         "The access token is in the wrong place",
         "Tokens in URLs leak into logs and browser histories. The gateway accepts a token only in "
         "the Authorization header.",
@@ -406,7 +406,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         challenge="invalid_request",
         noted=True,
     ),
-    InsufficientScope: Problem(
+    InsufficientScope: ProblemType(
         403,
         "insufficient-scope",
         "The access token lacks a scope",
@@ -417,7 +417,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         challenge="insufficient_scope",
         noted=True,
     ),
-    ProxyHeaderRefused: Problem(
+    ProxyHeaderRefused: ProblemType(
         400,
         "client-cert-refused",
         "A Client-Cert header is not accepted here",
@@ -427,7 +427,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         tells=False,
         noted=True,
     ),
-    inputs.KeyRequired: Problem(
+    inputs.IdempotencyKeyRequired: ProblemType(
         400,
         "idempotency-key-required",
         "A write needs an Idempotency-Key",
@@ -437,8 +437,8 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
         "together.",
         noted=True,
     ),
-    inputs.Malformed: _MALFORMED,
-    inputs.WrongMedia: Problem(
+    inputs.MalformedRequest: _MALFORMED,
+    inputs.UnsupportedMediaType: ProblemType(
         415,
         "unsupported-media-type",
         "This media type is not accepted here",
@@ -449,7 +449,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
 }
 """The problem of every refusal that a caller can meet."""
 
-HTTP_PROBLEMS: Mapping[int, Problem] = {
+HTTP_PROBLEMS: Mapping[int, ProblemType] = {
     400: _MALFORMED,
     404: _NOT_FOUND,
     405: _METHOD,
@@ -458,20 +458,20 @@ HTTP_PROBLEMS: Mapping[int, Problem] = {
 """Problems of what the framework refuses, by status; others are request-refused."""
 
 
-def all_problems() -> dict[str, Problem]:
+def all_problems() -> dict[str, ProblemType]:
     """Every problem by its slug."""
     problems = (*PROBLEMS.values(), *HTTP_PROBLEMS.values(), _REFUSED, FAILED)
     return {problem.slug: problem for problem in problems}
 
 
-def problem_of(refusal: Refusal) -> Problem:
+def problem_of(refusal: Refusal) -> ProblemType:
     """The row of a refusal's class, or of the nearest class above it; server-error without one."""
     rows = (PROBLEMS[cls] for cls in type(refusal).__mro__ if cls in PROBLEMS)
     return next(rows, FAILED)
 
 
 def document(
-    issuer: str, problem: Problem, request_id: str, status: int | None = None
+    issuer: str, problem: ProblemType, request_id: str, status: int | None = None
 ) -> dict[str, Any]:
     """The one shape of every error body."""
     return {
@@ -482,6 +482,6 @@ def document(
     }
 
 
-def of_status(status: int) -> Problem:
+def of_status(status: int) -> ProblemType:
     """The problem of what server or framework refuse, by status."""
     return FAILED if status == 500 else HTTP_PROBLEMS.get(status, _REFUSED)

@@ -15,8 +15,8 @@ from typing import Any
 import jwt
 
 from gateway.evidence import base64url, canonical, signature
-from gateway.web.gate import Gate
-from gateway.web.problems import TokenRefused
+from gateway.web.context import AppContext
+from gateway.web.problems import InvalidToken
 
 TYP = "at+jwt"
 ALG = "ES256"  # FAPI 2.0 section 5.4.1 forbids the RS256 that RFC 9068 section 2.1 asks for
@@ -46,7 +46,7 @@ class AccessToken:
 class Tokens:
     """Writes and reads the tokens of one gateway for its partners' listener; threads share it."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AppContext) -> None:
         """Take the issuer, the audience, the keys and the clock."""
         self._gate = gate
         self._keys = signature.public_keys(gate.token_keys)
@@ -62,7 +62,7 @@ class Tokens:
     ) -> tuple[str, str]:
         """Write a token for a client on a certificate; the token, and its ``jti``.
 
-        ``ended`` is when the client's tokens ended last (`System.tokens_from`): a new one says a
+        ``ended`` is when the client's tokens ended last (`System.tokens_valid_from`): a new one says a
         later second, for seconds are all that tokens tell.
         """
         now = int(self._gate.ports.now().timestamp())
@@ -90,7 +90,7 @@ class Tokens:
         The binding to the connection is not looked at here: that is checked for each request.
         """
         if len(token) > MAX_CHARACTERS or not token.isascii():
-            raise TokenRefused("the token is too long, or holds what no token does")
+            raise InvalidToken("the token is too long, or holds what no token does")
         now = self._gate.ports.now().timestamp()
         # The whole token is the key: of two that differ in the signature alone, one is bad.
         key = hashlib.sha256(token.encode("ascii")).digest()
@@ -109,29 +109,29 @@ class Tokens:
             header = jwt.get_unverified_header(token)
             key = self._keys.get(header.get("kid", ""))
             if key is None or header.get("typ") != TYP:
-                raise TokenRefused("the token is of another type, or by a key that is not ours")
+                raise InvalidToken("the token is of another type, or by a key that is not ours")
             claims = jwt.decode(token, key, algorithms=[ALG], options=_SIGNATURE_ALONE)
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise TokenRefused(f"the token cannot be verified: {type(error).__name__}") from None
+            raise InvalidToken(f"the token cannot be verified: {type(error).__name__}") from None
         return self._judge(claims, now)
 
     def _judge(self, claims: Mapping[str, Any], now: float) -> AccessToken:
         """Check the claims by our own clock; each must be there and of its type."""
         if not all(isinstance(claims.get(name), str) for name in _TEXTS):
-            raise TokenRefused("a claim is missing or of another type")
+            raise InvalidToken("a claim is missing or of another type")
         confirmation, ends = claims.get("cnf"), claims.get("exp")
         bound = confirmation.get("x5t#S256") if isinstance(confirmation, dict) else None
         if not isinstance(bound, str) or not base64url.DIGEST.fullmatch(bound):
-            raise TokenRefused("the token is bound to no certificate")
+            raise InvalidToken("the token is bound to no certificate")
         if claims["iss"] != self._gate.issuer or claims["aud"] != self._gate.partners_url:
-            raise TokenRefused("the token is by another issuer or for another address")
+            raise InvalidToken("the token is by another issuer or for another address")
         if type(ends) is not int or ends <= now:
-            raise TokenRefused("the token has ended")
+            raise InvalidToken("the token has ended")
         if claims["sub"] != claims["client_id"]:
-            raise TokenRefused("the token speaks of two clients")
+            raise InvalidToken("the token speaks of two clients")
         scopes, issued = frozenset(claims["scope"].split()), claims.get("iat")
         if type(issued) is not int:
-            raise TokenRefused("the token does not say since when")
+            raise InvalidToken("the token does not say since when")
         return AccessToken(claims["client_id"], scopes, bound, ends, issued, claims["jti"])
 
 

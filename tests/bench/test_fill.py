@@ -4,7 +4,7 @@ import pytest
 
 from bench.fill import fill
 from bench.workload import filled_id
-from gateway.actions.ports import Mode
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tree
 from tests.founding import HOTLINE, OFMIN, founded, offered, submitted
 
@@ -16,7 +16,7 @@ def test_a_filled_store_has_cases_handoffs_and_a_log_that_proves_them():
     fill(gateway.ports, OFMIN, 0, 250, told.append)
     assert told == [200, 50]
     assert gateway.size() == size + 500
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         head = work.log.head()
         leaves = [tree.leaf_hash(entry) for entry in work.log.entries(0, head.size)]
         assert tree.root(leaves) == head.root

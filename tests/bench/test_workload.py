@@ -17,8 +17,8 @@ from bench.workload import (
     signed_cases,
 )
 from gateway.evidence import sd_jwt
-from gateway.evidence.statement import CASE_TYP
-from gateway.keys import Purpose, generate_key, write_key
+from gateway.evidence.handoff_documents import CASE_TYP
+from gateway.keys import KeyPurpose, generate_key, write_key
 from gateway.web.partners.case_document import load_case
 
 
@@ -69,7 +69,7 @@ def test_attested_submissions_never_end_and_carry_a_retry_key():
 
 
 def test_signed_submissions_are_signed_cases_and_end(tmp_path):
-    key = generate_key(Purpose.DOCUMENT)
+    key = generate_key(KeyPurpose.DOCUMENT)
     write_key(tmp_path / "document.pem", key)
     documents = signed_cases(0, 2, "https://gateway.example", tmp_path / "document.pem")
     flow = Submissions.signed(documents, "127.0.0.1:1", "a")

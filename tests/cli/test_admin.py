@@ -21,18 +21,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
-from gateway.actions.ports import Mode
-from gateway.actions.records import CertificateRequest
 from gateway.cli import main
 from gateway.cli.admin import admin, certificate
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.organisation import Certificate
-from gateway.domain.refusals import MarkUnreachable
+from gateway.domain.refusals import HighWaterMarkUnavailable
 from gateway.evidence import base64url, receipt
-from gateway.evidence.receipt import Confirmed
-from gateway.keys import Purpose, generate_key, load_key_set, write_key
+from gateway.evidence.receipt import VerifiedReceipt
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import CertificateRequest
+from gateway.keys import KeyPurpose, generate_key, load_key_set, write_key
 from gateway.pki.end_entity import read_request
-from gateway.store.mark import SqlMark
+from gateway.store.high_water_mark_file import HighWaterMarkFile
 from tests.each import each
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
@@ -54,7 +54,7 @@ def ofmin(gw: Operator) -> Operator:
     return gw
 
 
-def confirmed(gw: Operator, told: dict[str, Any]) -> Confirmed:
+def confirmed(gw: Operator, told: dict[str, Any]) -> VerifiedReceipt:
     """Verify a printed receipt offline, with the log's public key alone."""
     with gw.opened() as gateway:
         key, origin = gateway.keys.log.key, gateway.config.log_origin
@@ -99,7 +99,7 @@ def test_a_person_without_a_key_in_the_folder_is_told_how_to_name_it(gw: Operato
 
 
 def test_a_stranger_with_a_key_of_their_own_administers_nothing(gw: Operator) -> None:
-    write_key(gw.config.people / "stranger.pem", generate_key(Purpose.PERSON))
+    write_key(gw.config.people / "stranger.pem", generate_key(KeyPurpose.PERSON))
     result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, "stranger"))
     assert "from nobody who administers this gateway" in said(result)
     assert gw.size() == 2
@@ -176,15 +176,15 @@ def test_the_receipt_of_every_command_verifies_and_names_the_change(
         return told["result"]
 
     do("organisation.admitted", "organisation", "admit", "ofmin", *ADMISSION)
-    do("standing.granted", "standing", "grant", "ofmin", *SEAT)
-    do("standing.ended", "standing", "end", "ofmin", "--until", "2030-01-01")
-    do("competence.granted", "competence", "grant", "ofmin", *MANDATE)
+    do("membership.granted", "standing", "grant", "ofmin", *SEAT)
+    do("membership.ended", "standing", "end", "ofmin", "--until", "2030-01-01")
+    do("mandate.granted", "competence", "grant", "ofmin", *MANDATE)
     key = ("--competence", "receive/csam/FR")
-    do("competence.ended", "competence", "end", "ofmin", *key, "--until", "2030-01-01")
+    do("mandate.ended", "competence", "end", "ofmin", *key, "--until", "2030-01-01")
     do("system.registered", "system", "register", "ofmin", "desk", "--scope", "cases.read")
     (tmp_path / "key.json").write_text(json.dumps(public_jwk("first")))
-    do("system.rekeyed", "system", "key", "ofmin", "desk", "--key", str(tmp_path / "key.json"))
-    do("system.rekeyed", "system", "key", "ofmin", "desk", "--certificate-alone")
+    do("system.keys_set", "system", "key", "ofmin", "desk", "--key", str(tmp_path / "key.json"))
+    do("system.keys_set", "system", "key", "ofmin", "desk", "--certificate-alone")
     files = ("--csr", str(tmp_path / "request.csr"), "--out", str(tmp_path / "certificate.pem"))
     do("certificate.approved", "certificate", "issue", "ofmin", "desk", *files)
     pem = (tmp_path / "certificate.pem").read_bytes()
@@ -215,7 +215,7 @@ def test_without_json_a_person_reads_what_was_done_and_which_event_it_is(gw: Ope
 
 def test_a_simulated_date_is_shown(gw: Operator) -> None:
     assert "simulated" not in gw.done("organisation", "admit", "ofmin", *ADMISSION)
-    gw.set("demo", "legal_date", "2023-10-31")
+    gw.set("demo", "simulated_reference_date", "2023-10-31")
     words = ("organisation", "suspend", "ofmin", "--reason", "no answer")
     assert gw.done(*words).endswith(", judged on the simulated date 2023-10-31\n")
 
@@ -224,7 +224,7 @@ def test_a_simulated_date_is_shown(gw: Operator) -> None:
 
 
 def public_jwk(kid: str) -> dict[str, str]:
-    return generate_key(Purpose.PERSON).public_jwk() | {"kid": kid}
+    return generate_key(KeyPurpose.PERSON).public_jwk() | {"kid": kid}
 
 
 def test_keys_are_given_by_file_and_one_takes_the_place_of_the_other(
@@ -234,7 +234,7 @@ def test_keys_are_given_by_file_and_one_takes_the_place_of_the_other(
         (tmp_path / name).write_text(json.dumps(public_jwk(name)))
     both = ("--key", str(tmp_path / "old"), "--key", str(tmp_path / "new"))
     first, _ = ofmin.done("system", "key", "ofmin", "desk", *both).splitlines()
-    assert first == "system.key: client_id ofmin.desk, keys 2"
+    assert first == "system.set_keys: client_id ofmin.desk, keys 2"
 
 
 def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path
     words = ("system", "key", "ofmin", "desk")
     for name, sentence in (
         ("text", "is not JSON"),
-        ("other", "keys is missing, or has not the form"),
+        ("other", "keys is missing, or does not have the form"),
     ):
         result = ofmin.admin(*words, "--key", tmp_path / name)
         assert result.exit_code == 1
@@ -371,9 +371,9 @@ def unmarked(ofmin: Operator, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
     """The mark's database does not answer until this is undone."""
 
     def away(*_: Any) -> bool:
-        raise MarkUnreachable("the log's high-water mark cannot be raised")
+        raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised")
 
-    monkeypatch.setattr(SqlMark, "advance", away)
+    monkeypatch.setattr(HighWaterMarkFile, "advance", away)
     return monkeypatch
 
 
@@ -567,7 +567,7 @@ def test_no_file_is_overwritten_and_nothing_recorded_before_it_can_be_written(
 @pytest.mark.parametrize("start", ["-", "-h", "--", "--help"])
 def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: str) -> None:
     thumbprint = start + "A" * (43 - len(start))
-    with ofmin.opened() as gateway, gateway.ports.begin(Mode.REGISTRY) as work:
+    with ofmin.opened() as gateway, gateway.ports.begin(TransactionMode.REGISTRY) as work:
         ends = gateway.ports.now() + timedelta(days=1)
         work.organisations.add_certificate(Certificate(thumbprint, 1, "ofmin", "desk", ends))
         work.commit()
@@ -671,13 +671,13 @@ def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
     gw: Operator,
 ) -> None:
     folder = gw.config.keys / "token"
-    old = load_key_set(folder, Purpose.TOKEN).current
+    old = load_key_set(folder, KeyPurpose.TOKEN).current
     told = json.loads(gw.done("--json", "gateway", "rekey", "--step", "publish", persons=(MARTIN,)))
-    published = load_key_set(folder, Purpose.TOKEN)
+    published = load_key_set(folder, KeyPurpose.TOKEN)
     (following,) = published.published
     assert published.current == old
     proved = confirmed(gw, told)
-    assert proved.event["typ"] == "gateway.rekeyed"
+    assert proved.event["typ"] == "gateway_key.rotated"
     shown = dict(proved.opened.shown)
     assert shown["by"] == [MARTIN]
     assert json.loads(shown["subject"]) == {
@@ -695,12 +695,12 @@ def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
     again = gw.admin("gateway", "rekey", "--step", "publish", persons=(MARTIN,))
     assert "the next step is 'use'" in said(again)
     assert "step use" in gw.done("gateway", "rekey", "--step", "use", persons=(MARTIN,))
-    used = load_key_set(folder, Purpose.TOKEN)
+    used = load_key_set(folder, KeyPurpose.TOKEN)
     assert (used.current, used.published) == (following, (old,))
 
 
 def test_nobody_changes_the_gateway_s_keys_with_a_stranger_s(gw: Operator, tmp_path: Path) -> None:
-    write_key(tmp_path / "other.pem", generate_key(Purpose.PERSON))
+    write_key(tmp_path / "other.pem", generate_key(KeyPurpose.PERSON))
     words = ("--key", f"{MARTIN}={tmp_path / 'other.pem'}", "gateway", "rekey", "--step", "publish")
     result = gw.admin(*words, persons=(MARTIN,))
     assert result.exit_code == 1
@@ -742,7 +742,7 @@ TERM = ("--from", "2026-03-01", "--until", "2026-04-01", "--decision", "board 20
 def test_two_persons_give_and_end_an_audit_grant(ofmin: Operator) -> None:
     told = json.loads(ofmin.done("--json", "audit", "grant", "ofmin", "--reach", "all", *TERM))
     grant = told["result"]["grant"]
-    assert confirmed(ofmin, told).event["typ"] == "audit.granted"
+    assert confirmed(ofmin, told).event["typ"] == "audit_access.granted"
     alone = ofmin.done("audit", "end", "ofmin", grant, "--reason", "over", persons=(MARTIN,))
     assert "waits" in alone
     assert f"grant {grant}" in ofmin.done("audit", "end", "ofmin", grant, "--reason", "over")

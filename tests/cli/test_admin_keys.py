@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import keys
-from gateway.keys import Purpose, load_key
+from gateway.keys import KeyPurpose, load_key
 from tests.cli.test_admin import ADMISSION, confirmed
 from tests.operating import ISSUER, MARTIN, Operator, operator, said
 
@@ -38,7 +38,7 @@ def files(folder: Path) -> list[object]:
 
 
 def kid(folder: Path) -> str:
-    return load_key(folder / keys.KEY_FILE, Purpose.DOCUMENT).kid
+    return load_key(folder / keys.KEY_FILE, KeyPurpose.DOCUMENT).kid
 
 
 def registered(gw: Operator, name: str = "first") -> Path:
@@ -113,11 +113,11 @@ def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
 def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> None:
     folder = registered(gw)
     locked = ("organisation", "lock", "ofmin", "--statement", statement(gw, "lock", folder))
-    assert do(gw, "organisation.locked", *locked)["signed_only"] is True
+    assert do(gw, "organisation.signed_required", *locked)["signed_only"] is True
     assert "already" in said(gw.admin(*locked))
     freed = ("organisation", "unlock", "ofmin", "--statement", statement(gw, "unlock", folder))
     assert "waits" in gw.done(*freed, persons=(MARTIN,))
-    assert do(gw, "organisation.unlocked", *freed)["signed_only"] is False
+    assert do(gw, "organisation.attested_allowed", *freed)["signed_only"] is False
     assert "used before" in said(gw.admin(*locked))
 
 

@@ -101,7 +101,9 @@ def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
     ]
     wrong = ("--scope", "provider", "--subject", "Provider", "--kind", "funder")
     refused = said(gw.admin("interest", "declare", "abc", *wrong, *since))
-    assert refused.startswith("refused, and recorded: subject is missing, or has not the form")
+    assert refused.startswith(
+        "refused, and recorded: subject is missing, or does not have the form"
+    )
 
 
 def test_an_entry_shows_what_its_commands_ask_for(gw):
@@ -117,7 +119,7 @@ def test_an_entry_shows_what_its_commands_ask_for(gw):
     assert told["result"]["interest"] not in earlier
     whole = json.loads(gw.done("organisation", "show", "abc", "--json", persons=()))
     assert [one["interest"] for one in whole["interests"]] == [told["result"]["interest"]]
-    assert "no organisation nobody" in said(gw.admin("organisation", "show", "nobody", persons=()))
+    assert "nobody was not found" in said(gw.admin("organisation", "show", "nobody", persons=()))
 
 
 def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
@@ -179,7 +181,7 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
     told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))
     named = told["result"]["proposal"]
-    assert "standing.grant" in gw.done("proposal", "list", persons=())
+    assert "membership.grant" in gw.done("proposal", "list", persons=())
     assert "board" in gw.done("proposal", "show", named, persons=())
     shown_ = json.loads(gw.done("--json", "proposal", "show", named, persons=()))
     assert shown_["values"]["standing"] == "full"
@@ -188,9 +190,9 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     assert "standing full" in gw.done(*approve, persons=("martin",))
     assert "made before" in said(gw.admin(*approve, persons=("martin",)))
     listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
-    assert [one["made_by"] for one in listed] == [None]
+    assert [one["applied_event"] for one in listed] == [None]
     listed = json.loads(gw.done("--json", "proposal", "list", "--all", persons=()))["items"]
-    assert [one["made_by"] is None for one in listed] == [False, True]
+    assert [one["applied_event"] is None for one in listed] == [False, True]
     unknown = "018f0000-0000-7000-8000-000000000000"
     assert "no such proposal" in said(gw.admin("proposal", "show", unknown, persons=()))
 
@@ -225,7 +227,7 @@ def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatc
     assert (refused.exit_code, gw.size()) == (1, size)
     assert "2030-01-02" in refused.stdout
     agreed = gw.type(*who, input="y\n")
-    assert "standing.end" in agreed.stdout
+    assert "membership.end" in agreed.stdout
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

@@ -251,7 +251,7 @@ def granted(desks: Desks) -> str:
     """A handoff, and a grant over the whole log for the hotline abroad."""
     handoff = desks.offered()
     desks.stage.gateway.administer(
-        "audit.grant",
+        "audit_access.grant",
         ABROAD,
         reach="all",
         start="2026-03-01",
@@ -300,7 +300,7 @@ def test_no_more_is_read_than_is_asked_for(desks: Desks, granted: str) -> None:
     assert page.index == 0
     asked = json.loads(desk.wire.requests[-1].content)
     assert asked["limit"] == 1
-    shown = list(desk.audit("a-1", "lawfulness", "x", AuditFilters(action="audit.read")))
+    shown = list(desk.audit("a-1", "lawfulness", "x", AuditFilters(action="audit.search")))
     assert len(shown) == 2
 
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import maintenance
-from gateway.actions.ports import Mode
 from gateway.cli.backup import Manifest, digest
-from gateway.store import copies
+from gateway.kernel.ports import TransactionMode
+from gateway.store import sqlite_backup
 from tests.operating import Operator, operator, said
 from tests.store.samples import fact
 
@@ -29,7 +29,7 @@ def gw(tmp_path: Path) -> Operator:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_backup, "PATIENCE_SECONDS", 0.05)
 
 
 def backup(gw: Operator, name: str = "backup") -> Path:
@@ -134,7 +134,7 @@ def test_a_backup_of_a_gateway_that_writes_is_of_one_moment(gw: Operator) -> Non
 
         def write() -> None:
             while not stopped.is_set():
-                with gateway.ports.begin(Mode.WRITE) as work:
+                with gateway.ports.begin(TransactionMode.WRITE) as work:
                     work.log.record(fact("gateway", id_=gateway.ports.new_id()))
                     work.commit()
                 grown.set()
@@ -274,7 +274,7 @@ def test_a_damaged_database_is_replaced_and_kept(gw: Operator) -> None:
 DAMAGES = {
     "an entry": "UPDATE log_event SET entry = zeroblob(33)",
     "a document": "UPDATE log_event SET document = 'x'",
-    "a tile": "UPDATE log_tile SET data = zeroblob(32)",
+    "the edge": "UPDATE log_head SET edge = zeroblob(32)",
     "the head": "UPDATE log_head SET root = zeroblob(32)",
 }
 

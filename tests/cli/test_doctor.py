@@ -17,9 +17,9 @@ import pytest
 from gateway import wiring
 from gateway.cli import doctor
 from gateway.cli.backup import digest
-from gateway.cli.doctor import CHECKS, Finding, Level, look_over
-from gateway.domain.refusals import Busy, MarkUnreachable
-from gateway.keys import Purpose, generate_key, write_key
+from gateway.cli.doctor import CHECKS, Finding, Level, run_checks
+from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
+from gateway.keys import KeyPurpose, generate_key, write_key
 from tests.operating import ISSUER, Operator, operator
 from tests.postgresql import new_database
 
@@ -41,7 +41,7 @@ _proof = cache(doctor.check_policies)
 
 
 def findings(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
-    return list(look_over(gw.config, wiring.now() + later))
+    return list(run_checks(gw.config, wiring.now() + later))
 
 
 def of(found: list[Finding], check: str) -> list[Finding]:
@@ -124,7 +124,7 @@ def test_a_gateway_may_run_meanwhile(gw: Operator) -> None:
 
 
 def test_a_simulated_date_is_a_warning(gw: Operator) -> None:
-    gw.set("demo", "legal_date", "2023-10-31")
+    gw.set("demo", "simulated_reference_date", "2023-10-31")
     assert "simulated" in the(findings(gw), "settings", Level.WARNING)
 
 
@@ -331,7 +331,7 @@ def test_a_mark_that_does_not_answer_is_an_error(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: object) -> None:
-        raise MarkUnreachable("the log's high-water mark cannot be read")
+        raise HighWaterMarkUnavailable("the log's high-water mark cannot be read")
 
     monkeypatch.setattr(doctor, "read_mark", away)
     assert "see [mark] url" in the(findings(gw), "log", Level.ERROR)
@@ -339,7 +339,7 @@ def test_a_mark_that_does_not_answer_is_an_error(
 
 def test_another_key_than_the_one_that_signed_is_an_error(gw: Operator) -> None:
     (gw.config.keys / "log/current.pem").unlink()
-    write_key(gw.config.keys / "log/current.pem", generate_key(Purpose.LOG))
+    write_key(gw.config.keys / "log/current.pem", generate_key(KeyPurpose.LOG))
     assert "log key" in the(findings(gw), "log", Level.ERROR)
 
 

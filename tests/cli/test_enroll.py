@@ -46,7 +46,7 @@ def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path:
 
 
 def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path) -> None:
-    over = replace(MADE, ends_at=START.isoformat())
+    over = replace(MADE, expires_at=START.isoformat())
     invitation.write_bytes(over.render())
     result = typed(invitation, "--folder", tmp_path / "desk")
     assert (result.exit_code, "for a new one" in result.stderr) == (4, True)

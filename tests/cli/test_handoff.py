@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.cli import handoff as commands
-from gateway.evidence import sd_jwt, verdict
+from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
 from tests.client.desk import trust_of
@@ -135,7 +135,7 @@ def test_a_handoff_is_shown_with_conditions_and_history_and_no_content(desks: De
         "--item", element_id("url"), at=OFMIN,
     )  # fmt: skip
     output = desks.done("handoff", "show", handoff)
-    assert "is partly_accepted" in output
+    assert "is partially_accepted" in output
     assert "Conditions of use" in output
     assert "tlp" in output
     assert "groups accepted   items" in output
@@ -209,7 +209,7 @@ def test_an_observers_seat_gets_nothing_and_is_told_by_which_rule(desks: Desks) 
         "--group", "items", "--to", OCRVP,
     )  # fmt: skip
     assert result.exit_code == 1
-    assert "by the rules R3.seat" in result.stderr
+    assert "by the rules R3.membership" in result.stderr
 
 
 def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None:
@@ -220,7 +220,9 @@ def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None
     told = desks.told("handoff", "export", handoff, "--without-content", "--out", "bare.json")
     assert told["file"] == "bare.json"
     for name in ("with.json", "bare.json"):
-        found = verdict.verify((desks.folder / name).read_bytes(), trust_of(desks.stage.gateway))
+        found = verification.verify(
+            (desks.folder / name).read_bytes(), trust_of(desks.stage.gateway)
+        )
         assert found.code == 0, found.sentence
     assert (desks.folder / "with.json").stat().st_mode & 0o777 == 0o600
 
@@ -261,4 +263,4 @@ def test_the_receipt_of_an_answer_is_kept_where_asked(desks: Desks) -> None:
     )
     data = (desks.folder / "r.json").read_bytes()
     assert json.loads(data).keys() == {"document", "nonce", "disclosures", "proof"}
-    assert verdict.verify(data, trust_of(desks.stage.gateway)).code == 0
+    assert verification.verify(data, trust_of(desks.stage.gateway)).code == 0

@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 
 from gateway import config as config_file
 from gateway import wiring
-from gateway.actions.ports import Mode
 from gateway.cli import gateway_setup, main
 from gateway.cli.gateway_setup import init
 from gateway.evidence import event
-from gateway.keys import Purpose, load_key
+from gateway.kernel.ports import TransactionMode
+from gateway.keys import KeyPurpose, load_key
 from gateway.pki.authority import AuthorityError, load_authority
 from tests.operating import ISSUER, PARTNERS, PASSPHRASE, PERSONS, operator, said, settings
 from tests.postgresql import new_database
@@ -80,16 +80,16 @@ def test_it_says_what_to_do_next(tmp_path: Path, passphrase_file: Path) -> None:
 
 def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path: Path) -> None:
     made = operator(tmp_path)
-    with made.opened() as gateway, gateway.ports.begin(Mode.READ) as work:
+    with made.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         ((_, first),) = work.log.stream("gateway", 0, 10)
         logged = work.log.logged(first)
         registered = {person.id: person.public_key for person in work.organisations.persons()}
     assert logged is not None
-    assert event.read(logged.event.document)["typ"] == "gateway.founded"
+    assert event.read(logged.event.document)["typ"] == "gateway.created"
     by = [d.value for d in logged.event.disclosures if d.kind == "by"]
     assert by == [[person for person, _ in PERSONS]]
     for person, public_key in registered.items():
-        held = load_key(made.config.people / f"{person}.pem", Purpose.PERSON)
+        held = load_key(made.config.people / f"{person}.pem", KeyPurpose.PERSON)
         assert held.kid in public_key
     assert registered.keys() == {person for person, _ in PERSONS}
 
@@ -109,7 +109,7 @@ def test_the_file_explains_every_setting_and_is_the_configuration(
     config = config_file.load(file)
     assert (config.name, config.issuer, config.partners_url) == ("example", ISSUER, PARTNERS)
     assert config.database_file == tmp_path / "gw" / "casegate.db"
-    assert config.legal_date is None
+    assert config.simulated_reference_date is None
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def failing(after: Callable[..., Any], error: BaseException) -> Callable[..., An
         done = after(*args, **kwargs)
         if not failed:
             failed = True
-            if isinstance(done, wiring.Gateway):
+            if isinstance(done, wiring.GatewayRuntime):
                 done.close()
             raise error
         return done
@@ -218,7 +218,8 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
     if existed:
         folder.mkdir(mode=0o750)
     text = settings(
-        database_url=f"sqlite:///{tmp_path}/casegate.db", mark_url=f"sqlite:///{tmp_path}/mark.db"
+        database_url=f"sqlite:///{tmp_path}/casegate.db",
+        mark_url=f"file:{tmp_path}/high-water-mark",
     )
     before = below(tmp_path)
     error = KeyboardInterrupt() if existed else OSError("no space left")
@@ -264,7 +265,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(
     tmp_path: Path, passphrase_file: Path
 ) -> None:
     other = operator(tmp_path)
-    given = ("--mark", f"sqlite:///{other.config.mark_file}")
+    given = ("--mark", f"file:{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
     assert "nobody may set it back" in said(result)
     assert other.size() == 1

@@ -41,9 +41,9 @@ def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch
     held = gateway.organisation(HOTLINE).document_keys
     assert [json.loads(key.jwk) for key in held] == [values(f)["jwk"] for f in (first, second)]
     lock = run("lock", second / keys.KEY_FILE).strip()
-    gateway.administer("organisation.lock", HOTLINE, statement=lock)
+    gateway.administer("organisation.require_signed", HOTLINE, statement=lock)
     unlock = run("unlock", first / keys.KEY_FILE).strip()
-    change = Change("organisation.unlock", HOTLINE, {"statement": unlock})
+    change = Change("organisation.allow_attested", HOTLINE, {"statement": unlock})
     gateway.do(make_change, change, gateway.approve(change))
     assert not gateway.organisation(HOTLINE).signed_only
 

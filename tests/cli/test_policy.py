@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cedar.policy import policy_folder
-from gateway.cedar.proof import check
+from gateway.cedar.policy_tests import check
 from gateway.cli import main
 
 

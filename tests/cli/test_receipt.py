@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.client.connection import read_keys, read_registrations, read_revocations
-from gateway.evidence import trust_mark, verdict
+from gateway.evidence import trust_mark, verification
 from gateway.keys import jwk_set
 from tests.cli.desks import CLEARED, Desks
 from tests.client.desk import trust_of
@@ -42,7 +42,7 @@ def test_a_saved_receipt_verifies_offline(desks: Desks) -> None:
     output = desks.done("receipt", "save", last["event"], "--out", "r.json")
     assert "r.json holds the receipt" in output
     data = (desks.folder / "r.json").read_bytes()
-    assert verdict.verify(data, trust_of(desks.stage.gateway)).code == 0
+    assert verification.verify(data, trust_of(desks.stage.gateway)).code == 0
     told = desks.told("receipt", "save", last["event"], "--out", "s.json")
     assert told == {"file": "s.json", "event": last["event"]}
 

@@ -10,7 +10,7 @@ import pytest
 from gateway import wiring
 from gateway.cli.admin import own_keys
 from gateway.kek import FileKeyEncryption
-from gateway.keys import Step
+from gateway.keys import RotationStep
 from gateway.store.keyring import BATCH, SqlKeyring
 from tests.cli.test_admin import confirmed
 from tests.operating import MARTIN, Operator, operator, said
@@ -68,7 +68,7 @@ def test_each_step_is_an_event_with_the_key_and_who_approved(gw: Operator) -> No
         words = ("--json", *REKEY, "--step", steps[0])
         told = json.loads(gw.done(*words, persons=(MARTIN,)))["steps"]
         assert [one["result"]["step"] for one in told] == steps
-        assert {confirmed(gw, one).event["typ"] for one in told} == {"gateway.rekeyed"}
+        assert {confirmed(gw, one).event["typ"] for one in told} == {"gateway_key.rotated"}
         assert gw.size() == size + len(steps)
 
 
@@ -135,7 +135,7 @@ def test_wherever_it_is_cut_off_every_case_opens_and_it_can_be_finished(
         assert gw.admin(*REKEY, "--step", step, persons=(MARTIN,)).exit_code != 0
     assert opens(gw, key)
     while keks(gw) == {first} or len(keks(gw)) > 1:
-        due = [step for step in Step if not gw.admin(*REKEY, "--step", step).exit_code]
+        due = [step for step in RotationStep if not gw.admin(*REKEY, "--step", step).exit_code]
         assert due
         assert opens(gw, key)
     with gw.opened() as gateway:

@@ -109,7 +109,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(
             return 0
 
     monkeypatch.setattr("gateway.cli.run.Supervisor", Recorder)
-    gw.set("demo", "legal_date", "2023-10-31")
+    gw.set("demo", "simulated_reference_date", "2023-10-31")
     for file in gw.config.server.glob("*.pem"):
         file.unlink()  # as after a long pause
     result = gw.type("run", "--folder", gw.folder)

@@ -8,19 +8,27 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.output import cold, paint, plain, print_fields, print_table, words, write_new
+from gateway.cli.output import (
+    cold,
+    colour,
+    format_value,
+    print_fields,
+    print_table,
+    sanitise,
+    write_new,
+)
 
 
 @given(st.text())
 def test_plain_text_holds_only_what_prints(text: str) -> None:
-    shown = plain(text)
+    shown = sanitise(text)
     assert len(shown) == len(text)
     assert all(character.isprintable() or character.isspace() for character in shown)
     assert not set(shown) & set("\x1b\r\n\x07\u202e\u2066\x9b")
 
 
 def test_texts_keep_their_letters_and_lose_their_orders() -> None:
-    assert plain("déjà vu 日本\x1b[31m\n!") == "déjà vu 日本\N{REPLACEMENT CHARACTER}[31m !"
+    assert sanitise("déjà vu 日本\x1b[31m\n!") == "déjà vu 日本\N{REPLACEMENT CHARACTER}[31m !"
 
 
 def test_addresses_in_free_text_are_no_links() -> None:
@@ -32,9 +40,9 @@ def test_addresses_in_free_text_are_no_links() -> None:
 
 def test_colours_are_dropped_when_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert paint("x", "red") == click.style("x", fg="red")
+    assert colour("x", "red") == click.style("x", fg="red")
     monkeypatch.setenv("NO_COLOR", "1")
-    assert paint("x", "red") == "x"
+    assert colour("x", "red") == "x"
 
 
 def test_a_table_is_aligned_and_plain() -> None:
@@ -63,7 +71,7 @@ def test_fields_without_a_value_are_left_out() -> None:
 def test_values_are_said_in_words() -> None:
     said = {"yes": True, "no": False, "none": [], "a, b": ["a", "b"], "3": 3}
     for text, value in said.items():
-        assert words(value) == text
+        assert format_value(value) == text
 
 
 def test_a_file_is_its_owners_and_never_overwritten(tmp_path: Path) -> None:

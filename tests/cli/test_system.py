@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from gateway import files
-from gateway.actions.assertion import read_keys
 from gateway.cli import main, system
-from gateway.client import Connection, Unavailable
+from gateway.client import GatewayUnavailable, PartnerConnection
 from gateway.client.transport import PAUSES
-from gateway.keys import Purpose, load_key
+from gateway.kernel.client_assertion import read_keys
+from gateway.keys import KeyPurpose, load_key
 from gateway.pki.end_entity import issue_client, read_request
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
@@ -61,7 +61,7 @@ def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(
     assert private.stat().st_mode & 0o777 == 0o600
     (kept,) = read_keys([json.loads(public.read_text())])
     assert '"d"' not in kept
-    assert load_key(private, Purpose.CLIENT).kid == json.loads(kept)["kid"]
+    assert load_key(private, KeyPurpose.CLIENT).kid == json.loads(kept)["kid"]
     again = CliRunner().invoke(main, ["system", "key", str(tmp_path / "next")])
     assert again.exit_code == 1
     assert " exists. " in again.stderr
@@ -144,7 +144,7 @@ def test_a_check_warns_of_what_needs_attention(
     checked.changes["spool"] = tmp_path / "spool"
     desk = Desk(checked.stage, spool=tmp_path / "spool")
     desk.wire.faults = [cut] * (len(PAUSES) + 1)
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(checked.stage.gateway.new_id()), "intake-1")
     monkeypatch.setattr(system, "now", lambda: real_now() + timedelta(days=21))
     monkeypatch.setattr(Desk, "greet", lambda self: -73.0)
@@ -174,7 +174,7 @@ def renewable(
         ca=tls_files / "ca.pem",
     )
 
-    def issue(connection: Connection, csr: bytes, now: object, sleep: object) -> bytes:
+    def issue(connection: PartnerConnection, csr: bytes, now: object, sleep: object) -> bytes:
         made = issue_client(
             authorities().issuing,
             csr,
@@ -249,7 +249,7 @@ def left(desks: Desks, spool: Path, *asks: Callable[[Desk], object]) -> list[str
     for ask in asks:
         desk = Desk(desks.stage, spool=spool)
         desk.wire.faults = [passing, *GONE]
-        with pytest.raises(Unavailable):
+        with pytest.raises(GatewayUnavailable):
             ask(desk)
     return sorted(file.stem for file in spool.iterdir())
 
@@ -261,7 +261,7 @@ def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> Non
     new_id = desks.stage.gateway.new_id
     desk = Desk(desks.stage, spool=spool)
     desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(new_id()), "intake-1")
     left(desks, spool, lambda desk: desk.submit(case_content(new_id()), "intake-1"))
     keys = [file.stem for file in sorted(spool.iterdir())]
@@ -279,7 +279,7 @@ def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_
     (key,) = left(desks, tmp_path / "spool", ask)
     result = desks.run("system", "resume")
     assert result.exit_code == 1
-    named = f"handoff.refuse /handoffs/{handoff}/refusal, key {key}"
+    named = f"handoff.decline /handoffs/{handoff}/refusal, key {key}"
     assert f"{named}: refused: Not found, or not visible to you" in result.stdout
     assert "receipt verified" in result.stdout
     left(desks, tmp_path / "spool", ask)

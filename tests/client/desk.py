@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from gateway.client import Connection, Gateway
-from gateway.evidence.trust import Trust
+from gateway.client import Gateway, PartnerConnection
+from gateway.evidence.trust import TrustAnchors
 from tests.founding import DESK, HOTLINE, ISSUER, ORIGIN, Founded
 from tests.web.listening import DER, PARTNERS, Listening, der
 
@@ -90,16 +90,18 @@ def passing(request: httpx.Request, response: httpx.Response | None) -> None:
     """No fault."""
 
 
-def trust_of(gateway: Founded) -> Trust:
+def trust_of(gateway: Founded) -> TrustAnchors:
     """What a member pins of the founded gateway."""
-    return Trust(
+    return TrustAnchors(
         log_keys=(gateway.notary.signer.key,),
         origins=(ORIGIN,),
         gateway_keys=gateway.attest_keys(),
     )
 
 
-def connection_of(listening: Listening, organisation: str = HOTLINE, **changes: Any) -> Connection:
+def connection_of(
+    listening: Listening, organisation: str = HOTLINE, **changes: Any
+) -> PartnerConnection:
     """A member's connection; its files are not read, for there is no TLS here."""
     nowhere = Path("/nonexistent")
     parts: dict[str, Any] = {
@@ -111,7 +113,7 @@ def connection_of(listening: Listening, organisation: str = HOTLINE, **changes: 
         "ca": nowhere,
         "trust": trust_of(listening.gateway),
     }
-    return Connection(**parts | changes)
+    return PartnerConnection(**parts | changes)
 
 
 class Desk(Gateway):

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.facts import Detail, Fact, Party, Result
-from gateway.evidence import sd_jwt, statement
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
@@ -57,13 +57,13 @@ def case_document(organisation: str = HOTLINE, **changes: Any) -> SdJwt:
         "iat": 1,
         "jti": "jti",
         "attested_for": uri(organisation),
-        **cases.clear_claims(CONTENT),
+        **cases.undisclosable_claims(CONTENT),
     }
     return sd_jwt.issue(
-        typ=statement.CASE_TYP,
+        typ=handoff_documents.CASE_TYP,
         claims=claims | changes,
-        properties=cases.disclosed_properties(CONTENT),
-        arrays=cases.disclosed_arrays(CONTENT),
+        properties=cases.disclosable_properties(CONTENT),
+        arrays=cases.disclosable_arrays(CONTENT),
         signer=key_of("attest"),
         random=chance("case"),
     )
@@ -71,7 +71,7 @@ def case_document(organisation: str = HOTLINE, **changes: Any) -> SdJwt:
 
 TRUE_CASE = case_document()
 PARTS = sorted(d.digest for d in TRUE_CASE.disclosures)
-ROUTING = [d.digest for d in TRUE_CASE.disclosures if d.name in cases.ROUTING]
+ROUTING = [d.digest for d in TRUE_CASE.disclosures if d.name in cases.ROUTING_FIELDS]
 
 
 def offer_document(organisation: str = HOTLINE, **changes: Any) -> SdJwt:
@@ -98,7 +98,7 @@ def answer_document(organisation: str = OFMIN, **changes: Any) -> SdJwt:
         "handoff": HANDOFF,
         "case_digest": TRUE_CASE.digest,
         "offer_digest": TRUE_OFFER.digest,
-        "package": statement.package(PARTS),
+        "package": handoff_documents.package_digest(PARTS),
         "kind": "refusal",
         "by": "officer-1",
         "reason": "no capacity",
@@ -119,10 +119,10 @@ def logged(action: str, reader: str, by: str, /, **changes: Any) -> Receipt:
     parts: dict[str, Any] = {
         "id": UUID("018f0000-0000-7000-8000-0000000000ee"),
         "action": action,
-        "result": Result.ALLOWED,
+        "result": EventResult.ALLOWED,
         "parties": (Party(HOTLINE, "originator"), Party(OFMIN, "recipient")),
-        "details": (Detail("by", by, frozenset({HOTLINE, OFMIN})),),
+        "details": (EventDetail("by", by, frozenset({HOTLINE, OFMIN})),),
     }
     log = Log()
-    log.record(Fact(**parts | changes), START)
+    log.record(AuditEvent(**parts | changes), START)
     return log.receipt(0, reader)

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from gateway.client import (
-    ReceiptMismatch,
-    Written,
+    ConfirmedWrite,
+    EvidenceMismatch,
 )
 from gateway.domain.case import GROUPS
 from gateway.evidence import receipt
@@ -63,7 +63,7 @@ def disbelieved(desk: Desk, tamper: Tamper, ask: Callable[[], Any], match: str) 
         tamper(members)
 
     desk.wire.tamper = change
-    with pytest.raises(ReceiptMismatch, match=match):
+    with pytest.raises(EvidenceMismatch, match=match):
         ask()
     desk.wire.tamper = None
 
@@ -73,6 +73,6 @@ def replay(members: dict[str, Any]) -> Fault:
     return lambda request, response: httpx.Response(200, json=members)
 
 
-def members_of(written: Written) -> dict[str, Any]:
+def members_of(written: ConfirmedWrite) -> dict[str, Any]:
     """A write's answer as it travelled."""
     return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}

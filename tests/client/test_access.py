@@ -8,15 +8,15 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from gateway.client import TokenRefused, Unavailable, UnexpectedAnswer
-from gateway.client.access import RENEW_BEFORE, Access
-from gateway.client.transport import Line, Message
+from gateway.client import GatewayUnavailable, TokenRefused, UnexpectedAnswer
+from gateway.client.access import RENEW_BEFORE, AccessTokens
+from gateway.client.transport import HttpRequest, HttpTransport
 from tests.client.desk import connection_of
 from tests.each import each
 from tests.founding import HOTLINE, Clock
 from tests.web.listening import listening
 
-GET = Message("GET", "/whoami")
+GET = HttpRequest("GET", "/whoami")
 CONNECTION = connection_of(listening())
 INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token", resource_metadata="x"'}
 
@@ -29,8 +29,10 @@ class Issuer:
         self.forms: list[dict[str, list[str]]] = []
         self.bearers: list[str] = []
         self.clock = Clock()
-        line = Line(CONNECTION, self.clock, lambda _: None, httpx.MockTransport(self._meet))
-        self.access = Access(line, CONNECTION.client_id, self.clock)
+        line = HttpTransport(
+            CONNECTION, self.clock, lambda _: None, httpx.MockTransport(self._meet)
+        )
+        self.access = AccessTokens(line, CONNECTION.client_id, self.clock)
 
     def _meet(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/oauth/token":
@@ -89,13 +91,13 @@ def test_another_refusal_does_not_cost_a_token(challenge: str) -> None:
     assert len(issuer.forms) == 1
 
 
-def _refusing(status: int, body: bytes, media: str = "application/json") -> Access:
+def _refusing(status: int, body: bytes, media: str = "application/json") -> AccessTokens:
     def meet(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, headers={"Content-Type": media}, content=body)
 
     clock = Clock()
-    line = Line(CONNECTION, clock, lambda _: None, httpx.MockTransport(meet))
-    return Access(line, CONNECTION.client_id, clock)
+    line = HttpTransport(CONNECTION, clock, lambda _: None, httpx.MockTransport(meet))
+    return AccessTokens(line, CONNECTION.client_id, clock)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_a_refused_token_says_what_to_check(status: int, body: bytes, told: str)
 
 
 def test_a_gateway_that_cannot_issue_now_is_asked_later() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         _refusing(500, b"{}").send(GET)
 
 

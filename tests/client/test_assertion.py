@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl
 import jwt
 import pytest
 
-from gateway.actions import assertion as assertions
 from gateway.client import TokenRefused
 from gateway.client.access import LIFE_SECONDS, Assertions
-from gateway.keys import ED25519, ES256, Purpose, SigningKey, generate_key
+from gateway.kernel import client_assertion as assertions
+from gateway.keys import ED25519, ES256, KeyPurpose, SigningKey, generate_key
 from tests.client.desk import Desk, answer, lose_answer
 from tests.each import each
 from tests.founding import HOTLINE, ISSUER, START, Ids
@@ -20,11 +20,11 @@ CLIENT = f"{HOTLINE}.desk"
 
 def register(line: Listening, *keys: SigningKey) -> None:
     line.gateway.administer(
-        "system.key", HOTLINE, system="desk", keys=[k.public_jwk() for k in keys]
+        "system.set_keys", HOTLINE, system="desk", keys=[k.public_jwk() for k in keys]
     )
 
 
-def made_by(key: SigningKey) -> Assertions:
+def applied_event(key: SigningKey) -> Assertions:
     return Assertions(ISSUER, CLIENT, key, lambda: START, Ids())
 
 
@@ -37,15 +37,15 @@ def sent(desk: Desk) -> list[dict[str, Any]]:
 
 @each("alg", [ES256, ED25519])
 def test_an_assertion_is_the_one_that_the_gateway_takes(alg: str) -> None:
-    key = generate_key(Purpose.CLIENT, alg)
+    key = generate_key(KeyPurpose.CLIENT, alg)
     (kept,) = assertions.read_keys([key.public_jwk()])
-    text = made_by(key).make()
+    text = applied_event(key).make()
     assertions.verify(text, [kept], client_id=CLIENT, issuer=ISSUER, now=START)
     assert jwt.get_unverified_header(text)["alg"] in assertions.ALGORITHMS
 
 
 def test_an_assertion_is_for_the_issuer_alone_and_for_a_minute_and_new_each_time() -> None:
-    source = made_by(generate_key(Purpose.CLIENT))
+    source = applied_event(generate_key(KeyPurpose.CLIENT))
     one, other = (jwt.decode(source.make(), options={"verify_signature": False}) for _ in range(2))
     assert one["aud"] == ISSUER != PARTNERS
     assert one["exp"] - one["iat"] == LIFE_SECONDS == 60
@@ -54,7 +54,7 @@ def test_an_assertion_is_for_the_issuer_alone_and_for_a_minute_and_new_each_time
 
 
 def test_a_system_with_a_key_is_let_in_by_it_and_not_without_it() -> None:
-    line, key = listening(), generate_key(Purpose.CLIENT)
+    line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
     with Desk(line, client_key=key) as desk:
@@ -66,7 +66,7 @@ def test_a_system_with_a_key_is_let_in_by_it_and_not_without_it() -> None:
 @each("fault", [lose_answer, answer(503)])
 def test_a_token_request_is_sent_again_with_another_assertion(fault: Any) -> None:
     """The first one may have been taken: the same again would be refused as used."""
-    line, key = listening(), generate_key(Purpose.CLIENT)
+    line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
     with Desk(line, client_key=key) as desk:
@@ -79,7 +79,7 @@ def test_a_token_request_is_sent_again_with_another_assertion(fault: Any) -> Non
 def test_one_key_takes_the_place_of_another_while_both_work() -> None:
     line = listening()
     line.partner(HOTLINE)
-    former, new = generate_key(Purpose.CLIENT), generate_key(Purpose.CLIENT)
+    former, new = generate_key(KeyPurpose.CLIENT), generate_key(KeyPurpose.CLIENT)
     register(line, former)
     with Desk(line, client_key=former) as desk, Desk(line, client_key=new) as next_desk:
         desk.whoami()
@@ -101,7 +101,7 @@ def count_tokens(desk: Desk) -> int:
 def test_what_was_had_by_a_withdrawn_key_ends_with_it() -> None:
     line = listening()
     hotline = line.partner(HOTLINE)
-    key = generate_key(Purpose.CLIENT)
+    key = generate_key(KeyPurpose.CLIENT)
     register(line, key)
     form = Assertions(ISSUER, CLIENT, key, line.gateway.clock, Ids()).members()
     stolen = hotline.token(**form)

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.client import (
     AuditFilters,
-    ReceiptMismatch,
-    Refused,
+    EvidenceMismatch,
+    RequestRefused,
     UnexpectedAnswer,
 )
 from gateway.client.events import audited
@@ -27,7 +27,7 @@ def auditor(stage: Listening) -> Desk:
     """A member with a grant over the whole log, after a handoff was accepted."""
     accepted(stage)
     stage.gateway.administer(
-        "audit.grant",
+        "audit_access.grant",
         ABROAD,
         reach="all",
         start="2026-03-01",
@@ -57,13 +57,13 @@ def test_an_audit_of_many_pages_goes_on(
     size = stage.gateway.size()
     found = audit(auditor)
     assert [one.index for one in found] == list(range(size))
-    reads = audit(auditor, action="audit.read")
+    reads = audit(auditor, action="audit.search")
     assert len(reads) == -(-size // 7)
 
 
 def test_an_audit_is_not_kept_to_be_sent_later(stage: Listening, tmp_path: Path) -> None:
     desk = Desk(stage, ABROAD, spool=tmp_path)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         audit(desk)
     assert refused.value.rules == ("R2.audit.coverage",)
     assert list(tmp_path.iterdir()) == []
@@ -89,7 +89,7 @@ def test_an_audit_that_shows_other_than_its_record_is_refused(
     auditor: Desk, tamper: Tamper, match: str
 ) -> None:
     auditor.wire.tamper = lambda request, members: tamper(members) and None
-    with pytest.raises((ReceiptMismatch, UnexpectedAnswer), match=match):
+    with pytest.raises((EvidenceMismatch, UnexpectedAnswer), match=match):
         audit(auditor)
 
 
@@ -98,12 +98,12 @@ def test_events_that_were_not_asked_for_are_refused(auditor: Desk) -> None:
     asked = {"action": "handoff.accept"}
     others = [{"action": "handoff.offer"}, {}]
     answers = [
-        auditor._exchange.write("audit.read", "/audit/searches", _search(one)) for one in others
+        auditor._exchange.write("audit.search", "/audit/searches", _search(one)) for one in others
     ]
     for written in answers:
-        with pytest.raises(ReceiptMismatch):
+        with pytest.raises(EvidenceMismatch):
             audited(written, asked, auditor.connection)
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         audited(answers[0], {"person": "nobody"}, auditor.connection)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.client import ReceiptMismatch, Refused
-from gateway.evidence import receipt, statement
+from gateway.client import EvidenceMismatch, RequestRefused
+from gateway.evidence import handoff_documents, receipt
 from tests import founding
 from tests.client import liar
 from tests.client.desk import Desk
@@ -27,11 +27,11 @@ def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
     content = case_content(case, classifications=[machine_match()])
     submitted = desk.submit(content, "intake-1")
     assert submitted.result["state"] == "draft"
-    with pytest.raises(Refused, match="a person must confirm") as refused:
+    with pytest.raises(RequestRefused, match="a person must confirm") as refused:
         desk.assess(case, "analyst-1")
     assert refused.value.slug == "unconfirmed-match"
     desk.assess(case, "analyst-1", [founding.element_id("match")], reason="looked at it")
-    with pytest.raises(Refused, match="not the one who assessed"):
+    with pytest.raises(RequestRefused, match="not the one who assessed"):
         desk.clear(case, "analyst-1")
     assert desk.clear(case, "approver-1").result["state"] == "cleared"
     assert desk.case(case)["state"] == "cleared"
@@ -44,7 +44,7 @@ def test_a_revised_case_names_the_version_before_it(stage: Listening) -> None:
     first = desk.submit(case_content(case), "intake-1")
     second = case_content(case, version=2, prev=first.result["digest"], urgency="normal")
     assert desk.revise(second, "intake-1", CLEARED).result["version"] == 2
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         desk.revise(second, "intake-1")
     assert refused.value.slug == "stale"
 
@@ -60,7 +60,7 @@ def test_one_opens_ones_own_case_as_it_was_written(stage: Listening) -> None:
 def test_content_that_breaks_rules_is_told_by_pointer(stage: Listening) -> None:
     desk = Desk(stage)
     content = case_content(stage.gateway.new_id(), urgency="now", matter=[])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         desk.submit(content, "intake-1")
     assert {pointer for pointer, _ in refused.value.errors} == {
         "/content/urgency",
@@ -74,18 +74,18 @@ def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None
     asked, other = submit(desk, stage), submit(desk, stage)
     genuine = members_of(desk.consult_case(other, "x1", "quality", "check").written)
     desk.wire.faults = [replay(genuine)]
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         desk.consult_case(asked, "x1", "quality", "check")
 
 
 def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
     """A gateway that signs a document of others under an id of ours, and logs what it did."""
     document = liar.case_document(ABROAD)
-    package = statement.package(d.digest for d in document.disclosures)
+    package = handoff_documents.package_digest(d.digest for d in document.disclosures)
     event = liar.logged("case.consult", HOTLINE, "x1", case_digest=document.digest, package=package)
     result = {"presentation": document.compact(), "withheld": []}
     desk = Desk(stage)
     desk.whoami()
     desk.wire.faults = [replay({"result": result, "receipt": receipt.to_json(event)})]
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         desk.consult_case(liar.CASE, "x1", "quality", "check")

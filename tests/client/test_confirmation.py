@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gateway.client import Connection, ReceiptMismatch, documents, evidence_checks
-from gateway.client.outbox import Write
+from gateway.client import EvidenceMismatch, PartnerConnection, documents, evidence_checks
+from gateway.client.outbox import PendingWrite
 from gateway.client.session import body_of
 from gateway.domain import case as cases
-from gateway.domain.facts import Party, Result
+from gateway.domain.audit_event import EventResult, Party
 from gateway.domain.marking import conditions
-from gateway.evidence import statement
+from gateway.evidence import handoff_documents
 from gateway.evidence.sd_jwt import SdJwt
 from tests.client.liar import (
     CONTENT,
@@ -34,7 +34,9 @@ from tests.founding import ABROAD, HOTLINE, OFMIN, START
 
 # --- Submitting ----------------------------------------------------------------------------------
 
-SUBMIT = Write("case.submit", "/cases", "a-good-key", body_of({"by": "x1", "content": CONTENT}))
+SUBMIT = PendingWrite(
+    "case.submit", "/cases", "a-good-key", body_of({"by": "x1", "content": CONTENT})
+)
 
 
 def submitted(document: SdJwt | None = None, *, result: Any = None, **changes: Any) -> None:
@@ -74,7 +76,7 @@ def test_a_true_answer_to_a_submission_is_believed() -> None:
     ],
 )
 def test_a_lie_about_a_submission_is_found(lie: Any, found: str) -> None:
-    with pytest.raises(ReceiptMismatch, match=found):
+    with pytest.raises(EvidenceMismatch, match=found):
         lie()
 
 
@@ -87,7 +89,7 @@ ASKED_OFFER = {
     "groups": ["items"],
     "purpose": ["identify_victim"],
 }
-OFFER = Write("handoff.offer", "/x", "a-good-key", body_of(ASKED_OFFER), str(HANDOFF))
+OFFER = PendingWrite("handoff.offer", "/x", "a-good-key", body_of(ASKED_OFFER), str(HANDOFF))
 
 
 def offered(document: SdJwt | None = None, *, permitted: Any = PARTS, **changes: Any) -> None:
@@ -95,8 +97,8 @@ def offered(document: SdJwt | None = None, *, permitted: Any = PARTS, **changes:
     fact = {
         "handoff": HANDOFF,
         "case_digest": TRUE_CASE.digest,
-        "package": statement.package(PARTS),
-        "statement_sha256": document.digest,
+        "package": handoff_documents.package_digest(PARTS),
+        "document_sha256": document.digest,
     }
     receipt = logged("handoff.offer", HOTLINE, "liaison-1", **fact | changes)
     result = {"offer": document.compact(), "permitted": permitted}
@@ -121,23 +123,23 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
         ),
         (lambda: offered(offer_document(by="liaison-2")), "another by"),
         (lambda: offered(offer_document(until=START)), "ends at another time"),
-        (lambda: offered(statement_sha256=PARTS[0]), "differ in stmt_sha256"),
+        (lambda: offered(document_sha256=PARTS[0]), "differ in document_sha256"),
         (lambda: offered(case_digest=PARTS[0]), "differ in case_digest"),
         (lambda: offered(package=PARTS[0]), "differ in package"),
         (lambda: offered(permitted=PARTS[1:]), "differ in permitted"),
-        (lambda: offered(result=Result.DENIED), "of a refused request"),
+        (lambda: offered(result=EventResult.DENIED), "of a refused request"),
         (lambda: offered(answer_document()), "not of the type"),
     ],
 )
 def test_a_lie_about_an_offer_is_found(lie: Any, found: str) -> None:
-    with pytest.raises(ReceiptMismatch, match=found):
+    with pytest.raises(EvidenceMismatch, match=found):
         lie()
 
 
 # --- Answering -----------------------------------------------------------------------------------
 
-REFUSE = Write(
-    "handoff.refuse",
+REFUSE = PendingWrite(
+    "handoff.decline",
     "/x",
     "a-good-key",
     body_of({"by": "officer-1", "reason": "no capacity"}),
@@ -150,10 +152,10 @@ def answered(document: SdJwt | None = None, **changes: Any) -> None:
     fact = {
         "handoff": HANDOFF,
         "case_digest": TRUE_CASE.digest,
-        "package": statement.package(PARTS),
-        "statement_sha256": document.digest,
+        "package": handoff_documents.package_digest(PARTS),
+        "document_sha256": document.digest,
     }
-    receipt = logged("handoff.refuse", OFMIN, "officer-1", **fact | changes)
+    receipt = logged("handoff.decline", OFMIN, "officer-1", **fact | changes)
     evidence_checks.confirm_write(REFUSE, {"statement": document.compact()}, receipt, OFMINS)
 
 
@@ -170,7 +172,7 @@ def test_a_true_answer_to_an_answer_is_believed() -> None:
         (lambda: answered(answer_document(note="and more")), "does not say what was asked"),
         (lambda: answered(answer_document(reason=None)), "does not say what was asked"),
         (lambda: answered(answer_document(by="officer-2")), "does not say what was asked"),
-        (lambda: answered(statement_sha256=PARTS[0]), "differ in stmt_sha256"),
+        (lambda: answered(document_sha256=PARTS[0]), "differ in document_sha256"),
         (lambda: answered(package=PARTS[0]), "differ in package"),
         (lambda: answered(case_digest=PARTS[0]), "differ in case_digest"),
         (lambda: answered(details=()), "by somebody else"),
@@ -178,16 +180,16 @@ def test_a_true_answer_to_an_answer_is_believed() -> None:
     ],
 )
 def test_a_lie_about_an_answer_is_found(lie: Any, found: str) -> None:
-    with pytest.raises(ReceiptMismatch, match=found):
+    with pytest.raises(EvidenceMismatch, match=found):
         lie()
 
 
 # --- Refusing ------------------------------------------------------------------------------------
 
 
-def refused(*, write: Write | None = REFUSE, by: str = "officer-1", **changes: Any) -> None:
-    receipt = logged("handoff.refuse", OFMIN, by, **{"result": Result.WRONG_STATE} | changes)
-    evidence_checks.confirm_refusal("handoff.refuse", receipt, OFMINS, write)
+def refused(*, write: PendingWrite | None = REFUSE, by: str = "officer-1", **changes: Any) -> None:
+    receipt = logged("handoff.decline", OFMIN, by, **{"result": EventResult.WRONG_STATE} | changes)
+    evidence_checks.confirm_refusal("handoff.decline", receipt, OFMINS, write)
 
 
 def test_a_true_refusal_may_keep_silent_about_the_handoff() -> None:
@@ -201,14 +203,14 @@ def test_a_true_refusal_may_keep_silent_about_the_handoff() -> None:
     [
         (lambda: refused(handoff=OTHER), "of another handoff"),
         (lambda: refused(by="officer-2"), "by somebody else"),
-        (lambda: refused(result=Result.ALLOWED), "says that it was allowed"),
+        (lambda: refused(result=EventResult.ALLOWED), "says that it was allowed"),
         (lambda: refused(action="handoff.close"), "another kind of request"),
         (lambda: refused(parties=(Party(HOTLINE, "actor"),)), "does not name this"),
         (lambda: refused(write=None, parties=(Party(HOTLINE, "actor"),)), "does not name this"),
     ],
 )
 def test_a_lie_about_a_refusal_is_found(lie: Any, found: str) -> None:
-    with pytest.raises(ReceiptMismatch, match=found):
+    with pytest.raises(EvidenceMismatch, match=found):
         lie()
 
 
@@ -216,14 +218,14 @@ def test_an_event_of_others_is_not_shown_as_ours() -> None:
     receipt = logged("handoff.close", ABROAD, "x1")
     event = "018f0000-0000-7000-8000-0000000000ee"
     evidence_checks.confirm_event(event, logged("handoff.close", OFMIN, "x1"), OFMINS)
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         evidence_checks.confirm_event(event, receipt, OFMINS)
 
 
 # --- Showing -------------------------------------------------------------------------------------
 
 
-def view(connection: Connection = OFMINS, **changes: Any) -> None:
+def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
     """A handoff as its recipient sees it after a refusal; ``changes`` are to what is shown."""
     case = TRUE_CASE
     shown: dict[str, Any] = {
@@ -234,7 +236,7 @@ def view(connection: Connection = OFMINS, **changes: Any) -> None:
         "case_digest": case.digest,
         "permitted": PARTS,
         "routing": case.present(ROUTING).compact(),
-        "conditions": conditions(cases.clear_claims(CONTENT)),
+        "conditions": conditions(cases.undisclosable_claims(CONTENT)),
         "answers": [
             {"kind": "offer", "author": HOTLINE, "statement": TRUE_OFFER.compact()},
             {"kind": "refuse", "author": OFMIN, "statement": answer_document().compact()},
@@ -292,5 +294,5 @@ def _by_another_originator() -> None:
     ],
 )
 def test_a_lie_about_a_handoff_is_found(lie: Any, found: str) -> None:
-    with pytest.raises(ReceiptMismatch, match=found):
+    with pytest.raises(EvidenceMismatch, match=found):
         lie()

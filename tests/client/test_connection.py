@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.client import Connection, SettingsError
+from gateway.client import PartnerConnection, SettingsError
 from gateway.client import connection as connections
 from gateway.client.connection import read_organisation_keys, renamed, render
-from gateway.keys import Purpose, generate_encryption_key, generate_key, jwk_set
+from gateway.keys import KeyPurpose, generate_encryption_key, generate_key, jwk_set
 from gateway.ledger import note
 from tests.each import each
 from tests.founding import ORIGIN, key_of, note_signer
@@ -39,7 +39,7 @@ def written(folder: Path, **changes: str | None) -> Path:
 
 
 def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None:
-    read = Connection.read(written(tmp_path, state="newest", spool="/var/spool/casegate"))
+    read = PartnerConnection.read(written(tmp_path, state="newest", spool="/var/spool/casegate"))
     assert (read.partners, read.issuer) == (VALUES["partners"], VALUES["issuer"])
     assert (read.client_id, read.organisation) == ("point-de-contact.desk", "point-de-contact")
     assert (read.certificate, read.key) == (tmp_path / "certificate.pem", tmp_path / "key.pem")
@@ -50,13 +50,13 @@ def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None
 
 
 def test_what_is_optional_is_absent(tmp_path: Path) -> None:
-    read = Connection.read(written(tmp_path, state="", spool=None))
+    read = PartnerConnection.read(written(tmp_path, state="", spool=None))
     assert (read.state, read.spool, read.trust.organisations) == (None, None, {})
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as told:
-        Connection.read(written(tmp_path, partners=None, log_key=""))
+        PartnerConnection.read(written(tmp_path, partners=None, log_key=""))
     assert "partners (the address" in str(told.value)
     assert "log_key (the log's" in str(told.value)
     assert "operator" in str(told.value)
@@ -73,13 +73,13 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
         ("client_id", "point-de-contact", "client_id must be"),
         ("log_key", "gateway.example.org", "not a verifier key"),
         ("attest_keys", "missing.json", "cannot be read"),
-        ("attest_keys", "connection.toml", "no JWK set"),
+        ("attest_keys", "connection.toml", "JWK set"),
         ("password", "x", "do not exist: password"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
-        Connection.read(written(tmp_path, **{name: value}))
+        PartnerConnection.read(written(tmp_path, **{name: value}))
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, text: str, told: st
     file = tmp_path / "connection.toml"
     file.write_text(text)
     with pytest.raises(SettingsError, match=told):
-        Connection.read(file)
+        PartnerConnection.read(file)
 
 
 def test_a_missing_or_endless_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
-        Connection.read(tmp_path / "connection.toml")
+        PartnerConnection.read(tmp_path / "connection.toml")
     with pytest.raises(SettingsError):
         connections.read_file(Path("/dev/zero"))
 
@@ -105,7 +105,7 @@ def test_a_log_key_of_a_kind_that_signs_no_checkpoints_here_is_refused(tmp_path:
     kind = note.COSIGNATURE
     key = note.VerificationKey(ORIGIN, note.key_id(ORIGIN, kind, public), kind, public)
     with pytest.raises(SettingsError, match="kind Ed25519"):
-        Connection.read(written(tmp_path, log_key=str(key)))
+        PartnerConnection.read(written(tmp_path, log_key=str(key)))
 
 
 def test_a_rendered_file_reads_as_its_values_and_explains_each(tmp_path: Path) -> None:
@@ -116,24 +116,24 @@ def test_a_rendered_file_reads_as_its_values_and_explains_each(tmp_path: Path) -
     assert len(explained) == len(settings) + 1
     written(tmp_path)
     (tmp_path / "connection.toml").write_text(text)
-    assert Connection.read(tmp_path / "connection.toml").issuer == VALUES["issuer"]
+    assert PartnerConnection.read(tmp_path / "connection.toml").issuer == VALUES["issuer"]
 
 
 def test_what_is_unknown_when_rendered_is_asked_for_when_read(tmp_path: Path) -> None:
     file = tmp_path / "connection.toml"
     file.write_text(render({**VALUES, "partners": ""}))
     with pytest.raises(SettingsError):
-        Connection.read(file)
+        PartnerConnection.read(file)
     with pytest.raises(KeyError):
         render({"password": "x"})
 
 
 def test_members_own_keys_are_read_by_organisation(tmp_path: Path) -> None:
-    key = generate_key(Purpose.ATTEST)
+    key = generate_key(KeyPurpose.ATTEST)
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(jwk_set([key])))
     (tmp_path / "keys" / "Not an id.json").write_text("rubbish")
-    read = Connection.read(written(tmp_path, organisation_keys="keys"))
+    read = PartnerConnection.read(written(tmp_path, organisation_keys="keys"))
     assert {slug: set(keys) for slug, keys in read.trust.organisations.items()} == {
         "ofmin": {key.kid}
     }
@@ -141,17 +141,17 @@ def test_members_own_keys_are_read_by_organisation(tmp_path: Path) -> None:
 
 
 def test_keys_to_seal_to_stand_among_a_members_keys_and_never_verify(tmp_path: Path) -> None:
-    signing, sealing = generate_key(Purpose.DOCUMENT), generate_encryption_key()
+    signing, sealing = generate_key(KeyPurpose.DOCUMENT), generate_encryption_key()
     (tmp_path / "keys").mkdir()
     members = {"keys": [signing.public_jwk(), sealing.public_jwk()]}
     (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(members))
-    read = Connection.read(written(tmp_path, organisation_keys="keys"))
+    read = PartnerConnection.read(written(tmp_path, organisation_keys="keys"))
     assert set(read.trust.organisations["ofmin"]) == {signing.kid}
     assert set(read.seal_to["ofmin"]) == {sealing.kid}
     members["keys"][1]["alg"] = "RSA-OAEP"
     (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(members))
     with pytest.raises(SettingsError):
-        Connection.read(written(tmp_path, organisation_keys="keys"))
+        PartnerConnection.read(written(tmp_path, organisation_keys="keys"))
 
 
 def _pem(passphrase: bytes | None = None) -> bytes:
@@ -169,7 +169,7 @@ def _pem(passphrase: bytes | None = None) -> bytes:
 def test_files_that_tls_cannot_use_are_named(
     tls_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Connection.read(written(tls_files))
+    read = PartnerConnection.read(written(tls_files))
     read.tls()
     (tls_files / "key.pem").chmod(0o640)
     with pytest.raises(SettingsError, match="chmod 600"):

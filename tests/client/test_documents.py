@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.client import (
-    ReceiptMismatch,
-    Refused,
+    EvidenceMismatch,
+    RequestRefused,
     UnexpectedAnswer,
 )
 from gateway.evidence import receipt
@@ -38,20 +38,20 @@ def test_a_receipt_of_another_log_is_refused(stage: Listening) -> None:
         log_keys=(note_signer("other.example/log").key,),
         origins=("other.example/log",),
     )
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         Desk(stage, trust=other).submit(case_content(stage.gateway.new_id()), "intake-1")
 
 
 def test_a_receipt_under_another_key_of_the_same_name_is_refused(stage: Listening) -> None:
     key = NoteSigner(ORIGIN, Ed25519PrivateKey.generate()).key
     trust = replace(trust_of(stage.gateway), log_keys=(key,))
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         Desk(stage, trust=trust).submit(case_content(stage.gateway.new_id()), "intake-1")
 
 
 def test_an_attestation_under_an_unknown_key_is_refused(stage: Listening) -> None:
     trust = replace(trust_of(stage.gateway), gateway_keys={})
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         Desk(stage, trust=trust).submit(case_content(stage.gateway.new_id()), "intake-1")
 
 
@@ -66,13 +66,13 @@ def test_the_answer_to_another_write_is_refused(stage: Listening) -> None:
         (lambda: desk.answer("close", case, "intake-1"), "of another handoff"),
     ):
         desk.wire.faults = [replay(earlier)]
-        with pytest.raises(ReceiptMismatch, match=match):
+        with pytest.raises(EvidenceMismatch, match=match):
             ask()
 
 
 def test_a_receipt_of_a_refusal_does_not_pass_for_a_deed(stage: Listening) -> None:
     desk = Desk(stage)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         desk.close_case(stage.gateway.new_id(), "intake-1")
     case = submit(desk, stage)
     assert refused.value.receipt is not None
@@ -162,7 +162,7 @@ def _substituted(
 ) -> None:
     """Ask for a handoff whose answer was given before to another wish: as a liar would."""
     desk.wire.faults = [replay(genuine)]
-    with pytest.raises(ReceiptMismatch, match=match):
+    with pytest.raises(EvidenceMismatch, match=match):
         ask(handoff=handoff)
 
 
@@ -190,14 +190,14 @@ def test_a_statement_that_the_log_does_not_record_is_refused(stage: Listening) -
         office,
         swap,
         lambda: office.answer("outcome", handoff, "officer-1", code="received"),
-        "stmt_sha256",
+        "document_sha256",
     )
 
 
 def test_a_refusal_with_a_foreign_receipt_is_not_told(stage: Listening) -> None:
     desk = Desk(stage)
     genuine = members_of(desk.submit(case_content(stage.gateway.new_id()), "intake-1"))["receipt"]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         desk.case(stage.gateway.new_id())
     assert refused.value.receipt is not None
     read_denied = receipt.to_json(refused.value.receipt)
@@ -216,7 +216,7 @@ def test_a_refusal_with_a_foreign_receipt_is_not_told(stage: Listening) -> None:
 
 def test_a_refusal_by_another_person_is_not_ours(stage: Listening) -> None:
     desk = Desk(stage)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         desk.close_case(stage.gateway.new_id(), "intake-2")
     assert refused.value.receipt is not None
     carried = receipt.to_json(refused.value.receipt)

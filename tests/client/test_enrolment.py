@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.client.enrolment import Enrolment, InvitationFile
-from gateway.client.errors import ReceiptMismatch, UnexpectedAnswer
+from gateway.client.errors import EvidenceMismatch, UnexpectedAnswer
 from gateway.evidence import base64url
 from tests.founding import DESK, ISSUER, SHORT_NAME, founded
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
@@ -48,7 +48,7 @@ def invited(line: Listening, slug: str = NEWCOMER, token: str = TOKEN) -> tuple[
         system=DESK,
         invitation=made.result["invitation"],
         token=token,
-        ends_at="2030-01-01T00:00:00+00:00",
+        expires_at="2030-01-01T00:00:00+00:00",
     )
     return host, file
 
@@ -114,5 +114,5 @@ def test_the_receipt_of_another_enrolment_is_refused(line: Listening, ca: Path) 
     def swap(members: Any) -> None:
         members["receipt"] = kept
 
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         enrolment(line, file, swap).enrol(ca, request_by(host.key))

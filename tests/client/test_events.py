@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client import Refused
+from gateway.client import RequestRefused
 from gateway.evidence import receipt
 from gateway.evidence.stream import read_head
 from tests.client.desk import Desk, trust_of
@@ -25,14 +25,16 @@ from tests.web.listening import Listening
 def test_ones_own_events_are_complete_and_each_is_proved(stage: Listening) -> None:
     _, office, handoff = accepted(stage)
     entries = list(office.events())
-    assert [entry.pseq for entry in entries] == list(range(1, len(entries) + 1))
+    assert [entry.stream_number for entry in entries] == list(range(1, len(entries) + 1))
     assert [e.confirmed.event["typ"] for e in entries][-2:] == [
         "handoff.offered",
         "handoff.accepted",
     ]
-    assert [entry.pseq for entry in office.events(after=2)] == [e.pseq for e in entries[2:]]
+    assert [entry.stream_number for entry in office.events(after=2)] == [
+        e.stream_number for e in entries[2:]
+    ]
     one = office.receipt(entries[-1].event)
-    assert (one.pseq, one.event) == (entries[-1].pseq, entries[-1].event)
+    assert (one.stream_number, one.event) == (entries[-1].stream_number, entries[-1].event)
     assert one.confirmed.event["handoff"] == handoff
 
 
@@ -82,7 +84,7 @@ def test_the_end_of_a_stream_is_stated_on_every_page(stage: Listening) -> None:
     ends: list[Any] = []
     entries = list(desk.events(0, lambda text, end: ends.append((text, end))))
     ((text, end),) = ends
-    assert (end.organisation, end.pseq) == (HOTLINE, len(entries))
+    assert (end.organisation, end.stream_number) == (HOTLINE, len(entries))
     assert read_head(text, trust_of(stage.gateway)) == end
 
 
@@ -101,7 +103,7 @@ def test_the_end_of_another_members_stream_is_not_taken(stage: Listening) -> Non
 def test_a_receipt_of_an_event_that_is_not_ours_is_not_found(stage: Listening) -> None:
     hotline, abroad = Desk(stage), Desk(stage, ABROAD)
     event = hotline.submit(case_content(stage.gateway.new_id()), "x1").confirmed.event["id"]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         abroad.receipt(event)
     assert refused.value.slug == "not-found"
 

@@ -11,10 +11,10 @@ import pytest
 
 from gateway.client import (
     ClientError,
+    EvidenceMismatch,
+    GatewayUnavailable,
     LogForked,
-    ReceiptMismatch,
-    Refused,
-    Unavailable,
+    RequestRefused,
     UnexpectedAnswer,
 )
 from gateway.client.transport import PAUSES
@@ -92,7 +92,7 @@ def test_without_a_spool_the_key_of_the_write_is_named(
 ) -> None:
     desk = Desk(stage)
     trouble(desk)
-    with pytest.raises((Unavailable, UnexpectedAnswer, ReceiptMismatch)) as error:
+    with pytest.raises((GatewayUnavailable, UnexpectedAnswer, EvidenceMismatch)) as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
     left = error.value.unanswered
     assert left is not None
@@ -106,14 +106,14 @@ def test_a_consultation_without_an_answer_may_be_repeated_as_an_event_of_its_own
 ) -> None:
     desk = Desk(stage, spool=tmp_path)
     desk.wire.faults = [*GONE]
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         desk.consult_case(stage.gateway.new_id(), "analyst-1", "quality", "look")
 
 
 def test_what_changes_nothing_is_to_be_asked_again(stage: Listening) -> None:
     desk = Desk(stage)
     desk.wire.faults = [*GONE]
-    with pytest.raises(Unavailable) as error:
+    with pytest.raises(GatewayUnavailable) as error:
         desk.whoami()
     assert error.value.unanswered is None
 
@@ -133,7 +133,7 @@ def test_resuming_names_the_write_at_which_it_stops(stage: Listening, tmp_path: 
     desk = Desk(stage, spool=tmp_path)
     for _ in range(2):
         desk.wire.faults = [*GONE]
-        with pytest.raises(Unavailable):
+        with pytest.raises(GatewayUnavailable):
             close(desk)
     first, second = sorted(file.stem for file in tmp_path.iterdir())
     desk.wire.tamper = lambda request, members: {"result": {}, "receipt": {}}
@@ -148,11 +148,11 @@ def test_resuming_names_the_write_at_which_it_stops(stage: Listening, tmp_path: 
 def test_a_write_set_aside_is_kept_and_sent_no_more(stage: Listening, tmp_path: Path) -> None:
     desk = Desk(stage, spool=tmp_path)
     desk.wire.faults = [*GONE]
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         desk.answer("refuse", stage.gateway.new_id(), "officer-1", reason="no capacity")
     (file,) = tmp_path.iterdir()
     aside = desk.set_aside(file.stem)
-    assert (aside.action, aside.key) == ("handoff.refuse", file.stem)
+    assert (aside.action, aside.key) == ("handoff.decline", file.stem)
     assert list(desk.resume()) == []
     (kept,) = tmp_path.iterdir()
     assert json.loads(kept.read_text())["key"] == file.stem
@@ -204,7 +204,7 @@ def test_what_was_never_answered_is_sent_again_by_a_later_process(
 ) -> None:
     desk, case = Desk(stage, spool=tmp_path), stage.gateway.new_id()
     desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(case), "intake-1", CLEARED)
     assert len(list(tmp_path.iterdir())) == 1
     size = stage.gateway.size()
@@ -219,7 +219,7 @@ def test_what_was_never_answered_is_sent_again_by_a_later_process(
 
 def test_a_refused_write_is_not_sent_again(stage: Listening, tmp_path: Path) -> None:
     desk = Desk(stage, spool=tmp_path)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         desk.close_case(stage.gateway.new_id(), "intake-1")
     assert list(tmp_path.iterdir()) == []
 
@@ -231,12 +231,12 @@ def test_a_write_that_was_not_heard_is_kept_though_it_was_refused(
     """No access, or not now: that is no word about the write, and resuming must not lose it."""
     desk = Desk(stage, spool=tmp_path)
     desk.wire.faults = [passing, answer(status)]
-    with pytest.raises(Refused, match="casegate system resume") as error:
+    with pytest.raises(RequestRefused, match="casegate system resume") as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
     assert error.value.unanswered is not None
     assert error.value.unanswered.kept
     desk.wire.faults = [answer(status)]
-    with pytest.raises(Refused, match="casegate system resume"):
+    with pytest.raises(RequestRefused, match="casegate system resume"):
         list(desk.resume())
     (file,) = tmp_path.iterdir()
     (resent,) = desk.resume()
@@ -250,7 +250,7 @@ def test_without_a_spool_a_write_that_was_not_heard_is_a_refusal_like_others(
 ) -> None:
     desk = Desk(stage)
     desk.wire.faults = [passing, answer(429)]
-    with pytest.raises(Refused) as error:
+    with pytest.raises(RequestRefused) as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
     assert error.value.unanswered is None
     assert "resume" not in str(error.value)
@@ -264,7 +264,7 @@ def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> N
         lambda: desk.close_case(case, "intake-1"),
     ):
         desk.wire.faults = [*[cut] * (len(PAUSES) + 1)]
-        with pytest.raises(Unavailable):
+        with pytest.raises(GatewayUnavailable):
             ask()
     refused, written = desk.resume()
     assert refused.refused is not None
@@ -279,7 +279,7 @@ def test_a_consultation_is_never_kept_to_open_content_later(
     desk = Desk(stage, spool=tmp_path)
     case = submit(desk, stage)
     desk.wire.faults = [cut] * (len(PAUSES) + 1)
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         desk.consult_case(case, "analyst-1", "quality", "second look")
     assert list(tmp_path.iterdir()) == []
 
@@ -289,7 +289,7 @@ def test_a_failure_of_the_gateway_leaves_the_write_to_be_resumed(
 ) -> None:
     desk = Desk(stage, spool=tmp_path)
     desk.wire.faults = [passing, answer(500)]
-    with pytest.raises(Unavailable, match="status 500"):
+    with pytest.raises(GatewayUnavailable, match="status 500"):
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -299,7 +299,7 @@ def test_an_answer_that_is_not_believed_leaves_the_write_to_be_resumed(
 ) -> None:
     desk = Desk(stage, spool=tmp_path)
     desk.wire.tamper = lambda request, members: members | {"receipt": {}}
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -395,5 +395,5 @@ def test_a_link_that_leads_elsewhere_is_not_followed(stage: Listening, link: Any
 def test_a_refusal_that_the_gateway_cannot_word_still_is_one(stage: Listening) -> None:
     desk = Desk(stage)
     desk.wire.faults = [passing, answer(413, Content_Type="text/html")]
-    with pytest.raises(Refused, match="status 413"):
+    with pytest.raises(RequestRefused, match="status 413"):
         desk.whoami()

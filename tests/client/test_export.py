@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from gateway.client import (
-    NotCurrent,
+    OutdatedVersion,
 )
-from gateway.evidence import bundle, sd_jwt, verdict
-from gateway.evidence.trust import Trust
+from gateway.evidence import bundle, sd_jwt, verification
+from gateway.evidence.trust import TrustAnchors
 from tests.client.desk import Desk, trust_of
 from tests.client.story import CLEARED, accepted, disbelieved, offer
 from tests.founding import (
@@ -18,7 +18,7 @@ from tests.founding import (
 from tests.web.listening import Listening
 
 
-def trusted(stage: Listening) -> Trust:
+def trusted(stage: Listening) -> TrustAnchors:
     return trust_of(stage.gateway)
 
 
@@ -30,7 +30,7 @@ def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: L
         hotline.export(handoff, "liaison-1", "for the file"),
         hotline.export(handoff),
     ):
-        found = verdict.verify(data, trusted(stage))
+        found = verification.verify(data, trusted(stage))
         assert (found.kind, found.code) == ("bundle", 0), found.sentence
     shown = bundle.parse(hotline.export(handoff, "liaison-1", "for the file")).case
     names = {d.name for d in sd_jwt.parse(shown).disclosures}
@@ -57,10 +57,10 @@ def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:
     second = case_content(case, version=2, prev=first.result["digest"])
     hotline.revise(second, "intake-1")
     before = stage.gateway.size()
-    with pytest.raises(NotCurrent):
+    with pytest.raises(OutdatedVersion):
         hotline.export(handoff, "liaison-1", "for the file")
     assert stage.gateway.size() == before
-    assert verdict.verify(hotline.export(handoff), trusted(stage)).code == 0
+    assert verification.verify(hotline.export(handoff), trusted(stage)).code == 0
 
 
 def test_a_bundle_that_does_not_verify_is_not_returned(stage: Listening) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.client import Refused
+from gateway.client import RequestRefused
 from tests import founding
 from tests.client.desk import Desk
 from tests.client.story import (
@@ -51,7 +51,7 @@ def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
     hotline, office = Desk(stage), Desk(stage, OFMIN)
     handoff = offer(hotline, stage)
     written = office.accept(office.handoff(handoff), "officer-1", ["items"])
-    assert written.result["state"] == "partly_accepted"
+    assert written.result["state"] == "partially_accepted"
     opened = office.consult(handoff, "officer-1", "investigation", "first look")
     assert "statements" not in opened.content
     assert "statements" in opened.withheld
@@ -78,7 +78,7 @@ def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
     hotline, abroad = Desk(stage), Desk(stage, ABROAD)
     handoff = offer(hotline, stage)
     for ask in (abroad.handoff, lambda h: abroad.answer("refuse", h, "someone", reason="no")):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             ask(handoff)
         assert refused.value.slug == "not-found"
         assert refused.value.receipt is not None

@@ -20,7 +20,7 @@ MADE = InvitationFile(
     system="desk",
     invitation="018f0000-0000-7000-8000-000000000011",
     token=TOKEN,
-    ends_at="2026-03-05T09:00:00+00:00",
+    expires_at="2026-03-05T09:00:00+00:00",
 )
 
 
@@ -45,8 +45,8 @@ def test_its_token_is_not_in_its_words() -> None:
         {"token": TOKEN[:-1]},
         {"root_sha256": "AB" * 32},
         {"log_key": "no key"},
-        {"ends_at": "2026-03-05T09:00:00"},
-        {"ends_at": "soon"},
+        {"expires_at": "2026-03-05T09:00:00"},
+        {"expires_at": "soon"},
         {"more": "x"},
         {"gateway": 7},
     ],

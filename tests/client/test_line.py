@@ -8,15 +8,21 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.client import NotTrusted, Unavailable, UnexpectedAnswer
+from gateway.client import GatewayUnavailable, TlsNotTrusted, UnexpectedAnswer
 from gateway.client import transport as lines
-from gateway.client.transport import PAUSES, Line, Message, Reply, clock_difference
+from gateway.client.transport import (
+    PAUSES,
+    HttpRequest,
+    HttpResponse,
+    HttpTransport,
+    clock_difference,
+)
 from tests.client.desk import connection_of
 from tests.each import each
 from tests.web.listening import PARTNERS, listening
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-GET = Message("GET", "/healthz")
+GET = HttpRequest("GET", "/healthz")
 
 
 class Ticks:
@@ -38,7 +44,7 @@ class Talk:
         self.requests: list[httpx.Request] = []
         self.pauses: list[float] = []
         transport = httpx.MockTransport(self._meet)
-        self.line = Line(CONNECTION, Ticks(step), self.pauses.append, transport)
+        self.line = HttpTransport(CONNECTION, Ticks(step), self.pauses.append, transport)
 
     def _meet(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -47,7 +53,7 @@ class Talk:
             raise met
         return met
 
-    def send(self, message: Message = GET) -> Reply:
+    def send(self, message: HttpRequest = GET) -> HttpResponse:
         return self.line.send(message)
 
 
@@ -60,7 +66,7 @@ def good(**headers: str) -> httpx.Response:
 
 def test_a_message_goes_to_the_partners_address_of_the_connection_alone() -> None:
     talk = Talk(good())
-    talk.send(Message("POST", "/cases?x=1", b"{}", {"Idempotency-Key": "k"}))
+    talk.send(HttpRequest("POST", "/cases?x=1", b"{}", {"Idempotency-Key": "k"}))
     (request,) = talk.requests
     assert str(request.url) == f"{PARTNERS}/cases?x=1"
     assert (request.content, request.headers["idempotency-key"]) == (b"{}", "k")
@@ -70,7 +76,7 @@ def test_a_message_goes_to_the_partners_address_of_the_connection_alone() -> Non
 @each("status", [502, 503, 504])
 def test_a_busy_gateway_is_asked_again_with_the_same_bytes(status: int) -> None:
     talk = Talk(httpx.Response(status), httpx.Response(status), good())
-    message = Message("POST", "/cases", b'{"by":"x"}', {"Idempotency-Key": "one-key"})
+    message = HttpRequest("POST", "/cases", b'{"by":"x"}', {"Idempotency-Key": "one-key"})
     assert talk.send(message).status == 200
     assert talk.pauses == list(PAUSES[:2])
     sent = {(r.content, r.headers["idempotency-key"]) for r in talk.requests}
@@ -94,7 +100,7 @@ def test_a_connection_that_breaks_is_made_again(broken: Exception) -> None:
 
 def test_a_gateway_that_stays_away_is_given_up_after_the_last_pause() -> None:
     talk = Talk(httpx.ConnectError("x"))
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         talk.send()
     assert talk.pauses == list(PAUSES)
     assert len(talk.requests) == len(PAUSES) + 1
@@ -213,7 +219,7 @@ def test_a_certificate_that_is_not_accepted_is_no_reason_to_try_again(
     make: Callable[[], Exception], told: str
 ) -> None:
     talk = Talk(_caused(make()))
-    with pytest.raises(NotTrusted, match=told):
+    with pytest.raises(TlsNotTrusted, match=told):
         talk.send()
     assert len(talk.requests) == 1
 
@@ -230,10 +236,10 @@ def test_the_media_type_is_read_without_its_parameters() -> None:
 
 
 def test_the_gateways_clock_is_compared_by_the_date_of_its_answer() -> None:
-    reply = Reply(200, {"date": "Fri, 02 Jan 2026 03:04:35 GMT"}, b"")
+    reply = HttpResponse(200, {"date": "Fri, 02 Jan 2026 03:04:35 GMT"}, b"")
     assert clock_difference(reply, NOW) == 30.0
-    assert clock_difference(Reply(200, {"date": "yesterday"}, b""), NOW) is None
-    assert clock_difference(Reply(200, {}, b""), NOW) is None
+    assert clock_difference(HttpResponse(200, {"date": "yesterday"}, b""), NOW) is None
+    assert clock_difference(HttpResponse(200, {}, b""), NOW) is None
 
 
 def test_nothing_of_the_environment_leads_a_request_elsewhere(

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.client import LogDamaged, LogForked, SettingsError, Unavailable
+from gateway.client import GatewayUnavailable, LogForked, PublicLogCorrupt, SettingsError
 from gateway.client.mirror import FORKED, Mirror
 from gateway.evidence import log_copy
-from gateway.evidence.steps import Code
-from gateway.evidence.trust import Trust
+from gateway.evidence.report import Code
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.ledger.copies import Served, flipped, signer_of
 
 ORIGIN = "log.example.org"
 SIGNER = signer_of(ORIGIN)
-TRUST = Trust((SIGNER.key,), (ORIGIN,))
+TRUST = TrustAnchors((SIGNER.key,), (ORIGIN,))
 
 
 def mirror(log: Served, folder: Path) -> Mirror:
@@ -46,7 +46,7 @@ def whole(folder: Path, size: int) -> None:
     assert f"all {size} entries" in verdict.sentence or size == 1
     for path in files(folder):
         if path != "checkpoint":
-            assert tiles.available(tiles.parse_tile_path(path), size)
+            assert tiles.is_available(tiles.parse_tile_path(path), size)
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=6))
@@ -84,10 +84,10 @@ def test_an_interrupted_copy_goes_on_where_it_stopped(tmp_path):
 
     def breaks(path: str) -> bytes:
         if len(log.asked) > left:
-            raise Unavailable("gone")
+            raise GatewayUnavailable("gone")
         return given(path)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         Mirror(breaks, tmp_path, TRUST).step()
     assert not (tmp_path / "checkpoint").exists()
     had = set(files(tmp_path))
@@ -103,7 +103,7 @@ def test_a_tile_that_an_interrupted_run_left_is_checked_all_the_same(tmp_path):
     file = tmp_path / tiles.entries_path(0)
     file.parent.mkdir(parents=True)
     file.write_bytes(flipped(log.fetch(tiles.entries_path(0)), 5))
-    with pytest.raises(LogDamaged, match="first bad index is 0"):
+    with pytest.raises(PublicLogCorrupt, match="first bad index is 0"):
         mirror(log, tmp_path).step()
     mirror(log, tmp_path).step()
     whole(tmp_path, 600)
@@ -113,7 +113,7 @@ def test_false_files_that_fit_each_other_do_not_stay(tmp_path):
     log, other = Served(SIGNER, 600), Served(SIGNER, 600, fork=300)
     for path in (tiles.entries_path(1), tiles.tile_path(0, 1)):
         log.lies[path] = other.fetch(path)
-    with pytest.raises(LogDamaged):
+    with pytest.raises(PublicLogCorrupt):
         mirror(log, tmp_path).step()
     log.lies.clear()
     mirror(log, tmp_path).step()
@@ -148,7 +148,7 @@ def test_files_of_other_widths_are_removed(tmp_path):
 def test_what_does_not_hold_together_is_not_kept(tmp_path, path, change, words):
     log = Served(SIGNER, 600)
     log.lies[path] = change(log.fetch(path))
-    with pytest.raises(LogDamaged, match=words):
+    with pytest.raises(PublicLogCorrupt, match=words):
         mirror(log, tmp_path).step()
     assert not (tmp_path / "checkpoint").exists()
     log.lies.clear()
@@ -166,7 +166,7 @@ def test_the_size_that_a_log_claims_costs_its_mirror_nothing(tmp_path, before):
     claimed = Checkpoint(ORIGIN, 2**62, b"r" * 32)
     log.lies["checkpoint"] = sign_checkpoint(claimed, SIGNER).encode()
     had = files(tmp_path)
-    with pytest.raises(LogDamaged):
+    with pytest.raises(PublicLogCorrupt):
         mirror(log, tmp_path).step()
     assert files(tmp_path) == had
     log.lies.clear()
@@ -207,10 +207,10 @@ def test_a_served_file_that_does_not_fit_the_copy_convicts_nobody(tmp_path):
     log.grow(300)
     path = tiles.tile_path(1, 0, 3)
     log.lies[path] = flipped(log.fetch(path), 0)
-    with pytest.raises(LogDamaged):
+    with pytest.raises(PublicLogCorrupt):
         mirror(log, tmp_path).step()
     log.lies[path] = None
-    with pytest.raises(LogDamaged):
+    with pytest.raises(PublicLogCorrupt):
         mirror(log, tmp_path).step()
     assert FORKED not in files(tmp_path)
 
@@ -219,15 +219,15 @@ def test_a_folder_belongs_to_one_log(tmp_path):
     mirror(Served(SIGNER, 3), tmp_path).step()
     other = signer_of("other.example")
     with pytest.raises(SettingsError):
-        Mirror(Served(other, 5).fetch, tmp_path, Trust((other.key,), (other.name,))).step()
-    both = Trust((SIGNER.key, other.key), (ORIGIN, other.name))
+        Mirror(Served(other, 5).fetch, tmp_path, TrustAnchors((other.key,), (other.name,))).step()
+    both = TrustAnchors((SIGNER.key, other.key), (ORIGIN, other.name))
     with pytest.raises(SettingsError, match=r"the log there is other\.example"):
         Mirror(Served(other, 5).fetch, tmp_path, both).step()
 
 
 def test_a_log_whose_key_was_not_given_is_not_copied(tmp_path):
-    with pytest.raises(LogDamaged):
-        Mirror(Served(SIGNER, 3).fetch, tmp_path, Trust((), ())).step()
+    with pytest.raises(PublicLogCorrupt):
+        Mirror(Served(SIGNER, 3).fetch, tmp_path, TrustAnchors((), ())).step()
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

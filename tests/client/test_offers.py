@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from gateway.client import Refused
+from gateway.client import RequestRefused
 from gateway.evidence import receipt
 from tests.client.desk import Desk
 from tests.client.story import (
@@ -47,12 +47,12 @@ def test_an_offer_names_one_recipient_and_a_moment_with_its_zone(stage: Listenin
 def test_a_refusal_by_policy_names_its_rules_and_proves_itself(stage: Listening) -> None:
     desk = Desk(stage)
     case = submit(desk, stage)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         desk.offer(
             case, "liaison-1", purpose=["identify_victim"], organisation=OCRVP, groups=["items"]
         )
     assert (refused.value.status, refused.value.slug) == (403, "forbidden")
-    assert refused.value.rules == ("R3.seat",)
+    assert refused.value.rules == ("R3.membership",)
     assert refused.value.receipt is not None
     told = receipt.verify(refused.value.receipt, [note_signer().key], ORIGIN)
     assert told.event["result"] == "denied"

@@ -5,7 +5,7 @@ import ssl
 import httpx
 import pytest
 
-from gateway.client import SettingsError, Unavailable, UnexpectedAnswer
+from gateway.client import GatewayUnavailable, SettingsError, UnexpectedAnswer
 from gateway.client.mirror import PublicListener, PublicLog
 from tests.each import each
 from tests.founding import START
@@ -26,8 +26,8 @@ def test_what_is_not_there_is_a_lookup_error():
         log.fetch("tile/0/000")
 
 
-@pytest.mark.parametrize(("status", "error"), [(503, Unavailable), (500, Unavailable),
-                                               (429, Unavailable), (403, UnexpectedAnswer),
+@pytest.mark.parametrize(("status", "error"), [(503, GatewayUnavailable), (500, GatewayUnavailable),
+                                               (429, GatewayUnavailable), (403, UnexpectedAnswer),
                                                (301, UnexpectedAnswer)])  # fmt: skip
 def test_other_answers_are_errors(status, error):
     with public(status) as log, pytest.raises(error):

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.client import NotSealed, Refused, SettingsError
+from gateway.client import RequestRefused, SealingFailed, SettingsError
 from gateway.client.sealing import key_for
 from gateway.domain.organisation import organisation_uri
-from gateway.domain.sealed import Contents
-from gateway.evidence import registration, sd_jwt, seal, signature
-from gateway.evidence.verdict import Code, verify_bundle, verify_presentation
-from gateway.keys import EncryptionKey, jwk_set
+from gateway.domain.sealed import SealedContent
+from gateway.evidence import key_declaration, sd_jwt, seal, signature
+from gateway.evidence.verification import Code, verify_bundle, verify_presentation
+from gateway.keys import DecryptionKey, jwk_set
 from tests.client.desk import Desk, connection_of, trust_of
 from tests.founding import (
     ABROAD,
@@ -54,7 +54,7 @@ def stage() -> Listening:
     for slug, key in KEYS.items():
         made.gateway.register_encryption_key(slug, key)
     made.gateway.administer(
-        "competence.grant", OCRVP, function="receive", matter="trafficking", territory="FR",
+        "mandate.grant", OCRVP, function="receive", matter="trafficking", territory="FR",
         legal_act="decree", start="2026-01-01",
     )  # fmt: skip
     return made
@@ -65,7 +65,7 @@ def hotline(stage) -> Desk:
     return Desk(stage, seal_to=kept())
 
 
-def office(stage, slug=OFMIN, *keys: EncryptionKey) -> Desk:
+def office(stage, slug=OFMIN, *keys: DecryptionKey) -> Desk:
     held = keys or (KEYS[slug],)
     return Desk(stage, slug, encryption_keys={key.kid: key for key in held})
 
@@ -154,9 +154,9 @@ def test_a_redirected_case_is_sealed_anew_and_offered_to_the_other_office(stage,
 def test_what_has_to_be_sealed_anew_is_named(stage, hotline, plain, told):
     case = hotline.seal(content(stage), PLAIN, OFMIN)
     hotline.submit(case, "intake-1", CLEARED)
-    with pytest.raises(NotSealed, match=told):
+    with pytest.raises(SealingFailed, match=told):
         hotline.reseal(case["case"], "intake-1", plain, before=OFMIN, to=OCRVP, **WHY)
-    with pytest.raises(NotSealed):
+    with pytest.raises(SealingFailed):
         hotline.reseal(case["case"], "intake-1", plain, before=OCRVP, to=OFMIN, **WHY)
     assert hotline.case(case["case"])["version"] == 1
 
@@ -174,7 +174,7 @@ def test_a_sealed_element_takes_the_place_of_the_open_one_of_its_id(stage, hotli
 
 
 def test_a_key_that_only_the_gateway_tells_of_is_not_sealed_to(stage):
-    with pytest.raises(NotSealed, match=KEYS[OFMIN].kid):
+    with pytest.raises(SealingFailed, match=KEYS[OFMIN].kid):
         Desk(stage).seal(content(stage), PLAIN, OFMIN)
 
 
@@ -191,35 +191,40 @@ def test_a_key_that_a_kept_document_key_vouches_for_is_sealed_to(stage):
             assert seal.key_id(sealed["subjects"][-1]["sealed"]) == new.kid
             hotline.submit(sealed, "intake-1", CLEARED)
         else:
-            with pytest.raises(NotSealed):
+            with pytest.raises(SealingFailed):
                 hotline.seal(case, PLAIN, OFMIN)
 
 
 @pytest.mark.parametrize(
-    "says", [registration.POSSESSION, registration.SUCCESSION, registration.LOCK]
+    "says", [key_declaration.POSSESSION, key_declaration.SUCCESSION, key_declaration.LOCK]
 )
 def test_what_a_document_key_says_of_other_things_vouches_for_no_key(stage, says):
     signer, new = document_key("ofmin"), encryption_key("new")
     said = stage.gateway.word(OFMIN, says, new, signer)
-    other = stage.gateway.word(OFMIN, registration.ENCRYPTION, encryption_key("old"), signer)
-    foreign = stage.gateway.word(OCRVP, registration.ENCRYPTION, new, signer)
+    other = stage.gateway.word(OFMIN, key_declaration.ENCRYPTION, encryption_key("old"), signer)
+    foreign = stage.gateway.word(OCRVP, key_declaration.ENCRYPTION, new, signer)
     theirs = {OFMIN: signature.public_keys(jwk_set([signer]))}
     connection = replace(
         connection_of(stage), trust=replace(trust_of(stage.gateway), organisations=theirs)
     )
     for text in (said, other, foreign, "", None):
-        key = {"kid": new.kid, "jwk": new.public_jwk(), "valid_to": None, "countersignature": text}
-        with pytest.raises(NotSealed):
+        key = {
+            "kid": new.kid,
+            "jwk": new.public_jwk(),
+            "valid_until": None,
+            "countersignature": text,
+        }
+        with pytest.raises(SealingFailed):
             key_for({"organisation": OFMIN, "encryption_keys": [key]}, connection)
 
 
 def test_a_key_that_was_revoked_is_not_sealed_to(stage, hotline):
     stage.gateway.administer("key.revoke", OFMIN, kid=KEYS[OFMIN].kid, reason="lost")
-    with pytest.raises(NotSealed):
+    with pytest.raises(SealingFailed):
         hotline.seal(content(stage), PLAIN, OFMIN)
     later = encryption_key("later")
     stage.gateway.register_encryption_key(OFMIN, later)
-    with pytest.raises(NotSealed, match=later.kid):
+    with pytest.raises(SealingFailed, match=later.kid):
         hotline.seal(content(stage), PLAIN, OFMIN)
 
 
@@ -260,14 +265,14 @@ def test_one_key_does_not_sign_and_open(stage):
     ],
 )
 def test_nothing_is_sealed_when_one_content_breaks_a_rule(stage, hotline, said):
-    with pytest.raises(NotSealed, match=f"nothing was sealed; {LOGIN}"):
+    with pytest.raises(SealingFailed, match=f"nothing was sealed; {LOGIN}"):
         hotline.seal(content(stage), {PERSON: PLAIN[PERSON], LOGIN: said}, OFMIN)
 
 
 @pytest.mark.parametrize("there", [5, ["x"], {"id": "x"}])
 def test_nothing_is_sealed_into_what_is_no_array_of_elements(stage, hotline, there):
     broken = {**content(stage), "subjects": there}
-    with pytest.raises(NotSealed, match="/subjects of the case must be an array of objects"):
+    with pytest.raises(SealingFailed, match="/subjects of the case must be an array of objects"):
         hotline.seal(broken, {PERSON: PLAIN[PERSON]}, OFMIN)
 
 
@@ -275,7 +280,7 @@ def test_nothing_is_sealed_into_what_is_no_array_of_elements(stage, hotline, the
 
 
 def closed(here: str, **changes) -> str:
-    contents = Contents(
+    contents = SealedContent(
         originator=organisation_uri(ISSUER, HOTLINE),
         addressee=organisation_uri(ISSUER, OFMIN),
         case=here,
@@ -284,7 +289,7 @@ def closed(here: str, **changes) -> str:
         value=PLAIN[PERSON]["value"],
     )
     public = signature.read_encryption_key(KEYS[OFMIN].public_jwk())
-    return seal.close(replace(contents, **changes), *public)
+    return seal.seal(replace(contents, **changes), *public)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +340,7 @@ def test_the_gateway_refuses_what_is_no_seal_by_its_place(stage, hotline):
     case = hotline.seal(content(stage), PLAIN, OFMIN)
     for wrong in ({"sealed": "eyJ.a.b.c.d"}, {"sealed_to": "No"}, {"marking": {}}):
         broken = {**case, "subjects": [case["subjects"][0], {**case["subjects"][1], **wrong}]}
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             hotline.submit(broken, "intake-1", CLEARED)
         (name,) = wrong
         assert refused.value.errors[0][0] == f"/content/subjects/1/{name}"

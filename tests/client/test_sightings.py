@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import LogForked, SettingsError
-from gateway.client.checkpoint_store import Sightings
+from gateway.client.checkpoint_store import CheckpointStore
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteError
 from tests.founding import ORIGIN, note_signer
@@ -19,14 +19,14 @@ def note(size: int, root: int = 1, origin: str = ORIGIN) -> str:
     return sign_checkpoint(Checkpoint(origin, size, bytes([root]) * 32), note_signer(origin))
 
 
-def size_of(sightings: Sightings) -> int:
+def size_of(sightings: CheckpointStore) -> int:
     newest = sightings.newest()
     assert newest is not None
     return newest.checkpoint.size
 
 
 def test_a_growing_log_is_remembered_at_its_newest() -> None:
-    sightings = Sightings(KEY)
+    sightings = CheckpointStore(KEY)
     assert sightings.newest() is None
     for size in (3, 3, 7):
         sightings.observe(note(size, size), sightings.newest())
@@ -34,7 +34,7 @@ def test_a_growing_log_is_remembered_at_its_newest() -> None:
 
 
 def test_a_smaller_tree_than_before_is_an_alarm_with_both_checkpoints() -> None:
-    sightings = Sightings(KEY)
+    sightings = CheckpointStore(KEY)
     sightings.observe(note(7), None)
     with pytest.raises(LogForked, match=r"smaller tree.*7 entries known, 6 shown") as alarm:
         sightings.observe(note(6), sightings.newest())
@@ -42,21 +42,21 @@ def test_a_smaller_tree_than_before_is_an_alarm_with_both_checkpoints() -> None:
 
 
 def test_another_root_at_the_same_size_is_an_alarm() -> None:
-    sightings = Sightings(KEY)
+    sightings = CheckpointStore(KEY)
     sightings.observe(note(7, 1), None)
     with pytest.raises(LogForked):
         sightings.observe(note(7, 2), sightings.newest())
 
 
 def test_another_root_is_an_alarm_also_for_an_answer_that_was_overtaken() -> None:
-    sightings = Sightings(KEY)
+    sightings = CheckpointStore(KEY)
     sightings.observe(note(7, 1), None)
     with pytest.raises(LogForked):
         sightings.observe(note(7, 2), None)
 
 
 def test_an_answer_that_was_overtaken_by_another_is_none() -> None:
-    sightings = Sightings(KEY)
+    sightings = CheckpointStore(KEY)
     sightings.observe(note(5), None)
     asked_at_five = sightings.newest()
     sightings.observe(note(9), asked_at_five)
@@ -66,16 +66,16 @@ def test_an_answer_that_was_overtaken_by_another_is_none() -> None:
 
 def test_a_later_process_knows_what_an_earlier_one_has_seen(tmp_path: Path) -> None:
     file = tmp_path / "newest.checkpoint"
-    Sightings(KEY, file).observe(note(7), None)
+    CheckpointStore(KEY, file).observe(note(7), None)
     assert file.read_text() == note(7)
     assert file.stat().st_mode & 0o777 == 0o600
-    later = Sightings(KEY, file)
+    later = CheckpointStore(KEY, file)
     with pytest.raises(LogForked):
         later.observe(note(6), later.newest())
 
 
 def test_processes_that_run_together_share_what_they_see(tmp_path: Path) -> None:
-    one, other = (Sightings(KEY, tmp_path / "newest.checkpoint") for _ in range(2))
+    one, other = (CheckpointStore(KEY, tmp_path / "newest.checkpoint") for _ in range(2))
     one.observe(note(7), one.newest())
     assert size_of(other) == 7
     other.observe(note(8, 8), other.newest())
@@ -87,20 +87,20 @@ def test_clients_of_one_process_that_write_at_once_leave_a_whole_file(tmp_path: 
     size = count(1)
 
     def write() -> None:
-        sightings = Sightings(KEY, file)
+        sightings = CheckpointStore(KEY, file)
         for _ in range(20):
             sightings.observe(note(next(size)), None)
 
     with ThreadPoolExecutor(4) as clients:
         for done in [clients.submit(write) for _ in range(4)]:
             done.result()
-    assert size_of(Sightings(KEY, file)) > 1
+    assert size_of(CheckpointStore(KEY, file)) > 1
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_the_proof_of_a_fork_is_kept_beside_the_state(tmp_path: Path) -> None:
     file = tmp_path / "newest.checkpoint"
-    sightings = Sightings(KEY, file)
+    sightings = CheckpointStore(KEY, file)
     sightings.observe(note(7), None)
     with pytest.raises(LogForked, match=r"newest\.checkpoint\.forked"):
         sightings.observe(note(6), sightings.newest())
@@ -115,15 +115,15 @@ def test_a_state_that_the_log_did_not_sign_is_refused(tmp_path: Path, content: s
     file = tmp_path / "newest.checkpoint"
     file.write_text(content)
     with pytest.raises(SettingsError):
-        Sightings(KEY, file).newest()
+        CheckpointStore(KEY, file).newest()
 
 
 def test_a_checkpoint_of_another_log_is_never_taken_in() -> None:
     with pytest.raises(NoteError):
-        Sightings(KEY).observe(note(7, origin="other.example"), None)
+        CheckpointStore(KEY).observe(note(7, origin="other.example"), None)
 
 
 def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "newest").mkdir()
     with pytest.raises(SettingsError):
-        Sightings(KEY, tmp_path / "newest").observe(note(7), None)
+        CheckpointStore(KEY, tmp_path / "newest").observe(note(7), None)

@@ -9,14 +9,14 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.client import NotACase, ReceiptMismatch, Unavailable
+from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase
 from gateway.client.transport import PAUSES
+from gateway.evidence import handoff_documents, key_revocation, sd_jwt, signature
 from gateway.evidence import receipt as receipts
-from gateway.evidence import revocation, sd_jwt, signature, statement
-from gateway.evidence.origin import trace
-from gateway.evidence.steps import Verdict
-from gateway.evidence.trust import Trust
-from gateway.evidence.verdict import Code, verify_bundle
+from gateway.evidence.key_registration import verify_registration
+from gateway.evidence.report import VerificationReport
+from gateway.evidence.trust import TrustAnchors
+from gateway.evidence.verification import Code, verify_bundle
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
 from tests.client.desk import Desk, cut, lose_answer, passing, trust_of
@@ -36,7 +36,7 @@ def stage() -> Listening:
     return made
 
 
-def trust(stage: Listening) -> Trust:
+def trust(stage: Listening) -> TrustAnchors:
     known = {slug: signature.public_keys(jwk_set([key])) for slug, key in KEYS.items()}
     return replace(trust_of(stage.gateway), organisations=known)
 
@@ -106,12 +106,12 @@ def bundled(stage: Listening) -> tuple[bytes, dict]:
     return data, json.loads(data)
 
 
-def step(verdict: Verdict, words: str) -> str:
+def step(verdict: VerificationReport, words: str) -> str:
     return next(one.detail for one in verdict.steps if words in one.title)
 
 
 def test_a_bundle_tells_where_each_key_came_from_by_the_log(stage):
-    events = [stage.gateway.organisation(s).document_keys[0].registered_by for s in KEYS]
+    events = [stage.gateway.organisation(s).document_keys[0].registration_event for s in KEYS]
     verdict = verify_bundle(bundled(stage)[0], trust(stage))
     told = step(verdict, "own key came from")
     for slug, event in zip(KEYS, events, strict=True):
@@ -170,14 +170,14 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
     data = office.export(handoff, "officer-1", "for the file")
     assert b"train" not in data
     (end,) = json.loads(data)["revocations"]
-    found = revocation.trace(receipts.from_json(end), trust(stage))
+    found = key_revocation.trace(receipts.from_json(end), trust(stage))
     assert [kind for kind, _ in found.confirmed.opened.shown] == ["key"]
     verdict = verify_bundle(data, trust(stage))
     assert f"key {kid} of {HOTLINE}: revoked on 2026-03-02" in step(verdict, "own key came from")
     assert f"The key of {HOTLINE} was revoked by entry" in verdict.sentence
     assert f"Whether the key of {OFMIN} was revoked before" in verdict.sentence
     hotline.wire.tamper = lambda request, members: members.update(revocations=[end])
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
 
 
@@ -193,13 +193,13 @@ def test_another_key_under_a_registered_id_fails_the_bundle(stage):
 def test_the_registration_of_a_key_is_verified_before_it_is_returned(stage):
     hotline = desk(stage)
     found = hotline.registration(OFMIN, KEYS[OFMIN].kid)
-    origin = trace(found, trust(stage))
+    origin = verify_registration(found, trust(stage))
     assert (origin.organisation, origin.kid) == (OFMIN, KEYS[OFMIN].kid)
     kinds = [kind for kind, _ in origin.confirmed.opened.shown]
     assert kinds == ["subject"]  # neither the administrators nor anybody's counter
     mine = receipts.to_json(hotline.registration(HOTLINE, KEYS[HOTLINE].kid))
     hotline.wire.tamper = lambda request, members: members.update(receipt=mine)
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
     with pytest.raises(ValueError, match="document key"):
         hotline.registration(OFMIN, "../receipts")
@@ -247,7 +247,7 @@ def test_the_signed_offer_is_kept_and_sent_again_as_it_is(stage, tmp_path: Path,
     case = content(stage)
     hotline.submit(case, "intake-1", CLEARED)
     hotline.wire.faults = [passing] + [cut] * (len(PAUSES) + 1)
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         hotline.offer(case["case"], "liaison-1", **WANTED | to)
     (kept,) = tmp_path.glob("*.json")
     body = json.loads(kept.read_text())["body"]
@@ -284,7 +284,9 @@ def _nothing(stage, members):
 
 
 def _more(stage, members):
-    members["permitted"] = sorted([*members["permitted"], sd_jwt.decoy(stage.gateway.ports.random)])
+    members["permitted"] = sorted(
+        [*members["permitted"], sd_jwt.decoy_digest(stage.gateway.ports.random)]
+    )
 
 
 def _without(stage, members):
@@ -312,7 +314,7 @@ def test_nothing_but_what_was_asked_is_signed(stage, change):
             change(stage, members)
 
     hotline.wire.tamper = tamper
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         signed_offer(stage, hotline)
     assert not [path for path in hotline.wire.paths() if path.endswith("/handoffs")]
 
@@ -327,14 +329,14 @@ def test_parts_that_were_not_selected_are_not_signed(stage):
             members["permitted"] = sorted([*members["permitted"], *parts["subjects"]])
 
     hotline.wire.tamper = tamper
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         hotline.offer(case["case"], "liaison-1", **WANTED, parts=parts)
 
 
 def test_the_bytes_that_were_signed_are_kept_and_sent_again(stage, tmp_path: Path):
     hotline = desk(stage, spool=tmp_path)
     hotline.wire.faults = [cut] * (len(PAUSES) + 1)
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         hotline.submit(content(stage), "intake-1", CLEARED)
     (kept,) = tmp_path.glob("*.json")
     again = desk(stage, spool=tmp_path)
@@ -366,7 +368,7 @@ def test_an_attested_document_in_place_of_ours_is_not_believed(stage):
         claims["attested_for"], claims["iss"] = claims["iss"], founding.ISSUER
         key = founding.key_of("attest")
         made = sd_jwt.issue(
-            typ=statement.CASE_TYP,
+            typ=handoff_documents.CASE_TYP,
             claims={k: v for k, v in claims.items() if not isinstance(v, list) or k in _LISTS},
             properties=[(d.name, d.value) for d in document.disclosures if d.name],
             arrays=[
@@ -380,7 +382,7 @@ def test_an_attested_document_in_place_of_ours_is_not_believed(stage):
         members["result"]["document"] = made.compact()
 
     hotline.wire.tamper = swap
-    with pytest.raises(ReceiptMismatch):
+    with pytest.raises(EvidenceMismatch):
         hotline.submit(content(stage), "intake-1", CLEARED)
 
 
@@ -397,6 +399,6 @@ _LISTS = {"handling", "purpose"}
 )
 def test_what_is_no_case_is_not_signed_and_the_place_is_named(stage, change, told):
     hotline = desk(stage)
-    with pytest.raises(NotACase, match=told):
+    with pytest.raises(InvalidCase, match=told):
         hotline.submit({**content(stage), **change}, "intake-1")
     assert not hotline.wire.paths()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway.client import SettingsError
-from gateway.client.outbox import Spool, Write
+from gateway.client.outbox import Outbox, PendingWrite
 from tests.founding import Ids
 
 
-def write(key: str = "01890000-0000-7000-8000-000000000001", **changes: object) -> Write:
+def write(key: str = "01890000-0000-7000-8000-000000000001", **changes: object) -> PendingWrite:
     parts = {
         "action": "handoff.close",
         "path": "/handoffs/x/closure",
@@ -20,12 +20,12 @@ def write(key: str = "01890000-0000-7000-8000-000000000001", **changes: object) 
         "body": '{"by":"officer-1","reason":"fermé \u2603"}',
         "handoff": "x",
     }
-    return Write(**parts | changes)  # type: ignore[arg-type]
+    return PendingWrite(**parts | changes)  # type: ignore[arg-type]
 
 
 def test_a_kept_write_comes_back_as_it_was(tmp_path: Path) -> None:
-    Spool(tmp_path).keep(write())
-    assert list(Spool(tmp_path).waiting()) == [write()]
+    Outbox(tmp_path).keep(write())
+    assert list(Outbox(tmp_path).waiting()) == [write()]
 
 
 def test_a_write_is_on_disk_before_it_has_its_name_and_its_name_when_it_is_kept(
@@ -41,7 +41,7 @@ def test_a_write_is_on_disk_before_it_has_its_name_and_its_name_when_it_is_kept(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", force)
-    Spool(tmp_path).keep(write())
+    Outbox(tmp_path).keep(write())
     assert forced == [(False, []), (True, [f"{write().key}.json"])]
 
 
@@ -49,7 +49,7 @@ def test_folder_and_files_are_their_owners_alone(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         folder = tmp_path / "deep" / "spool"
-        Spool(folder).keep(write())
+        Outbox(folder).keep(write())
     finally:
         os.umask(old)
     (file,) = folder.iterdir()
@@ -57,7 +57,7 @@ def test_folder_and_files_are_their_owners_alone(tmp_path: Path) -> None:
 
 
 def test_writes_wait_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
-    spool, ids = Spool(tmp_path), Ids()
+    spool, ids = Outbox(tmp_path), Ids()
     keys = [str(ids()) for _ in range(5)]
     for key in reversed(keys):
         spool.keep(write(key))
@@ -65,7 +65,7 @@ def test_writes_wait_in_the_order_in_which_they_were_made(tmp_path: Path) -> Non
 
 
 def test_an_answered_write_is_gone_and_may_be_gone_already(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+    spool = Outbox(tmp_path)
     spool.keep(write())
     spool.drop(write().key)
     spool.drop(write().key)
@@ -73,7 +73,7 @@ def test_an_answered_write_is_gone_and_may_be_gone_already(tmp_path: Path) -> No
 
 
 def test_half_a_file_of_a_crash_is_not_a_write_and_does_no_harm(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+    spool = Outbox(tmp_path)
     (tmp_path / f"{write().key}.part").write_text('{"action":')
     assert list(spool.waiting()) == []
     spool.keep(write())
@@ -99,17 +99,17 @@ def test_a_file_that_is_no_write_of_ours_stops_the_resuming(
     file = tmp_path / "a-good-key.json"
     file.write_text(json.dumps({**members, "handoff": None} | change))
     with pytest.raises(SettingsError):
-        list(Spool(tmp_path).waiting())
+        list(Outbox(tmp_path).waiting())
     file.write_text(json.dumps({**members, "handoff": None}))
-    assert len(list(Spool(tmp_path).waiting())) == 1
+    assert len(list(Outbox(tmp_path).waiting())) == 1
 
 
 def test_where_nothing_can_be_kept_nothing_is_sent(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
+    spool = Outbox(tmp_path / "spool")
     (tmp_path / "spool").rmdir()
     (tmp_path / "spool").touch()
     with pytest.raises(SettingsError):
         spool.keep(write())
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError):
-        Spool(tmp_path / "file" / "spool")
+        Outbox(tmp_path / "file" / "spool")

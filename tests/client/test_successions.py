@@ -4,11 +4,11 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding
-from gateway.client import Refused
-from gateway.client.errors import ReceiptMismatch
+from gateway.client import RequestRefused
+from gateway.client.errors import EvidenceMismatch
 from gateway.evidence import sd_jwt
-from gateway.evidence.verdict import verify_bundle
+from gateway.evidence.verification import verify_bundle
+from gateway.exchange import succession_execution
 from tests.client.desk import Desk, trust_of
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, document_key
 from tests.web.listening import Listening, listening
@@ -32,9 +32,9 @@ def moved(stage: Listening) -> tuple[str, str]:
             written = office.approve_succession(succession, "officer-3")
             assert slug not in written.result["waits_for"]
     stage.gateway.day = DAY
-    assert succeeding.apply(stage.gateway.ports, UUID(succession)).done
+    assert succession_execution.apply(stage.gateway.ports, UUID(succession)).done
     with Desk(stage, HOTLINE) as hotline:
-        return str(handoff), hotline.handoff(handoff)["succeeded_by"]["handoff"]
+        return str(handoff), hotline.handoff(handoff)["reissued_as"]["handoff"]
 
 
 def test_every_party_verifies_what_it_is_shown(stage: Listening) -> None:
@@ -83,7 +83,7 @@ def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) 
         written = office.approve_succession(succession, "officer-3")
         (shown,) = office.succession(succession)["approvals"]
     signed = sd_jwt.parse(shown["statement"])
-    assert written.confirmed.event["stmt_sha256"] == signed.digest
+    assert written.confirmed.event["document_sha256"] == signed.digest
     claims = sd_jwt.read_unverified(shown["statement"]).claims
     assert (claims["succession"], claims["on"]) == (succession, PLAN["on"])
 
@@ -94,7 +94,7 @@ def test_a_succession_that_is_shown_under_another_name_is_not_signed(stage: List
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     with Desk(stage, OFMIN, document_key=key) as office:
         office.wire.tamper = lambda _, members: {**members, "succession": "another"}
-        with pytest.raises(ReceiptMismatch):
+        with pytest.raises(EvidenceMismatch):
             office.approve_succession(planned.result["succession"], "officer-3")
         office.wire.tamper = None
         assert office.succession(planned.result["succession"])["approvals"] == []
@@ -104,5 +104,5 @@ def test_a_stranger_is_refused(stage: Listening) -> None:
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     with Desk(stage, HOTLINE) as hotline:
         assert hotline.successions() == []
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             hotline.approve_succession(planned.result["succession"], "liaison-1")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.client import Connection, Gateway, NotTrusted, Unavailable
+from gateway.client import Gateway, GatewayUnavailable, PartnerConnection, TlsNotTrusted
 from gateway.client.connection import render
 from gateway.keys import jwk_set
 from gateway.pki.end_entity import make_server
@@ -103,7 +103,7 @@ def desk(folder: Path, port: int) -> Gateway:
     }
     file = folder / "connection.toml"
     file.write_text(render(settings))
-    return Gateway(Connection.read(file), real_now, Ids(), sleep=lambda _: None)
+    return Gateway(PartnerConnection.read(file), real_now, Ids(), sleep=lambda _: None)
 
 
 def test_a_gateway_with_the_pinned_root_and_its_own_name_is_believed(tls_files: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_certificate_for_another_name_is_refused(tls_files: Path) -> None:
     with (
         serving(tls_files, authorities(), name="elsewhere.example") as port,
         desk(tls_files, port) as gateway,
-        pytest.raises(NotTrusted),
+        pytest.raises(TlsNotTrusted),
     ):
         gateway.greet()
 
@@ -126,7 +126,7 @@ def test_a_certificate_of_a_foreign_authority_is_refused(tls_files: Path) -> Non
     with (
         serving(tls_files, authorities("foreign")) as port,
         desk(tls_files, port) as gateway,
-        pytest.raises(NotTrusted),
+        pytest.raises(TlsNotTrusted),
     ):
         gateway.greet()
 
@@ -142,7 +142,7 @@ def test_the_systems_own_list_of_authorities_is_never_asked(
     with (
         serving(tls_files, foreign) as port,
         desk(tls_files, port) as gateway,
-        pytest.raises(NotTrusted),
+        pytest.raises(TlsNotTrusted),
     ):
         gateway.greet()
 
@@ -151,7 +151,7 @@ def test_a_client_that_the_gateway_does_not_know_is_told_so(tls_files: Path) -> 
     with (
         serving(tls_files, authorities(), clients=authorities("foreign")) as port,
         desk(tls_files, port) as gateway,
-        pytest.raises(NotTrusted),
+        pytest.raises(TlsNotTrusted),
     ):
         gateway.greet()
 
@@ -160,7 +160,7 @@ def test_an_older_tls_is_refused(tls_files: Path) -> None:
     with (
         serving(tls_files, authorities(), newest=ssl.TLSVersion.TLSv1_2) as port,
         desk(tls_files, port) as gateway,
-        pytest.raises(NotTrusted),
+        pytest.raises(TlsNotTrusted),
     ):
         gateway.greet()
 
@@ -169,7 +169,7 @@ def test_a_listener_without_tls_gets_nothing(tls_files: Path) -> None:
     with (
         serving(tls_files, authorities(), tls=False) as port,
         desk(tls_files, port) as gateway,
-        pytest.raises(Unavailable),
+        pytest.raises(GatewayUnavailable),
     ):
         gateway.greet()
 
@@ -177,5 +177,5 @@ def test_a_listener_without_tls_gets_nothing(tls_files: Path) -> None:
 def test_nobody_at_the_address_is_told_as_no_answer(tls_files: Path) -> None:
     with serving(tls_files, authorities()) as port:
         pass
-    with desk(tls_files, port) as gateway, pytest.raises(Unavailable):
+    with desk(tls_files, port) as gateway, pytest.raises(GatewayUnavailable):
         gateway.greet()

@@ -8,22 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.audit import LONGEST_DAYS, AuditGrant, CaseName, Coverage, Reach, coverage
+from gateway.domain.audit import LONGEST_DAYS, AuditAccess, CaseId, Coverage, CoverageKind, coverage
 from tests.each import each
 
-CASE = CaseName("hotline", UUID(int=5))
+CASE = CaseId("hotline", UUID(int=5))
 DAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-GRANT = AuditGrant(UUID(int=1), date(2026, 3, 1), date(2026, 4, 1), "board 2026-02")
+GRANT = AuditAccess(UUID(int=1), date(2026, 3, 1), date(2026, 4, 1), "board 2026-02")
 
 
-def of(*grants: AuditGrant, person: str = "a-1") -> Coverage:
+def of(*grants: AuditAccess, person: str = "a-1") -> Coverage:
     return coverage(grants, person, DAY, NOW)
 
 
 @pytest.mark.parametrize(
     ("changes", "reach"),
-    [({}, Reach.ALL), ({"member": "ofmin"}, Reach.MEMBER), ({"case": CASE}, Reach.CASE)],
+    [
+        ({}, CoverageKind.ALL),
+        ({"member": "ofmin"}, CoverageKind.MEMBER),
+        ({"case": CASE}, CoverageKind.CASE),
+    ],
 )
 def test_a_grant_is_over_one_thing(changes, reach):
     assert replace(GRANT, **changes).reach is reach

@@ -16,15 +16,15 @@ from gateway.domain.case import (
     GROUPS,
     MARKING_PROPERTIES,
     PROPERTIES,
-    ROUTING,
+    ROUTING_FIELDS,
     Case,
-    CaseMove,
+    CaseAction,
     CaseState,
     Element,
     element,
 )
 from gateway.domain.marking import CONDITIONS, Marking
-from gateway.domain.refusals import SamePerson, Unconfirmed, WrongState
+from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
 from gateway.domain.vocabulary import ItemKind, StatementKind, SubjectCategory
 from gateway.evidence import sd_jwt
 from tests.each import each
@@ -35,11 +35,11 @@ TODAY = date(2026, 3, 2)
 UNERASED = [state for state in CaseState if state is not CaseState.ERASED]
 NOBODY: frozenset[str] = frozenset()
 STEPS = {
-    CaseMove.REVISE: lambda case: cases.revise(case, 2, "next", frozenset({"m-2"})),
-    CaseMove.ASSESS: lambda case: cases.assess(case, "analyst-1", frozenset({"m-1"})),
-    CaseMove.CLEAR: lambda case: cases.clear(case, "approver-1"),
-    CaseMove.CLOSE: cases.close,
-    CaseMove.ERASE: lambda case: cases.erase(case, TODAY),
+    CaseAction.REVISE: lambda case: cases.revise(case, 2, "next", frozenset({"m-2"})),
+    CaseAction.ASSESS: lambda case: cases.assess(case, "analyst-1", frozenset({"m-1"})),
+    CaseAction.CLEAR: lambda case: cases.clear(case, "approver-1"),
+    CaseAction.CLOSE: cases.close,
+    CaseAction.ERASE: lambda case: cases.erase(case, TODAY),
 }
 
 # Written out from contracts.md 5, not taken from the table under test.
@@ -66,7 +66,7 @@ def case(state: CaseState = CaseState.DRAFT, **changes: Any) -> Case:
 
 
 @each("state", CaseState)
-@each("step", CaseMove)
+@each("step", CaseAction)
 def test_a_step_leads_where_the_contract_says_or_is_refused(state, step):
     target = ALLOWED.get(state, {}).get(step)
     if target is None:
@@ -108,12 +108,12 @@ def test_an_assessment_confirms_every_match_of_a_machine():
 
 @each("confirmed", [frozenset(), frozenset({"m-1"}), frozenset({"m-9"})])
 def test_a_match_that_nobody_confirms_is_no_finding(confirmed):
-    with pytest.raises(Unconfirmed, match="m-2"):
+    with pytest.raises(UnconfirmedMatch, match="m-2"):
         cases.assess(case(unconfirmed=frozenset({"m-1", "m-2"})), "analyst-1", confirmed)
 
 
 def test_who_assessed_a_case_does_not_clear_it():
-    with pytest.raises(SamePerson):
+    with pytest.raises(SecondPersonRequired):
         cases.clear(case(CaseState.ASSESSED, assessed_by="analyst-1"), "analyst-1")
 
 
@@ -160,9 +160,9 @@ def contents(draw: st.DrawFn) -> dict[str, Any]:
 def issued(content: dict[str, Any]) -> sd_jwt.SdJwt:
     return sd_jwt.issue(
         typ="case",
-        claims={"iss": "https://gateway.example.org", **cases.clear_claims(content)},
-        properties=cases.disclosed_properties(content),
-        arrays=cases.disclosed_arrays(content),
+        claims={"iss": "https://gateway.example.org", **cases.undisclosable_claims(content)},
+        properties=cases.disclosable_properties(content),
+        arrays=cases.disclosable_arrays(content),
         signer=es256(),
         random=chance("case"),
     )
@@ -171,7 +171,7 @@ def issued(content: dict[str, Any]) -> sd_jwt.SdJwt:
 @given(contents())
 def test_a_case_comes_back_from_its_signed_document_as_it_went_in(content):
     verified = sd_jwt.verify(issued(content).compact(), typ="case", keys=es256().keys())
-    assert cases.content_of(sd_jwt.unfold(verified)) == content
+    assert cases.case_from_claims(sd_jwt.merge_disclosures(verified)) == content
 
 
 @given(contents())
@@ -180,25 +180,25 @@ def test_a_document_without_its_disclosures_shows_the_conditions_and_no_content(
     verified = sd_jwt.verify(bare.compact(), typ="case", keys=es256().keys())
     clear = {name: content["marking"][name] for name in CLEAR_MARKING}
     known = {name: content[name] for name in ("case", "version", "prev") if name in content}
-    assert cases.content_of(sd_jwt.unfold(verified)) == {**known, "marking": clear}
+    assert cases.case_from_claims(sd_jwt.merge_disclosures(verified)) == {**known, "marking": clear}
 
 
 def test_an_empty_array_is_the_same_as_none():
     content = case_content(UUID(int=7), subjects=[])
     verified = sd_jwt.read_unverified(issued(content).compact())
-    assert cases.content_of(verified.content) == case_content(UUID(int=7), subjects=None)
+    assert cases.case_from_claims(verified.content) == case_content(UUID(int=7), subjects=None)
 
 
 def test_disclosures_come_in_one_order_whatever_that_of_the_content():
     content = case_content(UUID(int=7))
     turned = dict(reversed(content.items()))
-    assert cases.disclosed_properties(turned) == cases.disclosed_properties(content)
-    assert [name for name, _ in cases.disclosed_arrays(turned)] == list(ARRAYS)
+    assert cases.disclosable_properties(turned) == cases.disclosable_properties(content)
+    assert [name for name, _ in cases.disclosable_arrays(turned)] == list(ARRAYS)
 
 
 def test_every_group_can_be_offered_and_the_conditions_stand_in_clear():
     assert {*PROPERTIES.values(), *ARRAYS} == set(GROUPS)
-    assert {PROPERTIES[name] for name in ROUTING} == {"routing"}
+    assert {PROPERTIES[name] for name in ROUTING_FIELDS} == {"routing"}
     assert CLEAR_MARKING == CONDITIONS
 
 

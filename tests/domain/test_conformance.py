@@ -6,16 +6,18 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.conformance import LIFE, Mark, Run, Step
+from gateway.domain.conformance import LIFE, CompletedAction, ConformanceCheck, ConformanceRun
 from gateway.domain.refusals import WrongState
 from tests.each import each
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-NEW = Run(UUID(int=1), "hotline", "desk", NOON + LIFE, "{}")
+NEW = ConformanceRun(UUID(int=1), "hotline", "desk", NOON + LIFE, "{}")
 
 
-@each("order", list(permutations(Mark)))
-def test_it_is_passed_with_the_last_step_whatever_the_order(order: tuple[Mark, ...]) -> None:
+@each("order", list(permutations(CompletedAction)))
+def test_it_is_passed_with_the_last_step_whatever_the_order(
+    order: tuple[CompletedAction, ...],
+) -> None:
     run, waiting = NEW, []
     for mark in order:
         try:
@@ -24,28 +26,28 @@ def test_it_is_passed_with_the_last_step_whatever_the_order(order: tuple[Mark, .
             waiting.append(mark)
             continue
         assert (run.passed_at is not None) is all(run.steps.values())
-    in_order = [Mark.ACCEPTED, Mark.CONSULTED, Mark.READ]
+    in_order = [CompletedAction.ACCEPTED, CompletedAction.CONSULTED, CompletedAction.READ]
     assert bool(waiting) is (sorted(in_order, key=order.index) != in_order)
 
 
 def test_each_step_is_passed_by_its_own_mark() -> None:
-    run = NEW.done(Mark.SENT, NOON)
-    assert [step for step, passed in run.steps.items() if passed] == [Step.SEND]
+    run = NEW.done(CompletedAction.SENT, NOON)
+    assert [step for step, passed in run.steps.items() if passed] == [ConformanceCheck.SEND]
     assert run.state(NOON) == "open"
 
 
 def test_a_run_that_is_over_takes_nothing_more() -> None:
     assert NEW.state(NOON + LIFE) == "ended"
     with pytest.raises(WrongState, match="ended"):
-        NEW.done(Mark.SENT, NOON + LIFE)
+        NEW.done(CompletedAction.SENT, NOON + LIFE)
     last = NOON + LIFE - timedelta(seconds=1)
     run = NEW
-    for mark in Mark:
+    for mark in CompletedAction:
         run = run.done(mark, last)
     assert run.state(NOON + 2 * LIFE) == "passed"
     with pytest.raises(WrongState, match="passed"):
-        run.done(Mark.SENT, last)
+        run.done(CompletedAction.SENT, last)
 
 
 def test_every_change_counts() -> None:
-    assert NEW.done(Mark.SENT, NOON).revision == NEW.with_sandbox("[]").revision == 2
+    assert NEW.done(CompletedAction.SENT, NOON).revision == NEW.with_sandbox("[]").revision == 2

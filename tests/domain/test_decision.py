@@ -8,21 +8,21 @@ import pytest
 
 from gateway.domain.case import Element
 from gateway.domain.decision import (
-    CaseView,
-    Entity,
+    CaseAttributes,
+    PolicyEntity,
     case_entity,
     disclosure_entity,
     handoff_entity,
     organisation_entity,
 )
-from gateway.domain.handoff import Address, State
+from gateway.domain.handoff import HandoffState, OfferAddress
 from gateway.domain.marking import Marking
 from tests.domain.test_handoff import handoff
 from tests.domain.test_organisation import CHANGE, EVE, organisation
 from tests.each import each
 
-ORIGINATOR = Entity("Organisation", "hotline-a", {})
-RECIPIENT = Entity("Organisation", "police-a", {})
+ORIGINATOR = PolicyEntity("Organisation", "hotline-a", {})
+RECIPIENT = PolicyEntity("Organisation", "police-a", {})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, standing,
     }
 
 
-VIEW = CaseView(
+VIEW = CaseAttributes(
     id="c-1",
     tlp="AMBER+STRICT",
     handling=frozenset({"H1"}),
@@ -83,8 +83,8 @@ def test_a_case_with_an_unknown_marking_cannot_be_asked_about():
 
 @each("competence", [None, "receive/csam/FR"])
 def test_a_handoff_says_which_competence_was_addressed(competence):
-    address = Address("police-a", competence, competence and UUID(int=9))
-    asked = replace(handoff(State.ACCEPTED), address=address)
+    address = OfferAddress("police-a", competence, competence and UUID(int=9))
+    asked = replace(handoff(HandoffState.ACCEPTED), address=address)
     assert handoff_entity(asked, ORIGINATOR, RECIPIENT).attributes == {
         "originator": ORIGINATOR,
         "recipient": RECIPIENT,

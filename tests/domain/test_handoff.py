@@ -11,13 +11,13 @@ from gateway.domain.handoff import (
     OPEN,
     OUTCOMES,
     READABLE,
-    Answer,
     Handoff,
-    Move,
-    State,
-    due,
-    visible_code,
-    was_taken_on,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+    answer_due_at,
+    outcome_code_for,
+    was_accepted,
 )
 from gateway.domain.refusals import WrongState
 from tests.each import each
@@ -28,7 +28,7 @@ HOTLINE, POLICE = "hotline-a", "police-a"
 GROUPS = frozenset({"items"})
 
 
-def handoff(state: State = State.OFFERED) -> Handoff:
+def handoff(state: HandoffState = HandoffState.OFFERED) -> Handoff:
     case, _ = samples.case(HOTLINE)
     return samples.handoff(case, POLICE, state=state, sequence=4)[0]
 
@@ -37,7 +37,7 @@ def handoff(state: State = State.OFFERED) -> Handoff:
 ALLOWED = {
     "offered": {
         "accept": "accepted",
-        "accept_partly": "partly_accepted",
+        "accept_partly": "partially_accepted",
         "refuse": "refused",
         "redirect": "redirected",
         "withdraw": "withdrawn",
@@ -53,8 +53,8 @@ ALLOWED = {
         "succeed": "succeeded",
         "lapse": "withdrawn",
     },
-    "partly_accepted": {
-        "outcome": "partly_accepted",
+    "partially_accepted": {
+        "outcome": "partially_accepted",
         "refuse": "refused",
         "redirect": "redirected",
         "close": "closed",
@@ -63,31 +63,33 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
 }
-EVERY_PAIR = [(state, step) for state in State for step in Move]
+EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction]
 
 
-def groups_for(step: Move) -> frozenset[str] | None:
-    return GROUPS if step is Move.ACCEPT_PARTLY else None
+def groups_for(step: HandoffAction) -> frozenset[str] | None:
+    return GROUPS if step is HandoffAction.ACCEPT_PARTLY else None
 
 
 @pytest.mark.parametrize(("state", "step"), EVERY_PAIR, ids=str)
 def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
     before = handoff(state)
-    mover = HOTLINE if step is Move.WITHDRAW else POLICE
+    mover = HOTLINE if step is HandoffAction.WITHDRAW else POLICE
     target = ALLOWED.get(state, {}).get(step)
     if target is None:
         with pytest.raises(WrongState, match=f"a handoff that is {state} cannot be moved"):
             move(before, step, mover, groups=groups_for(step))
         return
     after = move(before, step, mover, groups=groups_for(step))
-    expected = replace(before, state=State(target), sequence=5, accepted_groups=groups_for(step))
+    expected = replace(
+        before, state=HandoffState(target), sequence=5, accepted_groups=groups_for(step)
+    )
     assert after == expected
 
 
 @pytest.mark.parametrize(("state", "step"), sorted(MOVES), ids=str)
 @pytest.mark.parametrize("who", ["the other party", "a stranger"])
 def test_a_move_is_made_by_its_own_party_only(state, step, who):
-    other = POLICE if step is Move.WITHDRAW else HOTLINE
+    other = POLICE if step is HandoffAction.WITHDRAW else HOTLINE
     by = other if who == "the other party" else "stranger-a"
     with pytest.raises(WrongState):
         move(handoff(state), step, by, groups=groups_for(step))
@@ -96,48 +98,58 @@ def test_a_move_is_made_by_its_own_party_only(state, step, who):
 @each("groups", [None, frozenset()])
 def test_a_partial_acceptance_names_what_it_takes_on(groups):
     with pytest.raises(ValueError):
-        move(handoff(), Move.ACCEPT_PARTLY, POLICE, groups=groups)
+        move(handoff(), HandoffAction.ACCEPT_PARTLY, POLICE, groups=groups)
 
 
 def test_a_full_acceptance_names_no_groups():
     with pytest.raises(ValueError):
-        move(handoff(), Move.ACCEPT, POLICE, groups=GROUPS)
+        move(handoff(), HandoffAction.ACCEPT, POLICE, groups=GROUPS)
 
 
-def answers(*moves: Move | None) -> list[Answer]:
+def answers(*moves: HandoffAction | None) -> list[HandoffAnswer]:
     return [
-        Answer(UUID(int=1), n, one, State.OFFERED, POLICE, AT, "statement", UUID(int=n))
+        HandoffAnswer(
+            UUID(int=1), n, one, HandoffState.OFFERED, POLICE, AT, "statement", UUID(int=n)
+        )
         for n, one in enumerate(moves, 1)
     ]
 
 
 def test_only_an_acceptance_takes_a_handoff_on() -> None:
-    for taking in (Move.ACCEPT, Move.ACCEPT_PARTLY):
-        assert was_taken_on(answers(None, taking, Move.CLOSE))
-    others = [one for one in Move if one not in (Move.ACCEPT, Move.ACCEPT_PARTLY)]
-    assert not was_taken_on(answers(None, *others))
-    assert not was_taken_on([])
+    for taking in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY):
+        assert was_accepted(answers(None, taking, HandoffAction.CLOSE))
+    others = [
+        one
+        for one in HandoffAction
+        if one not in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY)
+    ]
+    assert not was_accepted(answers(None, *others))
+    assert not was_accepted([])
 
 
-@each("step", [Move.OUTCOME, Move.CLOSE, Move.REFUSE])
+@each("step", [HandoffAction.OUTCOME, HandoffAction.CLOSE, HandoffAction.REFUSE])
 def test_what_was_taken_on_in_part_stays_so(step):
-    partly = move(handoff(), Move.ACCEPT_PARTLY, POLICE, groups=GROUPS)
+    partly = move(handoff(), HandoffAction.ACCEPT_PARTLY, POLICE, groups=GROUPS)
     assert move(partly, step, POLICE).accepted_groups == GROUPS
 
 
 def test_final_states_know_no_move_and_the_open_ones_do():
     assert {state for state, _ in MOVES} == OPEN
-    assert set(State) - OPEN == {
-        State.REFUSED,
-        State.REDIRECTED,
-        State.WITHDRAWN,
-        State.CLOSED,
-        State.SUCCEEDED,
+    assert set(HandoffState) - OPEN == {
+        HandoffState.REFUSED,
+        HandoffState.REDIRECTED,
+        HandoffState.WITHDRAWN,
+        HandoffState.CLOSED,
+        HandoffState.SUCCEEDED,
     }
 
 
 def test_content_opens_after_acceptance_and_never_after_a_refusal():
-    assert sorted(READABLE) == [State.ACCEPTED, State.CLOSED, State.PARTLY_ACCEPTED]
+    assert sorted(READABLE) == [
+        HandoffState.ACCEPTED,
+        HandoffState.CLOSED,
+        HandoffState.PARTIALLY_ACCEPTED,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +162,7 @@ def test_content_opens_after_acceptance_and_never_after_a_refusal():
     ],
 )
 def test_an_answer_is_due_by_the_terms_of_the_directive(urgency, term):
-    assert due(urgency, AT) == AT + term
+    assert answer_due_at(urgency, AT) == AT + term
 
 
 TOLD_AS_CLOSED = {
@@ -163,16 +175,16 @@ TOLD_AS_CLOSED = {
 
 @each("code", sorted(OUTCOMES))
 def test_a_private_member_sees_of_a_police_outcome_only_received_or_closed(code):
-    seen = visible_code(code, reader_is_police=False, author_is_police=True)
+    seen = outcome_code_for(code, reader_is_police=False, author_is_police=True)
     assert seen == ("closed" if code in TOLD_AS_CLOSED else "received")
 
 
 @each("code", sorted(OUTCOMES))
 @each("author_is_police", [True, False])
 def test_the_police_see_every_outcome(code, author_is_police):
-    assert visible_code(code, reader_is_police=True, author_is_police=author_is_police) == code
+    assert outcome_code_for(code, reader_is_police=True, author_is_police=author_is_police) == code
 
 
 @each("code", sorted(OUTCOMES))
 def test_outcomes_of_private_members_are_for_all_parties(code):
-    assert visible_code(code, reader_is_police=False, author_is_police=False) == code
+    assert outcome_code_for(code, reader_is_police=False, author_is_police=False) == code

@@ -9,8 +9,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.interest import conflicts, named_hosts, read_subject
-from gateway.domain.organisation import Interest, Organisation, Period, Status
+from gateway.domain.interest import has_conflict_of_interest, named_hosts, read_subject
+from gateway.domain.organisation import DeclaredInterest, Organisation, Period, Status
 from tests.each import each
 
 DAY = date(2026, 3, 2)
@@ -18,13 +18,13 @@ SINCE = Period(DAY)
 CASE = "hotline-a/018f0000-0000-7000-8000-000000000000"
 
 
-def organisation(*interests: Interest) -> Organisation:
+def organisation(*interests: DeclaredInterest) -> Organisation:
     made = Organisation("me", "M", "hotline", False, frozenset({"gdpr"}), "FR", Status.ACTIVE)
     return replace(made, interests=interests)
 
 
-def interest(subject: str, scope: str = "provider", period: Period = SINCE) -> Interest:
-    return Interest(UUID(int=1), scope, subject, "funder", period)
+def interest(subject: str, scope: str = "provider", period: Period = SINCE) -> DeclaredInterest:
+    return DeclaredInterest(UUID(int=1), scope, subject, "funder", period)
 
 
 def item(kind: str, value: str, **more: Any) -> dict[str, Any]:
@@ -45,7 +45,9 @@ def item(kind: str, value: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_an_interest_in_a_provider_meets_a_case_that_names_it(named):
-    assert conflicts(organisation(interest("provider.example")), DAY, CASE, {"items": [named]})
+    assert has_conflict_of_interest(
+        organisation(interest("provider.example")), DAY, CASE, {"items": [named]}
+    )
 
 
 @each(
@@ -62,19 +64,21 @@ def test_an_interest_in_a_provider_meets_a_case_that_names_it(named):
     ],
 )
 def test_what_only_looks_like_the_provider_is_not_the_provider(named):
-    assert not conflicts(organisation(interest("provider.example")), DAY, CASE, {"items": [named]})
+    assert not has_conflict_of_interest(
+        organisation(interest("provider.example")), DAY, CASE, {"items": [named]}
+    )
 
 
 def test_an_interest_in_a_case_meets_that_case_alone():
     me = organisation(interest(CASE, "case"))
-    assert conflicts(me, DAY, CASE, {})
-    assert not conflicts(me, DAY, CASE.replace("hotline-a", "hotline-b"), {})
+    assert has_conflict_of_interest(me, DAY, CASE, {})
+    assert not has_conflict_of_interest(me, DAY, CASE.replace("hotline-a", "hotline-b"), {})
 
 
 def test_an_interest_meets_nothing_outside_its_days():
     me = organisation(interest(CASE, "case", Period(date(2026, 3, 1), DAY)))
-    assert not conflicts(me, DAY, CASE, {})
-    assert conflicts(me, date(2026, 3, 1), CASE, {})
+    assert not has_conflict_of_interest(me, DAY, CASE, {})
+    assert has_conflict_of_interest(me, date(2026, 3, 1), CASE, {})
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["kind", "value", "referrer"]), st.text())))

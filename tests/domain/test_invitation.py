@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.invitation import LIFE, TOKEN, Invitation
-from gateway.domain.refusals import InvitationRefused
+from gateway.domain.refusals import InvitationUnusable
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MADE = Invitation(UUID(int=1), "hotline", "desk", "d" * 43, ("martin", "dubois"), NOON + LIFE)
@@ -25,7 +25,7 @@ def test_the_same_key_goes_on_where_it_was_interrupted() -> None:
 
 def test_another_key_is_refused_for_ever() -> None:
     used = MADE.use("key", REQUEST, NOON)
-    with pytest.raises(InvitationRefused):
+    with pytest.raises(InvitationUnusable):
         used.use("another", ANOTHER, NOON)
 
 
@@ -34,21 +34,21 @@ def test_it_ends_after_72_hours_for_everybody() -> None:
     last = NOON + LIFE - timedelta(microseconds=1)
     assert used.use("key", ANOTHER, last) is used
     for one in (MADE, used):
-        with pytest.raises(InvitationRefused, match="expired"):
+        with pytest.raises(InvitationUnusable, match="expired"):
             one.use("key", ANOTHER, NOON + LIFE)
 
 
 def test_once_withdrawn_it_is_refused_and_not_withdrawn_again() -> None:
     gone = MADE.withdraw(NOON, served=False)
-    with pytest.raises(InvitationRefused, match="withdrawn"):
+    with pytest.raises(InvitationUnusable, match="withdrawn"):
         gone.use("key", REQUEST, NOON)
-    with pytest.raises(InvitationRefused, match="before"):
+    with pytest.raises(InvitationUnusable, match="before"):
         gone.withdraw(NOON, served=False)
 
 
 def test_what_a_certificate_came_of_is_not_withdrawn_any_more() -> None:
     used = MADE.use("key", REQUEST, NOON)
-    with pytest.raises(InvitationRefused, match="revoke"):
+    with pytest.raises(InvitationUnusable, match="revoke"):
         used.withdraw(NOON, served=True)
     assert used.withdraw(NOON, served=False).withdrawn_at == NOON
 

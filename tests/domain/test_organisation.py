@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.organisation import (
-    JOINING,
+    ACTIONS_BEFORE_ACTIVATION,
     Certificate,
-    Competence,
+    Mandate,
+    Membership,
+    MembershipClass,
     Organisation,
     Period,
-    Seat,
-    Standing,
     Status,
     System,
+    due_expiry_notice,
+    may_act,
     organisation_uri,
     read_organisation_uri,
     read_system_uri,
-    reminder,
-    resolve,
+    resolve_competence,
     system_of,
     system_uri,
-    takes_part,
 )
-from gateway.domain.refusals import NoCompetence, SeveralCompetences
+from gateway.domain.refusals import NoCompetentOrganisation, SeveralCompetentOrganisations
 from tests.each import each
 
 CHANGE = date(2023, 8, 31)
@@ -35,8 +35,8 @@ EVE = CHANGE - timedelta(days=1)
 DAYS = st.dates(date(2020, 1, 1), date(2020, 2, 15))
 
 
-def competence(organisation: str, period: Period, **changes: str) -> Competence:
-    made = Competence(
+def competence(organisation: str, period: Period, **changes: str) -> Mandate:
+    made = Mandate(
         id=UUID(int=1),
         organisation=organisation,
         function="receive",
@@ -44,7 +44,7 @@ def competence(organisation: str, period: Period, **changes: str) -> Competence:
         territory="FR",
         legal_act="act",
         period=period,
-        registered_by=UUID(int=2),
+        registration_event=UUID(int=2),
     )
     return replace(made, **changes)
 
@@ -95,7 +95,7 @@ def test_a_successors_period_leaves_no_gap_and_no_overlap(before, day):
 
 @pytest.mark.parametrize(("day", "office"), [(EVE, "office-a"), (CHANGE, "office-b")], ids=str)
 def test_a_case_goes_to_the_office_that_is_competent_on_the_day(day, office):
-    assert resolve([BEFORE, AFTER], "csam", "FR", day).organisation == office
+    assert resolve_competence([BEFORE, AFTER], "csam", "FR", day).organisation == office
 
 
 @pytest.mark.parametrize(
@@ -108,20 +108,20 @@ def test_a_case_goes_to_the_office_that_is_competent_on_the_day(day, office):
     ],
 )
 def test_where_no_office_is_competent_nothing_is_guessed(matter, territory, day):
-    with pytest.raises(NoCompetence, match=day.isoformat()):
-        resolve([BEFORE, AFTER], matter, territory, day)
+    with pytest.raises(NoCompetentOrganisation, match=day.isoformat()):
+        resolve_competence([BEFORE, AFTER], matter, territory, day)
 
 
 @each("function", ["assess", "investigate", "take_down", "coordinate"])
 def test_only_a_mandate_to_receive_receives(function):
-    with pytest.raises(NoCompetence):
-        resolve([replace(AFTER, function=function)], "csam", "FR", CHANGE)
+    with pytest.raises(NoCompetentOrganisation):
+        resolve_competence([replace(AFTER, function=function)], "csam", "FR", CHANGE)
 
 
 def test_several_competent_offices_are_named_and_none_is_chosen():
     rival = competence("office-c", Period(CHANGE))
-    with pytest.raises(SeveralCompetences):
-        resolve([rival, BEFORE, AFTER], "csam", "FR", CHANGE)
+    with pytest.raises(SeveralCompetentOrganisations):
+        resolve_competence([rival, BEFORE, AFTER], "csam", "FR", CHANGE)
 
 
 @each("part", ["function", "matter", "territory"])
@@ -141,8 +141,8 @@ def organisation(**changes: object) -> Organisation:
         country="FR",
         status=Status.ACTIVE,
         seats=(
-            Seat(Standing.ASSOCIATE, Period(EVE, CHANGE), "a"),
-            Seat(Standing.OBSERVER, Period(CHANGE), "b"),
+            Membership(MembershipClass.ASSOCIATE, Period(EVE, CHANGE), "a"),
+            Membership(MembershipClass.OBSERVER, Period(CHANGE), "b"),
         ),
         competences=(BEFORE, replace(AFTER, organisation="office-a", territory="BE")),
     )
@@ -152,8 +152,8 @@ def organisation(**changes: object) -> Organisation:
 def test_a_standing_is_the_seat_of_the_day():
     found = organisation()
     assert found.standing_on(EVE - timedelta(days=1)) is None
-    assert found.standing_on(EVE) is Standing.ASSOCIATE
-    assert found.standing_on(CHANGE) is Standing.OBSERVER
+    assert found.standing_on(EVE) is MembershipClass.ASSOCIATE
+    assert found.standing_on(CHANGE) is MembershipClass.OBSERVER
 
 
 def test_competences_are_those_of_the_day():
@@ -241,7 +241,7 @@ def _leaf(days: float, reminded: int | None = None) -> Certificate:
 def test_an_organisation_is_told_of_a_certificate_once_for_each_threshold(
     left: float, reminded: int | None, due: int | None
 ) -> None:
-    assert reminder(_leaf(left, reminded), datetime(2026, 3, 2, tzinfo=UTC)) == due
+    assert due_expiry_notice(_leaf(left, reminded), datetime(2026, 3, 2, tzinfo=UTC)) == due
 
 
 def test_the_name_of_a_system_is_read_as_it_was_joined() -> None:
@@ -256,6 +256,6 @@ def test_the_name_of_a_system_is_read_as_it_was_joined() -> None:
 
 @each("status", Status)
 def test_only_what_leads_there_is_open_before_an_organisation_is_active(status: Status) -> None:
-    assert takes_part(status, "case.submit") is (status is Status.ACTIVE)
+    assert may_act(status, "case.submit") is (status is Status.ACTIVE)
     joins = status in (Status.ACTIVE, Status.ENROLLED)
-    assert all(takes_part(status, action) is joins for action in JOINING)
+    assert all(may_act(status, action) is joins for action in ACTIONS_BEFORE_ACTIVATION)

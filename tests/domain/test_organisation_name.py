@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.domain.facts import Party
+from gateway.domain.audit_event import Party
 from gateway.domain.organisation_name import OrganisationName
 
 

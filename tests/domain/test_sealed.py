@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.sealed import TYPES, Contents, faults
+from gateway.domain.sealed import TYPES, SealedContent, validation_errors
 from tests.each import each
 
 ABOUT = str(UUID(int=(7 << 76) | (2 << 62) | 5))
@@ -22,7 +22,7 @@ GOOD = [
 
 @pytest.mark.parametrize(("kind", "value"), GOOD)
 def test_content_of_each_type_may_be_sealed(kind, value):
-    assert faults(kind, value) == []
+    assert validation_errors(kind, value) == []
 
 
 def test_every_type_has_an_example_here():
@@ -52,7 +52,7 @@ def test_every_type_has_an_example_here():
     ],
 )
 def test_content_that_breaks_a_rule_of_its_type_is_told_by_its_place(kind, value, pointer):
-    assert pointer in [place for place, _ in faults(kind, value)]
+    assert pointer in [place for place, _ in validation_errors(kind, value)]
 
 
 @each("kind", ["reporter", "identity", "credentials", "statement", "item"])
@@ -60,18 +60,18 @@ def test_content_that_breaks_a_rule_of_its_type_is_told_by_its_place(kind, value
 def test_nothing_but_metadata_is_sealed(kind, text):
     field = {"statement": "text"}.get(kind, "note")
     value = {**dict(GOOD)[kind], field: text}
-    assert f"/value/{field}" in [place for place, _ in faults(kind, value)]
+    assert f"/value/{field}" in [place for place, _ in validation_errors(kind, value)]
 
 
 @pytest.mark.parametrize(("kind", "value"), GOOD)
 def test_group_and_category_follow_from_the_content(kind, value):
-    contents = Contents("a", "b", "c", "d", kind, value)
+    contents = SealedContent("a", "b", "c", "d", kind, value)
     assert contents.group == TYPES[kind].group
     assert contents.category == value.get("kind", kind)
 
 
 @given(st.sampled_from(sorted(TYPES)), st.dictionaries(st.text(), st.text() | st.integers()))
 def test_no_fault_repeats_what_was_given(kind, value):
-    said = " ".join(sentence for _, sentence in faults(kind, value))
+    said = " ".join(sentence for _, sentence in validation_errors(kind, value))
     long = [text for text in value.values() if isinstance(text, str) and len(text) > 40]
     assert not any(text in said for text in long)

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.handoff import OPEN, Address, Handoff, State
+from gateway.domain.handoff import OPEN, Handoff, HandoffState, OfferAddress
 from gateway.domain.refusals import WrongState
-from gateway.domain.succession import Approved, Succession, Way
+from gateway.domain.succession import Disposition, Succession, SuccessionApproval
 from tests.domain.test_handoff import handoff
 from tests.each import each
 
@@ -23,14 +23,14 @@ PLANNED = Succession(
     read_until=END,
     legal_act="Decree",
     consents=False,
-    resolved_by=UUID(int=1),
+    mandate_event=UUID(int=1),
 )
-GIVEN = Approved("officer-1", UUID(int=2))
+GIVEN = SuccessionApproval("officer-1", UUID(int=2))
 AGREED = PLANNED.approve("ocrvp", GIVEN).approve("ofmin", GIVEN)
-TO_THE_MANDATE = Address("ocrvp", KEY, UUID(int=3))
+TO_THE_MANDATE = OfferAddress("ocrvp", KEY, UUID(int=3))
 
 
-def to(address: Address, state: State = State.ACCEPTED) -> Handoff:
+def to(address: OfferAddress, state: HandoffState = HandoffState.ACCEPTED) -> Handoff:
     return replace(handoff(state), address=address)
 
 
@@ -71,14 +71,14 @@ def test_it_is_carried_out_from_its_day_on_when_both_approved_and_once(successio
     ("address", "concerned"),
     [
         (TO_THE_MANDATE, True),
-        (Address("ocrvp"), True),
-        (Address("ocrvp", "receive/csam/BE", UUID(int=3)), False),
-        (Address("ofmin", KEY, UUID(int=3)), False),
+        (OfferAddress("ocrvp"), True),
+        (OfferAddress("ocrvp", "receive/csam/BE", UUID(int=3)), False),
+        (OfferAddress("ofmin", KEY, UUID(int=3)), False),
     ],
 )
 def test_what_may_have_to_move_is_told_by_its_address(address, concerned):
     assert PLANNED.concerns(to(address)) is concerned
-    assert not PLANNED.concerns(to(address, State.CLOSED))
+    assert not PLANNED.concerns(to(address, HandoffState.CLOSED))
 
 
 def test_it_is_called_off_before_its_end_and_once_and_then_nobody_approves_or_reads_by_it():
@@ -97,15 +97,15 @@ def test_it_is_called_off_before_its_end_and_once_and_then_nobody_approves_or_re
 @pytest.mark.parametrize(
     ("state", "was_taken_on", "reads"),
     [
-        (State.ACCEPTED, True, True),
-        (State.PARTLY_ACCEPTED, True, True),
-        (State.SUCCEEDED, True, True),
-        (State.SUCCEEDED, False, False),
-        (State.OFFERED, False, False),
-        (State.CLOSED, True, False),
-        (State.WITHDRAWN, True, False),
-        (State.REFUSED, True, False),
-        (State.REDIRECTED, True, False),
+        (HandoffState.ACCEPTED, True, True),
+        (HandoffState.PARTIALLY_ACCEPTED, True, True),
+        (HandoffState.SUCCEEDED, True, True),
+        (HandoffState.SUCCEEDED, False, False),
+        (HandoffState.OFFERED, False, False),
+        (HandoffState.CLOSED, True, False),
+        (HandoffState.WITHDRAWN, True, False),
+        (HandoffState.REFUSED, True, False),
+        (HandoffState.REDIRECTED, True, False),
     ],
 )
 def test_the_predecessor_reads_what_it_held_from_the_day_until_the_end(state, was_taken_on, reads):
@@ -119,28 +119,34 @@ def test_the_predecessor_reads_what_it_held_from_the_day_until_the_end(state, wa
 
 @each(
     "address",
-    [Address("ofmin", KEY, UUID(int=3)), Address("ocrvp"), Address("ocrvp", "receive/x/FR")],
+    [
+        OfferAddress("ofmin", KEY, UUID(int=3)),
+        OfferAddress("ocrvp"),
+        OfferAddress("ocrvp", "receive/x/FR"),
+    ],
 )
 def test_nobody_else_and_nothing_else_is_read_on(address):
     assert not PLANNED.lets_read(to(address), was_taken_on=True, day=DAY)
 
 
-@each("state", list(State))
+@each("state", list(HandoffState))
 def test_what_is_open_moves_and_what_is_at_its_end_stays(state):
     moves = state in OPEN
-    assert AGREED.way(to(TO_THE_MANDATE, state), ["csam"]) == (Way.REISSUE if moves else Way.STAY)
-    own = AGREED.way(to(Address("ocrvp"), state), ["csam", "grooming"])
-    assert own == (Way.ASK_ANEW if moves else Way.STAY)
+    assert AGREED.way(to(TO_THE_MANDATE, state), ["csam"]) == (
+        Disposition.REISSUE if moves else Disposition.STAY
+    )
+    own = AGREED.way(to(OfferAddress("ocrvp"), state), ["csam", "grooming"])
+    assert own == (Disposition.NEW_OFFER_NEEDED if moves else Disposition.STAY)
 
 
 @pytest.mark.parametrize(
     ("address", "matters"),
     [
-        (Address("ocrvp"), ["grooming"]),
-        (Address("ocrvp", "receive/csam/BE", UUID(int=3)), ["csam"]),
-        (Address("ofmin", KEY, UUID(int=3)), ["csam"]),
-        (Address("ofmin"), ["csam"]),
+        (OfferAddress("ocrvp"), ["grooming"]),
+        (OfferAddress("ocrvp", "receive/csam/BE", UUID(int=3)), ["csam"]),
+        (OfferAddress("ofmin", KEY, UUID(int=3)), ["csam"]),
+        (OfferAddress("ofmin"), ["csam"]),
     ],
 )
 def test_other_matters_mandates_and_offices_are_left_alone(address, matters):
-    assert AGREED.way(to(address), matters) is Way.STAY
+    assert AGREED.way(to(address), matters) is Disposition.STAY

@@ -22,8 +22,8 @@ def facts(name):
         (words.SiteType, "siteType"),
         (words.Commerciality, "commerciality"),
         (words.PaymentMethod, "paymentMethods"),
-        (words.Age, "ageCategorization"),
-        (words.Gender, "genderCategorization"),
+        (words.IccamAge, "ageCategorization"),
+        (words.IccamGender, "genderCategorization"),
     ],
 )
 def test_a_list_holds_what_the_network_exchanges(ours, theirs):
@@ -74,7 +74,7 @@ def test_only_suspects_and_convicts_need_the_led_regime():
     ],
 )
 def test_a_baseline_is_locked_when_two_persons_stand_for_it(scheme, code, method, locked):
-    assert words.is_locked(scheme, code, method) is locked
+    assert words.is_final(scheme, code, method) is locked
 
 
 @each("scheme", ["iccam", "vics_us", "vics_custom", "fr_law"])

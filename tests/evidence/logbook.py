@@ -5,13 +5,13 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.domain.facts import Fact
+from gateway.domain.audit_event import AuditEvent
 from gateway.evidence import event
-from gateway.evidence.event import Event
+from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.entry import entry
+from gateway.ledger.entry import entry_commitment
 from gateway.ledger.note import NoteSigner
 from tests.evidence.ingredients import chance
 
@@ -25,7 +25,7 @@ class Logbook:
         private = Ed25519PrivateKey.from_private_bytes(sha256(key.encode()).digest())
         self.origin = origin
         self.signer = NoteSigner(origin, private)
-        self.events: list[Event] = []
+        self.events: list[EventDocument] = []
         self._tiles: dict[tuple[int, int], bytes] = {}
         self._root = tree.EMPTY_ROOT
         self._counters: dict[str, int] = {}
@@ -34,7 +34,7 @@ class Logbook:
     def keys(self) -> list:
         return [self.signer.key]
 
-    def record(self, fact: Fact, at) -> int:
+    def record(self, fact: AuditEvent, at) -> int:
         """Log a fact, with the next counter of each party; the index that it got."""
         for party in fact.parties:
             counter = self._counters.get(party.organisation, 0)
@@ -47,7 +47,7 @@ class Logbook:
             counters=self._counters,
             random=chance(f"{self.origin} {len(self.events)}"),
         )
-        leaf = tree.leaf_hash(entry(made.document, made.nonce))
+        leaf = tree.leaf_hash(entry_commitment(made.document, made.nonce))
         changed, self._root = tiles.append(self._read, len(self.events), [leaf])
         self._tiles |= changed
         self.events.append(made)

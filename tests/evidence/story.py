@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.facts import Detail, Fact, Party, Result
-from gateway.evidence import bundle, sd_jwt, statement
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 from tests import answers
 from tests.evidence.ingredients import chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
@@ -21,15 +21,15 @@ HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
 ACTIONS = {
     "acceptance": "handoff.accept",
-    "refusal": "handoff.refuse",
+    "refusal": "handoff.decline",
     "redirection": "handoff.redirect",
     "outcome": "handoff.outcome",
     "withdrawal": "handoff.withdraw",
     "closure": "handoff.close",
-    "succession": "handoff.succeed",
+    "succession": "handoff.reissue",
     "lapse": "handoff.lapse",
 }
-TRUST = Trust(
+TRUST = TrustAnchors(
     log_keys=tuple(Logbook().keys),
     origins=(ORIGIN,),
     gateway_keys=SIGNERS["gateway"].keys(),
@@ -58,7 +58,7 @@ def case_version(organisation: str = "hotline", attested: bool = False, seed: st
     if attested:
         claims["attested_for"] = word["attested_for"]
     return sd_jwt.issue(
-        typ=statement.CASE_TYP,
+        typ=handoff_documents.CASE_TYP,
         claims=claims,
         properties=[("matter", ["csam"]), ("urgency", "normal"), ("reporter", {"anonymous": True})],
         arrays=[("items", [{"kind": "url", "n": n} for n in range(3)]), ("subjects", [])],
@@ -88,7 +88,7 @@ class Story:
         attested = self.attested and not self.own_case
         self.case = case_version(self.originator, attested, str(self.handoff))
         self.permitted = [d.digest for d in self.case.disclosures if d.name != "reporter"]
-        self.package = statement.package(self.permitted)
+        self.package = handoff_documents.package_digest(self.permitted)
         self.offer = answers.issue_offer(
             **word_of(self.originator, self.attested),
             audience=GATEWAY,
@@ -109,16 +109,16 @@ class Story:
     def record(self, action: str, digest: str | None, **changes: Any) -> int:
         """Log an event of the handoff; ``changes`` are to the fact."""
         number = len(self.log.events)
-        fact = Fact(
+        fact = AuditEvent(
             id=UUID(int=(7 << 76) + number),
             action=action,
-            result=Result.ALLOWED,
+            result=EventResult.ALLOWED,
             parties=(Party(self.originator, "actor"), Party(self.recipient, "recipient")),
-            details=(Detail("by", "staff-1", frozenset({self.originator})),),
+            details=(EventDetail("by", "staff-1", frozenset({self.originator})),),
             handoff=self.handoff,
             case_digest=self.case.digest,
             package=self.package,
-            statement_sha256=digest,
+            document_sha256=digest,
         )
         index = self.log.record(replace(fact, **changes), AT + timedelta(seconds=number))
         self.indexes.append(index)

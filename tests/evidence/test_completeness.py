@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.facts import Detail, Fact, Party, Result
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import completeness, log_copy, receipt, stream
-from gateway.evidence.completeness import Part
-from gateway.evidence.log_copy import LogCopy
-from gateway.evidence.steps import Code, Outcome, Verdict
-from gateway.evidence.trust import Trust
+from gateway.evidence.completeness import InputFile
+from gateway.evidence.log_copy import VerifiedReplica
+from gateway.evidence.report import Code, StepResult, VerificationReport
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.entry import entry
+from gateway.ledger.entry import entry_commitment
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
@@ -42,12 +42,12 @@ class Book(Logbook):
 
     def happen(self, *parties: str) -> int:
         """One more event of these parties; its entry."""
-        made = Fact(
+        made = AuditEvent(
             id=UUID(int=len(self.events)),
             action="handoff.offer",
-            result=Result.ALLOWED,
+            result=EventResult.ALLOWED,
             parties=tuple(Party(name, "actor") for name in parties),
-            details=(Detail("by", "staff-1", frozenset({HOTLINE})),),
+            details=(EventDetail("by", "staff-1", frozenset({HOTLINE})),),
         )
         return self.record(made, AT)
 
@@ -55,27 +55,31 @@ class Book(Logbook):
         """Lie: the organisation's next event gets the number after ``to``."""
         self._counters[organisation] = to
 
-    def end(self, organisation: str = POLICE, pseq: int | None = None, **changes) -> Part:
+    def end(
+        self, organisation: str = POLICE, stream_number: int | None = None, **changes
+    ) -> InputFile:
         """The statement of an end, of today unless another note is given."""
         size = len(self.events)
         note = sign_checkpoint(Checkpoint(self.origin, size, self._root), self.signer)
         said = {
             "issuer": GATEWAY,
             "organisation": organisation,
-            "pseq": self._counters.get(organisation, 0) if pseq is None else pseq,
+            "stream_number": self._counters.get(organisation, 0)
+            if stream_number is None
+            else stream_number,
             "note": note,
             "at": AT,
             "signer": ATTEST,
             "random": chance("end"),
         }
-        return Part(f"end-{size}", stream.issue_head(**said | changes).compact().encode())
+        return InputFile(f"end-{size}", stream.issue_head(**said | changes).compact().encode())
 
-    def part(self, index: int, reader: str | None = POLICE) -> Part:
+    def part(self, index: int, reader: str | None = POLICE) -> InputFile:
         """A receipt's file, proved by the log of today."""
         members = receipt.to_json(self.receipt(index, reader))
-        return Part(f"{index}.json", json.dumps(members).encode())
+        return InputFile(f"{index}.json", json.dumps(members).encode())
 
-    def parts(self, organisation: str = POLICE) -> list[Part]:
+    def parts(self, organisation: str = POLICE) -> list[InputFile]:
         """All receipts of an organisation."""
         return [
             self.part(index, organisation)
@@ -84,16 +88,18 @@ class Book(Logbook):
         ]
 
 
-TRUST = Trust(log_keys=Book().keys, origins=(ORIGIN,), gateway_keys=ATTEST.keys())
+TRUST = TrustAnchors(log_keys=Book().keys, origins=(ORIGIN,), gateway_keys=ATTEST.keys())
 
 
-def prove(statements: Iterable[Part], receipts: Iterable[Part], trust: Trust = TRUST) -> Verdict:
-    return completeness.prove(list(statements), receipts, trust)
+def prove(
+    statements: Iterable[InputFile], receipts: Iterable[InputFile], trust: TrustAnchors = TRUST
+) -> VerificationReport:
+    return completeness.verify_stream(list(statements), receipts, trust)
 
 
-def refused(verdict: Verdict, code: Code, title: str, words: str) -> None:
+def refused(verdict: VerificationReport, code: Code, title: str, words: str) -> None:
     """Exactly one step failed, and its words make the sentence."""
-    (failed,) = [step for step in verdict.steps if step.outcome is Outcome.FAILED]
+    (failed,) = [step for step in verdict.steps if step.outcome is StepResult.FAILED]
     assert (verdict.code, title in failed.title) == (code, True), verdict
     assert words in failed.detail, verdict
     assert failed.detail in verdict.sentence
@@ -186,13 +192,13 @@ def test_what_was_not_compared_is_said_in_the_step_and_in_the_sentence():
     assert "roots of different sizes were not compared" in verdict.steps[5].detail
     assert "Whether all of it is of one history is not shown" in verdict.sentence
     _, copy = log_copy.open_copy(Twin(book, 5).fetch, TRUST)
-    proved = completeness.prove([book.end()], receipts, TRUST, copy)
+    proved = completeness.verify_stream([book.end()], receipts, TRUST, copy)
     assert (proved.code, "compared" in proved.sentence) == (Code.VERIFIED, False)
 
 
 def test_a_stated_end_of_any_size_costs_its_reader_nothing():
     book = story()
-    verdict = prove([book.end(pseq=2**53 - 1)], book.parts())
+    verdict = prove([book.end(stream_number=2**53 - 1)], book.parts())
     refused(verdict, Code.INCOMPLETE, "No number is missing", "number 5, 6, 7, 8, 9 and more")
     assert f"{2**53 - 5} of" in verdict.sentence
 
@@ -213,30 +219,35 @@ def test_two_events_with_one_number_are_a_contradiction():
 
 def test_one_event_with_two_numbers_is_a_contradiction():
     book = Book()
-    made = Fact(
+    made = AuditEvent(
         id=UUID(int=1),
         action="handoff.offer",
-        result=Result.ALLOWED,
+        result=EventResult.ALLOWED,
         parties=(Party(POLICE, "actor"), Party("police-2", "actor")),
     )
     # No honest gateway makes such a fact; the one here counts between the two.
     object.__setattr__(made, "parties", (Party(POLICE, "actor"), Party(POLICE, "recipient")))
     book._counters = Rising()
     book.record(made, AT)
-    verdict = prove([book.end(pseq=2)], [book.part(0)])
+    verdict = prove([book.end(stream_number=2)], [book.part(0)])
     refused(verdict, Code.CONTRADICTION, "given to two events", "has the numbers 1, 2")
 
 
-@each("pseq", [2, 3])
-def test_an_event_after_the_number_that_was_signed_as_the_last_is_a_contradiction(pseq):
+@each("stream_number", [2, 3])
+def test_an_event_after_the_number_that_was_signed_as_the_last_is_a_contradiction(stream_number):
     book = story()
-    verdict = prove([book.end(pseq=pseq)], book.parts())
-    refused(verdict, Code.CONTRADICTION, "up to its end", f"signed that {pseq} is the last number")
+    verdict = prove([book.end(stream_number=stream_number)], book.parts())
+    refused(
+        verdict,
+        Code.CONTRADICTION,
+        "up to its end",
+        f"signed that {stream_number} is the last number",
+    )
 
 
 def test_a_number_that_was_counted_before_its_event_is_a_contradiction():
     book = story(2)
-    early = book.end(pseq=3)
+    early = book.end(stream_number=3)
     book.happen(POLICE)
     refused(
         prove([early], book.parts()), Code.CONTRADICTION, "up to its end", "entry 4 is number 3"
@@ -249,13 +260,13 @@ def test_numbers_that_run_against_the_log_are_a_contradiction():
     book.happen(POLICE)
     book.set_counter(POLICE, 0)
     book.happen(POLICE)
-    verdict = prove([book.end(pseq=2)], book.parts())
+    verdict = prove([book.end(stream_number=2)], book.parts())
     refused(verdict, Code.CONTRADICTION, "follow the log", "stands in the log before number 1")
 
 
 def test_two_statements_of_one_state_with_two_ends_are_a_contradiction():
     book = story()
-    verdict = prove([book.end(), book.end(pseq=9)], book.parts())
+    verdict = prove([book.end(), book.end(stream_number=9)], book.parts())
     refused(verdict, Code.CONTRADICTION, "states the end", "the number 4 as the last of 8 entries")
 
 
@@ -263,7 +274,7 @@ def test_an_end_that_goes_back_is_a_contradiction():
     book = story()
     before = book.end()
     book.happen(HOTLINE)
-    verdict = prove([book.end(pseq=3), before], book.parts())
+    verdict = prove([book.end(stream_number=3), before], book.parts())
     refused(verdict, Code.CONTRADICTION, "states the end", "and 3 of 9 entries")
 
 
@@ -287,7 +298,7 @@ def test_the_receipt_of_another_party_gives_no_number():
     verdict = prove([book.end()], [book.part(0, HOTLINE)])
     refused(verdict, Code.MISMATCH, "gives its number", "0.json")
     bare = {**json.loads(book.part(1).data), "disclosures": []}
-    verdict = prove([book.end()], [Part("bare", json.dumps(bare).encode())])
+    verdict = prove([book.end()], [InputFile("bare", json.dumps(bare).encode())])
     refused(verdict, Code.MISMATCH, "gives its number", "does not say that police is a party")
 
 
@@ -295,19 +306,21 @@ def test_a_receipt_that_the_log_does_not_prove_is_named():
     book = story()
     false = json.loads(book.part(1).data)
     false["document"] = false["document"].replace('"allowed"', '"denied"')
-    verdict = prove([book.end()], [Part("false.json", json.dumps(false).encode())])
+    verdict = prove([book.end()], [InputFile("false.json", json.dumps(false).encode())])
     refused(verdict, Code.NOT_IN_LOG, "holds the event", "false.json")
 
 
 def test_a_file_that_is_no_receipt_is_named():
     book = story()
     for data in (b"", b"[1]", b"\xff", b" " * (completeness.MAX_RECEIPT_BYTES + 1)):
-        verdict = prove([book.end()], [Part("junk.json", data)])
+        verdict = prove([book.end()], [InputFile("junk.json", data)])
         refused(verdict, Code.NOT_OURS, "holds the event", "junk.json")
 
 
 def test_a_statement_that_is_none_is_named():
-    refused(prove([Part("x.sd-jwt", b"\xff~")], []), Code.NOT_OURS, "states the end", "x.sd-jwt")
+    refused(
+        prove([InputFile("x.sd-jwt", b"\xff~")], []), Code.NOT_OURS, "states the end", "x.sd-jwt"
+    )
     book = story()
     forged = book.end(signer=SoftwareSigner(ATTEST.kid, ATTEST.alg, es256("other").private))
     refused(prove([forged], []), Code.BAD_SIGNATURE, "states the end", "end-8")
@@ -315,8 +328,8 @@ def test_a_statement_that_is_none_is_named():
 
 def test_without_keys_nothing_is_decided():
     book = story()
-    no_gateway = Trust(TRUST.log_keys, TRUST.origins)
-    no_log = Trust((), (), gateway_keys=TRUST.gateway_keys)
+    no_gateway = TrustAnchors(TRUST.log_keys, TRUST.origins)
+    no_log = TrustAnchors((), (), gateway_keys=TRUST.gateway_keys)
     for trust in (no_gateway, no_log):
         verdict = prove([book.end()], book.parts(), trust)
         refused(verdict, Code.UNKNOWN, "states the end", "end-8")
@@ -325,7 +338,7 @@ def test_without_keys_nothing_is_decided():
 def test_a_receipt_of_another_trusted_log_does_not_belong_here():
     book, other = story(), Book("other.example.org/log")
     other.happen(POLICE)
-    trust = Trust([*TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
+    trust = TrustAnchors([*TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
     verdict = prove([book.end()], other.parts(), trust)
     refused(verdict, Code.MISMATCH, "holds the event", "another log")
 
@@ -354,10 +367,10 @@ def test_an_end_is_signed_over_what_it_says():
     for place in range(0, len(body), 41):
         changed = bytearray(body)
         changed[place] ^= 1
-        assert prove([Part("e", bytes(changed) + b"~")], []).code != Code.VERIFIED
+        assert prove([InputFile("e", bytes(changed) + b"~")], []).code != Code.VERIFIED
 
 
-def copied(book: Book, size: int) -> LogCopy:
+def copied(book: Book, size: int) -> VerifiedReplica:
     """A whole copy of another log of the same key, that shows events of its own."""
     served = Served(book.signer, size)
     verdict, copy = log_copy.open_copy(served.fetch, TRUST)
@@ -373,7 +386,7 @@ class Twin(Served):
         super().__init__(book.signer, size)
 
     def grow(self, by: int) -> None:
-        made = [entry(one.document, one.nonce) for one in self._book.events[: by or 0]]
+        made = [entry_commitment(one.document, one.nonce) for one in self._book.events[: by or 0]]
         self.entries = made
         self._tiles, self._root = tiles.append(self._tile, 0, [tree.leaf_hash(one) for one in made])
 
@@ -386,11 +399,11 @@ def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
     verdict, copy = log_copy.open_copy(Twin(book, 5).fetch, TRUST)
     assert copy is not None, verdict
     late = [book.part(index) for index in (4, 5, 6)]
-    proved = completeness.prove([before, book.end()], [*early, *late], TRUST, copy)
+    proved = completeness.verify_stream([before, book.end()], [*early, *late], TRUST, copy)
     assert proved.code == Code.VERIFIED, proved
     assert "1 of them are those of the copy, 1 beyond it" in proved.steps[5].detail
     refused(
-        completeness.prove([before, book.end()], [*early, *late], TRUST, copied(book, 5)),
+        completeness.verify_stream([before, book.end()], [*early, *late], TRUST, copied(book, 5)),
         Code.CONTRADICTION,
         "one history",
         "another root for 4 entries than the copy has",
@@ -399,9 +412,9 @@ def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
 
 def test_a_copy_of_another_log_does_not_belong_here():
     book, other = story(), Book("other.example.org/log")
-    trust = Trust([*TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
+    trust = TrustAnchors([*TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
     _, copy = log_copy.open_copy(Served(other.signer, 3).fetch, trust)
-    verdict = completeness.prove([book.end()], book.parts(), trust, copy)
+    verdict = completeness.verify_stream([book.end()], book.parts(), trust, copy)
     refused(verdict, Code.MISMATCH, "one history", "another log")
 
 

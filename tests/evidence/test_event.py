@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.facts import Detail, Fact, Party, Result
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import base64url, canonical, event, sd_jwt
 from gateway.evidence.event import EventError
 from tests.each import each
@@ -19,24 +19,24 @@ ID = UUID("01890000-0000-7000-8000-00000000abcd")
 HANDOFF = UUID("01890000-0000-7000-8000-000000000002")
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_900, UTC)
 DIGEST = base64url.digest(b"case")
-FACT = Fact(
+FACT = AuditEvent(
     id=ID,
     action="handoff.accept",
-    result=Result.ALLOWED,
+    result=EventResult.ALLOWED,
     parties=(Party("police", "actor"), Party("hotline", "originator")),
     details=(
-        Detail("by", "staff-7", frozenset({"police"})),
-        Detail("groups", ("items", "basis"), frozenset({"police", "hotline"})),
+        EventDetail("by", "staff-7", frozenset({"police"})),
+        EventDetail("groups", ("items", "basis"), frozenset({"police", "hotline"})),
     ),
     handoff=HANDOFF,
     case_digest=DIGEST,
     package=base64url.digest(b"package"),
-    statement_sha256=base64url.digest(b"statement"),
+    document_sha256=base64url.digest(b"statement"),
     simulated_date=date(2023, 10, 31),
 )
 
 
-def composed(fact: Fact = FACT, **changes) -> event.Event:
+def composed(fact: AuditEvent = FACT, **changes) -> event.EventDocument:
     parts = {
         "log": "log.example.org/casegate",
         "at": AT,
@@ -63,7 +63,7 @@ def test_the_document_has_the_fields_of_the_contract_and_names_nobody():
         "handoff": str(HANDOFF),
         "case_digest": DIGEST,
         "package": FACT.package,
-        "stmt_sha256": FACT.statement_sha256,
+        "document_sha256": FACT.document_sha256,
         "simulated_date": "2023-10-31",
     }
     assert digests == sorted(digests)
@@ -74,7 +74,7 @@ def test_the_document_has_the_fields_of_the_contract_and_names_nobody():
 
 
 def test_absent_fields_are_left_out():
-    bare = Fact(ID, "case.read", Result.NOT_FOUND, (Party("aa", "actor"),))
+    bare = AuditEvent(ID, "case.read", EventResult.NOT_FOUND, (Party("aa", "actor"),))
     fields = event.read(composed(bare, counters={"aa": 1}).document)
     assert fields.keys() == {"v", "log", "id", "ts", "op", "typ", "result", "policy", "sd"}
 
@@ -83,8 +83,8 @@ def test_all_disclosures_open_to_what_happened():
     made = composed()
     opened = event.open_disclosures(made.document, [d.encoded for d in made.disclosures])
     assert opened.shown == (
-        ("party", {"organisation": "police", "role": "actor", "pseq": 7}),
-        ("party", {"organisation": "hotline", "role": "originator", "pseq": 3}),
+        ("party", {"organisation": "police", "role": "actor", "stream_number": 7}),
+        ("party", {"organisation": "hotline", "role": "originator", "stream_number": 3}),
         ("by", "staff-7"),
         ("groups", ["items", "basis"]),
     )
@@ -96,7 +96,7 @@ def test_each_party_is_given_its_own_part_and_what_it_may_read():
     made = composed()
     opened = event.open_disclosures(made.document, made.shown_to("hotline"))
     assert opened.shown == (
-        ("party", {"organisation": "hotline", "role": "originator", "pseq": 3}),
+        ("party", {"organisation": "hotline", "role": "originator", "stream_number": 3}),
         ("groups", ["items", "basis"]),
     )
     assert opened.withheld == 2
@@ -136,7 +136,7 @@ def test_a_document_that_is_too_long_is_refused():
 
 def test_a_detail_cannot_pose_as_a_party():
     with pytest.raises(EventError, match="party"):
-        composed(replace(FACT, details=(Detail("party", "police"),)))
+        composed(replace(FACT, details=(EventDetail("party", "police"),)))
 
 
 def changed(**fields) -> bytes:
@@ -188,7 +188,7 @@ D1, D2, D3, D4 = sorted(base64url.digest(bytes([n])) for n in range(4))
         changed(typ=1),
         changed(case_digest="x"),
         changed(package=DIGEST + "="),
-        changed(stmt_sha256=1),
+        changed(document_sha256=1),
         changed(simulated_date="20231031"),
         changed(simulated_date="2023-02-30"),
         changed(sd=[]),
@@ -231,7 +231,7 @@ def sealing(*disclosures: sd_jwt.Disclosure) -> tuple[bytes, list[str]]:
 def test_a_second_disclosure_of_a_kind_that_occurs_once_is_refused():
     random = chance()
     document, encoded = sealing(
-        sd_jwt.seal("by", "one", random), sd_jwt.seal("by", "other", random)
+        sd_jwt.make_disclosure("by", "one", random), sd_jwt.make_disclosure("by", "other", random)
     )
     with pytest.raises(EventError, match="twice"):
         event.open_disclosures(document, encoded)
@@ -244,13 +244,13 @@ def test_a_second_disclosure_of_a_kind_that_occurs_once_is_refused():
         (None, "element"),
         ("party", "police"),
         ("party", {"organisation": "police", "role": "actor"}),
-        ("party", {"organisation": "police", "role": "actor", "pseq": 0}),
-        ("party", {"organisation": "police", "role": "actor", "pseq": True}),
-        ("party", {"organisation": 1, "role": "actor", "pseq": 1}),
+        ("party", {"organisation": "police", "role": "actor", "stream_number": 0}),
+        ("party", {"organisation": "police", "role": "actor", "stream_number": True}),
+        ("party", {"organisation": 1, "role": "actor", "stream_number": 1}),
     ],
 )
 def test_a_committed_disclosure_of_another_form_is_refused(name, value):
-    document, encoded = sealing(sd_jwt.seal(name, value, chance()))
+    document, encoded = sealing(sd_jwt.make_disclosure(name, value, chance()))
     with pytest.raises(EventError, match="form"):
         event.open_disclosures(document, encoded)
 

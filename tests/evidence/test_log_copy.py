@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from gateway.evidence import log_copy
-from gateway.evidence.steps import Code, Outcome, Verdict
-from gateway.evidence.trust import Trust
+from gateway.evidence.report import Code, StepResult, VerificationReport
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
 from gateway.ledger.note import VerificationKey
 from tests.each import each
@@ -13,16 +13,16 @@ from tests.ledger.copies import Served, flipped, signer_of, without
 VECTORS = Path(__file__).parents[1] / "vectors"
 ORIGIN = "log.example.org"
 SIGNER = signer_of(ORIGIN)
-TRUST = Trust((SIGNER.key,), (ORIGIN,))
+TRUST = TrustAnchors((SIGNER.key,), (ORIGIN,))
 STEPS = ("signed the checkpoint", "makes its leaf", "made of the tiles below", "signed root")
 
 
-def check(log: Served, trust: Trust = TRUST) -> Verdict:
+def check(log: Served, trust: TrustAnchors = TRUST) -> VerificationReport:
     return log_copy.check(log.fetch, trust)
 
 
-def refused(verdict: Verdict, code: Code, step: int, words: str) -> None:
-    (failed,) = [one for one in verdict.steps if one.outcome is Outcome.FAILED]
+def refused(verdict: VerificationReport, code: Code, step: int, words: str) -> None:
+    (failed,) = [one for one in verdict.steps if one.outcome is StepResult.FAILED]
     assert (verdict.code, failed.number) == (code, step), verdict
     assert STEPS[step - 1] in failed.title
     assert words in failed.detail, failed
@@ -42,7 +42,7 @@ def test_another_implementations_log_is_whole():
     folder = VECTORS / "tlog600"
     key = VerificationKey.parse((folder / "keys.txt").read_text().split("\n")[1])
     verdict = log_copy.check(
-        lambda path: (folder / "log" / path).read_bytes(), Trust((key,), (key.name,))
+        lambda path: (folder / "log" / path).read_bytes(), TrustAnchors((key,), (key.name,))
     )
     assert verdict.code == Code.VERIFIED, verdict
     assert "600 entries" in verdict.sentence

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.facts import Detail, Fact, Party, Result
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import receipt
 from gateway.evidence.receipt import (
-    ForeignDisclosure,
-    NotAReceipt,
+    MalformedReceipt,
     NotInLog,
     Receipt,
     ReceiptError,
     UnknownLog,
+    UnmatchedDetail,
 )
-from gateway.ledger.entry import entry
+from gateway.ledger.entry import entry_commitment
 from gateway.ledger.note import COSIGNATURE, VerificationKey, key_id
 from tests.each import each
 from tests.evidence.logbook import ORIGIN, Logbook
@@ -28,13 +28,13 @@ from tests.evidence.logbook import ORIGIN, Logbook
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def fact(number: int) -> Fact:
-    return Fact(
+def fact(number: int) -> AuditEvent:
+    return AuditEvent(
         id=UUID(int=number),
         action="handoff.offer",
-        result=Result.ALLOWED,
+        result=EventResult.ALLOWED,
         parties=(Party("hotline", "actor"), Party("police", "recipient")),
-        details=(Detail("by", "staff-1", frozenset({"hotline"})),),
+        details=(EventDetail("by", "staff-1", frozenset({"hotline"})),),
     )
 
 
@@ -48,7 +48,7 @@ def log_of(size: int, **log) -> Logbook:
 BOOK = log_of(7)
 
 
-def check(one: Receipt, keys=None, origin: str = ORIGIN) -> receipt.Confirmed:
+def check(one: Receipt, keys=None, origin: str = ORIGIN) -> receipt.VerifiedReceipt:
     return receipt.verify(one, BOOK.keys if keys is None else keys, origin)
 
 
@@ -60,7 +60,7 @@ def test_each_event_of_a_log_is_confirmed_by_its_receipt(index):
     assert confirmed.checkpoint.size == 7
     assert confirmed.opened.shown[0] == (
         "party",
-        {"organisation": "hotline", "role": "actor", "pseq": index + 1},
+        {"organisation": "hotline", "role": "actor", "stream_number": index + 1},
     )
     assert confirmed.opened.withheld == 1
 
@@ -89,7 +89,7 @@ def test_a_proof_for_another_entry_is_refused():
 def test_the_entry_is_rebuilt_whatever_the_proof_carries_beside_it():
     """L11: a copy of the logged entry in `extra` must not stand in for the document's own."""
     mine, other = BOOK.receipt(2), BOOK.receipt(3)
-    extra = b64encode(entry(other.document, other.nonce)).decode()
+    extra = b64encode(entry_commitment(other.document, other.nonce)).decode()
     proof = other.proof.replace("@v1\n", f"@v1\nextra {extra}\n", 1)
     assert check(replace(other, proof=proof)).index == 3
     with pytest.raises(NotInLog):
@@ -110,13 +110,13 @@ def test_a_document_with_one_field_changed_is_not_in_the_log():
 
 def test_a_disclosure_of_another_event_is_refused():
     foreign = BOOK.receipt(3).disclosures
-    with pytest.raises(ForeignDisclosure):
+    with pytest.raises(UnmatchedDetail):
         check(replace(BOOK.receipt(2), disclosures=foreign))
 
 
 def test_a_disclosure_shown_twice_is_refused():
     one = BOOK.receipt(2)
-    with pytest.raises(ForeignDisclosure, match="twice"):
+    with pytest.raises(UnmatchedDetail, match="twice"):
         check(replace(one, disclosures=one.disclosures * 2))
 
 
@@ -191,13 +191,13 @@ GOOD = receipt.to_json(BOOK.receipt(0))
     ],
 )
 def test_json_of_another_form_is_refused(data):
-    with pytest.raises(NotAReceipt):
+    with pytest.raises(MalformedReceipt):
         receipt.from_json(data)
 
 
 @each("document", ["", "{}", GOOD["document"] + " ", "x" * 20_000])
 def test_a_document_of_another_form_is_refused(document):
-    with pytest.raises(NotAReceipt):
+    with pytest.raises(MalformedReceipt):
         check(receipt.from_json(GOOD | {"document": document}))
 
 

@@ -41,7 +41,7 @@ def made(**changes) -> sd_jwt.SdJwt:
     return sd_jwt.issue(**parts | changes)
 
 
-def check(text: str, **changes) -> sd_jwt.Verified:
+def check(text: str, **changes) -> sd_jwt.VerifiedSdJwt:
     return sd_jwt.verify(text, **{"typ": TYP, "keys": SIGNER.keys()} | changes)
 
 
@@ -88,13 +88,13 @@ def with_key_id(presentation: str) -> str:
 def test_a_published_presentation_gives_its_published_contents(name):
     presentation = with_key_id(without_key_binding(vector(name, "sd_jwt_presentation.txt")))
     verified = check(presentation, typ="example+sd-jwt")
-    assert sd_jwt.unfold(verified) == json.loads(vector(name, "verified_contents.json"))
+    assert sd_jwt.merge_disclosures(verified) == json.loads(vector(name, "verified_contents.json"))
 
 
 @each("name", NAMES)
 def test_a_published_issuance_gives_every_claim_of_the_user(name):
     issuance = with_key_id(without_key_binding(vector(name, "sd_jwt_issuance.txt")))
-    content = sd_jwt.unfold(check(issuance, typ="example+sd-jwt"))
+    content = sd_jwt.merge_disclosures(check(issuance, typ="example+sd-jwt"))
     expected = json.loads(vector(name, "user_claims.json"))
     assert {claim: content[claim] for claim in expected} == expected
 
@@ -135,7 +135,7 @@ def test_an_independent_verifier_reads_what_we_issue():
     numbers = SIGNER.private.public_key()
     jwk = JWK.from_json(ECAlgorithm.to_jwk(numbers))
     payload = SDJWTVerifier(document.compact(), lambda *_: jwk).get_verified_payload()
-    assert payload == sd_jwt.unfold(check(document.compact()))
+    assert payload == sd_jwt.merge_disclosures(check(document.compact()))
 
 
 def test_we_read_what_an_independent_issuer_makes():
@@ -155,7 +155,7 @@ def test_we_read_what_an_independent_issuer_makes():
         add_decoy_claims=True,
         extra_header_parameters={"kid": SIGNER.kid, "typ": TYP},
     ).sd_jwt_issuance
-    content = sd_jwt.unfold(check(issued))
+    content = sd_jwt.merge_disclosures(check(issued))
     assert content == {
         "iss": "https://issuer.example.org",
         "person": {"given": "Ada", "city": "Lyon"},
@@ -170,7 +170,7 @@ def test_a_whole_document_unfolds_to_all_its_claims():
     document = made()
     assert sd_jwt.parse(document.compact()) == document
     verified = check(document.compact(), audience=CLAIMS["aud"], issuer=CLAIMS["iss"])
-    assert sd_jwt.unfold(verified) == CLAIMS | dict(PROPERTIES) | dict(ARRAYS)
+    assert sd_jwt.merge_disclosures(verified) == CLAIMS | dict(PROPERTIES) | dict(ARRAYS)
     assert verified.header == {"alg": "ES256", "kid": "key-1", "typ": TYP}
 
 
@@ -182,7 +182,7 @@ def test_clear_claims_hold_no_trace_of_digests():
 def test_the_bare_document_verifies_and_shows_nothing():
     verified = check(made().present(()).compact())
     assert verified.placed == ()
-    assert sd_jwt.unfold(verified) == CLAIMS | {"items": [], "subjects": []}
+    assert sd_jwt.merge_disclosures(verified) == CLAIMS | {"items": [], "subjects": []}
 
 
 names = st.text("abcdefgh", min_size=1, max_size=3)
@@ -211,7 +211,7 @@ def test_any_subset_presented_verifies_as_exactly_that_subset(properties, arrays
         d.digest for d in document.disclosures if d.digest in chosen
     ]
     assert presentation.digest == document.digest
-    content = sd_jwt.unfold(verified)
+    content = sd_jwt.merge_disclosures(verified)
     values = iter(document.disclosures)
     for name, value in properties.items():
         assert (name in content) == (next(values).digest in chosen)
@@ -534,8 +534,8 @@ def test_arbitrary_content_under_a_good_signature_is_read_or_refused(digest, val
 
 def test_what_is_unfolded_is_the_callers_own_copy():
     verified = check(made().compact())
-    sd_jwt.unfold(verified)["items"].clear()
-    assert len(sd_jwt.unfold(verified)["items"]) == 5
+    sd_jwt.merge_disclosures(verified)["items"].clear()
+    assert len(sd_jwt.merge_disclosures(verified)["items"]) == 5
 
 
 def test_ones_own_document_is_read_without_its_key_by_the_same_rules():
@@ -580,8 +580,8 @@ def test_what_is_issued_is_what_its_readers_will_find(claims, properties, arrays
 def test_claims_in_clear_are_read_without_the_disclosures():
     document = made()
     clear = sd_jwt.read_unverified(document.compact()).claims
-    assert sd_jwt.read_clear(document.compact()) == clear
-    assert sd_jwt.read_clear(document.issuer_signed) == clear
+    assert sd_jwt.read_undisclosable_claims(document.compact()) == clear
+    assert sd_jwt.read_undisclosable_claims(document.issuer_signed) == clear
 
 
 def test_a_stored_document_reads_like_any_other():

@@ -13,21 +13,21 @@ from joserfc.jwk import ECKey
 from jwcrypto import jwe as other_jwe
 from jwcrypto import jwk as other_jwk
 
-from gateway.domain.sealed import MAX_BYTES, Contents
-from gateway.evidence import base64url, canonical, sd_jwt, seal, signature, statement
-from gateway.evidence.seal import ALG, ENC, MAX_TEXT, SEAL_TYP, SIZES, NotAddressed, SealError
-from gateway.evidence.trust import Trust
-from gateway.evidence.verdict import Code, verify_presentation
+from gateway.domain.sealed import MAX_BYTES, SealedContent
+from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, seal, signature
+from gateway.evidence.seal import ALG, ENC, MAX_TEXT, SEAL_TYP, SIZES, NoMatchingKey, SealError
+from gateway.evidence.trust import TrustAnchors
+from gateway.evidence.verification import Code, verify_presentation
 from gateway.keys import (
-    EncryptionKey,
-    Purpose,
+    DecryptionKey,
+    KeyPurpose,
     generate_encryption_key,
     generate_key,
     jwk_set,
 )
 from tests.each import each
 
-CONTENTS = Contents(
+CONTENTS = SealedContent(
     originator="https://gateway.example/organisations/hotline-a",
     addressee="https://gateway.example/organisations/police-a",
     case="018f0000-0000-7000-8000-000000000001",
@@ -38,11 +38,11 @@ CONTENTS = Contents(
 
 
 @cache
-def _key(name: str) -> EncryptionKey:
+def _key(name: str) -> DecryptionKey:
     return generate_encryption_key()
 
 
-def key(name: str = "police-a") -> EncryptionKey:
+def key(name: str = "police-a") -> DecryptionKey:
     return _key(name)
 
 
@@ -50,13 +50,13 @@ def public(name: str = "police-a"):
     return signature.read_encryption_key(key(name).public_jwk())[1]
 
 
-def closed(contents: Contents = CONTENTS) -> str:
-    return seal.close(contents, key().kid, public())
+def closed(contents: SealedContent = CONTENTS) -> str:
+    return seal.seal(contents, key().kid, public())
 
 
-def opened(text: str, *names: str) -> Contents:
+def opened(text: str, *names: str) -> SealedContent:
     keys = [key(name) for name in names or ("police-a",)]
-    return seal.open_seal(text, {one.kid: one for one in keys})
+    return seal.open_sealed(text, {one.kid: one for one in keys})
 
 
 def made(plain: bytes, header=None, *, to=None, algorithms=None) -> str:
@@ -141,9 +141,9 @@ def test_we_open_what_another_implementation_sealed():
 
 
 def test_nobody_else_opens_it():
-    with pytest.raises(NotAddressed):
+    with pytest.raises(NoMatchingKey):
         opened(closed(), "police-b")
-    with pytest.raises(NotAddressed):
+    with pytest.raises(NoMatchingKey):
         key("police-b").decrypt(closed())
 
 
@@ -299,11 +299,11 @@ def test_what_is_not_our_json_is_not_shown(plain):
 # --- what a verifier says of them ---
 
 
-def presentation(*elements) -> tuple[str, Trust]:
+def presentation(*elements) -> tuple[str, TrustAnchors]:
     """A case version, as far as a verifier looks, by an organisation that signs what it likes."""
-    signer = generate_key(Purpose.DOCUMENT)
+    signer = generate_key(KeyPurpose.DOCUMENT)
     document = sd_jwt.issue(
-        typ=statement.CASE_TYP,
+        typ=handoff_documents.CASE_TYP,
         claims={"iss": CONTENTS.originator},
         properties=(),
         arrays=[("subjects", elements)],
@@ -311,7 +311,7 @@ def presentation(*elements) -> tuple[str, Trust]:
         random=secrets.token_bytes,
     )
     keys = signature.public_keys(jwk_set([signer]))
-    return document.compact(), Trust((), (), organisations={"hotline-a": keys})
+    return document.compact(), TrustAnchors((), (), organisations={"hotline-a": keys})
 
 
 def element(**changes):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.evidence import sd_jwt, stream
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
@@ -18,7 +18,7 @@ from tests.evidence.logbook import ORIGIN, Logbook
 GATEWAY = "https://gateway.example.org"
 ATTEST = es256("attest")
 LOG = Logbook()
-TRUST = Trust(log_keys=LOG.keys, origins=(ORIGIN,), gateway_keys=ATTEST.keys())
+TRUST = TrustAnchors(log_keys=LOG.keys, origins=(ORIGIN,), gateway_keys=ATTEST.keys())
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NOTE = sign_checkpoint(Checkpoint(ORIGIN, 0, tree.EMPTY_ROOT), LOG.signer)
 
@@ -27,7 +27,7 @@ def issued(**changes) -> str:
     said = {
         "issuer": GATEWAY,
         "organisation": "police",
-        "pseq": 3,
+        "stream_number": 3,
         "note": NOTE,
         "at": AT,
         "signer": ATTEST,
@@ -37,7 +37,7 @@ def issued(**changes) -> str:
 
 
 def claimed(**claims) -> str:
-    said = {"iss": GATEWAY, "aud": f"{GATEWAY}/organisations/police", "iat": 1, "pseq": 1,
+    said = {"iss": GATEWAY, "aud": f"{GATEWAY}/organisations/police", "iat": 1, "stream_number": 1,
             "checkpoint": NOTE}  # fmt: skip
     return sd_jwt.issue(
         typ=stream.HEAD_TYP,
@@ -50,9 +50,13 @@ def claimed(**claims) -> str:
 
 
 @given(st.integers(0, 2**53 - 1), st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_what_is_stated_is_read(pseq, at):
-    head = stream.read_head(issued(pseq=pseq, at=at), TRUST)
-    assert (head.organisation, head.pseq, head.kid) == ("police", pseq, ATTEST.kid)
+def test_what_is_stated_is_read(stream_number, at):
+    head = stream.read_head(issued(stream_number=stream_number, at=at), TRUST)
+    assert (head.organisation, head.stream_number, head.kid) == (
+        "police",
+        stream_number,
+        ATTEST.kid,
+    )
     assert head.at == at.replace(microsecond=0)
     assert (head.checkpoint.size, head.note) == (0, NOTE)
 
@@ -64,13 +68,13 @@ def test_another_key_does_not_speak_for_the_gateway():
     with pytest.raises(UnknownKey):
         stream.read_head(issued(signer=es256("other")), TRUST)
     with pytest.raises(UnknownKey):
-        stream.read_head(issued(), Trust(LOG.keys, (ORIGIN,)))
+        stream.read_head(issued(), TrustAnchors(LOG.keys, (ORIGIN,)))
 
 
 def test_a_document_of_another_type_states_no_end():
     text = sd_jwt.issue(
         typ="casegate-offer+sd-jwt",
-        claims={"iss": GATEWAY, "pseq": 1},
+        claims={"iss": GATEWAY, "stream_number": 1},
         properties=(),
         arrays=(),
         signer=ATTEST,
@@ -83,9 +87,9 @@ def test_a_document_of_another_type_states_no_end():
 @pytest.mark.parametrize(
     ("claims", "match"),
     [
-        ({"pseq": "1"}, "pseq is not a number"),
-        ({"pseq": -1}, "pseq is not a number"),
-        ({"pseq": True}, "pseq is not a number"),
+        ({"stream_number": "1"}, "stream_number is not a number"),
+        ({"stream_number": -1}, "stream_number is not a number"),
+        ({"stream_number": True}, "stream_number is not a number"),
         ({"iat": None}, "iat is not a number"),
         ({"iat": 2**52}, "no year"),
         ({"checkpoint": 1}, "no checkpoint"),

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.organisation import Standing
-from gateway.evidence import base64url, sd_jwt, statement, trust_mark, verdict
+from gateway.domain.organisation import MembershipClass
+from gateway.evidence import base64url, handoff_documents, sd_jwt, trust_mark, verification
+from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
-from gateway.evidence.steps import Code
 from tests.each import each
 from tests.evidence.story import GATEWAY, SIGNERS, TRUST, Story
 
@@ -23,7 +23,7 @@ def mark(**changes: Any) -> str:
         "issuer": GATEWAY,
         "organisation": "ofmin",
         "status": "active",
-        "standing": Standing.OBSERVER,
+        "standing": MembershipClass.OBSERVER,
         "at": AT,
         "ends": AT + timedelta(hours=24),
         "simulated": None,
@@ -49,7 +49,7 @@ def signed_anew(text: str, header: dict[str, Any] | None = None, **claims: Any) 
     ("standing", "kind"), [("full", "member"), ("associate", "member"), ("observer", "observer")]
 )
 def test_a_statement_is_a_trust_mark_of_the_kind_of_its_standing(standing, kind):
-    text = mark(standing=Standing(standing))
+    text = mark(standing=MembershipClass(standing))
     header, payload, _ = (part for part in text.split("."))
     assert json.loads(base64url.decode(header)) == {
         "alg": "ES256",
@@ -109,16 +109,16 @@ def test_a_statement_of_another_form_is_refused_however_well_signed(claims):
 
 def test_no_other_document_of_the_same_key_is_taken_for_one():
     with pytest.raises(DocumentError):
-        trust_mark.verify(signed_anew(mark(), {"typ": statement.CASE_TYP}), KEYS)
+        trust_mark.verify(signed_anew(mark(), {"typ": handoff_documents.CASE_TYP}), KEYS)
     case = Story(attested=True).case
     with pytest.raises(DocumentError):
         trust_mark.verify(case.compact(), KEYS)
     with pytest.raises(DocumentError):
-        sd_jwt.verify(mark() + "~", typ=statement.CASE_TYP, keys=KEYS)
+        sd_jwt.verify(mark() + "~", typ=handoff_documents.CASE_TYP, keys=KEYS)
 
 
 def test_verify_knows_a_statement_by_itself_and_tells_when_it_ends():
-    found = verdict.verify(mark().encode() + b"\n", TRUST)
+    found = verification.verify(mark().encode() + b"\n", TRUST)
     assert (found.kind, found.code) == ("status", Code.VERIFIED)
     assert "that ofmin is active, as observer with the standing observer" in found.sentence
     assert "good until 2026-03-03 09:00:00Z" in found.sentence
@@ -127,10 +127,10 @@ def test_verify_knows_a_statement_by_itself_and_tells_when_it_ends():
 
 def test_verify_refuses_a_false_statement_and_needs_the_gateways_key():
     false = mark(signer=SIGNERS["stranger"])
-    assert verdict.verify(false.encode(), TRUST).code == Code.UNKNOWN
+    assert verification.verify(false.encode(), TRUST).code == Code.UNKNOWN
     head, _, signature = mark().split(".")
     other = mark(organisation="ocrvp").split(".")[1]
     forged = f"{head}.{other}.{signature}"
-    assert verdict.verify(forged.encode(), TRUST).code == Code.BAD_SIGNATURE
+    assert verification.verify(forged.encode(), TRUST).code == Code.BAD_SIGNATURE
     alone = replace(TRUST, gateway_keys={})
-    assert verdict.verify(mark().encode(), alone).code == Code.UNKNOWN
+    assert verification.verify(mark().encode(), alone).code == Code.UNKNOWN

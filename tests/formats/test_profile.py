@@ -12,12 +12,12 @@ intake_channel = "provider"
 urgency = "normal"
 retention_days = 180
 matter = ["csam"]
-wants_feedback = true
+feedback_requested = true
 role = "liaison"
 language = "fr"
 graphic = "mild"
-source_eval = "B"
-info_eval = "3"
+source_reliability = "B"
+information_accuracy = "3"
 
 [marking]
 tlp = "AMBER+STRICT"
@@ -72,12 +72,12 @@ def test_what_a_profile_may_leave_out_has_the_careful_value():
     settings = mapping()
     for name in (
         "matter",
-        "wants_feedback",
+        "feedback_requested",
         "role",
         "language",
         "graphic",
-        "source_eval",
-        "info_eval",
+        "source_reliability",
+        "information_accuracy",
     ):
         del settings[name]
     profile = read_profile(settings)
@@ -88,7 +88,11 @@ def test_what_a_profile_may_leave_out_has_the_careful_value():
         marking=profile.marking,
         legal_basis=profile.legal_basis,
     )
-    assert (profile.graphic, profile.source_eval, profile.info_eval) == ("strong", "X", "4")
+    assert (profile.graphic, profile.source_reliability, profile.information_accuracy) == (
+        "strong",
+        "X",
+        "4",
+    )
 
 
 @each(
@@ -123,12 +127,12 @@ def test_what_is_needed_is_missed_by_name(names):
         (("retention_days",), 1_000_000),
         (("matter",), ["other thing"]),
         (("matter",), "csam"),
-        (("wants_feedback",), "no"),
+        (("feedback_requested",), "no"),
         (("role",), "boss"),
         (("language",), " "),
         (("graphic",), "very"),
-        (("source_eval",), "D"),
-        (("info_eval",), 3),
+        (("source_reliability",), "D"),
+        (("information_accuracy",), 3),
         (("marking",), "AMBER"),
         (("marking", "tlp"), "CLEAR"),
         (("marking", "handling"), ["H4"]),

@@ -177,7 +177,7 @@ def test_the_sample_of_the_specification_becomes_a_case():
     case = imported(sample()).case
     assert case["originator_ref"] == sample()["report_id"]
     assert case["received_at"] == "2026-01-05T12:00:00+00:00"
-    assert case["reporter"] == {"anonymous": False, "wants_feedback": False}
+    assert case["reporter"] == {"anonymous": False, "feedback_requested": False}
     assert case["matter"] == ["csam"]
     assert [(r["scheme"], r["value"]) for r in case["references"]] == [("ncmec", "12345678")]
     url, source = case["items"]
@@ -407,7 +407,7 @@ def test_an_assessment_by_the_sender_is_kept_apart_from_facts():
     case = imported(EVERYTHING).case
     (assessment,) = [s for s in case["statements"] if s["kind"] == "assessment"]
     assert assessment["text"] == EVERYTHING["perpetrator_indicators"]["pattern_of_behavior"]
-    assert (assessment["source_eval"], assessment["info_eval"]) == ("X", "4")
+    assert (assessment["source_reliability"], assessment["information_accuracy"]) == ("X", "4")
     assert "subjects" not in case
 
 

@@ -8,11 +8,11 @@ import json
 from functools import cache
 from typing import Any
 
-from gateway.actions import assertion
-from gateway.actions.assertion import AssertionRefused
 from gateway.evidence import base64url
 from gateway.evidence.signature import jwk_of
-from gateway.web.problems import TokenRefused
+from gateway.kernel import client_assertion
+from gateway.kernel.client_assertion import AssertionRefused
+from gateway.web.problems import InvalidToken
 from gateway.web.tokens import Tokens
 from tests.founding import ISSUER, START
 from tests.fuzz import envelope
@@ -31,7 +31,9 @@ def tokens() -> Tokens:
 @cache
 def registered() -> tuple[str, ...]:
     """The fuzz key, as a system's registered one."""
-    return assertion.read_keys([{**jwk_of(envelope.key().public_key()), "kid": envelope.KID}])
+    return client_assertion.read_keys(
+        [{**jwk_of(envelope.key().public_key()), "kid": envelope.KID}]
+    )
 
 
 def seeds() -> list[bytes]:
@@ -78,7 +80,7 @@ def _claims(text: str) -> dict[str, Any]:
 def _check_token(text: str) -> None:
     try:
         found = tokens().read(text)
-    except TokenRefused:
+    except InvalidToken:
         return
     claims = _claims(text)
     assert found.client_id == claims["sub"] == claims["client_id"]
@@ -89,19 +91,25 @@ def _check_token(text: str) -> None:
     for other in (text + "=", text + "\n", " " + text):
         try:
             tokens().read(other)
-        except TokenRefused:
+        except InvalidToken:
             continue
         raise AssertionError("a token has two spellings")
 
 
 def _check_assertion(text: str) -> None:
-    claimed = assertion.claimed_client(text)
+    claimed = client_assertion.claimed_client(text)
     try:
-        found = assertion.verify(text, registered(), client_id=CLIENT, issuer=ISSUER, now=START)
+        found = client_assertion.verify(
+            text, registered(), client_id=CLIENT, issuer=ISSUER, now=START
+        )
     except AssertionRefused:
         return
     claims = _claims(text)
     assert claimed == claims["sub"] == claims["iss"] == CLIENT
     assert claims["aud"] == ISSUER
     assert found.jti == claims["jti"]
-    assert NOW < found.ends.timestamp() <= NOW + assertion.LIFE_SECONDS + assertion.SKEW_SECONDS
+    assert (
+        NOW
+        < found.ends.timestamp()
+        <= NOW + client_assertion.LIFE_SECONDS + client_assertion.SKEW_SECONDS
+    )

@@ -59,8 +59,8 @@ def _check_canonical(value: Any) -> None:
 def _check_document(found: dict[str, Any]) -> None:
     """What a signed document says of the case is the case; empty arrays are left out."""
     claims = {
-        **cases.clear_claims(found),
-        **dict(cases.disclosed_properties(found)),
-        **dict(cases.disclosed_arrays(found)),
+        **cases.undisclosable_claims(found),
+        **dict(cases.disclosable_properties(found)),
+        **dict(cases.disclosable_arrays(found)),
     }
-    assert cases.content_of(claims) == {k: v for k, v in found.items() if v != []}
+    assert cases.case_from_claims(claims) == {k: v for k, v in found.items() if v != []}

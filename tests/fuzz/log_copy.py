@@ -28,7 +28,7 @@ def check(data: bytes) -> None:
     address = TileAddress(None, 0, width)
     try:
         replica.check_bundle(address, bundle, leaves)
-    except replica.Damaged as damaged:
+    except replica.ReplicaCorrupt as damaged:
         assert 0 <= damaged.index <= width
         return
     entries = tiles.decode_entries(bundle)

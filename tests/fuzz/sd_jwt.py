@@ -43,19 +43,21 @@ def check(data: bytes) -> None:
         verified = sd_jwt.verify(text, typ=TYP, keys=envelope.public_keys())
     except DocumentError:
         return
-    sd_jwt.refuse_reserved([sd_jwt.unfold(verified), *(p.value for p in verified.placed)])
+    sd_jwt.refuse_reserved(
+        [sd_jwt.merge_disclosures(verified), *(p.value for p in verified.placed)]
+    )
     assert verified.withheld >= 0
     document = sd_jwt.parse(text)
     for digest in [d.digest for d in document.disclosures]:
         _check_presentation(document, digest, verified)
 
 
-def _check_presentation(document: sd_jwt.SdJwt, digest: str, whole: sd_jwt.Verified) -> None:
+def _check_presentation(document: sd_jwt.SdJwt, digest: str, whole: sd_jwt.VerifiedSdJwt) -> None:
     shown = {d.digest for d in document.disclosures} - {digest}
     text = document.present(shown).compact()
     try:
         part = sd_jwt.verify(text, typ=TYP, keys=envelope.public_keys())
-    except sd_jwt.ForeignDisclosure:  # it led to one that is still shown
+    except sd_jwt.UnmatchedDisclosure:  # it led to one that is still shown
         return
     assert part.claims == whole.claims
     assert {p.digest for p in part.placed} == shown
@@ -73,4 +75,4 @@ def check_text(text: str) -> None:
         read = sd_jwt.read_unverified(text)
     except DocumentError:
         return
-    assert sd_jwt.read_clear(text) == read.claims
+    assert sd_jwt.read_undisclosable_claims(text) == read.claims

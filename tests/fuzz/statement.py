@@ -7,9 +7,9 @@ offer's package is that of its list.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.evidence import sd_jwt, statement
-from gateway.evidence.sd_jwt import DocumentError, Verified
-from gateway.evidence.statement import StatementError
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.handoff_documents import StatementError
+from gateway.evidence.sd_jwt import DocumentError, VerifiedSdJwt
 from tests.fuzz import envelope
 from tests.fuzz.target import EXAMPLES
 
@@ -37,17 +37,19 @@ def _lines(typ: str, payload: Mapping[str, Any], name: str, value: Any) -> bytes
 
 def seeds() -> list[bytes]:
     """Envelopes of both types; those of our examples, whose digests are kept."""
-    to = {"organisation": "office", "competence": "receive/csam/FR", "resolved_by": _ID}
+    to = {"organisation": "office", "competence": "receive/csam/FR", "mandate_event": _ID}
     made = [
-        _lines(statement.OFFER_TYP, _OFFER, "by", "officer-1"),
-        _lines(statement.OFFER_TYP, {**_OFFER, **_ATTESTED, "to": to}, "note", "n"),
-        _lines(statement.ANSWER_TYP, _ANSWER, "groups", ["items"]),
-        _lines(statement.ANSWER_TYP, {**_ANSWER, **_ATTESTED, "kind": "outcome"}, "code", "x"),
+        _lines(handoff_documents.OFFER_TYP, _OFFER, "by", "officer-1"),
+        _lines(handoff_documents.OFFER_TYP, {**_OFFER, **_ATTESTED, "to": to}, "note", "n"),
+        _lines(handoff_documents.ANSWER_TYP, _ANSWER, "groups", ["items"]),
+        _lines(
+            handoff_documents.ANSWER_TYP, {**_ANSWER, **_ATTESTED, "kind": "outcome"}, "code", "x"
+        ),
     ]
     for name in ("offer", "acceptance"):
         text = (EXAMPLES / f"{name}.sd-jwt").read_text(encoding="ascii").strip()
         payload = sd_jwt.payload_of(sd_jwt.parse(text))
-        typ = statement.OFFER_TYP if name == "offer" else statement.ANSWER_TYP
+        typ = handoff_documents.OFFER_TYP if name == "offer" else handoff_documents.ANSWER_TYP
         made.append(_lines(typ, payload, "by", "a"))
     return made
 
@@ -66,18 +68,18 @@ def check(data: bytes) -> None:
             continue
 
 
-def _offer(verified: Verified) -> None:
-    found, claims = statement.read_offer(verified), verified.claims
+def _offer(verified: VerifiedSdJwt) -> None:
+    found, claims = handoff_documents.read_offer(verified), verified.claims
     assert str(found.handoff) == claims["handoff"]
     assert found.case_digest == claims["case_digest"]
     assert found.recipient == claims["to"]["organisation"]
     assert found.disclosures == set(claims["disclosures"])
-    assert found.package == statement.package(claims["disclosures"])
+    assert found.package == handoff_documents.package_digest(claims["disclosures"])
     _author(found.author, claims)
 
 
-def _answer(verified: Verified) -> None:
-    found, claims = statement.read_answer(verified), verified.claims
+def _answer(verified: VerifiedSdJwt) -> None:
+    found, claims = handoff_documents.read_answer(verified), verified.claims
     assert str(found.handoff) == claims["handoff"]
     for name in ("kind", "case_digest", "offer_digest", "package"):
         assert getattr(found, name) == claims[name]
@@ -92,7 +94,7 @@ def _author(author: str, claims: Mapping[str, Any]) -> None:
     assert "attested_for" not in claims or whose.startswith(claims["iss"] + "/")
 
 
-_JUDGES: Mapping[str, Callable[[Verified], None]] = {
-    statement.OFFER_TYP: _offer,
-    statement.ANSWER_TYP: _answer,
+_JUDGES: Mapping[str, Callable[[VerifiedSdJwt], None]] = {
+    handoff_documents.OFFER_TYP: _offer,
+    handoff_documents.ANSWER_TYP: _answer,
 }

@@ -7,7 +7,7 @@ gateway's, and the checkpoint one that the log signed.
 from gateway.evidence import sd_jwt, stream
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.sd_jwt import DocumentError
-from gateway.evidence.trust import Trust
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from tests.fuzz import envelope, note
 
@@ -17,7 +17,7 @@ _CLAIMS = {
     "iss": "https://gw.example.org",
     "aud": "https://gw.example.org/organisations/hotline",
     "iat": 1,
-    "pseq": 3,
+    "stream_number": 3,
     "checkpoint": _NOTE,
     "_sd": [],
     "_sd_alg": "sha-256",
@@ -27,19 +27,22 @@ _CLAIMS = {
 def seeds() -> list[bytes]:
     """A good statement, and ones that lack something."""
     bare = {name: value for name, value in _CLAIMS.items() if name != "checkpoint"}
-    return [envelope.lines(_HEADER, claims) for claims in (_CLAIMS, bare, {**_CLAIMS, "pseq": 0})]
+    return [
+        envelope.lines(_HEADER, claims)
+        for claims in (_CLAIMS, bare, {**_CLAIMS, "stream_number": 0})
+    ]
 
 
 def check(data: bytes) -> None:
     """The lines of an envelope."""
     text, key = envelope.seal(data), note.signer().key
-    trust = Trust((key,), (key.name,), gateway_keys=envelope.public_keys())
+    trust = TrustAnchors((key,), (key.name,), gateway_keys=envelope.public_keys())
     try:
         head = stream.read_head(text, trust)
     except (DocumentError, UnknownLog, NotInLog):
         return
     claims = sd_jwt.verify(text, typ=stream.HEAD_TYP, keys=envelope.public_keys()).claims
-    assert (head.pseq, head.note) == (claims["pseq"], claims["checkpoint"])
+    assert (head.stream_number, head.note) == (claims["stream_number"], claims["checkpoint"])
     assert int(head.at.timestamp()) == claims["iat"]
     assert claims["aud"] == f"{claims['iss']}/organisations/{head.organisation}"
     assert open_checkpoint(head.note, [key], key.name) == head.checkpoint

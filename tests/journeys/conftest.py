@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.cli.demo.environment import Stage, free_ports
+from gateway.cli.demo.environment import DemoEnvironment, free_ports
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import running
 
 
 @pytest.fixture(scope="session")
-def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
     """A gateway with members that shows its numbers and has nothing before it."""
     from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
 
@@ -26,7 +26,7 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 )
 def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
+) -> Iterator[DemoEnvironment]:
     """A gateway with members; each test uses cases of its own, direct and through the proxy."""
     if request.param is Front.DIRECT:
         yield request.getfixturevalue("direct")

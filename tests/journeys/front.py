@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from gateway import wiring
-from gateway.checks import host_and_port
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from gateway.serving.supervisor import listener_answers
+from gateway.setting_validators import host_and_port
 
 HAPROXY = Path(__file__).parents[2] / "deploy" / "haproxy"
 READY_SECONDS = 20.0
@@ -32,7 +32,7 @@ class Front(StrEnum):
         """The settings of a gateway behind it."""
         return {} if self is Front.DIRECT else {"partners_bind": f"unix:{folder / 'p.sock'}"}
 
-    def serving(self, stage: Stage) -> Any:
+    def serving(self, stage: DemoEnvironment) -> Any:
         """A context in which partners reach the gateway of a stage."""
         return nullcontext() if self is Front.DIRECT else haproxy(stage)
 
@@ -47,7 +47,7 @@ def require_haproxy() -> None:
 
 
 @contextmanager
-def haproxy(stage: Stage) -> Iterator[None]:
+def haproxy(stage: DemoEnvironment) -> Iterator[None]:
     """HAProxy as we ship it, and what gives it new lists, in front of a running gateway."""
     config = wiring.load_config(stage.operator)
     port = int(config.partners_url.rpartition(":")[2])

@@ -9,23 +9,23 @@ from typing import Any
 from uuid import UUID
 
 from gateway import wiring
-from gateway.actions.ports import Mode
-from gateway.checks import host_and_port
-from gateway.cli.demo.environment import MEMBERS, Stage
+from gateway.cli.demo.environment import MEMBERS, DemoEnvironment
 from gateway.config import Config
 from gateway.evidence import event as events
 from gateway.formats.profile import read_profile
 from gateway.formats.xarf import import_xarf
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.entry import entry
+from gateway.ledger.entry import entry_commitment
 from gateway.ledger.note import VerificationKey
+from gateway.setting_validators import host_and_port
 from tests.journeys.front import Front
 
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
 
 
-def admit_members(stage: Stage) -> None:
+def admit_members(stage: DemoEnvironment) -> None:
     """Admit and enrol the story's members; OFMIN holds the mandate for csam in France."""
     for member in MEMBERS:
         police = member.values["kind"] == "police_office"
@@ -40,7 +40,7 @@ def admit_members(stage: Stage) -> None:
             "from": "2020-01-01",
             "decision_ref": "test",
         }
-        stage.administer("standing.grant", member.slug, seat)
+        stage.administer("membership.grant", member.slug, seat)
     mandate = {
         "function": "receive",
         "matter": "csam",
@@ -48,15 +48,17 @@ def admit_members(stage: Stage) -> None:
         "legal_act": "test",
         "from": "2020-01-01",
     }
-    stage.administer("competence.grant", OFMIN, mandate)
+    stage.administer("mandate.grant", OFMIN, mandate)
     for member in MEMBERS:
         stage.enrol(member.slug)
 
 
 @contextmanager
-def running(folder: Path, front: Front = Front.DIRECT, **settings: Any) -> Iterator[Stage]:
+def running(
+    folder: Path, front: Front = Front.DIRECT, **settings: Any
+) -> Iterator[DemoEnvironment]:
     """A gateway with its members, as `casegate run` starts it, behind what ends the TLS."""
-    with Stage(folder, **front.settings(folder), **settings) as stage:
+    with DemoEnvironment(folder, **front.settings(folder), **settings) as stage:
         stage.build()
         admit_members(stage)
         stage.start()
@@ -81,12 +83,12 @@ def clearance(content: dict[str, Any]) -> dict[str, Any]:
     return {"assessed_by": "pdc-1", "cleared_by": "pdc-2", "confirms": confirms}
 
 
-def config_of(stage: Stage) -> Config:
+def config_of(stage: DemoEnvironment) -> Config:
     """The gateway's settings."""
     return wiring.load_config(stage.operator)
 
 
-def fetch(stage: Stage, path: str) -> bytes:
+def fetch(stage: DemoEnvironment, path: str) -> bytes:
     """GET a path of this node's public listener."""
     config = config_of(stage)
     context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
@@ -96,12 +98,12 @@ def fetch(stage: Stage, path: str) -> bytes:
     return body
 
 
-def log_key(stage: Stage) -> VerificationKey:
+def log_key(stage: DemoEnvironment) -> VerificationKey:
     """The log's public key."""
     return VerificationKey.parse(fetch(stage, "/log/vkey").decode().strip())
 
 
-def check_log(stage: Stage) -> Checkpoint:
+def check_log(stage: DemoEnvironment) -> Checkpoint:
     """Rebuild the whole log from what it serves and stores; every leaf, every document, the root.
 
     Returns the checkpoint. Asserts that the entries served give the root signed, that each
@@ -116,7 +118,7 @@ def check_log(stage: Stage) -> Checkpoint:
     return checkpoint
 
 
-def entries(stage: Stage, size: int) -> list[bytes]:
+def entries(stage: DemoEnvironment, size: int) -> list[bytes]:
     """The first ``size`` entries of the log, as the public listener serves them."""
     found: list[bytes] = []
     for n in range((size + 255) // 256):
@@ -126,19 +128,21 @@ def entries(stage: Stage, size: int) -> list[bytes]:
     return found
 
 
-def _check_documents(stage: Stage, found: list[bytes]) -> None:
+def _check_documents(stage: DemoEnvironment, found: list[bytes]) -> None:
     gateway = wiring.connect(config_of(stage))
     try:
-        with gateway.ports.begin(Mode.READ) as work:
+        with gateway.ports.begin(TransactionMode.READ) as work:
             for slug in [m.slug for m in MEMBERS] + ["gateway"]:
                 stream = list(work.log.stream(slug, 0, 1_000_000))
-                assert [pseq for pseq, _ in stream] == list(range(1, len(stream) + 1))
+                assert [stream_number for stream_number, _ in stream] == list(
+                    range(1, len(stream) + 1)
+                )
                 assert len({event for _, event in stream}) == len(stream)
                 for _, event in stream:
                     logged = work.log.logged(event)
                     assert logged is not None
                     document, nonce = logged.event.document, logged.event.nonce
-                    assert entry(document, nonce) == found[logged.index]
+                    assert entry_commitment(document, nonce) == found[logged.index]
                     assert UUID(events.read(document)["id"]) == event
     finally:
         gateway.close()

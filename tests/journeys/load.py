@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from gateway import wiring
-from gateway.cli.demo.environment import Stage
-from gateway.client.connection import Connection
-from gateway.client.errors import ClientError, Refused
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client.connection import PartnerConnection
+from gateway.client.errors import ClientError, RequestRefused
 from gateway.client.gateway import Gateway
-from gateway.client.session import Written
+from gateway.client.session import ConfirmedWrite
 from gateway.ledger import proof, tree
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from tests.journeys.harness import HOTLINE, case_content, check_log, clearance, entries, log_key
@@ -28,7 +28,7 @@ class Submission:
 
     content: Mapping[str, Any]
     key: UUID
-    written: Written
+    written: ConfirmedWrite
 
     @property
     def index(self) -> int:
@@ -36,14 +36,14 @@ class Submission:
         return proof.parse(self.written.receipt.proof).index
 
 
-def submit(node: Stage, content: Mapping[str, Any], key: UUID) -> Written:
+def submit(node: DemoEnvironment, content: Mapping[str, Any], key: UUID) -> ConfirmedWrite:
     """Submit a case under this idempotency key, for the first time or again."""
     with _client(node, key) as hotline:
         return hotline.submit(content, "pdc-1", clearance(dict(content)))
 
 
-def _client(node: Stage, key: UUID) -> Gateway:
-    connection = Connection.read(node.folder / HOTLINE / "connection.toml")
+def _client(node: DemoEnvironment, key: UUID) -> Gateway:
+    connection = PartnerConnection.read(node.folder / HOTLINE / "connection.toml")
     return Gateway(connection, wiring.now, lambda: key, sleep=_pause)
 
 
@@ -54,7 +54,7 @@ def _pause(seconds: float) -> None:
 class Load:
     """Clients that submit to any node until they are answered, the same bytes each time."""
 
-    def __init__(self, *nodes: Stage) -> None:
+    def __init__(self, *nodes: DemoEnvironment) -> None:
         """Each client begins with a node of its own and stays until that fails."""
         self.nodes = nodes
         self.acknowledged: list[Submission] = []
@@ -72,7 +72,7 @@ class Load:
                 except ClientError as error:
                     place += 1
                     self.moved += 1
-                    if isinstance(error, Refused) or attempt + 1 == ATTEMPTS:
+                    if isinstance(error, RequestRefused) or attempt + 1 == ATTEMPTS:
                         self.failures.append(error)
                 else:
                     self.acknowledged.append(Submission(content, key, written))
@@ -91,7 +91,7 @@ class Load:
 
 
 def check_acknowledged(
-    node: Stage, submissions: Sequence[Submission], others: int = 0
+    node: DemoEnvironment, submissions: Sequence[Submission], others: int = 0
 ) -> Checkpoint:
     """Require that nothing acknowledged is lost or there twice, and that there is one tree.
 
@@ -115,7 +115,9 @@ def check_acknowledged(
     return final
 
 
-def _check_beginnings(node: Stage, submissions: Sequence[Submission], final: Checkpoint) -> None:
+def _check_beginnings(
+    node: DemoEnvironment, submissions: Sequence[Submission], final: Checkpoint
+) -> None:
     key = log_key(node)
     leaves = [tree.leaf_hash(entry) for entry in entries(node, final.size)]
     seen = {}
@@ -127,7 +129,7 @@ def _check_beginnings(node: Stage, submissions: Sequence[Submission], final: Che
         assert tree.root(leaves[:size]) == root
 
 
-def check_repeated(node: Stage, submissions: Sequence[Submission]) -> None:
+def check_repeated(node: DemoEnvironment, submissions: Sequence[Submission]) -> None:
     """Send again under the same keys: the first result and receipt come, and nothing is written."""
     before = check_log(node).size
     for one in submissions:

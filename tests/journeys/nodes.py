@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wiring
-from gateway.cli.demo.environment import MEMBERS, Stage, free_ports
+from gateway.cli.demo.environment import MEMBERS, DemoEnvironment, free_ports
 from tests.journeys.harness import config_of, running
 from tests.postgresql import new_database
 
 
 @contextmanager
-def two_nodes(folder: Path, **settings: Any) -> Iterator[tuple[Stage, Stage]]:
+def two_nodes(folder: Path, **settings: Any) -> Iterator[tuple[DemoEnvironment, DemoEnvironment]]:
     """Two running nodes of one gateway with its members; log, mark and keys in a database each."""
     first_folder, second_folder = folder / "first", folder / "second"
     first_folder.mkdir()
@@ -26,12 +26,12 @@ def two_nodes(folder: Path, **settings: Any) -> Iterator[tuple[Stage, Stage]]:
         **settings,
     ) as first:
         copy_node(first, second_folder)
-        with Stage(second_folder) as second:
+        with DemoEnvironment(second_folder) as second:
             second.start()
             yield first, second
 
 
-def copy_node(first: Stage, folder: Path) -> None:
+def copy_node(first: DemoEnvironment, folder: Path) -> None:
     """Make another node's folder, and members' folders whose connection leads to that node.
 
     The node has the first one's settings, name and keys, and addresses of its own. Members have

@@ -6,11 +6,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from gateway.wiring import load_config
 
 
-def workers(*stages: Stage) -> list[int]:
+def workers(*stages: DemoEnvironment) -> list[int]:
     """The worker processes of the stages' partners' listeners."""
     parents = {pid: _parent(pid) for pid in _pids()}
     operators = {str(stage.operator) for stage in stages}
@@ -18,7 +18,7 @@ def workers(*stages: Stage) -> list[int]:
     return [pid for pid, parent in parents.items() if parent in masters]
 
 
-def all_workers(stage: Stage) -> list[int]:
+def all_workers(stage: DemoEnvironment) -> list[int]:
     """The same of one stage, as soon as all are there: gunicorn starts one after the other."""
     wanted = load_config(stage.operator).workers
     ends = time.monotonic() + 30
@@ -28,7 +28,7 @@ def all_workers(stage: Stage) -> list[int]:
     return found
 
 
-def kill_node(stage: Stage) -> int:
+def kill_node(stage: DemoEnvironment) -> int:
     """Kill every process of a node at one stroke, as a power failure does; how many they were."""
     # Stopped first: a supervisor would start a new child between two kills.
     found: list[int] = []
@@ -39,7 +39,7 @@ def kill_node(stage: Stage) -> int:
     return len(found)
 
 
-def _of(stage: Stage) -> list[int]:
+def _of(stage: DemoEnvironment) -> list[int]:
     return [pid for pid in _pids() if str(stage.operator) in _command(pid)]
 
 

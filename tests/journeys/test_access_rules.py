@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from gateway.cli import main
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.harness import ABROAD, HOTLINE, config_of, fetch
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
@@ -45,7 +45,7 @@ class Answer:
 class Wire:
     """One kept-alive connection to the partners' listener with a member's certificate."""
 
-    def __init__(self, stage: Stage, slug: str) -> None:
+    def __init__(self, stage: DemoEnvironment, slug: str) -> None:
         config = config_of(stage)
         self.home = stage.folder / slug
         context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
@@ -93,7 +93,7 @@ class Wire:
 
 
 @pytest.fixture
-def hotline(stage: Stage) -> Iterator[Wire]:
+def hotline(stage: DemoEnvironment) -> Iterator[Wire]:
     """The hotline's connection."""
     wire = Wire(stage, HOTLINE)
     yield wire
@@ -101,7 +101,7 @@ def hotline(stage: Stage) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def abroad(stage: Stage) -> Iterator[Wire]:
+def abroad(stage: DemoEnvironment) -> Iterator[Wire]:
     """Another member's connection."""
     wire = Wire(stage, ABROAD)
     yield wire
@@ -116,12 +116,12 @@ def _invalid_client(answer: Answer) -> None:
 
 
 def test_c4_a_system_with_a_registered_key_needs_it_beside_its_certificate(
-    stage: Stage, abroad: Wire
+    stage: DemoEnvironment, abroad: Wire
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     public = {name: jwk[name] for name in ("kty", "crv", "x", "y")} | {"kid": "first"}
-    stage.administer("system.key", ABROAD, {"system": "desk", "keys": [public]})
+    stage.administer("system.set_keys", ABROAD, {"system": "desk", "keys": [public]})
     try:
         _invalid_client(abroad.token())
         text = _assertion(key, abroad.client_id, config_of(stage).issuer)
@@ -138,14 +138,14 @@ def test_c4_a_system_with_a_registered_key_needs_it_beside_its_certificate(
         _invalid_client(wire.token(**_asserted(to_the_token_url)))
         wire.line.close()
     finally:
-        stage.administer("system.key", ABROAD, {"system": "desk", "keys": []})
+        stage.administer("system.set_keys", ABROAD, {"system": "desk", "keys": []})
     wire = Wire(stage, ABROAD)
     assert wire.token().status == 200
     wire.line.close()
 
 
 def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
-    stage: Stage,
+    stage: DemoEnvironment,
 ) -> None:
     former, following = (stage.folder / ABROAD / name for name in ("former", "following"))
     public = []
@@ -155,7 +155,7 @@ def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
         public.append(json.loads((folder / "client.jwk").read_text()))
 
     def register(*keys: dict[str, str]) -> None:
-        stage.administer("system.key", ABROAD, {"system": "desk", "keys": list(keys)})
+        stage.administer("system.set_keys", ABROAD, {"system": "desk", "keys": list(keys)})
 
     def check(key: Path) -> int:
         settings = (stage.folder / ABROAD / "connection.toml").read_text(encoding="utf-8")
@@ -188,7 +188,7 @@ def _asserted(text: str) -> dict[str, str]:
 
 
 def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoint(
-    stage: Stage,
+    stage: DemoEnvironment,
 ) -> None:
     config = config_of(stage)
     context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
@@ -203,7 +203,7 @@ def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoin
 
 
 def test_k2_the_token_is_rfc_9068_bound_to_the_certificate_and_lives_five_minutes(
-    stage: Stage, hotline: Wire
+    stage: DemoEnvironment, hotline: Wire
 ) -> None:
     answer = hotline.token(scope="directory.read")
     token = answer.json["access_token"]
@@ -242,7 +242,7 @@ def test_rs2_a_stolen_token_is_dead_on_another_connection(hotline: Wire, abroad:
     ("path", "told"), [("/healthz", {"status": "ok"}), ("/readyz", {"status": "ready"})]
 )
 def test_both_listeners_tell_how_they_are(
-    stage: Stage, hotline: Wire, path: str, told: dict[str, str]
+    stage: DemoEnvironment, hotline: Wire, path: str, told: dict[str, str]
 ) -> None:
     assert hotline.ask("GET", path).json == told
     assert json.loads(fetch(stage, path)) == told
@@ -251,7 +251,9 @@ def test_both_listeners_tell_how_they_are(
 @pytest.mark.parametrize(
     "path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
 )
-def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(stage: Stage, path: str) -> None:
+def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(
+    stage: DemoEnvironment, path: str
+) -> None:
     told = json.loads(fetch(stage, path))
     config = config_of(stage)
     assert told["issuer"] == config.issuer
@@ -268,7 +270,7 @@ def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(stage: Stage,
 
 @pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest"])
 def test_m4_every_key_has_a_thumbprint_as_its_id_a_use_and_an_algorithm(
-    stage: Stage, path: str
+    stage: DemoEnvironment, path: str
 ) -> None:
     keys = json.loads(fetch(stage, path))["keys"]
     assert keys
@@ -281,7 +283,7 @@ def test_m4_every_key_has_a_thumbprint_as_its_id_a_use_and_an_algorithm(
         assert "d" not in key
 
 
-def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage: Stage) -> None:
+def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage: DemoEnvironment) -> None:
     config = config_of(stage)
     for url in (config.issuer, config.partners_url):
         context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
@@ -297,7 +299,7 @@ def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage: Stage) -> None:
 
 @pytest.mark.parametrize("name", ["Client-Cert", "client-cert", "CLIENT-CERT", "Client_Cert"])
 def test_p1_a_certificate_in_a_header_makes_nobody_somebody_else(
-    stage: Stage, hotline: Wire, abroad: Wire, name: str
+    stage: DemoEnvironment, hotline: Wire, abroad: Wire, name: str
 ) -> None:
     pem = (abroad.home / "certificate.pem").read_bytes()
     der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)

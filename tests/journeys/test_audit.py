@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gateway import wiring
-from gateway.checks import host_and_port
-from gateway.cli.demo.environment import Stage
-from gateway.client import Gateway, Refused
-from gateway.client.connection import Connection
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client import Gateway, RequestRefused
+from gateway.client.connection import PartnerConnection
+from gateway.setting_validators import host_and_port
 from tests.journeys.harness import (
     ABROAD,
     HOTLINE,
@@ -36,13 +36,13 @@ def casegate(*arguments: object, status: int = 0) -> Any:
     return json.loads(done.stdout) if "--json" in arguments else done.stdout + done.stderr
 
 
-def member(stage: Stage, slug: str) -> Gateway:
+def member(stage: DemoEnvironment, slug: str) -> Gateway:
     """A member's client at the running gateway."""
     file = stage.folder / slug / "connection.toml"
-    return Gateway(Connection.read(file), wiring.now, wiring.new_id)
+    return Gateway(PartnerConnection.read(file), wiring.now, wiring.new_id)
 
 
-def offered(stage: Stage) -> str:
+def offered(stage: DemoEnvironment) -> str:
     """A handoff from the hotline to the office."""
     content = case_content()
     with member(stage, HOTLINE) as hotline:
@@ -57,7 +57,9 @@ def offered(stage: Stage) -> str:
     return str(written.result["handoff"])
 
 
-def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(stage: Stage) -> None:
+def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
+    stage: DemoEnvironment,
+) -> None:
     handoff = offered(stage)
     ours = ("-c", stage.folder / ABROAD / "connection.toml")
     refused = casegate("audit", "events", *WHO, *ours, status=1)
@@ -69,7 +71,7 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(stage: 
         "decision_ref": "board",
     }
     member_ = {"reach": "member", "member": HOTLINE, **term}
-    grant = stage.administer("audit.grant", ABROAD, member_).result["grant"]
+    grant = stage.administer("audit_access.grant", ABROAD, member_).result["grant"]
 
     told = casegate("audit", "events", *WHO, "--handoff", handoff, "--json", *ours)
     (offer,) = told["events"]
@@ -83,20 +85,20 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(stage: 
         results = [
             one.confirmed.event["result"]
             for one in auditor.events()
-            if one.confirmed.event["typ"] == "audit.read"
+            if one.confirmed.event["typ"] == "audit.search"
         ]
-        assert (types.count("audit.read"), results) == (3, ["denied", "allowed", "denied"])
+        assert (types.count("audit.search"), results) == (3, ["denied", "allowed", "denied"])
         # On an open connection, in whichever worker: the next request is refused.
         list(auditor.audit("auditor-1", "security", "before the end"))
-        stage.administer("audit.end", ABROAD, {"grant": grant, "reason": "over"})
+        stage.administer("audit_access.end", ABROAD, {"grant": grant, "reason": "over"})
         for _ in range(4):
-            with pytest.raises(Refused, match="audit grant"):
+            with pytest.raises(RequestRefused, match="audit grant"):
                 list(auditor.audit("auditor-1", "security", "after the end"))
     check_log(stage)
 
 
 def test_a_stream_and_the_log_are_kept_and_proved_whole_without_the_gateway(
-    stage: Stage, tmp_path: Path
+    stage: DemoEnvironment, tmp_path: Path
 ) -> None:
     offered(stage)
     connection = stage.folder / OFMIN / "connection.toml"

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from gateway.cli import main
-from gateway.cli.demo.environment import ADMINS, Stage
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.evidence import base64url
 from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("au
 )
 def rotating(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
+) -> Iterator[DemoEnvironment]:
     """A gateway of its own, for its authorities come and go."""
     from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
 
@@ -41,7 +41,7 @@ def rotating(
         yield stage
 
 
-def rotate(stage: Stage, *words: str) -> Any:
+def rotate(stage: DemoEnvironment, *words: str) -> Any:
     """Take the next step, as both administrators."""
     who = [word for person, _ in ADMINS for word in ("--as", person)]
     root = ["--root-passphrase-file", str(stage.operator / "offline" / "passphrase")]
@@ -51,14 +51,14 @@ def rotate(stage: Stage, *words: str) -> Any:
     return json.loads(done.stdout)["result"]
 
 
-def renew(stage: Stage, slug: str) -> Path:
+def renew(stage: DemoEnvironment, slug: str) -> Path:
     """Give a member's system a new certificate; the folder of the one before."""
     before = stage.folder / f"{slug}-before"
     stage.renew(slug, before)
     return before
 
 
-def revoke(stage: Stage, slug: str) -> None:
+def revoke(stage: DemoEnvironment, slug: str) -> None:
     """Revoke the certificate of a member's system."""
     leaf, _above = x509.load_pem_x509_certificates(
         (stage.folder / slug / "certificate.pem").read_bytes()
@@ -73,7 +73,7 @@ def authority_of(home: Path) -> str:
     return authority_id(above)
 
 
-def shakes_hands(stage: Stage, home: Path) -> bool:
+def shakes_hands(stage: DemoEnvironment, home: Path) -> bool:
     """Whether the partners' listener takes the certificate, sent with its authority's."""
     config = config_of(stage)
     context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
@@ -90,7 +90,7 @@ def shakes_hands(stage: Stage, home: Path) -> bool:
         line.close()
 
 
-def eventually(stage: Stage, home: Path, taken: bool) -> None:
+def eventually(stage: DemoEnvironment, home: Path, taken: bool) -> None:
     ends = time.monotonic() + 15
     while shakes_hands(stage, home) != taken:
         assert time.monotonic() < ends, f"the listener did not come to {taken}"
@@ -98,7 +98,7 @@ def eventually(stage: Stage, home: Path, taken: bool) -> None:
 
 
 def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_refused(
-    rotating: Stage,
+    rotating: DemoEnvironment,
 ) -> None:
     stage = rotating
     processes = all_workers(stage)

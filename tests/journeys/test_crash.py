@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.harness import check_log, running
 from tests.journeys.load import Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes
@@ -23,20 +23,20 @@ SAMPLE = 20
 
 
 @contextmanager
-def _one_node(folder: Path) -> Iterator[list[Stage]]:
+def _one_node(folder: Path) -> Iterator[list[DemoEnvironment]]:
     """Four workers on SQLite."""
     with running(folder, workers=WORKERS) as stage:
         yield [stage]
 
 
 @contextmanager
-def _two_nodes(folder: Path) -> Iterator[list[Stage]]:
+def _two_nodes(folder: Path) -> Iterator[list[DemoEnvironment]]:
     """Twice two workers on PostgreSQL."""
     with two_nodes(folder, workers=WORKERS // 2) as nodes:
         yield list(nodes)
 
 
-def _some_workers(nodes: list[Stage]) -> list[int]:
+def _some_workers(nodes: list[DemoEnvironment]) -> list[int]:
     """The workers that live, once there is one: a listener starts others for those that died."""
     ends = time.monotonic() + 30
     while not (found := workers(*nodes)):
@@ -47,7 +47,7 @@ def _some_workers(nodes: list[Stage]) -> list[int]:
 
 @pytest.mark.parametrize("opened", [_one_node, _two_nodes], ids=["sqlite", "two-on-postgresql"])
 def test_a_worker_killed_thirty_times_under_load_loses_nothing_and_forks_nothing(
-    tmp_path: Path, opened: Callable[[Path], AbstractContextManager[list[Stage]]]
+    tmp_path: Path, opened: Callable[[Path], AbstractContextManager[list[DemoEnvironment]]]
 ) -> None:
     chance = random.Random(20260101)
     with opened(tmp_path) as nodes:

@@ -11,15 +11,15 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 
 from gateway.cli import main
-from gateway.cli.demo.environment import ADMINS, Stage
-from gateway.client.connection import Connection
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment
+from gateway.client.connection import PartnerConnection
 from gateway.domain.organisation import SCOPES
 from tests.journeys.harness import HOTLINE, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 
-def admin(stage: Stage, *words: object) -> Result:
+def admin(stage: DemoEnvironment, *words: object) -> Result:
     who = [word for person, _ in ADMINS for word in ("--as", person)]
     return run("admin", "--folder", stage.operator, *who, *words)
 
@@ -29,7 +29,7 @@ def run(*words: object) -> Result:
 
 
 @pytest.fixture
-def invitation(stage: Stage, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def invitation(stage: DemoEnvironment, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """An invitation of a new system of the hotline's."""
     name = f"desk-{os.urandom(3).hex()}"
     stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
@@ -46,7 +46,7 @@ def enrolled(file: Path, folder: Path) -> dict[str, object]:
 
 
 def test_an_invitation_becomes_a_connection_in_one_command(
-    stage: Stage, invitation: tuple[str, Path], tmp_path: Path
+    stage: DemoEnvironment, invitation: tuple[str, Path], tmp_path: Path
 ) -> None:
     name, file = invitation
     assert file.stat().st_mode & 0o777 == 0o600
@@ -74,7 +74,7 @@ DECISION = {"decision_ref": "board 12", "decided_on": "2024-01-03", "document_sh
 
 
 def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
-    stage: Stage, tmp_path: Path
+    stage: DemoEnvironment, tmp_path: Path
 ) -> None:
     slug, file, home = f"new-{os.urandom(3).hex()}", tmp_path / "invitation.json", tmp_path / "desk"
     stage.administer("organisation.apply", slug, APPLICATION)
@@ -87,7 +87,7 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     assert done.exit_code == 0, done.output
     assert f"{slug}, enrolled" in done.output
     settings = home / "connection.toml"
-    assert Connection.read(settings).document_key == home / "keys" / "document.pem"
+    assert PartnerConnection.read(settings).document_key == home / "keys" / "document.pem"
     closed = run("directory", "--connection", settings)
     assert closed.exit_code == 1
     assert "R2.inactive" in closed.output
@@ -100,7 +100,12 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     assert active.exit_code == 0, active.output
     assert run("directory", slug, "--connection", settings).exit_code == 0
     events = run("events", "--connection", settings).output
-    for typ in ("invitation.used", "key.registered", "organisation.enrolled", "conformance.passed"):
+    for typ in (
+        "invitation.redeemed",
+        "key.registered",
+        "organisation.enrolled",
+        "conformance.passed",
+    ):
         assert typ in events
     check_log(stage)
 
@@ -128,7 +133,7 @@ def test_a_replayed_invitation_is_refused_and_the_member_sees_it(
     assert "used before" in again.output
     assert not (tmp_path / "thief" / "connection.toml").exists()
     events = run("events", "-c", tmp_path / "desk" / "connection.toml")
-    assert [line for line in events.output.splitlines() if "invitation.used" in line][-1].count(
+    assert [line for line in events.output.splitlines() if "invitation.redeemed" in line][-1].count(
         "denied"
     )
 
@@ -159,7 +164,7 @@ def test_an_invitation_that_others_can_read_is_not_used(
 
 
 def test_a_withdrawn_invitation_is_refused(
-    stage: Stage, invitation: tuple[str, Path], tmp_path: Path
+    stage: DemoEnvironment, invitation: tuple[str, Path], tmp_path: Path
 ) -> None:
     _, file = invitation
     identifier = json.loads(file.read_text())["invitation"]
@@ -176,10 +181,10 @@ def test_a_system_renews_its_certificate_by_itself(
     _, file = invitation
     enrolled(file, tmp_path / "desk")
     settings = tmp_path / "desk" / "connection.toml"
-    before = Connection.read(settings)
+    before = PartnerConnection.read(settings)
     done = run("system", "renew", "-c", settings)
     assert done.exit_code == 0, done.output
-    after = Connection.read(settings)
+    after = PartnerConnection.read(settings)
     assert after.certificate != before.certificate
     assert after.key != before.key
     first, second = (

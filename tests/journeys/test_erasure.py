@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from gateway import wiring
-from gateway.actions.ports import Mode
 from gateway.cli import main
-from gateway.cli.demo.environment import Stage
-from gateway.client import Connection, Refused
-from gateway.domain.refusals import Erased
-from gateway.evidence import receipt, verdict
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client import PartnerConnection, RequestRefused
+from gateway.domain.refusals import CaseErased
+from gateway.evidence import receipt, verification
+from gateway.kernel.ports import TransactionMode
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
@@ -43,9 +43,9 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         assert told["result"]["key"] == "destroyed"
         _opens_nowhere(stage, case, handoff)
         after = _receipts(stage)
-        trust = Connection.read(stage.folder / OFMIN / "connection.toml").trust
+        trust = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").trust
         for one in (*before.values(), *after.values()):
-            found = verdict.verify(json.dumps(receipt.to_json(one)).encode(), trust)
+            found = verification.verify(json.dumps(receipt.to_json(one)).encode(), trust)
             assert found.code == 0, found
         assert before.keys() < after.keys()
         check_log(stage)
@@ -55,16 +55,16 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         assert "FROZEN" in told
         with (
             closing(wiring.connect(config_of(stage))) as gateway,
-            gateway.store.begin(Mode.READ) as work,
+            gateway.store.begin(TransactionMode.READ) as work,
         ):
             assert work.cases.get(HOTLINE, case) is not None
-            with pytest.raises(Erased):
+            with pytest.raises(CaseErased):
                 work.cases.version(digest)
-            with pytest.raises(Erased):
+            with pytest.raises(CaseErased):
                 work.handoffs.answers(handoff)
 
 
-def _life(stage: Stage) -> Any:
+def _life(stage: DemoEnvironment) -> Any:
     """A case from the submission to its end; its id, its handoff, its document's digest."""
     content = case_content()
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
@@ -84,7 +84,7 @@ def _life(stage: Stage) -> Any:
     return UUID(content["case"]), UUID(handoff), submitted.result["digest"]
 
 
-def _receipts(stage: Stage) -> dict[str, Any]:
+def _receipts(stage: DemoEnvironment) -> dict[str, Any]:
     """Every receipt that the two parties can get now, by party and event."""
     found = {}
     for slug in (HOTLINE, OFMIN):
@@ -93,7 +93,7 @@ def _receipts(stage: Stage) -> dict[str, Any]:
     return found
 
 
-def _opens_nowhere(stage: Stage, case: Any, handoff: Any) -> None:
+def _opens_nowhere(stage: DemoEnvironment, case: Any, handoff: Any) -> None:
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
         for ask in (
             lambda: hotline.case(case),
@@ -101,14 +101,14 @@ def _opens_nowhere(stage: Stage, case: Any, handoff: Any) -> None:
             lambda: office.handoff(handoff),
             lambda: office.export(handoff, "ofmin-1", "for the file"),
         ):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 ask()
             assert refused.value.status == 410
         assert str(case) not in [one["case"] for one in hotline.cases()]
         assert str(handoff) in [one["handoff"] for one in office.inbox()]
 
 
-def _both(stage: Stage) -> list[str]:
+def _both(stage: DemoEnvironment) -> list[str]:
     people = sorted(file.stem for file in config_of(stage).people.glob("*.pem"))
     return [word for person in people[:2] for word in ("--as", person)]
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from gateway.cli import main
-from gateway.cli.demo.environment import ADMINS, Stage
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.domain.organisation import SCOPES, system_uri
 from tests.journeys.harness import HOTLINE, check_log, config_of
 
@@ -54,7 +54,7 @@ def request(folder: Path, name: str) -> tuple[Path, Path]:
     return key, asked
 
 
-def invited(stage: Stage, folder: Path, name: str) -> str:
+def invited(stage: DemoEnvironment, folder: Path, name: str) -> str:
     """The token of an invitation for a new system."""
     stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
     who = [word for person, _ in ADMINS for word in ("--as", person)]
@@ -67,7 +67,9 @@ def invited(stage: Stage, folder: Path, name: str) -> str:
     return token
 
 
-def test_strongswan_enrols_is_refused_a_second_use_and_renews(stage: Stage, tmp_path: Path) -> None:
+def test_strongswan_enrols_is_refused_a_second_use_and_renews(
+    stage: DemoEnvironment, tmp_path: Path
+) -> None:
     needs_pki()
     config, name = config_of(stage), f"est-{os.urandom(3).hex()}"
     token = invited(stage, tmp_path, name)
@@ -100,7 +102,7 @@ def test_strongswan_enrols_is_refused_a_second_use_and_renews(stage: Stage, tmp_
 
 
 def test_curl_enrols_as_the_page_says_with_the_token_on_no_command_line(
-    stage: Stage, tmp_path: Path
+    stage: DemoEnvironment, tmp_path: Path
 ) -> None:
     missing = [tool for tool in ("bash", "curl", "openssl", "base64") if shutil.which(tool) is None]
     if missing and not os.environ.get("CI"):

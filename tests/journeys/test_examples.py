@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.environment import Stage
-from gateway.client.connection import Connection
-from gateway.evidence import verdict
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client.connection import PartnerConnection
+from gateway.evidence import verification
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, running
 from tests.journeys.npm import installed
 
@@ -33,7 +33,7 @@ def signing(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with running(tmp_path_factory.mktemp("examples")) as stage:
         stage.register_key(HOTLINE)
         stage.register_key(OFMIN)
-        connection = Connection.read(stage.folder / HOTLINE / "connection.toml")
+        connection = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml")
         home = tmp_path_factory.mktemp("partner")
         for name in ("certificate.pem", "key.pem", "ca.pem", "keys/document.pem"):
             shutil.copy(stage.folder / HOTLINE / name, home)
@@ -63,7 +63,7 @@ def run(command: Sequence[object], home: Path, content: dict[str, Any], where: P
     return json.loads(done.stdout)
 
 
-def check(stage: Stage, content: dict[str, Any], told: dict[str, Any]) -> None:
+def check(stage: DemoEnvironment, content: dict[str, Any], told: dict[str, Any]) -> None:
     """The recipient opens what the program offered, and its file verifies to the keys' origin."""
     assert (told["case"], told["to"], told["verified"]) == (content["case"], OFMIN, True)
     with stage.client(OFMIN) as office:
@@ -74,8 +74,8 @@ def check(stage: Stage, content: dict[str, Any], told: dict[str, Any]) -> None:
         assert opened.assurance == "signed"
         assert opened.content["items"] == content["items"]
         bundle = office.export(told["handoff"], "ofmin-1", "for the file")
-    trust = Connection.read(stage.folder / OFMIN / "connection.toml").trust
-    found = verdict.verify(bundle, trust)
+    trust = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").trust
+    found = verification.verify(bundle, trust)
     assert found.code == 0, found.sentence
     assert "attested" not in found.sentence
     told_keys = next(s.detail for s in found.steps if "own key came from" in s.title)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm
 
-from gateway.cli.demo.environment import Stage, free_ports
+from gateway.cli.demo.environment import DemoEnvironment, free_ports
 from gateway.domain.organisation import system_uri
 from gateway.evidence import base64url
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, config_of, running
@@ -41,7 +41,7 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 class Meeting:
     """A gateway, a member that shows its certificate alone, and one that also has a key."""
 
-    stage: Stage
+    stage: DemoEnvironment
     programs: Path
     key: ec.EllipticCurvePrivateKey
 
@@ -89,7 +89,7 @@ def meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meeting]:
     with running(tmp_path_factory.mktemp("foreign")) as stage:
         key = ec.generate_private_key(ec.SECP256R1())
         values = {"system": "desk", "keys": [public_jwk(key)]}
-        stage.administer("system.key", ABROAD, values)
+        stage.administer("system.set_keys", ABROAD, values)
         yield Meeting(stage, programs, key)
 
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from gateway.cli.demo.environment import Stage
-from gateway.client.connection import Connection
-from gateway.client.errors import Refused
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client.connection import PartnerConnection
+from gateway.client.errors import RequestRefused
 from gateway.domain.case import GROUPS
-from gateway.evidence import receipt, verdict
+from gateway.evidence import receipt, verification
 from tests.journeys.harness import (
     ABROAD,
     HOTLINE,
@@ -24,7 +24,7 @@ CONTENT = [group for group in GROUPS if group != "routing"]
 
 
 def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_tree(
-    stage: Stage,
+    stage: DemoEnvironment,
 ) -> None:
     content = case_content()
     sizes = [check_log(stage).size]
@@ -59,20 +59,20 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
         sizes.append(check_log(stage).size)
         assert hotline.case(content["case"])["state"] == "closed"
     assert sizes == list(range(sizes[0], sizes[0] + 8))
-    trust = Connection.read(stage.folder / OFMIN / "connection.toml").trust
+    trust = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").trust
     for one in receipts:
-        found = verdict.verify(json.dumps(receipt.to_json(one)).encode(), trust)
+        found = verification.verify(json.dumps(receipt.to_json(one)).encode(), trust)
         assert found.code == 0, found.sentence
 
 
 def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_receipt(
-    stage: Stage,
+    stage: DemoEnvironment,
 ) -> None:
     content = case_content()
     with stage.client(HOTLINE) as hotline:
         hotline.submit(content, "pdc-1", clearance(content))
         before = check_log(stage).size
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             hotline.offer(
                 content["case"],
                 "pdc-2",
@@ -81,7 +81,7 @@ def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_rece
                 purpose=["investigate"],
             )
         problem = refused.value.problem
-        assert "R3.seat" in problem.rules
+        assert "R3.membership" in problem.rules
         assert problem.receipt is not None
         assert check_log(stage).size == before + 1
         assert content["case"] not in [view["case"] for view in hotline.outbox()]
@@ -89,7 +89,7 @@ def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_rece
         assert content["case"] not in [view["case"] for view in seat.inbox()]
 
 
-def test_a_handoff_of_others_and_one_that_never_was_get_one_answer(stage: Stage) -> None:
+def test_a_handoff_of_others_and_one_that_never_was_get_one_answer(stage: DemoEnvironment) -> None:
     content = case_content()
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as stranger:
         hotline.submit(content, "pdc-1", clearance(content))
@@ -102,7 +102,7 @@ def test_a_handoff_of_others_and_one_that_never_was_get_one_answer(stage: Stage)
         )
         answers = []
         for handoff in (offered.result["handoff"], content["case"]):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 stranger.handoff(handoff)
             problem = refused.value.problem
             answers.append((problem.slug, problem.status, problem.detail, problem.rules))
@@ -111,7 +111,7 @@ def test_a_handoff_of_others_and_one_that_never_was_get_one_answer(stage: Stage)
 
 
 def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_still_verifies(
-    stage: Stage,
+    stage: DemoEnvironment,
 ) -> None:
     content = case_content()
     content["statements"][0]["marking"] = {"handling": ["H1"]}
@@ -123,16 +123,18 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
         assert "statements" in offered.result["withheld"]
         handoff = offered.result["handoff"]
         abroad.accept(abroad.handoff(handoff), "be-1")
-        opened = abroad.consult(handoff, "be-1", "takedown", "to ask the host")
+        opened = abroad.consult(handoff, "be-1", "take_down", "to ask the host")
         assert opened.content["items"] == content["items"]
         assert content["statements"][0] not in opened.content.get("statements", [])
         bundle = abroad.export(handoff, "be-1", "for the file")
-    trust = Connection.read(stage.folder / HOTLINE / "connection.toml").trust
-    assert verdict.verify(bundle, trust).code == 0
+    trust = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml").trust
+    assert verification.verify(bundle, trust).code == 0
 
 
-def test_the_stream_of_a_party_is_complete_and_every_receipt_in_it_verifies(stage: Stage) -> None:
+def test_the_stream_of_a_party_is_complete_and_every_receipt_in_it_verifies(
+    stage: DemoEnvironment,
+) -> None:
     for slug in (HOTLINE, OFMIN):
         with stage.client(slug) as member:
-            places = [entry.pseq for entry in member.events()]
+            places = [entry.stream_number for entry in member.events()]
         assert places == list(range(1, len(places) + 1))

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import wiring
-from gateway.checks import host_and_port
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from gateway.evidence import base64url
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.end_entity import issue_client, make_server
+from gateway.setting_validators import host_and_port
 from tests.journeys.harness import HOTLINE, config_of
 from tests.journeys.test_metrics import Numbers, port_of
 from tests.journeys.test_revocation import newcomer
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 class Door:
     """The partners' listener of a gateway that counts, and who knocks."""
 
-    stage: Stage
+    stage: DemoEnvironment
 
     def knock(self, pem: Path | None, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> bool:
         """Whether a request with this key and certificate is answered."""
@@ -62,7 +62,7 @@ class Door:
 
 
 @pytest.fixture
-def door(direct: Stage) -> Door:
+def door(direct: DemoEnvironment) -> Door:
     """The door of the gateway that all share."""
     return Door(direct)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.harness import HOTLINE, case_content, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
@@ -54,7 +54,7 @@ def resumed(connection: Path) -> list[dict[str, Any]]:
     ],
 )
 def test_a_command_that_is_killed_is_resumed_and_its_case_is_there_once(
-    stage: Stage, tmp_path: Path, place: str, kept: bool, done: bool
+    stage: DemoEnvironment, tmp_path: Path, place: str, kept: bool, done: bool
 ) -> None:
     connection, content = stage.folder / HOTLINE / "connection.toml", case_content()
     case = tmp_path / "case.json"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.environment import ADMINS, Stage
-from gateway.client.errors import Refused
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment
+from gateway.client.errors import RequestRefused
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, case_content, clearance
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
@@ -15,20 +15,22 @@ REASON = "a reading in the quiet room"
 MISTAKE = "data:image/png;base64,Quillfeather"
 
 
-def test_the_logs_of_a_whole_exchange_hold_no_person_no_id_and_no_content(stage: Stage) -> None:
+def test_the_logs_of_a_whole_exchange_hold_no_person_no_id_and_no_content(
+    stage: DemoEnvironment,
+) -> None:
     begun = {file: len(text) for file, text in _logs(stage).items()}
     content = case_content()
     handoff = _exchange(stage, content)
     _refusals(stage, content, handoff)
     text = "".join(text[begun.get(file, 0) :] for file, text in _logs(stage).items())
-    for kind in ("token-issued", "invalid-content"):
+    for kind in ("token-issued", "validation-failed"):
         assert f'"{kind}"' in text
     told = _words(content, handoff)
     assert not [word for word in told if word in text]
     assert not re.search(r"127\.0\.0\.1:[0-9]", text)
 
 
-def _exchange(stage: Stage, content: dict[str, Any]) -> str:
+def _exchange(stage: DemoEnvironment, content: dict[str, Any]) -> str:
     """A case from hand to hand, with all that persons say on the way; the handoff."""
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
         hotline.submit(content, "pdc-71", {**clearance(content), "assessed_by": "pdc-72"})
@@ -47,7 +49,7 @@ def _exchange(stage: Stage, content: dict[str, Any]) -> str:
     return handoff
 
 
-def _refusals(stage: Stage, content: dict[str, Any], handoff: str) -> None:
+def _refusals(stage: DemoEnvironment, content: dict[str, Any], handoff: str) -> None:
     """What is refused has lines of its own: wrong content, a wrong state, what others have."""
     wrong = case_content()
     wrong["items"][0]["value"] = MISTAKE
@@ -60,7 +62,7 @@ def _refusals(stage: Stage, content: dict[str, Any], handoff: str) -> None:
             lambda: stranger.handoff(handoff),
             lambda: stranger.consult(handoff, "be-74", "assessment", REASON),
         ):
-            with pytest.raises(Refused):
+            with pytest.raises(RequestRefused):
                 ask()
 
 
@@ -73,6 +75,6 @@ def _words(content: dict[str, Any], handoff: str) -> set[str]:
     return persons | urls | hosts | said | ids | {REASON, MISTAKE, "Quillfeather"}
 
 
-def _logs(stage: Stage) -> dict[str, str]:
+def _logs(stage: DemoEnvironment) -> dict[str, str]:
     """All that the gateway, and the proxy before it, have written, by file."""
     return {file.name: file.read_text(encoding="utf-8") for file in stage.folder.glob("*.log")}

@@ -13,9 +13,9 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.checks import host_and_port
-from gateway.cli.demo.environment import MEMBERS, Stage
-from gateway.client import Refused
+from gateway.cli.demo.environment import MEMBERS, DemoEnvironment
+from gateway.client import RequestRefused
+from gateway.setting_validators import host_and_port
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
@@ -78,7 +78,7 @@ def eventually(port: int, name: str, at_least: float, **labels: str) -> Numbers:
         time.sleep(0.1)
 
 
-def port_of(stage: Stage) -> int:
+def port_of(stage: DemoEnvironment) -> int:
     """Where the numbers of a stage are shown."""
     return host_and_port(str(config_of(stage).metrics_bind))[1]
 
@@ -87,7 +87,7 @@ SUBMITTED = {"process": "partners", "route": "/cases", "method": "POST"}
 COMMITTED = {"process": "partners", "step": "commit"}
 
 
-def test_what_happens_is_counted_over_all_workers_and_survives_one(direct: Stage) -> None:
+def test_what_happens_is_counted_over_all_workers_and_survives_one(direct: DemoEnvironment) -> None:
     port = port_of(direct)
     before = eventually(port, "casegate_log_entries", 1)
     _work(direct)
@@ -116,11 +116,11 @@ def test_what_happens_is_counted_over_all_workers_and_survives_one(direct: Stage
     _is_in_no_listener(direct)
 
 
-def _work(stage: Stage) -> None:
+def _work(stage: DemoEnvironment) -> None:
     content = case_content()
     with stage.client(HOTLINE) as hotline:
         hotline.submit(content, "pdc-1", clearance(content))
-    with stage.client(OFMIN) as office, pytest.raises(Refused):
+    with stage.client(OFMIN) as office, pytest.raises(RequestRefused):
         office.case(content["case"])
     fetch(stage, "/checkpoint")
 
@@ -133,7 +133,7 @@ def _says_nothing_of_anybody(numbers: Numbers) -> None:
         assert re.fullmatch(r"[A-Za-z0-9_.:/<>+ -]{1,80}", value)
 
 
-def _survives_a_worker(stage: Stage, port: int) -> None:
+def _survives_a_worker(stage: DemoEnvironment, port: int) -> None:
     before = Numbers(port)
     starts = before.sum("casegate_worker_starts_total", process="partners")
     for pid in (killed := all_workers(stage)):
@@ -148,7 +148,7 @@ def _survives_a_worker(stage: Stage, port: int) -> None:
     assert {file.rpartition("_")[2] for file in files} == {"partners-0.db", "partners-1.db"}
 
 
-def _is_in_no_listener(stage: Stage) -> None:
+def _is_in_no_listener(stage: DemoEnvironment) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetch(stage, "/metrics")
     assert refused.value.code == 404

@@ -8,7 +8,7 @@ import pytest
 
 from gateway import wiring
 from gateway.cli.admin import served
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, config_of
 from tests.journeys.load import Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes
@@ -39,7 +39,7 @@ def test_members_use_either_node_and_one_that_dies_under_load_is_not_missed(
         _renew_certificate(second)
 
 
-def _hand_over(first: Stage, second: Stage) -> None:
+def _hand_over(first: DemoEnvironment, second: DemoEnvironment) -> None:
     """A case goes from one organisation at the first node to another at the second, and back."""
     content = case_content()
     with first.client(HOTLINE) as hotline:
@@ -59,10 +59,10 @@ def _hand_over(first: Stage, second: Stage) -> None:
         assert hotline.handoff(handoff)["state"] == "accepted"
 
 
-def _renew_certificate(node: Stage) -> None:
+def _renew_certificate(node: DemoEnvironment) -> None:
     """What maintenance alone can do is done by the maintenance of the node that is left."""
     csr = (node.folder / HOTLINE / "request.csr").read_text(encoding="ascii")
-    written = node.administer("certificate.issue", HOTLINE, {"system": "desk", "csr": csr})
+    written = node.administer("certificate.approve", HOTLINE, {"system": "desk", "csr": csr})
     gateway = wiring.connect(config_of(node))
     try:
         found = served(gateway, UUID(str(written.result["request"])))

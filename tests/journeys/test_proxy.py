@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import HOTLINE, config_of, running
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("pr
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
     """A gateway behind the proxy."""
     from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
 
@@ -27,7 +27,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-def context_of(stage: Stage) -> ssl.SSLContext:
+def context_of(stage: DemoEnvironment) -> ssl.SSLContext:
     """TLS as a member's system speaks it."""
     context = ssl.create_default_context(cafile=str(config_of(stage).published / "root.pem"))
     home = stage.folder / HOTLINE
@@ -36,7 +36,7 @@ def context_of(stage: Stage) -> ssl.SSLContext:
 
 
 def ask(
-    stage: Stage, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+    stage: DemoEnvironment, context: ssl.SSLContext, session: ssl.SSLSession | None = None
 ) -> tuple[bytes, ssl.SSLSession | None, bool]:
     """One request: its answer, the session, and whether it was a resumed one."""
     port = int(config_of(stage).partners_url.rpartition(":")[2])
@@ -49,20 +49,22 @@ def ask(
         return answer, tls.session, bool(tls.session_reused)
 
 
-def lines(stage: Stage) -> list[str]:
+def lines(stage: DemoEnvironment) -> list[str]:
     """The proxy's lines about connections, not those about its own processes."""
     text = (stage.folder / "haproxy.log").read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line.startswith("{")]
 
 
-def test_no_session_is_resumed_past_the_revocation_list(proxied: Stage) -> None:
+def test_no_session_is_resumed_past_the_revocation_list(proxied: DemoEnvironment) -> None:
     context = context_of(proxied)
     answer, session, _ = ask(proxied, context)
     assert answer.startswith(b"HTTP/1.1 200")
     assert not ask(proxied, context, session)[2]
 
 
-def test_a_refused_handshake_is_in_the_proxy_s_log_without_an_address(proxied: Stage) -> None:
+def test_a_refused_handshake_is_in_the_proxy_s_log_without_an_address(
+    proxied: DemoEnvironment,
+) -> None:
     before = len(lines(proxied))
     bare = ssl.create_default_context(cafile=str(config_of(proxied).published / "root.pem"))
     with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -77,13 +79,13 @@ def test_a_refused_handshake_is_in_the_proxy_s_log_without_an_address(proxied: S
     assert not any("127.0.0.1:" in line for line in lines(proxied)[before:])
 
 
-def test_the_socket_is_for_owner_and_group_alone(proxied: Stage) -> None:
+def test_the_socket_is_for_owner_and_group_alone(proxied: DemoEnvironment) -> None:
     path = Path(config_of(proxied).partners_bind.removeprefix("unix:"))
     assert path.stat().st_mode & 0o777 == 0o660
     assert (proxied.folder / "admin.sock").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_gateway_that_is_away_is_a_problem_like_every_other(proxied: Stage) -> None:
+def test_a_gateway_that_is_away_is_a_problem_like_every_other(proxied: DemoEnvironment) -> None:
     proxied.stop()
     try:
         answer, *_ = ask(proxied, context_of(proxied))

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from gateway import wiring
 from gateway.cli import main
-from gateway.cli.demo.environment import Stage
-from gateway.client import Connection, Gateway, Unavailable
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client import Gateway, GatewayUnavailable, PartnerConnection
 from gateway.domain.case import GROUPS
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import open_checkpoint
@@ -54,7 +54,7 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
         _check_going_on(stage, newest)
 
 
-def _hand_over(stage: Stage) -> str:
+def _hand_over(stage: DemoEnvironment) -> str:
     """Submit, offer and accept a case; the handoff."""
     content = case_content()
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
@@ -77,7 +77,7 @@ def _casegate(*words: object) -> str:
     return result.stdout
 
 
-def _check_frozen(stage: Stage, handoff: str, newest: str) -> None:
+def _check_frozen(stage: DemoEnvironment, handoff: str, newest: str) -> None:
     for _ in range(3):  # several workers
         assert fetch(stage, "/checkpoint").decode() == newest
         assert _unready(stage)["reason"] == "frozen"
@@ -95,31 +95,31 @@ def _check_frozen(stage: Stage, handoff: str, newest: str) -> None:
 
 
 def _refused_as_frozen(ask: Any) -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(GatewayUnavailable):
         ask()
 
 
-def _unready(stage: Stage) -> Any:
+def _unready(stage: DemoEnvironment) -> Any:
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetch(stage, "/readyz")
     assert refused.value.code == 503
     return json.load(refused.value)
 
 
-def _size(stage: Stage) -> int:
+def _size(stage: DemoEnvironment) -> int:
     """The size of the log in the database, as the operator's command tells it."""
     shown = CliRunner().invoke(main, ["mark", "show", "--json", "--folder", str(stage.operator)])
     return int(json.loads(shown.stdout)["database"]["size"])
 
 
-def _bring_back_the_newer(stage: Stage) -> None:
+def _bring_back_the_newer(stage: DemoEnvironment) -> None:
     file = config_of(stage).database_file
     assert file is not None
     (aside,) = [f for f in file.parent.iterdir() if re.fullmatch(r".+\.before-[0-9TZ]+", f.name)]
     shutil.move(aside, file)
 
 
-def _check_going_on(stage: Stage, newest: str) -> None:
+def _check_going_on(stage: DemoEnvironment, newest: str) -> None:
     assert json.loads(fetch(stage, "/readyz")) == {"status": "ready"}
     assert fetch(stage, "/checkpoint").decode() == newest
     with _keeping(stage) as hotline:
@@ -136,7 +136,7 @@ def _check_going_on(stage: Stage, newest: str) -> None:
     assert tree.root(leaves) == known.root
 
 
-def _keeping(stage: Stage) -> Gateway:
+def _keeping(stage: DemoEnvironment) -> Gateway:
     """The hotline's client, which keeps its writes until they are answered."""
-    connection = Connection.read(stage.folder / HOTLINE / "connection.toml")
+    connection = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml")
     return Gateway(connection, wiring.now, wiring.new_id, stage.folder / HOTLINE / "spool")

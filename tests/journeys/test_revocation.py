@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.cli.demo.environment import Stage
+from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.harness import config_of
 from tests.journeys.test_access_rules import Wire
 
@@ -29,7 +29,7 @@ _ENTRY = {
 }
 
 
-def newcomer(stage: Stage) -> str:
+def newcomer(stage: DemoEnvironment) -> str:
     """A member that a test may stop."""
     slug = f"passing-{next(_numbers)}"
     stage.administer("organisation.admit", slug, _ENTRY)
@@ -37,17 +37,17 @@ def newcomer(stage: Stage) -> str:
     return slug
 
 
-def _token(stage: Stage, slug: str, token: str) -> None:
+def _token(stage: DemoEnvironment, slug: str, token: str) -> None:
     wire = Wire(stage, slug)
     assert wire.about("revoke", token).status == 200
     wire.line.close()
 
 
-def _system(stage: Stage, slug: str, _token: str) -> None:
+def _system(stage: DemoEnvironment, slug: str, _token: str) -> None:
     stage.administer("system.disable", slug, {"system": "desk", "reason": "test"})
 
 
-def _certificate(stage: Stage, slug: str, _token: str) -> None:
+def _certificate(stage: DemoEnvironment, slug: str, _token: str) -> None:
     pem = (stage.folder / slug / "certificate.pem").read_bytes()
     der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
     thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
@@ -55,17 +55,17 @@ def _certificate(stage: Stage, slug: str, _token: str) -> None:
     stage.administer("certificate.revoke", slug, values)
 
 
-def _suspension(stage: Stage, slug: str, _token: str) -> None:
+def _suspension(stage: DemoEnvironment, slug: str, _token: str) -> None:
     stage.administer("organisation.suspend", slug, {"reason": "test"})
 
 
-def _leave(stage: Stage, slug: str, _token: str) -> None:
+def _leave(stage: DemoEnvironment, slug: str, _token: str) -> None:
     stage.administer("organisation.leave", slug, {"reason": "test"})
 
 
 @pytest.mark.parametrize("revoke", [_token, _system, _certificate, _suspension, _leave])
 def test_the_next_request_on_an_open_connection_is_refused_in_every_worker(
-    stage: Stage, revoke: Callable[[Stage, str, str], None]
+    stage: DemoEnvironment, revoke: Callable[[DemoEnvironment, str, str], None]
 ) -> None:
     assert config_of(stage).workers >= 2
     slug = newcomer(stage)
@@ -81,7 +81,7 @@ def test_the_next_request_on_an_open_connection_is_refused_in_every_worker(
         wire.line.close()
 
 
-def test_a_system_that_is_enabled_again_asks_for_a_new_token(stage: Stage) -> None:
+def test_a_system_that_is_enabled_again_asks_for_a_new_token(stage: DemoEnvironment) -> None:
     slug = newcomer(stage)
     wire = Wire(stage, slug)
     old = {"Authorization": f"Bearer {wire.granted()}"}

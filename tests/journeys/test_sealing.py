@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo.environment import Stage
-from gateway.client.connection import Connection
-from gateway.evidence import verdict
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client.connection import PartnerConnection
+from gateway.evidence import verification
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
@@ -43,10 +43,10 @@ def holds(file: Path, text: str) -> bool:
     return any(piece in data for piece in (plain, *wrapped))
 
 
-def registered_key(stage: Stage) -> Path:
+def registered_key(stage: DemoEnvironment) -> Path:
     """The folder of a new encryption key of the office's, which the administrators registered."""
     folder = stage.folder / OFMIN / "sealed-to-us"
-    issuer = Connection.read(stage.folder / OFMIN / "connection.toml").issuer
+    issuer = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").issuer
     casegate("keys", "encryption", folder, "--organisation", OFMIN, "--gateway", issuer)
     jwk = json.loads((folder / "encryption.jwk").read_text())
     proof = (folder / "encryption.proof").read_text()
@@ -55,7 +55,7 @@ def registered_key(stage: Stage) -> Path:
 
 
 def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
-    stage: Stage, tmp_path: Path
+    stage: DemoEnvironment, tmp_path: Path
 ) -> None:
     folder = registered_key(stage)
     hotline, office = stage.folder / HOTLINE, stage.folder / OFMIN
@@ -87,8 +87,8 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
         "handoff", "export", handoff, "--by", "ofmin-1", "--reason", "file", "--out", bundle,
         *theirs,
     )  # fmt: skip
-    trust = Connection.read(office / "connection.toml").trust
-    found = verdict.verify(bundle.read_bytes(), trust)
+    trust = PartnerConnection.read(office / "connection.toml").trust
+    found = verification.verify(bundle.read_bytes(), trust)
     assert f"sealed to {OFMIN}: nobody without a private key of {OFMIN}" in found.sentence
     check_log(stage)
     assert holds(bundle, content["items"][0]["value"])

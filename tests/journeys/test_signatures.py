@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.client.connection import Connection
-from gateway.client.errors import Refused
-from gateway.evidence import verdict
+from gateway.client.connection import PartnerConnection
+from gateway.client.errors import RequestRefused
+from gateway.evidence import verification
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, running
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -17,7 +17,7 @@ def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -
     persons = clearance(content)
     with running(tmp_path, require_signed=True) as stage:
         with stage.client(HOTLINE) as hotline:
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 hotline.submit(content, "pdc-1", persons)
             assert refused.value.problem.rules == ("R2.signed.case",)
         stage.register_key(HOTLINE)
@@ -34,7 +34,7 @@ def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -
         handoff = offered.result["handoff"]
         with stage.client(OFMIN) as office:
             view = office.handoff(handoff)
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 office.accept(view, "ofmin-1")
             assert refused.value.problem.rules == ("R2.signed.answer",)
         stage.register_key(OFMIN)
@@ -42,8 +42,8 @@ def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -
             office.accept(view, "ofmin-1")
             bundle = office.export(handoff, "ofmin-1", "for the file")
         check_log(stage)
-    trust = Connection.read(tmp_path / OFMIN / "connection.toml").trust
-    found = verdict.verify(bundle, trust)
+    trust = PartnerConnection.read(tmp_path / OFMIN / "connection.toml").trust
+    found = verification.verify(bundle, trust)
     assert found.code == 0, found.sentence
     assert "attested" not in found.sentence
     assert "key file" not in found.sentence

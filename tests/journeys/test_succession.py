@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gateway import wiring
-from gateway.cli.demo.environment import Stage
-from gateway.client import Refused
-from gateway.client.connection import Connection
-from gateway.evidence import verdict
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client import RequestRefused
+from gateway.client.connection import PartnerConnection
+from gateway.evidence import verification
 from tests.journeys.harness import (
     HOTLINE,
     OCRVP,
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.journey
 GROUPS = ["items", "statements", "classifications"]
 
 
-def command(stage: Stage, *words: str) -> str:
+def command(stage: DemoEnvironment, *words: str) -> str:
     """Type a command of the operator's or a member's; what it printed."""
     typed = [sys.executable, "-m", "gateway.cli", *words]
     done = subprocess.run(typed, capture_output=True, text=True, timeout=120, check=False)
@@ -37,11 +37,11 @@ def command(stage: Stage, *words: str) -> str:
     return done.stdout
 
 
-def admin(stage: Stage, *words: str) -> str:
+def admin(stage: DemoEnvironment, *words: str) -> str:
     return command(stage, "admin", "--folder", str(stage.operator), *words)
 
 
-def accepted_by_the_office(stage: Stage) -> str:
+def accepted_by_the_office(stage: DemoEnvironment) -> str:
     """A handoff that the office holds by its mandate."""
     content = case_content()
     with stage.client(HOTLINE) as hotline:
@@ -59,9 +59,9 @@ def accepted_by_the_office(stage: Stage) -> str:
     return handoff
 
 
-def planned(stage: Stage, read_until: str) -> str:
+def planned(stage: DemoEnvironment, read_until: str) -> str:
     """OFMIN's mandate moves to OCRVP today."""
-    today = wiring.legal_day(config_of(stage))(wiring.now()).day
+    today = wiring.reference_date(config_of(stage))(wiring.now()).day
     plan = {
         "successor": OCRVP,
         "competence": "receive/csam/FR",
@@ -76,7 +76,7 @@ def planned(stage: Stage, read_until: str) -> str:
 def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
     with running(tmp_path) as stage:
         handoff = accepted_by_the_office(stage)
-        today = wiring.legal_day(config_of(stage))(wiring.now()).day
+        today = wiring.reference_date(config_of(stage))(wiring.now()).day
         succession = planned(stage, (today + timedelta(days=30)).isoformat())
         with stage.client(OFMIN) as before, stage.client(OCRVP) as after:
             before.approve_succession(succession, "ofmin-2")
@@ -92,20 +92,20 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
             after.accept(after.handoff(new), "ocrvp-1")
             data = after.export(new, "ocrvp-1", "for the file")
             assert before.consult(handoff, "ofmin-1", "quality", "to hand over").content["items"]
-            with pytest.raises(Refused):
+            with pytest.raises(RequestRefused):
                 before.answer("close", handoff, "ofmin-1", reason="too late")
         with stage.client(HOTLINE) as hotline:
-            assert hotline.handoff(handoff)["succeeded_by"]["handoff"] == new
+            assert hotline.handoff(handoff)["reissued_as"]["handoff"] == new
             types = [entry.confirmed.event["typ"] for entry in hotline.events()]
-            assert types.count("handoff.succeeded") == 1
+            assert types.count("handoff.reissued") == 1
         check_log(stage)
         connection = stage.folder / HOTLINE / "connection.toml"
         status = command(stage, "directory", OCRVP, "--status", "--connection", str(connection))
-    trust = Connection.read(connection).trust
-    found = verdict.verify(data, trust)
+    trust = PartnerConnection.read(connection).trust
+    found = verification.verify(data, trust)
     assert found.code == 0, found.sentence
     assert f"It came by succession: the mandate moved from {OFMIN} to {OCRVP}" in found.sentence
-    stated = verdict.verify(status.encode(), trust)
+    stated = verification.verify(status.encode(), trust)
     assert stated.code == 0, stated.sentence
     assert f"that {OCRVP} is active, as observer" in stated.sentence
 
@@ -115,10 +115,10 @@ def test_access_ends_on_the_day_that_was_set(tmp_path: Path) -> None:
     """From this very day on the predecessor neither receives nor reads."""
     with running(tmp_path) as stage:
         handoff = accepted_by_the_office(stage)
-        today = wiring.legal_day(config_of(stage))(wiring.now()).day
+        today = wiring.reference_date(config_of(stage))(wiring.now()).day
         planned(stage, today.isoformat())
         with stage.client(OFMIN) as office:
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 office.consult(handoff, "ofmin-1", "quality", "one more look")
             assert refused.value.rules == ("R3.mandate",)
         check_log(stage)

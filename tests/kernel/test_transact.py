@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from gateway.actions.ports import Mode
 from gateway.changes import CHANGES
 from gateway.domain.refusals import (
+    AuditLogUnavailable,
     Busy,
     Forbidden,
-    Frozen,
-    InvitationRefused,
+    InvitationUnusable,
+    LogFrozen,
     NotFound,
     Refusal,
-    Unrecorded,
     WrongState,
 )
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
+from gateway.kernel.ports import TransactionMode
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -37,7 +37,7 @@ from tests.newcomers import TOKEN, Newcomer
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 REINSTATEMENT = Change("organisation.reinstate", ABROAD, {"reason": "it is active already"})
 ERASURE = Change("case.erase", HOTLINE, {"case": UNKNOWN, "reason": "an order"})
-MEMBERSHIP = Change("standing.end", ABROAD, {"until": "2026-04-01"})
+MEMBERSHIP = Change("membership.end", ABROAD, {"until": "2026-04-01"})
 
 
 def _change(gateway: Founded) -> Callable[[], Any]:
@@ -86,14 +86,14 @@ def test_a_refusal_that_cannot_be_recorded_is_answered_by_nobody(
 ) -> None:
     act, begin, size = asked(gateway), gateway.ports.begin, gateway.size()
 
-    def troubled(mode: Mode) -> Any:
-        if mode is Mode.WRITE:  # in which refusals are recorded
+    def troubled(mode: TransactionMode) -> Any:
+        if mode is TransactionMode.WRITE:  # in which refusals are recorded
             raise trouble
         return begin(mode)
 
     whole = gateway.ports
     gateway.ports = replace(whole, begin=troubled)
-    with pytest.raises(Unrecorded) as refused:
+    with pytest.raises(AuditLogUnavailable) as refused:
         act()
     assert "secret" not in refused.value.detail
     gateway.ports = whole
@@ -103,13 +103,13 @@ def test_a_refusal_that_cannot_be_recorded_is_answered_by_nobody(
 def test_what_is_true_of_every_request_is_no_refusal_of_this_one(gateway: Founded) -> None:
     act, begin = _change(gateway), gateway.ports.begin
 
-    def frozen(mode: Mode) -> Any:
-        if mode is Mode.WRITE:
-            raise Frozen("the log is frozen")
+    def frozen(mode: TransactionMode) -> Any:
+        if mode is TransactionMode.WRITE:
+            raise LogFrozen("the log is frozen")
         return begin(mode)
 
     gateway.ports = replace(gateway.ports, begin=frozen)
-    with pytest.raises(Frozen):
+    with pytest.raises(LogFrozen):
         act()
 
 
@@ -118,7 +118,7 @@ def test_what_is_true_of_every_request_is_no_refusal_of_this_one(gateway: Founde
     [
         (_change, WrongState, [ALICE, BENOIT]),
         (_erasure, NotFound, [ALICE, BENOIT]),
-        (_enrolment, InvitationRefused, [ALICE, BENOIT]),
+        (_enrolment, InvitationUnusable, [ALICE, BENOIT]),
     ],
 )
 def test_a_refusal_names_who_asked_to_the_gateway_alone(
@@ -154,7 +154,7 @@ def test_a_repeated_change_gets_the_whole_first_result_whatever_has_changed_sinc
 def test_a_key_stands_for_one_step_of_one_change(gateway: Founded) -> None:
     """What was made under a key is not what another step under the key would have been."""
     bearer = Bearer(caller(HOTLINE), "the-same-key")
-    gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
+    gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=["admin"])
     stop = Change("organisation.suspend", ABROAD, {"reason": "under review"})
     make_change(gateway.ports, stop, gateway.approve(stop, ALICE), bearer)
     with pytest.raises(Refusal) as reused:

@@ -58,7 +58,7 @@ class Served:
         if path == "checkpoint":
             return self.note()
         address = tiles.parse_tile_path(path)
-        if not tiles.available(address, len(self.entries)):
+        if not tiles.is_available(address, len(self.entries)):
             raise LookupError(path)
         if address.level is None:
             start = address.n * tiles.TILE_WIDTH

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import replica, tiles
-from gateway.ledger.replica import Damaged, Missing
+from gateway.ledger.replica import ReplicaCorrupt, ReplicaIncomplete
 from gateway.ledger.tiles import TileAddress
 from tests.each import each
 from tests.ledger.copies import Served, flipped, signer_of, without
@@ -29,7 +29,7 @@ def test_a_log_has_a_tile_for_every_256_hashes_on_each_level(size):
         if count < 10_000:
             found = list(replica.hashes(level, size))
             assert sum(tile.width for tile in found) == count
-            assert all(tiles.available(tile, size) for tile in found)
+            assert all(tiles.is_available(tile, size) for tile in found)
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000))
@@ -55,14 +55,14 @@ def test_the_files_of_a_log_hold_together():
 def test_an_entry_that_does_not_make_its_leaf_is_named(number):
     data = LOG.fetch(tiles.path_of(LAST))
     place = sum(2 + len(one) for one in LOG.entries[512 : 512 + number]) + 3
-    with pytest.raises(Damaged) as damaged:
+    with pytest.raises(ReplicaCorrupt) as damaged:
         check(LAST, flipped(data, place))
     assert damaged.value.index == 512 + number
 
 
 @each("number", [0, 5, 87])
 def test_a_bundle_that_lacks_an_entry_is_named_where_it_begins_to_differ(number):
-    with pytest.raises(Damaged) as damaged:
+    with pytest.raises(ReplicaCorrupt) as damaged:
         check(LAST, without(LOG.entries[512:600], number))
     assert damaged.value.index == 512 + number
 
@@ -70,7 +70,7 @@ def test_a_bundle_that_lacks_an_entry_is_named_where_it_begins_to_differ(number)
 def test_a_bundle_with_an_entry_too_many_or_cut_off_is_refused():
     data = LOG.fetch(tiles.path_of(LAST))
     for changed in (data + b"\0\1x", data[:-1], b"\xff"):
-        with pytest.raises(Damaged):
+        with pytest.raises(ReplicaCorrupt):
             check(LAST, changed)
 
 
@@ -78,18 +78,18 @@ def test_a_bundle_with_an_entry_too_many_or_cut_off_is_refused():
 def test_a_hash_above_that_is_not_the_root_of_its_tile_is_named(offset):
     top = TileAddress(1, 0, 2)
     data = flipped(LOG.fetch(tiles.path_of(top)), offset * 32)
-    with pytest.raises(Damaged) as damaged:
+    with pytest.raises(ReplicaCorrupt) as damaged:
         replica.check_tile(top, data, lambda n: replica.read_file(LOG.fetch, TileAddress(0, n)))
     assert damaged.value.index == 256 * offset
 
 
 def test_a_file_that_is_not_there_is_named_with_its_first_entry():
-    with pytest.raises(Missing) as missing:
+    with pytest.raises(ReplicaIncomplete) as missing:
         replica.read_file(LOG.fetch, TileAddress(0, 3))
     assert (missing.value.index, missing.value.file) == (768, "tile/0/003")
 
 
 def test_a_tile_of_another_length_is_refused():
-    with pytest.raises(Damaged) as damaged:
+    with pytest.raises(ReplicaCorrupt) as damaged:
         replica.read_file(lambda path: b"x" * 31, TileAddress(1, 2))
     assert damaged.value.index == 2 * 256 * 256

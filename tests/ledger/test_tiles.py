@@ -126,7 +126,7 @@ def test_tessera_log15_is_rebuilt_with_its_tiles_bundles_and_roots(size: int) ->
 def test_every_tile_of_a_foreign_log_is_named_as_we_name_it_and_available(file: Path) -> None:
     address = tiles.parse_tile_path("/".join(file.parts[file.parts.index("tile") :]))
     size = 600 if TLOG600 in file.parents else 7
-    assert tiles.available(address, size)
+    assert tiles.is_available(address, size)
     if address.level is not None:
         assert file.stat().st_size == address.width * 32
     else:
@@ -393,33 +393,33 @@ def test_no_path_is_written_for_an_impossible_address(level: int, n: int, width:
 
 
 def test_a_full_tile_is_available_only_once_it_is_full() -> None:
-    assert not tiles.available(TileAddress(0, 0), 255)
-    assert tiles.available(TileAddress(0, 0), 256)
-    assert not tiles.available(TileAddress(None, 1), 511)
-    assert tiles.available(TileAddress(None, 1), 512)
-    assert not tiles.available(TileAddress(1, 0), 65_535)
-    assert tiles.available(TileAddress(1, 0), 65_536)
+    assert not tiles.is_available(TileAddress(0, 0), 255)
+    assert tiles.is_available(TileAddress(0, 0), 256)
+    assert not tiles.is_available(TileAddress(None, 1), 511)
+    assert tiles.is_available(TileAddress(None, 1), 512)
+    assert not tiles.is_available(TileAddress(1, 0), 65_535)
+    assert tiles.is_available(TileAddress(1, 0), 65_536)
 
 
 def test_a_partial_tile_stays_available_in_every_width_it_has_had() -> None:
     for size in range(600):
         for width in range(1, 256):
-            assert tiles.available(TileAddress(0, 1, width), size) == (size >= 256 + width)
-    assert tiles.available(TileAddress(1, 0, 2), 767)
-    assert not tiles.available(TileAddress(1, 0, 3), 767)
+            assert tiles.is_available(TileAddress(0, 1, width), size) == (size >= 256 + width)
+    assert tiles.is_available(TileAddress(1, 0, 2), 767)
+    assert not tiles.is_available(TileAddress(1, 0, 3), 767)
 
 
 def test_an_empty_tree_and_a_level_above_the_tree_have_no_tile() -> None:
-    assert not tiles.available(TileAddress(0, 0, 1), 0)
-    assert not tiles.available(TileAddress(None, 0, 1), 0)
-    assert not tiles.available(TileAddress(63, 0, 1), 2**63 - 1)
+    assert not tiles.is_available(TileAddress(0, 0, 1), 0)
+    assert not tiles.is_available(TileAddress(None, 0, 1), 0)
+    assert not tiles.is_available(TileAddress(63, 0, 1), 2**63 - 1)
 
 
 @given(st.integers(0, 70_000), st.integers(0, 2), st.integers(0, 280), st.integers(1, 256))
 def test_what_is_available_is_stored_wide_enough(
     grown: Store, size: int, level: int, n: int, width: int
 ) -> None:
-    if tiles.available(TileAddress(level, n, width), size):
+    if tiles.is_available(TileAddress(level, n, width), size):
         assert len(grown[level, n]) >= width * 32
 
 

@@ -13,7 +13,7 @@ from gateway.pki.authority import (
     make_issuing,
     make_root,
 )
-from gateway.pki.client_certificate import Peer, check_client
+from gateway.pki.client_certificate import ClientCertificate, check_client
 from gateway.pki.end_entity import (
     issue_client,
 )
@@ -67,7 +67,7 @@ def der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-def check(certificate: x509.Certificate, now: datetime = NOW) -> Peer:
+def check(certificate: x509.Certificate, now: datetime = NOW) -> ClientCertificate:
     return check_client(der(certificate), now, [ISSUING.certificate], [ROOT.certificate])
 
 

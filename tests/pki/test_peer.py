@@ -22,7 +22,12 @@ from gateway.pki.authority import (
     make_issuing,
     make_root,
 )
-from gateway.pki.client_certificate import CertificateRefused, ClientGate, Peer, check_client
+from gateway.pki.client_certificate import (
+    CertificateRefused,
+    ClientCertificate,
+    ClientCertificateChecker,
+    check_client,
+)
 from gateway.pki.end_entity import (
     make_server,
 )
@@ -66,7 +71,9 @@ def test_a_client_of_ours_passes_with_its_thumbprint_and_name() -> None:
     issued = client()
     peer = check(issued)
     digest = base64.urlsafe_b64encode(issued.fingerprint(hashes.SHA256())).decode().rstrip("=")
-    assert peer == Peer(digest, (URI,), issued.serial_number, issued.not_valid_after_utc)
+    assert peer == ClientCertificate(
+        digest, (URI,), issued.serial_number, issued.not_valid_after_utc
+    )
 
 
 def test_a_client_with_an_ed25519_key_passes() -> None:
@@ -193,9 +200,9 @@ def test_a_certificate_has_a_twin_with_another_thumbprint_and_the_same_serial() 
     assert peer.thumbprint != check(issued).thumbprint
 
 
-def gate(folder: Path, capacity: int = 8) -> ClientGate:
+def gate(folder: Path, capacity: int = 8) -> ClientCertificateChecker:
     publish_chain(folder, ROOT.certificate, [ISSUING.certificate])
-    return ClientGate(folder / "ca-chain.pem", capacity)
+    return ClientCertificateChecker(folder / "ca-chain.pem", capacity)
 
 
 def test_a_remembered_client_is_refused_when_its_certificate_has_ended(tmp_path: Path) -> None:
@@ -233,4 +240,4 @@ def test_the_memory_of_clients_is_bounded(tmp_path: Path) -> None:
 
 def test_without_our_authorities_nobody_passes(tmp_path: Path) -> None:
     with pytest.raises(CertificateRefused):
-        ClientGate(tmp_path / "ca-chain.pem").check(der(client()), NOW)
+        ClientCertificateChecker(tmp_path / "ca-chain.pem").check(der(client()), NOW)

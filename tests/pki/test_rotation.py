@@ -14,7 +14,7 @@ from gateway.pki.authority import (
     load_issuing,
     make_issuing,
 )
-from gateway.pki.rotation import Place, Step
+from gateway.pki.rotation import AuthorityStage, AuthorityStep
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 
 LATER = NOW + 900 * DAY
@@ -41,7 +41,7 @@ def use(folder: Path, now: datetime = LATER + DAY) -> None:
     rotation.use(folder, turn.of, now)
 
 
-def places(folder: Path) -> list[tuple[str, Place]]:
+def places(folder: Path) -> list[tuple[str, AuthorityStage]]:
     return [(one.id, one.place) for one in rotation.kept(folder)]
 
 
@@ -57,26 +57,32 @@ def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has
     issuing: Path,
 ) -> None:
     turn = rotation.next_turn(issuing, LATER)
-    assert (turn.step, turn.due, turn.of) == (Step.PUBLISH, LATER, None)
+    assert (turn.step, turn.due, turn.of) == (AuthorityStep.PUBLISH, LATER, None)
     publish(issuing)
-    assert places(issuing) == [(NEW.id, Place.NEXT), (ISSUING.id, Place.CURRENT)]
+    assert places(issuing) == [(NEW.id, AuthorityStage.NEXT), (ISSUING.id, AuthorityStage.CURRENT)]
     assert (signing(issuing), coming(issuing)) == ([ISSUING.id], [NEW.id])
 
     turn = rotation.next_turn(issuing, LATER)
-    assert (turn.step, turn.due) == (Step.USE, LATER + DAY)
+    assert (turn.step, turn.due) == (AuthorityStep.USE, LATER + DAY)
     use(issuing)
-    assert places(issuing) == [(NEW.id, Place.CURRENT), (ISSUING.id, Place.FORMER)]
+    assert places(issuing) == [
+        (NEW.id, AuthorityStage.CURRENT),
+        (ISSUING.id, AuthorityStage.FORMER),
+    ]
     assert (signing(issuing), coming(issuing)) == ([NEW.id, ISSUING.id], [])
 
     turn = rotation.next_turn(issuing, LATER + DAY)
-    assert (turn.step, turn.due) == (Step.RETIRE, LATER + (1 + 30 + 1) * DAY)
+    assert (turn.step, turn.due) == (AuthorityStep.RETIRE, LATER + (1 + 30 + 1) * DAY)
     assert turn.of is not None
     assert turn.of.id == ISSUING.id
     rotation.retire(issuing, turn.of, turn.due)
-    assert places(issuing) == [(NEW.id, Place.CURRENT), (ISSUING.id, Place.RETIRED)]
+    assert places(issuing) == [
+        (NEW.id, AuthorityStage.CURRENT),
+        (ISSUING.id, AuthorityStage.RETIRED),
+    ]
     assert signing(issuing) == [NEW.id]
     assert not (issuing / f"{ISSUING.id}.key").exists()
-    assert rotation.next_turn(issuing, turn.due).step is Step.PUBLISH
+    assert rotation.next_turn(issuing, turn.due).step is AuthorityStep.PUBLISH
 
 
 @pytest.mark.parametrize("left", [".key", ".pem"])
@@ -89,12 +95,15 @@ def test_taking_into_use_can_be_broken_off_and_repeated(issuing: Path, left: str
     assert ids == {NEW.id, ISSUING.id}
     if left == ".key":
         use(issuing)
-    assert places(issuing) == [(NEW.id, Place.CURRENT), (ISSUING.id, Place.FORMER)]
+    assert places(issuing) == [
+        (NEW.id, AuthorityStage.CURRENT),
+        (ISSUING.id, AuthorityStage.FORMER),
+    ]
 
 
 def test_a_key_without_its_certificate_means_nothing(issuing: Path) -> None:
     files.create(issuing / "next" / f"{NEW.id}.key", NEW.key_pem())
-    assert places(issuing) == [(ISSUING.id, Place.CURRENT)]
+    assert places(issuing) == [(ISSUING.id, AuthorityStage.CURRENT)]
     assert coming(issuing) == []
 
 
@@ -163,4 +172,4 @@ def test_a_folder_without_authority_or_with_a_broken_one_is_said(
 def test_a_new_authority_that_would_be_the_older_one_is_refused(issuing: Path) -> None:
     with pytest.raises(AuthorityError):
         publish(issuing, make_issuing("demo", ROOT, NOW - DAY))
-    assert places(issuing) == [(ISSUING.id, Place.CURRENT)]
+    assert places(issuing) == [(ISSUING.id, AuthorityStage.CURRENT)]

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
-from gateway.cedar.proof import PolicyCase, read_cases
+from gateway.cedar.policy_tests import PolicyCase, read_cases
 
 FOLDER = policy_folder()
 CASES = read_cases(FOLDER)

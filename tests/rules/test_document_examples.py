@@ -21,28 +21,28 @@ from marshmallow import fields
 
 from gateway import metrics, wiring
 from gateway.cli import main
-from gateway.client import Connection
-from gateway.client.transport import Line
+from gateway.client import PartnerConnection
+from gateway.client.transport import HttpTransport
 from gateway.domain import vocabulary
 from gateway.domain.case import SEALABLE
 from gateway.domain.sealed import FORMAT, TYPES
 from gateway.domain.vocabulary import CODES
-from gateway.evidence import base64url, canonical, sd_jwt, seal, statement
+from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, seal
 from gateway.evidence import receipt as receipts
-from gateway.evidence.verdict import Code
+from gateway.evidence.verification import Code
 from gateway.keys import (
-    Purpose,
-    Step,
-    due_turn,
+    KeyPurpose,
+    RotationStep,
     generate_key,
     load_key_set,
-    take_turn,
+    pending_step,
+    perform_step,
     write_key,
 )
 from gateway.ledger import entry, proof, tree
 from gateway.serving.tls import openssl_conf
 from gateway.web.partners.case_document import CASE, load_case
-from gateway.web.partners.schema_fields import Array, Part, Text
+from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
 from gateway.web.problems import all_problems
 from tests.client.desk import Desk, Wire, connection_of
 from tests.each import each
@@ -307,14 +307,14 @@ def test_the_digests_shown_are_those_of_the_examples() -> None:
     shown = [block.strip() for block in blocks("protocol/documents.md")]
     assert f"{matter.encoded}\n{matter.digest}" in shown
     assert case.digest in shown
-    assert statement.package(permitted) in shown
+    assert handoff_documents.package_digest(permitted) in shown
     acceptance = sd_jwt.read_unverified(document("acceptance").compact()).claims
     assert acceptance["offer_digest"] == offer.digest
 
 
 def test_the_log_is_shown_as_in_the_examples() -> None:
     receipt = receipts.from_json(canonical.decode((EXAMPLES / "receipt.json").read_bytes()))
-    logged = entry.entry(receipt.document, receipt.nonce)
+    logged = entry.entry_commitment(receipt.document, receipt.nonce)
     text = text_of("protocol/checkpoint.md")
     assert [json.loads(block) for block in blocks("protocol/checkpoint.md", "json")] == [
         canonical.decode(receipt.document)
@@ -366,11 +366,11 @@ def wire_the_client(line: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let connection files of two folders lead to the founded gateway, without sockets."""
     members = {"pdc": HOTLINE, "ofmin": OFMIN}
     monkeypatch.setattr(
-        Connection, "read", lambda file: connection_of(line, members[file.parent.name])
+        PartnerConnection, "read", lambda file: connection_of(line, members[file.parent.name])
     )
     monkeypatch.setattr(
         "gateway.client.gateway.Line",
-        lambda connection, now, sleep, transport: Line(
+        lambda connection, now, sleep, transport: HttpTransport(
             connection, now, sleep, Wire(line, connection.organisation)
         ),
     )
@@ -398,17 +398,17 @@ OBJECTS = {
 }
 
 
-def parts(schema: Part) -> Iterator[Part]:
+def parts(schema: StrictSchema) -> Iterator[StrictSchema]:
     """A schema and all below it."""
     yield schema
     for field in schema.fields.values():
-        inner = field.inner if isinstance(field, Array) else field
+        inner = field.inner if isinstance(field, StrictArray) else field
         if isinstance(inner, fields.Nested):
             yield from parts(inner.schema)
 
 
 def described(name: str, field: fields.Field) -> str:
-    return name + ("[]" if isinstance(field, Array) else "") + ("" if field.required else "?")
+    return name + ("[]" if isinstance(field, StrictArray) else "") + ("" if field.required else "?")
 
 
 def test_every_field_of_the_schema_is_in_the_list_of_fields_and_no_other() -> None:
@@ -424,8 +424,8 @@ def test_every_field_of_the_schema_is_in_the_list_of_fields_and_no_other() -> No
 
 def words_of(field: fields.Field) -> str | None:
     """The word list of a field, as its refusal of anything else says it."""
-    inner = field.inner if isinstance(field, Array) else field
-    said = inner.fault("~") if isinstance(inner, Text) else None
+    inner = field.inner if isinstance(field, StrictArray) else field
+    said = inner.fault("~") if isinstance(inner, StrictString) else None
     return said.removeprefix("must be one of: ") if said and "one of: " in said else None
 
 
@@ -579,14 +579,14 @@ def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> 
     gateway = files_of(tmp_path / "gateway", *HANDED, "server/public.pem", "published/crl.pem")
     folder, now = gateway / "keys/token", wiring.now()
     folder.mkdir(mode=0o700)
-    write_key(folder / "current.pem", generate_key(Purpose.TOKEN))
+    write_key(folder / "current.pem", generate_key(KeyPurpose.TOKEN))
     hand_over(gateway)
-    for step in (Step.PUBLISH, Step.USE, Step.WITHDRAW):
-        turn = due_turn(folder, Purpose.TOKEN, now)
+    for step in (RotationStep.PUBLISH, RotationStep.USE, RotationStep.WITHDRAW):
+        turn = pending_step(folder, KeyPurpose.TOKEN, now)
         assert turn.step is step
-        take_turn(folder, turn, now)
-        given = load_key_set(hand_over(gateway) / "keys/token", Purpose.TOKEN)
-        assert given.jwks() == load_key_set(folder, Purpose.TOKEN).jwks()
+        perform_step(folder, turn, now)
+        given = load_key_set(hand_over(gateway) / "keys/token", KeyPurpose.TOKEN)
+        assert given.jwks() == load_key_set(folder, KeyPurpose.TOKEN).jwks()
         now += timedelta(days=2)
 
 

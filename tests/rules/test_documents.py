@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gateway import config
 from gateway.changes import CHANGES
-from gateway.domain.decision import Entity, Question, organisation_entity
-from gateway.domain.facts import EVENTS
+from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.organisation import Organisation, Status
 from gateway.kernel.changes import LOG
 from gateway.registry.table import STEPS
@@ -24,7 +24,7 @@ def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other() -
     )
     listed = {action: (event, operation) for event, action, operation in rows}
     assert len(rows) == len(listed)
-    assert listed == {action: (typ, str(op)) for action, (typ, op) in EVENTS.items()}
+    assert listed == {action: (typ, str(op)) for action, (typ, op) in EVENT_TYPES.items()}
 
 
 def test_the_list_of_audit_events_says_how_many_administrators_policy_asks_for() -> None:
@@ -53,7 +53,7 @@ def _persons(action: str) -> str:
     at_gateway = {**CHANGES, **STEPS}[action].at_gateway
     resource = LOG if at_gateway else organisation_entity(member, date(2026, 3, 2))
     facts = {"approvals": 1, **({"due": False} if action == "case.erase" else {})}
-    asked = Question(Entity("Person", "a", {"enabled": True}), action, resource, facts)
+    asked = PolicyQuestion(PolicyEntity("Person", "a", {"enabled": True}), action, resource, facts)
     return "two" if any(rule.startswith("R10.") for rule in policy().decide(asked).rules) else "one"
 
 

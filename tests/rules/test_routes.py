@@ -1,13 +1,13 @@
 """Nothing is served that is not declared: who may call it, for which action and scope, and why."""
 
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
-from gateway.actions import authentication  # noqa: F401
-from gateway.domain.facts import EVENTS
-from gateway.domain.organisation import OPERATOR_SCOPES, SCOPES
+from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
 from gateway.domain.refusals import Refusal
+from gateway.kernel import authentication  # noqa: F401
 from gateway.web import listeners, openapi
 from gateway.web.caller import ANY_SCOPE
-from gateway.web.endpoint import Access, declared
+from gateway.web.endpoint import EndpointAccess, declared
 from gateway.web.openapi import document
 from gateway.web.problems import PROBLEMS, all_problems, problem_of
 from tests.founding import DESK, HOTLINE, policy
@@ -35,7 +35,7 @@ API = {
     ("GET", "/handoffs"): ("handoff.read", "handoffs.read"),
     ("GET", "/handoffs/{handoff}"): ("handoff.read", "handoffs.read"),
     ("POST", "/handoffs/{handoff}/acceptance"): ("handoff.accept", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/refusal"): ("handoff.refuse", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/refusal"): ("handoff.decline", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/redirection"): ("handoff.redirect", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/outcomes"): ("handoff.outcome", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
@@ -54,20 +54,20 @@ API = {
     ),
     ("GET", "/admin/admins"): ("registry.read", "admin"),
     ("GET", "/admin/invitations"): ("registry.read", "admin"),
-    ("POST", "/admin/changes"): ("proposal.make", "admin"),
+    ("POST", "/admin/changes"): ("proposal.create", "admin"),
     ("GET", "/admin/changes"): ("registry.read", "admin"),
     ("GET", "/admin/changes/{proposal}"): ("registry.read", "admin"),
-    ("POST", "/admin/changes/{proposal}/approvals"): ("proposal.make", "admin"),
+    ("POST", "/admin/changes/{proposal}/approvals"): ("proposal.create", "admin"),
     ("POST", "/admin/changes/{proposal}/withdrawal"): ("proposal.withdraw", "admin"),
-    ("POST", "/audit/searches"): ("audit.read", "audit.read"),
+    ("POST", "/audit/searches"): ("audit.search", "audit.search"),
     ("POST", "/conformance/runs"): ("conformance.start", ANY_SCOPE),
     ("GET", "/conformance/runs/{run}"): ("conformance.read", ANY_SCOPE),
-    ("POST", "/conformance/runs/{run}/cases"): ("conformance.answer", ANY_SCOPE),
-    ("POST", "/conformance/runs/{run}/acceptance"): ("conformance.answer", ANY_SCOPE),
-    ("POST", "/conformance/runs/{run}/consultations"): ("conformance.answer", ANY_SCOPE),
-    ("POST", "/conformance/runs/{run}/reading"): ("conformance.answer", ANY_SCOPE),
-    ("POST", "/conformance/runs/{run}/verdicts"): ("conformance.answer", ANY_SCOPE),
-    ("POST", "/conformance/runs/{run}/refusal"): ("conformance.answer", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/cases"): ("conformance.submit", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/acceptance"): ("conformance.submit", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/consultations"): ("conformance.submit", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/reading"): ("conformance.submit", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/verdicts"): ("conformance.submit", ANY_SCOPE),
+    ("POST", "/conformance/runs/{run}/refusal"): ("conformance.submit", ANY_SCOPE),
 }
 """The interface as it was agreed: method and address, action, scope."""
 
@@ -126,7 +126,7 @@ def test_partners_have_the_agreed_interface_and_no_more():
     with_token = {
         (method, path): (one.action, one.scope)
         for method, path, one in routes(LINE.partners)
-        if one.access is Access.TOKEN
+        if one.access is EndpointAccess.TOKEN
     }
     assert with_token == API
 
@@ -135,7 +135,7 @@ def test_what_asks_for_no_token_is_a_short_list():
     partners = {
         (method, path)
         for method, path, one in routes(LINE.partners)
-        if one.access is not Access.TOKEN
+        if one.access is not EndpointAccess.TOKEN
     }
     public = {(method, path) for method, path, _ in routes(LINE.public)}
     assert partners == OPEN_TO_CERTIFICATES
@@ -156,7 +156,7 @@ def test_every_route_with_a_token_refuses_a_call_without_one():
         path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
         answer = hotline.send(one.method, path)
         assert answer.status_code == 401, path
-        assert answer.json["type"].endswith("/problems/credentials-required")
+        assert answer.json["type"].endswith("/problems/token-required")
 
 
 def test_every_route_with_a_scope_refuses_a_token_without_it():
@@ -172,7 +172,7 @@ def test_every_route_with_a_scope_refuses_a_token_without_it():
 
 
 def test_every_write_asks_for_a_retry_key():
-    LINE.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=[*OPERATOR_SCOPES])
+    LINE.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=[*ADMIN_SCOPES])
     hotline = LINE.partner()
     for one in listeners.PARTNERS:
         assert one.writes == (one.method == "POST" and one.path != "/handoffs/preview")
@@ -185,7 +185,7 @@ def test_every_write_asks_for_a_retry_key():
 def test_every_action_is_one_of_policy_and_of_the_log():
     for one in listeners.PARTNERS:
         assert one.action in policy().actions
-        assert one.action in EVENTS
+        assert one.action in EVENT_TYPES
 
 
 def test_every_action_of_partners_can_be_asked_for():
@@ -196,7 +196,7 @@ def test_every_action_of_partners_can_be_asked_for():
 
 
 def test_every_scope_is_used():
-    assert {one.scope for one in listeners.PARTNERS} == {*SCOPES, *OPERATOR_SCOPES, ANY_SCOPE}
+    assert {one.scope for one in listeners.PARTNERS} == {*SCOPES, *ADMIN_SCOPES, ANY_SCOPE}
 
 
 def test_every_endpoint_says_what_it_does():

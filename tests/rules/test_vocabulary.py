@@ -2,33 +2,25 @@
 
 from types import ModuleType
 
-from gateway.actions import (
-    audit,
-    cases,
-    conformance,
-    handoffs,
-    offers,
-    receipts,
-    successions,
-)
-from gateway.actions.authorization import INACTIVE, RULES_OF_REFUSALS
 from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
-from gateway.domain.facts import EVENTS
-from gateway.evidence import course
+from gateway.domain.audit_event import EVENT_TYPES
+from gateway.evidence import handoff_history
+from gateway.exchange import audit, cases, conformance, handoffs, offers, receipts, successions
 from gateway.kernel import changes
+from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
 from gateway.registry import directory, enrolment, queries
 from gateway.registry.table import STEPS
 from tests.each import each
 from tests.founding import policy
 
 GATEWAYS_OWN = {
-    "gateway.found",
-    "certificate.serve",
-    "certificate.remind",
+    "gateway.create",
+    "certificate.issue",
+    "certificate.warn",
     "organisation.enrol",
     "conformance.pass",
-    "handoff.succeed",
+    "handoff.reissue",
     "handoff.lapse",
     "succession.apply",
 }
@@ -37,11 +29,11 @@ its end comes near, the status that goes with the first one, the run that is pas
 step, and what a succession does that was planned and approved."""
 
 BY_SYSTEMS = {
-    "invitation.use": enrolment.use,
+    "invitation.redeem": enrolment.redeem_invitation,
     "certificate.renew": enrolment.renew,
     "conformance.start": conformance.start,
     "conformance.read": conformance.look_up,
-    "conformance.answer": conformance.send,
+    "conformance.submit": conformance.send,
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
@@ -59,7 +51,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "whoami": (directory,),
     "succession": (successions,),
 }
-AUDITORS = {"audit.read": audit.read}
+AUDITORS = {"audit.search": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
 ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel", "case.erase"}
 """Administrators plan what the two offices then approve, cancel it, and erase cases early."""
@@ -70,7 +62,7 @@ READS = {
     "directory.read": "look_up",
     "receipt.read": "look_up",
     "registry.read": "look_up",
-    "proposal.make": "submit",
+    "proposal.create": "submit",
     "events.read": "stream",
     "whoami.read": "whoami",
     "succession.read": "look_up",
@@ -78,10 +70,10 @@ READS = {
 
 
 def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
-    assert policy().actions - DECIDED_ONLY == EVENTS.keys() - GATEWAYS_OWN
+    assert policy().actions - DECIDED_ONLY == EVENT_TYPES.keys() - GATEWAYS_OWN
 
 
-@each("action", sorted(EVENTS.keys() - GATEWAYS_OWN))
+@each("action", sorted(EVENT_TYPES.keys() - GATEWAYS_OWN))
 def test_every_action_has_its_function(action):
     if action in BY_SYSTEMS:
         assert callable(BY_SYSTEMS[action])
@@ -98,7 +90,7 @@ def test_every_action_has_its_function(action):
 
 
 def test_every_change_of_the_registry_is_an_action():
-    administrators = {a for a in EVENTS if a.partition(".")[0] not in PARTNERS}
+    administrators = {a for a in EVENT_TYPES if a.partition(".")[0] not in PARTNERS}
     administrators |= ADMINISTRATORS_OF_PARTNERS_NOUNS
     administrators -= STEPS.keys()
     assert CHANGES.keys() == administrators - GATEWAYS_OWN - BY_SYSTEMS.keys() - AUDITORS.keys()
@@ -110,6 +102,6 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 
 
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
-    types = {typ for typ, _ in EVENTS.values()}
-    assert course.MOVES_OF_EVENTS.keys() <= types
-    assert len(course.MOVES_OF_EVENTS) == len(ANSWERS)
+    types = {typ for typ, _ in EVENT_TYPES.values()}
+    assert handoff_history.MOVES_OF_EVENTS.keys() <= types
+    assert len(handoff_history.MOVES_OF_EVENTS) == len(ANSWERS)

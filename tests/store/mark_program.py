@@ -14,13 +14,13 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.actions.continuity import Continuity
-from gateway.actions.notary import LogNotary
-from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy
+from gateway.kernel.checkpoint_signing import CheckpointSigner
+from gateway.kernel.log_continuity import LogContinuity
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteSigner
-from gateway.store.mark import open_mark
+from gateway.store.high_water_mark import open_mark
 from tests.store.places import Place
 from tests.store.samples import ORIGIN, fact
 
@@ -35,8 +35,8 @@ def main(arguments: list[str]) -> None:
     place = Place(url, Path(lock))
     store = place.open()
     mark = open_mark(mark_url, file=Path(mark_file) if mark_file else None, origin=ORIGIN)
-    continuity = Continuity(mark, store.begin, time.monotonic)
-    notary = LogNotary(SIGNER, mark, continuity)
+    continuity = LogContinuity(mark, store.begin, time.monotonic)
+    notary = CheckpointSigner(SIGNER, mark, continuity)
     print("ready", flush=True)
     sys.stdin.readline()
     writers = [
@@ -53,10 +53,10 @@ def main(arguments: list[str]) -> None:
     place.close()
 
 
-def _write(continuity: Continuity, notary: LogNotary) -> None:
+def _write(continuity: LogContinuity, notary: CheckpointSigner) -> None:
     while not _stopped.is_set():
         try:
-            with continuity.begin(Mode.WRITE) as work:
+            with continuity.begin(TransactionMode.WRITE) as work:
                 work.log.record(
                     fact("hotline", "police", id_=UUID(bytes=secrets.token_bytes(16), version=4))
                 )

@@ -17,19 +17,18 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.dialects.sqlite import dialect
 
 from gateway import wiring
-from gateway.actions.ports import Mode
 from gateway.evidence.event import open_disclosures, read
 from gateway.kek import FileKeyEncryption
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
-from gateway.ledger.entry import entry
+from gateway.ledger.entry import entry_commitment
 from gateway.store import tables
-from gateway.store.copies import fold
 from gateway.store.keyring import SqlKeyring, make_keyring, open_keyring
 from gateway.store.migrations import upgrade
-from gateway.store.work import Store, open_store
+from gateway.store.sqlite_backup import merge_wal
+from gateway.store.unit_of_work import Store, open_store
 from tests.postgresql import new_database
 from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
-
 
 
 @dataclass
@@ -153,7 +152,7 @@ def _keys_template() -> Path:
     file = folder / "keys.db"
     kek = key_encryption(folder).make()
     make_keyring(f"sqlite:///{file}", file=file, origin=ORIGIN, kek=kek)
-    fold(file)
+    merge_wal(file)
     return file
 
 
@@ -192,7 +191,7 @@ def check_log(store: Store) -> int:
     The tree is built again from the entries; every tile, document, disclosure, proof and counter
     must agree with it.
     """
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         head = work.log.head()
         entries = work.log.entries(0, head.size + 1)
         leaves = [tree.leaf_hash(line) for line in entries]
@@ -209,12 +208,12 @@ def _check_streams(work: Any, entries: list[bytes]) -> None:
     seen: set[int] = set()
     for name in ("hotline", "police", "abroad", "gateway"):
         stream = work.log.stream(name, 0, len(entries) + 1)
-        assert [pseq for pseq, _ in stream] == list(range(1, len(stream) + 1))
+        assert [stream_number for stream_number, _ in stream] == list(range(1, len(stream) + 1))
         assert work.log.counter(name) == len(stream)
         places = []
-        for pseq, event in stream:
+        for stream_number, event in stream:
             logged = work.log.logged(event)
-            line = entry(logged.event.document, logged.event.nonce)
+            line = entry_commitment(logged.event.document, logged.event.nonce)
             assert entries[logged.index] == line
             tree.verify_inclusion(
                 tree.leaf_hash(line),
@@ -225,8 +224,8 @@ def _check_streams(work: Any, entries: list[bytes]) -> None:
             )
             assert read(logged.event.document)["id"] == str(event)
             shown = open_disclosures(logged.event.document, logged.event.shown_to(name)).shown
-            assert ("party", pseq) in [
-                (kind, value["pseq"]) for kind, value in shown if kind == "party"
+            assert ("party", stream_number) in [
+                (kind, value["stream_number"]) for kind, value in shown if kind == "party"
             ]
             places.append(logged.index)
         assert places == sorted(places)

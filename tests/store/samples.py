@@ -6,28 +6,28 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from gateway.actions.records import CaseVersion, Consultation, Retry, SigningRequest
 from gateway.domain.answers import move
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.facts import Detail, Fact, Party, Result
-from gateway.domain.handoff import Address, Answer, Handoff, Move
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, OfferAddress
 from gateway.domain.organisation import (
+    Administrator,
+    AdmissionDecision,
     Agreement,
     Application,
     Certificate,
-    Competence,
     Contact,
-    Interest,
+    DeclaredInterest,
+    Mandate,
+    Membership,
+    MembershipClass,
     Organisation,
     Period,
-    Person,
-    Resolution,
-    Seat,
-    Standing,
     Status,
-    Step,
+    StatusEntry,
     System,
 )
+from gateway.kernel.values import CaseVersion, CertificateOrder, Consultation, IdempotencyRecord
 
 ORIGIN = "log.example.org/casegate"
 PERSON_KEY = bytes(range(32))
@@ -61,24 +61,28 @@ def organisation(slug: str = "hotline", **changes: object) -> Organisation:
         country="FR",
         status=Status.ACTIVE,
         seats=(
-            Seat(Standing.OBSERVER, Period(date(2020, 1, 1), date(2021, 1, 1)), "decision-1"),
-            Seat(Standing.FULL, Period(date(2021, 1, 1)), "decision-2"),
+            Membership(
+                MembershipClass.OBSERVER, Period(date(2020, 1, 1), date(2021, 1, 1)), "decision-1"
+            ),
+            Membership(MembershipClass.FULL, Period(date(2021, 1, 1)), "decision-2"),
         ),
         competences=(competence(slug),),
         history=(
-            Step(Status.APPLIED, date(2019, 1, 1), FIRST),
-            Step(Status.ACTIVE, date(2019, 2, 1), FIRST),
+            StatusEntry(Status.APPLIED, date(2019, 1, 1), FIRST),
+            StatusEntry(Status.ACTIVE, date(2019, 2, 1), FIRST),
         ),
         application=Application(
-            Standing.OBSERVER,
+            MembershipClass.OBSERVER,
             frozenset({"remove", "prevent"}),
             "We listen.",
             date(2019, 1, 1),
             FIRST,
-            Resolution("decision-0", date(2019, 1, 15), "digest", FIRST),
+            AdmissionDecision("decision-0", date(2019, 1, 15), "digest", FIRST),
         ),
         interests=(
-            Interest(FIRST, "provider", "provider.example", "funder", Period(date(2019, 1, 1))),
+            DeclaredInterest(
+                FIRST, "provider", "provider.example", "funder", Period(date(2019, 1, 1))
+            ),
         ),
         agreements=(
             Agreement(
@@ -100,9 +104,9 @@ def contact(
     return Contact(organisation, role, name, "a.person@hotline.example", new_id())
 
 
-def competence(slug: str, matter: str = "csam", territory: str = "FR") -> Competence:
+def competence(slug: str, matter: str = "csam", territory: str = "FR") -> Mandate:
     """A mandate to receive, without an end."""
-    return Competence(
+    return Mandate(
         id=new_id(),
         organisation=slug,
         function="receive",
@@ -110,7 +114,7 @@ def competence(slug: str, matter: str = "csam", territory: str = "FR") -> Compet
         territory=territory,
         legal_act="Decree 2023-1",
         period=Period(date(2023, 11, 1)),
-        registered_by=new_id(),
+        registration_event=new_id(),
     )
 
 
@@ -130,9 +134,9 @@ def certificate(number: int = 1, system: str = "intake") -> Certificate:
     )
 
 
-def person(name: str = "first-admin") -> Person:
+def person(name: str = "first-admin") -> Administrator:
     """A named administrator."""
-    return Person(name, "A. Person", '{"kty":"OKP"}')
+    return Administrator(name, "A. Person", '{"kty":"OKP"}')
 
 
 def case(originator: str = "hotline", **changes: object) -> tuple[Case, CaseVersion]:
@@ -180,7 +184,9 @@ def revised(case: Case) -> tuple[Case, CaseVersion]:
     return changed, version_of(changed)
 
 
-def handoff(case: Case, recipient: str = "police", **changes: object) -> tuple[Handoff, Answer]:
+def handoff(
+    case: Case, recipient: str = "police", **changes: object
+) -> tuple[Handoff, HandoffAnswer]:
     """An offer of the case to an office, by competence."""
     made = Handoff(
         id=new_id(),
@@ -188,7 +194,7 @@ def handoff(case: Case, recipient: str = "police", **changes: object) -> tuple[H
         case=case.id,
         case_version=case.version,
         case_digest=case.digest,
-        address=Address(recipient, "receive/csam/FR", new_id()),
+        address=OfferAddress(recipient, "receive/csam/FR", new_id()),
         purpose=("protect_child", "investigate"),
         permitted=frozenset({"digest-b", "digest-a"}),
         package="package",
@@ -202,9 +208,9 @@ def handoff(case: Case, recipient: str = "police", **changes: object) -> tuple[H
     return made, answer_to(made, None)
 
 
-def answer_to(handoff: Handoff, step: Move | None) -> Answer:
+def answer_to(handoff: Handoff, step: HandoffAction | None) -> HandoffAnswer:
     """The answer that brought the handoff to where it is."""
-    return Answer(
+    return HandoffAnswer(
         handoff=handoff.id,
         sequence=handoff.sequence,
         move=step,
@@ -216,11 +222,11 @@ def answer_to(handoff: Handoff, step: Move | None) -> Answer:
     )
 
 
-def accepted(handoff: Handoff) -> tuple[Handoff, Answer]:
+def accepted(handoff: Handoff) -> tuple[Handoff, HandoffAnswer]:
     """The handoff after its recipient took two groups of it."""
     groups = frozenset({"items", "basis"})
-    moved = move(handoff, Move.ACCEPT_PARTLY, handoff.recipient, groups=groups)
-    return moved, answer_to(moved, Move.ACCEPT_PARTLY)
+    moved = move(handoff, HandoffAction.ACCEPT_PARTLY, handoff.recipient, groups=groups)
+    return moved, answer_to(moved, HandoffAction.ACCEPT_PARTLY)
 
 
 def consultation(handoff: Handoff) -> Consultation:
@@ -230,29 +236,29 @@ def consultation(handoff: Handoff) -> Consultation:
     )
 
 
-def retry(key: str = "key-1", organisation: str = "hotline") -> Retry:
+def retry(key: str = "key-1", organisation: str = "hotline") -> IdempotencyRecord:
     """A write that was done."""
-    return Retry(organisation, key, b"\x00fingerprint\xff", new_id())
+    return IdempotencyRecord(organisation, key, b"\x00fingerprint\xff", new_id())
 
 
-def signing_request(system: str = "intake") -> SigningRequest:
+def signing_request(system: str = "intake") -> CertificateOrder:
     """An approved request for a certificate."""
-    return SigningRequest(new_id(), "hotline", system, "a request in PEM", "first-admin")
+    return CertificateOrder(new_id(), "hotline", system, "a request in PEM", "first-admin")
 
 
-def fact(*parties: str, id_: UUID | None = None, **changes: object) -> Fact:
+def fact(*parties: str, id_: UUID | None = None, **changes: object) -> AuditEvent:
     """Something that happened to these organisations; the first acted, and said why."""
     names = parties or ("hotline",)
-    made = Fact(
+    made = AuditEvent(
         id=id_ or new_id(),
         action="case.submit",
-        result=Result.ALLOWED,
+        result=EventResult.ALLOWED,
         parties=tuple(
             Party(name, "recipient" if place else "actor") for place, name in enumerate(names)
         ),
         details=(
-            Detail("by", "p-7", frozenset(names[:1])),
-            Detail("groups", ("items", "basis"), frozenset(names)),
+            EventDetail("by", "p-7", frozenset(names[:1])),
+            EventDetail("groups", ("items", "basis"), frozenset(names)),
         ),
         case_digest="A" * 43,
     )

@@ -13,23 +13,25 @@ from tempfile import TemporaryDirectory
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import Consultation, Retry, SigningRequest
 from gateway.domain.case import Case, CaseState
-from gateway.domain.handoff import Address, Answer, State
+from gateway.domain.handoff import HandoffAnswer, HandoffState, OfferAddress
 from gateway.domain.organisation import Certificate, Status
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import CertificateOrder, Consultation, IdempotencyRecord
 from tests.evidence.ingredients import chance
 from tests.store import places, samples
 from tests.store.samples import NOON, numbered
 
 SLUGS = ("hotline", "police", "abroad", "gateway")
-STATES = list(State)
+STATES = list(HandoffState)
 
 
 def organisation(a, b, c):
     mandates = tuple(
-        replace(samples.competence(SLUGS[a]), id=numbered(10 * a + n), registered_by=numbered(n))
+        replace(
+            samples.competence(SLUGS[a]), id=numbered(10 * a + n), registration_event=numbered(n)
+        )
         for n in range(c)
     )
     status = Status.ACTIVE if b % 2 else Status.SUSPENDED
@@ -61,14 +63,14 @@ def handoff(a, b, c):
     return samples.handoff(
         case(b % 2, c, 1),
         id=numbered(a),
-        address=Address(SLUGS[b]),
+        address=OfferAddress(SLUGS[b]),
         state=STATES[c],
         sequence=max(b, 1),
     )[0]
 
 
 def answer(handoff, event):
-    return Answer(
+    return HandoffAnswer(
         handoff=handoff.id,
         sequence=handoff.sequence,
         move=None,
@@ -102,7 +104,7 @@ def record(work, a, b, c):
 
 
 def request(a, **changes):
-    made = SigningRequest(numbered(a), "hotline", "intake", "csr", "admin")
+    made = CertificateOrder(numbered(a), "hotline", "intake", "csr", "admin")
     return replace(made, **changes)
 
 
@@ -129,7 +131,9 @@ WRITES: dict[str, Operation] = {
     "consult": lambda w, a, b, c: w.handoffs.add_consultation(
         Consultation(numbered(a), SLUGS[b], numbered(c), "digest", ("x",) * c)
     ),
-    "remember": lambda w, a, b, c: w.retries.add(Retry(SLUGS[a], str(b), b"f", numbered(c))),
+    "remember": lambda w, a, b, c: w.retries.add(
+        IdempotencyRecord(SLUGS[a], str(b), b"f", numbered(c))
+    ),
     "spend": lambda w, a, b, c: w.budgets.spend(SLUGS[a], "12:00", c),
     "revoke token": lambda w, a, b, c: w.revoked_tokens.add(str(a), NOON + timedelta(days=b)),
     "prune tokens": lambda w, a, b, c: w.revoked_tokens.prune(NOON + timedelta(days=a)),
@@ -174,21 +178,21 @@ _small = st.integers(0, 3)
 def _work(mode, operations):
     drawn = st.tuples(st.sampled_from(list(operations)), _small, _small, _small)
     # Three Works in four are committed.
-    commits = st.integers(0, 3).map(bool) if mode is not Mode.READ else st.just(False)
+    commits = st.integers(0, 3).map(bool) if mode is not TransactionMode.READ else st.just(False)
     return st.tuples(st.just(mode), st.lists(drawn, min_size=6, max_size=20), commits)
 
 
 _works = st.lists(
-    _work(Mode.READ, READS)
-    | _work(Mode.WRITE, READS | WRITES)
-    | _work(Mode.WRITE, WRITES)
-    | _work(Mode.REGISTRY, REGISTRY),
+    _work(TransactionMode.READ, READS)
+    | _work(TransactionMode.WRITE, READS | WRITES)
+    | _work(TransactionMode.WRITE, WRITES)
+    | _work(TransactionMode.REGISTRY, REGISTRY),
     min_size=3,
     max_size=8,
 )
 # So that what is drawn next has something to act on.
 _BEGINNING = (
-    Mode.REGISTRY,
+    TransactionMode.REGISTRY,
     [
         *(("add organisation", a, 1, 1) for a in range(3)),
         *(("add system", a, 0, 0) for a in range(2)),
@@ -221,7 +225,7 @@ class Script:
 
     def look(self):
         """Note all that is stored at the end."""
-        with self._store.begin(Mode.READ) as work:
+        with self._store.begin(TransactionMode.READ) as work:
             for slug in SLUGS:
                 stream = list(work.log.stream(slug, 0, 99))
                 self.notes += [
@@ -244,7 +248,7 @@ class Script:
     def _answer(self, act, work, *numbers):
         try:
             return act(work, *numbers)
-        except (AlreadyExists, Stale) as error:
+        except (AlreadyExists, EditConflict) as error:
             return type(error)
 
 

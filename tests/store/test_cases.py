@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import ListedCase
 from gateway.domain.case import CaseState
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import ListedCase
 from tests.store.samples import case, numbered, revised
 
 
 def stored(store, *made):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         for one in made or (case(),):
             work.cases.add(*one)
         work.commit()
@@ -21,21 +21,21 @@ def stored(store, *made):
 
 def test_a_case_and_its_version_come_back_as_they_were_stored(store):
     made, version = stored(store)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) == made
         assert work.cases.version(version.digest) == version
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.cases.get("hotline", made.id) == made
 
 
 def test_a_case_belongs_to_its_originator(store):
     made, _ = stored(store)
     theirs, version = case("abroad", id=made.id, originator_ref=made.originator_ref)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.cases.get("abroad", made.id) is None
         work.cases.add(theirs, replace(version, digest="another", case=made.id))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) == made
         assert work.cases.get("abroad", made.id) == theirs
         assert work.cases.version("no-digest") is None
@@ -46,12 +46,12 @@ def test_a_taken_id_or_reference_is_refused_and_the_work_goes_on(store, same):
     made, _ = stored(store)
     other, version = case(**{same: getattr(made, same)})
     free = case()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         with pytest.raises(AlreadyExists):
             work.cases.add(other, version)
         work.cases.add(*free)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.version(version.digest) is None
         assert [one.case for one in work.cases.page("hotline", None, 10)] == [made, free[0]]
 
@@ -59,17 +59,17 @@ def test_a_taken_id_or_reference_is_refused_and_the_work_goes_on(store, same):
 def test_a_document_is_the_version_of_one_case(store):
     _, version = stored(store)
     other, its_version = case()
-    with store.begin(Mode.WRITE) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.cases.add(other, replace(its_version, digest=version.digest))
 
 
 def test_a_new_version_is_added_and_the_old_one_stays(store):
     made, first = stored(store)
     changed, second = revised(made)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.save(changed, second)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) == changed
         assert work.cases.version(first.digest) == first
         assert work.cases.version(second.digest) == second
@@ -78,10 +78,10 @@ def test_a_new_version_is_added_and_the_old_one_stays(store):
 def test_a_case_can_move_without_a_new_version(store):
     made, _ = stored(store)
     moved = replace(made, state=CaseState.CLOSED, cleared_by="p-8", revision=2)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.save(moved)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) == moved
 
 
@@ -89,28 +89,28 @@ def test_a_case_can_move_without_a_new_version(store):
 def test_a_case_of_another_revision_is_stale_and_leaves_no_version(store, revision):
     made, _ = stored(store)
     changed, version = revised(made)
-    with store.begin(Mode.WRITE) as work:
-        with pytest.raises(Stale):
+    with store.begin(TransactionMode.WRITE) as work:
+        with pytest.raises(EditConflict):
             work.cases.save(replace(changed, revision=revision), version)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) == made
         assert work.cases.version(version.digest) is None
 
 
 def test_an_unknown_case_cannot_be_saved(store):
     made, version = revised(case()[0])
-    with store.begin(Mode.WRITE) as work, pytest.raises(Stale):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
         work.cases.save(made, version)
 
 
 def test_the_reference_of_a_case_never_changes(store):
     made, _ = stored(store)
     changed, version = revised(made)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.save(replace(changed, originator_ref="another"), version)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) == changed
 
 
@@ -118,7 +118,7 @@ def test_cases_come_in_pages_by_id_for_their_originator_only(store):
     mine = [case() for _ in range(5)]
     stored(store, *reversed(mine), case("abroad"))
     found, after = [], None
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         while page := work.cases.page("hotline", after, 2):
             found += page
             after = page[-1].case.id
@@ -128,7 +128,7 @@ def test_cases_come_in_pages_by_id_for_their_originator_only(store):
 
 def test_a_reading_work_cannot_change_cases(store):
     made, version = stored(store)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
             work.cases.add(*case())
         with pytest.raises(RuntimeError, match="reading"):
@@ -141,7 +141,7 @@ def test_a_list_has_the_summary_of_the_current_version_and_none_of_an_erased_cas
     second = replace(second, summary={"urgency": "imminent_danger"})
     erased = replace(changed, state=CaseState.ERASED, revision=3)
     summaries = []
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         for change in (lambda: work.cases.save(changed, second), lambda: work.cases.erase(erased)):
             change()
             summaries += [one.summary for one in work.cases.page("hotline", None, 10)]

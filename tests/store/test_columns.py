@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
-from gateway.domain.audit import AuditGrant
-from gateway.domain.organisation import Application, EncryptionKey, Period, Seat, Standing
+from gateway.domain.audit import AuditAccess
+from gateway.domain.organisation import (
+    Application,
+    MemberEncryptionKey,
+    Membership,
+    MembershipClass,
+    Period,
+)
 from gateway.store.columns import (
     Day,
     Instant,
@@ -83,11 +89,11 @@ def test_a_day_is_not_a_time():
 
 
 GRANTS = st.builds(
-    AuditGrant, start=st.just(date(2026, 1, 1)), end=st.just(date(2026, 2, 1)), case=st.none()
+    AuditAccess, start=st.just(date(2026, 1, 1)), end=st.just(date(2026, 2, 1)), case=st.none()
 )
 
 
-@given(st.from_type(EncryptionKey) | st.from_type(Application) | GRANTS)
+@given(st.from_type(MemberEncryptionKey) | st.from_type(Application) | GRANTS)
 def test_a_record_comes_back_from_json_by_the_types_of_its_fields(record):
     stored = json.loads(write_json(to_json(record)))
     assert type(record)(**read_fields(type(record), stored)) == record
@@ -95,7 +101,7 @@ def test_a_record_comes_back_from_json_by_the_types_of_its_fields(record):
 
 def test_a_record_in_json_names_its_fields():
     period = Period(date(2026, 1, 1))
-    seat = Seat(Standing.FULL, period, "decision-1")
+    seat = Membership(MembershipClass.FULL, period, "decision-1")
     assert to_json((seat,)) == [
         {
             "standing": "full",

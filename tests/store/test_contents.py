@@ -11,13 +11,13 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import cases, erasure, handoffs
-from gateway.actions.cases import Confirmation
-from gateway.actions.opening import Opening
-from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
-from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
+from gateway.exchange import cases, erasure, handoffs
+from gateway.exchange.cases import CaseStepRequest
+from gateway.exchange.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode
 from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import answers, founding
@@ -58,13 +58,13 @@ def told(gateway):
     statement = founding._statement("fact", text=WORDS[0])
     case = submitted(gateway, statements=[statement])
     handoff = accepted(gateway, offered(gateway, case))
-    reading = Opening("officer-1", "investigation", WORDS[1])
+    reading = ConsultationRequest("officer-1", "investigation", WORDS[1])
     gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading)
     outcome = answers.said("officer-1", code="not_illegal", note=WORDS[2])
     gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, outcome)
     gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
     id_ = UUID(case.result["case"])
-    step = Confirmation("agent-1", WORDS[3])
+    step = CaseStepRequest("agent-1", WORDS[3])
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, step)
     return id_, handoff
 
@@ -148,11 +148,11 @@ def test_an_erased_case_is_unreadable_in_a_copy_of_before_though_its_database_co
         file.unlink()
     shutil.move(backup, tmp_path / "casegate.db")
     again = place.open(origin=founding.ORIGIN)
-    with again.begin(Mode.READ) as work:
+    with again.begin(TransactionMode.READ) as work:
         assert work.cases.get(HOTLINE, case).state is CaseState.CLOSED
-        with pytest.raises(Erased):
+        with pytest.raises(CaseErased):
             work.cases.version(digest)
-        with pytest.raises(Erased):
+        with pytest.raises(CaseErased):
             work.handoffs.answers(handoff)
     assert readable(tmp_path) == set()
 
@@ -161,14 +161,14 @@ def test_the_erased_case_is_erased_again_where_the_database_goes_on(place, tmp_p
     gateway = opened(place)
     case, _ = told(gateway)
     kept, _ = told(gateway)
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         key = work.cases.key_of(HOTLINE, case)
     gateway.ports.keys.destroy([key])  # and the decision is not in this database
-    assert erasure.erase_again(gateway.ports) == 1
+    assert erasure.erase_restored(gateway.ports) == 1
     assert gateway.case(case).state is CaseState.ERASED
     assert gateway.case(kept).state is CaseState.CLOSED
     assert erasure.destroy_keys(gateway.ports) == 1
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         assert work.cases.doomed(10) == []
     check_log(gateway)
 
@@ -176,7 +176,7 @@ def test_the_erased_case_is_erased_again_where_the_database_goes_on(place, tmp_p
 def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(place, tmp_path):
     gateway = opened(place)
     case, _ = told(gateway)
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         key = work.cases.key_of(HOTLINE, case)
     ring = place.keyring(now=lambda: founding.START + timedelta(days=30))
     wrapped = _wrapped(tmp_path, key)
@@ -188,7 +188,7 @@ def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(pla
         )
     assert ring.states([key]) == {key: True}
     ports = replace(gateway.ports, keys=ring)
-    erasure.destroy_unused(ports, None)
+    erasure.destroy_orphan_keys(ports, None)
     assert ring.states([key]) == {key: False}
 
 
@@ -203,7 +203,7 @@ def _wrapped(folder: Path, key: UUID) -> bytes:
 def test_a_document_that_was_put_into_another_row_does_not_open(database):
     store = database.open()
     first, second = sample(), sample()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(*first)
         work.cases.add(*second)
         work.commit()
@@ -214,35 +214,35 @@ def test_a_document_that_was_put_into_another_row_does_not_open(database):
             table.update().where(table.c.digest == rows[0].digest),
             {"document": rows[1].document},
         )
-    with store.begin(Mode.READ) as work, pytest.raises(EnvelopeError):
+    with store.begin(TransactionMode.READ) as work, pytest.raises(EnvelopeError):
         work.cases.version(rows[0].digest)
 
 
 def test_a_document_in_clear_is_not_believed(database):
     store = database.open()
     made = sample()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(*made)
         work.commit()
     with database.connected() as connection:
         connection.execute(tables.case_version.update(), {"document": b"header.payload.s~"})
-    with store.begin(Mode.READ) as work, pytest.raises(EnvelopeError):
+    with store.begin(TransactionMode.READ) as work, pytest.raises(EnvelopeError):
         work.cases.version(made[1].digest)
 
 
 def test_without_keys_nothing_is_written(place, tmp_path):
     store = place.open()
     (tmp_path / "keys.db").rename(tmp_path / "away")
-    with store.begin(Mode.WRITE) as work, pytest.raises(KeysUnavailable):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(CaseKeysUnavailable):
         work.cases.add(*sample())
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.page("hotline", None, 10) == []
 
 
 def test_an_older_keys_database_is_noticed_and_makes_no_keys(place, tmp_path):
     store = place.open()
     shutil.copyfile(tmp_path / "keys.db", tmp_path / "older")
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(*sample())
         work.commit()
     place.close()
@@ -250,12 +250,12 @@ def test_an_older_keys_database_is_noticed_and_makes_no_keys(place, tmp_path):
         file.unlink()
     shutil.move(tmp_path / "older", tmp_path / "keys.db")
     store, ring = place.open(), place.keyring()
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         key_inventory.require_newest_key(store, ring)
     ring.guard(lambda: key_inventory.require_newest_key(store, ring))
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         ring.take()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         found = key_inventory.take_inventory(work, ring)
     assert (found.readable, found.lost, len(found.missing)) == (0, 1, 1)
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import LogQuery
-from gateway.domain.audit import CaseName, Coverage
-from gateway.domain.facts import Detail, Result
+from gateway.domain.audit import CaseId, Coverage
+from gateway.domain.audit_event import EventDetail, EventResult
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import LogQuery
 from gateway.store import event_index
 from tests.each import each
 from tests.store import samples
@@ -21,20 +21,20 @@ OWN = frozenset({"hotline"})
 
 
 def record(store, *facts):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         for one in facts:
             work.log.record(one)
         work.commit()
 
 
 def search(store, coverage=WHOLE, limit=100, before=10**6, **filters):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         query = LogQuery(coverage=coverage, limit=limit, before=before, **filters)
         return [one.index for one in work.log.search(query)]
 
 
 def by(*persons):
-    return (Detail("by", persons[0] if len(persons) == 1 else persons, OWN),)
+    return (EventDetail("by", persons[0] if len(persons) == 1 else persons, OWN),)
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def full(store):
         store,
         fact("hotline", details=by("intake-1"), action="case.submit"),
         fact("hotline", "police", details=by("liaison_1"), action="handoff.offer"),
-        fact("police", details=by("officer-1", "officer-2"), result=Result.DENIED),
-        fact("police", details=(Detail("rules", ("R3.seat", "R10.two_persons"), OWN),)),
+        fact("police", details=by("officer-1", "officer-2"), result=EventResult.DENIED),
+        fact("police", details=(EventDetail("rules", ("R3.membership", "R10.two_persons"), OWN),)),
         fact("hotline-b"),
     )
     return store
@@ -101,7 +101,7 @@ def test_a_handoff_is_found_by_its_id(store):
 def test_a_case_is_found_by_its_versions_and_its_handoffs(store):
     case, version = samples.case()
     handoff, offer = samples.handoff(case)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(case, version)
         work.handoffs.add(handoff, offer)
         work.log.record(fact(case_digest=version.digest))
@@ -109,12 +109,12 @@ def test_a_case_is_found_by_its_versions_and_its_handoffs(store):
         work.log.record(fact(case_digest="A" * 43))
         work.log.record(fact())
         work.commit()
-    name = CaseName(case.originator, case.id)
+    name = CaseId(case.originator, case.id)
     assert search(store, case=name) == [0, 1]
-    assert search(store, case=CaseName("police", case.id)) == []
+    assert search(store, case=CaseId("police", case.id)) == []
     only = Coverage(cases=frozenset({name}))
     assert search(store, only) == [0, 1]
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         found = work.log.search(
             LogQuery(Coverage(cases=frozenset({name}), members=frozenset({"hotline"})), 9, 99)
         )
@@ -126,7 +126,7 @@ def test_coverage_cuts_what_is_found(full):
     assert search(full, members) == [1, 2, 3, 4]
     assert search(full, members, organisation="hotline") == [1]
     assert search(full, Coverage()) == []
-    assert search(full, Coverage(cases=frozenset({CaseName("hotline", UUID(int=1))}))) == []
+    assert search(full, Coverage(cases=frozenset({CaseId("hotline", UUID(int=1))}))) == []
 
 
 def test_the_database_names_no_person(database):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.actions.ports import Mode
-from gateway.domain.refusals import DatabaseUnreachable
+from gateway.domain.refusals import DatabaseUnavailable
+from gateway.kernel.ports import TransactionMode
 from gateway.store.migrations import upgrade
 from gateway.store.transaction import Transaction
 from tests.postgresql import own_server
@@ -20,7 +20,7 @@ class Lost(Exception):
 def submit(store):
     made, version = case()
     event = fact()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         work.retries.add(retry())
         work.log.record(event)
@@ -29,7 +29,7 @@ def submit(store):
 
 
 def found(store, made, event):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         return (
             work.cases.get("hotline", made.id),
             work.retries.get("hotline", "key-1") is not None,
@@ -61,7 +61,7 @@ def test_a_failing_commit_leaves_all_or_nothing(broken, after):
     store = broken(after=after)
     made, version = case()
     event = fact()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         work.retries.add(retry())
         work.log.record(event)
@@ -76,7 +76,7 @@ def test_the_store_goes_on_without_a_gap(broken, after):
     store = broken(after=after)
     with pytest.raises(Lost):
         submit(store)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact("hotline", "police"))
         (logged,) = work.commit()
     assert logged.index == (1 if after else 0)
@@ -89,7 +89,7 @@ def test_a_fault_in_the_middle_of_the_append_leaves_nothing(database, monkeypatc
     monkeypatch.setattr("gateway.store.event_index.row_of", _fail)
     made, version = case()
     event = fact()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         work.log.record(event)
         with pytest.raises(Lost):
@@ -109,8 +109,8 @@ def test_a_file_that_is_away_is_a_database_that_does_not_answer(sqlite):
     file = Path(sqlite.url.removeprefix("sqlite:///"))
     aside = file.rename(file.with_name("aside"))
     file.mkdir()  # SQLite can open no folder
-    for mode in Mode:
-        with pytest.raises(DatabaseUnreachable), store.begin(mode):
+    for mode in TransactionMode:
+        with pytest.raises(DatabaseUnavailable), store.begin(mode):
             pass
     file.rmdir()
     aside.rename(file)
@@ -124,14 +124,17 @@ def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back
         store = place.open()
         submit(store)
         server.stop()
-        for mode in (*Mode, *Mode):  # on a connection that was open, then on new ones
+        for mode in (
+            *TransactionMode,
+            *TransactionMode,
+        ):  # on a connection that was open, then on new ones
             with (
-                pytest.raises(DatabaseUnreachable),
+                pytest.raises(DatabaseUnavailable),
                 store.begin(mode) as work,
             ):
                 work.log.head()
         server.start()
         made, _ = case()
-        with store.begin(Mode.WRITE) as work:
+        with store.begin(TransactionMode.WRITE) as work:
             assert work.cases.get("hotline", made.id) is None
         place.close()

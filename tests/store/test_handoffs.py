@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import Sent
-from gateway.domain.handoff import Address, State
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.handoff import HandoffState, OfferAddress
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import SentHandoff
 from tests.store.samples import (
     NOON,
     accepted,
@@ -24,14 +24,14 @@ from tests.store.samples import (
 @pytest.fixture
 def stored_case(store):
     made, version = case()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         work.commit()
     return made
 
 
 def stored(store, *offers):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         for offer in offers:
             work.handoffs.add(*offer)
         work.commit()
@@ -41,10 +41,10 @@ def stored(store, *offers):
 def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_case):
     by_competence = handoff(stored_case)
     to_organisation = handoff(
-        stored_case, address=Address("abroad"), until=NOON + timedelta(days=30, microseconds=1)
+        stored_case, address=OfferAddress("abroad"), until=NOON + timedelta(days=30, microseconds=1)
     )
     stored(store, by_competence, to_organisation)
-    for mode in Mode:
+    for mode in TransactionMode:
         with store.begin(mode) as work:
             for made, offer in (by_competence, to_organisation):
                 assert work.handoffs.get(made.id) == made
@@ -59,12 +59,12 @@ def test_a_taken_handoff_id_is_refused_and_the_work_goes_on(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     other, offer = handoff(stored_case, "abroad", id=made.id)
     free = handoff(stored_case)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         with pytest.raises(AlreadyExists):
             work.handoffs.add(other, offer)
         work.handoffs.add(*free)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.get(made.id) == made
         assert work.handoffs.answer_of(offer.event) is None
         assert work.handoffs.get(free[0].id) == free[0]
@@ -73,26 +73,26 @@ def test_a_taken_handoff_id_is_refused_and_the_work_goes_on(store, stored_case):
 def test_what_was_sent_of_a_case_is_found_by_it(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     other, _ = stored(store, handoff(stored_case))
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.sent_of(made.originator, made.case) == [
-            Sent(one.id, one.recipient, one.case_digest)
+            SentHandoff(one.id, one.recipient, one.case_digest)
             for one in sorted((made, other), key=lambda one: one.id)
         ]
         assert work.handoffs.sent_of("nobody", made.case) == []
 
 
 def test_a_handoff_of_an_unknown_version_is_an_error(store, stored_case):
-    with store.begin(Mode.WRITE) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.handoffs.add(*handoff(replace(stored_case, digest="unknown")))
 
 
 def test_an_answer_is_appended_and_moves_the_handoff(store, stored_case):
     made, offer = stored(store, handoff(stored_case))
     moved, answer = accepted(made)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(moved, answer)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.get(made.id) == moved
         assert work.handoffs.answers(made.id) == [offer, answer]
         assert work.handoffs.answer_of(answer.event) == answer
@@ -102,24 +102,24 @@ def test_an_answer_is_appended_and_moves_the_handoff(store, stored_case):
 def test_a_handoff_of_another_sequence_is_stale_and_takes_no_answer(store, stored_case, sequence):
     made, offer = stored(store, handoff(stored_case))
     moved = replace(accepted(made)[0], sequence=sequence)
-    with store.begin(Mode.WRITE) as work:
-        with pytest.raises(Stale):
+    with store.begin(TransactionMode.WRITE) as work:
+        with pytest.raises(EditConflict):
             work.handoffs.save(moved, answer_to(moved, None))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.get(made.id) == made
         assert work.handoffs.answers(made.id) == [offer]
 
 
 def test_an_unknown_handoff_cannot_be_answered(store, stored_case):
-    with store.begin(Mode.WRITE) as work, pytest.raises(Stale):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
         work.handoffs.save(*accepted(handoff(stored_case)[0]))
 
 
 def test_an_event_records_one_answer(store, stored_case):
     made, offer = stored(store, handoff(stored_case))
     moved, answer = accepted(made)
-    with store.begin(Mode.WRITE) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.handoffs.save(moved, replace(answer, event=offer.event))
 
 
@@ -127,12 +127,15 @@ def test_what_was_offered_is_frozen(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     moved, answer = accepted(made)
     widened = replace(
-        moved, permitted=frozenset({"more"}), purpose=("statistics",), address=Address("abroad")
+        moved,
+        permitted=frozenset({"more"}),
+        purpose=("statistics",),
+        address=OfferAddress("abroad"),
     )
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(widened, answer)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.get(made.id) == moved
 
 
@@ -150,16 +153,16 @@ def test_both_boxes_come_in_pages_by_id_whole_and_by_state(store, stored_case):
     moved, answer = accepted(offers[3][0])
     other = handoff(stored_case, "abroad")
     stored(store, *reversed(offers), other)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(moved, answer)
         work.commit()
     mine = [made for made, _ in offers[:3]] + [moved, offers[4][0]]
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert paged(work, "police", "in", None) == mine
         assert paged(work, "hotline", "out", None) == [*mine, other[0]]
         assert paged(work, "police", "out", None) == []
         assert paged(work, "hotline", "in", None) == []
-        assert paged(work, "police", "in", "partly_accepted") == [moved]
+        assert paged(work, "police", "in", "partially_accepted") == [moved]
         assert paged(work, "hotline", "out", "offered") == [*mine[:3], mine[4], other[0]]
         assert paged(work, "police", "in", "closed") == []
         assert work.handoffs.page("police", "in", None, numbered(10**12), 2) == []
@@ -167,13 +170,13 @@ def test_both_boxes_come_in_pages_by_id_whole_and_by_state(store, stored_case):
 
 def test_the_open_handoffs_of_a_case_are_counted(store, stored_case):
     another, version = case()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(another, version)
         work.handoffs.add(*handoff(another))
-        for state in State:
+        for state in HandoffState:
             work.handoffs.add(*handoff(stored_case, state=state))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.open_of("hotline", stored_case.id) == 3
         assert work.handoffs.open_of("hotline", another.id) == 1
         assert work.handoffs.open_of("abroad", stored_case.id) == 0
@@ -183,13 +186,13 @@ def test_a_consultation_remembers_what_was_shown_in_order(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     opened = consultation(made)
     own = replace(consultation(made), organisation="hotline", handoff=None, shown=())
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.add_consultation(opened)
         work.handoffs.add_consultation(own)
         with pytest.raises(AlreadyExists):
             work.handoffs.add_consultation(replace(own, event=opened.event))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.consultation(opened.event) == opened
         assert work.handoffs.consultation(own.event) == own
         assert work.handoffs.consultation(new_id()) is None
@@ -197,7 +200,7 @@ def test_a_consultation_remembers_what_was_shown_in_order(store, stored_case):
 
 def test_a_reading_work_cannot_change_handoffs(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
             work.handoffs.add(*handoff(stored_case))
         with pytest.raises(RuntimeError, match="reading"):

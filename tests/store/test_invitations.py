@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode
 from gateway.domain.invitation import Invitation
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
 from tests.store.samples import NOON, certificate, new_id, organisation, system
 
 
@@ -21,7 +21,7 @@ def invitation(token="t" * 43):
 @pytest.fixture
 def stored(store):
     made = invitation()
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add(organisation())
         work.organisations.add_system(system())
         work.invitations.add(made)
@@ -30,7 +30,7 @@ def stored(store):
 
 
 def test_an_invitation_is_found_by_its_id_and_by_its_token(store, stored):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.invitations.get(stored.id) == stored
         assert work.invitations.by_token(stored.token_sha256) == stored
         assert work.invitations.get(new_id()) is None
@@ -38,7 +38,7 @@ def test_an_invitation_is_found_by_its_id_and_by_its_token(store, stored):
 
 
 def test_no_two_invitations_have_one_id_or_one_token(store, stored):
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         for taken in (replace(invitation("u" * 43), id=stored.id), invitation()):
             with pytest.raises(AlreadyExists):
                 work.invitations.add(taken)
@@ -48,20 +48,20 @@ def test_no_two_invitations_have_one_id_or_one_token(store, stored):
 
 def test_what_became_of_it_is_kept_and_nothing_else_changes(store, stored):
     used = replace(stored, key="key", request=new_id(), withdrawn_at=NOON)
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.invitations.save(replace(used, system="another", token_sha256="u" * 43))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.invitations.get(stored.id) == used
 
 
 def test_an_unknown_invitation_is_not_saved(store, stored):
-    with store.begin(Mode.REGISTRY) as work, pytest.raises(Stale):
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(EditConflict):
         work.invitations.save(invitation("u" * 43))
 
 
 def test_only_a_work_that_changes_the_registry_changes_invitations(store, stored):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         with pytest.raises(RuntimeError, match="registry"):
             work.invitations.add(invitation("u" * 43))
         with pytest.raises(RuntimeError, match="registry"):
@@ -69,20 +69,20 @@ def test_only_a_work_that_changes_the_registry_changes_invitations(store, stored
 
 
 def test_a_system_that_is_not_registered_is_not_invited(store, stored):
-    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.invitations.add(replace(invitation("u" * 43), system="unknown"))
 
 
 def test_certificates_that_end_in_a_time_are_found_in_order_without_the_revoked(store, stored):
     ends = [NOON + timedelta(days=days) for days in (3, 1, 2, 4)]
     made = [replace(certificate(n), not_after=end) for n, end in enumerate(ends)]
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         for one in made:
             work.organisations.add_certificate(one)
         work.organisations.save_certificate(replace(made[2], revoked_at=NOON))
         work.organisations.save_certificate(replace(made[0], reminded=14))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         found = work.organisations.expiring(NOON, NOON + timedelta(days=3))
         assert found == [made[1], replace(made[0], reminded=14)]
         assert work.organisations.expiring(made[1].not_after, made[1].not_after) == []
@@ -91,12 +91,12 @@ def test_certificates_that_end_in_a_time_are_found_in_order_without_the_revoked(
 def test_those_that_can_be_used_still_come_in_pages_and_no_other(store, stored):
     others = [invitation(letter * 43) for letter in "abcdef"]
     used, withdrawn, over, *waiting = others
-    with store.begin(Mode.REGISTRY) as work:
-        for one in (used, withdrawn, replace(over, ends_at=NOON), *waiting):
+    with store.begin(TransactionMode.REGISTRY) as work:
+        for one in (used, withdrawn, replace(over, expires_at=NOON), *waiting):
             work.invitations.add(one)
         work.invitations.save(replace(used, key="key", request=new_id()))
         work.invitations.save(replace(withdrawn, withdrawn_at=NOON))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.invitations.open(NOON, None, 2) == [stored, waiting[0]]
         assert work.invitations.open(NOON, waiting[0].id, 9) == waiting[1:]

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.refusals import Erased, KeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.store import database
 from gateway.store import keyring as keyrings
-from gateway.store.database import Unfit
+from gateway.store.database import UnsuitableDatabase
 from gateway.store.keyring import make_keyring, require_keys
 from tests.postgresql import new_database
 from tests.store import places
@@ -80,9 +80,9 @@ def test_a_destroyed_key_is_told_from_one_that_was_never_there(ring):
     kept, key = ring.take()
     assert ring.destroy([id_]) == 1
     assert ring.destroy([id_]) == 0
-    with pytest.raises(Erased):
+    with pytest.raises(CaseErased):
         ring.other.key(id_)
-    with pytest.raises(KeysUnavailable, match="missing"):
+    with pytest.raises(CaseKeysUnavailable, match="missing"):
         ring.key(new_id())
     assert ring.destroyed(None, 10) == [id_]
     assert ring.key(kept) == key
@@ -91,7 +91,7 @@ def test_a_destroyed_key_is_told_from_one_that_was_never_there(ring):
 def test_a_key_that_a_copy_has_lost_is_destroyed_all_the_same(ring):
     lost = new_id()
     assert ring.destroy([lost]) == 0
-    with pytest.raises(Erased):
+    with pytest.raises(CaseErased):
         ring.key(lost)
 
 
@@ -136,10 +136,10 @@ def _bytes(folder: Path) -> bytes:
 
 def test_no_key_is_made_when_none_may_be(ring):
     def refuse():
-        raise KeysUnavailable("the keys database is older than the content")
+        raise CaseKeysUnavailable("the keys database is older than the content")
 
     ring.guard(refuse)
-    with pytest.raises(KeysUnavailable, match="older"):
+    with pytest.raises(CaseKeysUnavailable, match="older"):
         ring.take()
 
 
@@ -148,10 +148,10 @@ def test_who_needs_no_key_is_not_stopped_where_none_can_be_made(ring):
 
     def refuse():
         asked.append(ring.clock.at)
-        raise KeysUnavailable("the keys database is older than the content")
+        raise CaseKeysUnavailable("the keys database is older than the content")
 
     ring.guard(refuse)
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         ring.take()
     for _ in range(3):
         ring.restock()
@@ -165,12 +165,12 @@ def test_another_gateways_keys_are_not_touched(tmp_path):
     place = places.sqlite(tmp_path)
     ring, url = place.keyring(), f"sqlite:///{tmp_path / 'keys.db'}"
     id_, _ = ring.take()
-    with pytest.raises(Unfit, match="no keys of this gateway"):
+    with pytest.raises(UnsuitableDatabase, match="no keys of this gateway"):
         require_keys(url, file=tmp_path / "keys.db", origin="other.example/log")
     make_keyring(url, file=tmp_path / "keys.db", origin="other.example/log", kek="0" * 16)
     other = place.keyring(origin="other.example/log")
     other.destroy([new_id()])
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(CaseKeysUnavailable):
         other.key(id_)
     assert ring.states([id_]) == {id_: True}
     place.close()
@@ -185,7 +185,7 @@ def test_keys_are_begun_anew_only_where_nothing_was_wrapped(tmp_path):
     assert ring.current() == "0" * 16
     make_keyring(url, file=file, origin=ORIGIN, kek=named)
     id_, key = ring.take()
-    with pytest.raises(Unfit, match="bring keys/kek"):
+    with pytest.raises(UnsuitableDatabase, match="bring keys/kek"):
         make_keyring(url, file=file, origin=ORIGIN, kek="0" * 16)
     make_keyring(url, file=file, origin=ORIGIN, kek=named)
     assert (ring.current(), ring.key(id_)) == (named, key)
@@ -194,7 +194,7 @@ def test_keys_are_begun_anew_only_where_nothing_was_wrapped(tmp_path):
 
 def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
     file = tmp_path / "keys.db"
-    with pytest.raises(Unfit, match="missing"):
+    with pytest.raises(UnsuitableDatabase, match="missing"):
         require_keys(f"sqlite:///{file}", file=file, origin=ORIGIN)
     assert not file.exists()
 
@@ -205,9 +205,9 @@ def test_a_server_that_may_lose_a_key_is_unfit(tmp_path, monkeypatch):
     make_keyring(url, file=None, origin=ORIGIN, kek=kek)
     weaker = {**database._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", weaker)
-    with pytest.raises(Unfit, match="synchronous_commit"):
+    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
         require_keys(url, file=None, origin=ORIGIN)
-    with pytest.raises(Unfit, match="synchronous_commit"):
+    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
         make_keyring(new_database(), file=None, origin=ORIGIN, kek=kek)
 
 
@@ -265,5 +265,5 @@ def test_without_its_key_encryption_key_nothing_opens_and_nothing_is_made(ring):
     ring._kek.remove(ring.current())
     ring.other._stock.clear()
     for attempt in (lambda: ring.key(id_), ring.other.take):
-        with pytest.raises(KeysUnavailable, match="operator"):
+        with pytest.raises(CaseKeysUnavailable, match="operator"):
             attempt()

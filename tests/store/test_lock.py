@@ -8,11 +8,11 @@ import time
 import pytest
 
 from gateway.domain.refusals import Busy
-from gateway.store.lock import FileLock, Turnstile
+from gateway.store.lock import FairLimiter, FileLock
 
 
 def turnstile(places=1, waiters=10, patience=5.0):
-    return Turnstile(places=places, waiters=waiters, patience=patience)
+    return FairLimiter(places=places, waiters=waiters, patience=patience)
 
 
 class Queue:

@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from gateway.actions.ports import Mode
 from gateway.domain.refusals import AlreadyExists
 from gateway.evidence.event import EventError, read
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger import edge, tree
-from gateway.ledger.entry import entry
+from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import TILE_BYTES, append
 from gateway.store import tables
 from tests.store.places import check_log
@@ -19,19 +19,19 @@ from tests.store.samples import NOON, ORIGIN, POLICY, fact, new_id
 
 
 def recorded(store, *facts):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         for one in facts:
             work.log.record(one)
         return work.commit()
 
 
 def require_proven(logged):
-    leaf = tree.leaf_hash(entry(logged.event.document, logged.event.nonce))
+    leaf = tree.leaf_hash(entry_commitment(logged.event.document, logged.event.nonce))
     tree.verify_inclusion(leaf, logged.index, logged.head.size, logged.proof, logged.head.root)
 
 
 def test_an_empty_log_has_the_empty_root(store):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert (work.log.head().size, work.log.head().root) == (0, tree.EMPTY_ROOT)
         assert work.log.tile(0, 0) == b""
         assert work.log.entries(0, 10) == []
@@ -69,7 +69,7 @@ def test_an_event_says_what_the_fact_says_and_under_which_policy(store):
 def test_a_committed_event_is_read_back_as_it_was_with_a_newer_proof(store):
     (first,) = recorded(store, fact("hotline", "police"))
     (second,) = recorded(store, fact())
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         again = work.log.logged(first.event.id)
         assert again.event == first.event
         assert (again.index, again.head) == (0, second.head)
@@ -85,7 +85,7 @@ def test_each_party_counts_its_own_events_without_a_gap(store):
     ]
     recorded(store, *events[:1])
     recorded(store, *events[1:])
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert list(work.log.stream("hotline", 0, 10)) == [
             (n, one.id) for n, one in enumerate(events, 1)
         ]
@@ -97,8 +97,8 @@ def test_each_party_counts_its_own_events_without_a_gap(store):
 
 def test_entries_are_read_by_index_as_far_as_they_exist(store):
     logged = recorded(store, fact(), fact(), fact())
-    lines = [entry(one.event.document, one.event.nonce) for one in logged]
-    with store.begin(Mode.READ) as work:
+    lines = [entry_commitment(one.event.document, one.event.nonce) for one in logged]
+    with store.begin(TransactionMode.READ) as work:
         assert list(work.log.entries(0, 9)) == lines
         assert list(work.log.entries(1, 2)) == lines[1:2]
         assert list(work.log.entries(2, 2)) == []
@@ -106,21 +106,21 @@ def test_entries_are_read_by_index_as_far_as_they_exist(store):
 
 def test_a_rolled_back_work_leaves_no_gap_in_index_and_counters(store):
     recorded(store, fact())
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact("hotline", "police"))
-    with pytest.raises(ZeroDivisionError), store.begin(Mode.WRITE) as work:
+    with pytest.raises(ZeroDivisionError), store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact("hotline", "police"))
         _ = 1 / 0
     (logged,) = recorded(store, fact("police", "hotline"))
     assert logged.index == 1
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert (work.log.counter("hotline"), work.log.counter("police")) == (2, 1)
     assert check_log(store) == 2
 
 
 def test_recorded_facts_are_in_the_log_only_after_the_commit(store):
     made = fact()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(made)
         assert work.log.head().size == 0
         assert work.log.logged(made.id) is None
@@ -135,19 +135,19 @@ def test_a_commit_without_facts_logs_nothing(store):
 def test_an_event_is_logged_once_and_its_repetition_undoes_the_work(store):
     made = fact()
     recorded(store, made)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.budgets.spend("hotline", "12:00", 1)
         work.log.record(fact("police"))
         work.log.record(replace(made, action="case.assess"))
         with pytest.raises(AlreadyExists):
             work.commit()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.budgets.spend("hotline", "12:00", 1)
     assert check_log(store) == 1
 
 
 def test_a_fact_too_long_for_the_log_undoes_the_work(store):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         work.log.record(fact(package="B" * 20_000))
         with pytest.raises(EventError):
@@ -171,9 +171,9 @@ def test_proofs_hold_where_tiles_fill_up(place, start):
         assert logged[0].head.size == size
         for one in logged:
             require_proven(one)
-            leaves.append(tree.leaf_hash(entry(one.event.document, one.event.nonce)))
+            leaves.append(tree.leaf_hash(entry_commitment(one.event.document, one.event.nonce)))
         assert logged[0].head.root == tree.root(leaves)
-        with store.begin(Mode.READ) as work:
+        with store.begin(TransactionMode.READ) as work:
             for one in (logged[0], logged[-1]):
                 assert work.log.logged(one.event.id) == one
 
@@ -209,7 +209,7 @@ def test_a_tree_without_its_right_edge_takes_no_more_events(database):
             connection.execute(tables.log_head.update(), {"edge": broken})
         with pytest.raises((LookupError, ValueError)):
             recorded(store, fact())
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.log.head().size == 1
 
 
@@ -222,20 +222,20 @@ def test_an_erased_disclosure_is_shown_no_more_and_an_erased_document_has_no_rec
         at = next(n for n, d in enumerate(logged.event.disclosures) if d.kind == "by")
         stored[at][0] = None
         connection.execute(events.update(), {"disclosures": json.dumps(stored)})
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         left = work.log.logged(logged.event.id).event
         assert left.document == logged.event.document
         kinds = [disclosure.kind for disclosure in left.disclosures]
         assert kinds == ["party", "party", "groups"]
     with database.connected() as connection:
         connection.execute(events.update(), {"document": None, "nonce": None})
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.log.logged(logged.event.id) is None
         assert len(work.log.entries(0, 2)) == 1
 
 
 def test_a_reading_work_records_nothing(store):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
             work.log.record(fact())
         with pytest.raises(RuntimeError, match="reading"):

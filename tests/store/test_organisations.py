@@ -5,11 +5,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode
-from gateway.domain.audit import AuditGrant, CaseName
-from gateway.domain.membership import UNSEEN
-from gateway.domain.organisation import DocumentKey, EncryptionKey, Period, Status
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.audit import AuditAccess, CaseId
+from gateway.domain.lifecycle import UNSEEN
+from gateway.domain.organisation import MemberDocumentKey, MemberEncryptionKey, Period, Status
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
 from tests.each import each
 from tests.store.samples import (
     NOON,
@@ -24,23 +24,23 @@ from tests.store.samples import (
 
 
 def saved(store, *organisations):
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         for made in organisations:
             work.organisations.add(made)
         work.commit()
 
 
 def test_audit_grants_come_back_as_they_were_given(store):
-    whole = AuditGrant(new_id(), date(2026, 3, 1), date(2026, 4, 1), "board")
+    whole = AuditAccess(new_id(), date(2026, 3, 1), date(2026, 4, 1), "board")
     made = organisation(
         audit_grants=(
             whole,
             replace(whole, id=new_id(), member="police", person="auditor-1", ended_at=NOON),
-            replace(whole, id=new_id(), case=CaseName("police", new_id())),
+            replace(whole, id=new_id(), case=CaseId("police", new_id())),
         )
     )
     saved(store, made)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline") == made
 
 
@@ -52,7 +52,7 @@ def test_an_organisation_comes_back_as_it_was_stored(store):
         )
     )
     saved(store, made, organisation("abroad", seats=(), competences=(), regimes=frozenset()))
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline") == made
         assert work.organisations.get("abroad").seats == ()
         assert work.organisations.get("abroad").competences == ()
@@ -62,16 +62,18 @@ def test_an_organisation_comes_back_as_it_was_stored(store):
 def test_keys_to_sign_with_and_to_seal_to_come_back_each_as_what_they_are(store):
     made = organisation(
         document_keys=(
-            DocumentKey("a", "{}", NOON, new_id()),
-            DocumentKey("d", "{}", NOON, new_id(), NOON + timedelta(days=1), new_id()),
+            MemberDocumentKey("a", "{}", NOON, new_id()),
+            MemberDocumentKey("d", "{}", NOON, new_id(), NOON + timedelta(days=1), new_id()),
         ),
         encryption_keys=(
-            EncryptionKey("b", "{}", NOON, new_id(), NOON + timedelta(days=1), new_id(), "word"),
-            EncryptionKey("c", "{}", NOON, new_id()),
+            MemberEncryptionKey(
+                "b", "{}", NOON, new_id(), NOON + timedelta(days=1), new_id(), "word"
+            ),
+            MemberEncryptionKey("c", "{}", NOON, new_id()),
         ),
     )
     saved(store, made)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline") == made
 
 
@@ -80,7 +82,7 @@ def test_an_organisation_without_application_or_decision_comes_back_so(store):
     asking = organisation()
     asking = replace(asking, application=replace(asking.application, resolution=None))
     saved(store, bare, asking)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("bare") == bare
         assert work.organisations.get("hotline") == asking
 
@@ -88,11 +90,11 @@ def test_an_organisation_without_application_or_decision_comes_back_so(store):
 def test_a_contact_is_kept_for_each_role_and_replaced_by_the_next(store):
     saved(store, organisation(), organisation("abroad"))
     first, second, other = contact(), contact(name="B. Person"), contact(role="head")
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         for one in (first, second, other, contact("abroad")):
             work.organisations.set_contact(one)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.contacts("hotline") == [other, second]
         assert work.organisations.contacts("nobody") == []
 
@@ -100,37 +102,37 @@ def test_a_contact_is_kept_for_each_role_and_replaced_by_the_next(store):
 def test_a_system_and_a_person_are_switched_and_nothing_else_of_them_changes(store):
     saved(store, organisation())
     made, who = system(), person()
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add_system(made)
         work.organisations.add_person(who)
         off = replace(made, enabled=False, scopes=frozenset({"admin"}))
-        work.organisations.save_system(replace(off, tokens_from=NOON))
+        work.organisations.save_system(replace(off, tokens_valid_from=NOON))
         work.organisations.save_person(replace(who, enabled=False, name="Another"))
         for save, unknown in (
             (work.organisations.save_system, replace(made, name="other")),
             (work.organisations.save_person, person("other")),
         ):
-            with pytest.raises(Stale):
+            with pytest.raises(EditConflict):
                 save(unknown)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.system("hotline", made.name) == off
         assert work.organisations.person(who.id) == replace(who, enabled=False)
 
 
 def test_a_contact_is_of_an_organisation(store):
-    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.organisations.set_contact(contact("nobody"))
 
 
 def test_a_taken_organisation_id_is_refused_and_the_work_goes_on(store):
     saved(store, organisation())
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         with pytest.raises(AlreadyExists):
             work.organisations.add(organisation(name="Another"))
         work.organisations.add(organisation("abroad"))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline").name != "Another"
         assert work.organisations.get("abroad") is not None
 
@@ -145,10 +147,10 @@ def test_an_organisation_is_replaced_with_its_competences(store):
         competences=(competence("hotline", "grooming"), *made.competences),
         version=2,
     )
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.save(changed)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline") == changed
 
 
@@ -156,20 +158,20 @@ def test_an_organisation_is_replaced_with_its_competences(store):
 def test_an_organisation_of_another_version_is_stale(store, version):
     made = organisation()
     saved(store, made)
-    with store.begin(Mode.REGISTRY) as work:
-        with pytest.raises(Stale):
+    with store.begin(TransactionMode.REGISTRY) as work:
+        with pytest.raises(EditConflict):
             work.organisations.save(replace(made, name="Another", version=version))
-        with pytest.raises(Stale):
+        with pytest.raises(EditConflict):
             work.organisations.save(organisation("abroad", version=2))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline") == made
 
 
 def test_a_competence_belongs_to_one_organisation(store):
     made = organisation()
     saved(store, made)
-    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.organisations.add(organisation("abroad", competences=made.competences))
 
 
@@ -177,7 +179,7 @@ def test_organisations_come_in_pages_by_byte_order_of_their_ids(store):
     slugs = ["a-z", "aa", "ab", "a1", "a-b", "zz"]
     saved(store, *(organisation(slug) for slug in slugs))
     found, after = [], ""
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         while page := work.organisations.page(after, 2):
             assert len(page) <= 2
             found += page
@@ -189,7 +191,7 @@ def test_organisations_come_in_pages_by_byte_order_of_their_ids(store):
 def test_a_page_of_what_members_may_know_of_leaves_out_who_only_asked(store):
     statuses = {f"{status}-one": status for status in Status}
     saved(store, *(organisation(slug, status=status) for slug, status in statuses.items()))
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         everybody, seen = work.organisations.page("", 9), work.organisations.page("", 9, seen=True)
         first = work.organisations.page("", 2, seen=True)
     assert {one.status for one in everybody} == set(Status)
@@ -205,7 +207,7 @@ def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
     hotline = organisation("hotline", competences=(competence("hotline", territory="BE"),))
     newer = organisation("a-police")
     saved(store, police, suspended, hotline, newer)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert list(work.organisations.receivers("csam", "FR")) == [newer.competences[0], ended]
         assert list(work.organisations.receivers("csam", "BE")) == [hotline.competences[0]]
         assert list(work.organisations.receivers("csam", "DE")) == []
@@ -213,14 +215,14 @@ def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
 
 def test_systems_are_registered_once_under_their_organisation(store):
     saved(store, organisation(), organisation("abroad"))
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add_system(system(name="later"))
         work.organisations.add_system(system())
         work.organisations.add_system(system("abroad"))
         with pytest.raises(AlreadyExists):
             work.organisations.add_system(replace(system(), scopes=frozenset()))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.organisations.system("hotline", "intake") == system()
         assert work.organisations.system("hotline", "other") is None
         assert list(work.organisations.systems("hotline")) == [system(), system(name="later")]
@@ -229,25 +231,25 @@ def test_systems_are_registered_once_under_their_organisation(store):
 def test_keys_of_a_system_are_replaced_as_a_whole(store):
     saved(store, organisation())
     for keys in ([], ["one"], ["two", "one"], ["three"], []):
-        with store.begin(Mode.REGISTRY) as work:
+        with store.begin(TransactionMode.REGISTRY) as work:
             if work.organisations.system("hotline", "intake") is None:
                 work.organisations.add_system(system())
             work.organisations.set_client_keys("hotline", "intake", keys)
             work.commit()
-        with store.begin(Mode.READ) as work:
+        with store.begin(TransactionMode.READ) as work:
             assert list(work.organisations.client_keys("hotline", "intake")) == keys
             assert list(work.organisations.client_keys("hotline", "other")) == []
 
 
 def test_a_system_of_an_unknown_organisation_is_an_error(store):
-    with store.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.organisations.add_system(system("nobody"))
 
 
 @pytest.fixture
 def certified(store):
     saved(store, organisation())
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add_system(system())
         # The one recorded last is the newest, even when it ends first.
         for number, days in ((2, 90), (1, 30)):
@@ -258,7 +260,7 @@ def certified(store):
 
 
 def test_certificates_are_listed_in_the_order_of_their_issue(certified):
-    with certified.begin(Mode.READ) as work:
+    with certified.begin(TransactionMode.READ) as work:
         found = work.organisations.certificates("hotline", "intake")
         assert [made.thumbprint for made in found] == ["thumbprint-2", "thumbprint-1"]
         assert work.organisations.certificate("thumbprint-2") == certificate(2)
@@ -266,24 +268,24 @@ def test_certificates_are_listed_in_the_order_of_their_issue(certified):
 
 
 def test_a_known_certificate_is_refused(certified):
-    with certified.begin(Mode.REGISTRY) as work, pytest.raises(AlreadyExists):
+    with certified.begin(TransactionMode.REGISTRY) as work, pytest.raises(AlreadyExists):
         work.organisations.add_certificate(certificate(1))
 
 
 def test_a_certificate_of_an_unknown_system_is_an_error(certified):
-    with certified.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+    with certified.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.organisations.add_certificate(certificate(3, system="other"))
 
 
 def test_revoked_certificates_are_listed_while_they_would_be_valid(certified):
-    with certified.begin(Mode.REGISTRY) as work:
+    with certified.begin(TransactionMode.REGISTRY) as work:
         for number in (1, 2):
             made = work.organisations.certificate(f"thumbprint-{number}")
             work.organisations.save_certificate(replace(made, revoked_at=NOON))
-        with pytest.raises(Stale):
+        with pytest.raises(EditConflict):
             work.organisations.save_certificate(certificate(3))
         work.commit()
-    with certified.begin(Mode.READ) as work:
+    with certified.begin(TransactionMode.READ) as work:
         both = work.organisations.revoked(NOON)
         assert [made.thumbprint for made in both] == ["thumbprint-1", "thumbprint-2"]
         assert both[0].revoked_at == NOON
@@ -292,13 +294,13 @@ def test_revoked_certificates_are_listed_while_they_would_be_valid(certified):
 
 
 def test_persons_are_listed_by_id_and_enrolled_once(store):
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add_person(person("second"))
         work.organisations.add_person(person("first"))
         with pytest.raises(AlreadyExists):
             work.organisations.add_person(person("first"))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert list(work.organisations.persons()) == [person("first"), person("second")]
         assert work.organisations.person("first") == person("first")
         assert work.organisations.person("third") is None
@@ -316,7 +318,7 @@ def test_persons_are_listed_by_id_and_enrolled_once(store):
         lambda registry: registry.add_person(person()),
     ],
 )
-@each("mode", [Mode.READ, Mode.WRITE])
+@each("mode", [TransactionMode.READ, TransactionMode.WRITE])
 def test_the_registry_is_changed_in_its_own_mode_only(store, mode, change):
     with store.begin(mode) as work, pytest.raises(RuntimeError, match="REGISTRY"):
         change(work.organisations)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from gateway.actions.ports import Mode
-from gateway.domain.handoff import Move, State
-from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnreachable, Stale
+from gateway.domain.handoff import HandoffAction, HandoffState
+from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnavailable, EditConflict
+from gateway.kernel.ports import TransactionMode
 from gateway.store import database
-from gateway.store.database import Unfit, reading_engine
+from gateway.store.database import UnsuitableDatabase, reading_engine
 from tests.store.places import check_log
 from tests.store.samples import accepted, answer_to, case, fact, handoff, organisation, retry
 
@@ -26,7 +26,7 @@ def store(postgresql):
 def offered(store):
     made, version = case()
     offers = [handoff(made, recipient) for recipient in ("police", "abroad")]
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         for offer in offers:
             work.handoffs.add(*offer)
@@ -59,7 +59,7 @@ class Beside:
         return self.outcome
 
 
-def in_work(store, act, mode=Mode.WRITE):
+def in_work(store, act, mode=TransactionMode.WRITE):
     def run():
         with store.begin(mode) as work:
             found = act(work)
@@ -72,13 +72,13 @@ def in_work(store, act, mode=Mode.WRITE):
 def test_the_server_must_commit_durably(postgresql, monkeypatch):
     weaker = {**database._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", weaker)
-    with pytest.raises(Unfit, match="synchronous_commit"):
+    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
         postgresql.open()
 
 
 def test_a_server_that_does_not_answer_is_unfit(postgresql):
     postgresql.url = postgresql.url.replace("/casegate_", "/nothing_")
-    with pytest.raises(Unfit, match="cannot be opened"):
+    with pytest.raises(UnsuitableDatabase, match="cannot be opened"):
         postgresql.open()
 
 
@@ -102,7 +102,7 @@ def test_every_text_is_ordered_byte_by_byte_whatever_the_servers_language(postgr
 
 def test_a_case_read_to_be_changed_is_read_by_one_at_a_time(store, offered):
     made, _ = offered
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.cases.get("hotline", made.id).revision == 1
         other = in_work(store, lambda w: w.cases.get("hotline", made.id).revision)
         assert other.is_waiting()
@@ -114,7 +114,7 @@ def test_a_case_read_to_be_changed_is_read_by_one_at_a_time(store, offered):
 def test_a_handoff_read_to_be_changed_is_read_by_one_at_a_time(store, offered):
     _, (made, _) = offered
     moved, answer = accepted(made)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.handoffs.get(made.id) == made
         other = in_work(store, lambda w: w.handoffs.get(made.id))
         assert other.is_waiting()
@@ -126,7 +126,7 @@ def test_a_handoff_read_to_be_changed_is_read_by_one_at_a_time(store, offered):
 def test_two_recipients_of_one_case_do_not_wait_for_each_other(store, offered):
     """Each reads its handoff and then the case: neither may ask for more than a shared lock."""
     made, (first, second) = offered
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.get(first.id)
         other = in_work(
             store, lambda w: (w.handoffs.get(second.id), w.cases.get("hotline", made.id))
@@ -138,7 +138,7 @@ def test_two_recipients_of_one_case_do_not_wait_for_each_other(store, offered):
 
 def test_a_case_holds_still_while_its_handoff_is_answered(store, offered):
     made, (first, _) = offered
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.get(first.id)
         other = in_work(store, lambda w: w.cases.save(replace(made, revision=2)))
         assert other.is_waiting()
@@ -150,18 +150,22 @@ def test_a_case_holds_still_while_its_handoff_is_answered(store, offered):
 def test_of_two_answers_read_before_the_transaction_the_second_is_stale(store, offered):
     _, (made, _) = offered
     moved, answer = accepted(made)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(moved, answer)
-        refused = replace(moved, state=State.REFUSED)
-        other = in_work(store, lambda w: w.handoffs.save(refused, answer_to(refused, Move.REFUSE)))
+        refused = replace(moved, state=HandoffState.REFUSED)
+        other = in_work(
+            store, lambda w: w.handoffs.save(refused, answer_to(refused, HandoffAction.REFUSE))
+        )
         assert other.is_waiting()
         work.commit()
-    assert isinstance(other.join(), Stale)
+    assert isinstance(other.join(), EditConflict)
 
 
 def test_a_change_of_the_registry_waits_for_writers_and_they_for_it(store):
-    with store.begin(Mode.WRITE) as work:
-        registry = in_work(store, lambda w: w.organisations.add(organisation()), Mode.REGISTRY)
+    with store.begin(TransactionMode.WRITE) as work:
+        registry = in_work(
+            store, lambda w: w.organisations.add(organisation()), TransactionMode.REGISTRY
+        )
         assert registry.is_waiting()
         late = in_work(store, lambda w: w.organisations.get("hotline") is not None)
         assert late.is_waiting()
@@ -172,34 +176,34 @@ def test_a_change_of_the_registry_waits_for_writers_and_they_for_it(store):
 
 
 def test_writers_share_the_registry(store):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert in_work(store, lambda w: True).join()
         work.commit()
 
 
 def test_readers_wait_for_nobody(store, offered):
     made, (first, _) = offered
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.cases.get("hotline", made.id)
         work.handoffs.get(first.id)
-        with store.begin(Mode.READ) as reader:
+        with store.begin(TransactionMode.READ) as reader:
             assert reader.cases.get("hotline", made.id) == made
             assert reader.handoffs.get(first.id) == first
             assert reader.log.head().size == 0
 
 
 def test_of_two_requests_with_one_retry_key_the_second_is_stale(store):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.retries.add(retry())
         other = in_work(store, lambda w: w.retries.add(retry()))
         assert other.is_waiting()
         work.commit()
-    assert isinstance(other.join(), Stale)
+    assert isinstance(other.join(), EditConflict)
 
 
 def test_of_two_cases_with_one_reference_the_second_exists_already(store):
     first, second = case(), case(originator_ref="the-same")
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(replace(first[0], originator_ref="the-same"), first[1])
         other = in_work(store, lambda w: w.cases.add(*second))
         assert other.is_waiting()
@@ -208,7 +212,7 @@ def test_of_two_cases_with_one_reference_the_second_exists_already(store):
 
 
 def test_the_last_of_a_budget_is_spent_once(store):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.budgets.spend("hotline", "12:00", 1)
         other = in_work(store, lambda w: w.budgets.spend("hotline", "12:00", 1))
         assert other.is_waiting()
@@ -219,7 +223,7 @@ def test_the_last_of_a_budget_is_spent_once(store):
 def test_two_that_wait_for_each_other_end_with_one_busy(store, offered):
     made, _ = offered
     another, version = case()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(another, version)
         work.commit()
 
@@ -244,9 +248,9 @@ def test_a_lock_that_does_not_come_is_busy(postgresql, monkeypatch):
     quick = {**database._POSTGRESQL_SETTINGS, "lock_timeout": "50ms"}
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", quick)
     store = postgresql.open()
-    with store.begin(Mode.REGISTRY):
+    with store.begin(TransactionMode.REGISTRY):
         assert isinstance(in_work(store, lambda w: None).join(), Busy)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         work.commit()
 
@@ -257,9 +261,9 @@ def test_a_statement_that_takes_too_long_is_busy_and_the_connection_goes_on(
     quick = {**database._POSTGRESQL_SETTINGS, "statement_timeout": "50ms"}
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", quick)
     store = postgresql.open()
-    with store.begin(Mode.WRITE) as work, pytest.raises(Busy):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(Busy):
         work._transaction.execute(text("SELECT pg_sleep(5)"))
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         work.commit()
     assert check_log(store) == 1
@@ -283,7 +287,7 @@ def test_one_writer_too_many_is_busy(postgresql, monkeypatch):
 def test_indices_follow_commits_however_long_the_works_before_them_take(store):
     """The head is locked by the append, not by the begin: a slow Work holds nobody up."""
     with ExitStack() as stack:
-        slow = stack.enter_context(store.begin(Mode.WRITE))
+        slow = stack.enter_context(store.begin(TransactionMode.WRITE))
         slow.log.record(fact())
         quick = in_work(store, lambda w: w.log.record(fact("police")))
         assert quick.join() is None
@@ -313,7 +317,7 @@ def test_a_node_that_waits_too_long_for_its_turn_is_told_so(postgresql, monkeypa
 
 
 def test_whose_turn_it_is_writes_meanwhile(store):
-    with store.turn(), store.begin(Mode.REGISTRY) as work:
+    with store.turn(), store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add(organisation("during-a-turn"))
         work.commit()
 
@@ -325,11 +329,11 @@ def end_sessions(postgresql):
         connection.execute(text(others + " AND datname = current_database()"))
 
 
-@pytest.mark.parametrize("mode", [Mode.READ, Mode.WRITE])
+@pytest.mark.parametrize("mode", [TransactionMode.READ, TransactionMode.WRITE])
 def test_after_a_restart_of_the_server_who_begins_goes_on(postgresql, mode):
     store = postgresql.open()
     with ExitStack() as stack:
-        readers = [stack.enter_context(store.begin(Mode.READ)) for _ in range(3)]
+        readers = [stack.enter_context(store.begin(TransactionMode.READ)) for _ in range(3)]
         assert [reader.log.head().size for reader in readers] == [0] * 3
     end_sessions(postgresql)
     with store.begin(mode) as work:
@@ -339,12 +343,12 @@ def test_after_a_restart_of_the_server_who_begins_goes_on(postgresql, mode):
 def test_whose_session_ends_in_the_middle_is_told_to_retry_and_nothing_is_stored(postgresql):
     store = postgresql.open()
     made, version = case()
-    with pytest.raises(DatabaseUnreachable), store.begin(Mode.WRITE) as work:
+    with pytest.raises(DatabaseUnavailable), store.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         work.log.record(fact())
         end_sessions(postgresql)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) is None
         assert work.log.head().size == 0
 
@@ -354,7 +358,7 @@ def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgres
     prepared = text("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%organisation%'")
     names = []
     for _ in range(2):
-        with store.begin(Mode.READ) as work:
+        with store.begin(TransactionMode.READ) as work:
             work.organisations.get("hotline")
             connection = work._begun.connection
         names.append(connection.execute(prepared).all())

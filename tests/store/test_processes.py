@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions.ports import Mode
+from gateway.kernel.ports import TransactionMode
 from tests.store.places import check_log
 from tests.store.programs import Program, until
 
@@ -25,7 +25,7 @@ def started(place):
 def require_all_logged(store, lines):
     """Every event that was reported stands in the log where it was said to."""
     assert len({event for _, _, event in lines}) == len(lines)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         for _, index, event in lines:
             logged = work.log.logged(UUID(event))
             assert logged is not None
@@ -66,5 +66,5 @@ def test_a_killed_process_leaves_no_half_event_and_no_lock(database, after):
     require_all_logged(store, lines)
     # The killed one may have committed events that it could not report any more.
     assert len(lines) <= check_log(store) <= len(lines) + THREADS
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.commit()

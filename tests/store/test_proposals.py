@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode
-from gateway.actions.records import Proposal
-from gateway.domain.refusals import AlreadyExists, Stale
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import Proposal
 from tests.store.samples import NOON, new_id
 
 
 def proposal(**changes):
     made = Proposal(
         id=new_id(),
-        action="standing.end",
+        action="membership.end",
         organisation="hotline",
         values='{"until":"2026-04-01"}',
         proposer="first-admin",
@@ -25,7 +25,7 @@ def proposal(**changes):
 
 
 def kept(store, *made):
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         for one in made:
             work.proposals.add(one)
         work.commit()
@@ -34,7 +34,7 @@ def kept(store, *made):
 def test_a_proposal_comes_back_as_it_was_kept(store):
     made = proposal()
     kept(store, made)
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.proposals.get(made.id) == made
         assert work.proposals.get(new_id()) is None
 
@@ -42,23 +42,25 @@ def test_a_proposal_comes_back_as_it_was_kept(store):
 def test_a_proposal_is_kept_under_an_id_once(store):
     made = proposal()
     kept(store, made)
-    with store.begin(Mode.REGISTRY) as work, pytest.raises(AlreadyExists):
-        work.proposals.add(replace(made, action="standing.grant"))
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(AlreadyExists):
+        work.proposals.add(replace(made, action="membership.grant"))
 
 
-@pytest.mark.parametrize(("end", "field"), [("close", "made_by"), ("withdraw", "withdrawn_by")])
+@pytest.mark.parametrize(
+    ("end", "field"), [("close", "applied_event"), ("withdraw", "withdrawal_event")]
+)
 def test_a_proposal_is_made_or_withdrawn_once(store, end, field):
     made, event = proposal(), new_id()
     kept(store, made)
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         getattr(work.proposals, end)(made.id, event)
         for other in (made.id, new_id()):
-            with pytest.raises(Stale):
+            with pytest.raises(EditConflict):
                 work.proposals.close(other, new_id())
-            with pytest.raises(Stale):
-                work.changes.withdraw(other, new_id())
+            with pytest.raises(EditConflict):
+                work.proposals.withdraw(other, new_id())
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.proposals.get(made.id) == replace(made, **{field: event})
 
 
@@ -66,7 +68,7 @@ def test_proposals_come_in_pages_the_newest_first(store):
     made = [proposal() for _ in range(5)]
     kept(store, *made)
     newest_first = made[::-1]
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.proposals.page(None, 2) == newest_first[:2]
         assert work.proposals.page(newest_first[1].id, 10) == newest_first[2:]
 
@@ -76,11 +78,11 @@ def test_those_that_wait_are_found_beneath_those_that_are_over(store):
     over = proposal(expires_at=NOON - timedelta(seconds=1))
     made, withdrawn = proposal(), proposal()
     kept(store, *waiting, over, made, withdrawn)
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.proposals.close(made.id, new_id())
-        work.changes.withdraw(withdrawn.id, new_id())
+        work.proposals.withdraw(withdrawn.id, new_id())
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.proposals.page(None, 2, NOON) == [waiting[2], waiting[1]]
         assert work.proposals.page(waiting[1].id, 2, NOON) == [waiting[0]]
         assert len(work.proposals.page(None, 10)) == 6
@@ -89,13 +91,13 @@ def test_those_that_wait_are_found_beneath_those_that_are_over(store):
 def test_proposals_that_ended_long_ago_are_forgotten(store):
     old, new = proposal(expires_at=NOON - timedelta(days=1)), proposal()
     kept(store, old, new)
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.proposals.prune(NOON)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.proposals.page(None, 10) == [new]
 
 
 def test_proposals_are_changed_in_a_registry_work_only(store):
-    with store.begin(Mode.WRITE) as work, pytest.raises(RuntimeError):
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.proposals.add(proposal())

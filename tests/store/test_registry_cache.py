@@ -2,21 +2,21 @@
 
 from dataclasses import replace
 
-from gateway.actions.ports import Mode
 from gateway.domain.organisation import Status
+from gateway.kernel.ports import TransactionMode
 from gateway.store.registry import RegistryCache
 from tests.store.samples import certificate, competence, organisation, system
 
 
 def admitted(store):
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add(organisation(competences=(competence("hotline"),)))
         work.organisations.add_system(system())
         work.organisations.add_certificate(certificate())
         work.commit()
 
 
-def seen(store, mode=Mode.READ):
+def seen(store, mode=TransactionMode.READ):
     with store.begin(mode) as work:
         found = work.organisations
         return (
@@ -32,13 +32,13 @@ def test_a_change_counts_for_the_next_work_of_every_process(database):
     admitted(one)
     before = seen(one), seen(other)
     assert before[0] == before[1]
-    with other.begin(Mode.REGISTRY) as work:
+    with other.begin(TransactionMode.REGISTRY) as work:
         found = work.organisations.get("hotline")
         suspended = replace(found, status=Status.SUSPENDED, version=found.version + 1)
         work.organisations.save(suspended)
         work.commit()
     for store in (one, other):
-        for mode in (Mode.READ, Mode.WRITE):
+        for mode in (TransactionMode.READ, TransactionMode.WRITE):
             member, _, _, receivers = seen(store, mode)
             assert member.status is Status.SUSPENDED
             assert receivers == []
@@ -48,7 +48,7 @@ def test_a_change_that_was_not_committed_is_forgotten(database):
     store = database.open()
     admitted(store)
     before = seen(store)
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         found = work.organisations.get("hotline")
         suspended = replace(found, status=Status.SUSPENDED, version=found.version + 1)
         work.organisations.save(suspended)
@@ -66,9 +66,9 @@ def test_an_organisation_that_is_not_there_is_looked_for_again(database):
 def test_a_reader_of_an_older_state_gets_what_was_true_then(database):
     store = database.open()
     admitted(store)
-    with store.begin(Mode.READ) as reader:
+    with store.begin(TransactionMode.READ) as reader:
         before = reader.organisations.system("hotline", "intake")
-        with store.begin(Mode.REGISTRY) as work:
+        with store.begin(TransactionMode.REGISTRY) as work:
             found = work.organisations.get("hotline")
             left = replace(found, status=Status.LEFT, version=found.version + 1)
             work.organisations.save(left)

@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
-from gateway.domain.refusals import Stale
+from gateway.domain.refusals import EditConflict
+from gateway.kernel.ports import TransactionMode
 from tests.store.samples import case, handoff, retry
 
 
 def test_a_retry_key_is_remembered_for_its_organisation(store):
     mine, theirs = retry(), retry(organisation="abroad")
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.retries.add(mine)
         work.retries.add(theirs)
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.retries.get("hotline", "key-1") == mine
         assert work.retries.get("abroad", "key-1") == theirs
         assert work.retries.get("hotline", "key-2") is None
@@ -24,12 +24,12 @@ def test_a_retry_key_is_remembered_for_its_organisation(store):
 
 def test_a_used_retry_key_is_stale_and_the_work_goes_on(store):
     first = retry()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.retries.add(first)
-        with pytest.raises(Stale):
+        with pytest.raises(EditConflict):
             work.retries.add(replace(retry(), fingerprint=b"other"))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert work.retries.get("hotline", "key-1") == first
 
 
@@ -42,29 +42,29 @@ def test_what_was_asked_about_a_case_is_compared_no_more_once_the_case_is_erased
         replace(retry(f"key-{number}"), event=one.event)
         for number, one in enumerate((version, offer, other))
     ]
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.cases.add(made, version)
         work.handoffs.add(sent, offer)
         work.cases.add(kept, other)
         for one in asked:
             work.retries.add(one)
         work.commit()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         found = work.cases.get(made.originator, made.id)
         work.cases.erase(replace(found, state=CaseState.ERASED, revision=found.revision + 1))
         work.commit()
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         assert [work.retries.get("hotline", one.key) for one in asked] == [None, None, asked[2]]
 
 
 def test_a_budget_is_spent_to_its_limit_in_each_window(store):
     spent = []
     for _ in range(2):
-        with store.begin(Mode.WRITE) as work:
+        with store.begin(TransactionMode.WRITE) as work:
             spent += [work.budgets.spend("hotline", "denials/1200", 3) for _ in range(2)]
             work.commit()
     assert spent == [True, True, True, False]
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.budgets.spend("hotline", "previews/1200", 3)
         assert work.budgets.spend("abroad", "denials/1200", 3)
         assert not work.budgets.spend("police", "denials/1200", 0)
@@ -73,10 +73,10 @@ def test_a_budget_is_spent_to_its_limit_in_each_window(store):
 
 def test_a_window_forgets_the_earlier_ones_of_the_same_thing_alone(store):
     for window in ("denials/1200", "previews/1200", "denials/1201"):
-        with store.begin(Mode.WRITE) as work:
+        with store.begin(TransactionMode.WRITE) as work:
             assert work.budgets.spend("hotline", window, 1)
             work.commit()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert not work.budgets.spend("hotline", "denials/1201", 1)
         assert not work.budgets.spend("hotline", "previews/1200", 1)
         assert work.budgets.spend("hotline", "denials/1200", 1)  # begun anew: it was forgotten
@@ -84,12 +84,12 @@ def test_a_window_forgets_the_earlier_ones_of_the_same_thing_alone(store):
 
 def test_what_a_rolled_back_work_spent_is_not_spent(store):
     for _ in range(3):
-        with store.begin(Mode.WRITE) as work:
+        with store.begin(TransactionMode.WRITE) as work:
             assert work.budgets.spend("hotline", "12:00", 1)
 
 
 def test_a_reading_work_spends_and_remembers_nothing(store):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
             work.budgets.spend("hotline", "12:00", 1)
         with pytest.raises(RuntimeError, match="reading"):

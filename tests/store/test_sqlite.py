@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.actions.ports import Mode
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Busy
+from gateway.kernel.ports import TransactionMode
 from gateway.store import cases, database, handoffs, idempotency, log, procedures, registry
-from gateway.store.database import Unfit, open_database, reading_engine, writing_engine
+from gateway.store.database import UnsuitableDatabase, open_database, reading_engine, writing_engine
 from tests.store.places import check_log, plan
 from tests.store.samples import (
     NOON,
@@ -37,27 +37,27 @@ def test_every_connection_is_durable_checked_and_overwrites_what_it_deletes(sqli
 
 
 def test_a_database_that_cannot_keep_a_log_ahead_of_writing_is_refused(tmp_path):
-    with pytest.raises(Unfit, match="journal_mode"):
+    with pytest.raises(UnsuitableDatabase, match="journal_mode"):
         open_database("sqlite:///:memory:", lock_path=tmp_path / "lock", waiters=1)
 
 
 def test_a_setting_that_does_not_hold_is_refused(sqlite, monkeypatch):
     weaker = {**database._SQLITE_SETTINGS, "synchronous": ("NORMAL", 2)}
     monkeypatch.setattr(database, "_SQLITE_SETTINGS", weaker)
-    with pytest.raises(Unfit, match="synchronous"):
+    with pytest.raises(UnsuitableDatabase, match="synchronous"):
         sqlite.open()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     file = tmp_path / "casegate.db"
     file.write_bytes(b"not a database, but long enough to be looked at" * 30)
-    with pytest.raises(Unfit, match="cannot be opened"):
+    with pytest.raises(UnsuitableDatabase, match="cannot be opened"):
         open_database(f"sqlite:///{file}", lock_path=tmp_path / "lock", waiters=1)
 
 
 def test_sqlite_needs_a_lock_file(sqlite):
     sqlite.lock_path = None
-    with pytest.raises(Unfit, match="lock file"):
+    with pytest.raises(UnsuitableDatabase, match="lock file"):
         sqlite.open()
 
 
@@ -77,12 +77,12 @@ def test_writers_of_two_stores_exclude_each_other(sqlite):
     order = []
 
     def write():
-        with second.begin(Mode.WRITE) as work:
+        with second.begin(TransactionMode.WRITE) as work:
             order.append("second is in")
             work.log.record(fact())
             work.commit()
 
-    with first.begin(Mode.WRITE) as work:
+    with first.begin(TransactionMode.WRITE) as work:
         thread = threading.Thread(target=write)
         thread.start()
         time.sleep(0.05)
@@ -100,20 +100,20 @@ def test_one_writer_too_many_is_busy_and_readers_are_not(sqlite):
 
     def write():
         try:
-            with store.begin(Mode.WRITE) as work:
+            with store.begin(TransactionMode.WRITE) as work:
                 work.log.record(fact())
                 work.commit()
             outcomes.append("written")
         except Busy:
             outcomes.append("busy")
 
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         threads = [threading.Thread(target=write) for _ in range(3)]
         for thread in threads:
             thread.start()
         while len(outcomes) < 2:
             time.sleep(0.001)
-        with store.begin(Mode.READ) as reader:
+        with store.begin(TransactionMode.READ) as reader:
             assert reader.log.head().size == 0
         work.commit()
     for thread in threads:
@@ -131,11 +131,11 @@ def test_a_foreign_writer_on_the_file_makes_us_busy_and_no_lock_is_kept(sqlite, 
     foreign = sqlite3.connect(sqlite.url.removeprefix("sqlite:///"), isolation_level=None)
     foreign.execute("BEGIN IMMEDIATE")
     for _ in range(2):
-        with pytest.raises(Busy), store.begin(Mode.WRITE):
+        with pytest.raises(Busy), store.begin(TransactionMode.WRITE):
             pass
     foreign.execute("ROLLBACK")
     foreign.close()
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         work.commit()
     assert check_log(store) == 1
@@ -176,10 +176,10 @@ def test_single_things_are_found_by_an_index(sqlite, statement):
 
 def test_the_locks_go_with_the_commit_not_with_the_block(sqlite):
     store = sqlite.open(waiters=0)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         work.commit()
-        with store.begin(Mode.WRITE) as another:
+        with store.begin(TransactionMode.WRITE) as another:
             another.commit()
 
 
@@ -189,7 +189,7 @@ def test_no_statement_is_compiled_anew_when_it_is_run_again(sqlite):
     for _ in range(3):
         made, version = case()
         offered, offer = handoff(made)
-        with store.begin(Mode.WRITE) as work:
+        with store.begin(TransactionMode.WRITE) as work:
             work.cases.add(made, version)
             work.cases.save(*revised(made))
             work.handoffs.add(offered, offer)

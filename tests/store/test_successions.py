@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions.ports import Mode
-from gateway.domain.refusals import AlreadyExists, Stale
-from gateway.domain.succession import Approved, Moved, Succession
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.succession import ReissuedHandoff, Succession, SuccessionApproval
+from gateway.kernel.ports import TransactionMode
 from tests.store import samples
 from tests.store.samples import NOON, new_id
 
@@ -23,7 +23,7 @@ def succession(predecessor="police", successor="abroad", **changes):
         read_until=date(2026, 5, 1),
         legal_act="Decree",
         consents=True,
-        resolved_by=new_id(),
+        mandate_event=new_id(),
         former_end=date(2027, 1, 1),
     )
     return replace(made, **changes)
@@ -32,7 +32,7 @@ def succession(predecessor="police", successor="abroad", **changes):
 @pytest.fixture
 def kept(store):
     """A store with three organisations."""
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         for slug in ("hotline", "police", "abroad"):
             work.organisations.add(samples.organisation(slug, competences=()))
         work.commit()
@@ -40,7 +40,7 @@ def kept(store):
 
 
 def planned(store, *successions):
-    with store.begin(Mode.REGISTRY) as work:
+    with store.begin(TransactionMode.REGISTRY) as work:
         for one in successions:
             work.successions.add(one)
         work.commit()
@@ -49,7 +49,7 @@ def planned(store, *successions):
 def test_a_succession_is_found_by_its_id_its_offices_and_its_mandate(kept):
     first, second = succession(), succession("abroad", "hotline", competence="receive/csam/BE")
     planned(kept, second, first)
-    with kept.begin(Mode.READ) as work:
+    with kept.begin(TransactionMode.READ) as work:
         assert work.successions.get(first.id) == first
         assert work.successions.get(new_id()) is None
         assert list(work.successions.all()) == [first, second]
@@ -62,14 +62,14 @@ def test_a_succession_is_found_by_its_id_its_offices_and_its_mandate(kept):
 def test_approvals_and_the_end_are_kept_and_the_plan_stays(kept):
     one = succession()
     planned(kept, one)
-    given = Approved("officer-1", new_id())
+    given = SuccessionApproval("officer-1", new_id())
     signed = replace(given, by="officer-2", signed="eyJ.eyJ.c2ln~")
     approved = one.approve("abroad", given).approve("police", signed)
     done = replace(approved.end(new_id()), version=2)
-    with kept.begin(Mode.WRITE) as work:
+    with kept.begin(TransactionMode.WRITE) as work:
         work.successions.save(replace(done, legal_act="another", competence="receive/x/FR"))
         work.commit()
-    with kept.begin(Mode.READ) as work:
+    with kept.begin(TransactionMode.READ) as work:
         assert work.successions.get(one.id) == done
 
 
@@ -77,20 +77,20 @@ def test_that_it_was_called_off_is_kept(kept):
     one = succession(former_end=None)
     planned(kept, one)
     cancelled = one.cancel(new_id())
-    with kept.begin(Mode.REGISTRY) as work:
+    with kept.begin(TransactionMode.REGISTRY) as work:
         work.successions.save(cancelled)
         work.commit()
-    with kept.begin(Mode.READ) as work:
+    with kept.begin(TransactionMode.READ) as work:
         assert work.successions.get(one.id) == cancelled
 
 
 def test_a_succession_that_changed_meanwhile_is_not_overwritten(kept):
     one = succession()
     planned(kept, one)
-    given = Approved("officer-1", new_id())
-    with kept.begin(Mode.WRITE) as work:
+    given = SuccessionApproval("officer-1", new_id())
+    with kept.begin(TransactionMode.WRITE) as work:
         work.successions.save(one.approve("police", given))
-        with pytest.raises(Stale):
+        with pytest.raises(EditConflict):
             work.successions.save(one.approve("abroad", given))
         work.commit()
 
@@ -98,17 +98,17 @@ def test_a_succession_that_changed_meanwhile_is_not_overwritten(kept):
 def test_it_is_planned_in_the_registry_alone_and_once(kept):
     one = succession()
     planned(kept, one)
-    with kept.begin(Mode.REGISTRY) as work, pytest.raises(AlreadyExists):
+    with kept.begin(TransactionMode.REGISTRY) as work, pytest.raises(AlreadyExists):
         work.successions.add(one)
-    for mode in (Mode.WRITE, Mode.READ):
+    for mode in (TransactionMode.WRITE, TransactionMode.READ):
         with kept.begin(mode) as work, pytest.raises(RuntimeError):
             work.successions.add(succession())
-    with kept.begin(Mode.READ) as work, pytest.raises(RuntimeError):
+    with kept.begin(TransactionMode.READ) as work, pytest.raises(RuntimeError):
         work.successions.save(one.end(new_id()))
 
 
 def test_its_offices_are_organisations(kept):
-    with kept.begin(Mode.REGISTRY) as work, pytest.raises(RuntimeError):
+    with kept.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
         work.successions.add(succession(successor="nobody"))
 
 
@@ -117,9 +117,9 @@ def test_a_moved_handoff_is_found_from_both_ends(kept):
     planned(kept, one)
     case, version = samples.case()
     old, new, lost = (samples.handoff(case) for _ in range(3))
-    moved = Moved(old[0].id, one.id, new[0].id, True, new_id(), NOON)
-    asked_anew = Moved(lost[0].id, one.id, None, False, new_id(), NOON)
-    with kept.begin(Mode.WRITE) as work:
+    moved = ReissuedHandoff(old[0].id, one.id, new[0].id, True, new_id(), NOON)
+    asked_anew = ReissuedHandoff(lost[0].id, one.id, None, False, new_id(), NOON)
+    with kept.begin(TransactionMode.WRITE) as work:
         work.cases.add(case, version)
         for handoff in (old, new, lost):
             work.handoffs.add(*handoff)
@@ -128,7 +128,7 @@ def test_a_moved_handoff_is_found_from_both_ends(kept):
         with pytest.raises(AlreadyExists):
             work.successions.add_moved(replace(moved, became=None))
         work.commit()
-    with kept.begin(Mode.READ) as work:
+    with kept.begin(TransactionMode.READ) as work:
         assert list(work.successions.moved(one.id)) == [moved, asked_anew]
         assert work.successions.moved_from(old[0].id) == moved
         assert work.successions.moved_to(new[0].id) == moved
@@ -139,8 +139,10 @@ def test_a_moved_handoff_is_found_from_both_ends(kept):
 def test_a_handoff_is_moved_by_a_succession_that_exists(kept):
     case, version = samples.case()
     old = samples.handoff(case)
-    with kept.begin(Mode.WRITE) as work:
+    with kept.begin(TransactionMode.WRITE) as work:
         work.cases.add(case, version)
         work.handoffs.add(*old)
         with pytest.raises(RuntimeError):
-            work.successions.add_moved(Moved(old[0].id, UUID(int=5), None, True, new_id(), NOON))
+            work.successions.add_moved(
+                ReissuedHandoff(old[0].id, UUID(int=5), None, True, new_id(), NOON)
+            )

@@ -6,21 +6,21 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode
+from gateway.kernel.ports import TransactionMode
 from tests.store.samples import NOON
 
 SOON = NOON + timedelta(minutes=5)
 
 
 def revoke(store, *ids, at=SOON):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         for jti in ids:
             work.revoked_tokens.add(jti, at)
         work.commit()
 
 
 def known(store, *ids):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         return [work.revoked_tokens.has(jti) for jti in ids]
 
 
@@ -32,14 +32,14 @@ def test_a_revoked_token_is_known_by_its_very_id(store):
 def test_a_token_may_be_revoked_again_and_keeps_its_end(store):
     revoke(store, "one", "one")
     revoke(store, "one", at=NOON)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.revoked_tokens.prune(NOON)
         work.commit()
     assert known(store, "one") == [True]
 
 
 def test_a_revocation_that_was_rolled_back_is_none(store):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.revoked_tokens.add("one", SOON)
     assert known(store, "one") == [False]
 
@@ -47,14 +47,14 @@ def test_a_revocation_that_was_rolled_back_is_none(store):
 def test_pruning_forgets_what_has_ended_and_nothing_else(store):
     revoke(store, "one", at=NOON)
     revoke(store, "two", at=SOON)
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.revoked_tokens.prune(NOON)
         work.commit()
     assert known(store, "one", "two") == [False, True]
 
 
 def test_a_reading_work_revokes_and_prunes_nothing(store):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
             work.revoked_tokens.add("one", SOON)
         with pytest.raises(RuntimeError, match="reading"):
@@ -62,7 +62,7 @@ def test_a_reading_work_revokes_and_prunes_nothing(store):
 
 
 def spend(store, client="hotline.desk", jti="one", at=SOON):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         fresh = work.replay.spend(client, jti, at)
         work.commit()
     return fresh
@@ -85,7 +85,7 @@ def test_of_many_that_spend_one_id_at_once_in_two_nodes_one_does(database):
 
 
 def test_what_was_spent_in_a_rolled_back_work_is_not_spent(store):
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         assert work.replay.spend("hotline.desk", "one", SOON)
     assert spend(store)
 
@@ -93,14 +93,14 @@ def test_what_was_spent_in_a_rolled_back_work_is_not_spent(store):
 def test_pruning_forgets_ids_that_have_ended_and_no_others(store):
     spend(store, jti="one", at=NOON)
     spend(store, jti="two")
-    with store.begin(Mode.WRITE) as work:
+    with store.begin(TransactionMode.WRITE) as work:
         work.replay.prune(NOON)
         work.commit()
     assert [spend(store, jti="one"), spend(store, jti="two")] == [True, False]
 
 
 def test_a_reading_work_spends_no_id(store):
-    with store.begin(Mode.READ) as work:
+    with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
             work.replay.spend("hotline.desk", "one", SOON)
         with pytest.raises(RuntimeError, match="reading"):

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from gateway.actions.ports import Mode
 from gateway.domain.refusals import Busy
-from gateway.store.work import Store
+from gateway.kernel.ports import TransactionMode
+from gateway.store.unit_of_work import Store
 from tests.store.places import Place
 from tests.store.samples import case, fact
 
@@ -46,7 +46,7 @@ def _write(store: Store, number: int) -> None:
     while not _stopped.is_set():
         id_ = UUID(bytes=secrets.token_bytes(16), version=4)
         try:
-            with store.begin(Mode.WRITE) as work:
+            with store.begin(TransactionMode.WRITE) as work:
                 made, version = case(id=id_, digest=str(id_), originator_ref=str(id_))
                 work.cases.add(made, version)
                 work.log.record(fact("hotline", "police", id_=id_))

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.pki.end_entity import issue_client
-from gateway.registry.issuing import serve_signing
+from gateway.registry.issuing import issue_approved_certificates
 from tests.founding import ISSUER, SHORT_NAME
 from tests.web.listening import Listening, der, issuing
 
@@ -38,7 +38,7 @@ class Authority:
 
 def serve(line: Listening) -> None:
     """Make the certificates that wait."""
-    serve_signing(line.gateway.ports, Authority())
+    issue_approved_certificates(line.gateway.ports, Authority())
 
 
 def names_of(one: x509.Certificate) -> tuple[str, list[str]]:

@@ -23,16 +23,20 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from gateway.actions.ports import Mode
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
-from gateway.keys import Purpose, SigningKey, generate_key, jwk_set
+from gateway.kernel.ports import TransactionMode
+from gateway.keys import KeyPurpose, SigningKey, generate_key, jwk_set
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.client_certificate import CertificateRefused, ClientGate, HeaderRefused
+from gateway.pki.client_certificate import (
+    CertificateRefused,
+    ClientCertificateChecker,
+    HeaderRefused,
+)
 from gateway.pki.end_entity import CsrRefused, certs_only, issue_client, read_request
 from gateway.pki.publication import CHAIN_FILE, make_crl, publish_chain, publish_crls
 from gateway.web.app import create_partner_app, create_public_app
-from gateway.web.gate import Gate
+from gateway.web.context import AppContext
 from gateway.web.security_log import SecurityLog
 from tests import founding
 from tests.founding import DESK, HOTLINE, ISSUER, SHORT_NAME, START, Founded, founded
@@ -118,13 +122,13 @@ def der(one: x509.Certificate) -> bytes:
 @cache
 def token_key() -> SigningKey:
     """The key that signs access tokens."""
-    return generate_key(Purpose.TOKEN)
+    return generate_key(KeyPurpose.TOKEN)
 
 
 @cache
 def attest_key() -> SigningKey:
     """The key that attests documents: no token is signed with it."""
-    return generate_key(Purpose.ATTEST)
+    return generate_key(KeyPurpose.ATTEST)
 
 
 @dataclass
@@ -132,7 +136,7 @@ class Listening:
     """A founded gateway and its two apps. ``lines`` is what the security log has written."""
 
     gateway: Founded
-    gate: Gate
+    gate: AppContext
     partners: Flask
     public: Flask
     stream: io.StringIO
@@ -148,7 +152,7 @@ class Listening:
 
     def register(self, one: x509.Certificate, organisation: str, system: str = DESK) -> None:
         """Put a certificate into the registry, as its issue does."""
-        with self.gateway.ports.begin(Mode.REGISTRY) as work:
+        with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
             work.organisations.add_certificate(
                 Certificate(
                     thumbprint=base64url.digest(der(one)),
@@ -163,7 +167,7 @@ class Listening:
     def partner(self, organisation: str = HOTLINE) -> "Partner":
         """An organisation's desk with a registered certificate."""
         one = certificate(organisation)
-        with self.gateway.ports.begin(Mode.READ) as work:
+        with self.gateway.ports.begin(TransactionMode.READ) as work:
             known = work.organisations.certificate(base64url.digest(der(one)))
         if known is None:
             self.register(one, organisation)
@@ -256,7 +260,7 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "log_key": str(gateway.notary.signer.key),
         "peer_der": lambda environ: environ.get(DER),
         "header_refused": HeaderRefused,
-        "check_peer": ClientGate(published() / CHAIN_FILE).check,
+        "check_peer": ClientCertificateChecker(published() / CHAIN_FILE).check,
         "certificate_refused": CertificateRefused,
         "published": published(),
         "read_request": read_request,
@@ -267,5 +271,5 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "unready": lambda: None,
         "log": SecurityLog(stream, gateway.ports.now),
     }
-    gate = Gate(**parts | changes)
+    gate = AppContext(**parts | changes)
     return Listening(gateway, gate, create_partner_app(gate), create_public_app(gate), stream)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.web.app import create_partner_app, create_public_app
-from gateway.web.gate import BODY_BYTES
+from gateway.web.context import BODY_BYTES
 from gateway.web.oauth import FORM_BYTES
 from tests.founding import HOTLINE
 from tests.web.listening import DER, PARTNERS, Listening, Partner, certificate, der, listening
@@ -77,7 +77,7 @@ def test_a_body_beyond_the_limit_is_refused(line):
         "POST", "/cases", data=body, content_type="application/json", headers=headers
     )
     assert answer.status_code == 413
-    assert answer.json["type"].endswith("/problems/too-large")
+    assert answer.json["type"].endswith("/problems/content-too-large")
 
 
 def in_chunks(partner: Partner, path: str, body: bytes, media: str):

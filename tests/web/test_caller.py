@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.actions.ports import Mode
 from gateway.domain.organisation import Status
 from gateway.evidence import base64url
+from gateway.kernel.ports import TransactionMode
 from gateway.pki.client_certificate import CertificateRefused
 from gateway.web import caller
 from tests.founding import HOTLINE, OFMIN
@@ -36,7 +36,7 @@ def hotline(gateway: Listening) -> Partner:
 def assert_invalid_token(answer) -> None:
     assert answer.status_code == 401, answer.text
     assert answer.headers["WWW-Authenticate"] == f'Bearer error="invalid_token", {METADATA}'
-    assert answer.json["type"].endswith("/problems/token-refused")
+    assert answer.json["type"].endswith("/problems/invalid-token")
     assert "detail" not in answer.json
     assert answer.headers["Connection"] == "close"
 
@@ -57,7 +57,7 @@ def test_rs1_the_scheme_is_read_in_any_case(hotline):
 def test_rs1_a_token_in_the_query_is_refused_also_beside_a_good_one(hotline):
     answer = hotline.get(f"/cases?access_token={hotline.token()}")
     assert answer.status_code == 400
-    assert answer.json["type"].endswith("/problems/token-misplaced")
+    assert answer.json["type"].endswith("/problems/token-in-query")
     assert answer.headers["WWW-Authenticate"] == f'Bearer error="invalid_request", {METADATA}'
     alone = hotline.send("GET", f"/whoami?access_token={hotline.token()}")
     assert alone.status_code == 400
@@ -148,7 +148,7 @@ def test_rs3_without_credentials_the_challenge_has_no_error_code(hotline):
     answer = hotline.send("GET", "/whoami")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == f"Bearer {METADATA}"
-    assert answer.json["type"].endswith("/problems/credentials-required")
+    assert answer.json["type"].endswith("/problems/token-required")
 
 
 def test_rs3_another_scheme_counts_as_no_credentials(hotline):
@@ -184,7 +184,7 @@ def test_rs5_a_suspended_member_s_live_token_is_dead_at_once(gateway, hotline):
 def test_rs5_a_revoked_certificate_s_live_token_is_dead_at_once(gateway, hotline):
     assert hotline.get("/whoami").status_code == 200
     thumbprint = base64url.digest(der(hotline.certificate))
-    with gateway.gateway.ports.begin(Mode.REGISTRY) as work:
+    with gateway.gateway.ports.begin(TransactionMode.REGISTRY) as work:
         known = work.organisations.certificate(thumbprint)
         work.organisations.save_certificate(replace(known, revoked_at=gateway.gateway.clock()))
         work.commit()
@@ -210,7 +210,7 @@ def test_a_refusal_is_noted_with_its_reason_and_without_the_token(gateway, hotli
     token = hotline.token()
     answer = other.get("/whoami", token=token)
     line = gateway.lines()[-1]
-    assert line["event"] == "token-refused"
+    assert line["event"] == "invalid-token"
     assert line["endpoint"] == "directory_whoami"
     assert line["thumbprint"] == base64url.digest(der(other.certificate))
     assert line["reason"] == ("the token is bound to another certificate than the connection's")

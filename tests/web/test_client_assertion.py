@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from gateway.actions.authentication import prune_tokens
-from gateway.actions.authorization import Refused
-from gateway.domain.refusals import Invalid
+from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import base64url
+from gateway.kernel.authentication import prune_tokens
+from gateway.kernel.transact import RecordedRefusal
 from tests.founding import DESK, HOTLINE, ISSUER, OFMIN
 from tests.web.listening import PARTNERS, Listening, Partner, certificate, listening
 from tests.web.test_oauth import assert_error, assert_invalid_client
@@ -58,7 +58,7 @@ def hotline(gateway: Listening) -> Partner:
 
 
 def register(line: Listening, *keys: dict[str, Any], system: str = DESK) -> None:
-    line.gateway.administer("system.key", HOTLINE, system=system, keys=list(keys))
+    line.gateway.administer("system.set_keys", HOTLINE, system=system, keys=list(keys))
 
 
 def now(line: Listening) -> float:
@@ -242,7 +242,7 @@ def test_c4_an_id_is_used_up_for_one_client_alone(gateway, hotline):
     accepted(hotline, signed(claims(gateway, jti="one")))
     other = gateway.partner(OFMIN)
     keys = [jwk("ec-2")]
-    gateway.gateway.administer("system.key", OFMIN, system=DESK, keys=keys)
+    gateway.gateway.administer("system.set_keys", OFMIN, system=DESK, keys=keys)
     body = claims(gateway, jti="one", iss=other.client_id, sub=other.client_id)
     accepted(other, signed(body, "ec-2"))
 
@@ -347,9 +347,9 @@ def weak() -> dict[str, Any]:
     ],
 )
 def test_c4_only_public_keys_of_ordinary_strength_are_registered(gateway, keys):
-    with pytest.raises(Refused) as refused:
-        gateway.gateway.administer("system.key", HOTLINE, system=DESK, keys=keys())
-    assert isinstance(refused.value.refusal, Invalid)
+    with pytest.raises(RecordedRefusal) as refused:
+        gateway.gateway.administer("system.set_keys", HOTLINE, system=DESK, keys=keys())
+    assert isinstance(refused.value.refusal, ValidationFailed)
     assert refused.value.refusal.errors[0][0] == "/keys"
 
 

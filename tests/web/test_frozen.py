@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 from werkzeug.test import TestResponse
 
-from gateway.domain.refusals import DatabaseUnreachable, Frozen, MarkUnreachable
+from gateway.domain.refusals import DatabaseUnavailable, HighWaterMarkUnavailable, LogFrozen
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.web.app import create_partner_app
-from gateway.web.gate import Unready
+from gateway.web.context import NotReady
 from tests.each import each
 from tests.founding import HOTLINE, OFMIN, ORIGIN, case_content, offered, submitted
 from tests.marks import Marking, marked_gateway
@@ -33,14 +33,14 @@ def line(marking: Marking) -> Listening:
     return made
 
 
-def unready(marking: Marking) -> Unready | None:
+def unready(marking: Marking) -> NotReady | None:
     """As `gateway.apps` looks."""
     try:
         marking.node.continuity.check()
-    except Frozen as frozen:
-        return Unready("frozen", frozen.detail)
-    except MarkUnreachable as unreachable:
-        return Unready("mark", unreachable.detail)
+    except LogFrozen as frozen:
+        return NotReady("frozen", frozen.detail)
+    except HighWaterMarkUnavailable as unreachable:
+        return NotReady("mark", unreachable.detail)
     return None
 
 
@@ -77,7 +77,7 @@ def test_no_token_is_given_or_called_active_or_revoked_while_the_log_is_frozen(
 def test_no_token_is_given_or_called_active_or_revoked_without_the_mark(line, marking) -> None:
     partner = before(line, HOTLINE)
     marking.mark.reachable = False
-    refuses_all_about_tokens(partner, partner.held, "mark-unreachable")
+    refuses_all_about_tokens(partner, partner.held, "high-water-mark-unavailable")
     marking.mark.reachable = True
     assert ask_about(partner, "revoke", partner.held).status_code == 200
     assert ask_about(partner, "introspect", partner.held).json == {"active": False}
@@ -87,11 +87,11 @@ def test_no_token_is_given_or_called_active_or_revoked_without_the_database(line
     partner = before(line, HOTLINE)
 
     def away(_mode):
-        raise DatabaseUnreachable("the database does not answer")
+        raise DatabaseUnavailable("the database does not answer")
 
     without = replace(line.gate, ports=replace(line.gate.ports, begin=away))
     lost = replace(partner, listening=replace(line, partners=create_partner_app(without)))
-    refuses_all_about_tokens(lost, partner.held, "database-unreachable")
+    refuses_all_about_tokens(lost, partner.held, "database-unavailable")
     assert lost.get("/whoami").status_code == 503
 
 
@@ -105,7 +105,7 @@ def test_a_write_is_answered_with_the_problem_and_leaves_nothing(line, marking) 
     head = marking.node.head()
     answer = partner.post("/cases", submission(marking))
     assert answer.status_code == 503
-    assert answer.json["type"].endswith("/problems/frozen")
+    assert answer.json["type"].endswith("/problems/log-frozen")
     assert "the operator has to bring the newer one back" in answer.json["detail"]
     assert answer.headers["Retry-After"] == "300"
     assert "receipt" not in answer.json
@@ -173,7 +173,7 @@ def test_a_mark_that_does_not_answer_is_a_problem_of_its_own(line, marking) -> N
     marking.mark.reachable = False
     answer = partner.post("/cases", submission(marking), key="key-00001")
     assert answer.status_code == 503
-    assert answer.json["type"].endswith("/problems/mark-unreachable")
+    assert answer.json["type"].endswith("/problems/high-water-mark-unavailable")
     marking.mark.reachable = True
     again = partner.post("/cases", submission(marking), key="key-00002")
     assert again.status_code == 201
@@ -200,7 +200,7 @@ def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -
 
 @each("reason", ["frozen", "mark", "schema", "keys", "database"])
 def test_readiness_tells_the_reason_on_both_listeners(reason: str) -> None:
-    line = listening(unready=lambda: Unready(reason, "a sentence"))
+    line = listening(unready=lambda: NotReady(reason, "a sentence"))
     for answer in (line.anybody().get("/readyz"), line.partner(HOTLINE).send("GET", "/readyz")):
         assert answer.status_code == 503
         assert answer.json == {"status": "not_ready", "reason": reason, "detail": "a sentence"}

@@ -10,9 +10,9 @@ from werkzeug.test import EnvironBuilder
 
 from gateway.domain.refusals import Refusal
 from gateway.web.inputs import (
-    KeyRequired,
-    Malformed,
-    WrongMedia,
+    IdempotencyKeyRequired,
+    MalformedRequest,
+    UnsupportedMediaType,
     read_json,
     read_key,
     read_pairs,
@@ -49,7 +49,7 @@ def test_json_is_taken_under_its_own_type(media):
      "application/sd-jwt", "application/json, text/plain"],
 )  # fmt: skip
 def test_another_type_is_refused(media):
-    with pytest.raises(WrongMedia):
+    with pytest.raises(UnsupportedMediaType):
         read_json(request(b"1", media))
 
 
@@ -80,7 +80,7 @@ def test_another_type_is_refused(media):
     ],
 )
 def test_json_with_two_readings_or_none_is_refused(body):
-    with pytest.raises(Malformed) as refused:
+    with pytest.raises(MalformedRequest) as refused:
         read_json(request(body))
     assert refused.value.detail
 
@@ -101,7 +101,7 @@ def test_what_is_written_is_read_or_refused_for_its_form(value):
     body = json.dumps(value).encode()
     try:
         assert read_json(request(body)) == value
-    except Malformed:
+    except MalformedRequest:
         assert "\\ud" in body.decode() or "[[[[" in body.decode().replace(" ", "")
 
 
@@ -110,7 +110,7 @@ def test_no_bytes_make_the_reader_fail_otherwise(body):
     try:
         read_json(request(body))
     except Refusal as refused:
-        assert type(refused) is Malformed
+        assert type(refused) is MalformedRequest
 
 
 def test_pairs_are_decoded_and_those_without_a_value_left_out():
@@ -140,7 +140,7 @@ def test_no_query_makes_the_reader_fail_otherwise(data):
     try:
         read_query(Request(environ))
     except Refusal as refused:
-        assert type(refused) is Malformed
+        assert type(refused) is MalformedRequest
 
 
 @each("key", ["a" * 8, "A-Z_a.z:0~9", "018f0000-0000-7000-8000-000000000011",
@@ -152,10 +152,10 @@ def test_a_retry_key_is_read(key):
 @each("key", ["", "short", "a" * 101, "has space", "semi;colon", '"quoted!"',
                                  "accentué"])  # fmt: skip
 def test_a_retry_key_of_another_form_is_refused(key):
-    with pytest.raises(KeyRequired):
+    with pytest.raises(IdempotencyKeyRequired):
         read_key(request(headers={"Idempotency-Key": key}))
 
 
 def test_a_missing_retry_key_is_refused():
-    with pytest.raises(KeyRequired):
+    with pytest.raises(IdempotencyKeyRequired):
         read_key(request())

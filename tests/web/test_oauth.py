@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 
-from gateway.actions.ports import Mode
 from gateway.domain.organisation import SCOPES, Status
 from gateway.evidence import base64url
+from gateway.kernel.ports import TransactionMode
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.client_certificate import PeerSource
 from tests.founding import ABROAD, DESK, HOTLINE, ISSUER, OFMIN, SHORT_NAME
@@ -156,7 +156,7 @@ def test_c2_a_certificate_of_another_system_of_the_same_member_is_refused(gatewa
 
 
 def test_c2_a_revoked_certificate_is_refused(gateway, hotline):
-    with gateway.gateway.ports.begin(Mode.REGISTRY) as work:
+    with gateway.gateway.ports.begin(TransactionMode.REGISTRY) as work:
         known = work.organisations.certificate(base64url.digest(der(hotline.certificate)))
         work.organisations.save_certificate(replace(known, revoked_at=gateway.gateway.clock()))
         work.commit()
@@ -355,10 +355,10 @@ def test_m2_a_revoked_token_is_not_active_and_that_is_all_that_is_said(hotline):
 
 
 def test_m2_a_token_is_described_with_the_scopes_that_its_system_has_still(gateway, hotline):
-    gateway.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
+    gateway.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=["admin"])
     token = hotline.token()
     assert "admin" in about(hotline, "introspect", token).json["scope"].split()
-    gateway.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=[])
+    gateway.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=[])
     assert about(hotline, "introspect", token).json["scope"].split() == sorted(SCOPES)
 
 

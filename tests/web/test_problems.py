@@ -10,10 +10,10 @@ def test_only_what_may_be_retried_says_when():
 
 
 def test_a_refusal_that_inherits_has_the_row_of_the_class_above():
-    class Older(refusals.Stale):
+    class Older(refusals.EditConflict):
         pass
 
-    assert problem_of(Older("x")).slug == "stale"
+    assert problem_of(Older("x")).slug == "edit-conflict"
 
 
 def test_slugs_are_unique_and_plain():

@@ -27,10 +27,10 @@ def written() -> Written:
 
 
 def test_a_line_has_kind_level_time_and_fields(written):
-    written.log.refuse("token-refused", request="r", endpoint="cases_index")
+    written.log.refuse("invalid-token", request="r", endpoint="cases_index")
     (line,) = written.lines()
     assert line == {
-        "event": "token-refused",
+        "event": "invalid-token",
         "level": "warning",
         "at": "2026-03-02T09:00:00.000+00:00",
         "request": "r",
@@ -40,19 +40,19 @@ def test_a_line_has_kind_level_time_and_fields(written):
 
 def test_a_kind_beyond_its_budget_is_counted_and_told_in_the_next_minute(written):
     for _ in range(8):
-        written.log.refuse("invalid-content")
+        written.log.refuse("validation-failed")
     assert len(written.lines()) == 3
     written.clock.advance(timedelta(minutes=1))
-    written.log.refuse("invalid-content")
-    written.log.refuse("invalid-content")
+    written.log.refuse("validation-failed")
+    written.log.refuse("validation-failed")
     assert [line.get("left_out") for line in written.lines()] == [None, None, None, 5, None]
 
 
 def test_one_kind_does_not_use_up_the_budget_of_another(written):
     for _ in range(8):
-        written.log.refuse("invalid-content")
-    written.log.refuse("token-refused")
-    assert written.lines()[-1]["event"] == "token-refused"
+        written.log.refuse("validation-failed")
+    written.log.refuse("invalid-token")
+    assert written.lines()[-1]["event"] == "invalid-token"
 
 
 def test_what_was_granted_is_never_left_out(written):

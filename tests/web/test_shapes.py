@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding
 from gateway.client.conformance import _verifies, read_presentation
+from gateway.exchange import succession_execution
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.web import listeners
@@ -180,10 +180,10 @@ def tell_of_successions(story: Story) -> None:
         story.get(slug, "/successions/{succession}", succession=succession)
         story.post(slug, "/successions/{succession}/approval", BY, succession=succession)
     story.line.gateway.day = DAY
-    succeeding.apply(story.line.gateway.ports, UUID(succession))
+    succession_execution.apply(story.line.gateway.ports, UUID(succession))
     story.get(OCRVP, "/successions/{succession}", succession=succession)
     seen = story.get(HOTLINE, "/handoffs/{handoff}", handoff=str(handoff))
-    story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["succeeded_by"]["handoff"])
+    story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["reissued_as"]["handoff"])
 
 
 def tell_of_the_rest(story: Story, case: str) -> None:
@@ -200,7 +200,7 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
     term = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board"}
-    story.line.gateway.administer("audit.grant", HOTLINE, reach="all", **term)
+    story.line.gateway.administer("audit_access.grant", HOTLINE, reach="all", **term)
     story.get(HOTLINE, "/whoami")
     search = {**BY, "reason_code": "security", "reason": "a look"}
     story.post(HOTLINE, "/audit/searches", {**search, "limit": 2})
@@ -233,7 +233,7 @@ def tell_of_the_registry(story: Story) -> None:
     def signed(who: str) -> str:
         return gateway.approve(Change(action, ABROAD, reason), who)[0]
 
-    end = Change("standing.end", ABROAD, {"until": "2030-01-01"})
+    end = Change("membership.end", ABROAD, {"until": "2030-01-01"})
     said = {"action": end.action, "organisation": ABROAD, "values": end.values}
 
     def waiting() -> dict[str, str]:
@@ -257,7 +257,7 @@ def tell_of_the_registry(story: Story) -> None:
         story.get(HOTLINE, "/admin/organisations/{organisation}", organisation=slug)
     story.get(HOTLINE, "/admin/organisations", "?limit=2")
     story.get(HOTLINE, "/admin/admins")
-    gateway.administer("invitation.make", HOTLINE, system=DESK, token_sha256="t" * 43)
+    gateway.administer("invitation.create", HOTLINE, system=DESK, token_sha256="t" * 43)
     story.get(HOTLINE, "/admin/invitations")
     contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
     gateway.administer("contact.set", ABROAD, **contact)
@@ -267,7 +267,7 @@ def tell_of_the_registry(story: Story) -> None:
 
 def test_every_answer_of_the_interface_is_as_described():
     line = listening()
-    line.gateway.administer("system.entrust", HOTLINE, system=DESK, scopes=["admin"])
+    line.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=["admin"])
     story = Story(line)
     tell_of_a_run(story)
     case = tell_of_cases(story)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.evidence import base64url
-from gateway.keys import Purpose, generate_key, jwk_set
+from gateway.keys import KeyPurpose, generate_key, jwk_set
 from gateway.web import tokens as module
-from gateway.web.problems import TokenRefused
+from gateway.web.problems import InvalidToken
 from gateway.web.tokens import Tokens
 from tests.each import each
 from tests.founding import ISSUER
@@ -28,7 +28,7 @@ BOUND = base64url.digest(b"a certificate")
 @pytest.mark.parametrize("text", ["\udcf4", "a.b.\udcff", "é.é.é", "a" * 5000])
 def test_a_text_that_no_token_can_be_is_refused(tokens, text):
     """Half characters: found by the fuzz target."""
-    with pytest.raises(TokenRefused):
+    with pytest.raises(InvalidToken):
         tokens.read(text)
 
 
@@ -70,7 +70,7 @@ def header(**changes: Any) -> dict[str, Any]:
 
 
 def assert_refused(tokens: Tokens, token: str) -> None:
-    with pytest.raises(TokenRefused):
+    with pytest.raises(InvalidToken):
         tokens.read(token)
 
 
@@ -165,7 +165,7 @@ def test_rs1_a_token_by_a_key_of_another_purpose_is_refused(line, tokens):
 
 def test_a_token_by_the_key_that_is_published_beside_the_current_one_is_read(line):
     """Rotation: what the previous key signed lives on until its end."""
-    previous = generate_key(Purpose.TOKEN)
+    previous = generate_key(KeyPurpose.TOKEN)
     line = listening(line.gateway, token_keys=jwk_set([token_key(), previous]))
     token = signed(claims(line), header(kid=previous.kid), key=previous)
     assert Tokens(line.gate).read(token).client_id == CLIENT
@@ -245,19 +245,19 @@ ODD = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.lists
 
 @given(st.dictionaries(st.sampled_from(["typ", "alg", "kid", "crit"]), ODD, min_size=1))
 def test_no_header_makes_the_reader_fail_otherwise(odd):
-    with contextlib.suppress(TokenRefused):
+    with contextlib.suppress(InvalidToken):
         Tokens(SHARED.gate).read(signed(claims(SHARED), header() | odd))
 
 
 @given(st.dictionaries(st.sampled_from(sorted(claims(SHARED))), ODD, min_size=1))
 def test_no_claim_makes_the_reader_fail_otherwise(odd):
-    with contextlib.suppress(TokenRefused):
+    with contextlib.suppress(InvalidToken):
         Tokens(SHARED.gate).read(signed(claims(SHARED) | odd, header()))
 
 
 def test_m4_tokens_of_both_keys_are_read_while_one_takes_the_place_of_the_other(line):
     """Whether a worker has seen the change already or not: each knows the other's key."""
-    following = generate_key(Purpose.TOKEN)
+    following = generate_key(KeyPurpose.TOKEN)
     both = jwk_set([token_key(), following])
     before = Tokens(listening(line.gateway, token_keys=both).gate)
     after = Tokens(listening(line.gateway, tokens=following, token_keys=both).gate)

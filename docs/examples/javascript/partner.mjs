@@ -226,7 +226,7 @@ assert.equal(submission.typ, "case.submitted");
 assert.equal(submission.case_digest, caseDigest);
 const event = proved(offered.receipt);
 assert.equal(event.typ, "handoff.offered");
-assert.equal(event.stmt_sha256, digestOf(offer.split("~")[0]), "another offer was recorded");
+assert.equal(event.document_sha256, digestOf(offer.split("~")[0]), "another offer was recorded");
 assert.equal(offered.result.offer, offer);
 
 // The receipt can be read again at any time: the same event, proved by a later tree.

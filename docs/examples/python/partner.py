@@ -289,7 +289,7 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
         log_key = gateway["log_key"]
         submission, event = (proved(one["receipt"], log_key) for one in (submitted, offered))
         require(submission["case_digest"] == digest, "the receipt is of another case")
-        require(event["stmt_sha256"] == digest_of(offer.partition("~")[0]), "of another offer")
+        require(event["document_sha256"] == digest_of(offer.partition("~")[0]), "of another offer")
         # The receipt can be read again at any time: the same event, proved by a later tree.
         again = proved(taken(client.get(f"/receipts/{event['id']}")), log_key)
         require(again == event, "the log tells another event")

@@ -11,9 +11,9 @@ from gateway.cli.admin.session import AdminSession, looked_at
 from gateway.cli.arguments import gateway_address, organisation_id
 from gateway.cli.home import told_plainly
 from gateway.cli.output import print_json, print_table
-from gateway.evidence import approval, canonical, registration
+from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel.changes import Change
-from gateway.keys import Purpose
+from gateway.keys import KeyPurpose
 from gateway.registry import queries as entries
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -60,7 +60,7 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
     """
     with told_plainly():
         folder.mkdir(mode=0o700)
-        made = keys.generate_key(Purpose.PERSON)
+        made = keys.generate_key(KeyPurpose.PERSON)
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
         (folder / "key.proof").write_text(_proof(made, person, issuer))
@@ -73,10 +73,10 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
 
 
 def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
-    return registration.issue(
+    return key_declaration.issue(
         organisation=approval.person_uri(issuer, person),
         audience=issuer,
-        says=registration.POSSESSION,
+        says=key_declaration.POSSESSION,
         kid=made.kid,
         at=wiring.now(),
         jti=wiring.new_id(),
@@ -107,7 +107,7 @@ def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer:
             change=change.values,
             at=wiring.now(),
             jti=wiring.new_id(),
-            signer=keys.load_key(key_file, Purpose.PERSON),
+            signer=keys.load_key(key_file, KeyPurpose.PERSON),
             random=secrets.token_bytes,
         )
     if session.as_json:

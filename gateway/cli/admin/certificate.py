@@ -11,15 +11,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
-from gateway.actions import receipts
-from gateway.actions.ports import Mode, Work
-from gateway.actions.records import SigningRequest
 from gateway.cli.admin.session import AdminSession, opened, show, submit, without_receipt
 from gateway.cli.output import new_file
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
+from gateway.exchange import receipts
 from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import CertificateOrder
 from gateway.pki.end_entity import RENEW_BEFORE, CsrRefused, read_request
 
 WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
@@ -59,7 +59,7 @@ def issue_certificate(
     with opened(session) as gateway:
         before = _approved_before(gateway, slug, values)
         if before is None and len(session.persons) == 1:
-            show(session, "certificate.issue", _approve(session, gateway, slug, values))
+            show(session, "certificate.approve", _approve(session, gateway, slug, values))
             return
     if out is None:
         raise click.UsageError("say where the certificate is to be written: --out FILE")
@@ -69,7 +69,7 @@ def issue_certificate(
         if found.certificate is None:
             raise click.ClickException(f"the request was refused: {found.refusal}")
         file.write(found.certificate.encode())
-        show(session, "certificate.issue", written)
+        show(session, "certificate.approve", written)
         if not session.as_json:
             click.echo(f"  of the key {key_of(values['csr'])}")
             click.echo(f"  certificate in {out}")
@@ -97,10 +97,10 @@ def key_of(csr: str) -> str | None:
 
 
 def _approve(
-    session: AdminSession, gateway: wiring.Gateway, slug: str, values: Mapping[str, str]
+    session: AdminSession, gateway: wiring.GatewayRuntime, slug: str, values: Mapping[str, str]
 ) -> WriteResult:
     try:
-        return submit(session, gateway, Change("certificate.issue", slug, values))
+        return submit(session, gateway, Change("certificate.approve", slug, values))
     except Refusal as refusal:
         if refusal.recorded is None:
             raise
@@ -109,10 +109,10 @@ def _approve(
 
 
 def _approved_before(
-    gateway: wiring.Gateway, slug: str, values: Mapping[str, str]
+    gateway: wiring.GatewayRuntime, slug: str, values: Mapping[str, str]
 ) -> WriteResult | None:
     """The approval of the same request, which waits still or of which a good certificate came."""
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         found = work.signing.of_csr(slug, values["system"], values["csr"])
         if found is None or not _is_good(work, found, gateway.ports.now()):
             return None
@@ -122,7 +122,7 @@ def _approved_before(
     )
 
 
-def _is_good(work: Work, request: SigningRequest, now: datetime) -> bool:
+def _is_good(work: UnitOfWork, request: CertificateOrder, now: datetime) -> bool:
     if request.certificate is None:
         return request.refusal is None
     leaf = x509.load_pem_x509_certificates(request.certificate.encode())[0]
@@ -131,7 +131,7 @@ def _is_good(work: Work, request: SigningRequest, now: datetime) -> bool:
     return known is not None and known.revoked_at is None and now < known.not_after - RENEW_BEFORE
 
 
-def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
+def served(gateway: wiring.GatewayRuntime, request: UUID) -> CertificateOrder:
     """The request once served: by `maintain` when it runs, else here, by the operator's hand."""
     try:
         with maintenance.holding(gateway.config):
@@ -141,7 +141,7 @@ def served(gateway: wiring.Gateway, request: UUID) -> SigningRequest:
         pass
     ends = time.monotonic() + WAIT_SECONDS
     while True:
-        with gateway.ports.begin(Mode.READ) as work:
+        with gateway.ports.begin(TransactionMode.READ) as work:
             found = work.signing.get(request)
         if found is not None and (found.certificate or found.refusal):
             return found

@@ -10,7 +10,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from gateway import wiring
-from gateway.actions.ports import Mode
 from gateway.cli.admin.session import (
     AdminSession,
     looked_at,
@@ -25,6 +24,7 @@ from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode
 from gateway.registry import queries as entries
 
 
@@ -52,7 +52,7 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
     """
     token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
     digest = base64url.digest(token.encode())
-    change = Change("invitation.make", slug, {"system": name, "token_sha256": digest})
+    change = Change("invitation.create", slug, {"system": name, "token_sha256": digest})
     with opened(session) as gateway, new_file(out, mode=0o600) as file:
         try:
             written = make(session, gateway, change)
@@ -61,17 +61,17 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
                 _write(gateway, file, refusal.recorded, token)
             raise
         made = _write(gateway, file, UUID(str(written.result["invitation"])), token)
-        show(session, "invitation.make", written)
+        show(session, "invitation.create", written)
         if made is not None and not session.as_json:
             click.echo(f"  invitation in {out}: hand it over so that nobody else reads it")
             click.echo(f"  the root's fingerprint, for a second way: {_grouped(made.root_sha256)}")
 
 
 def _write(
-    gateway: wiring.Gateway, file: io.FileIO, invitation: UUID, token: str
+    gateway: wiring.GatewayRuntime, file: io.FileIO, invitation: UUID, token: str
 ) -> InvitationFile | None:
     """Write what was invited to; None, and nothing, when there is no such invitation."""
-    with gateway.ports.begin(Mode.READ) as work:
+    with gateway.ports.begin(TransactionMode.READ) as work:
         stands = work.invitations.get(invitation)
     if stands is None:
         return None
@@ -87,7 +87,7 @@ def _write(
         system=stands.system,
         invitation=str(stands.id),
         token=token,
-        ends_at=stands.ends_at.isoformat(timespec="seconds"),
+        expires_at=stands.expires_at.isoformat(timespec="seconds"),
     )
     try:
         file.write(made.render())

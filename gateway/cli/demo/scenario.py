@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from gateway import wiring
-from gateway.cli.demo.environment import ADMINS, MEMBERS, Stage
+from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment
 from gateway.client import Gateway
-from gateway.client.errors import ClientError, Refused
-from gateway.client.session import Written
+from gateway.client.errors import ClientError, RequestRefused
+from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.domain.organisation import SCOPES
 from gateway.evidence import base64url, sd_jwt
@@ -57,7 +57,7 @@ SEAT = {"standing": "associate", "from": "2023-10-31", "decision_ref": RESOLUTIO
 
 
 @dataclass
-class Line:
+class TimelineEntry:
     """One entry of the timeline: who did what, how it ended, and the evidence of it.
 
     ``document`` is what it signed, or had signed, where the entry records one.
@@ -85,11 +85,11 @@ class Line:
 
 
 @dataclass
-class Story:
+class Scenario:
     """The acts, in order; `timeline` collects what left evidence, `bundle` the handoff's file."""
 
-    stage: Stage
-    timeline: list[Line] = field(default_factory=list)
+    stage: DemoEnvironment
+    timeline: list[TimelineEntry] = field(default_factory=list)
     bundle: bytes = b""
     succession_bundle: bytes = b""
     case: str = ""
@@ -124,18 +124,18 @@ class Story:
 
     def done(self, who: str, what: str, receipt: Receipt, document: str | None = None) -> None:
         """Tell what was done, with the evidence of it."""
-        line = Line(who, what, receipt, document)
+        line = TimelineEntry(who, what, receipt, document)
         self.timeline.append(line)
         word = click.style(f" ({line.word})", dim=True) if line.word else ""
         click.echo(f"  {click.style('+', fg='green')} {who} {what}{word}")
 
-    def wrote(self, who: str, what: str, written: Written) -> Written:
+    def wrote(self, who: str, what: str, written: ConfirmedWrite) -> ConfirmedWrite:
         """Tell what a member wrote, and who signed the document."""
         texts = (written.result.get(name) for name in ("document", "offer", "statement"))
         self.done(who, what, written.receipt, next(filter(None, texts), None))
         return written
 
-    def refused(self, who: str, what: str, refused: Refused) -> None:
+    def refused(self, who: str, what: str, refused: RequestRefused) -> None:
         """Tell what a member was refused, by which rules."""
         problem = refused.problem
         rules = f" ({', '.join(problem.rules) or problem.slug})"
@@ -143,14 +143,14 @@ class Story:
         self.note(f"    {problem.detail or problem.title}")
         if problem.receipt is None:
             raise RuntimeError("the refusal left no evidence")
-        self.timeline.append(Line(who, f"{what}: refused{rules}", problem.receipt))
+        self.timeline.append(TimelineEntry(who, f"{what}: refused{rules}", problem.receipt))
 
     # --- the acts ---
 
     def _found(self) -> None:
         self.act("The gateway, and who takes part")
         self.stage.build()
-        self.stage.set_legal_date(BEFORE)
+        self.stage.set_simulated_reference_date(BEFORE)
         self.note("operator's folder made: keys, authorities, database, two administrators")
         for member in MEMBERS:
             police = member.values["kind"] == "police_office"
@@ -162,9 +162,9 @@ class Story:
             self.change("organisation.admit", member.slug, values, f"admitted {member.slug}")
         for slug in (HOTLINE, ABROAD):
             seat = {"standing": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
-            self.change("standing.grant", slug, seat, f"gave {slug} a full member's seat")
+            self.change("membership.grant", slug, seat, f"gave {slug} a full member's seat")
         seat = {"standing": "observer", "from": "2015-01-01", "decision_ref": "demonstration"}
-        self.change("standing.grant", OCRVP, seat, f"gave {OCRVP} an observer's seat")
+        self.change("membership.grant", OCRVP, seat, f"gave {OCRVP} an observer's seat")
         mandate = {
             "function": "receive",
             "matter": "csam",
@@ -172,7 +172,7 @@ class Story:
             "legal_act": "Decree 2006-519 of 6 May 2006",
             "from": "2006-05-08",
         }
-        self.change("competence.grant", OCRVP, mandate, f"recorded {OCRVP}'s mandate: csam, FR")
+        self.change("mandate.grant", OCRVP, mandate, f"recorded {OCRVP}'s mandate: csam, FR")
         for member in MEMBERS:
             self.stage.enrol(member.slug)
         self.note("each member made its own key; the gateway issued a certificate for it")
@@ -242,13 +242,13 @@ class Story:
             self.wrote(HOTLINE, "submits the case as a draft", submitted)
             try:
                 hotline.assess(self.case, "pdc-3")
-            except Refused as refused:
+            except RequestRefused as refused:
                 self.refused(HOTLINE, "assesses it on the machine's match alone", refused)
             assessed = hotline.assess(self.case, "pdc-3", confirms=matches, reason="seen by me")
             self.wrote(HOTLINE, "has a person confirm the match", assessed)
             try:
                 hotline.clear(self.case, "pdc-3")
-            except Refused as refused:
+            except RequestRefused as refused:
                 self.refused(HOTLINE, "has the same person clear it", refused)
             cleared = hotline.clear(self.case, "pdc-9")
             self.wrote(HOTLINE, "has another person clear it", cleared)
@@ -292,20 +292,20 @@ class Story:
         self.act("31 August 2023: the mandate moves from OCRVP to OFMIN")
         self._plan_succession(MANDATE_MOVES)
         self.stage.stop()
-        self.stage.set_legal_date(date.fromisoformat(MANDATE_MOVES))
+        self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
         seat = {
             "standing": "observer",
             "from": "2023-10-31",
             "decision_ref": "Board decision of 31 October 2023",
         }
-        self.change("standing.grant", OFMIN, seat, f"gave {OFMIN} an observer's seat")
+        self.change("membership.grant", OFMIN, seat, f"gave {OFMIN} an observer's seat")
         for slug in (HOTLINE, OFMIN):
             registered = self.stage.register_key(slug)
             self.done("the administrators", f"registered {slug}'s own key", registered.receipt)
 
     def _second_act(self) -> None:
         self.act(f"{AFTER:%d %B %Y}: OFMIN holds the mandate")
-        self.stage.set_legal_date(AFTER)
+        self.stage.set_simulated_reference_date(AFTER)
         self.stage.start()
         self._show_succession()
         with self.stage.client(HOTLINE) as hotline:
@@ -317,12 +317,12 @@ class Story:
                     groups=CONTENT,
                     purpose=["investigate"],
                 )
-            except Refused as refused:
+            except RequestRefused as refused:
                 self.refused(HOTLINE, "offers it to OCRVP by its observer's seat", refused)
         with self.stage.client(OCRVP) as office:
             try:
                 office.consult(self.first_handoff, "ocrvp-7", "assessment", "one more look")
-            except Refused as refused:
+            except RequestRefused as refused:
                 self.refused(OCRVP, "opens what it had closed, by its seat alone", refused)
         handoff = self._offer_to_the_mandate()
         self.take_on(OFMIN, handoff, "ofmin-2", "child_safeguarded")
@@ -386,7 +386,7 @@ class Story:
             before = hotline.handoff(self.open_handoff)
             end = hotline.receipt(before["answers"][-1]["event"]).receipt
             self.done("the gateway", f"ends {OCRVP}'s open handoff: {before['state']}", end)
-            new = str(before["succeeded_by"]["handoff"])
+            new = str(before["reissued_as"]["handoff"])
             offer = hotline.handoff(new)["answers"][0]
             made = hotline.receipt(offer["event"]).receipt
             told = f"re-issues it to {OFMIN} with the same frozen offer"
@@ -400,7 +400,7 @@ class Story:
         change("organisation.apply", NEWCOMER, APPLICATION, f"recorded {NEWCOMER}'s application")
         decided = f"recorded that the board approved it ({RESOLUTION['decided_on']})"
         change("organisation.approve", NEWCOMER, RESOLUTION, decided)
-        change("standing.grant", NEWCOMER, SEAT, f"gave {NEWCOMER} an associate's seat")
+        change("membership.grant", NEWCOMER, SEAT, f"gave {NEWCOMER} an associate's seat")
         system = {"system": "desk", "scopes": sorted(SCOPES)}
         change("system.register", NEWCOMER, system, f"registered {NEWCOMER}'s system")
 

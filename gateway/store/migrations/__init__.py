@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.store.database import (
     BEGIN_WRITING,
     REGISTRY_LOCK,
-    Unfit,
+    UnsuitableDatabase,
     reading_engine,
     writing_engine,
 )
@@ -83,14 +83,16 @@ def _make_sure_of(file: Path) -> None:
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise Unfit(f"the database {file} cannot be opened: {error.strerror}") from error
+        raise UnsuitableDatabase(
+            f"the database {file} cannot be opened: {error.strerror}"
+        ) from error
 
 
 def _connect(engine: Engine) -> Connection:
     try:
         return engine.connect()
     except DBAPIError as error:
-        raise Unfit(f"the database cannot be opened: {error.orig}") from error
+        raise UnsuitableDatabase(f"the database cannot be opened: {error.orig}") from error
 
 
 def _file(url: str) -> Path | None:

@@ -6,27 +6,27 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.actions import audit
-from gateway.actions.audit import Filters, Reading
-from gateway.actions.authorization import Written
-from gateway.domain.audit import REASON_CODES, CaseName
-from gateway.domain.facts import EVENTS, Result
-from gateway.domain.timestamp import parse_moment
+from gateway.domain.audit import REASON_CODES, CaseId
+from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.timestamp import parse_timestamp
+from gateway.exchange import audit
+from gateway.exchange.audit import AuditSearch, Filters
+from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
 
 LARGEST_INDEX = 2**53 - 1
 
 
-class CaseNameBody(Part):
+class CaseNameBody(StrictSchema):
     """A case by its originator and its id."""
 
     originator = field.slug()
     case = field.uuid()
 
 
-class FiltersBody(Part):
+class FiltersBody(StrictSchema):
     """What the events must fit; what is left out is not asked."""
 
     organisation = field.slug(required=False)
@@ -34,26 +34,26 @@ class FiltersBody(Part):
     rule = field.rule(required=False)
     case = fields.Nested(CaseNameBody())
     handoff = field.uuid(required=False)
-    action = field.word(sorted(EVENTS), required=False)
-    result = field.word(Result, required=False)
+    action = field.word(sorted(EVENT_TYPES), required=False)
+    result = field.word(EventResult, required=False)
     since = field.moment(required=False)
     until = field.moment(required=False)
 
     @validates_schema
     def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
         bounded = {"since", "until"} <= data.keys()
-        if bounded and parse_moment(data["until"]) <= parse_moment(data["since"]):
+        if bounded and parse_timestamp(data["until"]) <= parse_timestamp(data["since"]):
             raise ValidationError("must be after since", "until")
 
 
-class PlaceBody(Part):
+class PlaceBody(StrictSchema):
     """Where a search goes on: the `next` of the page before."""
 
     after = field.whole(-1, LARGEST_INDEX)
     before = field.whole(0, LARGEST_INDEX)
 
 
-class SearchBody(Part):
+class SearchBody(StrictSchema):
     """Who reads the log, why, and what for: one of the four purposes that LED Art. 25(2) allows."""
 
     by = field.staff()
@@ -66,13 +66,13 @@ class SearchBody(Part):
 
 @endpoint(
     "POST /audit/searches",
-    action="audit.read",
-    scope="audit.read",
+    action="audit.search",
+    scope="audit.search",
     gives="Audited",
     body=SearchBody(),
     writes=True,
 )
-def search(call: Call) -> Written:
+def search(call: Call) -> WriteResult:
     """Read events that an audit grant reaches over, with receipts and what it shows; no content.
 
     Each search is an event with person, reason and filters. `next` goes into `page` of the next
@@ -80,7 +80,7 @@ def search(call: Call) -> Written:
     """
     body = call.body
     page = body.get("page", {})
-    reading = Reading(
+    reading = AuditSearch(
         by=body["by"],
         reason_code=body["reason_code"],
         reason=body["reason"],
@@ -98,12 +98,12 @@ def _filters(body: Mapping[str, Any]) -> Filters:
         organisation=body.get("organisation"),
         person=body.get("person"),
         rule=body.get("rule"),
-        case=None if case is None else CaseName(case["originator"], UUID(case["case"])),
+        case=None if case is None else CaseId(case["originator"], UUID(case["case"])),
         handoff=UUID(body["handoff"]) if "handoff" in body else None,
         action=body.get("action"),
         result=body.get("result"),
-        since=parse_moment(body["since"]) if "since" in body else None,
-        until=parse_moment(body["until"]) if "until" in body else None,
+        since=parse_timestamp(body["since"]) if "since" in body else None,
+        until=parse_timestamp(body["until"]) if "until" in body else None,
     )
 
 

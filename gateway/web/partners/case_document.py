@@ -25,58 +25,65 @@ from gateway.domain.vocabulary import (
     CODES,
     PERCEPTUAL_TLP,
     VERSIONED_SCHEMES,
-    Age,
     AgeBand,
-    Answer,
     Attribution,
+    ClassificationMethod,
     Commerciality,
     ContentType,
+    ContentWarning,
     EmbargoReason,
-    Gender,
-    Graphic,
     Handling,
     HashAlgorithm,
     HostingMethod,
+    IccamAge,
+    IccamGender,
     InformationEvaluation,
     IntakeChannel,
     ItemKind,
     Matter,
-    Method,
     OnlineStatus,
     PaymentMethod,
     PermittedActions,
     Purpose,
     ReferenceScheme,
     Regime,
-    Role,
     SiteType,
     SourceEvaluation,
+    StaffRole,
     StatementKind,
     SubjectCategory,
     Urgency,
-    is_locked,
+    YesNoUnknown,
+    is_final,
     needs_led_regime,
 )
 from gateway.evidence import seal
 from gateway.web.inputs import pointed
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners import validators
-from gateway.web.partners.schema_fields import MESSAGES, Array, Flag, Part, Text, Whole
+from gateway.web.partners.schema_fields import (
+    MESSAGES,
+    StrictArray,
+    StrictBoolean,
+    StrictInteger,
+    StrictSchema,
+    StrictString,
+)
 from gateway.web.partners.validators import Validator
 
 
-class ElementMarking(Part):
+class ElementMarking(StrictSchema):
     """What an element adds to the marking of its case; the strictest of both holds."""
 
-    tlp = Text(validators.tlp, required=False)
+    tlp = StrictString(validators.tlp, required=False)
     handling = field.words(Handling, required=False)
 
 
-class Embargo(Part):
+class Embargo(StrictSchema):
     """Police first, until a day (R7): ``until`` is the first day without it."""
 
-    no_notice_to_host = Flag(required=True)
-    no_publication = Flag(required=True)
+    no_notice_to_host = StrictBoolean(required=True)
+    no_publication = StrictBoolean(required=True)
     until = field.day()
     reason = field.word(EmbargoReason)
     set_by = field.slug()
@@ -87,16 +94,16 @@ class Embargo(Part):
             raise ValidationError("must forbid a notice to the host, a publication, or both")
 
 
-class CaseMarking(Part):
+class CaseMarking(StrictSchema):
     """How recipients may handle the case (model.md 2.6)."""
 
-    tlp = Text(validators.tlp)
+    tlp = StrictString(validators.tlp)
     handling = field.words(Handling)
     handling_note = field.free(500, required=False)
-    national = Text(validators.national, required=False)
+    national = StrictString(validators.national, required=False)
     permitted_actions = field.word(PermittedActions)
     attribution = field.word(Attribution)
-    release_to = Array(field.slug())
+    release_to = StrictArray(field.slug())
     onward = field.word(ONWARD)
     embargo = field.part(Embargo, required=False)
     review_on = field.day(required=False)
@@ -115,7 +122,7 @@ class CaseMarking(Part):
             raise ValidationError(errors)
 
 
-class SourceLegalBasis(Part):
+class SourceLegalBasis(StrictSchema):
     """What let the source collect the content, and when that was so."""
 
     text = field.free(500)
@@ -130,12 +137,12 @@ def _seal_fault(value: str) -> str | None:
     return None
 
 
-class SealedElement(Part):
+class SealedElement(StrictSchema):
     """An element that only one organisation can open (R17): what can be told from outside."""
 
     id = field.uuid()
     sealed_to = field.slug()
-    sealed = Text(Validator(_seal_fault))
+    sealed = StrictString(Validator(_seal_fault))
 
 
 SEALED = SealedElement()
@@ -144,7 +151,7 @@ SEALED = SealedElement()
 class Sealable(fields.Nested):
     """An element as its schema has it, or sealed to one organisation."""
 
-    def __init__(self, schema: type[Part]) -> None:
+    def __init__(self, schema: type[StrictSchema]) -> None:
         """``schema`` is that of the element when it is not sealed."""
         self._open = schema()
         super().__init__(self._open, required=True, error_messages=MESSAGES)
@@ -161,11 +168,11 @@ class Sealable(fields.Nested):
         return (SEALED if is_sealed(value) else self._open).read(value)
 
 
-def _sealable(schema: type[Part]) -> Array:
-    return Array(Sealable(schema), required=False)
+def _sealable(schema: type[StrictSchema]) -> StrictArray:
+    return StrictArray(Sealable(schema), required=False)
 
 
-class LegalBasis(Part):
+class LegalBasis(StrictSchema):
     """A ground on which the originator shares (model.md 2.7)."""
 
     regime = field.word(Regime)
@@ -177,40 +184,40 @@ class LegalBasis(Part):
     necessity_note = field.free(300, required=False)
 
 
-class Reporter(Part):
+class Reporter(StrictSchema):
     """What may be known of who reported: never who it was."""
 
-    anonymous = Flag(required=True)
-    wants_feedback = Flag(required=True)
+    anonymous = StrictBoolean(required=True)
+    feedback_requested = StrictBoolean(required=True)
 
 
-class Reference(Part):
+class Reference(StrictSchema):
     """The number of another file about the same matter."""
 
     id = field.uuid()
     scheme = field.word(ReferenceScheme)
-    value = Text(Validator(reference_fault))
+    value = StrictString(Validator(reference_fault))
 
 
-class Hosting(Part):
+class Hosting(StrictSchema):
     """Where an item was found to be hosted, at one moment; of several the last one counts."""
 
-    ip = Text(validators.ip, required=False)
+    ip = StrictString(validators.ip, required=False)
     country = field.territory()
     isp = field.free(200, lines=False, required=False)
     org = field.free(200, lines=False, required=False)
-    as_number = Whole(1, 2**32 - 1, required=False)
-    is_cdn = Flag(required=False)
+    as_number = StrictInteger(1, 2**32 - 1, required=False)
+    is_cdn = StrictBoolean(required=False)
     registrar = field.free(200, lines=False, required=False)
     observed_at = field.moment()
     method = field.word(HostingMethod)
 
 
-class Hash(Part):
+class Hash(StrictSchema):
     """A fingerprint of what was reported."""
 
     alg = field.word(HashAlgorithm)
-    value = Text(validators.up_to(LONGEST_ADDRESS, "is too long for a hash"))
+    value = StrictString(validators.up_to(LONGEST_ADDRESS, "is too long for a hash"))
 
     @validates_schema
     def _has_its_form(self, data: dict[str, Any], **_: Any) -> None:
@@ -219,23 +226,23 @@ class Hash(Part):
             raise ValidationError(fault, "value")
 
 
-class Online(Part):
+class Online(StrictSchema):
     """What a check of an item found; ``checks`` is 0 when the word is somebody else's."""
 
     status = field.word(OnlineStatus)
     checked_at = field.moment()
-    checks = Whole(0, 10_000)
+    checks = StrictInteger(0, 10_000)
 
 
-class Item(Part):
+class Item(StrictSchema):
     """Something reported: metadata only (model.md 2.3)."""
 
     id = field.uuid()
     kind = field.word(ItemKind)
-    value = Text(validators.up_to(LONGEST_ADDRESS, "is too long"))
-    is_source = Flag(required=False)
+    value = StrictString(validators.up_to(LONGEST_ADDRESS, "is too long"))
+    is_source = StrictBoolean(required=False)
     parent_item = field.uuid(required=False)
-    referrer = Text(Validator(url_fault), required=False)
+    referrer = StrictString(Validator(url_fault), required=False)
     site_type = field.word(SiteType, required=False)
     content_type = field.word(ContentType, required=False)
     commerciality = field.word(Commerciality, required=False)
@@ -260,34 +267,38 @@ class Item(Part):
             raise ValidationError("must be left out: only a url item is a source", "is_source")
 
 
-class Statement(Part):
+class Statement(StrictSchema):
     """A fact, or somebody's assessment: never both in one (LED Art. 7)."""
 
     id = field.uuid()
     kind = field.word(StatementKind)
     text = field.free(2000)
-    language = Text(validators.language)
-    made_by_role = field.word(Role)
+    language = StrictString(validators.language)
+    made_by_role = field.word(StaffRole)
     made_at = field.moment()
-    source_eval = field.word(SourceEvaluation, required=False)
-    info_eval = field.word(InformationEvaluation, required=False)
-    graphic = field.word(Graphic)
+    source_reliability = field.word(SourceEvaluation, required=False)
+    information_accuracy = field.word(InformationEvaluation, required=False)
+    graphic = field.word(ContentWarning)
     marking = field.part(ElementMarking, required=False)
 
     @validates_schema
     def _assessments_are_evaluated(self, data: dict[str, Any], **_: Any) -> None:
         if data["kind"] == StatementKind.ASSESSMENT:
-            _demand(data, ("source_eval", "info_eval"), "is required for an assessment")
+            _demand(
+                data,
+                ("source_reliability", "information_accuracy"),
+                "is required for an assessment",
+            )
 
 
-class Subject(Part):
+class Subject(StrictSchema):
     """A person, without a name (model.md 2.5)."""
 
     id = field.uuid()
     category = field.word(SubjectCategory)
-    minor = field.word(Answer)
-    age_group = field.word((*Age, *AgeBand), required=False)
-    basis_statement = Array(field.uuid(), least=1)
+    minor = field.word(YesNoUnknown)
+    age_group = field.word((*IccamAge, *AgeBand), required=False)
+    basis_statement = StrictArray(field.uuid(), least=1)
     qualified_by = field.slug(required=False)
     qualified_at = field.moment(required=False)
     marking = field.part(ElementMarking, required=False)
@@ -298,16 +309,16 @@ class Subject(Part):
             _demand(data, ("qualified_by", "qualified_at"), "is required for this category")
 
 
-class Attributes(Part):
+class Attributes(StrictSchema):
     """What a classification says beside its code."""
 
-    age_group = field.word(Age, required=False)
-    gender = field.word(Gender, required=False)
-    virtual = field.word(Answer, required=False)
-    self_generated = field.word(Answer, required=False)
-    ai_generated = field.word(Answer, required=False)
-    child_modelling = field.word(Answer, required=False)
-    live_stream = field.word(Answer, required=False)
+    age_group = field.word(IccamAge, required=False)
+    gender = field.word(IccamGender, required=False)
+    virtual = field.word(YesNoUnknown, required=False)
+    self_generated = field.word(YesNoUnknown, required=False)
+    ai_generated = field.word(YesNoUnknown, required=False)
+    child_modelling = field.word(YesNoUnknown, required=False)
+    live_stream = field.word(YesNoUnknown, required=False)
 
 
 ABOUT = 'must be the id of an item, or "case"'
@@ -318,19 +329,19 @@ def _about_fault(value: str) -> str | None:
     return None if value == "case" else validators.identifier.fault(value) and ABOUT
 
 
-class Classification(Part):
+class Classification(StrictSchema):
     """A code of one scheme; schemes stand beside each other and are never converted."""
 
     id = field.uuid()
-    about = Text(Validator(_about_fault))
-    scheme = Text(validators.scheme)
+    about = StrictString(Validator(_about_fault))
+    scheme = StrictString(validators.scheme)
     scheme_version = field.free(20, lines=False, required=False)
     code = field.free(40, lines=False)
-    assessor_role = field.word(Role)
+    assessor_role = field.word(StaffRole)
     assessed_at = field.moment()
     law_ref = field.free(100, lines=False, required=False)
-    method = field.word(Method)
-    confidence = Whole(0, 100, required=False)
+    method = field.word(ClassificationMethod)
+    confidence = StrictInteger(0, 100, required=False)
     supersedes = field.uuid(required=False)
     attributes = field.part(Attributes, required=False)
     marking = field.part(ElementMarking, required=False)
@@ -350,11 +361,11 @@ def _demand(data: Mapping[str, Any], names: Iterable[str], sentence: str) -> Non
         raise ValidationError(missing)
 
 
-class CaseDocument(Part):
+class CaseDocument(StrictSchema):
     """The whole case, one version of it."""
 
     case = field.uuid()
-    version = Whole(1, 1_000_000)
+    version = StrictInteger(1, 1_000_000)
     prev = field.digest(required=False)
     originator_ref = field.free(100, lines=False)
     references = field.parts(Reference)
@@ -532,7 +543,7 @@ def _check_locks(case: Mapping[str, Any]) -> Iterator[Error]:
         c["id"]
         for _, c in _elements(case, "classifications")
         if isinstance(c.get("id"), str)
-        and is_locked(str(c.get("scheme")), str(c.get("code")), str(c.get("method")))
+        and is_final(str(c.get("scheme")), str(c.get("code")), str(c.get("method")))
     }
     for pointer, classification in _elements(case, "classifications"):
         superseded = classification.get("supersedes")

@@ -7,25 +7,25 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.actions import cases, offers, signed
-from gateway.actions.authorization import Written
-from gateway.actions.cases import Clearance, Confirmation, Submission
-from gateway.actions.offers import Offer
-from gateway.actions.opening import REASON_CODES, Opening
-from gateway.actions.results import CaseSummary, Preview
 from gateway.domain.case import GROUPS
-from gateway.domain.refusals import DocumentRefused, Invalid
-from gateway.domain.timestamp import parse_moment
+from gateway.domain.refusals import InvalidDocument, ValidationFailed
+from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
+from gateway.exchange import cases, offers, signed_requests
+from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
+from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
+from gateway.exchange.offers import OfferRequest
+from gateway.exchange.results import CaseSummary, Preview
+from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.pages import page
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
 
 
-class ClearanceBody(Part):
+class ClearanceBody(StrictSchema):
     """Who assessed and who cleared a case that the partner's own system has cleared."""
 
     assessed_by = field.staff()
@@ -50,7 +50,7 @@ class Content(fields.Nested):
         return load_case(value)
 
 
-class SubmissionBody(Part):
+class SubmissionBody(StrictSchema):
     """A case version, and who in the organisation hands it in."""
 
     by = field.staff()
@@ -58,7 +58,7 @@ class SubmissionBody(Part):
     clearance = fields.Nested(ClearanceBody())
 
 
-class AssessmentBody(Part):
+class AssessmentBody(StrictSchema):
     """An analyst stands for the case and for the matches of machines named here."""
 
     by = field.staff()
@@ -66,14 +66,14 @@ class AssessmentBody(Part):
     reason = field.free(300, required=False)
 
 
-class StepBody(Part):
+class StepBody(StrictSchema):
     """A person takes a step, with or without a reason."""
 
     by = field.staff()
     reason = field.free(300, required=False)
 
 
-class OpeningBody(Part):
+class OpeningBody(StrictSchema):
     """Who opens content and why: the journal of consultations shows it (LED Art. 25)."""
 
     by = field.staff()
@@ -81,14 +81,14 @@ class OpeningBody(Part):
     reason = field.free(200)
 
 
-class CompetenceAddress(Part):
+class CompetenceAddress(StrictSchema):
     """A mandate by matter and territory; the gateway finds who holds it on the legal date."""
 
     matter = field.word(Matter)
     territory = field.territory()
 
 
-class AddressBody(Part):
+class AddressBody(StrictSchema):
     """One recipient: an organisation, or whoever holds a competence."""
 
     organisation = field.slug(required=False)
@@ -100,7 +100,7 @@ class AddressBody(Part):
             raise ValidationError("must have either an organisation or a competence")
 
 
-class PreviewBody(Part):
+class PreviewBody(StrictSchema):
     """What would be offered, to whom, for what."""
 
     case = field.uuid()
@@ -129,7 +129,7 @@ class OfferBody(PreviewBody):
     handoff = field.new_uuid()
 
 
-class CasesQuery(Part):
+class CasesQuery(StrictSchema):
     """A page of one's own cases, by id."""
 
     after = field.uuid(required=False)
@@ -148,9 +148,9 @@ STEP_BODY = StepBody()
     body=SubmissionBody(),
     writes=True,
     status=201,
-    signed=signed.CASE,
+    signed=signed_requests.CASE,
 )
-def submit(call: Call) -> Written:
+def submit(call: Call) -> WriteResult:
     """Hand in the first version of a case.
 
     The gateway signs it for the caller (`assurance: attested`) and answers with the signed
@@ -159,7 +159,9 @@ def submit(call: Call) -> Written:
     """
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
-        raise Invalid((("/content/version", "is 1 here: send others to /cases/{case}/versions"),))
+        raise ValidationFailed(
+            (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
+        )
     return call.do(cases.submit, handed_in)
 
 
@@ -171,9 +173,9 @@ def submit(call: Call) -> Written:
     body=SubmissionBody(),
     writes=True,
     status=201,
-    signed=signed.CASE,
+    signed=signed_requests.CASE,
 )
-def revise(call: Call, case: UUID) -> Written:
+def revise(call: Call, case: UUID) -> WriteResult:
     """Hand in a further version of a case; `prev` is the digest of the version before."""
     handed_in = submission(call)
     errors = []
@@ -182,7 +184,7 @@ def revise(call: Call, case: UUID) -> Written:
     if handed_in.content["version"] == 1:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
-        raise Invalid(errors)
+        raise ValidationFailed(errors)
     return call.do(cases.submit, handed_in)
 
 
@@ -190,8 +192,10 @@ def submission(call: Call) -> Submission:
     """The case of a call, with who hands it in and who cleared it."""
     body, opened = call.body, call.signed
     content, clearance = body["content"], body.get("clearance")
-    if opened is not None and encode(content) != encode(signed.CASE.body(opened)["content"]):
-        raise DocumentRefused("the case is not spelled as its profile spells it")
+    if opened is not None and encode(content) != encode(
+        signed_requests.CASE.body(opened)["content"]
+    ):
+        raise InvalidDocument("the case is not spelled as its profile spells it")
     persons = _clearance(clearance) if clearance else None
     return Submission(body["by"], content, persons, opened)
 
@@ -208,7 +212,7 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     body=AssessmentBody(),
     writes=True,
 )
-def assess(call: Call, case: UUID) -> Written:
+def assess(call: Call, case: UUID) -> WriteResult:
     """An analyst stands for the case; a machine's match needs a person's word (R18)."""
     return call.do(cases.assess, case, _confirmation(call.body))
 
@@ -221,7 +225,7 @@ def assess(call: Call, case: UUID) -> Written:
     body=STEP_BODY,
     writes=True,
 )
-def clear(call: Call, case: UUID) -> Written:
+def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
     return call.do(cases.clear, case, _confirmation(call.body))
 
@@ -234,13 +238,13 @@ def clear(call: Call, case: UUID) -> Written:
     body=STEP_BODY,
     writes=True,
 )
-def close(call: Call, case: UUID) -> Written:
+def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
     return call.do(cases.close, case, _confirmation(call.body))
 
 
-def _confirmation(body: Mapping[str, Any]) -> Confirmation:
-    return Confirmation(body["by"], body.get("reason"), tuple(body.get("confirms", ())))
+def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
+    return CaseStepRequest(body["by"], body.get("reason"), tuple(body.get("confirms", ())))
 
 
 @endpoint("GET /cases", action="case.read", scope="cases.read", gives="Cases", query=CasesQuery())
@@ -270,14 +274,14 @@ def show(call: Call, case: UUID) -> CaseSummary:
     body=OPENING_BODY,
     writes=True,
 )
-def consult(call: Call, case: UUID) -> Written:
+def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
     return call.do(cases.consult, case, opening(call.body))
 
 
-def opening(body: Mapping[str, Any]) -> Opening:
+def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     """Who opens content, and why."""
-    return Opening(body["by"], body["reason_code"], body["reason"])
+    return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
 
 
 @endpoint(
@@ -288,9 +292,9 @@ def opening(body: Mapping[str, Any]) -> Opening:
     body=OfferBody(),
     writes=True,
     status=201,
-    signed=signed.OFFER,
+    signed=signed_requests.OFFER,
 )
-def offer(call: Call, case: UUID) -> Written:
+def offer(call: Call, case: UUID) -> WriteResult:
     """Offer a cleared case to one recipient.
 
     The selected parts are cut down to what policy lets this recipient have; the list that is left
@@ -315,10 +319,10 @@ def preview(call: Call) -> Preview:
     return call.ask(offers.preview, case, wanted)
 
 
-def _offer(body: Mapping[str, Any], handoff: UUID) -> Offer:
+def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
     competence = body["to"].get("competence")
     until = body.get("until")
-    return Offer(
+    return OfferRequest(
         handoff=handoff,
         by=body["by"],
         purpose=tuple(body["purpose"]),
@@ -326,7 +330,7 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> Offer:
         competence=(competence["matter"], competence["territory"]) if competence else None,
         groups=tuple(body.get("groups", ())),
         digests=tuple(body.get("digests", ())),
-        until=parse_moment(until) if until else None,
+        until=parse_timestamp(until) if until else None,
         note=body.get("note"),
     )
 

@@ -11,16 +11,16 @@ from flask import Response
 from marshmallow import fields
 
 from gateway.changes import CHANGES
-from gateway.domain.refusals import Invalid
+from gateway.domain.refusals import ValidationFailed
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
-from gateway.web.answers import json_response
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import json_response
 
 SCOPE = "admin"
 
@@ -31,7 +31,7 @@ VALUES: list[dict[str, Any]] = [
 """What a change of each action carries, as JSON Schema."""
 
 
-class ChangeBody(Part):
+class ChangeBody(StrictSchema):
     """A change, and the approvals of it; the first is the proposer's."""
 
     action = field.word(sorted(CHANGES))
@@ -40,13 +40,13 @@ class ChangeBody(Part):
     approvals = field.several(field.compact(), least=1)
 
 
-class ChangeApprovalBody(Part):
+class ChangeApprovalBody(StrictSchema):
     """An approval, signed by a person's own key."""
 
     approval = field.compact()
 
 
-class ProposalsQuery(Part):
+class ProposalsQuery(StrictSchema):
     """A page of changes that wait, the newest first, or of all that ever waited."""
 
     state = field.word(("waiting", "all"), required=False)
@@ -56,7 +56,7 @@ class ProposalsQuery(Part):
 
 @endpoint(
     "POST /admin/changes",
-    action="proposal.make",
+    action="proposal.create",
     scope=SCOPE,
     gives="Changed",
     waits="Proposal",
@@ -73,15 +73,17 @@ def submit(call: Call) -> WriteResult | Response:
     change = Change(body["action"], body["organisation"], body["values"])
     try:
         read_fields(CHANGES[change.action].fields, change.values)
-    except Invalid as invalid:
-        raise Invalid([(f"/values{place}", why) for place, why in invalid.errors]) from None
+    except ValidationFailed as invalid:
+        raise ValidationFailed(
+            [(f"/values{place}", why) for place, why in invalid.errors]
+        ) from None
     done = changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
     return json_response(done, 202) if "proposal" in done.result else done
 
 
 @endpoint(
     "POST /admin/changes/<uuid:proposal>/approvals",
-    action="proposal.make",
+    action="proposal.create",
     scope=SCOPE,
     gives="Changed",
     writes=True,

@@ -8,29 +8,34 @@ from uuid import UUID
 
 from marshmallow import fields, validate
 
-from gateway.actions import conformance
-from gateway.actions.authorization import Written
-from gateway.actions.conformance import Acceptance, Reading, Refusal, Verdicts
-from gateway.actions.signed import CASE
-from gateway.domain.refusals import Invalid
+from gateway.domain.refusals import ValidationFailed
+from gateway.exchange import conformance
+from gateway.exchange.conformance import (
+    Acceptance,
+    ConsultationReport,
+    ReceiptChecks,
+    SampleDecline,
+)
+from gateway.exchange.signed_requests import CASE
+from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import OPENING_BODY, SubmissionBody, opening, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
 
 RUNS = "/conformance/runs"
 RUN = "/conformance/runs/<uuid:run>"
 
 
-class StartBody(Part):
+class StartBody(StrictSchema):
     """Who starts the run."""
 
     by = field.staff()
 
 
-class TestAcceptanceBody(Part):
+class TestAcceptanceBody(StrictSchema):
     """The first test offer is taken on under these conditions."""
 
     by = field.staff()
@@ -39,7 +44,7 @@ class TestAcceptanceBody(Part):
     )
 
 
-class ReadingBody(Part):
+class ReadingBody(StrictSchema):
     """What was seen: the digest of the document, and the name of the parts shown."""
 
     by = field.staff()
@@ -47,7 +52,7 @@ class ReadingBody(Part):
     package = field.digest()
 
 
-class VerdictsBody(Part):
+class VerdictsBody(StrictSchema):
     """For each receipt of the run, by its name, whether it verifies."""
 
     by = field.staff()
@@ -71,7 +76,7 @@ SEND_BODY = SubmissionBody()
     body=StartBody(),
     writes=True,
 )
-def start(call: Call) -> Written:
+def start(call: Call) -> WriteResult:
     """Begin a conformance run: 24 hours, test data of its own, four steps in any order.
 
     Everything in it says `test`. Its documents and receipts are signed by keys of the run alone.
@@ -87,43 +92,43 @@ def show(call: Call, run: UUID) -> dict[str, Any]:
 
 @endpoint(
     f"POST {RUN}/cases",
-    action="conformance.answer",
+    action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
     body=SEND_BODY,
     writes=True,
     signed=CASE,
 )
-def send(call: Call, run: UUID) -> Written:
+def send(call: Call, run: UUID) -> WriteResult:
     """Step send: hand in a test case, in the body of `POST /cases`. It is judged, and not kept."""
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
-        raise Invalid((("/content/version", "is 1 for the first version of a case"),))
+        raise ValidationFailed((("/content/version", "is 1 for the first version of a case"),))
     return call.do(conformance.send, run, handed_in)
 
 
 @endpoint(
     f"POST {RUN}/acceptance",
-    action="conformance.answer",
+    action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
     body=TestAcceptanceBody(),
     writes=True,
 )
-def accept(call: Call, run: UUID) -> Written:
+def accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
     return call.do(conformance.accept, run, Acceptance(**call.body))
 
 
 @endpoint(
     f"POST {RUN}/consultations",
-    action="conformance.answer",
+    action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
     body=OPENING_BODY,
     writes=True,
 )
-def consult(call: Call, run: UUID) -> Written:
+def consult(call: Call, run: UUID) -> WriteResult:
     """Step receive, second: open its content, with person and reason.
 
     The answer has the `presentation`: verify it with the run's `keys`.
@@ -133,44 +138,44 @@ def consult(call: Call, run: UUID) -> Written:
 
 @endpoint(
     f"POST {RUN}/reading",
-    action="conformance.answer",
+    action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
     body=ReadingBody(),
     writes=True,
 )
-def report(call: Call, run: UUID) -> Written:
+def report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
-    return call.do(conformance.report, run, Reading(**call.body))
+    return call.do(conformance.report, run, ConsultationReport(**call.body))
 
 
 @endpoint(
     f"POST {RUN}/verdicts",
-    action="conformance.answer",
+    action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
     body=VerdictsBody(),
     writes=True,
 )
-def verify(call: Call, run: UUID) -> Written:
+def verify(call: Call, run: UUID) -> WriteResult:
     """Step verify: say of each receipt whether it verifies against the run's log; some do not.
 
     After a wrong verdict the run has other receipts: read it again.
     """
-    return call.do(conformance.verify, run, Verdicts(**call.body))
+    return call.do(conformance.verify, run, ReceiptChecks(**call.body))
 
 
 @endpoint(
     f"POST {RUN}/refusal",
-    action="conformance.answer",
+    action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
     body=BODIES["refusal"],
     writes=True,
 )
-def refuse(call: Call, run: UUID) -> Written:
+def refuse(call: Call, run: UUID) -> WriteResult:
     """Step refuse: decline the second test offer, with a reason."""
-    return call.do(conformance.refuse, run, Refusal(**call.body))
+    return call.do(conformance.refuse, run, SampleDecline(**call.body))
 
 
 ENDPOINTS = (start, show, send, accept, consult, report, verify, refuse)

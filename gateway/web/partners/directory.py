@@ -6,15 +6,15 @@ from gateway.domain.organisation import KINDS, SLUG
 from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
-from gateway.registry.directory import Wanted
+from gateway.registry.directory import DirectoryFilter
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
 
 
-class OrganisationsQuery(Part):
+class OrganisationsQuery(StrictSchema):
     """A page of the directory, by organisation id; of one kind, or holding one competence."""
 
     after = field.slug(required=False)
@@ -39,7 +39,7 @@ def whoami(call: Call) -> dict[str, Any]:
 def index(call: Call) -> dict[str, Any]:
     """List the organisations with their standing and competences on the legal date."""
     asked = call.query
-    wanted = Wanted(asked.get("kind"), asked.get("competence"))
+    wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
     found = call.ask(organisations.page, asked.get("after", ""), asked["limit"], wanted)
     return page("/organisations", found, asked)
 
@@ -71,7 +71,7 @@ def show_status(call: Call, organisation: str) -> dict[str, Any]:
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.ask(organisations.state_status, organisation)
+    return call.ask(organisations.issue_attestation, organisation)
 
 
 @endpoint(

@@ -5,29 +5,31 @@ from uuid import UUID
 
 from flask import Response, request
 
-from gateway.actions import receipts
-from gateway.actions.results import Events
 from gateway.evidence import receipt
-from gateway.web.answers import json_response
+from gateway.exchange import receipts
+from gateway.exchange.results import EventPage
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import following
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import json_response
 
 PROOF = "text/plain"
 LARGEST_COUNTER = 10**15 - 1
 
 
-class EventsQuery(Part):
+class EventsQuery(StrictSchema):
     """A page of one's own events, by their counter."""
 
     after = field.Number(0, LARGEST_COUNTER, 0)
     limit = field.limit()
 
 
-@endpoint("GET /events", action="events.read", scope=ANY_SCOPE, gives="Events", query=EventsQuery())
-def index(call: Call) -> Events:
+@endpoint(
+    "GET /events", action="events.read", scope=ANY_SCOPE, gives="EventPage", query=EventsQuery()
+)
+def index(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
     A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and

@@ -6,23 +6,23 @@ from uuid import UUID
 
 from marshmallow import fields
 
-from gateway.actions import handoffs
-from gateway.actions.authorization import Written
-from gateway.actions.handoffs import AnswerRequest
-from gateway.actions.results import HandoffView
-from gateway.actions.signed import ANSWER
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
-from gateway.domain.handoff import State
+from gateway.domain.handoff import HandoffState
 from gateway.domain.marking import ONWARD, TLP
 from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
+from gateway.exchange import handoffs
+from gateway.exchange.handoffs import AnswerRequest
+from gateway.exchange.results import HandoffView
+from gateway.exchange.signed_requests import ANSWER
+from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, Endpoint, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import OPENING_BODY, opening
 from gateway.web.partners.pages import page
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
 
 
-class ConditionsBody(Part):
+class ConditionsBody(StrictSchema):
     """The conditions of use, as the handoff shows them (LED Art. 9)."""
 
     tlp = field.word(TLP)
@@ -33,20 +33,20 @@ class ConditionsBody(Part):
     erase_on = field.day()
 
 
-class HandoffsQuery(Part):
+class HandoffsQuery(StrictSchema):
     """A page of the handoffs received (in) or sent (out), oldest first."""
 
     box = field.word(("in", "out"), required=False)
-    state = field.word(State, required=False)
+    state = field.word(HandoffState, required=False)
     after = field.uuid(required=False)
     limit = field.limit()
 
 
-def _body(kind: AnswerKind) -> Part:
+def _body(kind: AnswerKind) -> StrictSchema:
     """The body of an answer, after the table of its fields."""
     named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
-    schema = Part.from_dict({"by": field.staff(), **named}, name=f"{kind.name.title()}Body")
-    return cast(Part, schema())
+    schema = StrictSchema.from_dict({"by": field.staff(), **named}, name=f"{kind.name.title()}Body")
+    return cast(StrictSchema, schema())
 
 
 _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
@@ -64,7 +64,7 @@ BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 
 
 def _answer(kind: AnswerKind) -> Endpoint:
-    def view(call: Call, handoff: UUID) -> Written:
+    def view(call: Call, handoff: UUID) -> WriteResult:
         said = dict(call.body)
         asked = AnswerRequest(kind, said.pop("by"), said, call.signed)
         return call.do(handoffs.answer, handoff, asked)
@@ -89,7 +89,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
     body=OPENING_BODY,
     writes=True,
 )
-def consult(call: Call, handoff: UUID) -> Written:
+def consult(call: Call, handoff: UUID) -> WriteResult:
     """Open the content that was offered and accepted; an event with person and reason.
 
     What is shown is decided each time, on today's markings and rights.
@@ -111,7 +111,7 @@ def index(call: Call) -> dict[str, Any]:
     found = call.ask(
         handoffs.page,
         box=asked["box"],
-        state=State(state) if state else None,
+        state=HandoffState(state) if state else None,
         after=UUID(after) if after else None,
         limit=asked["limit"],
     )

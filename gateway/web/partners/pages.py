@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway.actions.listing import Listing
+from gateway.kernel.pagination import Page
 
 
-def page(path: str, found: Listing[Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+def page(path: str, found: Page[Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """A page and the address of the next one, which is asked for with the same query fields."""
     ended = found.after is None
     return {"items": [*found.items], "next": None if ended else following(path, asked, found.after)}

@@ -3,20 +3,20 @@
 from typing import Any
 from uuid import UUID
 
-from gateway.actions.authorization import Written
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import NotFound
-from gateway.domain.timestamp import parse_day
+from gateway.domain.timestamp import parse_date
+from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.pages import page
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
 
 SCOPE = "admin"
 
 
-class EntriesQuery(Part):
+class EntriesQuery(StrictSchema):
     """A page of organisations, by id."""
 
     status = field.word(Status, required=False)
@@ -24,20 +24,20 @@ class EntriesQuery(Part):
     limit = field.limit()
 
 
-class EntryQuery(Part):
+class EntryQuery(StrictSchema):
     """The day as of which an entry is read."""
 
     at = field.day(required=False)
 
 
-class InvitationsQuery(Part):
+class InvitationsQuery(StrictSchema):
     """A page of invitations, the oldest first."""
 
     after = field.uuid(required=False)
     limit = field.limit()
 
 
-class ContactsBody(Part):
+class ContactsBody(StrictSchema):
     """Who opens the contacts, and why."""
 
     by = field.staff()
@@ -73,7 +73,7 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     certificates and keys have moments of their own, and are all there.
     """
     _require_slug(organisation)
-    at = parse_day(call.query["at"]) if "at" in call.query else None
+    at = parse_date(call.query["at"]) if "at" in call.query else None
     return call.ask(entries.look_up, organisation, at)
 
 
@@ -85,7 +85,7 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     body=ContactsBody(),
     writes=True,
 )
-def consult(call: Call, organisation: str) -> Written:
+def consult(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
     _require_slug(organisation)
     return call.do(entries.consult, organisation, call.body)

@@ -30,7 +30,7 @@ Reader = Callable[[Any], Any]
 """Reads a good value; raises ValidationError, in words for nobody, where marshmallow would."""
 
 
-class Text(fields.String):
+class StrictString(fields.String):
     """Text that one function judges; strings only, kept as given."""
 
     default_error_messages = MESSAGES
@@ -53,7 +53,7 @@ class Text(fields.String):
         return self.read(value)
 
 
-class Whole(fields.Integer):
+class StrictInteger(fields.Integer):
     """A whole number within bounds; the log and the signatures know no others."""
 
     default_error_messages = MESSAGES
@@ -74,7 +74,7 @@ class Whole(fields.Integer):
         return self.read(value)
 
 
-class Flag(fields.Boolean):
+class StrictBoolean(fields.Boolean):
     """True or false, and no other spelling of them."""
 
     default_error_messages = MESSAGES
@@ -89,7 +89,7 @@ class Flag(fields.Boolean):
         return self.read(value)
 
 
-class Array(fields.List[Any]):
+class StrictArray(fields.List[Any]):
     """An array; of texts, none twice."""
 
     default_error_messages = MESSAGES
@@ -107,7 +107,7 @@ class Array(fields.List[Any]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         # Marshmallow goes on after a bad element, and says which ones are.
-        return self._whole(value, lambda: super(Array, self)._deserialize(value, attr, data))
+        return self._whole(value, lambda: super(StrictArray, self)._deserialize(value, attr, data))
 
     def _whole(self, value: Any, elements: Callable[[], list[Any]]) -> list[Any]:
         if not isinstance(value, list):
@@ -115,7 +115,7 @@ class Array(fields.List[Any]):
         if len(value) < self.least:
             raise ValidationError(f"must have at least {self.least} element")
         loaded = elements()
-        if isinstance(self.inner, Text) and len(set(loaded)) < len(loaded):
+        if isinstance(self.inner, StrictString) and len(set(loaded)) < len(loaded):
             raise ValidationError("must not hold the same element twice")
         return loaded
 
@@ -126,7 +126,7 @@ _OBJECT_MESSAGES = {
 }
 
 
-class Part(Schema):
+class StrictSchema(Schema):
     """An object that has the fields named here and no others."""
 
     error_messages = _OBJECT_MESSAGES
@@ -195,49 +195,53 @@ def _reader(field: fields.Field[Any]) -> Reader:
     own: Reader | None = getattr(field, "read", None)
     if own is not None:
         return own
-    if type(field) is fields.Nested and isinstance(field.schema, Part) and not field.validators:
+    if (
+        type(field) is fields.Nested
+        and isinstance(field.schema, StrictSchema)
+        and not field.validators
+    ):
         return field.schema.read
     return partial(field.deserialize, attr=None, data=None)
 
 
-def part(schema: type[Part], *, required: bool = True) -> fields.Nested:
+def part(schema: type[StrictSchema], *, required: bool = True) -> fields.Nested:
     """An object of its own fields."""
     return fields.Nested(schema(), required=required, error_messages=MESSAGES)
 
 
-def parts(schema: type[Part], *, least: int = 0, required: bool = False) -> Array:
+def parts(schema: type[StrictSchema], *, least: int = 0, required: bool = False) -> StrictArray:
     """An array of such objects."""
-    return Array(part(schema), least=least, required=required)
+    return StrictArray(part(schema), least=least, required=required)
 
 
-several = Array
-whole = Whole
-staff = partial(Text, validators.staff)
-uuid = partial(Text, validators.identifier)
-new_uuid = partial(Text, validators.new_identifier)
-slug = partial(Text, validators.slug)
-digest = partial(Text, validators.digest)
-compact = partial(Text, validators.compact)
-rule = partial(Text, validators.rule)
-territory = partial(Text, validators.country)
-competence = partial(Text, validators.competence)
-moment = partial(Text, validators.moment)
-day = partial(Text, validators.day)
+several = StrictArray
+whole = StrictInteger
+staff = partial(StrictString, validators.staff)
+uuid = partial(StrictString, validators.identifier)
+new_uuid = partial(StrictString, validators.new_identifier)
+slug = partial(StrictString, validators.slug)
+digest = partial(StrictString, validators.digest)
+compact = partial(StrictString, validators.compact)
+rule = partial(StrictString, validators.rule)
+territory = partial(StrictString, validators.country)
+competence = partial(StrictString, validators.competence)
+moment = partial(StrictString, validators.moment)
+day = partial(StrictString, validators.day)
 
 
-def word(words: Iterable[str], *, required: bool = True) -> Text:
+def word(words: Iterable[str], *, required: bool = True) -> StrictString:
     """One of the words."""
-    return Text(validators.among(words), required=required)
+    return StrictString(validators.among(words), required=required)
 
 
-def words(words: Iterable[str], *, least: int = 0, required: bool = True) -> Array:
+def words(words: Iterable[str], *, least: int = 0, required: bool = True) -> StrictArray:
     """An array of the words, none twice."""
-    return Array(word(words), least=least, required=required)
+    return StrictArray(word(words), least=least, required=required)
 
 
-def free(longest: int, *, lines: bool = True, required: bool = True) -> Text:
+def free(longest: int, *, lines: bool = True, required: bool = True) -> StrictString:
     """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
-    return Text(validators.free(longest, lines=lines), required=required)
+    return StrictString(validators.free(longest, lines=lines), required=required)
 
 
 class Number(fields.Integer):

@@ -3,16 +3,16 @@
 from typing import Any
 from uuid import UUID
 
-from gateway.actions import successions
-from gateway.actions.authorization import Written
-from gateway.actions.signed import SUCCESSION
-from gateway.actions.successions import Approval
+from gateway.exchange import successions
+from gateway.exchange.signed_requests import SUCCESSION
+from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import Part
+from gateway.web.partners.schema_fields import StrictSchema
 
 
-class ApprovalBody(Part):
+class ApprovalBody(StrictSchema):
     """An office agrees that the mandate moves, and its open handoffs with it."""
 
     by = field.staff()
@@ -49,9 +49,11 @@ def show(call: Call, succession: UUID) -> dict[str, Any]:
     writes=True,
     signed=SUCCESSION,
 )
-def approve(call: Call, succession: UUID) -> Written:
+def approve(call: Call, succession: UUID) -> WriteResult:
     """Approve a succession for one's own office; nothing is re-issued before both have."""
-    return call.do(successions.approve, succession, Approval(call.body["by"], call.signed))
+    return call.do(
+        successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
+    )
 
 
 ENDPOINTS = (index, show, approve)

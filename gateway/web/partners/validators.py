@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from gateway.domain.item_value import Fault, is_ip, unseen
+from gateway.domain.item_value import Fault, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
-from gateway.domain.timestamp import parse_day, parse_moment
-from gateway.domain.vocabulary import CASE_TLP, SCHEME, National
+from gateway.domain.timestamp import parse_date, parse_timestamp
+from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
 from gateway.evidence.base64url import DIGEST
 
 
@@ -54,7 +54,7 @@ def free(longest: int, *, lines: bool) -> Validator:
             return "must not be empty"
         if len(value) > longest:
             return f"must have at most {longest} characters"
-        if unseen(value, lines=lines):
+        if has_unsafe_characters(value, lines=lines):
             return "must not hold control characters or marks that turn the direction of text"
         return find_media(value)
 
@@ -73,9 +73,9 @@ _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 identifier = like(_UUID % "[1-8]", "must be a UUID in lower case", format="uuid")
 new_identifier = like(_UUID % "7", "must be a UUID of version 7 in lower case", format="uuid")
 moment = read_by(
-    parse_moment, "must be a time with its offset, as 2026-01-02T03:04:05Z", format="date-time"
+    parse_timestamp, "must be a time with its offset, as 2026-01-02T03:04:05Z", format="date-time"
 )
-day = read_by(parse_day, "must be a date, as 2026-01-02", format="date")
+day = read_by(parse_date, "must be a date, as 2026-01-02", format="date")
 slug = like(SLUG.pattern, "must be an organisation id, as hotline-a")
 digest = like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
 country = like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
@@ -102,7 +102,7 @@ def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
 
 tlp = _but("CLEAR", "must not be CLEAR: a case is never for everybody", CASE_TLP)
 national = _but(
-    National.DIFFUSION_RESTREINTE,
+    NationalMarking.DIFFUSION_RESTREINTE,
     "is refused: this gateway is not accredited for diffusion_restreinte",
-    National,
+    NationalMarking,
 )

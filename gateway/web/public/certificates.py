@@ -6,8 +6,8 @@ from pathlib import Path
 from flask import Response
 
 from gateway.domain.refusals import NotFound
+from gateway.web.context import AppContext
 from gateway.web.endpoint import unauthenticated
-from gateway.web.gate import Gate
 
 CHAIN_FILE = "ca-chain.pem"
 CRL_FILE = "crl.pem"
@@ -31,19 +31,19 @@ def _file(path: Path, media: str) -> Response:
 
 
 @unauthenticated("GET /ca.pem", media=PEM_CHAIN)
-def chain(gate: Gate) -> Response:
+def chain(gate: AppContext) -> Response:
     """Get the certificates of the root and the issuing authorities."""
     return _file(gate.published / CHAIN_FILE, PEM_CHAIN)
 
 
 @unauthenticated("GET /crl.pem", media=PEM)
-def lists(gate: Gate) -> Response:
+def lists(gate: AppContext) -> Response:
     """Get the revocation lists of all issuing authorities."""
     return _file(gate.published / CRL_FILE, PEM)
 
 
 @unauthenticated("GET /crl/<authority>.crl", media=CRL)
-def revocations(gate: Gate, authority: str) -> Response:
+def revocations(gate: AppContext, authority: str) -> Response:
     """Get the revocation list of one issuing authority in DER, as its certificates name it."""
     if not _AUTHORITY.fullmatch(authority):
         raise NotFound

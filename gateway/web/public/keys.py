@@ -2,10 +2,10 @@
 
 from flask import Response
 
-from gateway.web.answers import json_response
+from gateway.web.context import AppContext, JwkSet
 from gateway.web.endpoint import unauthenticated
-from gateway.web.gate import Gate, JwkSet
 from gateway.web.metadata import KEPT
+from gateway.web.responses import json_response
 
 JWK_SET = "application/jwk-set+json"  # RFC 7517 section 8.5.2
 
@@ -15,13 +15,13 @@ def _set(keys: JwkSet) -> Response:
 
 
 @unauthenticated("GET /jwks.json", media=JWK_SET)
-def tokens(gate: Gate) -> Response:
+def tokens(gate: AppContext) -> Response:
     """Get the keys of access tokens, the next one included before it is used."""
     return _set(gate.token_keys)
 
 
 @unauthenticated("GET /keys/attest", media=JWK_SET)
-def attest(gate: Gate) -> Response:
+def attest(gate: AppContext) -> Response:
     """Get the keys by which the gateway attests documents for organisations."""
     return _set(gate.attest_keys)
 

@@ -2,17 +2,17 @@
 
 from flask import Response, request
 
-from gateway.actions.ports import Mode, Work
-from gateway.actions.records import Head
-from gateway.domain.refusals import Frozen, NotFound
+from gateway.domain.refusals import LogFrozen, NotFound
 from gateway.evidence import base64url
+from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.kernel.values import TreeHead
 from gateway.ledger import tiles
 from gateway.ledger.tiles import TileAddress
 from gateway.ledger.tree import HASH_BYTES
-from gateway.web.answers import json_response
+from gateway.web.context import AppContext
 from gateway.web.endpoint import unauthenticated
-from gateway.web.gate import Gate
 from gateway.web.metadata import KEPT
+from gateway.web.responses import json_response
 
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
@@ -22,18 +22,18 @@ A_MOMENT = "public, max-age=1"
 A_WHILE = "public, max-age=300"
 
 
-def _head(gate: Gate) -> Head:
-    with gate.ports.begin(Mode.READ) as work:
+def _head(gate: AppContext) -> TreeHead:
+    with gate.ports.begin(TransactionMode.READ) as work:
         return work.log.head()
 
 
 @unauthenticated("GET /checkpoint", media="text/plain")
-def checkpoint(gate: Gate) -> Response:
+def checkpoint(gate: AppContext) -> Response:
     """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed."""
     notary = gate.ports.notary
     try:
         note = notary.sign(_head(gate))
-    except Frozen:
+    except LogFrozen:
         note = notary.stored()
     answer = Response(note, headers={"Cache-Control": A_MOMENT}, content_type=TEXT)
     answer.set_etag(base64url.digest(note.encode("utf-8")))
@@ -42,14 +42,14 @@ def checkpoint(gate: Gate) -> Response:
 
 
 @unauthenticated("GET /tile/<path:path>", media=BYTES)
-def tile(gate: Gate, path: str) -> Response:
+def tile(gate: AppContext, path: str) -> Response:
     """Get a tile of hashes, or a bundle of entries; not there until the log is that long."""
     try:
         address = tiles.parse_tile_path(f"tile/{path}")
     except ValueError:
         raise NotFound from None
-    with gate.ports.begin(Mode.READ) as work:
-        if not tiles.available(address, work.log.head().size):
+    with gate.ports.begin(TransactionMode.READ) as work:
+        if not tiles.is_available(address, work.log.head().size):
             raise NotFound
         data = _read(work, address)
     full = address.width == tiles.TILE_WIDTH
@@ -57,7 +57,7 @@ def tile(gate: Gate, path: str) -> Response:
     return Response(data, headers=kept, content_type=BYTES)
 
 
-def _read(work: Work, address: TileAddress) -> bytes:
+def _read(work: UnitOfWork, address: TileAddress) -> bytes:
     if address.level is None:
         start = address.n * tiles.TILE_WIDTH
         return tiles.encode_entries(work.log.entries(start, start + address.width))
@@ -65,20 +65,20 @@ def _read(work: Work, address: TileAddress) -> bytes:
 
 
 @unauthenticated("GET /log/vkey", media="text/plain")
-def verifier_key(gate: Gate) -> Response:
+def verifier_key(gate: AppContext) -> Response:
     """Get the log's verifier key, one line; pin it once, from somewhere you trust."""
     return Response(f"{gate.log_key}\n", headers=KEPT, content_type=TEXT)
 
 
 @unauthenticated("GET /healthz")
-def health(gate: Gate) -> Response:
+def health(gate: AppContext) -> Response:
     """See whether the listener answers and reads its database."""
     _head(gate)
     return json_response({"status": "ok"})
 
 
 @unauthenticated("GET /readyz")
-def readiness(gate: Gate) -> Response:
+def readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
     Reasons: `frozen`, `mark` (the log's high-water mark does not answer), `schema` (the database

@@ -5,10 +5,10 @@ from html import escape
 from flask import Response
 
 from gateway.domain.refusals import NotFound
+from gateway.web.context import AppContext
 from gateway.web.endpoint import unauthenticated
-from gateway.web.gate import Gate
 from gateway.web.metadata import KEPT
-from gateway.web.problems import Problem, all_problems
+from gateway.web.problems import ProblemType, all_problems
 
 HTML = "text/html; charset=utf-8"
 
@@ -29,7 +29,7 @@ def _page(title: str, body: str) -> Response:
 
 
 @unauthenticated("GET /problems", media="text/html")
-def index(gate: Gate) -> Response:
+def index(gate: AppContext) -> Response:
     """Read the list of all problems that the gateway answers with."""
     lines = (
         f'<li><a href="/problems/{slug}">{escape(problem.title)}</a> ({problem.status})</li>'
@@ -39,7 +39,7 @@ def index(gate: Gate) -> Response:
 
 
 @unauthenticated("GET /problems/<slug>", media="text/html")
-def show(gate: Gate, slug: str) -> Response:
+def show(gate: AppContext, slug: str) -> Response:
     """Read what a problem means and what to do about it."""
     problem = all_problems().get(slug)
     if problem is None:
@@ -47,7 +47,7 @@ def show(gate: Gate, slug: str) -> Response:
     return _page(problem.title, _explained(slug, problem))
 
 
-def _explained(slug: str, problem: Problem) -> str:
+def _explained(slug: str, problem: ProblemType) -> str:
     return (
         f"<p>Status {problem.status}, <code>{slug}</code></p>\n"
         f"<h2>What it means</h2>\n<p>{escape(problem.meaning)}</p>\n"

@@ -17,7 +17,7 @@ _FULL: dict[str, Any] = {
     "references": [{"id": REFERENCE, "scheme": "iccam_report", "value": "1234567"}],
     "received_at": "2026-01-02T10:00:00+01:00",
     "intake_channel": "web_form",
-    "reporter": {"anonymous": True, "wants_feedback": False},
+    "reporter": {"anonymous": True, "feedback_requested": False},
     "matter": ["csam"],
     "urgency": "normal",
     "items": [
@@ -67,8 +67,8 @@ _FULL: dict[str, Any] = {
             "language": "en-GB",
             "made_by_role": "analyst",
             "made_at": "2026-01-02T10:06:00Z",
-            "source_eval": "A",
-            "info_eval": "3",
+            "source_reliability": "A",
+            "information_accuracy": "3",
             "graphic": "mild",
             "marking": {"tlp": "RED"},
         },
@@ -178,7 +178,7 @@ def small_case() -> dict[str, Any]:
             "originator_ref": "HA-2026-0001",
             "received_at": "2026-01-02T10:00:00Z",
             "intake_channel": "web_form",
-            "reporter": {"anonymous": True, "wants_feedback": False},
+            "reporter": {"anonymous": True, "feedback_requested": False},
             "matter": ["csam"],
             "urgency": "normal",
             "items": [

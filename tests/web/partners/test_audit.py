@@ -15,7 +15,7 @@ def line() -> Listening:
     one = listening()
     offered(one.gateway)
     one.gateway.administer(
-        "audit.grant",
+        "audit_access.grant",
         ABROAD,
         reach="all",
         start="2026-03-01",
@@ -43,7 +43,7 @@ def test_an_auditor_reads_events_with_receipts(line, auditor):
     assert one.keys() == {"index", "event", "receipt"}
     assert line.gateway.confirm(receipt.from_json(one["receipt"])).event["typ"] == "handoff.offered"
     recorded = fields_of(receipt.from_json(answer.json["receipt"]))
-    assert recorded["typ"] == "audit.read"
+    assert recorded["typ"] == "audit.search"
 
 
 def test_a_search_goes_on_where_its_page_ends(auditor):

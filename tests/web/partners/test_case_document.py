@@ -12,11 +12,11 @@ from gateway.domain.case import (
     ARRAYS,
     PROPERTIES,
     SEALABLE,
-    disclosed_arrays,
-    disclosed_properties,
+    disclosable_arrays,
+    disclosable_properties,
 )
 from gateway.domain.media import find_media
-from gateway.domain.sealed import Contents
+from gateway.domain.sealed import SealedContent
 from gateway.evidence import canonical, seal
 from gateway.evidence.signature import read_encryption_key
 from gateway.web.partners.case_document import CASE, CaseInvalid, load_case
@@ -92,8 +92,8 @@ OBJECTS = [pointer for pointer, value in leaves(full_case()) if isinstance(value
 def sealed(**changes):
     """An element sealed to a key, as far as anybody but the addressee can tell."""
     key = encryption_key("police-a")
-    contents = Contents("a", "b", CASE_ID, UUID, "reporter", {"name": "N. N."})
-    text = seal.close(contents, *read_encryption_key(key.public_jwk()))
+    contents = SealedContent("a", "b", CASE_ID, UUID, "reporter", {"name": "N. N."})
+    text = seal.seal(contents, *read_encryption_key(key.public_jwk()))
     return {"id": UUID, "sealed_to": "police-a", "sealed": text, **changes}
 
 
@@ -168,8 +168,8 @@ def test_the_example_has_every_field_of_the_profile():
 
 def test_what_is_disclosed_is_what_the_profile_has():
     case = load_case(full_case())
-    assert [name for name, _ in disclosed_properties(case)] == list(PROPERTIES)
-    assert [name for name, elements in disclosed_arrays(case) if elements] == list(ARRAYS)
+    assert [name for name, _ in disclosable_properties(case)] == list(PROPERTIES)
+    assert [name for name, elements in disclosable_arrays(case) if elements] == list(ARRAYS)
 
 
 def test_a_case_of_statements_only_is_taken():
@@ -232,7 +232,7 @@ WRONG = [
     ("/intake_channel", "fax"),
     ("/reporter/anonymous", "true"),
     ("/reporter/anonymous", 1),
-    ("/reporter/wants_feedback", None),
+    ("/reporter/feedback_requested", None),
     ("/matter", []),
     ("/matter", "csam"),
     ("/matter", {"csam": 1}),
@@ -275,8 +275,8 @@ WRONG = [
     ("/statements/0/language", "f"),
     ("/statements/0/made_by_role", "boss"),
     ("/statements/0/graphic", 2),
-    ("/statements/1/source_eval", "D"),
-    ("/statements/1/info_eval", 3),
+    ("/statements/1/source_reliability", "D"),
+    ("/statements/1/information_accuracy", 3),
     ("/subjects/0/category", "culprit"),
     ("/subjects/0/minor", False),
     ("/subjects/0/age_group", "10"),
@@ -397,8 +397,8 @@ TOGETHER = [
         "/items/2/is_source",
     ),
     ("/items/1/kind", "host", "/items/1/value"),
-    ("/statements/1/source_eval", ABSENT, "/statements/1/source_eval"),
-    ("/statements/1/info_eval", ABSENT, "/statements/1/info_eval"),
+    ("/statements/1/source_reliability", ABSENT, "/statements/1/source_reliability"),
+    ("/statements/1/information_accuracy", ABSENT, "/statements/1/information_accuracy"),
     ("/subjects/0/basis_statement/0", UUID, "/subjects/0/basis_statement/0"),
     ("/subjects/0/basis_statement/1", ITEM, "/subjects/0/basis_statement/1"),
     ("/subjects/0/qualified_by", ABSENT, "/subjects/0/qualified_by"),
@@ -465,7 +465,7 @@ def test_all_errors_come_at_once():
         ("/urgency", "now", "/urgency"),
         ("/items/0/hash/0/value", "x", "/items/0/hash/0/value"),
         ("/items/1/parent_item", UUID, "/items/1/parent_item"),
-        ("/statements/1/info_eval", ABSENT, "/statements/1/info_eval"),
+        ("/statements/1/information_accuracy", ABSENT, "/statements/1/information_accuracy"),
         ("/marking/purpose", [], "/marking/purpose"),
         ("/legal_basis/0/note", "x", "/legal_basis/0/note"),
     ]:

@@ -41,7 +41,7 @@ def submitted(partner: Partner, **changes) -> dict:
 
 def pointers(answer) -> list[str]:
     assert answer.status_code == 422, answer.text
-    assert answer.json["type"].endswith("/problems/invalid-content")
+    assert answer.json["type"].endswith("/problems/validation-failed")
     return [error["pointer"] for error in answer.json["errors"]]
 
 
@@ -222,14 +222,14 @@ def test_the_analyst_does_not_clear_the_own_assessment(line, hotline):
     hotline.post(f"/cases/{case}/assessment", {"by": "analyst-1", "confirms": []})
     refused = hotline.post(f"/cases/{case}/clearance", {"by": "analyst-1"})
     assert refused.status_code == 403
-    assert refused.json["type"].endswith("/problems/same-person")
+    assert refused.json["type"].endswith("/problems/second-person-required")
 
 
 def test_a_step_that_the_state_does_not_know_is_a_conflict_with_its_receipt(line, hotline):
     case = submitted(hotline)["case"]
     refused = hotline.post(f"/cases/{case}/clearance", {"by": "approver-1"})
     assert refused.status_code == 409
-    assert refused.json["type"].endswith("/problems/wrong-state")
+    assert refused.json["type"].endswith("/problems/invalid-state")
     line.gateway.confirm(receipt.from_json(refused.json["receipt"]))
 
 
@@ -425,7 +425,7 @@ def test_no_office_for_the_matter_is_told_with_a_receipt(line, hotline):
     to = {"competence": {"matter": "csam", "territory": "BE"}}
     answer = hotline.post(f"/cases/{case}/handoffs", offer(line, to=to))
     assert answer.status_code == 409
-    assert answer.json["type"].endswith("/problems/no-competence")
+    assert answer.json["type"].endswith("/problems/no-competent-organisation")
     assert "receipt" in answer.json
 
 
@@ -433,7 +433,7 @@ def test_a_refusal_by_policy_names_its_rules_to_the_caller(line, hotline):
     case = submitted(hotline, clearance=CLEARANCE)["case"]
     answer = hotline.post(f"/cases/{case}/handoffs", offer(line, purpose=["prosecute"]))
     assert answer.status_code == 403
-    assert answer.json["type"].endswith("/problems/forbidden")
+    assert answer.json["type"].endswith("/problems/policy-denied")
     assert answer.json["rules"]
     assert answer.json["detail"]
 
@@ -461,12 +461,12 @@ def test_no_schema_is_made_while_requests_are_answered(line, hotline, monkeypatc
     hotline.token()
     asked = deepcopy(body(line, clearance=CLEARANCE))
     made = []
-    real = schema_fields.Part.__init__
+    real = schema_fields.StrictSchema.__init__
 
     def watched(self, *args, **kwargs):
         made.append(type(self))
         real(self, *args, **kwargs)
 
-    monkeypatch.setattr(schema_fields.Part, "__init__", watched)
+    monkeypatch.setattr(schema_fields.StrictSchema, "__init__", watched)
     assert hotline.post("/cases", asked).status_code == 201
     assert made == []

@@ -27,10 +27,10 @@ def test_a_stream_runs_from_one_to_its_head_page_by_page(line, hotline):
         page = hotline.get(path).json
         assert page.keys() == {"head", "statement", "events", "next"}
         end = stream.read_head(page["statement"], trust_of(line.gateway))
-        assert (end.organisation, end.pseq) == (HOTLINE, page["head"])
+        assert (end.organisation, end.stream_number) == (HOTLINE, page["head"])
         seen += page["events"]
         path, head = page["next"], page["head"]
-    assert [one["pseq"] for one in seen] == list(range(1, head + 1))
+    assert [one["stream_number"] for one in seen] == list(range(1, head + 1))
     assert len(seen) > 3
     for one in seen:
         line.gateway.confirm(receipt.from_json(one["receipt"]))
@@ -39,7 +39,7 @@ def test_a_stream_runs_from_one_to_its_head_page_by_page(line, hotline):
 def test_a_stream_goes_on_after_a_counter(hotline):
     head = hotline.get("/events").json["head"]
     found = hotline.get(f"/events?after={head - 1}").json
-    assert [one["pseq"] for one in found["events"]] == [head]
+    assert [one["stream_number"] for one in found["events"]] == [head]
     assert found["next"] is None
     assert hotline.get(f"/events?after={head}").json["events"] == []
     assert hotline.get(f"/events?after={head + 5}").json["next"] is None

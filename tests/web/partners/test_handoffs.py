@@ -71,7 +71,7 @@ def test_an_offer_is_accepted_under_its_conditions(line, office, handoff):
 def test_an_offer_is_accepted_in_part_by_naming_groups(office, handoff):
     asked = acceptance(office, handoff, groups=["items"])
     answer = office.post(f"/handoffs/{handoff}/acceptance", asked)
-    assert answer.json["result"]["state"] == "partly_accepted"
+    assert answer.json["result"]["state"] == "partially_accepted"
     assert said(answer)["groups"] == ["items"]
 
 
@@ -80,7 +80,7 @@ def test_conditions_that_differ_are_refused(office, handoff):
     asked["conditions"]["erase_on"] = "2030-01-01"
     answer = office.post(f"/handoffs/{handoff}/acceptance", asked)
     assert answer.status_code == 409
-    assert answer.json["type"].endswith("/problems/conditions-differ")
+    assert answer.json["type"].endswith("/problems/conditions-mismatch")
 
 
 ANSWERS: list[tuple[str, dict[str, Any], str]] = [
@@ -127,7 +127,7 @@ def test_the_originator_withdraws_with_a_reason(hotline, handoff):
 def test_a_move_that_the_state_does_not_know_is_a_conflict_with_its_receipt(line, office, handoff):
     answer = office.post(f"/handoffs/{handoff}/outcomes", {"by": "officer-1", "code": "received"})
     assert answer.status_code == 409
-    assert answer.json["type"].endswith("/problems/wrong-state")
+    assert answer.json["type"].endswith("/problems/invalid-state")
     line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
 
 

@@ -8,14 +8,14 @@ from marshmallow import Schema, ValidationError, fields
 
 from gateway.web import listeners
 from gateway.web.partners.case_document import CASE, SEALED
-from gateway.web.partners.schema_fields import Array, Number, Part, Text
+from gateway.web.partners.schema_fields import Number, StrictArray, StrictSchema, StrictString
 from tests.web.partners.case_example import full_case
 
 _BODIES = [
     schema
     for one in (*listeners.PARTNERS, *listeners.PUBLIC)
     for schema in (one.body, one.query)
-    if isinstance(schema, Part)
+    if isinstance(schema, StrictSchema)
 ]
 SERVED = [CASE, SEALED, *{type(schema): schema for schema in _BODIES}.values()]
 
@@ -39,7 +39,7 @@ def outcome(schema, data):
 
 def judged(schema, data):
     """What comes of it when marshmallow alone reads, at every level."""
-    with patch.object(Part, "load", Schema.load):
+    with patch.object(StrictSchema, "load", Schema.load):
         return outcome(schema, data)
 
 
@@ -48,11 +48,11 @@ def values(draw, field):
     """Mostly a good value of a field, sometimes another one."""
     if draw(st.integers(0, 14)) == 0:
         return draw(JSON)
-    if isinstance(field, Array):
+    if isinstance(field, StrictArray):
         return [draw(values(field.inner)) for _ in range(draw(st.integers(field.least, 2)))]
     if isinstance(field, fields.Nested):
         return draw(objects(field.schema))
-    if isinstance(field, Text):
+    if isinstance(field, StrictString):
         good = [*field.metadata.get("enum", ()), *(t for t in TEXTS if not field.fault(t))]
         return draw(st.sampled_from(good)) if good else "x"
     if isinstance(field, fields.Integer):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from gateway.domain import case as cases
 from gateway.evidence import base64url, receipt, sd_jwt, signature
-from gateway.evidence.registration import LOCK
-from gateway.evidence.statement import ANSWER_TYP, CASE_TYP
-from gateway.evidence.trust import Trust, open_document
-from gateway.evidence.verdict import Code, verify
+from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP
+from gateway.evidence.key_declaration import LOCK
+from gateway.evidence.trust import TrustAnchors, open_document
+from gateway.evidence.verification import Code, verify
 from gateway.keys import jwk_set
 from tests.each import each
 from tests.founding import (
@@ -49,7 +49,7 @@ from tests.web.partners.tricks import (
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
 CLEARED = {"by": "intake-1", "clearance": CLEARANCE}
-TRUST = Trust((), (), organisations={HOTLINE: signature.public_keys(jwk_set([HOTLINES]))})
+TRUST = TrustAnchors((), (), organisations={HOTLINE: signature.public_keys(jwk_set([HOTLINES]))})
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_further_signed_version_follows_the_one_before(line, hotline):
     assert answer.json["result"]["version"] == 2
     third = case_content(first["case"], version=3, prev=first["digest"])
     answer = send(hotline, path, case(line, content=third))
-    assert answer.json["type"].endswith("/problems/stale"), answer.text
+    assert answer.json["type"].endswith("/problems/edit-conflict"), answer.text
 
 
 def test_its_jti_is_the_retry_key(line, hotline):
@@ -155,8 +155,8 @@ def test_the_rules_of_content_are_those_of_json(line, hotline):
 
 def test_elements_and_properties_are_disclosures(line, hotline):
     said = content(line)
-    claims = heading(line.gateway, HOTLINE) | cases.clear_claims(said)
-    properties, arrays = cases.disclosed_properties(said), cases.disclosed_arrays(said)
+    claims = heading(line.gateway, HOTLINE) | cases.undisclosable_claims(said)
+    properties, arrays = cases.disclosable_properties(said), cases.disclosable_arrays(said)
 
     def sent(properties, arrays, **more):
         made = sd_jwt.issue(
@@ -253,7 +253,7 @@ def test_disclosures_belong_to_the_document_once_and_well_salted(line, hotline):
 
 
 def _long_array(claims: dict[str, Any]) -> None:
-    claims["references"].append({"...": sd_jwt.decoy(bytes)})
+    claims["references"].append({"...": sd_jwt.decoy_digest(bytes)})
 
 
 def _bare_array(claims: dict[str, Any]) -> None:
@@ -270,7 +270,7 @@ def test_lists_of_digests_are_padded_unique_and_at_the_top(line, hotline, change
 
 def test_a_disclosure_hides_nothing_inside_it(line, hotline):
     document = case(line)
-    item = {**content(line)["items"][0], "_sd": [sd_jwt.decoy(bytes)]}
+    item = {**content(line)["items"][0], "_sd": [sd_jwt.decoy_digest(bytes)]}
     encoded = base64url.encode(json.dumps([base64url.encode(bytes(16)), item]).encode())
     digest = base64url.digest(encoded.encode())
 
@@ -297,7 +297,7 @@ def test_where_no_document_is_taken_its_type_is_not_either(line, hotline):
 
 def test_an_organisation_that_is_locked_sends_no_json(line, hotline):
     said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
-    line.gateway.administer("organisation.lock", HOTLINE, statement=said)
+    line.gateway.administer("organisation.require_signed", HOTLINE, statement=said)
     answer = hotline.post("/cases", {"by": "intake-1", "content": content(line)})
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
     assert "application/sd-jwt" in answer.json["detail"]
@@ -439,7 +439,7 @@ def test_a_third_organisation_learns_nothing_by_a_signed_answer(line, office, ha
 
 def test_an_office_that_is_locked_answers_signed_alone(line, office, handoff):
     said = line.gateway.word(OFMIN, LOCK, OFFICES, OFFICES)
-    line.gateway.administer("organisation.lock", OFMIN, statement=said)
+    line.gateway.administer("organisation.require_signed", OFMIN, statement=said)
     body = {"by": "officer-1", "reason": "not ours"}
     answer = office.post(f"/handoffs/{handoff}/refusal", body)
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])

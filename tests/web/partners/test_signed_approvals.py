@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding
 from gateway.evidence import canonical, receipt, sd_jwt
-from gateway.evidence.statement import ANSWER_TYP
+from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.evidence.succession_approval import SUCCESSION_TYP, planned
+from gateway.exchange import succession_execution
 from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, accepted, check_log
 from tests.signing import heading
 from tests.web.listening import Listening, Partner, listening
@@ -22,7 +22,7 @@ def line() -> Listening:
     made = listening()
     made.gateway.register_key(OFMIN, OFFICES)
     word = made.gateway.word(OFMIN, "lock", OFFICES, OFFICES)
-    made.gateway.administer("organisation.lock", OFMIN, statement=word)
+    made.gateway.administer("organisation.require_signed", OFMIN, statement=word)
     return made
 
 
@@ -67,7 +67,7 @@ def test_a_locked_office_approves_by_what_it_signs_and_by_nothing_else(line, off
     assert answer.status_code == 200, answer.text
     assert answer.json["result"]["waits_for"] == [OCRVP]
     confirmed = line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
-    assert confirmed.event["stmt_sha256"] == document.digest
+    assert confirmed.event["document_sha256"] == document.digest
     assert ("by", "officer-1") in confirmed.opened.shown
     again = send(office, f"{path}/approval", document)
     assert again.json == answer.json
@@ -94,21 +94,21 @@ def test_what_the_gateway_says_for_the_predecessor_names_what_it_signed(line, of
     send(office, f"{path}/approval", document)
     line.partner(OCRVP).post(f"{path}/approval", {"by": "officer-2"})
     line.gateway.day = DAY
-    assert succeeding.apply(line.gateway.ports, UUID(succession)).done
+    assert succession_execution.apply(line.gateway.ports, UUID(succession)).done
     told = line.partner(HOTLINE).get(f"/handoffs/{handoff}").json
     said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
     assert said["reason"].endswith(f"; as it signed in {document.digest}")
-    assert told["succeeded_by"]["handoff"]
+    assert told["reissued_as"]["handoff"]
 
 
 def accepted_before(line: Listening, office: Partner) -> UUID:
     """A handoff that the office held before it locked itself."""
     gateway = line.gateway
     word = gateway.word(OFMIN, "unlock", OFFICES, OFFICES)
-    gateway.administer("organisation.unlock", OFMIN, statement=word)
+    gateway.administer("organisation.allow_attested", OFMIN, statement=word)
     handoff = accepted(gateway)
     word = gateway.word(OFMIN, "lock", OFFICES, OFFICES)
-    gateway.administer("organisation.lock", OFMIN, statement=word)
+    gateway.administer("organisation.require_signed", OFMIN, statement=word)
     return handoff
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.evidence import sd_jwt, statement
-from gateway.evidence.registration import LOCK
-from gateway.evidence.statement import ANSWER_TYP, CASE_TYP
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP
+from gateway.evidence.key_declaration import LOCK
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -116,7 +116,7 @@ def test_its_end_is_a_number_of_seconds(hotline, case, until):
 def test_an_offer_that_ended_before_it_began_is_refused_as_in_json(line, hotline, case):
     past = int(line.gateway.clock().timestamp()) - 60
     answer = make(hotline, case, offer(hotline, case, until=past))
-    assert answer.json["type"].endswith("/problems/wrong-state"), answer.text
+    assert answer.json["type"].endswith("/problems/invalid-state"), answer.text
 
 
 def test_it_may_be_to_an_organisation(line, hotline, case):
@@ -185,10 +185,14 @@ def test_it_names_parts_of_this_case_alone(line, hotline, case):
     [
         {"organisation": OFMIN},
         {"organisation": OFMIN, "competence": "receive/csam/FR"},
-        {"organisation": OFMIN, "competence": "receive/csam/FR", "resolved_by": element_id("url")},
-        {"organisation": ABROAD, "competence": "receive/csam/FR", "resolved_by": "x"},
-        {"organisation": OFMIN, "competence": "report/csam/FR", "resolved_by": "x"},
-        {"organisation": OFMIN, "competence": "receive/csam", "resolved_by": "x"},
+        {
+            "organisation": OFMIN,
+            "competence": "receive/csam/FR",
+            "mandate_event": element_id("url"),
+        },
+        {"organisation": ABROAD, "competence": "receive/csam/FR", "mandate_event": "x"},
+        {"organisation": OFMIN, "competence": "report/csam/FR", "mandate_event": "x"},
+        {"organisation": OFMIN, "competence": "receive/csam", "mandate_event": "x"},
         {"organisation": "No One"},
         {"organisation": OFMIN, "more": 1},
         OFMIN,
@@ -264,7 +268,7 @@ def test_no_element_of_a_list_is_hidden_in_it(line, hotline, case):
     claims = dict(sd_jwt.read_own(offer(hotline, case, shown=shown)).claims)
     del claims["purpose"]
     document = sd_jwt.issue(
-        typ=statement.OFFER_TYP,
+        typ=handoff_documents.OFFER_TYP,
         claims=claims,
         properties=[("by", "liaison-1")],
         arrays=[("purpose", ["identify_victim"])],
@@ -360,7 +364,7 @@ def test_nobody_offers_a_case_of_another_by_its_own_signature(line, hotline, cas
 
 def test_an_organisation_that_is_locked_offers_by_its_signature_alone(line, hotline, case):
     said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
-    line.gateway.administer("organisation.lock", HOTLINE, statement=said)
+    line.gateway.administer("organisation.require_signed", HOTLINE, statement=said)
     body = asked(case, handoff=str(line.gateway.new_id()))
     del body["case"]
     answer = hotline.post(f"/cases/{case}/handoffs", body)

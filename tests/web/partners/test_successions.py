@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.actions import succeeding
+from gateway.exchange import succession_execution
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, check_log
 from tests.web.listening import Listening, Partner, listening
 
@@ -55,7 +55,7 @@ def test_an_approval_is_written_once_with_its_receipt(line, offices, succession)
     assert answer.json["result"]["waits_for"] == [OCRVP]
     assert "receipt" in answer.json
     again = approve(first, succession)
-    assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "wrong-state")
+    assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "invalid-state")
     assert approve(second, succession).json["result"]["waits_for"] == []
     check_log(line.gateway)
 
@@ -87,12 +87,12 @@ def test_all_three_see_what_became_of_the_handoff(line, offices, succession):
     for office in offices:
         approve(office, succession)
     line.gateway.day = DAY
-    succeeding.apply(line.gateway.ports, UUID(succession))
+    succession_execution.apply(line.gateway.ports, UUID(succession))
     hotline, (before, after) = line.partner(HOTLINE), offices
     seen = hotline.get(f"/handoffs/{handoff}").json
     assert seen["state"] == "succeeded"
-    new = seen["succeeded_by"]["handoff"]
-    assert before.get(f"/handoffs/{handoff}").json["succeeded_by"]["handoff"] is None
+    new = seen["reissued_as"]["handoff"]
+    assert before.get(f"/handoffs/{handoff}").json["reissued_as"]["handoff"] is None
     assert before.get(f"/handoffs/{new}").status_code == 404
     told = after.get(f"/handoffs/{new}").json
     assert (told["state"], told["succeeds"]["handoff"]) == ("offered", str(handoff))

@@ -24,7 +24,7 @@ def send(partner: Partner, path: str, document: Any, **headers: str) -> Any:
 
 def refused(answer: Any) -> str:
     assert answer.status_code == 422, answer.text
-    assert answer.json["type"].endswith("/problems/document-refused"), answer.text
+    assert answer.json["type"].endswith("/problems/invalid-document"), answer.text
     return answer.json["detail"]
 
 
@@ -80,7 +80,7 @@ def repeated(claims: dict[str, Any]) -> None:
 
 def nested(claims: dict[str, Any]) -> None:
     """Digests below the top."""
-    claims["purpose"] = {"_sd": [sd_jwt.decoy(bytes)]}
+    claims["purpose"] = {"_sd": [sd_jwt.decoy_digest(bytes)]}
 
 
 def without_digests(claims: dict[str, Any]) -> None:

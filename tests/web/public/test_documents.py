@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 
 from gateway.evidence.signature import public_keys
-from gateway.keys import Purpose, generate_key, jwk_set
+from gateway.keys import KeyPurpose, generate_key, jwk_set
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.web import openapi
 from gateway.web.problems import all_problems
@@ -64,7 +64,7 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
             "handoffs.offer",
             "handoffs.read",
             "handoffs.answer",
-            "audit.read",
+            "audit.search",
             "admin",
         ],
         "protected_resources": [PARTNERS],
@@ -113,7 +113,7 @@ def test_m4_each_purpose_has_its_own_keys(line):
 
 
 def test_m4_the_next_key_is_published_before_its_use(line):
-    following = generate_key(Purpose.TOKEN)
+    following = generate_key(KeyPurpose.TOKEN)
     line = listening(line.gateway, token_keys=jwk_set([token_key(), following]))
     kids = [key["kid"] for key in line.anybody().get("/jwks.json").json["keys"]]
     assert kids == [token_key().kid, following.kid]

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from gateway.actions.ports import Mode
+from gateway.kernel.ports import TransactionMode
 from tests.founding import DESK, document_key, founded
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.web.issuing import names_of, serve
@@ -79,7 +79,7 @@ def test_an_invitation_becomes_a_certificate_with_the_registry_s_name(line, host
 def test_a_used_token_is_refused_with_a_receipt_that_says_so(line, host):
     simple(line, host)
     answer = simple(line, Newcomer(line.gateway))
-    assert (answer.status_code, slug_of(answer)) == (403, "invitation-refused")
+    assert (answer.status_code, slug_of(answer)) == (403, "invitation-unusable")
     assert "used before" in answer.json["detail"]
     assert answer.json["receipt"]["document"]
 
@@ -98,9 +98,9 @@ def test_a_used_token_is_refused_with_a_receipt_that_says_so(line, host):
 )
 def test_without_name_and_token_the_answer_is_a_challenge(line, host, headers):
     if headers == basic(name="nobody-here"):
-        expected = (403, "invitation-refused")  # who has the token is told what is wrong
+        expected = (403, "invitation-unusable")  # who has the token is told what is wrong
     else:
-        expected = (401, "not-invited")
+        expected = (401, "invalid-invitation")
     answer = simple(line, host, headers=headers)
     assert (answer.status_code, slug_of(answer)) == expected
     if expected[0] == 401:
@@ -127,7 +127,7 @@ def test_the_token_is_never_in_the_security_log(line, host):
 )
 def test_what_is_no_request_is_refused_before_the_token_is_used(line, host, changes, status):
     assert simple(line, host, **changes).status_code == status
-    with line.gateway.ports.begin(Mode.READ) as work:
+    with line.gateway.ports.begin(TransactionMode.READ) as work:
         assert work.signing.pending(9) == []
     assert simple(line, host).status_code == 202
 
@@ -161,7 +161,7 @@ def test_a_whole_enrolment_registers_the_document_key_and_answers_with_a_receipt
 def test_a_body_that_is_not_whole_changes_nothing(line, host, changes):
     before = line.gateway.size()
     answer = whole(line, host, **changes)
-    assert (answer.status_code, slug_of(answer)) == (422, "invalid-content")
+    assert (answer.status_code, slug_of(answer)) == (422, "validation-failed")
     assert line.gateway.size() == before
 
 

@@ -1,1 +1,0 @@
-"""One function per thing that a caller may ask for; reads too."""

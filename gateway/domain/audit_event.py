@@ -1,0 +1,185 @@
+"""What happened: a fact becomes one audit event, which each party reads by its own right."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from gateway.domain.answers import ANSWERS
+from gateway.domain.organisation_name import OrganisationName
+
+
+class Operation(StrEnum):
+    """The kinds of operation that LED Art. 25 wants in the journal, and the log's own."""
+
+    COLLECTION = "collection"
+    ALTERATION = "alteration"
+    CONSULTATION = "consultation"
+    DISCLOSURE = "disclosure"
+    COMBINATION = "combination"
+    ERASURE = "erasure"
+    REGISTRY_CHANGE = "registry_change"
+    KEY_EVENT = "key_event"
+    LOG_ACCESS = "log_access"
+
+
+class EventResult(StrEnum):
+    """How the request ended."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    NOT_FOUND = "not_found"
+    WRONG_STATE = "wrong_state"
+
+
+@dataclass(frozen=True)
+class Party:
+    """An organisation whose own event stream carries the event, and its part in it.
+
+    ``role`` is ``actor``, ``originator``, ``recipient``, ``concerned`` or ``gateway``.
+    """
+
+    organisation: str
+    role: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not the name of an organisation that is known here."""
+        OrganisationName(self.organisation)
+
+
+@dataclass(frozen=True)
+class EventDetail:
+    """One erasable value of an event, and the organisations that may read it.
+
+    ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
+    ``subject``, ``key``; each occurs once in an event. ``value`` is text or a list of texts.
+    """
+
+    kind: str
+    value: str | tuple[str, ...]
+    readers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """One thing that happened, before it has a place in the log.
+
+    ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package`` and
+    ``document_sha256`` stand in clear in the log document and identify nobody; everything
+    personal goes to ``details``. Digests are base64url, unpadded.
+    """
+
+    id: UUID
+    action: str
+    result: EventResult
+    parties: tuple[Party, ...]
+    details: tuple[EventDetail, ...] = ()
+    handoff: UUID | None = None
+    case_digest: str | None = None
+    package: str | None = None
+    document_sha256: str | None = None
+    simulated_date: date | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a fact that an auditor could read in two ways."""
+        if self.action not in EVENT_TYPES:
+            raise ValueError("an action has an event")
+        kinds = [detail.kind for detail in self.details]
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("a detail of one kind occurs once in an event")
+        names = [party.organisation for party in self.parties]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("an event has at least one party, and each organisation once")
+
+    @property
+    def typ(self) -> str:
+        """The event's name, as ``handoff.accepted``."""
+        return EVENT_TYPES[self.action][0]
+
+    @property
+    def operation(self) -> Operation:
+        """What kind of operation it was."""
+        return EVENT_TYPES[self.action][1]
+
+
+EVENT_TYPES: dict[str, tuple[str, Operation]] = {
+    "case.submit": ("case.submitted", Operation.COLLECTION),
+    "case.read": ("case.read", Operation.CONSULTATION),
+    "case.assess": ("case.assessed", Operation.ALTERATION),
+    "case.clear": ("case.cleared", Operation.ALTERATION),
+    "case.close": ("case.closed", Operation.ALTERATION),
+    "case.erase": ("case.erased", Operation.ERASURE),
+    "case.consult": ("case.consulted", Operation.CONSULTATION),
+    "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
+    "handoff.read": ("handoff.read", Operation.CONSULTATION),
+    **{
+        kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
+        for kind in ANSWERS.values()
+    },
+    "whoami.read": ("whoami.read", Operation.CONSULTATION),
+    "directory.read": ("directory.read", Operation.CONSULTATION),
+    "events.read": ("events.read", Operation.LOG_ACCESS),
+    "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
+    "organisation.admit": ("organisation.admitted", Operation.REGISTRY_CHANGE),
+    "organisation.apply": ("organisation.applied", Operation.REGISTRY_CHANGE),
+    "organisation.approve": ("organisation.approved", Operation.REGISTRY_CHANGE),
+    "organisation.reject": ("organisation.rejected", Operation.REGISTRY_CHANGE),
+    "organisation.activate": ("organisation.activated", Operation.REGISTRY_CHANGE),
+    "organisation.leave": ("organisation.left", Operation.REGISTRY_CHANGE),
+    "contact.set": ("contact.set", Operation.REGISTRY_CHANGE),
+    "interest.declare": ("interest.declared", Operation.REGISTRY_CHANGE),
+    "interest.end": ("interest.ended", Operation.REGISTRY_CHANGE),
+    "agreement.record": ("agreement.recorded", Operation.REGISTRY_CHANGE),
+    "agreement.end": ("agreement.ended", Operation.REGISTRY_CHANGE),
+    "admin.add": ("admin.added", Operation.REGISTRY_CHANGE),
+    "admin.disable": ("admin.disabled", Operation.REGISTRY_CHANGE),
+    "system.disable": ("system.disabled", Operation.REGISTRY_CHANGE),
+    "system.enable": ("system.enabled", Operation.REGISTRY_CHANGE),
+    "system.set_admin_scopes": ("system.admin_scopes_set", Operation.REGISTRY_CHANGE),
+    "proposal.create": ("proposal.created", Operation.REGISTRY_CHANGE),
+    "proposal.withdraw": ("proposal.withdrawn", Operation.REGISTRY_CHANGE),
+    "registry.read": ("registry.read", Operation.CONSULTATION),
+    "registry.consult": ("registry.consulted", Operation.CONSULTATION),
+    "organisation.suspend": ("organisation.suspended", Operation.REGISTRY_CHANGE),
+    "organisation.reinstate": ("organisation.reinstated", Operation.REGISTRY_CHANGE),
+    "membership.grant": ("membership.granted", Operation.REGISTRY_CHANGE),
+    "membership.end": ("membership.ended", Operation.REGISTRY_CHANGE),
+    "mandate.grant": ("mandate.granted", Operation.REGISTRY_CHANGE),
+    "mandate.end": ("mandate.ended", Operation.REGISTRY_CHANGE),
+    "system.register": ("system.registered", Operation.REGISTRY_CHANGE),
+    "system.set_keys": ("system.keys_set", Operation.KEY_EVENT),
+    "certificate.approve": ("certificate.approved", Operation.KEY_EVENT),
+    "certificate.revoke": ("certificate.revoked", Operation.KEY_EVENT),
+    "key.register": ("key.registered", Operation.KEY_EVENT),
+    "key.revoke": ("key.revoked", Operation.KEY_EVENT),
+    "organisation.require_signed": ("organisation.signed_required", Operation.REGISTRY_CHANGE),
+    "organisation.allow_attested": ("organisation.attested_allowed", Operation.REGISTRY_CHANGE),
+    "invitation.create": ("invitation.created", Operation.KEY_EVENT),
+    "invitation.withdraw": ("invitation.withdrawn", Operation.KEY_EVENT),
+    "invitation.redeem": ("invitation.redeemed", Operation.KEY_EVENT),
+    "certificate.renew": ("certificate.requested", Operation.KEY_EVENT),
+    "conformance.start": ("conformance.started", Operation.REGISTRY_CHANGE),
+    "conformance.read": ("conformance.read", Operation.CONSULTATION),
+    "conformance.submit": ("conformance.submitted", Operation.REGISTRY_CHANGE),
+    "succession.plan": ("succession.planned", Operation.REGISTRY_CHANGE),
+    "succession.cancel": ("succession.cancelled", Operation.REGISTRY_CHANGE),
+    "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
+    "succession.read": ("succession.read", Operation.CONSULTATION),
+    "audit_access.grant": ("audit_access.granted", Operation.REGISTRY_CHANGE),
+    "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
+    "audit.search": ("audit.search", Operation.LOG_ACCESS),
+    "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
+    "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
+    "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
+    "certificate.issue": ("certificate.issued", Operation.KEY_EVENT),
+    "certificate.warn": ("certificate.expiring", Operation.KEY_EVENT),
+    "conformance.pass": ("conformance.passed", Operation.REGISTRY_CHANGE),
+    "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
+    "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
+}
+"""Each action and the event that it becomes, whatever its result; read actions become one only
+when they are refused (a read that is allowed opens no content), but for ``audit.search``, which is
+always one. The last eight are the gateway's own: its founding, a step of its keys or of its issuing
+authority, the certificate that the holder of the issuing key made, a certificate's end that comes
+near, a conformance run that is passed with its last step, the status that goes with a first
+certificate, and a succession that was approved; so are the answers that the gateway makes."""

@@ -1,0 +1,252 @@
+"""Signed statements about a handoff: the sender's offer, and every answer to it.
+
+An offer binds a case version and the exact disclosures that its recipient may see. An answer
+binds the handoff, the case version, the offer and the package, so that it answers nothing else.
+Who signed by which pseudonym, and the reasons, are disclosures: they can be withheld and erased.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.answers import ANSWERS
+from gateway.domain.organisation import SLUG, read_organisation_uri
+from gateway.evidence import base64url
+from gateway.evidence.heading import Heading, seconds
+from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+
+OFFER_TYP = "casegate-offer+sd-jwt"
+ANSWER_TYP = "casegate-answer+sd-jwt"
+CASE_TYP = "casegate-case+sd-jwt"
+
+
+class StatementError(ValueError):
+    """A statement, however well signed, does not have the claims of its type."""
+
+
+@dataclass(frozen=True)
+class ReissueReference:
+    """The offer that a re-issued one follows: to which office, of which handoff, by its digest.
+
+    ``event`` is the one that planned the succession.
+    """
+
+    predecessor: str
+    handoff: UUID
+    offer: str
+    event: UUID
+
+
+@dataclass(frozen=True)
+class OfferClaims:
+    """The claims of an offer. ``author`` and ``recipient`` are organisation ids.
+
+    ``competence`` names the mandate that was addressed, and ``mandate_event`` the event that
+    registered who holds it. ``disclosures`` are digests, the most that a presentation may show.
+    ``succeeds`` is there when the gateway re-issued it as the mandate moved.
+    """
+
+    author: str
+    handoff: UUID
+    recipient: str
+    competence: str | None
+    mandate_event: str | None
+    case_digest: str
+    disclosures: frozenset[str]
+    succeeds: ReissueReference | None = None
+
+    @property
+    def package(self) -> str:
+        """The digest of the list of disclosures."""
+        return package_digest(self.disclosures)
+
+
+@dataclass(frozen=True)
+class AnswerClaims:
+    """The claims of an answer, and what binds it. ``groups`` is None unless disclosed."""
+
+    author: str
+    kind: str
+    handoff: UUID
+    case_digest: str
+    offer_digest: str
+    package: str
+    groups: tuple[str, ...] | None
+
+
+def package_digest(digests: Iterable[str]) -> str:
+    """Name a set of disclosures: SHA-256 of their digests, sorted and joined by LF (base64url)."""
+    return base64url.digest("\n".join(sorted(set(digests))).encode("ascii"))
+
+
+def issue_offer(
+    heading: Heading,
+    *,
+    handoff: UUID | str,
+    to: Mapping[str, Any],
+    case_digest: str,
+    disclosures: Sequence[str],
+    purpose: Sequence[str],
+    until: datetime | None,
+    by: str,
+    note: str | None,
+    succeeds: ReissueReference | None = None,
+) -> SdJwt:
+    """Sign an offer; ``by`` and ``note`` are its disclosures.
+
+    ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``.
+    ``disclosures`` are the digests that may be shown; ``until`` is an aware time, written as
+    whole seconds.
+    """
+    claims: dict[str, Any] = {
+        "handoff": str(handoff),
+        "to": dict(to),
+        "case_digest": case_digest,
+        "disclosures": sorted(set(disclosures)),
+        "purpose": list(purpose),
+    }
+    if until is not None:
+        claims["until"] = seconds(until)
+    if succeeds is not None:
+        claims["succeeds"] = {name: str(value) for name, value in vars(succeeds).items()}
+    return heading.sign(OFFER_TYP, claims, {"by": by, "note": note})
+
+
+def issue_answer(
+    heading: Heading,
+    *,
+    handoff: UUID | str,
+    case_digest: str,
+    offer_digest: str,
+    package: str,
+    kind: str,
+    fields: Mapping[str, Any],
+) -> SdJwt:
+    """Sign an answer of a known kind (else StatementError).
+
+    In clear stands only what binds it; all ``fields`` are disclosures, those that are None left
+    out: what was decided about whom and why is for the parties.
+    """
+    if kind not in ANSWERS:
+        raise StatementError("an answer is of a known kind")
+    claims = {
+        "handoff": str(handoff),
+        "case_digest": case_digest,
+        "offer_digest": offer_digest,
+        "package": package,
+        "kind": kind,
+    }
+    return heading.sign(ANSWER_TYP, claims, fields)
+
+
+def author(claims: Mapping[str, Any]) -> str:
+    """The id of the organisation whose word a document is.
+
+    The organisation's URI, ``<gateway>/organisations/<id>``, is ``attested_for`` where the
+    gateway signed, else ``iss``. Raises StatementError for anything else, and for a gateway
+    that speaks for another gateway's organisation.
+    """
+    issuer, attested = claims.get("iss"), claims.get("attested_for")
+    uri = attested if "attested_for" in claims else issuer
+    named = read_organisation_uri(uri) if isinstance(uri, str) else None
+    if named is None:
+        raise StatementError("the document does not say whose word it is")
+    gateway, slug = named
+    if attested is not None and gateway != issuer:
+        raise StatementError("a gateway attests only for its own organisations")
+    return slug
+
+
+def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
+    """The claims of a verified offer; StatementError when one is missing or malformed."""
+    claims = verified.claims
+    to = claims.get("to")
+    if not isinstance(to, dict) or not to.keys() <= {"organisation", "competence", "mandate_event"}:
+        raise StatementError("an offer says to whom it is made")
+    disclosures = claims.get("disclosures")
+    if not isinstance(disclosures, list):
+        raise StatementError("an offer lists what may be shown")
+    return OfferClaims(
+        author=author(claims),
+        handoff=_id(claims, "handoff"),
+        recipient=_slug(to, "organisation"),
+        competence=_text(to, "competence") if "competence" in to else None,
+        mandate_event=_text(to, "mandate_event") if "mandate_event" in to else None,
+        case_digest=_digest(claims.get("case_digest")),
+        disclosures=frozenset(_digest(digest) for digest in disclosures),
+        succeeds=_succeeds(claims) if "succeeds" in claims else None,
+    )
+
+
+def _succeeds(claims: Mapping[str, Any]) -> ReissueReference:
+    """What a re-issued offer follows; only the gateway re-issues, in its originator's name."""
+    said = claims["succeeds"]
+    if not isinstance(said, dict) or said.keys() != {"predecessor", "handoff", "offer", "event"}:
+        raise StatementError("a re-issued offer says which one it follows")
+    if "attested_for" not in claims:
+        raise StatementError("an offer is re-issued by the gateway alone")
+    return ReissueReference(
+        predecessor=_slug(said, "predecessor"),
+        handoff=_id(said, "handoff"),
+        offer=_digest(said["offer"]),
+        event=_id(said, "event"),
+    )
+
+
+def read_answer(verified: VerifiedSdJwt) -> AnswerClaims:
+    """The claims of a verified answer; StatementError when one is missing or malformed."""
+    claims = verified.claims
+    kind = _text(claims, "kind")
+    if kind not in ANSWERS:
+        raise StatementError("an answer is of a known kind")
+    return AnswerClaims(
+        author=author(claims),
+        kind=kind,
+        handoff=_id(claims, "handoff"),
+        case_digest=_digest(claims.get("case_digest")),
+        offer_digest=_digest(claims.get("offer_digest")),
+        package=_digest(claims.get("package")),
+        groups=_groups(verified),
+    )
+
+
+def _groups(verified: VerifiedSdJwt) -> tuple[str, ...] | None:
+    for placed in verified.placed:
+        if placed.name == "groups":
+            if not isinstance(placed.value, list):
+                raise StatementError("the groups of an acceptance are a list")
+            return tuple(str(group) for group in placed.value)
+    return None
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str):
+        raise StatementError(f"the statement's {name} is missing or malformed")
+    return value
+
+
+def _slug(claims: Mapping[str, Any], name: str) -> str:
+    value = _text(claims, name)
+    if not SLUG.fullmatch(value):
+        raise StatementError(f"the statement's {name} is not an organisation")
+    return value
+
+
+def _id(claims: Mapping[str, Any], name: str) -> UUID:
+    value = _text(claims, name)
+    try:
+        found = UUID(value)
+    except ValueError:
+        raise StatementError(f"the statement's {name} is not an id") from None
+    if str(found) != value:
+        raise StatementError(f"the statement's {name} is not spelled as ids are")
+    return found
+
+
+def _digest(value: Any) -> str:
+    if not isinstance(value, str) or not base64url.DIGEST.fullmatch(value):
+        raise StatementError("a digest in the statement is missing or malformed")
+    return value

@@ -1,0 +1,123 @@
+"""What an organisation says with a document key about its keys: signed, for one gateway.
+
+So does an administrator of the personal key with which they will approve: ``possession``, no more.
+
+A new key proves that its private half is at hand (``possession``); the key before it agrees to
+be followed (``succession``); any valid key locks the organisation to signed documents, and frees
+it again (``lock``, ``unlock``). Of an encryption key both it and a document key say that it is
+one (``encryption``): the only signature that an encryption key ever makes (NIST SP 800-56A rev. 3
+5.6.3.2 allows the proof of its possession, and nothing else).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from gateway.evidence import sd_jwt
+from gateway.evidence.heading import Heading, read_id, read_time
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
+from gateway.evidence.signature import PublicKey
+
+REGISTRATION_TYP = "casegate-key+sd-jwt"
+
+POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
+ENCRYPTION = "encryption"
+
+MAX_AGE = timedelta(days=7)
+"""How long a statement may wait for the administrators."""
+
+MAX_SKEW = timedelta(minutes=5)
+"""How far ahead of the gateway's a partner's clock may be."""
+
+
+@dataclass(frozen=True)
+class KeyDeclaration:
+    """What was said: by which key, about which key, under which id, when."""
+
+    says: str
+    kid: str
+    signed_by: str
+    jti: UUID
+    at: datetime
+
+
+def issue(
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str,
+    at: datetime,
+    jti: UUID,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign a statement about the key ``kid``.
+
+    ``organisation`` and ``audience`` are URIs; an administrator's is that of `approval.person_uri`.
+    """
+    heading = Heading(organisation, audience, at, jti, signer, random)
+    return heading.sign(REGISTRATION_TYP, {"says": says, "kid": kid})
+
+
+def verify(
+    text: str,
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+    now: datetime,
+) -> KeyDeclaration:
+    """Verify a statement of exactly this kind, about ``kid`` unless that is None.
+
+    Raises DocumentError: what `read` refuses, or a time that is not within MAX_AGE before ``now``.
+    """
+    word = read(text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys)
+    if not -MAX_SKEW <= now - word.at <= MAX_AGE:
+        raise DocumentError("the statement is older than seven days, or from the future: sign anew")
+    return word
+
+
+def read(
+    text: str,
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+) -> KeyDeclaration:
+    """Verify a statement whenever it was made.
+
+    Raises DocumentError: another kind, key, organisation or gateway, or a bad signature.
+    """
+    verified = sd_jwt.verify(
+        text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
+    )
+    claims = verified.claims
+    if claims.get("says") != says:
+        raise DocumentError(f"the statement does not say '{says}'")
+    about = claims.get("kid")
+    if not isinstance(about, str) or (kid is not None and about != kid):
+        raise DocumentError("the statement is about another key")
+    kid_used = str(verified.header["kid"])
+    return KeyDeclaration(says, about, kid_used, read_id(claims), read_time(claims))
+
+
+def is_countersigned(
+    text: str, *, organisation: str, audience: str, kid: str, keys: Mapping[str, PublicKey]
+) -> bool:
+    """Whether one of an organisation's document ``keys`` said that ``kid`` is to seal to.
+
+    It stands as long as the registry lists the key, so its time is not looked at.
+    """
+    try:
+        read(
+            text, organisation=organisation, audience=audience, says=ENCRYPTION, kid=kid, keys=keys
+        )
+    except DocumentError:
+        return False
+    return True

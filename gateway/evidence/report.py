@@ -1,0 +1,140 @@
+"""Steps taken in order until one fails, and the verdict that they end in.
+
+The first step that fails decides the code; those after it are skipped, for what they would
+compare is not established.
+"""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from gateway.evidence import receipt, sd_jwt
+from gateway.evidence.handoff_history import ImpossibleHistory
+
+_LONGEST_DETAIL = 1000
+
+
+class Code(IntEnum):
+    """How a verification ended, as exit code of a command."""
+
+    VERIFIED = 0
+    NOT_OURS = 10
+    BAD_SIGNATURE = 11
+    NOT_IN_LOG = 12
+    MISMATCH = 13
+    UNKNOWN = 14
+    INCOMPLETE = 15
+    CONTRADICTION = 16
+
+
+class StepResult(StrEnum):
+    """How a step ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class VerificationStep:
+    """One step: its number from 1, what it establishes, how it ended, and what was found."""
+
+    number: int
+    title: str
+    outcome: StepResult
+    detail: str
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """All steps, one plain sentence, and the exit code.
+
+    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, ``stream``, ``log``, or
+    ``unknown`` for others.
+    """
+
+    kind: str
+    steps: tuple[VerificationStep, ...]
+    sentence: str
+    code: int
+
+
+class VerificationFailed(ValueError):
+    """Parts that are good in themselves were compared, and found wanting."""
+
+    def __init__(self, code: Code, detail: str) -> None:
+        """``code`` is the verdict's, ``detail`` one clause without a full stop."""
+        super().__init__(detail)
+        self.code = code
+
+
+_CODES: Sequence[tuple[type[ValueError], Code]] = (
+    (sd_jwt.BadSignature, Code.BAD_SIGNATURE),
+    (sd_jwt.UnknownKey, Code.UNKNOWN),
+    (receipt.UnknownLog, Code.UNKNOWN),
+    (receipt.NotInLog, Code.NOT_IN_LOG),
+    (receipt.UnmatchedDetail, Code.MISMATCH),
+    (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
+    (ImpossibleHistory, Code.MISMATCH),
+)
+
+_OPENINGS = {
+    Code.NOT_OURS: "Not verified, this is not a file of ours",
+    Code.BAD_SIGNATURE: "Not verified, a signature is false",
+    Code.NOT_IN_LOG: "Not verified, the log does not prove it",
+    Code.MISMATCH: "Not verified, the parts do not belong together",
+    Code.UNKNOWN: "Not decided, a key is missing",
+    Code.INCOMPLETE: "Not complete",
+    Code.CONTRADICTION: "The gateway contradicts itself, and these files prove it; keep them",
+}
+
+
+def run_steps(
+    kind: str, steps: Sequence[tuple[str, Callable[[], str]]], conclude: Callable[[], str]
+) -> VerificationReport:
+    """Take titled steps in order; each returns its detail or raises a ValueError.
+
+    ``conclude`` gives the sentence when all are done.
+    """
+    taken: list[VerificationStep] = []
+    failure: ValueError | None = None
+    for number, (title, check) in enumerate(steps, start=1):
+        if failure is not None:
+            taken.append(VerificationStep(number, title, StepResult.SKIPPED, ""))
+            continue
+        try:
+            taken.append(VerificationStep(number, title, StepResult.OK, _short(check())))
+        except ValueError as error:
+            failure = error
+            taken.append(VerificationStep(number, title, StepResult.FAILED, _short(str(error))))
+    if failure is None:
+        return VerificationReport(kind, tuple(taken), _plain(conclude()), Code.VERIFIED)
+    code = _code(failure)
+    return VerificationReport(
+        kind, tuple(taken), f"{_OPENINGS[code]}: {_short(str(failure))}.", code
+    )
+
+
+def pluralise(number: int, noun: str) -> str:
+    """A number and its noun, in the plural where it needs one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _code(error: ValueError) -> Code:
+    if isinstance(error, VerificationFailed):
+        return error.code
+    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.NOT_OURS)
+
+
+def _short(text: str) -> str:
+    plain = _plain(text)
+    return plain if len(plain) <= _LONGEST_DETAIL else plain[:_LONGEST_DETAIL] + "..."
+
+
+def _plain(text: str) -> str:
+    """Text that a terminal only shows: a document's author must not move the reader's cursor."""
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )

@@ -1,0 +1,1 @@
+"""What members do with cases: submit, offer, answer, consult, and what auditors read of it."""

@@ -1,0 +1,307 @@
+"""What an auditor reads under a grant: events with receipts, never content; each read is an event.
+
+A search is decided twice: before it looks, and again in the transaction that records it, where
+grants that changed meanwhile make it void. Nothing is told before its record is in the log, and
+nothing that its record does not name.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit import CaseId, Coverage, coverage
+from gateway.domain.audit_event import EVENT_TYPES, EventDetail, Party
+from gateway.domain.refusals import EditConflict
+from gateway.evidence import canonical, event, handoff_documents
+from gateway.evidence.event import PARTY, EventDisclosure
+from gateway.evidence.receipt import Receipt
+from gateway.exchange.results import AuditedEvent, AuditedEventResult, Position
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import LOG
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, authorize, transact
+from gateway.kernel.transact import read as look_up
+from gateway.kernel.values import Caller, EventMatch, LoggedEvent, LogQuery, TreeHead
+from gateway.ledger import proof
+
+ROWS_LOOKED_AT = 1000
+"""Events that one search opens at most; where more may follow, its `next` goes on from there."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the events must fit, each left out when None. ``action`` is the policy's word."""
+
+    organisation: str | None = None
+    person: str | None = None
+    rule: str | None = None
+    case: CaseId | None = None
+    handoff: UUID | None = None
+    action: str | None = None
+    result: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """The filters that are set, as JSON."""
+        case = self.case and {"originator": self.case.originator, "case": str(self.case.case)}
+        told = {
+            "organisation": self.organisation,
+            "person": self.person,
+            "rule": self.rule,
+            "case": case,
+            "handoff": self.handoff and str(self.handoff),
+            "action": self.action,
+            "result": self.result,
+            "since": self.since and self.since.isoformat(),
+            "until": self.until and self.until.isoformat(),
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class AuditSearch:
+    """A search: who reads and why, what for, and which page.
+
+    ``reason_code`` is one of domain.audit.REASON_CODES. ``after`` is the index of the last entry
+    of the page before (-1 for none), ``before`` the size of the log that the first page saw (None
+    for the first page), so that the pages of one search do not grow by the reads themselves.
+    """
+
+    by: str
+    reason_code: str
+    reason: str
+    filters: Filters = Filters()
+    after: int = -1
+    before: int | None = None
+    limit: int = 20
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        return {
+            "reason_code": self.reason_code,
+            "reason": self.reason,
+            "filters": self.filters.asked(),
+            "after": self.after,
+            "before": self.before,
+            "limit": self.limit,
+        }
+
+
+@dataclass(frozen=True)
+class VisibleEvent:
+    """An event, and what of its details the grants show."""
+
+    logged: LoggedEvent
+    disclosures: tuple[EventDisclosure, ...]
+
+    def has(self, kind: str, wanted: str | None) -> bool:
+        """Whether a detail that is shown has a value: what is withheld must not be found either."""
+        if wanted is None:
+            return True
+        return any(wanted in _words(d.value) for d in self.disclosures if d.kind == kind)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The events found under ``head``, below the index ``before``, of what ``coverage`` shows.
+
+    ``last`` is the index that was looked at last, where more may follow.
+    """
+
+    coverage: Coverage
+    events: tuple[VisibleEvent, ...]
+    head: TreeHead
+    before: int
+    last: int | None
+
+    @property
+    def package(self) -> str:
+        """The digest over exactly the details that it shows."""
+        return handoff_documents.package_digest(
+            d.digest for one in self.events for d in one.disclosures
+        )
+
+    def until(self, before: int) -> "_Page":
+        """The same page as it was when the log had ``before`` entries."""
+        events = tuple(one for one in self.events if one.logged.index < before)
+        last = self.last if self.last is not None and self.last < before else None
+        return replace(self, events=events, before=min(self.before, before), last=last)
+
+
+def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
+    """Search the log under the caller's grants, and record that it was done.
+
+    Raises Stale when the grants changed while it was done, or since the first of the same requests:
+    what is told and what the record names are one.
+    """
+    request = ActionRequest("audit.search", reading.by, key, reading.asked())
+    page = look_up(ports, caller, request, lambda turn: _look(turn, reading))
+
+    def act(turn: RequestContext) -> Mapping[str, Any]:
+        if _covered(turn, reading) != page.coverage:
+            raise EditConflict("your grants changed while the log was read: search again")
+        _record(turn, reading, page)
+        return {}
+
+    def again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+        nonlocal page
+        _covered(turn, reading)
+        page = page.until(_looked_until(logged))
+        if page.package != event.read(logged.event.document).get("package"):
+            raise EditConflict(
+                "your grants changed since this was read: search again under a new key"
+            )
+        return {}
+
+    written = transact(ports, caller, request, act, again)
+    return replace(written, result=_told(ports, page))
+
+
+def _covered(turn: RequestContext, reading: AuditSearch) -> Coverage:
+    """What the caller's grants reach over now, once that has all that is asked for by name."""
+    grants = turn.organisation.audit_grants
+    found = coverage(grants, reading.by, turn.today.day, turn.now)
+    authorize(turn, LOG, {"covered": _reaches(turn, found, reading.filters)})
+    return found
+
+
+def _reaches(turn: RequestContext, found: Coverage, filters: Filters) -> bool:
+    """Whether what is asked for by name lies in the coverage; the rest is cut down to it."""
+    if found.empty:
+        return False
+    organisation, case = filters.organisation, filters.case
+    return (
+        # A covered case shows its events whoever takes part in them.
+        (organisation is None or bool(found.cases) or found.reaches_member(organisation))
+        # A covered member shows what it took part in, whosever case it is.
+        and (case is None or bool(found.members) or found.reaches_case(case))
+        and (filters.handoff is None or _reaches_handoff(turn, found, filters.handoff))
+    )
+
+
+def _reaches_handoff(turn: RequestContext, found: Coverage, handoff: UUID) -> bool:
+    """A handoff that is not covered is told as one that is not there."""
+    if found.whole:
+        return True
+    one = turn.work.handoffs.get(handoff)
+    if one is None:
+        return False
+    parties = frozenset({one.originator, one.address.organisation})
+    return found.reaches_case(CaseId(one.originator, one.case)) or bool(parties & found.members)
+
+
+def _look(turn: RequestContext, reading: AuditSearch) -> _Page:
+    found = _covered(turn, reading)
+    head = turn.work.log.head()
+    before = head.size if reading.before is None else min(reading.before, head.size)
+    events: list[VisibleEvent] = []
+    last: int | None = reading.after
+    for looked, one in enumerate(_rows(turn, _query(found, reading, before))):
+        if len(events) == reading.limit or looked == ROWS_LOOKED_AT:
+            break
+        last = one.index
+        shown = _shown(turn, found, one)
+        if shown is not None and _fits(shown, reading.filters):
+            events.append(shown)
+    else:
+        last = None
+    return _Page(found, tuple(events), head, before, last)
+
+
+def _query(found: Coverage, reading: AuditSearch, before: int) -> LogQuery:
+    filters = reading.filters
+    return LogQuery(
+        coverage=found,
+        limit=reading.limit + 1,
+        before=before,
+        after=reading.after,
+        organisation=filters.organisation,
+        person=filters.person,
+        rule=filters.rule,
+        case=filters.case,
+        handoff=filters.handoff,
+        typ=None if filters.action is None else EVENT_TYPES[filters.action][0],
+        result=filters.result,
+        since=filters.since,
+        until=filters.until,
+    )
+
+
+def _rows(turn: RequestContext, query: LogQuery) -> Iterator[EventMatch]:
+    """All that a query finds, page by page as it is iterated."""
+    while rows := turn.work.log.search(query):
+        yield from rows
+        if len(rows) < query.limit:
+            return
+        query = replace(query, after=rows[-1].index)
+
+
+def _shown(turn: RequestContext, found: Coverage, one: EventMatch) -> VisibleEvent | None:
+    """An event with what is covered of its details; None once its document was erased."""
+    logged = turn.work.log.logged(one.event)
+    if logged is None:
+        return None
+    details = logged.event.disclosures
+    return VisibleEvent(
+        logged, tuple(d for d in details if found.shows(d.readers, of_case=one.of_case))
+    )
+
+
+def _fits(shown: VisibleEvent, filters: Filters) -> bool:
+    return (
+        shown.has(PARTY, filters.organisation)
+        and shown.has("by", filters.person)
+        and shown.has("rules", filters.rule)
+    )
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """A detail's value as the words that filters name: of a party, its organisation."""
+    match value:
+        case {"organisation": str(organisation)}:
+            return (organisation,)
+        case list() | tuple():
+            return tuple(value)
+        case _:
+            return (str(value),)
+
+
+def _record(turn: RequestContext, reading: AuditSearch, page: _Page) -> None:
+    """Record who read and why, what was searched for, and exactly which details were shown."""
+    reader = frozenset({turn.caller.organisation})
+    place = {"after": reading.after, "before": page.before}
+    asked = {"filters": reading.filters.asked(), **place}
+    turn.record(
+        (Party(turn.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
+        EventDetail("reason", f"{reading.reason_code}: {reading.reason}", reader),
+        EventDetail("subject", canonical.encode(asked).decode(), reader),
+        package=page.package,
+    )
+
+
+def _looked_until(logged: LoggedEvent) -> int:
+    """How many entries the log had when a search that is recorded looked at it."""
+    subjects = (d.value for d in logged.event.disclosures if d.kind == "subject")
+    subject = canonical.decode(str(next(subjects, "{}")).encode())
+    return int(subject.get("before", logged.index))
+
+
+def _told(ports: Ports, page: _Page) -> AuditedEventResult:
+    note = ports.notary.sign(page.head)
+    return AuditedEventResult(
+        events=[
+            AuditedEvent(one.logged.index, one.logged.event.id, _receipt(one, note))
+            for one in page.events
+        ],
+        next=None if page.last is None else Position(page.last, page.before),
+    )
+
+
+def _receipt(one: VisibleEvent, note: str) -> Receipt:
+    logged = one.logged
+    text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
+    shown = tuple(d.encoded for d in one.disclosures)
+    return Receipt(logged.event.document, logged.event.nonce, shown, text)

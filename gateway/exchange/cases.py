@@ -1,0 +1,556 @@
+"""What an originator does with its own cases: submit, revise, assess, clear, close, consult."""
+
+import hmac
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from functools import partial
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from gateway.domain import case as cases
+from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.case import Case, CaseState, Element, SealedElement
+from gateway.domain.decision import CaseAttributes, Value, case_entity
+from gateway.domain.marking import conditions, embargoed, marking_of
+from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import (
+    CaseErased,
+    EditConflict,
+    Forbidden,
+    OpenHandoffs,
+    ValidationFailed,
+)
+from gateway.domain.vocabulary import needs_led_regime
+from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
+from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.results import (
+    CaseStep,
+    CaseSummary,
+    Conditions,
+    ConsultedContent,
+    SealedReference,
+    Submitted,
+)
+from gateway.exchange.signed_requests import (
+    VerifiedRequest,
+    assurance,
+    attesting,
+    check_signed,
+    stored_case,
+)
+from gateway.kernel.pagination import Page, collect_page
+from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    allows,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, CaseVersion, ListedCase, LoggedEvent
+
+OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
+"""The facts about an originator and its own case: nothing keeps it from it."""
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """Who assessed and who cleared a case that a partner's own system has already cleared.
+
+    ``confirms`` are the ids of the machine-made classifications that the analyst stands for.
+    """
+
+    assessed_by: str
+    cleared_by: str
+    confirms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A case (its validated JSON) as an originator hands it in, in JSON or signed by itself."""
+
+    by: str
+    content: Mapping[str, Any]
+    clearance: Clearance | None = None
+    signed: VerifiedRequest | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        clearance = asdict(self.clearance) if self.clearance else None
+        own = {} if self.signed is None else {"signed": True}
+        return {"content": self.content, "clearance": clearance, **own}
+
+
+@dataclass(frozen=True)
+class CaseStepRequest:
+    """A person's step on a case: an assessment, a clearance or a closure."""
+
+    by: str
+    reason: str | None = None
+    confirms: tuple[str, ...] = ()
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        return {"reason": self.reason, "confirms": list(self.confirms)}
+
+
+def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:
+    """Take a first or a further version of a case (contracts.md 7).
+
+    The gateway attests it unless its originator signed it.
+
+    Raises Invalid, AlreadyExists (id or reference taken), Stale (not the next version, or
+    ``prev`` is not the current one's digest), Unconfirmed and SamePerson for its clearance.
+    """
+    own = submission.signed
+    if own is None:
+        document, verified = _attest(ports, caller, submission.content)
+    else:
+        document = stored_case(own)
+        verified = sd_jwt.read_own(document)
+    act = partial(_submit, submission, document, verified)
+    request = ActionRequest("case.submit", submission.by, key, submission.asked())
+    return transact(ports, caller, request, act, _submitted_again)
+
+
+def assess(
+    ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
+) -> WriteResult:
+    """An analyst stands for the case's classification; Unconfirmed when a match is left (R18)."""
+    confirmed = frozenset(confirmation.confirms)
+
+    def step(turn: RequestContext, case: Case) -> Case:
+        return cases.assess(case, confirmation.by, confirmed)
+
+    return _step(
+        ports, caller, key, action="case.assess", case=case, confirmation=confirmation, step=step
+    )
+
+
+def clear(
+    ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
+) -> WriteResult:
+    """Another person releases the case for sharing; SamePerson when it is the analyst."""
+
+    def step(turn: RequestContext, case: Case) -> Case:
+        return cases.clear(case, confirmation.by)
+
+    return _step(
+        ports, caller, key, action="case.clear", case=case, confirmation=confirmation, step=step
+    )
+
+
+def close(
+    ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
+) -> WriteResult:
+    """The originator ends its work; OpenHandoffs while a recipient still works on it."""
+
+    def step(turn: RequestContext, case: Case) -> Case:
+        if turn.work.handoffs.open_of(case.originator, case.id):
+            raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
+        return cases.close(case)
+
+    return _step(
+        ports, caller, key, action="case.close", case=case, confirmation=confirmation, step=step
+    )
+
+
+def consult(
+    ports: Ports, caller: Caller, key: str, case: UUID, opening: ConsultationRequest
+) -> WriteResult:
+    """Open the content of one's own case, with person and reason (LED Art. 25)."""
+    request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
+
+    def act(turn: RequestContext) -> ConsultedContent:
+        _, version = _authorized(turn, case, OWN)
+        shown = elements(sd_jwt.read_stored(version.document), turn.organisation)
+        originator = (Party(turn.caller.organisation, "originator"),)
+        return record_consultation(
+            turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
+        )
+
+    def again(turn: RequestContext, logged: LoggedEvent) -> ConsultedContent:
+        _authorized(turn, case, OWN)
+        consultation = turn.work.handoffs.consultation(logged.event.id)
+        version = consultation and turn.work.cases.version(consultation.case_digest)
+        if not consultation or not version:
+            deny_as_not_found()
+        return to_json(version, consultation.shown, ())
+
+    return transact(ports, caller, request, act, again)
+
+
+def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
+    """The routing fields of one's own case; never its content."""
+
+    def look(turn: RequestContext) -> CaseSummary:
+        found, version = _authorized(turn, case)
+        return _view(ListedCase(found, version.assurance, version.event, version.summary))
+
+    return read(ports, caller, ActionRequest("case.read"), look)
+
+
+def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
+    """A page of one's own cases by id, routing fields only."""
+
+    def look(turn: RequestContext) -> Page[CaseSummary]:
+        rows = partial(turn.work.cases.page, caller.organisation)
+        view = partial(_view_in_list, turn)
+        return collect_page(rows, attrgetter("case.id"), view, after, limit)
+
+    return read(ports, caller, ActionRequest("case.read"), look)
+
+
+def case_attributes(
+    verified: VerifiedSdJwt, version: CaseVersion, state: CaseState, turn: RequestContext
+) -> CaseAttributes:
+    """What policy may know of a case version on the turn's legal date."""
+    return view_on(verified, version, state, turn.today.day)
+
+
+def view_on(
+    verified: VerifiedSdJwt, version: CaseVersion, state: CaseState, day: date
+) -> CaseAttributes:
+    """What policy may know of a case version on a day."""
+    return _attributes(verified.content, version.case, version.assurance, state, day)
+
+
+def _attributes(
+    claims: Mapping[str, Any], case: UUID, assured: str, state: CaseState, day: date
+) -> CaseAttributes:
+    return CaseAttributes(
+        id=str(case),
+        tlp=claims["tlp"],
+        handling=frozenset(claims["handling"]),
+        onward=claims["onward"],
+        purpose=frozenset(claims["purpose"]),
+        matter=frozenset(claims["matter"]),
+        embargoed=embargoed(claims, day),
+        assurance=assured,
+        state=str(state),
+    )
+
+
+def elements(verified: VerifiedSdJwt, originator: Organisation) -> dict[str, Element]:
+    """Every disclosure of a case version, by digest, as policy sees it."""
+    own = marking_of(verified.claims)
+    police = "led" in originator.regimes
+    return {
+        p.digest: cases.element(p.name, p.in_array, p.value, own, police=police)
+        for p in verified.placed
+    }
+
+
+def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[SealedReference]:
+    """Which of some disclosures are sealed, in their order."""
+    return [
+        SealedReference(UUID(p.value["id"]), p.name, p.value["sealed_to"])
+        for p in verified.placed
+        if p.digest in digests and p.in_array and cases.is_sealed(p.value)
+    ]
+
+
+def find(
+    turn: RequestContext, case: UUID, known: CaseVersion | None = None
+) -> tuple[Case, CaseVersion]:
+    """The caller's own case and its current version; a denial when there is none.
+
+    ``known`` is a version that was read before: it need not be read again while its digest,
+    which names all that stands in it, is that of the case.
+    """
+    found = turn.work.cases.get(turn.caller.organisation, case)
+    if found is None:
+        deny_as_not_found()
+    if known is not None and known.digest == found.digest:
+        return found, known
+    version = turn.work.cases.version(found.digest)
+    return deny_as_not_found() if version is None else (found, version)
+
+
+def _attest(
+    ports: Ports, caller: Caller, content: Mapping[str, Any]
+) -> tuple[sd_jwt.SdJwt, VerifiedSdJwt]:
+    """Sign plain JSON for its originator: outside the transaction, salts drawn here."""
+    claims = {
+        **attesting(ports, caller.organisation).claims(),
+        **cases.undisclosable_claims(content),
+    }
+    return sd_jwt.issue_read(
+        typ=handoff_documents.CASE_TYP,
+        claims=claims,
+        properties=cases.disclosable_properties(content),
+        arrays=cases.disclosable_arrays(content),
+        signer=ports.attester,
+        random=ports.random,
+    )
+
+
+def _submit(
+    submission: Submission, document: sd_jwt.SdJwt, verified: VerifiedSdJwt, turn: RequestContext
+) -> Submitted:
+    content = submission.content
+    check_signed(turn, submission.signed)
+    version = CaseVersion(
+        originator=turn.caller.organisation,
+        case=UUID(content["case"]),
+        version=content["version"],
+        digest=document.digest,
+        assurance=assurance(submission.signed),
+        event=turn.event,
+        summary=cases.summary(verified.content),
+        document=document.compact(),
+    )
+    view = case_attributes(verified, version, CaseState.DRAFT, turn)
+    authorize(turn, case_entity(view, turn.entity()))
+    _check_qualifications(turn.organisation, content)
+    _check_seals(turn, content)
+    turn.about = EventSubject(case_digest=document.digest)
+    earlier = turn.work.cases.get(version.originator, version.case)
+    if content["version"] == 1:
+        case = _cleared(_first(turn, version, content), submission.clearance)
+        turn.work.cases.add(case, version)
+    else:
+        case = _cleared(_next(turn, earlier, version, content), submission.clearance)
+        turn.work.cases.save(case, version)
+    turn.record(
+        (Party(version.originator, "originator"),),
+        EventDetail(
+            "purpose", tuple(content["marking"]["purpose"]), frozenset({version.originator})
+        ),
+        EventDetail("basis", _basis(content), frozenset({version.originator})),
+    )
+    return _submitted(version, verified, turn.organisation, case.state)
+
+
+def validate_first_version(
+    turn: RequestContext, content: Mapping[str, Any], clearance: Clearance | None
+) -> CaseState:
+    """What a first version must pass beside its form, as `submit` asks it; nothing is kept.
+
+    Raises Forbidden, Invalid, Unconfirmed, SamePerson.
+    """
+    _check_qualifications(turn.organisation, content)
+    _check_seals(turn, content)
+    case = Case(
+        originator=turn.caller.organisation,
+        id=UUID(content["case"]),
+        version=1,
+        digest="",
+        originator_ref="",
+        erase_on=date.fromisoformat(content["marking"]["erase_on"]),
+        unconfirmed=cases.unconfirmed_matches(content),
+    )
+    return _cleared(case, clearance).state
+
+
+def _first(turn: RequestContext, version: CaseVersion, content: Mapping[str, Any]) -> Case:
+    return Case(
+        originator=version.originator,
+        id=version.case,
+        version=1,
+        digest=version.digest,
+        originator_ref=reference(turn.ports, version.originator, content["originator_ref"]),
+        unconfirmed=cases.unconfirmed_matches(content),
+        erase_on=date.fromisoformat(content["marking"]["erase_on"]),
+    )
+
+
+def reference(ports: Ports, originator: str, text: str) -> str:
+    """What stands for an originator's reference outside the encrypted content: equal for equal
+    ones, and telling nothing of them without the operator's key."""
+    return _keyed_digest(ports, {"originator": originator, "reference": text})
+
+
+def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
+    """What stands for the conditions of use of a case version, likewise."""
+    return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
+
+
+def _keyed_digest(ports: Ports, value: Mapping[str, Any]) -> str:
+    named = canonical.encode(value)
+    return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
+
+
+def _next(
+    turn: RequestContext, case: Case | None, version: CaseVersion, content: Mapping[str, Any]
+) -> Case:
+    """The case with its next version; ``prev`` ties it to the one that its author has read."""
+    if case is None:
+        deny_as_not_found()
+    if case.state is CaseState.ERASED:
+        raise CaseErased("the case was erased: begin another one")
+    if case.version + 1 != version.version or content.get("prev") != case.digest:
+        raise EditConflict(
+            f"the case is at version {case.version}: a new version carries its number plus one "
+            "and its digest as 'prev'"
+        )
+    if case.originator_ref != reference(turn.ports, case.originator, content["originator_ref"]):
+        raise ValidationFailed(
+            (("/originator_ref", "a case keeps its reference in every version"),)
+        )
+    revised = cases.revise(
+        case, version.version, version.digest, cases.unconfirmed_matches(content)
+    )
+    erase_on = date.fromisoformat(content["marking"]["erase_on"])
+    return replace(revised, revision=case.revision + 1, erase_on=erase_on)
+
+
+def _cleared(case: Case, clearance: Clearance | None) -> Case:
+    if clearance is None:
+        return case
+    assessed = cases.assess(case, clearance.assessed_by, frozenset(clearance.confirms))
+    return cases.clear(assessed, clearance.cleared_by)
+
+
+def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]) -> None:
+    """Only an organisation under the led regime says that a person is a suspect (R12)."""
+    if "led" in organisation.regimes:
+        return
+    clear = (s for s in content.get("subjects", ()) if not cases.is_sealed(s))
+    if any(needs_led_regime(s["category"]) for s in clear):
+        raise Forbidden(
+            "only a police or judicial office qualifies a person as suspect or convicted: "
+            "send the person as unqualified or victim",
+            ("R12.qualification",),
+        )
+
+
+def _check_seals(turn: RequestContext, content: Mapping[str, Any]) -> None:
+    """Each seal is for a valid encryption key of the organisation that its element names."""
+    errors = [error for part in cases.sealed_parts(content) for error in _seal_errors(turn, part)]
+    if errors:
+        raise ValidationFailed(tuple(errors))
+
+
+def _seal_errors(turn: RequestContext, part: SealedElement) -> Iterator[tuple[str, str]]:
+    pointer = f"/content/{part.group}/{part.place}"
+    addressee = turn.see(part.sealed_to)
+    if addressee is None:
+        yield f"{pointer}/sealed_to", "no organisation of this gateway has that id"
+        return
+    key = addressee.encryption_key(seal.key_id(part.text))
+    if key is None:
+        yield f"{pointer}/sealed", "is not sealed to a key of the organisation in sealed_to"
+    elif not key.holds(turn.now):
+        yield f"{pointer}/sealed", "is sealed to a key that was revoked: seal it anew"
+
+
+def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{basis['regime']} {basis['article']}" for basis in content["legal_basis"])
+
+
+def _submitted(
+    version: CaseVersion, verified: VerifiedSdJwt, originator: Organisation, state: CaseState
+) -> Submitted:
+    groups: dict[str, list[str]] = {}
+    for digest, part in elements(verified, originator).items():
+        groups.setdefault(part.group, []).append(digest)
+    return Submitted(version.case, version.version, version.digest, state, version.document, groups)
+
+
+def _submitted_again(turn: RequestContext, logged: LoggedEvent) -> Submitted:
+    version = turn.work.cases.version(_case_digest(logged))
+    if version is None:
+        deny_as_not_found()
+    cleared = turn.request.content["clearance"] is not None
+    state = CaseState.CLEARED if cleared else CaseState.DRAFT
+    verified = sd_jwt.read_stored(version.document)
+    return _submitted(version, verified, turn.organisation, state)
+
+
+_STATES: Mapping[str, CaseState] = {
+    "case.assess": CaseState.ASSESSED,
+    "case.clear": CaseState.CLEARED,
+    "case.close": CaseState.CLOSED,
+}
+
+
+def _step(
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    *,
+    action: str,
+    case: UUID,
+    confirmation: CaseStepRequest,
+    step: Callable[[RequestContext, Case], Case],
+) -> WriteResult:
+    """A person's step on a case, without a new version of it."""
+    request = ActionRequest(
+        action, confirmation.by, key, {"case": str(case), **confirmation.asked()}
+    )
+
+    def act(turn: RequestContext) -> CaseStep:
+        found, version = _authorized(turn, case)
+        moved = replace(step(turn, found), revision=found.revision + 1)
+        turn.work.cases.save(moved)
+        own = frozenset({found.originator})
+        reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
+        turn.record((Party(found.originator, "originator"),), *reason)
+        return CaseStep(version.case, version.version, version.digest, _STATES[action])
+
+    def again(turn: RequestContext, logged: LoggedEvent) -> CaseStep:
+        version = turn.work.cases.version(_case_digest(logged))
+        if version is None:
+            deny_as_not_found()
+        return CaseStep(version.case, version.version, version.digest, _STATES[action])
+
+    return transact(ports, caller, request, act, again)
+
+
+def _case_digest(logged: LoggedEvent) -> str:
+    return str(event.read(logged.event.document)["case_digest"])
+
+
+def _authorized(
+    turn: RequestContext, case: UUID, context: Mapping[str, Value] | None = None
+) -> tuple[Case, CaseVersion]:
+    """The caller's own case, after policy allowed the turn's action on it."""
+    found, version = find(turn, case)
+    view = case_attributes(sd_jwt.read_stored(version.document), version, found.state, turn)
+    authorize(turn, case_entity(view, turn.entity()), context)
+    turn.about = EventSubject(case_digest=version.digest)
+    return found, version
+
+
+def _view_in_list(turn: RequestContext, listed: ListedCase) -> CaseSummary | None:
+    """The routing fields of one case of a list; None when policy keeps it back, or it is erased.
+
+    A case whose key is lost is left out as well: it keeps no other from its originator.
+    """
+    case, claims = listed.case, listed.summary
+    if claims is None:
+        return None
+    attributes = _attributes(claims, case.id, listed.assurance, case.state, turn.today.day)
+    return _view(listed) if allows(turn, case_entity(attributes, turn.entity())) else None
+
+
+def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:
+    """Whether a case's key is there. Raises KeysUnavailable when that can be told of none."""
+    key = work.cases.key_of(originator, case)
+    return key is not None and key in ports.keys.states([key])
+
+
+def _view(listed: ListedCase) -> CaseSummary:
+    """The routing fields of a case: where it is, under which conditions; nothing of content."""
+    case, claims = listed.case, listed.summary or {}
+    return CaseSummary(
+        case=case.id,
+        version=case.version,
+        digest=case.digest,
+        state=case.state,
+        originator_ref=claims["originator_ref"],
+        assurance=listed.assurance,
+        unconfirmed=sorted(map(UUID, case.unconfirmed)),
+        matter=claims["matter"],
+        urgency=claims["urgency"],
+        conditions=Conditions(conditions(claims)),
+        event=listed.event,
+    )

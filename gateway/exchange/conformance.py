@@ -1,0 +1,304 @@
+"""The conformance run: a system walks through send, receive, verify and refuse on test data.
+
+Each answer is judged by the validators of the real interface. What is answered well is an event;
+nothing of the sandbox enters the cases, handoffs and consultations of the exchange.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import Party
+from gateway.domain.conformance import LIFE, CompletedAction, ConformanceRun
+from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
+from gateway.exchange import sandbox as sandboxes
+from gateway.exchange.cases import Submission, validate_first_version
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.sandbox import Sandbox
+from gateway.exchange.signed_requests import check_signed
+from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+RUNS_PER_DAY = 20
+"""Runs that one organisation may start in a day."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The first test offer is taken on under these conditions."""
+
+    by: str
+    conditions: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ConsultationReport:
+    """What was seen: the digest of the document, and the name of the parts that were shown."""
+
+    by: str
+    case_digest: str
+    package: str
+
+
+@dataclass(frozen=True)
+class ReceiptChecks:
+    """For each receipt, by its name, whether it verifies."""
+
+    by: str
+    verdicts: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class SampleDecline:
+    """The second test offer is declined, with a reason."""
+
+    by: str
+    reason: str
+
+
+class _Misjudged(Exception):
+    """Receipts were judged wrongly: what to tell, once others were drawn."""
+
+    def __init__(self, errors: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
+    """Begin a run for the calling system, with test data of its own; TooManyAttempts."""
+    made = ports.new_id()
+    sandbox = sandboxes.make(ports, caller.organisation, made)
+    request = ActionRequest("conformance.start", by, key, {"system": caller.system})
+
+    def act(turn: RequestContext) -> Mapping[str, Any]:
+        authorize(turn, turn.entity())
+        window = f"conformance/{turn.now:%Y%m%d}"
+        if not turn.work.budgets.spend(caller.organisation, window, RUNS_PER_DAY):
+            raise TooManyAttempts("too many runs today: go on with the last one")
+        turn.event = made
+        run = ConformanceRun(
+            made, caller.organisation, caller.system, turn.now + LIFE, sandbox.text()
+        )
+        turn.work.conformance.add(run)
+        turn.record(_parties(turn))
+        return _view(turn, run)
+
+    return transact(ports, caller, request, act, _again)
+
+
+def look_up(ports: Ports, caller: Caller, run: UUID) -> dict[str, Any]:
+    """One of the organisation's own runs: its steps, and what there is to work on."""
+
+    def look(turn: RequestContext) -> dict[str, Any]:
+        authorize(turn, turn.entity())
+        return _view(turn, _own(turn, run))
+
+    return read(ports, caller, ActionRequest("conformance.read"), look)
+
+
+def send(ports: Ports, caller: Caller, key: str, run: UUID, submission: Submission) -> WriteResult:
+    """Hand in a test case, judged as a first version of a case is; it is not kept.
+
+    Raises what cases.submit raises for its content, its persons and its signature.
+    """
+
+    def check(turn: RequestContext, _: Sandbox) -> None:
+        check_signed(turn, submission.signed)
+        validate_first_version(turn, submission.content, submission.clearance)
+
+    asked = {"run": str(run), **submission.asked()}
+    return _answer(
+        ports,
+        caller,
+        ActionRequest("conformance.submit", submission.by, key, asked),
+        CompletedAction.SENT,
+        check,
+    )
+
+
+def accept(
+    ports: Ports, caller: Caller, key: str, run: UUID, acceptance: Acceptance
+) -> WriteResult:
+    """Accept the first test offer; ConditionsDiffer unless its conditions are repeated."""
+
+    def check(_: RequestContext, sandbox: Sandbox) -> None:
+        if acceptance.conditions != sandbox.offers[0].conditions:
+            raise ConditionsMismatch("repeat the conditions of the first test offer unchanged")
+
+    request = _request(key, run, acceptance)
+    return _answer(ports, caller, request, CompletedAction.ACCEPTED, check)
+
+
+def consult(
+    ports: Ports, caller: Caller, key: str, run: UUID, opening: ConsultationRequest
+) -> WriteResult:
+    """Open the content of the accepted test offer, with person and reason."""
+    asked = {"run": str(run), **opening.asked()}
+    request = ActionRequest("conformance.submit", opening.by, key, asked)
+    return _answer(ports, caller, request, CompletedAction.CONSULTED, _nothing)
+
+
+def report(
+    ports: Ports, caller: Caller, key: str, run: UUID, reading: ConsultationReport
+) -> WriteResult:
+    """Say what was seen; Invalid where a digest is another one."""
+
+    def check(_: RequestContext, sandbox: Sandbox) -> None:
+        errors = []
+        if reading.case_digest != sandbox.offers[0].case_digest:
+            told = "is not SHA-256 over header.payload.signature, in base64url"
+            errors.append(("/case_digest", told))
+        if reading.package != sandbox.package:
+            told = (
+                "is not SHA-256 over the sorted digests of the disclosures shown, joined by LF, "
+                "in base64url"
+            )
+            errors.append(("/package", told))
+        if errors:
+            raise ValidationFailed(tuple(errors))
+
+    return _answer(ports, caller, _request(key, run, reading), CompletedAction.READ, check)
+
+
+def verify(ports: Ports, caller: Caller, key: str, run: UUID, said: ReceiptChecks) -> WriteResult:
+    """Judge the receipts; Invalid names those judged wrongly, and why.
+
+    Others are then drawn: a system shows that it verifies, not that it read the answer.
+    """
+
+    def check(_: RequestContext, sandbox: Sandbox) -> None:
+        verdicts = said.verdicts
+        wrong = {
+            f"/verdicts/{told.name}": _fault(told, verdicts.get(told.name))
+            for told in sandbox.receipts
+            if verdicts.get(told.name) is not (told.fault is None)
+        }
+        if verdicts.keys() - {told.name for told in sandbox.receipts}:
+            wrong["/verdicts"] = "names a receipt that the run does not have"
+        if wrong:
+            raise _Misjudged(tuple(wrong.items()))
+
+    try:
+        return _answer(ports, caller, _request(key, run, said), CompletedAction.VERIFIED, check)
+    except _Misjudged as misjudged:
+        _redraw(ports, caller, run)
+        raise ValidationFailed(misjudged.errors) from None
+
+
+def _fault(told: sandboxes.SampleReceipt, verdict: bool | None) -> str:
+    redrawn = "read the run again, which has other receipts now"
+    if verdict is None:
+        return f"is missing; {redrawn}"
+    if told.fault is None:
+        return f"verifies and was refused; {redrawn}"
+    return f"does not verify and was taken: {told.fault}; {redrawn}"
+
+
+def refuse(
+    ports: Ports, caller: Caller, key: str, run: UUID, refusal: SampleDecline
+) -> WriteResult:
+    """Refuse the second test offer, with a reason."""
+    return _answer(ports, caller, _request(key, run, refusal), CompletedAction.REFUSED, _nothing)
+
+
+def _request(
+    key: str, run: UUID, said: Acceptance | ConsultationReport | ReceiptChecks | SampleDecline
+) -> ActionRequest:
+    asked = {name: value for name, value in asdict(said).items() if name != "by"}
+    return ActionRequest("conformance.submit", said.by, key, {"run": str(run), **asked})
+
+
+def _nothing(_turn: RequestContext, _sandbox: Sandbox) -> None:
+    """The form of the body is all there is to judge."""
+
+
+Check = Callable[[RequestContext, Sandbox], None]
+
+
+def _answer(
+    ports: Ports, caller: Caller, request: ActionRequest, mark: CompletedAction, check: Check
+) -> WriteResult:
+    return transact(ports, caller, request, partial(_judged, mark, check), _again)
+
+
+def _judged(mark: CompletedAction, check: Check, turn: RequestContext) -> Mapping[str, Any]:
+    """Judge an answer; with the last step the run is passed, in the same transaction."""
+    authorize(turn, turn.entity())
+    run = _own(turn, UUID(turn.request.content["run"]))
+    after = run.done(mark, turn.now)
+    check(turn, Sandbox.of(run.sandbox))
+    turn.work.conformance.save(after)
+    turn.record(_parties(turn))
+    if after.passed_at is not None:
+        events.record(
+            turn.work,
+            "conformance.pass",
+            events.gateway_and(run.organisation),
+            event=turn.ports.new_id(),
+            simulated_date=turn.today.simulated_date,
+        )
+    return _view(turn, after)
+
+
+def _parties(turn: RequestContext) -> tuple[Party, ...]:
+    return (Party(turn.caller.organisation, "actor"), Party(GATEWAY, "gateway"))
+
+
+def _own(turn: RequestContext, run: UUID) -> ConformanceRun:
+    """A run of the caller's organisation; a denial when it has none of this id."""
+    found = turn.work.conformance.get(run)
+    if found is None or found.organisation != turn.caller.organisation:
+        deny_as_not_found()
+    return found
+
+
+def _again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    run = turn.request.content.get("run")
+    return _view(turn, _own(turn, logged.event.id if run is None else UUID(run)))
+
+
+def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
+    """Put other receipts in the place of those that were judged wrongly."""
+    with ports.begin(TransactionMode.READ) as work:
+        found = work.conformance.get(run)
+    if found is None:
+        return
+    drawn = sandboxes.with_new_receipts(ports, Sandbox.of(found.sandbox), caller.organisation, run)
+    with ports.begin(TransactionMode.WRITE) as work:
+        work.conformance.save(found.with_sandbox(drawn.text()))
+        work.commit()
+
+
+def _view(turn: RequestContext, run: ConformanceRun) -> dict[str, Any]:
+    """A run as its system sees it; content only once it was opened, verdicts never."""
+    sandbox = Sandbox.of(run.sandbox)
+    view: dict[str, Any] = {
+        "run": str(run.id),
+        "test": True,
+        "system": run.system,
+        "state": run.state(turn.now),
+        "expires_at": run.expires_at.isoformat(timespec="seconds"),
+        "steps": [{"step": str(step), "passed": passed} for step, passed in run.steps.items()],
+        "issuer": sandbox.issuer,
+        "keys": sandbox.keys,
+        "log": sandbox.log,
+        "log_key": sandbox.log_key,
+        "offers": [vars(offer) for offer in sandbox.offers],
+        "receipts": [{"name": t.name, "receipt": t.receipt} for t in sandbox.receipts],
+    }
+    if CompletedAction.CONSULTED in run.marks:
+        view["presentation"] = sandbox.presentation
+    return view

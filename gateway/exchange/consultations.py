@@ -1,0 +1,80 @@
+"""Opening content: a consultation shows a presentation, and is an event with person and reason."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.case import Element
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.exchange.results import ConsultedContent
+from gateway.kernel.transact import EventSubject, RequestContext
+from gateway.kernel.values import CaseVersion, Consultation
+
+REASON_CODES = (
+    "assessment",
+    "investigation",
+    "protection",
+    "take_down",
+    "quality",
+    "legal_request",
+    "export",
+)
+"""Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
+
+
+@dataclass(frozen=True)
+class ConsultationRequest:
+    """Who opens content, and why: a code and up to 200 characters."""
+
+    by: str
+    reason_code: str
+    reason: str
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        return {"reason_code": self.reason_code, "reason": self.reason}
+
+
+def record_consultation(
+    turn: RequestContext,
+    opening: ConsultationRequest,
+    version: CaseVersion,
+    *,
+    shown: Mapping[str, Element],
+    withheld: Sequence[str],
+    handoff: UUID | None,
+    parties: tuple[Party, ...],
+) -> ConsultedContent:
+    """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
+
+    ``withheld`` names the groups of which something was kept back.
+    """
+    reader = turn.caller.organisation
+    groups = {part.group for part in shown.values()}
+    turn.about = EventSubject(handoff=handoff, case_digest=version.digest)
+    turn.work.handoffs.add_consultation(
+        Consultation(turn.event, reader, handoff, version.digest, tuple(sorted(shown)))
+    )
+    turn.record(
+        parties,
+        EventDetail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
+        EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
+        package=handoff_documents.package_digest(shown),
+    )
+    return to_json(version, tuple(shown), withheld)
+
+
+def to_json(
+    version: CaseVersion, shown: Sequence[str], withheld: Sequence[str]
+) -> ConsultedContent:
+    """The answer to a consultation."""
+    return ConsultedContent(
+        case=version.case,
+        version=version.version,
+        assurance=version.assurance,
+        presentation=sd_jwt.parse(version.document).present(frozenset(shown)).compact(),
+        package=handoff_documents.package_digest(shown),
+        withheld=sorted(withheld),
+    )

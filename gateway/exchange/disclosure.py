@@ -1,0 +1,78 @@
+"""Which parts of a case a reader may have: one policy decision for each kind of part."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.domain.case import Element
+from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
+from gateway.domain.marking import Marking, marking_of, strictest
+from gateway.domain.organisation import Organisation
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange.cases import elements
+from gateway.kernel.ports import Policy
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who would read: the organisation, the mandate by which it was addressed, for what.
+
+    ``reads_on`` tells that a succession lets it read on though that mandate has moved.
+    """
+
+    organisation: PolicyEntity
+    competence: str | None
+    purpose: Iterable[str]
+    reads_on: bool = False
+
+
+def permitted_disclosures(
+    policy: Policy,
+    parts: Mapping[str, Element],
+    originator: PolicyEntity,
+    reader: Reader,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split ``parts`` (by digest) into the digests permitted and the groups withheld in part.
+
+    Asks once for each distinct set of attributes, never once for each element.
+    """
+    context: dict[str, Value] = {
+        "purpose": frozenset(reader.purpose),
+        "competence": reader.competence or "",
+        "reads_on": reader.reads_on,
+    }
+    answers: dict[tuple[str, str, Marking, str | None], bool] = {}
+    permitted, withheld = [], set()
+    for digest, part in parts.items():
+        kind = (part.group, part.category, part.marking, part.sealed_to)
+        if kind not in answers:
+            resource = disclosure_entity(part, originator, reader.organisation.id)
+            question = PolicyQuestion(reader.organisation, "case.disclose", resource, context)
+            answers[kind] = policy.decide(question).allowed
+        if answers[kind]:
+            permitted.append(digest)
+        else:
+            withheld.add(part.group)
+    return tuple(sorted(permitted)), tuple(sorted(withheld))
+
+
+def with_strictest_marking(
+    offered: VerifiedSdJwt, current: VerifiedSdJwt, originator: Organisation
+) -> dict[str, Element]:
+    """The parts of the version ``offered``, each under the strictest of its markings: its own
+    and those of the same element, or else of the whole case, in the ``current`` version."""
+    now = elements(current, originator)
+    markings = {_identity(part): now[part.digest].marking for part in current.placed}
+    case = marking_of(current.claims)
+    parts = elements(offered, originator)
+    return {
+        part.digest: replace(
+            parts[part.digest],
+            marking=strictest((parts[part.digest].marking, markings.get(_identity(part), case))),
+        )
+        for part in offered.placed
+    }
+
+
+def _identity(part: DisclosedValue) -> tuple[str, str]:
+    """What an element is in every version of its case: its array and its id."""
+    return part.name, part.value["id"] if part.in_array else ""

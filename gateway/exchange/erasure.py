@@ -1,0 +1,275 @@
+"""The end of a case's content: on its day by the gateway itself, before it by two administrators.
+
+First the decision is made durable, with its event; then the case's key is destroyed. Whatever stops
+in between, maintenance goes on from there: the database knows which keys are doomed. The other way
+round, a key could be gone on a decision that never counted (ADR 0012).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain import case as cases
+from gateway.domain.audit_event import Party
+from gateway.domain.case import Case, CaseState
+from gateway.domain.refusals import NotFound, Refusal
+from gateway.evidence import canonical
+from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.fields import free_text, identifier
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.values import Erasure
+
+ACTION = "case.erase"
+
+AT_ONCE = 50
+"""Cases that are erased in one transaction: writers wait meanwhile."""
+
+EVENTS_AT_ONCE = 200
+"""Events after which a transaction takes no further case: each handoff has one."""
+
+PAGE = 500
+"""Keys that are looked at together."""
+
+
+@dataclass(frozen=True)
+class _Why:
+    """Why a case is erased: ``due``, ``early`` or ``key destroyed``; by whom, and their reason."""
+
+    code: str
+    by: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
+    """Erase one case as administrators decided: two of them before its day.
+
+    A case that its originator did not close is erased only when its day has come, or its key is
+    lost anyway.
+    """
+    ports, found = context.request.ports, _case(context)
+    erased = cases.erase(
+        found,
+        civil_day(ports, context.now),
+        lost=_is_lost(ports, context.work, found),
+    )
+    code = "due" if _is_due(context) else "early"
+    why = _Why(code, context.persons, context.values["reason"])
+    _erase(ports, context.work, context.event, erased, why)
+    context.request.recorded = True
+    return {"case": context.change.values["case"], "state": str(CaseState.ERASED)}
+
+
+def _case(context: ChangeContext) -> Case:
+    found = context.work.cases.get(context.change.organisation, context.values["case"])
+    if found is None:
+        raise NotFound("that organisation has no such case here")
+    return found
+
+
+def _is_due(context: ChangeContext) -> bool:
+    return cases.erasure_is_due(_case(context), civil_day(context.request.ports, context.now))
+
+
+CHANGE = ChangeType(
+    "Erase a case before its day, for good.",
+    2,
+    (
+        identifier("case", "Which case.", option="CASE"),
+        free_text("reason", "Why, in up to 200 characters; no content.", 200),
+    ),
+    _erase_by_hand,
+    about="The originator has closed it. On its day of erasure the gateway does it by itself, or "
+    "one person does. What is destroyed is the case's key: no copy of the database opens it any "
+    "more, while receipts go on verifying. Backups of the keys database keep the key as long as "
+    "you keep them.",
+    facts=lambda context: {"due": _is_due(context)},
+    after=lambda ports: {"key": _destroyed_now(ports)},
+)
+
+
+def erase_due(ports: Ports) -> int:
+    """Erase cases whose day has come, as many as one transaction should; how many were.
+
+    Raises KeysUnavailable when their keys still have to be destroyed, Frozen, Busy; and whatever
+    is wrong with those that are left, once nothing else is.
+    """
+    day = civil_day(ports, ports.now())
+    with ports.begin(TransactionMode.READ) as work:
+        due = work.cases.due(day, AT_ONCE)
+    if not due:
+        return 0
+    try:
+        done = _erase_all(ports, due, day)
+    except Refusal:
+        raise
+    except Exception:
+        done = _erase_singly(ports, due, day)
+    destroy_keys(ports)
+    return done
+
+
+def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
+    done = events = 0
+    with ports.begin(TransactionMode.WRITE) as work:
+        # In one order everywhere, for each is locked until the end.
+        for one in sorted(due, key=lambda case: (case.originator, case.id)):
+            found = work.cases.get(one.originator, one.id)
+            if (
+                found is None
+                or found.state is CaseState.ERASED
+                or not cases.erasure_is_due(found, day)
+            ):
+                continue  # it has changed, or another node was faster
+            events += _erase(ports, work, ports.new_id(), cases.erase(found, day), _Why("due"))
+            done += 1
+            if events >= EVENTS_AT_ONCE:
+                break  # the others come next
+        work.commit()
+    return done
+
+
+def _erase_singly(ports: Ports, due: Sequence[Case], day: date) -> int:
+    """Erase each by itself: one that cannot be erased keeps no other. Raises when none could."""
+    done, failure = 0, None
+    for one in due:
+        try:
+            done += _erase_all(ports, [one], day)
+        except Refusal:
+            raise
+        except Exception as error:
+            failure = error
+    if failure is not None and not done:
+        raise failure
+    return done
+
+
+def destroy_keys(ports: Ports) -> int:
+    """Destroy the keys of erased cases that still stand; how many cases that were.
+
+    Raises KeysUnavailable; then this has to be done again.
+    """
+    done = 0
+    while True:
+        with ports.begin(TransactionMode.READ) as work:
+            doomed = work.cases.doomed(PAGE)
+        if not doomed:
+            return done
+        ports.keys.destroy(doomed)
+        with ports.begin(TransactionMode.WRITE) as work:
+            work.cases.forget_keys(doomed)
+            work.commit()
+        done += len(doomed)
+
+
+def erase_restored(ports: Ports) -> int:
+    """Erase cases that are there again though their key is destroyed; how many were.
+
+    So it is after an older copy of the database was put in place: nothing of them can be read,
+    and this says so. Raises KeysUnavailable, Frozen.
+    """
+    day, after, done = civil_day(ports, ports.now()), None, 0
+    while destroyed := ports.keys.destroyed(after, PAGE):
+        after = destroyed[-1]
+        with ports.begin(TransactionMode.READ) as work:
+            back = [case for key in destroyed if (case := work.cases.having(key)) is not None]
+        for one in back:
+            done += _erase_again(ports, one, day)
+    return done
+
+
+def _erase_again(ports: Ports, one: Case, day: date) -> bool:
+    with ports.begin(TransactionMode.WRITE) as work:
+        found = work.cases.get(one.originator, one.id)
+        if found is None or found.state is CaseState.ERASED:
+            return False
+        erased = cases.erase(found, day, lost=True)
+        _erase(ports, work, ports.new_id(), erased, _Why("key destroyed"))
+        work.commit()
+    return True
+
+
+def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
+    """Destroy keys that no case came to use; the newest key that was looked at.
+
+    Begin after the one that was returned the time before. Raises KeysUnavailable, Frozen: keys of
+    a newer database than the one at hand are not unused.
+    """
+    while old := ports.keys.long_made(after, PAGE):
+        after = old[-1]
+        with ports.begin(
+            TransactionMode.WRITE
+        ) as work:  # refused when the log is frozen; nothing is written
+            unused = [key for key in old if work.cases.having(key) is None]
+        if unused:
+            ports.keys.destroy(unused)
+    return after
+
+
+def civil_day(ports: Ports, now: datetime) -> date:
+    """Today in the gateway's civil time zone; a simulated date neither hastens nor puts off."""
+    today = ports.reference_date(now)
+    return now.date() if today.simulated else today.day
+
+
+def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why) -> int:
+    """Take a case's content away and record it; how many events that made.
+
+    The originator's is ``event``. Each office is told by one of its own for each handoff that it
+    was offered, in the words that it knows: the handoff, and the digest of that version.
+    """
+    counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
+    sent = work.handoffs.sent_of(erased.originator, erased.id)
+    today = ports.reference_date(ports.now()).simulated_date
+    parties = (Party(GATEWAY, "gateway"), Party(erased.originator, "originator"))
+    events.record(
+        work,
+        ACTION,
+        parties,
+        event=event,
+        simulated_date=today,
+        by=why.by or None,
+        details=(events.shared("subject", _told(erased, counted, why), parties),),
+        case_digest=erased.digest,
+    )
+    for one in sent:
+        events.record(
+            work,
+            ACTION,
+            events.gateway_and(one.recipient, role="recipient"),
+            event=ports.new_id(),
+            simulated_date=today,
+            handoff=one.handoff,
+            case_digest=one.case_digest,
+        )
+    return 1 + len(sent)
+
+
+def _told(erased: Case, counted: Erasure, why: _Why) -> str:
+    """What was erased, by numbers; nothing of what it said."""
+    told = {
+        "organisation": erased.originator,
+        "case": str(erased.id),
+        "versions": counted.versions,
+        "statements": counted.statements,
+        "why": why.code,
+    }
+    reason = {} if why.reason is None else {"reason": why.reason}
+    return canonical.encode({**told, **reason}).decode()
+
+
+def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
+    """Whether the case's key is gone, whatever became of it: then nobody reads it any more."""
+    key = work.cases.key_of(case.originator, case.id)
+    return key is not None and not ports.keys.states([key]).get(key, False)
+
+
+def _destroyed_now(ports: Ports) -> str:
+    try:
+        destroy_keys(ports)
+    except Refusal:  # what was decided stands, and its receipt is told
+        return "will be destroyed by maintenance"
+    return "destroyed"

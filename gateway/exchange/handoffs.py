@@ -1,0 +1,489 @@
+"""What the two parties do with a handoff: answer, follow up, open content, read, list."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.answers import ANSWERS, AnswerKind, move
+from gateway.domain.audit_event import Party
+from gateway.domain.case import ROUTING_FIELDS, Element
+from gateway.domain.decision import PolicyEntity, Value, handoff_entity
+from gateway.domain.handoff import (
+    READABLE,
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+    outcome_code_for,
+    was_accepted,
+)
+from gateway.domain.interest import has_conflict_of_interest
+from gateway.domain.marking import conditions
+from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import (
+    CaseErased,
+    CaseKeysUnavailable,
+    ConditionsMismatch,
+    EditConflict,
+    InvalidDocument,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.domain.succession import ReissuedHandoff
+from gateway.domain.transfer import is_transfer_barred
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.sd_jwt import SdJwt
+from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
+from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.disclosure import Reader, permitted_disclosures, with_strictest_marking
+from gateway.exchange.results import (
+    Answered,
+    Conditions,
+    ConsultedContent,
+    HandoffStatement,
+    HandoffSummary,
+    HandoffView,
+    SucceededBy,
+    Succeeds,
+)
+from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel.pagination import Page, collect_page
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    allows,
+    authorize,
+    deny_as_not_found,
+    prepare,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+
+
+@dataclass(frozen=True)
+class AnswerRequest:
+    """An answer of a party: its kind, the person, and those fields of the kind that are there.
+
+    The transport checks which fields a kind takes and of which form, as the table of kinds says.
+    ``signed`` is the document, where its author signed it.
+    """
+
+    kind: AnswerKind
+    by: str
+    fields: Mapping[str, Any]
+    signed: VerifiedRequest | None = None
+
+
+def answer(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: AnswerRequest
+) -> WriteResult:
+    """Answer a handoff.
+
+    The answer is signed before the transaction, from what never changes in a handoff, then
+    decided and stored in it. What its author signed is held against the same.
+
+    Raises ConditionsDiffer when an acceptance does not repeat the conditions, Invalid for groups
+    that were not offered, WrongState, DocumentRefused, and the policy's denials.
+    """
+    content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
+    if asked.signed is not None:
+        content["signed"] = True
+    request = ActionRequest(asked.kind.action, asked.by, key, content)
+    offered = prepare(ports, caller, request, lambda turn: _offered(turn, handoff, asked))
+    act = None
+    if offered is not None:
+        if asked.signed is not None:
+            document = asked.signed.document
+        else:
+            document = handoff_documents.issue_answer(
+                attesting(ports, caller.organisation),
+                handoff=offered.id,
+                case_digest=offered.case_digest,
+                offer_digest=offered.offer_digest,
+                package=offered.package,
+                kind=asked.kind.name,
+                fields={"by": asked.by, **asked.fields},
+            )
+        act = partial(_store, handoff, asked, document)
+
+    def again(turn: RequestContext, logged: LoggedEvent) -> Answered:
+        stored = turn.work.handoffs.answer_of(logged.event.id)
+        return deny_as_not_found() if stored is None else _answered(stored)
+
+    return transact(ports, caller, request, act, again)
+
+
+def _offered(turn: RequestContext, handoff: UUID, asked: AnswerRequest) -> Handoff:
+    """The handoff, once the answer fits what was offered; nothing of that changes any more."""
+    found = _party_to(turn, handoff)
+    _hide_barred(turn, found)
+    if asked.signed is not None:
+        bound = {
+            "handoff": str(found.id),
+            "case_digest": found.case_digest,
+            "offer_digest": found.offer_digest,
+            "package": found.package,
+            "kind": asked.kind.name,
+        }
+        claims = asked.signed.verified.claims
+        if any(claims.get(name) != value for name, value in bound.items()):
+            raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+    if not asked.kind.accepts:
+        return found
+    repeated = conditions_digest(
+        turn.ports, found.case_digest, asked.fields.get("conditions") or {}
+    )
+    if repeated != found.conditions_digest:
+        raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
+    if "groups" in asked.fields:
+        verified = sd_jwt.read_stored(_version(turn, found).document)
+        parts = elements(verified, _organisation(turn, found.originator))
+        groups = {parts[digest].group for digest in found.permitted}
+        if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
+            raise ValidationFailed(
+                (("/groups", "name at least one group, of those that were offered"),)
+            )
+    return found
+
+
+def _store(handoff: UUID, asked: AnswerRequest, document: SdJwt, turn: RequestContext) -> Answered:
+    check_signed(turn, asked.signed)
+    context: dict[str, Value] = {"assurance": assurance(asked.signed)}
+    if asked.kind.accepts:
+        context["conditions_accepted"] = "conditions" in asked.fields
+    found = _authorized(turn, handoff, context)
+    if asked.kind.accepts:
+        _refuse_expired(turn, found)
+    step = asked.kind.move(asked.fields)
+    groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
+    moved = move(found, step, turn.caller.organisation, groups=groups)
+    stored = HandoffAnswer(
+        handoff=found.id,
+        sequence=moved.sequence,
+        move=step,
+        state=moved.state,
+        author=turn.caller.organisation,
+        at=turn.now,
+        statement=document.compact(),
+        event=turn.event,
+    )
+    turn.work.handoffs.save(moved, stored)
+    turn.record(_parties(found), package=found.package, document_sha256=document.digest)
+    return _answered(stored)
+
+
+def consult(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, opening: ConsultationRequest
+) -> WriteResult:
+    """Open the content that was offered and accepted, as policy allows it today."""
+    request = ActionRequest(
+        "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
+    )
+
+    def act(turn: RequestContext) -> ConsultedContent:
+        found, version, shown, withheld = _readable(turn, handoff)
+        return record_consultation(
+            turn,
+            opening,
+            version,
+            shown=shown,
+            withheld=withheld,
+            handoff=handoff,
+            parties=_parties(found),
+        )
+
+    def again(turn: RequestContext, logged: LoggedEvent) -> ConsultedContent:
+        _, version, shown, withheld = _readable(turn, handoff)
+        consultation = turn.work.handoffs.consultation(logged.event.id)
+        if consultation is None or set(consultation.shown) != shown.keys():
+            raise EditConflict("what may be shown has changed: consult again under a new key")
+        return to_json(version, tuple(shown), withheld)
+
+    return transact(ports, caller, request, act, again)
+
+
+def _readable(
+    turn: RequestContext, handoff: UUID
+) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
+    """A handoff that may be opened now, the version offered, the parts to show by their digest,
+    and the groups withheld.
+
+    Decided on the strictest of the markings when offered and now. Only groups of the offer are
+    named as withheld: of what was never offered a reader learns nothing, which is what the decoys
+    are for.
+    """
+    found = _party_to(turn, handoff)
+    _hide_barred(turn, found)
+    turn.about = EventSubject(found.id, found.case_digest)
+    reads_on = _reads_on(turn, found)
+    is_open = found.state in READABLE or reads_on
+    if turn.caller.organisation == found.recipient and not is_open:
+        raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
+    authorize(turn, _entity(turn, found, reads_on=reads_on), _barriers(turn, found))
+    _refuse_expired(turn, found)
+    version = _version(turn, found)
+    case = turn.work.cases.get(found.originator, found.case)
+    current = turn.work.cases.version(case.digest) if case else None
+    if current is None:
+        deny_as_not_found()
+    offered = sd_jwt.read_stored(version.document)
+    same = current.digest == version.digest
+    now = offered if same else sd_jwt.read_stored(current.document)
+    # The day in the gateway's civil time zone: a simulated date puts off no erasure.
+    day = turn.now.date() if turn.today.simulated else turn.today.day
+    if day.isoformat() >= min(offered.claims["erase_on"], now.claims["erase_on"]):
+        raise WrongState("the case is past the day of its erasure")
+    originator = _organisation(turn, found.originator)
+    parts = with_strictest_marking(offered, now, originator)
+    accepted = {
+        digest: part
+        for digest, part in parts.items()
+        if digest in found.permitted
+        and (found.accepted_groups is None or part.group in found.accepted_groups)
+    }
+    reader = Reader(turn.entity(), found.address.competence, found.purpose, reads_on)
+    permitted, _ = permitted_disclosures(
+        turn.ports.policy, accepted, turn.entity(originator), reader
+    )
+    shown = {digest: parts[digest] for digest in permitted}
+    withheld = {parts[digest].group for digest in found.permitted if digest not in shown}
+    return found, version, shown, sorted(withheld)
+
+
+def _reads_on(turn: RequestContext, handoff: Handoff) -> bool:
+    """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
+    competence, today = handoff.address.competence, turn.today.day
+    if competence is None or competence in turn.organisation.competences_on(today):
+        return False
+    successions = turn.work.successions.from_office(turn.caller.organisation, competence)
+    taken_on = bool(successions) and was_accepted(turn.work.handoffs.answers(handoff.id))
+    return any(one.lets_read(handoff, was_taken_on=taken_on, day=today) for one in successions)
+
+
+def _refuse_expired(turn: RequestContext, handoff: Handoff) -> None:
+    if handoff.until is not None and handoff.until <= turn.now:
+        raise WrongState("the offer has ended: ask its originator for a new one")
+
+
+def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
+    """A handoff as one of its parties may see it: never content.
+
+    Shown are the routing presentation, the conditions, and each document as the caller may read it.
+    """
+
+    def look(turn: RequestContext) -> HandoffView:
+        found = _authorized(turn, handoff)
+        version = _version(turn, found)
+        verified = sd_jwt.read_stored(version.document)
+        routing = frozenset(
+            p.digest
+            for p in verified.placed
+            if p.name in ROUTING_FIELDS and not p.in_array and p.digest in found.permitted
+        )
+        # Its originator seals anew what was redirected, or went to a successor.
+        left = found.state in (HandoffState.REDIRECTED, HandoffState.SUCCEEDED)
+        seals = left and turn.caller.organisation == found.originator
+        ended = turn.work.successions.moved_from(found.id)
+        made = turn.work.successions.moved_to(found.id)
+        answers, groups = turn.work.handoffs.answers(found.id), found.accepted_groups
+        return HandoffView(
+            **vars(_summary(found)),
+            assurance=version.assurance,
+            conditions=Conditions(conditions(verified.claims)),
+            routing=sd_jwt.parse(version.document).present(routing).compact(),
+            permitted=sorted(found.permitted),
+            accepted_groups=None if groups is None else sorted(groups),
+            answers=[_shown_answer(turn, one) for one in answers],
+            reseal=sealed_of(verified, found.permitted) if seals else None,
+            reissued_as=None if ended is None else _succeeded_by(turn, found, ended),
+            succeeds=None if made is None else _succeeds(turn, made),
+        )
+
+    return read(ports, caller, ActionRequest("handoff.read"), look)
+
+
+def _succeeded_by(turn: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
+    """What a succession made of a handoff.
+
+    Where it went, its originator is told; the former recipient has no part in it.
+    """
+    own = turn.caller.organisation == handoff.originator
+    return SucceededBy(ended.succession, ended.became if own else None)
+
+
+def _succeeds(turn: RequestContext, made: ReissuedHandoff) -> Succeeds:
+    """Of which handoff a succession made this one."""
+    offer, *_ = turn.work.handoffs.answers(made.handoff)
+    document = sd_jwt.parse(offer.statement).present(())
+    return Succeeds(made.succession, made.handoff, document.compact())
+
+
+def _shown_answer(turn: RequestContext, answer: HandoffAnswer) -> HandoffStatement:
+    """An answer as the caller may read it: of the other party's, not the person."""
+    shown = HandoffStatement(
+        sequence=answer.sequence,
+        kind=str(answer.move or "offer"),
+        state=answer.state,
+        author=answer.author,
+        at=answer.at,
+        event=answer.event,
+        statement=answer.statement,
+    )
+    if answer.author == turn.caller.organisation:
+        return shown
+    document = sd_jwt.parse(answer.statement)
+    readable = [d for d in document.disclosures if d.name != "by"]
+    code = next((d.value for d in readable if d.name == "code"), None)
+    seen = None if code is None else _code_for(turn, answer, code)
+    if seen != code:  # every other field might give away the outcome (R5)
+        readable = []
+    statement = document.present([d.digest for d in readable]).compact()
+    return replace(shown, statement=statement, code=seen)
+
+
+def _code_for(turn: RequestContext, answer: HandoffAnswer, code: str) -> str:
+    author = _organisation(turn, answer.author)
+    return outcome_code_for(
+        code,
+        reader_is_police="led" in turn.organisation.regimes,
+        author_is_police="led" in author.regimes,
+    )
+
+
+def page(
+    ports: Ports,
+    caller: Caller,
+    *,
+    box: str,
+    state: HandoffState | None,
+    after: UUID | None,
+    limit: int,
+) -> Page[HandoffSummary]:
+    """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
+
+    def look(turn: RequestContext) -> Page[HandoffSummary]:
+        wanted = None if state is None else str(state)
+        rows = partial(turn.work.handoffs.page, caller.organisation, box, wanted)
+        return collect_page(rows, attrgetter("id"), partial(_in_list, turn), after, limit)
+
+    return read(ports, caller, ActionRequest("handoff.read"), look)
+
+
+def _in_list(turn: RequestContext, handoff: Handoff) -> HandoffSummary | None:
+    """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
+    try:
+        shows = allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+    except CaseKeysUnavailable:
+        if has_key(turn.ports, turn.work, handoff.originator, handoff.case):
+            raise
+        return None
+    return _summary(handoff) if shows else None
+
+
+def _party_to(turn: RequestContext, handoff: UUID) -> Handoff:
+    """The handoff, when the caller is one of its two parties; else there is none."""
+    found = turn.work.handoffs.get(handoff)
+    if found is None or turn.caller.organisation not in (found.originator, found.recipient):
+        deny_as_not_found()
+    return found
+
+
+def _hide_barred(turn: RequestContext, handoff: Handoff) -> None:
+    """Refuse as not found where an interest of its own bars the caller: the state or the
+    conditions of a handoff would say that it is there."""
+    facts = _barriers(turn, handoff)
+    if facts.get("conflict"):
+        authorize(turn, _entity(turn, handoff), facts, "handoff.read")
+
+
+def _authorized(
+    turn: RequestContext, handoff: UUID, context: Mapping[str, Value] | None = None
+) -> Handoff:
+    found = _party_to(turn, handoff)
+    turn.about = EventSubject(found.id, found.case_digest)
+    authorize(turn, _entity(turn, found), {**(context or {}), **_barriers(turn, found)})
+    return found
+
+
+_BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() if k.accepts)}
+"""What a recipient may not do where something keeps the case from it; it can still refuse."""
+
+
+def _entity(turn: RequestContext, handoff: Handoff, *, reads_on: bool = False) -> PolicyEntity:
+    originator = turn.entity(_organisation(turn, handoff.originator))
+    recipient = turn.entity(_organisation(turn, handoff.recipient))
+    return handoff_entity(handoff, originator, recipient, reads_on=reads_on)
+
+
+def _barriers(turn: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
+    """Interests (R9) and third countries (R15) of the caller as the recipient; an originator
+    meets none. The case is read only for a reader that has declared something."""
+    if turn.request.action not in _BARRED:
+        return {}
+    reader, day = turn.organisation, turn.today.day
+    if reader.slug != handoff.recipient:
+        return OWN
+    declared = any(one.period.holds(day) for one in reader.interests)
+    conflict = declared and _conflict(turn, reader, handoff)
+    return {"conflict": conflict, "third_country": is_transfer_barred(reader, day)}
+
+
+def _conflict(turn: RequestContext, reader: Organisation, handoff: Handoff) -> bool:
+    """Judged on the version that was offered and on the current one: a case may come to name a
+    host later. What cannot be found counts as met."""
+    case = turn.work.cases.get(handoff.originator, handoff.case)
+    day, named = turn.today.day, f"{handoff.originator}/{handoff.case}"
+    for digest in {handoff.case_digest, case.digest if case else handoff.case_digest}:
+        try:
+            version = turn.work.cases.version(digest)
+        except CaseErased:
+            content: Mapping[str, Any] = {}  # what is gone is kept from nobody
+        else:
+            if version is None:
+                return True
+            content = sd_jwt.read_stored(version.document).content
+        if has_conflict_of_interest(reader, day, named, content):
+            return True
+    return False
+
+
+def _organisation(turn: RequestContext, slug: str) -> Organisation:
+    found = turn.find(slug)
+    return deny_as_not_found() if found is None else found
+
+
+def _version(turn: RequestContext, handoff: Handoff) -> CaseVersion:
+    found = turn.work.cases.version(handoff.case_digest)
+    return deny_as_not_found() if found is None else found
+
+
+def _parties(handoff: Handoff) -> tuple[Party, ...]:
+    return (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
+
+
+def _answered(answer: HandoffAnswer) -> Answered:
+    return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.statement)
+
+
+def _summary(handoff: Handoff) -> HandoffSummary:
+    return HandoffSummary(
+        handoff=handoff.id,
+        state=handoff.state,
+        originator=handoff.originator,
+        recipient=handoff.recipient,
+        competence=handoff.address.competence,
+        case=handoff.case,
+        version=handoff.case_version,
+        case_digest=handoff.case_digest,
+        purpose=handoff.purpose,
+        offered_at=handoff.offered_at,
+        due_at=handoff.due_at,
+        until=handoff.until,
+    )

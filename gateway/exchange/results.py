@@ -1,0 +1,239 @@
+"""What the actions on cases and handoffs answer.
+
+The interface's description is derived from these classes, and so is its JSON: ids and times are
+text there, and a member with the default None is left out where it is None. A text in an
+annotation is the description of the type.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, NewType
+from uuid import UUID
+
+from gateway.domain.case import CaseState
+from gateway.domain.handoff import HandoffState
+from gateway.evidence.receipt import Receipt
+
+SignedText = Annotated[str, "A signed document (RFC 9901), compact."]
+Digest = Annotated[str, "SHA-256 in base64url."]
+Conditions = NewType("Conditions", Mapping[str, Any])
+"""The conditions of use as `gateway.domain.marking.conditions` gives them."""
+
+
+@dataclass(frozen=True)
+class CaseStep:
+    """A case after a person's step on it."""
+
+    case: UUID
+    version: int
+    digest: Digest
+    state: CaseState
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A case version that was taken: the signed document, and its digests by group."""
+
+    case: UUID
+    version: int
+    digest: Digest
+    state: CaseState
+    document: SignedText
+    groups: Mapping[str, Sequence[Digest]]
+
+
+@dataclass(frozen=True)
+class CaseSummary:
+    """The routing fields of a case; nothing of content."""
+
+    case: UUID
+    version: int
+    digest: Digest
+    state: CaseState
+    originator_ref: str
+    assurance: str
+    unconfirmed: Sequence[UUID]
+    matter: Sequence[str]
+    urgency: str
+    conditions: Conditions
+    event: UUID
+
+
+@dataclass(frozen=True)
+class ConsultedContent:
+    """The presentation that a consultation shows; ``withheld`` names groups shown in part."""
+
+    case: UUID
+    version: int
+    assurance: str
+    presentation: SignedText
+    package: Digest
+    withheld: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """To whom an offer is made, and by which event it holds the competence."""
+
+    organisation: str
+    competence: str | None = None
+    mandate_event: UUID | None = None
+
+
+@dataclass(frozen=True)
+class SealedReference:
+    """An element that is sealed to an organisation."""
+
+    id: UUID
+    group: str
+    sealed_to: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an offer would give; ``routing`` is the version's own document without content."""
+
+    case: UUID
+    version: int
+    case_digest: Digest
+    to: Addressee
+    routing: SignedText
+    permitted: Sequence[Digest]
+    withheld: Sequence[str]
+    reseal: Sequence[SealedReference]
+
+
+@dataclass(frozen=True)
+class OfferResult:
+    """A handoff that was offered."""
+
+    handoff: UUID
+    state: HandoffState
+    case: UUID
+    version: int
+    to: Addressee
+    due_at: datetime
+    offer: SignedText
+    permitted: Sequence[Digest]
+    withheld: Sequence[str]
+    reseal: Sequence[SealedReference]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A handoff after an answer; ``statement`` is the answer's document."""
+
+    handoff: UUID
+    state: HandoffState
+    sequence: int
+    at: datetime
+    statement: SignedText
+
+
+@dataclass(frozen=True)
+class HandoffStatement:
+    """A document of a handoff, as a reader may have it; ``code`` is an outcome's."""
+
+    sequence: int
+    kind: str
+    state: HandoffState
+    author: str
+    at: datetime
+    event: UUID
+    statement: SignedText
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class HandoffSummary:
+    """A handoff in a list."""
+
+    handoff: UUID
+    state: HandoffState
+    originator: str
+    recipient: str
+    competence: str | None
+    case: UUID
+    version: int
+    case_digest: Digest
+    purpose: Sequence[str]
+    offered_at: datetime
+    due_at: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class SucceededBy:
+    """The succession that ended a handoff; ``handoff`` is the one that follows, if it is shown."""
+
+    succession: UUID
+    handoff: UUID | None
+
+
+@dataclass(frozen=True)
+class Succeeds:
+    """The succession that made a handoff, and the offer that it follows."""
+
+    succession: UUID
+    handoff: UUID
+    offer: SignedText
+
+
+@dataclass(frozen=True)
+class HandoffView(HandoffSummary):
+    """A handoff as one of its parties may see it; never content."""
+
+    assurance: str
+    conditions: Conditions
+    routing: SignedText
+    permitted: Sequence[Digest]
+    accepted_groups: Sequence[str] | None
+    answers: Sequence[HandoffStatement]
+    reseal: Sequence[SealedReference] | None = None
+    reissued_as: SucceededBy | None = None
+    succeeds: Succeeds | None = None
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """An event of an organisation's own stream."""
+
+    stream_number: int
+    event: UUID
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """A page of a stream; ``statement`` is the gateway's signed word that it ends at ``head``."""
+
+    head: int
+    statement: SignedText
+    events: Sequence[StreamEvent]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class AuditedEvent:
+    """An event that an audit access reaches."""
+
+    index: int
+    event: UUID
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a search goes on."""
+
+    after: int
+    before: int
+
+
+@dataclass(frozen=True)
+class AuditedEventResult:
+    """A page of a search of the log."""
+
+    events: Sequence[AuditedEvent]
+    next: Position | None

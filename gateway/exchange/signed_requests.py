@@ -1,0 +1,248 @@
+"""Documents that partners sign themselves, opened before the transaction and judged inside it.
+
+What can be told from the bytes alone is checked first, against every key that the caller's
+organisation ever registered. Whether the key still counts is asked inside the transaction, after
+the retry key: a write that was done gets its first result, whatever became of the key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.domain import case as cases
+from gateway.domain.organisation import MemberDocumentKey, organisation_uri, parse_competence
+from gateway.domain.refusals import Forbidden, InvalidDocument
+from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
+from gateway.evidence.handoff_documents import StatementError
+from gateway.evidence.heading import HEADING, Heading, read_id, read_time
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
+from gateway.evidence.signature import read_document_key
+from gateway.evidence.succession_approval import PLANNED, SUCCESSION_TYP
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import ActionRequest, RequestContext, read
+from gateway.kernel.values import Caller
+
+_CASE_CLAIMS = frozenset({"case", "version", "prev", "profile", *cases.CLEAR_MARKING})
+_PERSONS = ("by", "clearance")
+"""Disclosures of a signed case that are for the gateway alone: no reader is given them."""
+
+_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "until"})
+_BESIDE_OFFERED = frozenset({"by", "note"})
+"""What stands in clear in a signed offer beside its heading, and what is disclosed."""
+
+BINDING = ("handoff", "case_digest", "offer_digest", "package", "kind")
+"""What stands in clear in a signed answer beside its heading."""
+
+
+@dataclass(frozen=True)
+class VerifiedRequest:
+    """A document with a good signature of its own organisation: key, id and what it says.
+
+    ``jti`` is the retry key. ``verified`` has the claims and every disclosure in its place.
+    """
+
+    document: SdJwt
+    verified: VerifiedSdJwt
+    kid: str
+    jti: str
+
+
+@dataclass(frozen=True)
+class SignedRequestType:
+    """One type of document that partners sign, and how it reads as the body of a request."""
+
+    typ: str
+    body: Callable[[VerifiedRequest], dict[str, Any]]
+
+
+def open_signed(
+    ports: Ports, caller: Caller, text: str, *, typ: str, action: str, key: str
+) -> VerifiedRequest:
+    """Verify a document of the caller's organisation; ``key`` is a retry key sent beside it.
+
+    Raises DocumentRefused: no key of theirs, a bad signature, another type, issuer or audience,
+    words for another organisation (``attested_for``), a form that contracts.md 7 does not allow.
+    """
+    known = read(ports, caller, ActionRequest(action), lambda turn: turn.organisation.document_keys)
+    issuer = organisation_uri(ports.issuer, caller.organisation)
+    try:
+        keys = dict(read_document_key(_jwk(one)) for one in known)
+        verified = sd_jwt.verify(text, typ=typ, keys=keys, audience=ports.issuer, issuer=issuer)
+        document = sd_jwt.parse(text)
+        _check_form(document, verified)
+        opened = VerifiedRequest(
+            document, verified, str(verified.header["kid"]), str(read_id(verified.claims))
+        )
+        _check_claims(ports, verified)
+    except DocumentError as error:
+        raise InvalidDocument(f"the signed document is not accepted: {error}") from None
+    if key not in ("", opened.jti):
+        raise InvalidDocument("an Idempotency-Key beside a signed document repeats its jti")
+    return opened
+
+
+def _jwk(key: MemberDocumentKey) -> Any:
+    return canonical.decode(key.jwk.encode())
+
+
+def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
+    """Lists of digests are padded, and stand nowhere but at the top (contracts.md 7)."""
+    payload = sd_jwt.payload_of(document)
+    sd_jwt.refuse_reserved([one.value for one in document.disclosures])
+    for name, value in payload.items():
+        if name == "_sd":
+            sizes = [len(value)]
+        elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+            if not all(isinstance(one, dict) and one.keys() == {"..."} for one in value):
+                raise DocumentError("each element of an array of objects is a disclosure")
+            sizes = [len(value)]
+        else:
+            sizes = []
+            sd_jwt.refuse_reserved([value])
+        if any(size != sd_jwt.padded_size(size) for size in sizes):
+            raise DocumentError("digests are padded with decoys to 4, 8, 16, 32...")
+    if "_sd" not in payload:
+        raise DocumentError("properties are disclosures, padded with decoys")
+    try:
+        canonical.encode(sd_jwt.merge_disclosures(verified))
+    except ValueError:
+        raise DocumentError("a value has no single spelling (a number with a fraction?)") from None
+
+
+def _check_claims(ports: Ports, verified: VerifiedSdJwt) -> None:
+    claims = verified.claims
+    if "attested_for" in claims:
+        raise DocumentError("only the gateway attests; sign with 'iss' alone")
+    if claims["aud"] != ports.issuer:
+        raise DocumentError("the document is for this gateway and no other audience beside it")
+    if read_time(claims) > ports.now() + key_declaration.MAX_SKEW:
+        raise DocumentError("the document is from the future: set your clock")
+
+
+def attesting(ports: Ports, organisation: str) -> Heading:
+    """The heading of a document that the gateway signs for an organisation."""
+    return Heading(
+        issuer=ports.issuer,
+        audience=ports.issuer,
+        at=ports.now(),
+        jti=ports.new_id(),
+        signer=ports.attester,
+        random=ports.random,
+        attested_for=organisation_uri(ports.issuer, organisation),
+    )
+
+
+def check_signed(turn: RequestContext, opened: VerifiedRequest | None) -> None:
+    """What the registry says of this very moment: does the key count, may it be unsigned?
+
+    Raises DocumentRefused and Forbidden (a denial of one that is locked to its signature).
+    """
+    if opened is None:
+        if turn.organisation.signed_only:
+            raise Forbidden(
+                "your organisation is locked to documents that it signs itself: sign this one "
+                "and send it as application/sd-jwt",
+                ("R2.signed_only",),
+            )
+        return
+    key = turn.organisation.document_key(opened.kid)
+    if key is None or not key.holds(turn.now):
+        raise InvalidDocument("the document's key was revoked: sign with a valid one")
+
+
+def assurance(opened: VerifiedRequest | None) -> str:
+    """How sure a reader can be of whose word a document is."""
+    return "attested" if opened is None else "signed"
+
+
+def _case_body(opened: VerifiedRequest) -> dict[str, Any]:
+    """The envelope that a signed case stands for: its content, and the persons beside it."""
+    claims = opened.verified.claims
+    _only(claims, HEADING | _CASE_CLAIMS | frozenset(cases.ARRAYS))
+    if claims.get("profile") != cases.PROFILE:
+        raise InvalidDocument(f"the case is not of the profile {cases.PROFILE}")
+    payload = sd_jwt.payload_of(opened.document)
+    if any(claims.get(name) != [] or not payload[name] for name in cases.ARRAYS):
+        raise InvalidDocument("every array of the case is there, padded, its elements disclosures")
+    for placed in opened.verified.placed:
+        allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *_PERSONS)
+        if placed.name not in allowed:
+            raise InvalidDocument("the case has a disclosure that is not of its profile")
+    said = sd_jwt.merge_disclosures(opened.verified)
+    persons = {name: said[name] for name in _PERSONS if name in said}
+    return {**persons, "content": cases.case_from_claims(said)}
+
+
+def stored_case(opened: VerifiedRequest) -> SdJwt:
+    """The case as the gateway keeps it: without the persons, who are in the event and the case."""
+    persons = {p.digest for p in opened.verified.placed if p.name in _PERSONS and not p.in_array}
+    return opened.document.present(
+        [one.digest for one in opened.document.disclosures if one.digest not in persons]
+    )
+
+
+def _answer_body(opened: VerifiedRequest) -> dict[str, Any]:
+    """The body that a signed answer stands for."""
+    _only(opened.verified.claims, HEADING | frozenset(BINDING))
+    return {placed.name: placed.value for placed in opened.verified.placed}
+
+
+def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
+    """The body that a signed offer stands for: its list is the digests that are asked for."""
+    claims, placed = opened.verified.claims, opened.verified.placed
+    _only(claims, HEADING | _OFFERED)
+    if any(one.in_array or one.name not in _BESIDE_OFFERED for one in placed):
+        raise InvalidDocument("an offer has 'by' and 'note' as its disclosures, and no other")
+    try:
+        offer = handoff_documents.read_offer(opened.verified)
+    except StatementError as error:
+        raise InvalidDocument(f"the signed document is not accepted: {error}") from None
+    body = {one.name: one.value for one in placed}
+    if "until" in claims:
+        body["until"] = _moment(claims["until"])
+    return {
+        **body,
+        "handoff": claims["handoff"],
+        "to": _addressed(offer),
+        "digests": claims["disclosures"],
+        "purpose": claims.get("purpose"),
+    }
+
+
+def _addressed(offer: handoff_documents.OfferClaims) -> dict[str, Any]:
+    if (offer.competence is None) != (offer.mandate_event is None):
+        raise InvalidDocument("an offer to a competence says by which event it was resolved")
+    if offer.competence is None:
+        return {"organisation": offer.recipient}
+    named = parse_competence(offer.competence)
+    if named is None or named[0] != "receive":
+        raise InvalidDocument("an offer is to a competence to receive, as receive/csam/FR")
+    return {"competence": {"matter": named[1], "territory": named[2]}}
+
+
+def _moment(seconds: Any) -> str:
+    """A NumericDate (RFC 7519 2, whole seconds) as the JSON body spells a time."""
+    try:
+        if isinstance(seconds, bool) or not isinstance(seconds, int):
+            raise ValueError
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise InvalidDocument("'until' is a time in whole seconds since 1970") from None
+
+
+def _succession_body(opened: VerifiedRequest) -> dict[str, Any]:
+    """The body that a signed approval of a succession stands for: the person."""
+    _only(opened.verified.claims, HEADING | frozenset(PLANNED))
+    return {placed.name: placed.value for placed in opened.verified.placed}
+
+
+def _only(claims: Mapping[str, Any], allowed: frozenset[str]) -> None:
+    if not claims.keys() <= allowed:
+        raise InvalidDocument("a claim stands in clear that the document's type does not have")
+
+
+CASE = SignedRequestType(handoff_documents.CASE_TYP, _case_body)
+OFFER = SignedRequestType(handoff_documents.OFFER_TYP, _offer_body)
+ANSWER = SignedRequestType(handoff_documents.ANSWER_TYP, _answer_body)
+SUCCESSION = SignedRequestType(SUCCESSION_TYP, _succession_body)

@@ -1,0 +1,593 @@
+"""Carrying out a succession: each open handoff in a transaction of its own, once and for all.
+
+Whatever stops the work, what was moved is moved and the rest waits: the state of each handoff
+tells, so that going on, or beginning again, moves none twice. Documents are signed before the
+transaction that keeps them, which holds everything that they rest on against what it finds
+(contracts.md 6).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from gateway.domain.answers import move
+from gateway.domain.audit_event import Party
+from gateway.domain.case import Case
+from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
+from gateway.domain.handoff import (
+    OPEN,
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+    OfferAddress,
+    answer_due_at,
+    was_accepted,
+)
+from gateway.domain.interest import has_conflict_of_interest
+from gateway.domain.organisation import Organisation, Status
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
+from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
+from gateway.domain.transfer import is_transfer_barred
+from gateway.evidence import canonical, handoff_documents, sd_jwt
+from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.exchange.cases import has_key, view_on
+from gateway.exchange.signed_requests import attesting
+from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.values import CaseVersion, ReferenceDate
+
+BATCH = 50
+"""Handoffs that one call moves at most: other upkeep waits meanwhile."""
+
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class HandoffDisposition:
+    """What a succession does to one handoff, why, and what that rests on.
+
+    ``rules`` are those of the policy that decided. ``version`` is the one that was offered, and
+    ``case`` what it says.
+    """
+
+    handoff: Handoff
+    way: Disposition
+    why: str
+    rules: tuple[str, ...]
+    offer: HandoffAnswer
+    taken_on: bool
+    originator: Organisation
+    version: CaseVersion
+    case: VerifiedSdJwt
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a succession is: handoffs moved by this call, and those that it saw waiting."""
+
+    moved: int
+    waiting: int
+    done: bool
+
+
+def due_successions(ports: Ports) -> tuple[Succession, ...]:
+    """The successions whose day has come and that are not at their end."""
+    today = ports.reference_date(ports.now()).day
+    with ports.begin(TransactionMode.READ) as work:
+        return tuple(s for s in work.successions.all() if not s.over and s.day <= today)
+
+
+def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
+    """Move what is due, ``limit`` handoffs at most; end the succession when nothing is left.
+
+    Nothing is done before its day, before both offices approved, or again. Raises NotFound.
+    """
+    today = ports.reference_date(ports.now())
+    with ports.begin(TransactionMode.READ) as work:
+        found = must(work, succession)
+        if not found.may_apply(today.day):
+            return Progress(0, 0, done=found.over)
+        batch = _batch(ports, work, found, today.day, limit)
+    moved = 0
+    for fate in batch.moving:
+        with suppress(
+            EditConflict
+        ):  # somebody was faster, or something changed: the next call sees
+            _carry_out(ports, found, fate)
+            moved += 1
+    left = batch.more or batch.waiting or moved < len(batch.moving)
+    done = False
+    if not left:
+        with suppress(EditConflict):  # another one ended it at this very moment
+            done = _end(ports, found, batch.staying)
+    return Progress(moved, batch.waiting, done=done)
+
+
+_TO_MOVE = frozenset({Disposition.REISSUE, Disposition.NEW_OFFER_NEEDED})
+
+
+@dataclass(frozen=True)
+class _SuccessionBatch:
+    """What one call moves, how many wait among those it looked at, and whether there are more.
+
+    ``staying`` were looked at and stay, now and ever: the version that was offered is frozen, and
+    so are its matters; what was erased is not read again.
+    """
+
+    moving: tuple[HandoffDisposition, ...]
+    waiting: int
+    staying: frozenset[UUID]
+    more: bool
+
+
+def _batch(
+    ports: Ports, work: UnitOfWork, succession: Succession, day: date, limit: int
+) -> _SuccessionBatch:
+    """The first ``limit`` to be moved; no more are held in memory."""
+    moving: list[HandoffDisposition] = []
+    staying: set[UUID] = set()
+    waiting = 0
+    for handoff in _concerned(work, succession):
+        try:
+            fate = disposition_of(ports, work, succession, handoff, day)
+        except CaseKeysUnavailable:
+            if has_key(ports, work, handoff.originator, handoff.case):
+                raise
+            waiting += 1  # what cannot be read holds up no other
+            continue
+        if fate is None or fate.way is Disposition.STAY:
+            staying.add(handoff.id)
+            continue
+        waiting += fate.way is Disposition.WAIT
+        if fate.way in _TO_MOVE:
+            if len(moving) == limit:
+                return _SuccessionBatch((*moving,), waiting, frozenset(staying), more=True)
+            moving.append(fate)
+    return _SuccessionBatch((*moving,), waiting, frozenset(staying), more=False)
+
+
+def must(work: UnitOfWork, succession: UUID) -> Succession:
+    """A succession by its id. Raises NotFound."""
+    found = work.successions.get(succession)
+    if found is None:
+        raise NotFound("there is no succession with that id")
+    return found
+
+
+# --- what becomes of each handoff
+
+
+def open_handoffs(work: UnitOfWork, organisation: str) -> Iterator[Handoff]:
+    """Every open handoff of the predecessor's, oldest first by state; no case is read for it."""
+    for state in sorted(OPEN):
+        yield from received(work, organisation, state)
+
+
+def _concerned(work: UnitOfWork, succession: Succession) -> Iterator[Handoff]:
+    """Those that may have to move, by their address."""
+    return filter(succession.concerns, open_handoffs(work, succession.predecessor))
+
+
+def disposition_of(
+    ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
+) -> HandoffDisposition | None:
+    """The fate of a handoff; None when its case came to its end: nothing is left to move."""
+    try:
+        return _fate(ports, work, succession, handoff, day)
+    except CaseErased:
+        return None
+
+
+def received(work: UnitOfWork, organisation: str, state: HandoffState | None) -> Iterator[Handoff]:
+    """What an organisation received, oldest first; in any state where none is given."""
+    after: UUID | None = None
+    while page := work.handoffs.page(organisation, "in", state and str(state), after, PAGE):
+        yield from page
+        after = page[-1].id
+
+
+OF_ANOTHER = "it is not of this mandate"
+
+
+def _fate(
+    ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
+) -> HandoffDisposition:
+    version = work.cases.version(handoff.case_digest)
+    originator = work.organisations.get(handoff.originator)
+    if version is None or originator is None:
+        raise EditConflict("the case of a handoff is gone")
+    case = sd_jwt.read_stored(version.document)
+    offer, *answers = work.handoffs.answers(handoff.id)
+    fate = HandoffDisposition(
+        handoff=handoff,
+        way=succession.way(handoff, case.content["matter"]),
+        why="",
+        rules=(),
+        offer=offer,
+        taken_on=was_accepted(answers),
+        originator=originator,
+        version=version,
+        case=case,
+    )
+    if fate.way is Disposition.STAY:
+        return replace(fate, why=OF_ANOTHER)
+    if succession.over:
+        why = "the plan was cancelled" if succession.cancelled else "the succession is at its end"
+        return replace(fate, way=Disposition.STAY, why=why)
+    if _taken_back(work, succession):
+        why = (
+            "the successor does not hold the mandate from its day on: cancel the plan, or grant it"
+        )
+        return replace(fate, way=Disposition.WAIT, why=why)
+    if fate.way is Disposition.NEW_OFFER_NEEDED:
+        return replace(fate, why="it was offered to the office itself, and not to the mandate")
+    return _judged(ports, work, succession, fate, day)
+
+
+def _taken_back(work: UnitOfWork, succession: Succession) -> bool:
+    """Whether somebody took the mandate back by hand: then nobody knows where it has moved to."""
+    successor = work.organisations.get(succession.successor)
+    if succession.id == UNPLANNED or successor is None or successor.status is Status.LEFT:
+        return False
+    return succession.competence not in successor.competences_on(succession.day)
+
+
+def _judged(
+    ports: Ports, work: UnitOfWork, succession: Succession, fate: HandoffDisposition, day: date
+) -> HandoffDisposition:
+    """Whether what was offered to the mandate may be re-issued to the successor."""
+    successor = work.organisations.get(succession.successor)
+    if successor is None or successor.status is Status.LEFT:
+        return replace(fate, way=Disposition.NEW_OFFER_NEEDED, why="the successor has left")
+    if not successor.active:
+        return replace(
+            fate, way=Disposition.WAIT, why="the successor does not take part at present"
+        )
+    if fate.originator.status is Status.SUSPENDED:
+        return replace(fate, way=Disposition.WAIT, why="the originator is suspended")
+    obstacle = _obstacle(succession, fate, ports.now())
+    if obstacle:
+        return replace(fate, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
+    rules: list[str] = []
+    for question in _questions(work, succession, fate, successor, day):
+        decided = ports.policy.decide(question)
+        if not decided.allowed:
+            why = "policy does not let it be offered to the successor"
+            return replace(fate, way=Disposition.NEW_OFFER_NEEDED, why=why, rules=decided.rules)
+        rules += decided.rules
+    why = "it was offered to the mandate"
+    return replace(fate, why=why, rules=tuple(dict.fromkeys(rules)))
+
+
+def _obstacle(succession: Succession, fate: HandoffDisposition, now: datetime) -> str:
+    """What keeps the gateway from speaking for the originator once more; empty if nothing."""
+    if fate.originator.slug == succession.successor:
+        return "the successor is its originator"
+    if fate.originator.signed_only:
+        return "its originator is bound by what it signs itself"
+    if fate.handoff.until is not None and fate.handoff.until <= now:
+        return "the offer has ended"
+    return ""
+
+
+def _questions(
+    work: UnitOfWork,
+    succession: Succession,
+    fate: HandoffDisposition,
+    successor: Organisation,
+    day: date,
+) -> Iterator[PolicyQuestion]:
+    """What an offer of the same to the successor would ask: of the version that was offered, and
+    of the current one, in which its originator may let less of it go."""
+    handoff = fate.handoff
+    case = work.cases.get(handoff.originator, handoff.case)
+    if case is None:
+        raise EditConflict("the case of a handoff is gone")
+    originator = organisation_entity(fate.originator, day)
+    named = f"{handoff.originator}/{handoff.case}"
+    for version, verified in _versions(work, fate, case):
+        released = verified.content.get("release_to") or ()
+        yield PolicyQuestion(
+            originator,
+            "handoff.offer",
+            case_entity(view_on(verified, version, case.state, day), originator),
+            {
+                "recipient": _holding(successor, succession, day),
+                "competence": succession.competence,
+                "purpose": frozenset(handoff.purpose),
+                "released": not released or succession.successor in released,
+                "assurance": "attested",
+                "conflict": has_conflict_of_interest(successor, day, named, verified.content),
+                "third_country": is_transfer_barred(successor, day),
+            },
+        )
+
+
+def _versions(
+    work: UnitOfWork, fate: HandoffDisposition, case: Case
+) -> Iterator[tuple[CaseVersion, VerifiedSdJwt]]:
+    """The version that was offered, and the current one where that is another."""
+    yield fate.version, fate.case
+    if case.digest != fate.version.digest:
+        current = work.cases.version(case.digest)
+        if current is None:
+            raise EditConflict("the case of a handoff is gone")
+        yield current, sd_jwt.read_stored(current.document)
+
+
+def _holding(successor: Organisation, succession: Succession, day: date) -> PolicyEntity:
+    """The successor on a day; before the mandate is planned, or begins, as if it held it."""
+    entity = organisation_entity(successor, day)
+    if succession.id != UNPLANNED and succession.day <= day:
+        return entity
+    held = successor.competences_on(day) | {succession.competence}
+    return replace(entity, attributes={**entity.attributes, "competences": held})
+
+
+UNPLANNED = UUID(int=0)
+"""The id of a succession that is only thought of."""
+
+
+# --- moving one
+
+
+@dataclass(frozen=True)
+class _ReissueDraft:
+    """What one transaction will keep: the end of the handoff, and the one that follows it."""
+
+    ended: Handoff
+    ending: HandoffAnswer
+    followed_by: tuple[Handoff, HandoffAnswer] | None
+
+
+def _carry_out(ports: Ports, succession: Succession, fate: HandoffDisposition) -> None:
+    """End one handoff and re-issue it, in one transaction; Stale when anything is not as seen."""
+    today = ports.reference_date(ports.now())
+    draft = _draft(ports, succession, fate)
+    with ports.begin(TransactionMode.WRITE) as work:
+        current = must(work, succession.id)
+        handoff = work.handoffs.get(fate.handoff.id)
+        if not current.may_apply(today.day) or handoff is None:
+            raise EditConflict("the succession is at its end")
+        if disposition_of(ports, work, current, handoff, today.day) != fate:
+            raise EditConflict("the handoff has changed")
+        work.handoffs.save(draft.ended, draft.ending)
+        _record_ended(work, succession, fate, draft, today)
+        became = None
+        if draft.followed_by is not None:
+            work.handoffs.add(*draft.followed_by)
+            _record_reissued(work, succession, fate, draft.followed_by, today)
+            became = draft.followed_by[0].id
+        work.successions.add_moved(
+            ReissuedHandoff(
+                handoff=handoff.id,
+                succession=succession.id,
+                became=became,
+                taken_on=fate.taken_on,
+                event=draft.ending.event,
+                at=draft.ending.at,
+            )
+        )
+        work.commit()
+
+
+def _draft(ports: Ports, succession: Succession, fate: HandoffDisposition) -> _ReissueDraft:
+    step = HandoffAction.SUCCEED if fate.handoff.address.competence else HandoffAction.LAPSE
+    moved = move(fate.handoff, step, fate.handoff.recipient)
+    at = ports.now()
+    ending = HandoffAnswer(
+        handoff=moved.id,
+        sequence=moved.sequence,
+        move=step,
+        state=moved.state,
+        author=moved.recipient,
+        at=at,
+        statement=_ending(ports, succession, fate, at).compact(),
+        event=ports.new_id(),
+    )
+    if fate.way is not Disposition.REISSUE:
+        return _ReissueDraft(moved, ending, None)
+    return _ReissueDraft(moved, ending, _following(ports, succession, fate, at))
+
+
+def _ending(ports: Ports, succession: Succession, fate: HandoffDisposition, at: datetime) -> SdJwt:
+    """The predecessor's word that it gives the handoff up, on the ground of its approval."""
+    handoff, approved = fate.handoff, succession.by_predecessor
+    if approved is None:
+        raise EditConflict("the predecessor did not approve")
+    reissued = fate.way is Disposition.REISSUE
+    next_step = "re-issued to it" if reissued else f"offer it anew: {fate.why}"
+    return handoff_documents.issue_answer(
+        replace(attesting(ports, handoff.recipient), at=at),
+        handoff=handoff.id,
+        case_digest=handoff.case_digest,
+        offer_digest=handoff.offer_digest,
+        package=handoff.package,
+        kind="succession" if handoff.address.competence else "lapse",
+        fields={
+            "by": approved.by,
+            "reason": f"{_moving(succession)}; {next_step}{_ground(approved)}",
+            "to": succession.successor,
+        },
+    )
+
+
+def _ground(approved: SuccessionApproval) -> str:
+    """What the predecessor signed itself, on which its end of a handoff rests."""
+    signed = approved.signed
+    return "" if signed is None else f"; as it signed in {sd_jwt.parse(signed).digest}"
+
+
+def _moving(succession: Succession) -> str:
+    return (
+        f"{succession.competence} moves from {succession.predecessor} to {succession.successor} "
+        f"on {succession.day.isoformat()} ({succession.legal_act})"
+    )
+
+
+def _following(
+    ports: Ports, succession: Succession, fate: HandoffDisposition, at: datetime
+) -> tuple[Handoff, HandoffAnswer]:
+    """The same offer to the successor: same version, parts, purpose and end; nothing accepted."""
+    address = OfferAddress(succession.successor, succession.competence, succession.mandate_event)
+    fresh = ports.new_id()
+    offer = _offer(ports, succession, fate, fresh, at)
+    handoff = replace(
+        fate.handoff,
+        id=fresh,
+        address=address,
+        offer_digest=offer.digest,
+        offered_at=at,
+        due_at=answer_due_at(fate.case.content["urgency"], at),
+        state=HandoffState.OFFERED,
+        accepted_groups=None,
+        sequence=1,
+    )
+    answer = HandoffAnswer(
+        handoff=fresh,
+        sequence=1,
+        move=None,
+        state=HandoffState.OFFERED,
+        author=handoff.originator,
+        at=at,
+        statement=offer.compact(),
+        event=ports.new_id(),
+    )
+    return handoff, answer
+
+
+def _offer(
+    ports: Ports, succession: Succession, fate: HandoffDisposition, fresh: UUID, at: datetime
+) -> SdJwt:
+    before = sd_jwt.parse(fate.offer.statement)
+    said = {d.name: d.value for d in before.disclosures}
+    handoff = fate.handoff
+    return handoff_documents.issue_offer(
+        replace(attesting(ports, handoff.originator), at=at),
+        handoff=fresh,
+        to={
+            "organisation": succession.successor,
+            "competence": succession.competence,
+            "mandate_event": str(succession.mandate_event),
+        },
+        case_digest=handoff.case_digest,
+        disclosures=sorted(handoff.permitted),
+        purpose=handoff.purpose,
+        until=handoff.until,
+        by=said.get("by", "erased"),
+        note=said.get("note"),
+        succeeds=handoff_documents.ReissueReference(
+            predecessor=succession.predecessor,
+            handoff=handoff.id,
+            offer=handoff.offer_digest,
+            event=succession.id,
+        ),
+    )
+
+
+# --- events
+
+
+def parties_of(succession: Succession, *others: str) -> tuple[Party, ...]:
+    """The gateway, and whom a step of the whole succession concerns."""
+    concerned = tuple(Party(one, "concerned") for one in (*succession.offices, *others))
+    return (Party(GATEWAY, "gateway"), *concerned)
+
+
+def subject_of(succession: Succession) -> str:
+    """Which succession an event is about, in words of its own values."""
+    named = {
+        "succession": str(succession.id),
+        "predecessor": succession.predecessor,
+        "successor": succession.successor,
+        "competence": succession.competence,
+        "on": succession.day.isoformat(),
+    }
+    return canonical.encode(named).decode()
+
+
+def _record_ended(
+    work: UnitOfWork,
+    succession: Succession,
+    fate: HandoffDisposition,
+    draft: _ReissueDraft,
+    today: ReferenceDate,
+) -> None:
+    action = "handoff.reissue" if draft.ending.move is HandoffAction.SUCCEED else "handoff.lapse"
+    rules = fate.rules if fate.way is Disposition.NEW_OFFER_NEEDED else ()
+    said = {"subject": subject_of(succession), "reason": fate.why}
+    _record(work, action, (fate.handoff, draft.ending), said, rules=rules, today=today)
+
+
+def _record_reissued(
+    work: UnitOfWork,
+    succession: Succession,
+    fate: HandoffDisposition,
+    following: tuple[Handoff, HandoffAnswer],
+    today: ReferenceDate,
+) -> None:
+    said = {"subject": subject_of(succession), "purpose": str(following[0].purpose)}
+    _record(work, "handoff.offer", following, said, rules=fate.rules, today=today)
+
+
+def _record(
+    work: UnitOfWork,
+    action: str,
+    of: tuple[Handoff, HandoffAnswer],
+    said: Mapping[str, str],
+    *,
+    rules: tuple[str, ...],
+    today: ReferenceDate,
+) -> None:
+    """Record what became of a handoff, for the gateway and both parties.
+
+    Which rules decided stays with the gateway: they may say what the parties may not know.
+    """
+    handoff, answer = of
+    parties = (
+        Party(GATEWAY, "gateway"),
+        Party(handoff.originator, "originator"),
+        Party(handoff.recipient, "recipient"),
+    )
+    events.record(
+        work,
+        action,
+        parties,
+        event=answer.event,
+        simulated_date=today.simulated_date,
+        rules=rules,
+        details=[events.shared(kind, value, parties) for kind, value in said.items()],
+        handoff=handoff.id,
+        case_digest=handoff.case_digest,
+        package=handoff.package,
+        document_sha256=sd_jwt.parse(answer.statement).digest,
+    )
+
+
+def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool:
+    """Record that nothing is left to move but what stays; False when that is not so any more.
+
+    No case is read while others wait to write.
+    """
+    today, event = ports.reference_date(ports.now()), ports.new_id()
+    with ports.begin(TransactionMode.WRITE) as work:
+        current = must(work, succession.id)
+        new = any(handoff.id not in staying for handoff in _concerned(work, current))
+        if new or not current.may_apply(today.day):
+            return False
+        work.successions.save(current.end(event))
+        parties = parties_of(current)
+        events.record(
+            work,
+            "succession.apply",
+            parties,
+            event=event,
+            simulated_date=today.simulated_date,
+            details=(events.shared("subject", subject_of(current), parties),),
+        )
+        work.commit()
+    return True

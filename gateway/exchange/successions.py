@@ -1,0 +1,312 @@
+"""A succession as it is approved and seen: by its two offices, and by administrators.
+
+What becomes of each handoff is judged where it is carried out (succeeding.py).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import EventDetail
+from gateway.domain.decision import PolicyEntity, succession_entity
+from gateway.domain.handoff import OPEN, Handoff
+from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
+from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
+from gateway.evidence import canonical
+from gateway.evidence.succession_approval import planned
+from gateway.exchange.cases import has_key, sealed_of
+from gateway.exchange.signed_requests import VerifiedRequest, check_signed
+from gateway.exchange.succession_execution import (
+    OF_ANOTHER,
+    HandoffDisposition,
+    disposition_of,
+    must,
+    open_handoffs,
+    parties_of,
+    received,
+    subject_of,
+)
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    allows,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+
+@dataclass(frozen=True)
+class SuccessionApprovalRequest:
+    """Who approves for an office, and the document by which it does, where it signs one itself."""
+
+    by: str
+    signed: VerifiedRequest | None = None
+
+    @property
+    def kept(self) -> str | None:
+        """The document as it is kept and shown: the person stays with the event."""
+        return None if self.signed is None else self.signed.document.present(()).compact()
+
+
+def approve(
+    ports: Ports, caller: Caller, key: str, succession: UUID, approval: SuccessionApprovalRequest
+) -> WriteResult:
+    """Approve a succession for one's own office: both have to, before anything is re-issued.
+
+    Raises WrongState (approved before, or cancelled), DocumentRefused for one that approves
+    another plan, and the policy's denials. In a succession the gateway speaks in the
+    predecessor's name: an office that is locked to what it signs itself signs its approval.
+    """
+    own = {} if approval.signed is None else {"signed": True}
+    asked = {"succession": str(succession), **own}
+    request = ActionRequest("succession.approve", approval.by, key, asked)
+
+    def act(turn: RequestContext) -> Mapping[str, Any]:
+        found = _authorized(turn, succession)
+        check_signed(turn, approval.signed)
+        _check_plan(found, approval.signed)
+        given = SuccessionApproval(approval.by, turn.event, approval.kept)
+        approved = found.approve(caller.organisation, given)
+        turn.work.successions.save(approved)
+        _record(turn, approved, approval.signed)
+        return told(approved)
+
+    def again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+        return told(_as_of(_authorized(turn, succession), logged.event.id))
+
+    return transact(ports, caller, request, act, again)
+
+
+def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
+    """What was signed is what was planned, each word of it."""
+    if signed is None:
+        return
+    said, wanted = planned(signed.verified.claims), planned(told(succession))
+    if canonical.encode(said) != canonical.encode(wanted):
+        raise InvalidDocument("the document approves another plan: read the succession anew")
+
+
+def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
+    """A succession as one of its two offices may see it."""
+
+    def look(turn: RequestContext) -> dict[str, Any]:
+        return told(_authorized(turn, succession))
+
+    return read(ports, caller, ActionRequest("succession.read"), look)
+
+
+def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
+    """The successions in which the caller is one of the offices, oldest first: a handful."""
+
+    def look(turn: RequestContext) -> list[dict[str, Any]]:
+        found = turn.work.successions.of(caller.organisation)
+        return [told(one) for one in found if allows(turn, _entity(turn, one))]
+
+    return read(ports, caller, ActionRequest("succession.read"), look)
+
+
+def _authorized(turn: RequestContext, succession: UUID) -> Succession:
+    found = turn.work.successions.get(succession)
+    if found is None or turn.caller.organisation not in found.offices:
+        deny_as_not_found()
+    authorize(turn, _entity(turn, found))
+    return found
+
+
+def _entity(turn: RequestContext, succession: Succession) -> PolicyEntity:
+    offices = [turn.find(slug) for slug in succession.offices]
+    predecessor, successor = (turn.entity(one) if one else deny_as_not_found() for one in offices)
+    return succession_entity(succession, predecessor, successor)
+
+
+def _as_of(succession: Succession, event: UUID) -> Succession:
+    """The succession as it was right after an approval: ids of events follow each other in time."""
+
+    def then(approved: SuccessionApproval | None) -> SuccessionApproval | None:
+        return approved if approved is not None and approved.event <= event else None
+
+    return replace(
+        succession,
+        by_predecessor=then(succession.by_predecessor),
+        by_successor=then(succession.by_successor),
+        applied=None,
+        cancelled=None,
+    )
+
+
+def _record(turn: RequestContext, succession: Succession, signed: VerifiedRequest | None) -> None:
+    """Record an approval for the gateway and both offices, with the digest of its document."""
+    turn.record(
+        parties_of(succession),
+        EventDetail("subject", subject_of(succession), frozenset({GATEWAY, *succession.offices})),
+        document_sha256=None if signed is None else signed.document.digest,
+    )
+
+
+def told(succession: Succession) -> dict[str, Any]:
+    """A succession in words; who approved it stays with each office."""
+    return {
+        "succession": str(succession.id),
+        "predecessor": succession.predecessor,
+        "successor": succession.successor,
+        "competence": succession.competence,
+        "on": succession.day.isoformat(),
+        "read_until": succession.read_until.isoformat(),
+        "legal_act": succession.legal_act,
+        "consents_carry_over": succession.consents,
+        "mandate_event": str(succession.mandate_event),
+        "approvals": [
+            {"office": office, "event": str(one.event), "statement": one.signed}
+            for office, one in succession.approvals
+            if one is not None
+        ],
+        "waits_for": [] if succession.over else list(succession.missing),
+        "applied": str(succession.applied) if succession.applied else None,
+        "cancelled": str(succession.cancelled) if succession.cancelled else None,
+    }
+
+
+# --- What administrators see: nothing is changed by it --------------------------------------------
+
+
+def report(ports: Ports, succession: UUID) -> dict[str, Any]:
+    """What moved, what is to move, what stays, and who may read what until when."""
+    with ports.begin(TransactionMode.READ) as work:
+        return _report(ports, work, must(work, succession))
+
+
+def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
+    """What a succession that is not planned yet would do; nothing is kept. Raises NotFound."""
+    with ports.begin(TransactionMode.READ) as work:
+        for office in planned.offices:
+            if work.organisations.get(office) is None:
+                raise NotFound(f"there is no organisation {office}")
+        return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
+
+
+def list_all(ports: Ports) -> list[dict[str, Any]]:
+    """All successions, oldest first."""
+    with ports.begin(TransactionMode.READ) as work:
+        return [told(one) for one in work.successions.all()]
+
+
+def find(ports: Ports, succession: UUID) -> Succession:
+    """A succession by its id. Raises NotFound."""
+    with ports.begin(TransactionMode.READ) as work:
+        return must(work, succession)
+
+
+def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str, Any]:
+    today = ports.reference_date(ports.now()).day
+    day = max(today, succession.day)
+    open_ = (
+        _told_open(ports, work, succession, handoff, day)
+        for handoff in open_handoffs(work, succession.predecessor)
+    )
+    done = work.successions.moved(succession.id)
+    return {
+        **told(succession),
+        "reference_date": today.isoformat(),
+        "moved": [_told_moved(work, succession, one) for one in done],
+        "open": [one for one in open_ if one is not None],
+        "ended_before": _ended_before(work, succession, {one.handoff for one in done}),
+    }
+
+
+def _told_open(
+    ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
+) -> dict[str, Any] | None:
+    """What becomes of an open handoff; None when its case was erased."""
+    if not succession.concerns(handoff):
+        return _told_fate(handoff, Disposition.STAY, OF_ANOTHER)
+    try:
+        fate = disposition_of(ports, work, succession, handoff, day)
+    except CaseKeysUnavailable:
+        if has_key(ports, work, handoff.originator, handoff.case):
+            raise
+        return _told_fate(handoff, Disposition.WAIT, _KEY_LOST)
+    if fate is None:
+        return None
+    to_seal_anew = 0 if fate.way is Disposition.STAY else _to_seal_anew(succession, fate)
+    reads_until = _reads_until(succession, fate)
+    return _told_fate(handoff, fate.way, fate.why, reads_until, to_seal_anew)
+
+
+_KEY_LOST = (
+    "the key of its case is missing: bring the newest keys database back, or have the case erased"
+)
+
+
+def _told_fate(
+    handoff: Handoff,
+    way: Disposition,
+    why: str,
+    reads_until: str | None = None,
+    to_seal_anew: int = 0,
+) -> dict[str, Any]:
+    return {
+        "handoff": str(handoff.id),
+        "originator": handoff.originator,
+        "state": str(handoff.state),
+        "way": str(way),
+        "why": why,
+        "predecessor_reads_until": reads_until,
+        "to_seal_anew": to_seal_anew,
+    }
+
+
+def _to_seal_anew(succession: Succession, fate: HandoffDisposition) -> int:
+    sealed = sealed_of(fate.case, fate.handoff.permitted)
+    return sum(part.sealed_to == succession.predecessor for part in sealed)
+
+
+def _reads_until(succession: Succession, fate: HandoffDisposition) -> str | None:
+    """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
+    if fate.way is Disposition.STAY or not fate.taken_on:
+        return None
+    if fate.handoff.address.competence is None:
+        return succession.day.isoformat()
+    return succession.read_until.isoformat()
+
+
+def _told_moved(work: UnitOfWork, succession: Succession, moved: ReissuedHandoff) -> dict[str, Any]:
+    handoff = work.handoffs.get(moved.handoff)
+    following = None if moved.became is None else work.handoffs.get(moved.became)
+    by_mandate = handoff is not None and handoff.address.competence is not None
+    reads = succession.read_until.isoformat() if moved.taken_on and by_mandate else None
+    return {
+        "handoff": str(moved.handoff),
+        "originator": None if handoff is None else handoff.originator,
+        "became": None if moved.became is None else str(moved.became),
+        "state": None if following is None else str(following.state),
+        "at": moved.at.isoformat(),
+        "event": str(moved.event),
+        "predecessor_reads_until": reads or moved.at.date().isoformat(),
+    }
+
+
+def _ended_before(work: UnitOfWork, succession: Succession, moved: set[UUID]) -> Mapping[str, int]:
+    """How many handoffs of the mandate were at their end by themselves, by state.
+
+    The predecessor opens none of them from the day of the succession on; a plan that was cancelled
+    ends nothing.
+    """
+    if succession.cancelled is not None:
+        return {}
+    found = Counter(
+        str(handoff.state)
+        for handoff in received(work, succession.predecessor, None)
+        if handoff.address.competence == succession.competence
+        and handoff.state not in OPEN
+        and handoff.id not in moved
+    )
+    return dict(sorted(found.items()))

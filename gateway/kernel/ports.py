@@ -1,0 +1,588 @@
+"""What the actions need from outside: the sockets, and the contract of each.
+
+Adapters keep these promises and are tested against them on every store. Nothing here may be
+called outside the ``with`` block of its Work, and a Work belongs to one thread.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID
+
+from gateway.domain.audit_event import AuditEvent
+from gateway.domain.case import Case
+from gateway.domain.conformance import ConformanceRun
+from gateway.domain.decision import PolicyDecision, PolicyQuestion
+from gateway.domain.handoff import Handoff, HandoffAnswer
+from gateway.domain.invitation import Invitation
+from gateway.domain.organisation import (
+    Administrator,
+    Certificate,
+    Contact,
+    Mandate,
+    Organisation,
+    System,
+)
+from gateway.domain.succession import ReissuedHandoff, Succession
+from gateway.evidence.sd_jwt import Signer
+from gateway.kernel.values import (
+    CaseVersion,
+    CertificateOrder,
+    Consultation,
+    Erasure,
+    EventMatch,
+    IdempotencyRecord,
+    ListedCase,
+    LoggedEvent,
+    LogQuery,
+    Proposal,
+    ReferenceDate,
+    SentHandoff,
+    SignedTreeHead,
+    TreeHead,
+)
+
+
+class TransactionMode(StrEnum):
+    """What a Work may do, and so what it locks.
+
+    READ takes no lock and cannot write. WRITE holds the registry still (shared lock). REGISTRY
+    changes organisations, systems, certificates or persons and waits for all WRITE Works.
+    """
+
+    READ = "read"
+    WRITE = "write"
+    REGISTRY = "registry"
+
+
+class OrganisationStore(Protocol):
+    """The registry. Changes need a Work in REGISTRY mode."""
+
+    def get(self, slug: str) -> Organisation | None:
+        """The organisation with its seats and competences, as of this transaction."""
+
+    def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
+        """Organisations with a slug greater than ``after``, in order of slug.
+
+        With ``seen`` only those that members may know of (domain.membership.UNSEEN).
+        """
+
+    def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
+        """Every competence to receive the matter in the territory, whatever its period, of
+        organisations that are active."""
+
+    def add(self, organisation: Organisation) -> None:
+        """Store a new organisation; AlreadyExists when the slug was ever used."""
+
+    def save(self, organisation: Organisation) -> None:
+        """Replace the stored one, whose version must be one less; else Stale."""
+
+    def system(self, organisation: str, name: str) -> System | None:
+        """One registered system."""
+
+    def systems(self, organisation: str) -> Sequence[System]:
+        """All systems of an organisation, by name."""
+
+    def add_system(self, system: System) -> None:
+        """Register a system; AlreadyExists when the name is taken."""
+
+    def save_system(self, system: System) -> None:
+        """Change whether a registered system is enabled, and its scopes."""
+
+    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
+        """Let a registered system's access tokens of before ``at`` hold no more."""
+
+    def client_keys(self, organisation: str, system: str) -> Sequence[str]:
+        """The public keys (JWK as JSON) with which a system must authenticate; none for most."""
+
+    def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
+        """Put these in the place of a registered system's keys."""
+
+    def certificate(self, thumbprint: str) -> Certificate | None:
+        """A certificate that this gateway issued."""
+
+    def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
+        """All certificates of a system, the newest last."""
+
+    def add_certificate(self, certificate: Certificate) -> None:
+        """Record an issued certificate; AlreadyExists when known."""
+
+    def save_certificate(self, certificate: Certificate) -> None:
+        """Replace the stored one (revocation)."""
+
+    def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
+        """Certificates not revoked that end after ``after`` and not after ``until``."""
+
+    def revoked(self, after: datetime) -> Sequence[Certificate]:
+        """Revoked certificates that would still be valid after ``after``: the CRL."""
+
+    def contacts(self, organisation: str) -> Sequence[Contact]:
+        """Whom to reach at an organisation, by role."""
+
+    def set_contact(self, contact: Contact) -> None:
+        """Put a contact in the place of the one in the same role, if there is one."""
+
+    def person(self, person: str) -> Administrator | None:
+        """One administrator."""
+
+    def persons(self) -> Sequence[Administrator]:
+        """All administrators, by id."""
+
+    def add_person(self, person: Administrator) -> None:
+        """Enrol an administrator; AlreadyExists when the id was ever used."""
+
+    def save_person(self, person: Administrator) -> None:
+        """Change whether an administrator is enabled."""
+
+
+class ProposalStore(Protocol):
+    """Changes of the registry that wait for another person. Changes need a REGISTRY Work."""
+
+    def get(self, proposal: UUID) -> Proposal | None:
+        """One proposal, made or not."""
+
+    def page(
+        self, before: UUID | None, limit: int, waiting: datetime | None = None
+    ) -> Sequence[Proposal]:
+        """Proposals with an id less than ``before``, the newest first.
+
+        With ``waiting`` only those that can be approved at that moment.
+        """
+
+    def add(self, proposal: Proposal) -> None:
+        """Keep a proposal; AlreadyExists when its id is taken."""
+
+    def close(self, proposal: UUID, event: UUID) -> None:
+        """Remember by which event it was made; Stale when it is not there, made or withdrawn."""
+
+    def withdraw(self, proposal: UUID, event: UUID) -> None:
+        """Remember by which event it was withdrawn; Stale as for `close`."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the proposals that ended before ``until``."""
+
+
+class CaseStore(Protocol):
+    """Cases of originators and their versions. ``get`` in a WRITE Work locks the row.
+
+    Content is stored encrypted by a key of its case's own. Whoever reads or adds some of a case
+    that was erased gets Erased; where the key cannot be had, KeysUnavailable.
+    """
+
+    def get(self, originator: str, case: UUID) -> Case | None:
+        """The originator's case; in a writing Work its row is locked until the end."""
+
+    def add(self, case: Case, version: CaseVersion) -> None:
+        """Store a new case; AlreadyExists when its id or its reference is taken."""
+
+    def save(self, case: Case, version: CaseVersion | None = None) -> None:
+        """Replace the stored one, whose revision must be one less (else Stale), and add the
+        new version when there is one."""
+
+    def version(self, digest: str) -> CaseVersion | None:
+        """A case version by the digest of its document."""
+
+    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
+        """The originator's cases with an id greater than ``after``, in order of id.
+
+        Raises KeysUnavailable when that of no case can be read."""
+
+    def erase(self, case: Case) -> Erasure:
+        """Replace the stored one as ``save`` does, by one that is erased, and take away the
+        documents of all its versions, all statements, and what repeats of their requests are
+        compared with. The key is not destroyed by this: see ``doomed``."""
+
+    def due(self, day: date, limit: int) -> Sequence[Case]:
+        """Cases with content whose day of erasure is ``day`` or before, the longest due first."""
+
+    def doomed(self, limit: int) -> Sequence[UUID]:
+        """Keys of erased cases that were not destroyed yet, as far as is known here."""
+
+    def forget_keys(self, keys: Collection[UUID]) -> None:
+        """Note that these keys of erased cases are destroyed."""
+
+    def key_of(self, originator: str, case: UUID) -> UUID | None:
+        """The key by which a case's content is encrypted; None when that was erased."""
+
+    def having(self, key: UUID) -> Case | None:
+        """The case whose content is encrypted by a key."""
+
+
+class HandoffStore(Protocol):
+    """Handoffs, their answers, and the consultations of content."""
+
+    def get(self, handoff: UUID) -> Handoff | None:
+        """A handoff; in a writing Work its case is locked (shared) first, then its row."""
+
+    def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
+        """Store a new handoff and its offer; AlreadyExists when the id is taken."""
+
+    def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
+        """Replace the stored one, whose sequence must be one less (else Stale), and append
+        the answer."""
+
+    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        """The offer and every answer, in order."""
+
+    def answer_of(self, event: UUID) -> HandoffAnswer | None:
+        """The answer that ``event`` recorded."""
+
+    def page(
+        self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Handoff]:
+        """Handoffs received (box ``in``) or sent (``out``) with an id greater than ``after``,
+        in order of id (UUIDv7: of offer)."""
+
+    def open_of(self, originator: str, case: UUID) -> int:
+        """How many handoffs of the case are open."""
+
+    def sent_of(self, originator: str, case: UUID) -> Sequence[SentHandoff]:
+        """Every handoff of the case, by id."""
+
+    def add_consultation(self, consultation: Consultation) -> None:
+        """Remember what a consultation showed."""
+
+    def consultation(self, event: UUID) -> Consultation | None:
+        """What the consultation recorded by ``event`` showed."""
+
+
+class LogStore(Protocol):
+    """The audit log inside the transaction."""
+
+    def record(self, fact: AuditEvent) -> None:
+        """Queue a fact; ``commit`` appends all of them, in order, as the last thing it does."""
+
+    def logged(self, event: UUID) -> LoggedEvent | None:
+        """A committed event with a proof at the present head."""
+
+    def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        """The organisation's own events: (its counter, event id), counter > ``after``."""
+
+    def counter(self, organisation: str) -> int:
+        """The organisation's last counter; 0 before its first event."""
+
+    def search(self, query: LogQuery) -> Sequence[EventMatch]:
+        """Events in the log's order.
+
+        Where an event was logged before persons could be searched for, ``person`` is not judged:
+        the caller looks at its details.
+        """
+
+    def head(self) -> TreeHead:
+        """The state of the log as of this transaction."""
+
+    def tile(self, level: int, n: int) -> bytes:
+        """A tile's present bytes (32-byte hashes); empty when there is none."""
+
+    def entries(self, start: int, end: int) -> Sequence[bytes]:
+        """The entries of indexes ``start <= i < end`` that exist."""
+
+
+class IdempotencyStore(Protocol):
+    """Retry keys, scoped to an organisation."""
+
+    def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
+        """The write that used the key."""
+
+    def add(self, retry: IdempotencyRecord) -> None:
+        """Remember a write; Stale when a concurrent request used the key first."""
+
+
+class RateLimits(Protocol):
+    """Counts that limit callers, shared by all workers."""
+
+    def spend(self, organisation: str, window: str, limit: int) -> bool:
+        """Count one more in the window; False, and nothing counted, when ``limit`` is reached.
+
+        ``window`` is ``<what>/<time>``, times of one length; the organisation's earlier windows
+        of the same thing are forgotten, so that no more than one of each is kept.
+        """
+
+
+class RevokedTokenStore(Protocol):
+    """Access tokens that ended before their time, each remembered until long after it."""
+
+    def add(self, jti: str, expires_at: datetime) -> None:
+        """Revoke a token; once more is no error."""
+
+    def has(self, jti: str) -> bool:
+        """Whether the token was revoked."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the tokens that have expired at ``until``: nobody would take them anyway."""
+
+
+class AssertionReplayGuard(Protocol):
+    """What may be used once by each client: the ids of its assertions."""
+
+    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
+        """Use an id; False, and nothing changed, when it was used before."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the ids of what has expired at ``until``: nobody would take it anyway."""
+
+
+class CertificateOrders(Protocol):
+    """Certificate requests on their way to the process that alone holds the issuing key."""
+
+    def add(self, request: CertificateOrder) -> None:
+        """Queue an approved request."""
+
+    def get(self, request: UUID) -> CertificateOrder | None:
+        """One request, served or not."""
+
+    def of_csr(self, organisation: str, system: str, csr: str) -> CertificateOrder | None:
+        """The newest request of a system with exactly this text, served or not."""
+
+    def pending(self, limit: int) -> Sequence[CertificateOrder]:
+        """Requests not yet served, oldest first."""
+
+    def save(self, request: CertificateOrder) -> None:
+        """Store the certificate or the refusal."""
+
+
+class InvitationStore(Protocol):
+    """Invitations to enrol a system. Changes need a Work in REGISTRY mode."""
+
+    def add(self, invitation: Invitation) -> None:
+        """Store a new one; AlreadyExists when its id or its token is taken."""
+
+    def get(self, invitation: UUID) -> Invitation | None:
+        """One invitation, whatever became of it."""
+
+    def by_token(self, token_sha256: str) -> Invitation | None:
+        """The invitation with this token, whatever became of it."""
+
+    def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        """Those that can be used still at a moment, by id, from the one after ``after`` on."""
+
+    def save(self, invitation: Invitation) -> None:
+        """Store what became of it; Stale when there is none with its id."""
+
+
+class ConformanceStore(Protocol):
+    """Conformance runs, apart from cases, handoffs and consultations."""
+
+    def add(self, run: ConformanceRun) -> None:
+        """Store a new run; AlreadyExists when its id is taken."""
+
+    def get(self, run: UUID) -> ConformanceRun | None:
+        """One run."""
+
+    def save(self, run: ConformanceRun) -> None:
+        """Replace the stored one, whose revision must be one less; else Stale."""
+
+    def passed(self, organisation: str) -> bool:
+        """Whether a system of the organisation has passed a run."""
+
+    def prune(self, until: datetime) -> None:
+        """Forget the runs that ended until then and were not passed."""
+
+
+class SuccessionStore(Protocol):
+    """Mandates that move to another office, and the handoffs that they ended.
+
+    Planned in a REGISTRY Work; the rest is written in a WRITE Work.
+    """
+
+    def get(self, succession: UUID) -> Succession | None:
+        """One succession."""
+
+    def all(self) -> Sequence[Succession]:
+        """Every succession, oldest first."""
+
+    def of(self, organisation: str) -> Sequence[Succession]:
+        """Those in which an organisation gives or takes the mandate, oldest first."""
+
+    def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
+        """Those in which the office gives this competence away, oldest first."""
+
+    def add(self, succession: Succession) -> None:
+        """Store a planned succession; AlreadyExists when the id is taken."""
+
+    def save(self, succession: Succession) -> None:
+        """Replace approvals, end and cancellation of the stored one, whose version must be one
+        less; else Stale."""
+
+    def moved(self, succession: UUID) -> Sequence[ReissuedHandoff]:
+        """The handoffs that a succession ended, by id."""
+
+    def moved_from(self, handoff: UUID) -> ReissuedHandoff | None:
+        """How a handoff was ended by a succession."""
+
+    def moved_to(self, handoff: UUID) -> ReissuedHandoff | None:
+        """What a handoff follows that a succession made."""
+
+    def add_moved(self, moved: ReissuedHandoff) -> None:
+        """Remember an ended handoff; AlreadyExists when it was ended before."""
+
+
+class UnitOfWork(Protocol):
+    """One transaction: state and audit events together or not at all.
+
+    Leaving the ``with`` block without ``commit`` rolls back. Busy is raised on entering when too
+    many writers wait. A store may let writers share a transaction, one after the other: each still
+    has its own part, and none leaves before all of it is durable. ``first`` is False for one that
+    goes on in a transaction that another began.
+    """
+
+    organisations: OrganisationStore
+    proposals: ProposalStore
+    cases: CaseStore
+    handoffs: HandoffStore
+    log: LogStore
+    retries: IdempotencyStore
+    budgets: RateLimits
+    revoked_tokens: RevokedTokenStore
+    replay: AssertionReplayGuard
+    signing: CertificateOrders
+    invitations: InvitationStore
+    conformance: ConformanceStore
+    successions: SuccessionStore
+    first: bool
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Roll back unless committed; release the connection.
+
+        Raises Busy when what this Work may have seen of others could not be kept.
+        """
+
+    def commit(self) -> Sequence[LoggedEvent]:
+        """Append the recorded facts to the log, commit durably, and return where they stand.
+
+        A crash before the return leaves either everything or nothing.
+        """
+
+
+class Policy(Protocol):
+    """Decides; never raises; any trouble is a denial."""
+
+    @property
+    def revision(self) -> str:
+        """Which policies are in force: the name that events give for them."""
+
+    def decide(self, question: PolicyQuestion) -> PolicyDecision:
+        """Answer one question."""
+
+
+class HighWaterMark(Protocol):
+    """The log's high-water mark, kept apart from its database and outside its backups.
+
+    One for all processes and nodes of a gateway. All of it raises MarkUnreachable.
+    """
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait until no other process of this host moves the mark, where that can be told.
+
+        Only to spare work: `advance` compares all the same.
+        """
+
+    def read(self) -> SignedTreeHead | None:
+        """The mark; None before the first head was signed, or when it was lost."""
+
+    def advance(self, seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
+        """Put ``to`` in the place of ``seen``; durable when this returns True.
+
+        False, and nothing is changed, when the mark is not ``seen`` any more.
+        """
+
+
+class CheckpointSigning(Protocol):
+    """Signs the log's heads, and only heads that are committed (evidence.md L1)."""
+
+    def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
+        """The checkpoint of ``head`` as a signed note.
+
+        ``base`` is a head of which the caller knows that the log went from it to ``head``.
+        Raises Frozen when the log would show two histories, MarkUnreachable when nobody can tell.
+        """
+
+    def stored(self) -> str:
+        """The note of the largest head ever signed: what a frozen log still shows.
+
+        Raises Frozen when there is none, MarkUnreachable.
+        """
+
+
+class CaseKeys(Protocol):
+    """The keys of cases, kept apart from the database. All of it raises KeysUnavailable."""
+
+    def destroy(self, keys: Collection[UUID]) -> int:
+        """Destroy keys for good, and record that they are; how many there were."""
+
+    def states(self, keys: Collection[UUID]) -> Mapping[UUID, bool]:
+        """Of those keys that are known: whether each still opens, or is destroyed."""
+
+    def destroyed(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Destroyed keys with an id greater than ``after``, in order of id."""
+
+    def long_made(self, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Likewise keys so old that a case has them, or none ever will."""
+
+
+class KeyEncryptionProvider(Protocol):
+    """Holds the key-encryption keys: a file now, a PKCS #11 token or a vault later.
+
+    All of it raises KeysUnavailable. Which key is the current one is written in the keys database,
+    so that all processes change over at one moment.
+    """
+
+    def known(self) -> Sequence[str]:
+        """The ids of the keys that are there."""
+
+    def make(self) -> str:
+        """Make a new key; its id. It is durable when this returns."""
+
+    def wrap(self, kek: str, key: bytes, about: bytes) -> bytes:
+        """Encrypt a case's key under the key ``kek``, bound to what it is about."""
+
+    def unwrap(self, kek: str, wrapped: bytes, about: bytes) -> bytes:
+        """The case's key again."""
+
+    def remove(self, kek: str) -> None:
+        """Destroy a key; one that is gone is no error."""
+
+
+class Authority(Protocol):
+    """The issuing CA; only the maintenance process and the operator's own hand hold one."""
+
+    def issue(
+        self, csr: str, organisation: str, system: str, now: datetime
+    ) -> tuple[str, Certificate]:
+        """Make a client certificate (PEM) for a request; ValueError when the request is bad."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The filled sockets that every action gets.
+
+    ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates;
+    ``fingerprint_key`` keys the HMAC over retried requests; ``denials_per_minute`` bounds what
+    one organisation may have recorded.
+    """
+
+    issuer: str
+    gateway: str
+    begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]]
+    policy: Policy
+    attester: Signer
+    notary: CheckpointSigning
+    keys: CaseKeys
+    now: Callable[[], datetime]
+    reference_date: Callable[[datetime], ReferenceDate]
+    new_id: Callable[[], UUID]
+    random: Callable[[int], bytes]
+    fingerprint_key: bytes = field(repr=False)
+    denials_per_minute: int = 60

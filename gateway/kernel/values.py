@@ -1,0 +1,245 @@
+"""What crosses the ports: values that the actions and what stands outside hand to each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit import CaseId, Coverage
+from gateway.domain.case import Case
+from gateway.evidence.event import EventDocument
+from gateway.evidence.receipt import Receipt
+from gateway.ledger import proof
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a system showed on its connection: a certificate's thumbprint and names, and the `jti`
+    of its access token, if one was shown, with its `iat` in whole seconds since 1970."""
+
+    thumbprint: str
+    uris: tuple[str, ...]
+    token: str | None = None
+    issued: int = 0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A partner's system, authenticated on this connection by certificate and bound token.
+
+    ``credentials`` are judged again in each transaction; None where no connection stands behind.
+    """
+
+    organisation: str
+    system: str
+    scopes: frozenset[str]
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceDate:
+    """The civil day on which memberships and mandates are judged (contracts.md 4).
+
+    ``simulated`` is true only when a demonstration's configuration set the day.
+    """
+
+    day: date
+    simulated: bool = False
+
+    @property
+    def simulated_date(self) -> date | None:
+        """The day that events and marks name when a demonstration set it."""
+        return self.day if self.simulated else None
+
+
+@dataclass(frozen=True)
+class CaseVersion:
+    """One version of a case as a signed document with all of its disclosures (compact SD-JWT).
+
+    ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
+    ``summary`` are those of its claims that a list shows and judges: see `gateway.domain.case`.
+    """
+
+    originator: str
+    case: UUID
+    version: int
+    digest: str
+    assurance: str
+    event: UUID
+    summary: Mapping[str, Any]
+    document: str
+
+
+@dataclass(frozen=True)
+class ListedCase:
+    """A case in a list, with what its current version says there; nothing of content is read.
+
+    ``summary`` is None when the case was erased, or its key is not there.
+    """
+
+    case: Case
+    assurance: str
+    event: UUID
+    summary: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was erased of a case: how many versions, and how many statements of its handoffs."""
+
+    versions: int
+    statements: int
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """Content that was opened: by which event, of which version, and the digests shown."""
+
+    event: UUID
+    organisation: str
+    handoff: UUID | None
+    case_digest: str
+    shown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SentHandoff:
+    """A handoff of a case: to whom it went, and the digest of the version that was offered."""
+
+    handoff: UUID
+    recipient: str
+    case_digest: str
+
+
+@dataclass(frozen=True)
+class IdempotencyRecord:
+    """A write that was done: its retry key, what it asked (HMAC), the event that it became.
+
+    ``result`` is the first answer as JSON, where it holds nothing of a case and is stored.
+    """
+
+    organisation: str
+    key: str
+    fingerprint: bytes
+    event: UUID
+    result: str | None = None
+
+
+@dataclass(frozen=True)
+class TreeHead:
+    """The state of the log: how many entries, and the root over them."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class LoggedEvent:
+    """An event in the log: what it says, where it stands, and why that is so at ``head``.
+
+    ``base`` is the head to which the transaction that made ``head`` added; None when it was read.
+    """
+
+    event: EventDocument
+    index: int
+    proof: tuple[bytes, ...]
+    head: TreeHead
+    base: TreeHead | None = field(default=None, compare=False)
+
+    def receipt(self, note: str, organisation: str) -> Receipt:
+        """The receipt with what ``organisation`` may read; ``note`` is the signed ``head``."""
+        text = proof.encode(proof.TlogProof(self.index, self.proof, note))
+        return Receipt(
+            self.event.document, self.event.nonce, self.event.shown_to(organisation), text
+        )
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which events an auditor looks for: those under ``coverage`` that fit every filter given.
+
+    ``after`` and ``before`` bound the entries' indexes, both left out; ``since <= at < until``
+    their times. ``organisation`` is a party, ``person`` who asked, ``rule`` one that decided;
+    ``typ`` is an event's name, ``result`` how it ended.
+    """
+
+    coverage: Coverage
+    limit: int
+    before: int
+    after: int = -1
+    organisation: str | None = None
+    person: str | None = None
+    rule: str | None = None
+    case: CaseId | None = None
+    handoff: UUID | None = None
+    typ: str | None = None
+    result: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class EventMatch:
+    """An event that a search found, and whether it is one of a case that is covered as such."""
+
+    index: int
+    event: UUID
+    of_case: bool
+
+
+@dataclass(frozen=True)
+class SignedTreeHead:
+    """The largest head that was ever signed, and the signed note that says so."""
+
+    head: TreeHead
+    note: str
+
+
+@dataclass(frozen=True)
+class CertificateOrder:
+    """A certificate that was approved and waits for the process that holds the issuing key.
+
+    ``csr`` is PEM; ``certificate`` (PEM) is there once it was served; ``refusal`` when the
+    request turned out to be bad. ``asked_on`` is the certificate on which a renewal was asked for.
+    """
+
+    id: UUID
+    organisation: str
+    system: str
+    csr: str
+    approved_by: str
+    certificate: str | None = None
+    refusal: str | None = None
+    asked_on: str | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change that one person proposed, with their approval, until another one approves it.
+
+    ``id`` is the event that recorded it; ``values`` are those of the change, as JSON; ``applied_event``
+    is the event by which it was made, ``withdrawal_event`` the one by which its proposer took it back.
+    """
+
+    id: UUID
+    action: str
+    organisation: str
+    values: str
+    proposer: str
+    approval: str
+    expires_at: datetime
+    applied_event: UUID | None = None
+    withdrawal_event: UUID | None = None
+
+
+@dataclass(frozen=True)
+class CertificateRequest:
+    """A certificate request (PKCS #10) whose proof of possession holds.
+
+    ``pem`` is the request, ``key`` the SHA-256 over its SubjectPublicKeyInfo, base64url: of what
+    it asks for nothing else counts.
+    """
+
+    pem: str
+    key: str

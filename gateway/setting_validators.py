@@ -1,0 +1,151 @@
+"""What a setting may be: each check gives its value, or says in a ValueError what it expects."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SQLITE = "sqlite:///"
+POSTGRESQL = "postgresql+psycopg://"
+FILE = "file:"
+
+_HOST = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+
+
+def text(value: object) -> str:
+    """Printable text."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("must be text in quotes, without control characters")
+    return value
+
+
+def slug(value: object) -> str:
+    """A short name that stands in certificates' URIs."""
+    name = text(value)
+    if not re.fullmatch(r"[a-z][a-z0-9-]{1,39}", name, re.ASCII):
+        raise ValueError("must be 2 to 40 of a-z, 0-9 and '-', beginning with a letter")
+    return name
+
+
+def origin(value: object) -> str:
+    """Accept `https://host[:port]` alone, so that two spellings of one address cannot differ.
+
+    RFC 8414 section 2 forbids query and fragment in an issuer; a path would move the
+    well-known documents (section 3.1) and is refused too.
+    """
+    url = text(value)
+    if not re.fullmatch(rf"https://({_HOST}|\[[0-9a-f:]+\])(:[0-9]{{1,5}})?", url):
+        raise ValueError("must be https://host or https://host:port, in lower case, nothing after")
+    _, _, port = url.removeprefix("https://").rpartition("]")[2].partition(":")
+    if port and not 0 < int(port) < 65_536:
+        raise ValueError("must name a port from 1 to 65535")
+    return url
+
+
+def address(value: object) -> str:
+    """`host:port`."""
+    bind = text(value)
+    host_and_port(bind)
+    return bind
+
+
+def address_or_socket(value: object) -> str:
+    """`host:port`, or `unix:/path` of a socket."""
+    bind = text(value)
+    if not bind.startswith("unix:"):
+        return address(bind)
+    if not bind.startswith("unix:/"):
+        raise ValueError("must name a socket by its absolute path, as in unix:/run/x.sock")
+    return bind
+
+
+def local(value: object) -> str:
+    """Numbers of the operator's are for whoever is on the host already."""
+    bind = address_or_socket(value)
+    if not bind.startswith("unix:"):
+        host, _ = host_and_port(bind)
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("must be a loopback address, or unix:/path of a socket")
+    return bind
+
+
+def integer(low: int, high: int) -> Callable[[object], int]:
+    """A whole number from ``low`` to ``high``."""
+
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def seconds(low: float, high: float) -> Callable[[object], float]:
+    """A number of seconds from ``low`` to ``high``."""
+
+    def check(value: object) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            return float(value)
+        raise ValueError(f"must be a number of seconds from {low} to {high}")
+
+    return check
+
+
+def boolean(value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false, without quotes")
+    return value
+
+
+def time_zone(value: object) -> ZoneInfo:
+    """A civil time zone."""
+    try:
+        return ZoneInfo(text(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a name of the IANA time zone database") from error
+
+
+def log_origin(value: object) -> str:
+    """The name of a transparency log (c2sp.org/tlog-checkpoint): no scheme, no '+'."""
+    name = text(value)
+    if not re.fullmatch(rf"{_HOST}(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*", name, re.ASCII):
+        raise ValueError("must be a name without scheme, spaces or '+', as in gateway.example/log")
+    return name
+
+
+def database(value: object) -> str:
+    """Check an address; the error does not repeat it: it may hold a password."""
+    url = text(value)
+    if url.startswith(POSTGRESQL):
+        return url
+    path = url.removeprefix(SQLITE)
+    if path == url or not path or "?" in path or path == ":memory:":
+        raise ValueError(f"must be {SQLITE}<file> or {POSTGRESQL}<user>@<host>/<name>")
+    return url
+
+
+def mark(value: object) -> str:
+    """Check the address of a high-water mark: a file of its own, or PostgreSQL."""
+    url = text(value)
+    if url.startswith(POSTGRESQL) or (url.startswith(FILE) and url != FILE):
+        return url
+    raise ValueError(f"must be {FILE}<file> or {POSTGRESQL}<user>@<host>/<name>")
+
+
+def day(value: object) -> date:
+    """A date."""
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("must be a date without quotes, as in 2023-10-31")
+    return value
+
+
+def host_and_port(bind: str) -> tuple[str, int]:
+    """Split `host:port` or `[v6 address]:port`; ValueError says what is expected."""
+    found = re.fullmatch(rf"(?:({_HOST})|\[([0-9a-f:]+)\]):([0-9]{{1,5}})", bind, re.ASCII)
+    if not found or not 0 < int(found[4]) < 65_536:
+        raise ValueError("must be host:port, as in 127.0.0.1:8443 or [::1]:8443")
+    if found[3]:
+        ipaddress.IPv6Address(found[3])
+    return found[1] or found[3], int(found[4])

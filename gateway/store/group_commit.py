@@ -1,0 +1,211 @@
+"""A round: writers of one process that share a transaction, one after the other, and one COMMIT.
+
+In SQLite one transaction writes at a time. What each costs beyond its own statements, the locks,
+BEGIN, the right edge of the log's tree and the wait for the disk, is paid once for all that stand
+in line together: who is done hands the open transaction to the next in line, and the last one
+commits for all. Nobody leaves before that; if it fails, nothing of it happened, for nobody
+(contracts.md 6, ADR 0019).
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from gateway.domain.audit_event import AuditEvent
+from gateway.domain.refusals import AlreadyExists, Busy
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import LoggedEvent
+from gateway.store.content_encryption import ContentCipher, Keyring
+from gateway.store.database import PATIENCE_SECONDS, Begun, Database, driver_of, is_in_transaction
+from gateway.store.log import AppendResult, EventHeader, SqlLog
+from gateway.store.transaction import BrokenRule, Transaction
+
+ROUND_WRITERS = 32
+"""Writers of one round at most."""
+
+ROUND_SECONDS = 0.05
+"""How long a round takes on further writers: other processes wait for its end."""
+
+Took = Callable[[str, float], None]
+"""Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
+
+
+def ignore(_step: str, _seconds: float) -> None:
+    """What nobody measures."""
+
+
+@dataclass
+class CommitGroup:
+    """One open transaction, the facts of those who are done in it, and what became of it.
+
+    ``begun`` is a time of the monotonic clock; ``writers`` counts all who came in. ``kept`` says
+    that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted,
+    ``last`` that nobody else may come in: what a change of the registry says is remembered by its
+    version, and that must be durable before anybody reads it.
+    """
+
+    opened: Begun
+    mode: TransactionMode
+    begun: float
+    writers: int = 1
+    kept: bool = False
+    broken: bool = False
+    last: bool = False
+    facts: list[AuditEvent] = field(default_factory=list)
+    appended: AppendResult | None = None
+    failure: BaseException | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def connection(self) -> Connection:
+        """That of the transaction."""
+        return self.opened.connection
+
+    @property
+    def shared(self) -> bool:
+        """Whether the present writer goes on in a transaction that another one began."""
+        return self.writers > 1
+
+    def run(self, *statements: str) -> None:
+        """Run statements about the present writer's part; one that fails breaks the round."""
+        if not self.shared:
+            return  # the whole transaction is its part
+        driver = driver_of(self.connection)
+        if driver is None:  # the connection is gone, and all of the round with it
+            self.broken = True
+            return
+        try:
+            for statement in statements:
+                driver.execute(statement)
+        except sqlite3.Error:
+            self.broken = True
+
+    def takes_more(self) -> bool:
+        """Whether another writer may come in."""
+        in_time = time.monotonic() < self.begun + ROUND_SECONDS
+        fit = self.kept and not self.broken and not self.last
+        return fit and in_time and self.writers < ROUND_WRITERS
+
+
+class GroupCommit:
+    """The writers of one process, in line for the database."""
+
+    def __init__(
+        self, database: Database, letterhead: EventHeader, keyring: Keyring, took: Took = ignore
+    ) -> None:
+        """``letterhead`` heads the events of every round; ``took`` hears of each commit."""
+        self._took = took
+        self._keyring = keyring
+        self._database = database
+        self._letterhead = letterhead
+        self._handed: CommitGroup | None = None  # to the next in line, who alone may touch it
+
+    def enter(self, mode: TransactionMode) -> CommitGroup:
+        """Wait for one's turn, then begin a round or go on in the one that is handed over.
+
+        Raises Busy.
+        """
+        self._database.enter()
+        found, self._handed = self._handed, None
+        if found is None:
+            return self._begin(mode)
+        found.writers += 1
+        found.last = mode is TransactionMode.REGISTRY
+        try:
+            found.run("SAVEPOINT part")
+        except BaseException:  # whoever leaves without a word keeps the line for ever
+            self.undo(found, broken=True)
+            raise
+        if found.broken:
+            self.undo(found)
+        return found
+
+    def keep(self, round_: CommitGroup, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
+        """Let a writer's part stand, with its facts; returns once that is durable.
+
+        Raises Busy, and what the database raises: then nothing of the round happened.
+        """
+        round_.run("RELEASE part")
+        first, round_.kept = len(round_.facts), True
+        round_.facts.extend(facts)
+        self._leave(round_)
+        appended = self._outcome(round_)
+        return appended.prove(first, len(facts))
+
+    def undo(self, round_: CommitGroup, *, broken: bool = False) -> None:
+        """Take a writer's part back; the others' stands.
+
+        ``broken`` when nothing of the round can be trusted any more. A statement that the database
+        refused is no such thing while its transaction is open: SQLite takes back to the savepoint
+        whatever it left. What was decided may rest on what the others wrote: so it, too, waits for
+        them, and raises Busy when nothing of them could be kept.
+        """
+        round_.broken = round_.broken or broken or not is_in_transaction(round_.connection)
+        round_.run("ROLLBACK TO part", "RELEASE part")
+        self._leave(round_)
+        if round_.shared:
+            self._outcome(round_)
+
+    def _begin(self, mode: TransactionMode) -> CommitGroup:
+        try:
+            begun = self._database.begin(mode)
+            return CommitGroup(begun, mode, time.monotonic(), last=mode is TransactionMode.REGISTRY)
+        except BaseException:
+            self._database.leave()
+            raise
+
+    def _leave(self, round_: CommitGroup) -> None:
+        # Where writers work side by side nobody waits for a commit, and a round is one writer's.
+        if not self._database.locks_rows and round_.takes_more():
+            self._handed = round_
+            if self._database.hand_over():
+                return
+            self._handed = None
+        self._end(round_)
+
+    def _end(self, round_: CommitGroup) -> None:
+        """Commit what was kept, let go of all locks, and tell those who wait."""
+        try:
+            if round_.broken:
+                raise Busy("the database failed another request: retry after a moment")
+            if round_.kept:
+                round_.appended = self._commit(round_)
+        except BaseException as failure:  # each of them raises it, see `_outcome`
+            round_.failure = failure
+        finally:
+            self._database.end(round_.connection, round_.mode)
+            self._database.leave()
+            round_.over.set()
+
+    def _commit(self, round_: CommitGroup) -> AppendResult:
+        locks = self._database.locks_rows
+        transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
+        contents = ContentCipher(self._keyring)
+        log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
+        for fact in round_.facts:
+            log.record(fact)
+        try:
+            with transaction.pipeline():
+                appended = log.append()
+                began = time.perf_counter()
+                transaction.commit()
+            self._took("commit", time.perf_counter() - began)
+        except BrokenRule as error:
+            raise AlreadyExists("the log has an event with this id") from error
+        finally:
+            transaction.end()
+        return appended
+
+    def _outcome(self, round_: CommitGroup) -> AppendResult:
+        """What the round added to the log, once it is durable."""
+        if not round_.over.wait(PATIENCE_SECONDS):
+            raise Busy("what became of this request is not known yet: repeat it")
+        if round_.failure is not None:
+            if not round_.shared:
+                raise round_.failure
+            raise Busy("nothing could be stored just now: retry after a moment") from round_.failure
+        return round_.appended or AppendResult.nothing()

@@ -1,0 +1,303 @@
+"""One transaction: state and audit events together or not at all."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+from typing import Any, NoReturn, Self, cast
+
+from sqlalchemy import Connection, Executable, Row, select
+
+from gateway.kernel.ports import (
+    AssertionReplayGuard,
+    CaseStore,
+    CertificateOrders,
+    ConformanceStore,
+    HandoffStore,
+    IdempotencyStore,
+    InvitationStore,
+    LogStore,
+    OrganisationStore,
+    ProposalStore,
+    RateLimits,
+    RevokedTokenStore,
+    SuccessionStore,
+    TransactionMode,
+)
+from gateway.kernel.values import LoggedEvent
+from gateway.store import migrations
+from gateway.store.cases import SqlCases
+from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
+from gateway.store.database import Database, UnsuitableDatabase, open_database
+from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
+from gateway.store.handoffs import SqlHandoffs
+from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
+from gateway.store.log import EventHeader, SqlLog
+from gateway.store.procedures import (
+    SqlConformance,
+    SqlInvitations,
+    SqlProposals,
+    SqlSigning,
+    SqlSuccessions,
+)
+from gateway.store.registry import RegistryCache, SqlOrganisations
+from gateway.store.tables import log_head
+from gateway.store.transaction import DRIVER_ERRORS, Transaction
+
+
+class SqlUnitOfWork:
+    """A Work in SQL; the contract is that of `gateway.kernel.ports.Work`."""
+
+    organisations: OrganisationStore
+    proposals: ProposalStore
+    cases: CaseStore
+    handoffs: HandoffStore
+    log: LogStore
+    retries: IdempotencyStore
+    budgets: RateLimits
+    revoked_tokens: RevokedTokenStore
+    replay: AssertionReplayGuard
+    signing: CertificateOrders
+    invitations: InvitationStore
+    conformance: ConformanceStore
+    successions: SuccessionStore
+    first: bool
+
+    def __init__(
+        self,
+        database: Database,
+        rounds: GroupCommit,
+        memory: RegistryCache,
+        mode: TransactionMode,
+        letterhead: EventHeader,
+        *,
+        keyring: Keyring,
+        took: Took = ignore,
+    ) -> None:
+        """Nothing happens before the ``with`` block is entered."""
+        self._keyring = keyring
+        self._took = took
+        self._database = database
+        self._rounds = rounds
+        self._memory = memory
+        self._mode = mode
+        self._letterhead = letterhead
+        self._round: CommitGroup | None = None
+        self._reading: Connection | None = None
+
+    def __enter__(self) -> Self:
+        """See the port."""
+        if self._mode is TransactionMode.READ:
+            begun = self._database.begin(self._mode)
+            self._reading = begun.connection
+        else:
+            self._keyring.restock()  # durable by itself: not while others wait for the lock
+            began = perf_counter()
+            self._round = self._rounds.enter(self._mode)
+            self._took("wait", perf_counter() - began)
+            begun = self._round.opened
+        self.first = self._round is None or not self._round.shared
+        transaction = Transaction(
+            begun.connection, self._mode, locks_rows=self._database.locks_rows
+        )
+        self._transaction, self._begun = transaction, begun
+        self._contents = ContentCipher(self._keyring)
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """A part of the store, made when it is first asked for: most Works need three or four."""
+        if name not in _PARTS:
+            raise AttributeError(name)
+        made = self.__dict__[name] = _PARTS[name](self)
+        return made
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """See the port."""
+        self._transaction.end()
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            self._database.end(reading, self._mode)
+        if self._round is not None:
+            abandoned, self._round = self._round, None
+            self._rounds.undo(abandoned)
+
+    def commit(self) -> Sequence[LoggedEvent]:
+        """See the port. A crash before COMMIT leaves nothing, one after it everything.
+
+        The locks go at once: proofs are made from what is in hand.
+        """
+        self._transaction.require_writing()
+        if self._mode is TransactionMode.REGISTRY and not self._transaction.failed:
+            cast(SqlOrganisations, self.organisations).raise_version()
+        self._transaction.end()
+        if self._round is None:
+            raise RuntimeError("the Work is over")
+        kept, self._round = self._round, None
+        if self._transaction.failed:
+            self._rounds.undo(kept)
+            raise RuntimeError("a statement of this Work failed: it cannot be committed")
+        return self._rounds.keep(kept, cast(SqlLog, self.log).facts)
+
+    def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """What a statement finds: for the store's own reports, which no action needs."""
+        return self._transaction.execute(statement, values).all()
+
+
+_PARTS: Mapping[str, Callable[[SqlUnitOfWork], Any]] = {
+    "organisations": lambda w: SqlOrganisations(w._transaction, w._memory, w._begun.version),
+    "proposals": lambda w: SqlProposals(w._transaction),
+    "cases": lambda w: SqlCases(w._transaction, w._contents),
+    "handoffs": lambda w: SqlHandoffs(w._transaction, w._contents),
+    "log": lambda w: SqlLog(
+        w._transaction,
+        w._letterhead,
+        w._contents,
+        w._begun.head,
+        () if w._round is None else tuple(w._round.facts),
+    ),
+    "retries": lambda w: SqlRetries(w._transaction),
+    "budgets": lambda w: SqlBudgets(w._transaction),
+    "revoked_tokens": lambda w: SqlRevokedTokens(w._transaction),
+    "replay": lambda w: SqlReplay(w._transaction),
+    "signing": lambda w: SqlSigning(w._transaction),
+    "invitations": lambda w: SqlInvitations(w._transaction),
+    "conformance": lambda w: SqlConformance(w._transaction),
+    "successions": lambda w: SqlSuccessions(w._transaction),
+}
+
+
+class Store:
+    """The database as one process holds it: made after the fork, closed before the exit."""
+
+    def __init__(
+        self, database: Database, letterhead: EventHeader, keyring: Keyring, took: Took = ignore
+    ) -> None:
+        """Check that the database was set up, and for this log. Raises Unfit."""
+        self._took = took
+        self._keyring = keyring
+        self._database = database
+        self._letterhead = letterhead
+        self._rounds = GroupCommit(database, letterhead, keyring, took)
+        self._memory = RegistryCache()
+        self._process = os.getpid()
+        try:
+            self._require_own_log()
+        except BaseException:
+            database.close()
+            raise
+
+    def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
+        """A Work of this mode, for one thread.
+
+        Raises RuntimeError in a child process: connections and locks do not survive a fork
+        (evidence.md L31).
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError("the store was opened before the fork: open one in each process")
+        return SqlUnitOfWork(
+            self._database,
+            self._rounds,
+            self._memory,
+            mode,
+            self._letterhead,
+            keyring=self._keyring,
+            took=self._took,
+        )
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Have the turn to serve certificate requests, one process of all nodes at a time.
+
+        Raises Busy when another has it for too long.
+        """
+        return self._database.turn()
+
+    def is_current(self) -> bool:
+        """Whether the tables are those of this version, or of a newer one."""
+        connection = self._database.begin(TransactionMode.READ).connection
+        try:
+            found = migrations.revision_of(connection)
+        finally:
+            self._database.end(connection, TransactionMode.READ)
+        return found == migrations.newest() or not migrations.knows(found or "")
+
+    def close(self) -> None:
+        """Close the connections that no Work holds; those of a parent process are left alone."""
+        if os.getpid() == self._process:
+            self._database.close()
+
+    def _require_own_log(self) -> None:
+        try:
+            connection = self._database.begin(TransactionMode.READ).connection
+        except DRIVER_ERRORS as error:
+            raise UnsuitableDatabase(
+                "the database has no tables of this version: set it up first"
+            ) from error
+        try:
+            origin = connection.scalar(select(log_head.c.origin).select_from(log_head))
+        finally:
+            self._database.end(connection, TransactionMode.READ)
+        # One origin names one tree for ever (evidence.md L28).
+        if origin not in (None, self._letterhead.origin):
+            raise UnsuitableDatabase(
+                f"this is the database of the log {origin}, not {self._letterhead.origin}"
+            )
+
+
+def open_store(
+    url: str,
+    *,
+    lock_path: Path | None,
+    origin: str,
+    policy_revision: Callable[[], str],
+    now: Callable[[], datetime],
+    random: Callable[[int], bytes],
+    person_key: bytes,
+    waiters: int,
+    keyring: Keyring,
+    took: Took = ignore,
+) -> Store:
+    """Open the database of a gateway in the process that uses it.
+
+    ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
+    with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
+    ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons where events are
+    searched for; at most ``waiters`` writers of this process wait, the next is told Busy;
+    ``keyring`` has the keys of cases; ``took`` hears how long they wait and commit. Raises Unfit
+    when the database cannot hold evidence or was not set up.
+    """
+    database = open_database(url, lock_path=lock_path, waiters=waiters)
+    letterhead = EventHeader(origin, policy_revision, now, random, person_key)
+    return Store(database, letterhead, keyring, took)
+
+
+@contextmanager
+def open_for_reading(url: str, origin: str) -> Iterator[Store]:
+    """Open the database of the log ``origin`` to look at it only, not at content. Raises Unfit.
+
+    A SQLite file gets its journals beside it, as whenever it is open.
+    """
+    store = open_store(
+        url,
+        lock_path=Path(os.devnull),
+        origin=origin,
+        policy_revision=_never,
+        now=_never,
+        random=_never,
+        person_key=b"",
+        waiters=0,
+        keyring=NoContentKeys(),
+    )
+    with closing(store):
+        yield store
+
+
+def _never(*_: Any) -> NoReturn:
+    raise RuntimeError("this store was opened for reading only")

@@ -1,0 +1,686 @@
+"""The verdict: what holds together is verified, and every way in which it does not has its code."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.audit_event import EventDetail, EventResult
+from gateway.evidence import base64url, bundle, handoff_documents, receipt, sd_jwt, verification
+from gateway.evidence.bundle import Bundle
+from gateway.evidence.verification import Code, StepResult, TrustAnchors, VerificationReport
+from tests.each import each
+from tests.evidence.ingredients import SoftwareSigner, chance, es256
+from tests.evidence.logbook import ORIGIN, Logbook
+from tests.evidence.story import GATEWAY, HANDOFF, SIGNERS, TRUST, Story, case_version, uri
+
+OTHER = UUID("01890000-0000-7000-8000-00000000dcba")
+NO_TRUST = TrustAnchors(log_keys=(), origins=())
+
+
+def failed_step(result: VerificationReport) -> str:
+    """The title of the step that failed; the steps around it must be as they have to be."""
+    outcomes = [step.outcome for step in result.steps]
+    assert [step.number for step in result.steps] == list(range(1, len(outcomes) + 1))
+    place = outcomes.index(StepResult.FAILED)
+    assert outcomes[:place] == [StepResult.OK] * place
+    assert outcomes[place + 1 :] == [StepResult.SKIPPED] * (len(outcomes) - place - 1)
+    assert result.steps[place].detail in result.sentence
+    return result.steps[place].title
+
+
+def check(data: bytes, trust: TrustAnchors = TRUST) -> VerificationReport:
+    result = verification.verify(data, trust)
+    assert (result.code == 0) == all(step.outcome == StepResult.OK for step in result.steps)
+    assert (result.code == 0) == result.sentence.startswith("Verified")
+    return result
+
+
+def verified(data: bytes, trust: TrustAnchors = TRUST) -> VerificationReport:
+    result = check(data, trust)
+    assert result.code == Code.VERIFIED, result
+    return result
+
+
+def refused(
+    data: bytes, code: Code, step: str, reason: str = "", trust: TrustAnchors = TRUST
+) -> VerificationReport:
+    result = check(data, trust)
+    assert result.code == code, result
+    assert step in failed_step(result), result
+    assert reason in result.sentence, result
+    return result
+
+
+def receipt_file(story: Story, index: int, reader: str | None = None) -> bytes:
+    return json.dumps(receipt.to_json(story.log.receipt(index, reader))).encode()
+
+
+def trusting(**changes) -> TrustAnchors:
+    return replace(TRUST, **changes)
+
+
+# --- any file ----------------------------------------------------------------------------------
+
+
+def test_each_exit_code_is_distinct_and_documented():
+    assert len({int(code) for code in Code}) == len(Code)
+    for code in Code:
+        assert re.search(rf"^ +{int(code)}  \w", verification.__doc__, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "presentation"),
+        (b"hello", "presentation"),
+        (b"\xff\xfe", "presentation"),
+        (b"{", "unknown"),
+        (b'{"a": 1, "a": 2}', "unknown"),
+        (b"{}", "receipt"),
+        (b'{"document": 1}', "receipt"),
+        (b'{"format": "other"}', "bundle"),
+        (b"[" * 10_000, "presentation"),
+        (b'{"a":' * 10_000, "unknown"),
+        (b"{" + b" " * 5_000_000, "unknown"),
+        (b" " * 5_000_000, "unknown"),
+        (b"~" * 4_000_000, "presentation"),
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+def test_a_file_of_no_format_of_ours_is_said_to_be_none(data, kind):
+    result = check(data)
+    assert (result.code, result.kind) == (Code.NOT_OURS, kind)
+
+
+FILES = [
+    Story().told("acceptance", "outcome").file(),
+    receipt_file(Story(), 0),
+    Story().offer.compact().encode(),
+]
+
+
+@each("data", FILES)
+def test_a_truncated_file_is_not_verified(data):
+    verified(data)
+    for length in range(0, len(data) - 2, len(data) // 60):
+        assert check(data[:length]).code != 0
+
+
+@each("data", FILES)
+def test_nothing_is_verified_without_keys(data):
+    assert check(data, NO_TRUST).code == Code.UNKNOWN
+
+
+@given(st.binary(max_size=80) | st.text(max_size=40).map(lambda t: ("{" + t).encode()))
+def test_arbitrary_bytes_get_a_verdict(data):
+    assert check(data).code != 0
+
+
+@given(st.sampled_from(FILES), st.integers(0), st.integers(0, 255))
+def test_a_changed_byte_never_makes_another_verdict_of_success(data, place, byte):
+    place %= len(data)
+    changed = data[:place] + bytes([byte]) + data[place + 1 :]
+    result = check(changed)
+    if result.code == 0:
+        assert result.sentence == check(data).sentence
+
+
+# --- a receipt ---------------------------------------------------------------------------------
+
+
+def test_a_receipt_tells_what_the_log_holds():
+    story = Story().told("acceptance")
+    result = verified(receipt_file(story, 1, "hotline"))
+    assert result.kind == "receipt"
+    assert result.sentence == (
+        f"Verified: the log {ORIGIN} holds handoff.accepted (allowed) of "
+        "2026-01-02T03:04:06.000Z as entry 1 of 2; 2 details shown, 2 sealed "
+        "(for other readers, erased, or only padding)."
+    )
+    assert "organisation hotline, role actor, stream_number 2" in result.steps[2].detail
+    assert "by: staff-1" in result.steps[2].detail
+
+
+def test_a_simulated_legal_date_is_said():
+    story = Story()
+    index = story.record("handoff.accept", None, simulated_date=date(2023, 10, 31))
+    assert "set to 2023-10-31 for a demonstration" in verified(receipt_file(story, index)).sentence
+
+
+def test_a_details_control_characters_do_not_reach_the_terminal():
+    story = Story()
+    index = story.record(
+        "handoff.accept",
+        None,
+        details=(EventDetail("reason", "a\x1b[2J\u202eb\nc\u00a0d"),),
+    )
+    detail = verified(receipt_file(story, index)).steps[2].detail
+    assert "reason: a\ufffd[2J\ufffdb\ufffdc\u00a0d" in detail
+
+
+def test_a_proof_for_another_entry_is_not_in_the_log():
+    """L11: the entry is rebuilt from the document that is presented."""
+    story = Story().told("acceptance")
+    mixed = replace(story.log.receipt(0), proof=story.log.proof(1))
+    data = json.dumps(receipt.to_json(mixed)).encode()
+    refused(data, Code.NOT_IN_LOG, "The log holds the event", "another root")
+
+
+def test_a_receipt_of_another_log_is_undecided():
+    other = Story(log=Logbook("log.example.com/other"))
+    refused(receipt_file(other, 0), Code.UNKNOWN, "trusted log", "log.example.com/other")
+    both = [*TRUST.log_keys, *other.log.keys]
+    refused(receipt_file(other, 0), Code.UNKNOWN, "trusted log", trust=trusting(log_keys=both))
+    verified(
+        receipt_file(other, 0),
+        trusting(log_keys=both, origins=(ORIGIN, "log.example.com/other")),
+    )
+
+
+def test_a_log_that_is_trusted_by_name_but_without_key_is_undecided():
+    refused(receipt_file(Story(), 0), Code.UNKNOWN, "trusted log", trust=trusting(log_keys=()))
+
+
+def test_a_log_of_the_same_name_under_another_key_is_not_believed():
+    impostor = Story(log=Logbook(key="impostor"))
+    refused(receipt_file(impostor, 0), Code.NOT_IN_LOG, "The log holds the event")
+
+
+def test_a_disclosure_of_another_event_does_not_belong():
+    story = Story().told("acceptance")
+    one = replace(story.log.receipt(0), disclosures=story.log.receipt(1).disclosures)
+    data = json.dumps(receipt.to_json(one)).encode()
+    refused(data, Code.MISMATCH, "What is disclosed belongs to the event", "another event")
+
+
+def test_a_receipt_file_that_is_too_long_is_not_read():
+    huge = json.dumps(receipt.to_json(Story().log.receipt(0)) | {"proof": "x" * 600_000}).encode()
+    refused(huge, Code.NOT_OURS, "The file is a receipt", "longer")
+
+
+# --- a presentation ----------------------------------------------------------------------------
+
+
+def test_a_redacted_presentation_verifies_as_its_originators_word():
+    document = case_version()
+    shown = [d.digest for d in document.disclosures if d.name in ("matter", "urgency")]
+    result = verified(document.present(shown).compact().encode() + b"\n")
+    assert result.kind == "presentation"
+    assert result.sentence.startswith(
+        "Verified: this case version is signed by hotline itself, key hotline-key; 2 parts shown."
+    )
+    assert result.steps[2].detail == "matter, urgency"
+    assert "the key file that you gave vouches for it alone" in result.steps[3].detail
+    assert "your key file alone says" in result.sentence
+    assert result.steps[4].detail == "digests without content here, padding included: 10"
+
+
+def test_an_attested_document_rests_on_the_operators_word_and_says_so():
+    result = verified(case_version(attested=True).compact().encode())
+    assert "attested by the gateway for hotline, key gateway-key" in result.sentence
+    assert "rests on the word of the gateway's operator" in result.sentence
+    assert "operator" not in verified(case_version().compact().encode()).sentence
+
+
+@each("which", ["offer", "answer"])
+def test_an_offer_and_an_answer_verify_alone(which):
+    story = Story().told("refusal")
+    document = story.offer if which == "offer" else story.answers[0]
+    assert f"this {which} is" in verified(document.compact().encode()).sentence
+
+
+def test_a_document_of_an_organisation_without_keys_is_undecided():
+    data = case_version("stranger").compact().encode()
+    refused(data, Code.UNKNOWN, "The signature is good", "stranger")
+
+
+def test_a_document_under_an_unknown_key_id_is_undecided():
+    other = trusting(organisations={"hotline": es256("new").keys()})
+    refused(case_version().compact().encode(), Code.UNKNOWN, "signature", trust=other)
+
+
+def test_a_document_signed_by_another_key_is_false():
+    forged = trusting(organisations={"hotline": {"hotline-key": es256("x").private.public_key()}})
+    refused(case_version().compact().encode(), Code.BAD_SIGNATURE, "signature", trust=forged)
+
+
+def signed_by(signer: SoftwareSigner, **claims) -> bytes:
+    document = sd_jwt.issue(
+        typ="casegate-case+sd-jwt",
+        claims={"aud": GATEWAY, **claims},
+        properties=[],
+        arrays=[],
+        signer=signer,
+        random=chance(),
+    )
+    return document.compact().encode()
+
+
+def test_an_organisation_cannot_attest():
+    data = signed_by(SIGNERS["hotline"], iss=GATEWAY, attested_for=uri("hotline"))
+    refused(data, Code.UNKNOWN, "The signature is good")
+
+
+def test_the_gateways_key_cannot_sign_as_an_organisation():
+    data = signed_by(SIGNERS["gateway"], iss=uri("hotline"))
+    refused(data, Code.UNKNOWN, "The signature is good")
+
+
+def test_one_organisations_key_cannot_sign_as_another():
+    data = signed_by(SIGNERS["police"], iss=uri("hotline"))
+    refused(data, Code.UNKNOWN, "The signature is good")
+
+
+def test_a_document_that_is_nobodys_word_is_not_ours():
+    refused(signed_by(SIGNERS["hotline"], iss=GATEWAY), Code.NOT_OURS, "signature", "whose word")
+
+
+def test_a_document_of_an_unknown_type_is_not_ours():
+    document = sd_jwt.issue(
+        typ="vc+sd-jwt",
+        claims={"iss": uri("hotline")},
+        properties=[],
+        arrays=[],
+        signer=SIGNERS["hotline"],
+        random=chance(),
+    )
+    refused(document.compact().encode(), Code.NOT_OURS, "signed document of ours", "no type")
+
+
+def test_a_disclosure_swapped_in_from_another_document_does_not_belong():
+    one, other = case_version(), case_version(seed="other")
+    swapped = sd_jwt.SdJwt(one.issuer_signed, other.disclosures)
+    refused(swapped.compact().encode(), Code.MISMATCH, "What is shown belongs to the document")
+
+
+# --- a bundle ----------------------------------------------------------------------------------
+
+
+@each("attested", [False, True])
+@each("reader", [None, "hotline", "police"])
+def test_a_whole_handoff_verifies_for_each_of_its_readers(attested, reader):
+    story = Story(attested=attested).told("acceptance", "outcome", "outcome", "closure")
+    result = verified(story.file(reader))
+    assert result.kind == "bundle"
+    assert "hotline offered the case to police; after 4 answers shown" in result.sentence
+    assert "the handoff stood closed at entry 4; all that is shown is in the log" in result.sentence
+    assert "What came later" not in result.sentence
+    assert ("rests on the word of the gateway's operator" in result.sentence) == attested
+
+
+def test_an_offer_without_answers_stood_offered():
+    sentence = verified(Story().file()).sentence
+    assert "after 0 answers shown the handoff stood offered at entry 0" in sentence
+
+
+@each("answers", [("withdrawal",), ("acceptance", "withdrawal"), ("acceptance", "closure")])
+def test_a_file_without_the_end_of_the_story_does_not_say_that_it_is_the_end(answers):
+    story = Story().told(*answers)
+    whole = verified(story.file())
+    kept = story.bundle()
+    cut = verified(story.file(answers=kept.answers[:-1], receipts=kept.receipts[:-1]))
+    assert "What came later, a withdrawal too" in cut.sentence
+    assert "stands" not in cut.sentence
+    assert "What came later" not in whole.sentence
+
+
+def test_a_partial_acceptance_is_known_by_its_groups_and_may_be_withheld():
+    story = Story()
+    document = story.say("acceptance", groups=["items"])
+    assert "stood partially_accepted" in verified(story.file()).sentence
+    hidden = story.file(answers=(document.present(()).compact(),))
+    assert "stood accepted or partially_accepted" in verified(hidden).sentence
+
+
+def test_only_the_groups_of_an_acceptance_make_it_partial():
+    story = Story().told("acceptance")
+    story.say("outcome", groups=["items"])
+    assert "stood accepted or partially_accepted" in verified(story.file()).sentence
+
+
+def test_a_competence_is_named_with_the_event_that_registered_it():
+    competence = {"competence": "receive/csam/FR", "mandate_event": "event-1"}
+    sentence = verified(Story(competence=competence).file()).sentence
+    assert "police (the office competent for receive/csam/FR by registration event event-1)" in (
+        sentence
+    )
+
+
+def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
+    story = Story().told("acceptance")
+    story.record("case.consult", None, package=base64url.digest(b"what was shown"))
+    story.record("handoff.close", None, result=EventResult.DENIED)
+    story.record("case.submit", None, handoff=None, package=None)
+    result = verified(story.file())
+    assert "not complete" not in result.sentence
+    assert "stood accepted" in result.sentence
+
+
+def test_the_consultation_that_opened_the_presentation_is_named():
+    story = Story().told("acceptance")
+    story.record("case.consult", None, package=base64url.digest(b"something else"))
+    story.record("case.consult", None, package=handoff_documents.package_digest(story.permitted))
+    placing = verified(story.file()).steps[8]
+    assert placing.detail == "the presentation is what entry 3 opened"
+
+
+def test_a_denied_move_moves_nothing():
+    story = Story()
+    story.record("handoff.decline", None, result=EventResult.WRONG_STATE)
+    assert "stood offered" in verified(story.file()).sentence
+
+
+def test_withheld_parts_are_counted():
+    story = Story().told("acceptance")
+    bare = story.file("police", case=story.case.present(()).compact())
+    detail = verified(bare).steps[-1].detail
+    assert detail.endswith("12 of the case, 6 of the statements, 6 of the events")
+    assert verified(bare).steps[4].detail == "0 of 5 parts shown"
+
+
+def test_a_simulated_legal_date_in_a_bundle_is_said():
+    story = Story()
+    story.record("case.consult", None, simulated_date=date(2023, 10, 31))
+    assert "set for a demonstration: 2023-10-31" in verified(story.file()).sentence
+
+
+def test_the_keys_that_a_bundle_brings_are_not_believed():
+    story = Story(originator="stranger")
+    claimed = {uri("stranger"): {"keys": []}}
+    refused(story.file(keys=claimed), Code.UNKNOWN, "case version has a good signature")
+
+
+def test_the_same_event_with_two_checkpoints_is_one_event():
+    story = Story()
+    early = story.log.receipt(0)
+    story.told("acceptance")
+    both = story.file(receipts=(early, *(story.log.receipt(n) for n in (1, 0))))
+    assert "stood accepted" in verified(both).sentence
+
+
+# --- a bundle from which something was taken ---------------------------------------------------
+
+
+def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
+    story = Story().told("acceptance", "refusal")
+    kept = tuple(d.compact() for d in story.answers[:1])
+    result = verified(story.file(answers=kept))
+    assert result.sentence.startswith("Verified, but not complete")
+    assert "Missing here: the document behind handoff.declined, entry 2." in result.sentence
+    assert "stood refused" in result.sentence
+
+
+def test_a_removed_answer_and_receipt_are_missed_when_the_order_shows_it():
+    story = Story().told("acceptance", "outcome")
+    story.answers.pop(0)
+    story.indexes.pop(1)
+    result = verified(story.file())
+    assert result.sentence.startswith("Verified, but not complete")
+    assert "1 move that must lie between the events" in result.sentence
+
+
+@pytest.mark.parametrize(("removed", "typ"), [(0, "handoff.offered"), (1, "handoff.accepted")])
+def test_a_document_without_its_receipt_is_not_shown_to_be_in_the_log(removed, typ):
+    story = Story().told("acceptance")
+    story.indexes.pop(removed)
+    refused(story.file(), Code.NOT_IN_LOG, "every answer are in the log", typ)
+
+
+def test_a_bundle_without_receipts_is_not_verified():
+    refused(Story().file(receipts=()), Code.NOT_IN_LOG, "are in the log")
+
+
+# --- a bundle whose parts do not belong together -----------------------------------------------
+
+
+def test_the_presentation_of_another_case_does_not_belong():
+    other = Story(handoff=OTHER)
+    swapped = Story().file(case=other.bundle().case)
+    refused(swapped, Code.MISMATCH, "The offer is for this case version", "another case version")
+
+
+def test_the_erasure_that_an_office_was_told_of_belongs_to_its_handoff_and_is_said():
+    story = Story().told("acceptance")
+    assert "erased its copy" not in verified(story.file()).sentence
+    at = story.record("case.erase", None, package=None)
+    told = verified(story.file()).sentence
+    assert f"The gateway erased its copy of the case by entry {at}." in told
+    story.record("case.erase", None, package=None, case_digest=story.package)
+    refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another case_digest")
+
+
+def test_only_the_originator_offers_a_case():
+    case = case_version("hotline")
+    thief = sd_jwt.issue(
+        typ="casegate-offer+sd-jwt",
+        claims={
+            "iss": uri("police"),
+            "handoff": str(HANDOFF),
+            "to": {"organisation": "hotline"},
+            "case_digest": case.digest,
+            "disclosures": [],
+        },
+        properties=[],
+        arrays=[],
+        signer=SIGNERS["police"],
+        random=chance(),
+    )
+    stolen = Bundle(case=case.present(()).compact(), offer=thief.compact())
+    refused(bundle.encode(stolen), Code.MISMATCH, "by its originator", "not by the originator")
+
+
+def test_a_part_that_the_offer_does_not_name_makes_the_presentation_invalid():
+    story = Story()
+    everything = story.file(case=story.case.compact())
+    refused(everything, Code.MISMATCH, "The offer names every part", "reporter")
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"handoff": OTHER}, "handoff"),
+        ({"case_digest": base64url.digest(b"x")}, "case version"),
+        ({"offer_digest": base64url.digest(b"x")}, "offer"),
+        ({"package": base64url.digest(b"x")}, "package"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_answer_that_binds_something_else_does_not_belong(changes, what):
+    story = Story()
+    document = story.answer("acceptance", **changes)
+    wrong = story.file(answers=(document.compact(),))
+    refused(wrong, Code.MISMATCH, "Every answer binds", f"another {what}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "author"),
+    [("acceptance", "hotline"), ("closure", "hotline"), ("withdrawal", "police")],
+)
+def test_an_answer_by_the_party_that_may_not_give_it_does_not_belong(kind, author):
+    story = Story()
+    document = story.answer(kind, author)
+    wrong = story.file(answers=(document.compact(),))
+    refused(wrong, Code.MISMATCH, "Every answer binds", "another party")
+
+
+def test_the_statement_of_another_handoff_does_not_belong():
+    other = Story(handoff=OTHER).told("refusal")
+    mixed = Story().file(answers=(other.answers[0].compact(),))
+    refused(mixed, Code.MISMATCH, "Every answer binds", "another handoff")
+
+
+def test_an_answer_whose_signature_is_false_spoils_the_bundle():
+    story = Story().told("acceptance")
+    keys = {"police-key": es256("x").private.public_key()}
+    trust = trusting(organisations={**TRUST.organisations, "police": keys})
+    refused(story.file(), Code.BAD_SIGNATURE, "Every answer has a good signature", trust=trust)
+
+
+def test_an_offer_whose_signature_is_false_spoils_the_bundle():
+    story = Story()
+    header, payload, _ = story.offer.issuer_signed.split(".")
+    signature = base64url.encode(SIGNERS["police"].sign(f"{header}.{payload}".encode()))
+    forged = story.offer.compact().replace(
+        story.offer.issuer_signed, f"{header}.{payload}.{signature}"
+    )
+    refused(story.file(offer=forged), Code.BAD_SIGNATURE, "The offer has a good signature")
+
+
+def test_documents_in_each_others_places_are_not_a_bundle():
+    story = Story().told("acceptance")
+    whole = story.bundle()
+    swapped = replace(whole, offer=whole.answers[0], answers=(whole.offer,))
+    refused(bundle.encode(swapped), Code.NOT_OURS, "The file is a bundle", "type")
+
+
+def test_a_document_twice_is_not_a_bundle():
+    story = Story().told("acceptance")
+    twice = story.file(answers=tuple(d.compact() for d in story.answers * 2))
+    refused(twice, Code.NOT_OURS, "The file is a bundle", "twice")
+
+
+def test_a_disclosure_of_another_document_inside_a_bundle_does_not_belong():
+    story = Story()
+    foreign = sd_jwt.SdJwt(story.case.issuer_signed, case_version(seed="x").disclosures)
+    refused(story.file(case=foreign.compact()), Code.MISMATCH, "The case version")
+
+
+# --- a bundle whose receipts are not of this handoff -------------------------------------------
+
+
+def with_event(action: str = "case.consult", digest: str | None = None, **changes) -> bytes:
+    story = Story()
+    story.record(action, digest, **changes)
+    return story.file()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (with_event(handoff=OTHER), "another handoff"),
+        (with_event(case_digest=base64url.digest(b"x")), "another case_digest"),
+        (with_event(handoff=None, case_digest=None), "neither handoff nor case"),
+        (with_event("handoff.offer", base64url.digest(b"x")), "another offer"),
+        (with_event("handoff.offer"), "another offer"),
+    ],
+    ids=range(5),
+)
+def test_an_event_of_something_else_does_not_belong(data, reason):
+    refused(data, Code.MISMATCH, "Every receipt belongs to this handoff", reason)
+
+
+def test_an_acceptance_that_records_the_offer_does_not_belong():
+    story = Story()
+    story.record("handoff.accept", story.offer.digest)
+    refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another kind")
+
+
+def test_an_event_that_records_an_answer_with_another_package_does_not_belong():
+    story = Story()
+    document = story.say("acceptance")
+    story.indexes.pop()
+    story.record("handoff.accept", document.digest, package=base64url.digest(b"x"))
+    refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another package")
+
+
+def test_an_event_that_records_a_refusal_as_an_acceptance_does_not_belong():
+    story = Story()
+    document = story.say("refusal")
+    story.indexes.pop()
+    story.record("handoff.accept", document.digest)
+    refused(story.file(), Code.MISMATCH, "Every receipt belongs", "another kind")
+
+
+def test_a_receipt_of_another_handoff_in_the_same_log_does_not_belong():
+    story = Story()
+    other = Story(handoff=OTHER, log=story.log).told("acceptance")
+    foreign = story.file(receipts=tuple(story.log.receipt(n) for n in (0, other.indexes[1])))
+    refused(foreign, Code.MISMATCH, "Every receipt belongs", "another handoff")
+
+
+def test_a_document_that_two_events_record_does_not_belong():
+    story = Story().told("acceptance")
+    story.record("handoff.accept", story.answers[0].digest)
+    refused(story.file(), Code.MISMATCH, "every answer are in the log", "two events")
+
+
+def test_an_event_that_names_the_case_alone_does_not_record_an_answer():
+    story = Story()
+    document = story.say("acceptance")
+    story.indexes.pop()
+    story.record("handoff.accept", document.digest, handoff=None)
+    refused(story.file(), Code.NOT_IN_LOG, "every answer are in the log")
+
+
+@each(
+    "kinds",
+    [
+        ("refusal", "acceptance"),
+        ("withdrawal", "outcome"),
+        ("acceptance", "acceptance"),
+        ("acceptance", "closure", "outcome"),
+    ],
+)
+def test_events_in_an_unlawful_order_do_not_belong(kinds):
+    refused(Story().told(*kinds).file(), Code.MISMATCH, "The order of events is lawful")
+
+
+def test_an_answer_that_is_logged_before_the_offer_does_not_belong():
+    story = Story()
+    story.answers = [story.answer("acceptance")]
+    story.log, story.indexes = Logbook(), []
+    story.record("handoff.accept", story.answers[0].digest)
+    story.record("handoff.offer", story.offer.digest)
+    refused(story.file(), Code.MISMATCH, "order of events", "before the offer")
+
+
+def test_a_receipt_whose_proof_is_of_another_entry_spoils_the_bundle():
+    story = Story().told("acceptance")
+    mixed = replace(story.log.receipt(1), proof=story.log.proof(0))
+    spoiled = story.file(receipts=(story.log.receipt(0), mixed))
+    refused(spoiled, Code.NOT_IN_LOG, "Every receipt proves", "another root")
+
+
+def test_receipts_of_two_logs_do_not_belong_together():
+    one, other = Story(), Story(log=Logbook("log.example.com/other"))
+    trust = trusting(
+        log_keys=[*one.log.keys, *other.log.keys], origins=(ORIGIN, "log.example.com/other")
+    )
+    mixed = one.file(receipts=(one.log.receipt(0), other.log.receipt(0)))
+    refused(mixed, Code.MISMATCH, "Every receipt proves", "several logs", trust)
+
+
+def test_a_receipt_of_an_unknown_log_leaves_the_bundle_undecided():
+    other = Story(log=Logbook("log.example.com/other"))
+    refused(other.file(), Code.UNKNOWN, "Every receipt proves")
+
+
+@pytest.mark.parametrize(("more", "shown"), [(1, 0), (2, 1)], ids=["one size", "one index"])
+def test_a_log_that_shows_two_histories_is_found_out(more, shown):
+    story, fork = Story(), Story()
+    story.record("case.consult", None)
+    for number in range(more):
+        fork.record("case.consult", None, id=UUID(int=number))
+    forked = story.file(receipts=(story.log.receipt(shown), fork.log.receipt(1)))
+    refused(forked, Code.NOT_IN_LOG, "Every receipt proves", "two histories")
+
+
+def test_a_receipt_with_a_malformed_event_spoils_the_bundle():
+    story = Story()
+    one = replace(story.log.receipt(0), document=b"{}")
+    refused(story.file(receipts=(one,)), Code.NOT_OURS, "Every receipt proves")
+
+
+def test_a_huge_bundle_is_not_read():
+    huge = bundle.encode(Bundle("x" * 5_000_000, ""))
+    result = verification.verify_bundle(huge, TRUST)
+    assert (result.code, failed_step(result)) == (
+        Code.NOT_OURS,
+        "The file is a bundle of documents and receipts of ours",
+    )

@@ -1,0 +1,145 @@
+"""Every write that a partner can ask for, each ready to be asked: for tests of what holds for all.
+
+An errand is a function that brings a gateway to where the write is due and returns it: the
+action, the caller, and what comes after the retry key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from gateway.exchange import cases, handoffs, offers
+from gateway.exchange.cases import CaseStepRequest, Submission
+from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import Caller
+from tests import answers
+from tests.founding import (
+    CLEARED,
+    HOTLINE,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    caller,
+    case_content,
+    conditions_of,
+    machine_match,
+    offer_of,
+    offered,
+    submitted,
+)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A write that is due, all but its retry key. ``said`` is the last of ``rest``."""
+
+    action: Callable[..., WriteResult]
+    caller: Caller
+    rest: tuple[Any, ...]
+
+    @property
+    def said(self) -> Any:
+        return self.rest[-1]
+
+    def saying(self, **changes: Any) -> "Errand":
+        """The same errand with other words."""
+        return replace(self, rest=(*self.rest[:-1], replace(self.said, **changes)))
+
+    def do(self, gateway: Founded, key: str) -> WriteResult:
+        return gateway.do(self.action, self.caller, key, *self.rest)
+
+    def arguments(self, key: str) -> tuple[Any, ...]:
+        return (self.caller, key, *self.rest)
+
+
+def _submit(gateway: Founded) -> Errand:
+    said = Submission("intake-1", case_content(gateway.new_id()), CLEARED)
+    return Errand(cases.submit, caller(HOTLINE), (said,))
+
+
+def _assess(gateway: Founded) -> Errand:
+    matches = [machine_match()]
+    case = submitted(gateway, clearance=None, classifications=matches).result["case"]
+    said = CaseStepRequest("analyst-1", "seen", (matches[0]["id"],))
+    return Errand(cases.assess, caller(HOTLINE), (UUID(case), said))
+
+
+def _clear(gateway: Founded) -> Errand:
+    assess = _assess(gateway)
+    assess.do(gateway, gateway.key())
+    return Errand(
+        cases.clear, caller(HOTLINE), (assess.rest[0], CaseStepRequest("approver-1", "ok"))
+    )
+
+
+def _close_case(gateway: Founded) -> Errand:
+    case = UUID(submitted(gateway).result["case"])
+    return Errand(cases.close, caller(HOTLINE), (case, CaseStepRequest("analyst-1", "done")))
+
+
+def _consult_own(gateway: Founded) -> Errand:
+    case = UUID(submitted(gateway).result["case"])
+    return Errand(cases.consult, caller(HOTLINE), (case, OPENING))
+
+
+def _offer(gateway: Founded) -> Errand:
+    case = UUID(submitted(gateway).result["case"])
+    return Errand(offers.offer, caller(HOTLINE), (case, offer_of(gateway)))
+
+
+def _accept(gateway: Founded) -> Errand:
+    handoff = UUID(offered(gateway).result["handoff"])
+    said = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
+    return Errand(answers.accept, caller(OFMIN), (handoff, said))
+
+
+def _refuse(gateway: Founded) -> Errand:
+    handoff = UUID(offered(gateway).result["handoff"])
+    return Errand(answers.refuse, caller(OFMIN), (handoff, answers.said("officer-1", "not ours")))
+
+
+def _redirect(gateway: Founded) -> Errand:
+    handoff = UUID(offered(gateway).result["handoff"])
+    said = answers.said("officer-1", "not ours", to="another office")
+    return Errand(answers.redirect, caller(OFMIN), (handoff, said))
+
+
+def _withdraw(gateway: Founded) -> Errand:
+    handoff = UUID(offered(gateway).result["handoff"])
+    return Errand(
+        answers.withdraw, caller(HOTLINE), (handoff, answers.said("liaison-1", "by mistake"))
+    )
+
+
+def _outcome(gateway: Founded) -> Errand:
+    said = answers.said("officer-1", code="case_opened", note="number 7")
+    return Errand(answers.outcome, caller(OFMIN), (accepted(gateway), said))
+
+
+def _close(gateway: Founded) -> Errand:
+    return Errand(
+        answers.close, caller(OFMIN), (accepted(gateway), answers.said("officer-1", "done"))
+    )
+
+
+def _consult(gateway: Founded) -> Errand:
+    return Errand(handoffs.consult, caller(OFMIN), (accepted(gateway), OPENING))
+
+
+ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
+    "submit a case": _submit,
+    "assess a case": _assess,
+    "clear a case": _clear,
+    "close a case": _close_case,
+    "consult an own case": _consult_own,
+    "offer a case": _offer,
+    "accept a handoff": _accept,
+    "refuse a handoff": _refuse,
+    "redirect a handoff": _redirect,
+    "withdraw a handoff": _withdraw,
+    "report an outcome": _outcome,
+    "close a handoff": _close,
+    "consult a handoff": _consult,
+}

@@ -1,0 +1,503 @@
+"""Audit grants and what is read under them: nothing beyond, nothing without a record."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.audit import CaseId
+from gateway.domain.refusals import (
+    EditConflict,
+    Forbidden,
+    InvalidApproval,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.evidence import handoff_documents, receipt
+from gateway.evidence.sd_jwt import read_disclosure
+from gateway.exchange import audit, receipts
+from gateway.exchange.audit import AuditSearch, Filters
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.store.log import SqlLog
+from tests.answers import to_json
+from tests.founding import (
+    ABROAD,
+    ALICE,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    Founded,
+    accepted,
+    caller,
+    consulted,
+    fields_of,
+    make_change,
+    offered,
+    shown,
+    submitted,
+)
+
+AUDITOR = ABROAD
+TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board 2026-02"}
+
+
+def grant(gateway: Founded, organisation: str = AUDITOR, **values: Any) -> UUID:
+    """An audit grant, over the whole log unless said otherwise; its id."""
+    asked = {"reach": "all", **TERM, **values}
+    return UUID(gateway.administer("audit_access.grant", organisation, **asked).result["grant"])
+
+
+def end(gateway: Founded, granted: UUID, organisation: str = AUDITOR) -> WriteResult:
+    return gateway.administer("audit_access.end", organisation, grant=str(granted), reason="over")
+
+
+def reading(
+    by: str = "auditor-1", page: Any = None, limit: int = 100, **filters: Any
+) -> AuditSearch:
+    place = page or {}
+    return AuditSearch(by, "lawfulness", "yearly check", Filters(**filters), limit=limit, **place)
+
+
+def read(gateway: Founded, organisation: str = AUDITOR, **asked: Any) -> WriteResult:
+    key = asked.pop("key", None) or gateway.key()
+    return gateway.do(audit.read, caller(organisation), key, reading(**asked))
+
+
+def found(written: WriteResult) -> list[dict[str, Any]]:
+    """What a reading gave: the documents, with what was shown of each under `details`."""
+    receipts_ = [receipt.from_json(one["receipt"]) for one in written.result["events"]]
+    return [{**fields_of(one), "details": shown(one)} for one in receipts_]
+
+
+def types(written: WriteResult) -> list[str]:
+    return [one["typ"] for one in found(written)]
+
+
+def refused(gateway: Founded, organisation: str = AUDITOR, **asked: Any) -> RecordedRefusal:
+    return gateway.refusal(audit.read, caller(organisation), gateway.key(), reading(**asked))
+
+
+@pytest.fixture
+def handoff(gateway: Founded) -> UUID:
+    """A handoff from the hotline to OFMIN, accepted and opened."""
+    made = accepted(gateway)
+    consulted(gateway, made)
+    return made
+
+
+def case_of(gateway: Founded, handoff: UUID) -> CaseId:
+    one = gateway.handoff(handoff)
+    return CaseId(one.originator, one.case)
+
+
+# --- grants ---
+
+
+def test_without_a_grant_nobody_reads_the_log_and_the_refusal_is_an_event(gateway, handoff):
+    refusal = refused(gateway)
+    assert isinstance(refusal.refusal, Forbidden)
+    assert refusal.refusal.rules == ("R2.audit.coverage",)
+    recorded = fields_of(refusal.receipt)
+    assert (recorded["typ"], recorded["result"], recorded["op"]) == (
+        "audit.search", "denied", "log_access")  # fmt: skip
+    assert shown(refusal.receipt)["by"] == "auditor-1"
+
+
+def test_a_grant_over_the_whole_log_shows_every_event_with_every_detail(gateway, handoff):
+    grant(gateway)
+    size = gateway.size()
+    told = found(read(gateway))
+    assert len(told) == size
+    by = {one["details"].get("by") for one in told if "handoff" in one}
+    assert by == {"liaison-1", "officer-1"}
+    offer = next(one for one in told if one["typ"] == "handoff.offered")
+    assert {p["organisation"] for p in offer["details"]["party"]} == {HOTLINE, OFMIN}
+
+
+def test_an_event_whose_document_was_erased_meanwhile_is_left_out(gateway, handoff, monkeypatch):
+    grant(gateway)
+    gone = UUID(found(read(gateway))[0]["id"])
+    logged = SqlLog.logged
+    monkeypatch.setattr(
+        SqlLog, "logged", lambda log, event: None if event == gone else logged(log, event)
+    )
+    told = [UUID(one["id"]) for one in found(read(gateway))]
+    assert len(told) > 3
+    assert gone not in told
+
+
+def test_every_receipt_of_a_reading_verifies(gateway, handoff):
+    grant(gateway)
+    for one in read(gateway).result["events"]:
+        confirmed = gateway.confirm(receipt.from_json(one["receipt"]))
+        assert (confirmed.index, confirmed.event["id"]) == (one["index"], one["event"])
+
+
+def test_nothing_of_content_is_in_what_an_auditor_reads(gateway, handoff):
+    grant(gateway)
+    text = json.dumps(read(gateway).result)
+    assert "https://" not in text.replace("c2sp.org", "")
+    version = gateway.case(case_of(gateway, handoff).case)
+    assert version.originator_ref not in text
+
+
+def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_shown(
+    gateway, handoff
+):
+    grant(gateway)
+    size = gateway.size()
+    written = read(gateway, handoff=handoff)
+    recorded = fields_of(written.receipt)
+    assert (recorded["typ"], recorded["op"], recorded["result"]) == (
+        "audit.search", "log_access", "allowed")  # fmt: skip
+    told = shown(written.receipt)
+    assert told["by"] == "auditor-1"
+    assert told["reason"] == "lawfulness: yearly check"
+    assert json.loads(told["subject"]) == {
+        "after": -1, "before": size, "filters": {"handoff": str(handoff)}}  # fmt: skip
+    digests = [
+        read_disclosure(text).digest
+        for one in written.result["events"]
+        for text in one["receipt"]["disclosures"]
+    ]
+    assert recorded["package"] == handoff_documents.package_digest(digests)
+
+
+def test_a_reading_stands_in_the_streams_of_the_auditor_and_of_the_gateway_alone(gateway, handoff):
+    grant(gateway)
+    before = {one: _head(gateway, one) for one in (HOTLINE, OFMIN, AUDITOR)}
+    read(gateway)
+    after = {one: _head(gateway, one) for one in (HOTLINE, OFMIN, AUDITOR)}
+    assert after == {**before, AUDITOR: before[AUDITOR] + 1}
+
+
+def _head(gateway: Founded, organisation: str) -> int:
+    return to_json(receipts.stream(gateway.ports, caller(organisation), 0, 1))["head"]
+
+
+def test_the_readings_of_auditors_are_read_by_auditors(gateway, handoff):
+    grant(gateway)
+    read(gateway)
+    (one,) = found(read(gateway, action="audit.search"))
+    assert one["details"]["by"] == "auditor-1"
+
+
+@pytest.mark.parametrize("days", [-2, 31])
+def test_a_grant_counts_only_on_its_days(gateway, handoff, days):
+    grant(gateway)
+    read(gateway)
+    gateway.clock.advance(timedelta(days=days))
+    assert isinstance(refused(gateway).refusal, Forbidden)
+
+
+def test_a_grant_that_is_ended_counts_no_more_at_once(gateway, handoff):
+    granted = grant(gateway)
+    read(gateway)
+    end(gateway, granted)
+    assert isinstance(refused(gateway).refusal, Forbidden)
+    with pytest.raises(RecordedRefusal) as again:
+        end(gateway, granted)
+    assert isinstance(again.value.refusal, WrongState)
+
+
+def test_a_retry_after_the_end_of_the_grant_gives_nothing(gateway, handoff):
+    granted, key = grant(gateway), gateway.key()
+    read(gateway, key=key)
+    end(gateway, granted)
+    gateway.refusal(audit.read, caller(AUDITOR), key, reading())
+
+
+def test_a_grant_ended_between_the_look_and_the_record_gives_nothing(gateway, handoff, monkeypatch):
+    granted = grant(gateway)
+    write = audit.write
+
+    def late(*args):
+        end(gateway, granted)
+        return write(*args)
+
+    monkeypatch.setattr(audit, "write", late)
+    assert isinstance(refused(gateway).refusal, Forbidden)
+
+
+@pytest.mark.parametrize("narrower", [{"reach": "member", "member": OFMIN}, {"reach": "all"}])
+def test_a_page_looked_up_under_more_grants_than_hold_at_its_record_is_not_told(
+    gateway, handoff, monkeypatch, narrower
+):
+    """A search that names nothing is allowed by what is left, but was cut to what was there."""
+    granted = grant(gateway)
+    grant(gateway, **{**narrower, **({"person": "auditor-2"} if len(narrower) == 1 else {})})
+    grant(gateway, reach="member", member=OCRVP)
+    write, size = audit.write, gateway.size()
+
+    def late(*args):
+        end(gateway, granted)
+        return write(*args)
+
+    monkeypatch.setattr(audit, "write", late)
+    with pytest.raises(EditConflict):
+        read(gateway)
+    assert gateway.size() == size + 1  # the end of the grant alone
+
+
+def test_a_retry_under_wider_grants_tells_nothing_that_the_first_record_does_not_name(
+    gateway, handoff
+):
+    grant(gateway, reach="member", member=OCRVP)
+    key = gateway.key()
+    read(gateway, key=key)
+    granted = grant(gateway, reach="member", member=OFMIN)
+    with pytest.raises(EditConflict):
+        read(gateway, key=key)
+    end(gateway, granted)
+    read(gateway, key=key)
+
+
+def test_a_retry_under_narrower_grants_tells_less_than_the_record_and_so_nothing(gateway, handoff):
+    grant(gateway, reach="member", member=OFMIN)
+    granted = grant(gateway)
+    key = gateway.key()
+    read(gateway, key=key)
+    end(gateway, granted)
+    with pytest.raises(EditConflict):
+        read(gateway, key=key)
+
+
+def test_what_is_logged_between_the_look_and_the_record_is_not_in_a_retry_either(
+    gateway, handoff, monkeypatch
+):
+    grant(gateway)
+    key, write = gateway.key(), audit.write
+
+    def late(*args):
+        submitted(gateway)
+        return write(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "write", late)
+        first = read(gateway, key=key)
+    again = read(gateway, key=key)
+    assert [one["id"] for one in found(again)] == [one["id"] for one in found(first)]
+
+
+def test_a_grant_for_one_person_is_for_nobody_else(gateway, handoff):
+    grant(gateway, person="auditor-1")
+    read(gateway)
+    assert isinstance(refused(gateway, by="auditor-2").refusal, Forbidden)
+
+
+def test_a_grant_is_for_one_organisation(gateway, handoff):
+    grant(gateway)
+    assert isinstance(refused(gateway, organisation=OCRVP).refusal, Forbidden)
+
+
+def test_a_suspended_auditor_reads_nothing(gateway, handoff):
+    grant(gateway)
+    gateway.administer("organisation.suspend", AUDITOR, reason="x")
+    assert isinstance(refused(gateway).refusal, Forbidden)
+
+
+# --- who gives them ---
+
+
+def test_one_administrator_alone_neither_gives_nor_ends_a_grant(gateway):
+    granted = grant(gateway)
+    for action, values in (
+        ("audit_access.grant", {"reach": "all", "from": "2026-03-01", "until": "2026-04-01",
+                         "decision_ref": "x"}),
+        ("audit_access.end", {"grant": str(granted), "reason": "x"}),
+    ):  # fmt: skip
+        change = Change(action, AUDITOR, values)
+        denied = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
+        assert denied.refusal.rules == ("R10.two_persons",)
+        twice = gateway.refusal(make_change, change, gateway.approve(change, ALICE, ALICE))
+        assert isinstance(twice.refusal, InvalidApproval)
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer"),
+    [
+        ({"until": None}, "/until"),
+        ({"until": "2027-03-03"}, "/until"),
+        ({"until": "2026-03-01"}, "/until"),
+        ({"decision_ref": " "}, "/decision_ref"),
+        ({"reach": "some"}, "/reach"),
+        ({"reach": "member"}, "/member"),
+        ({"reach": "member", "member": AUDITOR}, "/member"),
+        ({"reach": "member", "member": "nobody"}, "/member"),
+        ({"reach": "member", "member": HOTLINE, "case": "x"}, "/case"),
+        ({"member": HOTLINE}, "/member"),
+        ({"reach": "case", "member": HOTLINE}, "/case"),
+        ({"reach": "case", "member": HOTLINE, "case": str(UUID(int=1))}, "/case"),
+    ],
+)
+def test_a_grant_is_over_something_that_is_there_and_for_a_time(gateway, values, pointer):
+    with pytest.raises(RecordedRefusal) as told:
+        grant(gateway, **values)
+    assert isinstance(told.value.refusal, ValidationFailed)
+    assert told.value.refusal.errors[0][0] == pointer
+
+
+def test_a_grant_and_its_end_are_events_of_the_gateway_and_of_the_auditor(gateway):
+    before = _head(gateway, AUDITOR)
+    end(gateway, grant(gateway))
+    page = to_json(receipts.stream(gateway.ports, caller(AUDITOR), before, 10))
+    documents = [fields_of(receipt.from_json(one["receipt"])) for one in page["events"]]
+    assert [one["typ"] for one in documents] == ["audit_access.granted", "audit_access.ended"]
+
+
+def test_an_unknown_grant_cannot_be_ended(gateway):
+    with pytest.raises(RecordedRefusal) as unknown:
+        end(gateway, UUID(int=7))
+    assert isinstance(unknown.value.refusal, WrongState)
+    with pytest.raises(RecordedRefusal):
+        end(gateway, UUID(int=7), "nobody")
+
+
+# --- coverage ---
+
+
+def test_a_grant_over_a_member_shows_its_events_and_what_it_may_read_of_them(gateway, handoff):
+    grant(gateway, reach="member", member=HOTLINE)
+    told = found(read(gateway))
+    stream = to_json(receipts.stream(gateway.ports, caller(HOTLINE), 0, 100))["events"]
+    assert [one["id"] for one in told] == [one["event"] for one in stream]
+    assert {p["organisation"] for one in told for p in one["details"]["party"]} == {HOTLINE}
+    assert "officer-1" not in {one["details"].get("by") for one in told}
+
+
+def test_a_grant_over_a_case_shows_all_of_its_events_and_no_others(gateway, handoff):
+    submitted(gateway)
+    offered(gateway)
+    case = case_of(gateway, handoff)
+    grant(gateway, reach="case", member=case.originator, case=str(case.case))
+    told = found(read(gateway))
+    assert [one["typ"] for one in told] == [
+        "case.submitted", "handoff.offered", "handoff.accepted", "case.consulted"]  # fmt: skip
+    assert {one["details"]["by"] for one in told} == {"intake-1", "liaison-1", "officer-1"}
+
+
+def test_grants_add_up(gateway, handoff):
+    submitted(gateway)
+    case = case_of(gateway, handoff)
+    grant(gateway, reach="case", member=case.originator, case=str(case.case))
+    grant(gateway, reach="member", member=OCRVP)
+    told = found(read(gateway))
+    assert "case.submitted" in [one["typ"] for one in told]
+    assert any(OCRVP in _parties(one) for one in told)
+    assert not [one for one in told if _parties(one) == {HOTLINE} and "case_digest" not in one]
+
+
+def _parties(one: dict[str, Any]) -> set[str]:
+    return {party["organisation"] for party in one["details"]["party"]}
+
+
+def test_what_is_named_beyond_the_coverage_is_denied(gateway, handoff):
+    grant(gateway, reach="case", member=HOTLINE, case=str(case_of(gateway, handoff).case))
+    other = case_of(gateway, UUID(offered(gateway).result["handoff"]))
+    for asked in (
+        {"handoff": UUID(offered(gateway).result["handoff"])},
+        {"handoff": gateway.new_id()},
+        {"case": other},
+        {"case": CaseId(HOTLINE, gateway.new_id())},
+    ):
+        assert refused(gateway, **asked).refusal.rules == ("R2.audit.coverage",)
+
+
+def test_a_member_that_is_not_covered_is_not_searched_for(gateway, handoff):
+    grant(gateway, reach="member", member=OCRVP)
+    asked = AuditSearch("auditor-1", "security", "x", Filters(organisation=HOTLINE))
+    denied = gateway.refusal(audit.read, caller(AUDITOR), gateway.key(), asked)
+    assert denied.refusal.rules == ("R2.audit.coverage",)
+    covered = AuditSearch("auditor-1", "security", "x", Filters(organisation=OCRVP))
+    assert gateway.do(audit.read, caller(AUDITOR), gateway.key(), covered).result["events"]
+
+
+def test_what_is_withheld_cannot_be_searched_for(gateway, handoff):
+    grant(gateway, reach="member", member=HOTLINE)
+    assert found(read(gateway, person="officer-1")) == []
+    assert found(read(gateway, rule="R2.accept")) == []
+    assert len(found(read(gateway, person="liaison-1"))) == 1
+
+
+def test_a_member_with_a_grant_over_a_case_searches_by_those_who_took_part(gateway, handoff):
+    case = case_of(gateway, handoff)
+    grant(gateway, reach="case", member=case.originator, case=str(case.case))
+    key, place = gateway.key(), Filters(organisation=OFMIN)
+    asked = AuditSearch("a-1", "security", "x", place, limit=100)
+    written = gateway.do(audit.read, caller(AUDITOR), key, asked)
+    assert types(written) == ["handoff.offered", "handoff.accepted", "case.consulted"]
+
+
+# --- filters and pages ---
+
+
+def test_each_filter_gives_what_fits_it_and_nothing_else(gateway, handoff):
+    grant(gateway)
+    gateway.refusal(receipts.look_up, caller(OFMIN), gateway.new_id())
+    assert set(types(read(gateway, handoff=handoff))) == {
+        "handoff.offered", "handoff.accepted", "case.consulted"}  # fmt: skip
+    assert types(read(gateway, person="intake-1")) == ["case.submitted"]
+    assert types(read(gateway, action="handoff.accept")) == ["handoff.accepted"]
+    assert types(read(gateway, result="not_found")) == ["receipt.read"]
+    assert set(types(read(gateway, rule="R2.offer"))) == {"handoff.offered"}
+    assert len(found(read(gateway, case=case_of(gateway, handoff)))) == 4
+    assert found(read(gateway, person="nobody")) == []
+    assert found(read(gateway, rule="R2_offer")) == []
+    both = read(gateway, person="officer-1", action="case.consult")
+    assert types(both) == ["case.consulted"]
+
+
+def test_times_are_half_open(gateway, handoff):
+    grant(gateway)
+    everything = found(read(gateway))
+    moment = gateway.clock()
+    gateway.clock.advance(timedelta(hours=1))
+    submitted(gateway)
+    assert types(read(gateway, since=moment + timedelta(minutes=30)))[0] == "case.submitted"
+    earlier = found(read(gateway, until=moment))
+    assert len(earlier) == len(everything) + 1
+
+
+def test_pages_follow_each_other_without_the_readings_between_them(gateway, handoff):
+    grant(gateway)
+    size = gateway.size()
+    page, seen, pages = None, [], 0
+    while True:
+        written = read(gateway, page=page, limit=7)
+        seen += [one["index"] for one in written.result["events"]]
+        page, pages = written.result["next"], pages + 1
+        if page is None:
+            break
+    assert seen == list(range(size))
+    assert pages == -(-size // 7)
+
+
+def test_a_retry_gives_the_first_record_and_the_same_events(gateway, handoff):
+    grant(gateway)
+    key = gateway.key()
+    first = read(gateway, key=key)
+    submitted(gateway)
+    again = read(gateway, key=key)
+    assert fields_of(again.receipt)["id"] == fields_of(first.receipt)["id"]
+    assert [one["event"] for one in again.result["events"]] == [
+        one["event"] for one in first.result["events"]
+    ]
+
+
+def test_a_search_that_finds_little_stops_and_goes_on(gateway, handoff, monkeypatch):
+    """Events of before persons could be searched for are opened one by one, but not without end."""
+    grant(gateway)
+    monkeypatch.setattr(audit, "ROWS_LOOKED_AT", 3)
+    page, seen = None, []
+    for _ in range(gateway.size()):
+        written = read(gateway, page=page, limit=100)
+        seen += written.result["events"]
+        page = written.result["next"]
+        assert len(written.result["events"]) <= 3
+        if page is None:
+            break
+    assert page is None
+    assert seen

@@ -1,0 +1,317 @@
+"""What an originator does with its own cases, and what it may not do with them."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.case import GROUPS, case_from_claims
+from gateway.domain.refusals import (
+    AlreadyExists,
+    EditConflict,
+    Forbidden,
+    OpenHandoffs,
+    SecondPersonRequired,
+    UnconfirmedMatch,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.exchange import cases
+from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
+from gateway.web.partners.case_document import load_case
+from tests import answers
+from tests.answers import to_json
+from tests.founding import (
+    ABROAD,
+    CLEARED,
+    HOTLINE,
+    ISSUER,
+    OCRVP,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    caller,
+    case_content,
+    element_id,
+    fields_of,
+    machine_match,
+    offered,
+    refused_without_event,
+    revised,
+    shown,
+    submitted,
+)
+
+
+def verified(gateway: Founded, document: str) -> sd_jwt.VerifiedSdJwt:
+    return sd_jwt.verify(
+        document,
+        typ=handoff_documents.CASE_TYP,
+        keys=gateway.attest_keys(),
+        audience=ISSUER,
+        issuer=ISSUER,
+    )
+
+
+def submit(gateway: Founded, content: Any, clearance: Clearance | None = CLEARED) -> tuple:
+    """The arguments of a submission by the hotline."""
+    return caller(HOTLINE), gateway.key(), Submission("intake-1", content, clearance)
+
+
+@pytest.fixture
+def content(gateway: Founded) -> dict[str, Any]:
+    return case_content(gateway.new_id())
+
+
+def test_the_cases_of_these_tests_are_valid(content):
+    assert load_case(content) == content
+
+
+def test_a_case_is_attested_for_its_originator_and_given_back_whole(gateway, content):
+    written = gateway.do(cases.submit, *submit(gateway, content))
+    found = verified(gateway, written.result["document"])
+    assert found.claims["attested_for"] == f"{ISSUER}/organisations/{HOTLINE}"
+    assert case_from_claims(sd_jwt.merge_disclosures(found)) == content
+    groups = written.result["groups"]
+    assert groups.keys() == set(GROUPS)
+    assert sorted(d for digests in groups.values() for d in digests) == sorted(
+        part.digest for part in found.placed
+    )
+    assert written.result["digest"] == sd_jwt.parse(written.result["document"]).digest
+
+
+def test_a_submission_is_logged_with_its_basis_and_purpose_for_its_originator(gateway, content):
+    written = gateway.do(cases.submit, *submit(gateway, content))
+    fields, told = fields_of(written.receipt), shown(written.receipt)
+    assert fields["case_digest"] == written.result["digest"]
+    assert told["by"] == "intake-1"
+    assert told["basis"] == ["gdpr 6(1)(f)"]
+    assert told["purpose"] == ["identify_victim", "remove"]
+    assert [(p["organisation"], p["role"]) for p in told["party"]] == [(HOTLINE, "originator")]
+
+
+def test_two_submissions_of_one_content_share_no_salt(gateway, content):
+    first = gateway.do(cases.submit, *submit(gateway, content))
+    again = case_content(UUID(content["case"]), originator_ref="another")
+    again["case"] = str(gateway.new_id())
+    second = gateway.do(cases.submit, *submit(gateway, again))
+    salts = [
+        d.salt for w in (first, second) for d in sd_jwt.parse(w.result["document"]).disclosures
+    ]
+    assert len(set(salts)) == len(salts)
+
+
+@pytest.mark.parametrize("same", ["case", "originator_ref"])
+def test_ids_and_references_of_an_originator_are_taken_once(gateway, content, same):
+    gateway.do(cases.submit, *submit(gateway, content))
+    other = {**case_content(gateway.new_id()), same: content[same]}
+    refused_without_event(gateway, AlreadyExists, cases.submit, *submit(gateway, other))
+
+
+def test_two_originators_may_use_the_same_id_and_reference(gateway, content):
+    gateway.do(cases.submit, *submit(gateway, content))
+    said = Submission("intake-1", content, CLEARED)
+    written = gateway.do(cases.submit, caller(ABROAD), gateway.key(), said)
+    assert written.result["case"] == content["case"]
+
+
+# --- clearance -----------------------------------------------------------------------------------
+
+
+def test_a_case_without_clearance_is_a_draft(gateway):
+    assert submitted(gateway, clearance=None).result["state"] == "draft"
+
+
+def test_a_person_assesses_and_another_one_clears(gateway):
+    case = UUID(submitted(gateway, clearance=None).result["case"])
+    for action, by, state in (
+        (cases.assess, "analyst-1", "assessed"),
+        (cases.clear, "approver-1", "cleared"),
+    ):
+        said = CaseStepRequest(by, "as agreed")
+        written = gateway.do(action, caller(HOTLINE), gateway.key(), case, said)
+        assert written.result["state"] == gateway.case(case).state == state
+        assert shown(written.receipt)["by"] == by
+        assert shown(written.receipt)["reason"] == "as agreed"
+
+
+def test_the_analyst_does_not_clear_the_case(gateway):
+    case = UUID(submitted(gateway, clearance=None).result["case"])
+    said = CaseStepRequest("analyst-1")
+    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, said)
+    refused = gateway.refusal(cases.clear, caller(HOTLINE), gateway.key(), case, said)
+    assert isinstance(refused.refusal, SecondPersonRequired)
+    assert shown(refused.receipt)["rules"] == ["R10.same_person"]
+    assert gateway.case(case).state == "assessed"
+
+
+def test_one_person_cannot_have_assessed_and_cleared_elsewhere(gateway, content):
+    clearance = Clearance("analyst-1", "analyst-1")
+    refused = gateway.refusal(cases.submit, *submit(gateway, content, clearance))
+    assert isinstance(refused.refusal, SecondPersonRequired)
+    assert gateway.case(UUID(content["case"])) is None
+
+
+def test_a_machines_match_alone_moves_no_case(gateway):
+    case = UUID(
+        submitted(gateway, clearance=None, classifications=[machine_match()]).result["case"]
+    )
+    said = CaseStepRequest("analyst-1")
+    refused = gateway.refusal(cases.assess, caller(HOTLINE), gateway.key(), case, said)
+    assert isinstance(refused.refusal, UnconfirmedMatch)
+    assert shown(refused.receipt)["rules"] == ["R18.unconfirmed"]
+    said = replace(said, confirms=(element_id("match"),))
+    written = gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, said)
+    assert written.result["state"] == "assessed"
+
+
+@pytest.mark.parametrize(("confirms", "accepted"), [((), False), (("match",), True)], ids=str)
+def test_a_cleared_submission_says_who_stands_for_a_match(gateway, confirms, accepted):
+    ids = tuple(element_id(name) for name in confirms)
+    content = case_content(gateway.new_id(), classifications=[machine_match()])
+    clearance = Clearance("analyst-1", "approver-1", ids)
+    if accepted:
+        written = gateway.do(cases.submit, *submit(gateway, content, clearance))
+        assert written.result["state"] == "cleared"
+    else:
+        refused = gateway.refusal(cases.submit, *submit(gateway, content, clearance))
+        assert isinstance(refused.refusal, UnconfirmedMatch)
+
+
+# --- versions ------------------------------------------------------------------------------------
+
+
+def test_a_version_is_chained_to_the_one_before(gateway):
+    first = submitted(gateway)
+    second = revised(gateway, first, urgency="imminent_danger", clearance=None)
+    case = gateway.case(UUID(first.result["case"]))
+    assert (case.version, case.digest, case.state) == (2, second.result["digest"], "draft")
+    claims = verified(gateway, second.result["document"]).claims
+    assert (claims["version"], claims["prev"]) == (2, first.result["digest"])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"version": 3}, {"prev": "A" * 43}, {"prev": None}], ids=["number", "other", "none"]
+)
+def test_a_version_that_was_not_built_on_the_present_one_is_stale(gateway, changes):
+    first = submitted(gateway)
+    built = {"version": 2, "prev": first.result["digest"], **changes}
+    content = case_content(UUID(first.result["case"]), **built)
+    refused_without_event(gateway, EditConflict, cases.submit, *submit(gateway, content))
+
+
+def test_two_next_versions_cannot_both_be_the_next(gateway):
+    first = submitted(gateway)
+    revised(gateway, first)
+    content = case_content(
+        UUID(first.result["case"]), version=2, prev=first.result["digest"], urgency="normal"
+    )
+    refused_without_event(gateway, EditConflict, cases.submit, *submit(gateway, content))
+
+
+def test_a_case_keeps_its_reference(gateway):
+    first = submitted(gateway)
+    content = case_content(
+        UUID(first.result["case"]), version=2, prev=first.result["digest"], originator_ref="other"
+    )
+    refused = refused_without_event(
+        gateway, ValidationFailed, cases.submit, *submit(gateway, content)
+    )
+    assert refused.errors[0][0] == "/originator_ref"
+
+
+def test_a_closed_case_gets_no_new_version(gateway):
+    first = submitted(gateway)
+    said = CaseStepRequest("analyst-1")
+    gateway.do(cases.close, caller(HOTLINE), gateway.key(), UUID(first.result["case"]), said)
+    content = case_content(UUID(first.result["case"]), version=2, prev=first.result["digest"])
+    refused = gateway.refusal(cases.submit, *submit(gateway, content))
+    assert isinstance(refused.refusal, WrongState)
+
+
+# --- who may -------------------------------------------------------------------------------------
+
+
+def test_an_observer_without_a_mandate_brings_no_case_into_circulation(gateway, content):
+    said = Submission("officer-1", content, CLEARED)
+    refused = gateway.refusal(cases.submit, caller(OCRVP), gateway.key(), said)
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R3.membership.submit",)
+
+
+def test_an_observer_with_a_mandate_does(gateway):
+    assert submitted(gateway, originator=OFMIN).result["state"] == "cleared"
+    gateway.day = date(2023, 8, 30)
+    assert submitted(gateway, originator=OCRVP).result["state"] == "cleared"
+
+
+@pytest.mark.parametrize("category", ["suspect", "convicted"])
+def test_only_an_office_under_the_led_regime_qualifies_a_person(gateway, content, category):
+    subject = {**content["subjects"][0], "category": category}
+    qualified = {"qualified_by": OFMIN, "qualified_at": "2026-03-01T22:00:00Z"}
+    content["subjects"] = [subject | qualified]
+    load_case(content)
+    refused = gateway.refusal(cases.submit, *submit(gateway, content))
+    assert isinstance(refused.refusal, Forbidden)
+    assert shown(refused.receipt)["rules"] == ["R12.qualification"]
+    assert gateway.case(UUID(content["case"])) is None
+    said = Submission("officer-1", content, CLEARED)
+    written = gateway.do(cases.submit, caller(OFMIN), gateway.key(), said)
+    assert written.result["state"] == "cleared"
+
+
+# --- closing and reading -------------------------------------------------------------------------
+
+
+def test_a_case_closes_once_none_of_its_handoffs_is_open(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    at = UUID(case.result["case"])
+    said = CaseStepRequest("analyst-1", "no more to do")
+    refused = gateway.refusal(cases.close, caller(HOTLINE), gateway.key(), at, said)
+    assert isinstance(refused.refusal, OpenHandoffs)
+    assert fields_of(refused.receipt)["result"] == "wrong_state"
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    written = gateway.do(cases.close, caller(HOTLINE), gateway.key(), at, said)
+    assert written.result["state"] == gateway.case(at).state == "closed"
+
+
+def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
+    case = submitted(gateway)
+    seen = to_json(cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
+    assert (seen["matter"], seen["urgency"], seen["state"]) == (
+        ["csam"],
+        "urgent_indirect",
+        "cleared",
+    )
+    text = str(seen)
+    assert "content.example.org" not in text
+    assert "likely a copy" not in text
+    assert case.result["document"] not in text
+
+
+def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):
+    own = [UUID(submitted(gateway).result["case"]) for _ in range(3)]
+    submitted(gateway, originator=ABROAD)
+    first = to_json(cases.page(gateway.ports, caller(HOTLINE), None, 2).items)
+    rest = to_json(cases.page(gateway.ports, caller(HOTLINE), own[1], 2).items)
+    assert [UUID(seen["case"]) for seen in (*first, *rest)] == own
+    assert "content.example.org" not in str(first)
+
+
+def test_an_originator_opens_its_own_case_by_a_consultation(gateway):
+    case = submitted(gateway)
+    at = UUID(case.result["case"])
+    written = gateway.do(cases.consult, caller(HOTLINE), gateway.key(), at, OPENING)
+    whole = verified(gateway, written.result["presentation"])
+    assert whole.content["items"]
+    assert written.result["withheld"] == []
+    fields, told = fields_of(written.receipt), shown(written.receipt)
+    assert fields["package"] == handoff_documents.package_digest(p.digest for p in whole.placed)
+    assert fields["case_digest"] == case.result["digest"]
+    assert told["reason"] == "investigation: first look at the report"
+    assert told["groups"] == sorted(GROUPS)

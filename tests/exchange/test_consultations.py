@@ -1,0 +1,336 @@
+"""Consultations: content opens after acceptance, for a person with a reason, and no more of it
+than was offered, accepted and is permitted today."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.refusals import Forbidden, NotFound, WrongState
+from gateway.evidence import bundle, handoff_documents, sd_jwt, verification
+from gateway.evidence.bundle import Bundle
+from gateway.evidence.trust import TrustAnchors
+from gateway.exchange import handoffs
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import WriteResult
+from tests import answers
+from tests.answers import to_json
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    ISSUER,
+    OCRVP,
+    OFMIN,
+    OPENING,
+    ORIGIN,
+    Founded,
+    accepted,
+    caller,
+    case_content,
+    consulted,
+    element_id,
+    fields_of,
+    offered,
+    revised,
+    shown,
+    submitted,
+)
+
+
+def handoff_of(written: WriteResult) -> UUID:
+    return UUID(written.result["handoff"])
+
+
+def read(gateway: Founded, written: WriteResult) -> sd_jwt.VerifiedSdJwt:
+    """What a consultation showed, verified against the gateway's attestation."""
+    return sd_jwt.verify(
+        written.result["presentation"],
+        typ=handoff_documents.CASE_TYP,
+        keys=gateway.attest_keys(),
+        audience=ISSUER,
+        issuer=ISSUER,
+    )
+
+
+def digests(verified: sd_jwt.VerifiedSdJwt) -> set[str]:
+    return {part.digest for part in verified.placed}
+
+
+def of_groups(case: WriteResult, *groups: str) -> set[str]:
+    return {digest for group in groups for digest in case.result["groups"].get(group, ())}
+
+
+def refusal(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> Any:
+    return gateway.refusal(handoffs.consult, caller(reader), gateway.key(), handoff, OPENING)
+
+
+# --- when ----------------------------------------------------------------------------------------
+
+
+def test_content_does_not_open_before_the_conditions_are_accepted(gateway):
+    handoff = handoff_of(offered(gateway))
+    refused = refusal(gateway, handoff)
+    assert isinstance(refused.refusal, WrongState)
+    assert fields_of(refused.receipt)["handoff"] == str(handoff)
+
+
+@pytest.mark.parametrize(
+    ("step", "party"), [("refuse", OFMIN), ("redirect", OFMIN), ("withdraw", HOTLINE)]
+)
+def test_content_closes_when_a_handoff_is_given_back_or_taken_back(gateway, step, party):
+    handoff = accepted(gateway)
+    consulted(gateway, handoff)
+    reply = answers.said("somebody-1", "given back")
+    gateway.do(getattr(answers, step), caller(party), gateway.key(), handoff, reply)
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_what_is_closed_can_be_read_again(gateway):
+    handoff = accepted(gateway)
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    assert read(gateway, consulted(gateway, handoff)).content["items"]
+
+
+def test_content_closes_at_the_end_of_the_offer(gateway):
+    until = gateway.clock() + timedelta(hours=1)
+    handoff = accepted(gateway, offered(gateway, until=until))
+    consulted(gateway, handoff)
+    gateway.ports = replace(gateway.ports, now=lambda: until)
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_content_closes_on_the_day_of_its_erasure(gateway):
+    handoff = accepted(gateway, offered(gateway, submitted(gateway)))
+    gateway.clock.advance(timedelta(days=364))
+    consulted(gateway, handoff)
+    gateway.clock.advance(timedelta(days=1))
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_the_day_of_erasure_begins_at_midnight_in_the_civil_time_zone(gateway):
+    case = submitted(gateway, marking={"erase_on": "2026-07-01"})
+    handoff = accepted(gateway, offered(gateway, case))
+    eve = datetime(2026, 6, 30, 21, 59, tzinfo=UTC)  # 23:59 in Paris
+    gateway.ports = replace(gateway.ports, now=lambda: eve)
+    consulted(gateway, handoff)
+    gateway.ports = replace(gateway.ports, now=lambda: eve + timedelta(minutes=1))
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_a_simulated_date_puts_off_no_erasure(gateway):
+    handoff = accepted(gateway, offered(gateway, submitted(gateway)))
+    gateway.clock.advance(timedelta(days=365))
+    gateway.day = date(2026, 3, 2)
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_an_earlier_day_of_erasure_holds_for_what_was_offered_before(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, marking={"erase_on": "2026-03-02"})
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_a_later_day_of_erasure_does_not(gateway):
+    case = submitted(gateway, marking={"erase_on": "2026-03-03"})
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, marking={"erase_on": "2030-01-01"})
+    consulted(gateway, handoff)
+    gateway.clock.advance(timedelta(days=1))
+    assert isinstance(refusal(gateway, handoff).refusal, WrongState)
+
+
+def test_content_closes_with_the_mandate(gateway):
+    gateway.day = date(2023, 8, 30)
+    handoff = accepted(gateway, recipient=OCRVP)
+    consulted(gateway, handoff, OCRVP)
+    gateway.day = date(2023, 8, 31)
+    refused = refusal(gateway, handoff, OCRVP)
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R3.mandate",)
+
+
+@pytest.mark.parametrize("reader", [HOTLINE, ABROAD])
+def test_nobody_but_the_recipient_consults_a_handoff(gateway, reader):
+    assert isinstance(refusal(gateway, accepted(gateway), reader).refusal, NotFound)
+
+
+# --- what ----------------------------------------------------------------------------------------
+
+
+def test_a_consultation_shows_what_was_offered_and_the_signature_holds(gateway):
+    case = submitted(gateway)
+    offer = offered(gateway, case, groups=("items", "basis"))
+    handoff = accepted(gateway, offer)
+    written = consulted(gateway, handoff)
+    found = read(gateway, written)
+    assert digests(found) == set(offer.result["permitted"])
+    assert digests(found) == of_groups(case, "routing", "items", "basis")
+    assert found.content["items"] == case_content(UUID(case.result["case"]))["items"]
+    assert written.result["assurance"] == "attested"
+    assert written.result["withheld"] == []
+
+
+def test_a_partial_acceptance_narrows_what_a_consultation_shows(gateway):
+    case = submitted(gateway)
+    offer = offered(gateway, case, groups=("items", "statements", "basis"))
+    handoff = accepted(gateway, offer, groups=("statements",))
+    written = consulted(gateway, handoff)
+    assert digests(read(gateway, written)) == of_groups(case, "statements")
+    assert set(written.result["withheld"]) == {"items", "basis", "routing"}
+
+
+def test_single_elements_can_be_offered_and_are_all_that_is_shown(gateway):
+    case = submitted(gateway)
+    one = case.result["groups"]["items"][0]
+    handoff = accepted(gateway, offered(gateway, case, groups=(), digests=(one,)))
+    written = consulted(gateway, handoff)
+    assert digests(read(gateway, written)) == {one} | of_groups(case, "routing")
+    assert written.result["withheld"] == []
+
+
+def test_a_consultation_shows_the_version_that_was_offered(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, urgency="imminent_danger")
+    written = consulted(gateway, handoff)
+    assert written.result["version"] == 1
+    assert read(gateway, written).content["urgency"] == "urgent_indirect"
+
+
+def to_a_hotline(gateway: Founded, **content: Any) -> tuple[WriteResult, UUID]:
+    """A case of a police office that a private member has accepted."""
+    case = submitted(gateway, originator=OFMIN, **content)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
+    return case, accepted(gateway, offer, recipient=ABROAD)
+
+
+def test_a_stricter_marking_of_the_case_closes_what_was_offered_before(gateway):
+    case, handoff = to_a_hotline(gateway)
+    assert read(gateway, consulted(gateway, handoff, ABROAD)).content["items"]
+    revised(gateway, case, originator=OFMIN, marking={"handling": ["H1"]})
+    written = consulted(gateway, handoff, ABROAD)
+    assert digests(read(gateway, written)) == set()
+    assert set(written.result["withheld"]) >= {"items", "routing"}
+
+
+def test_a_stricter_marking_of_one_element_closes_that_element(gateway):
+    case, handoff = to_a_hotline(gateway)
+    content = case_content(UUID(case.result["case"]))
+    url, host = content["items"]
+    marked = [url, {**host, "marking": {"handling": ["H2"]}}]
+    revised(gateway, case, originator=OFMIN, items=marked)
+    found = read(gateway, consulted(gateway, handoff, ABROAD))
+    assert [item["id"] for item in found.content["items"]] == [element_id("url")]
+
+
+def test_a_laxer_marking_opens_nothing_more(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    content = case_content(UUID(case.result["case"]))
+    url, host = content["items"]
+    strict = revised(
+        gateway, case, originator=OFMIN, items=[url, {**host, "marking": {"handling": ["H2"]}}]
+    )
+    offer = offered(gateway, strict, originator=OFMIN, to=ABROAD)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
+    revised(gateway, strict, originator=OFMIN, items=[url, host])
+    found = read(gateway, consulted(gateway, handoff, ABROAD))
+    assert [item["id"] for item in found.content["items"]] == [element_id("url")]
+
+
+def test_a_reader_learns_nothing_of_what_was_never_offered(gateway):
+    """Not even that there is such a group: the decoys hide it in the document as well."""
+    with_persons = accepted(gateway, offered(gateway, submitted(gateway), groups=("items",)))
+    without = accepted(
+        gateway, offered(gateway, submitted(gateway, subjects=[]), groups=("items",))
+    )
+    told = [consulted(gateway, handoff).result["withheld"] for handoff in (with_persons, without)]
+    assert told == [[], []]
+
+
+def test_a_private_member_is_shown_no_police_statement_and_no_suspect(gateway):
+    qualified = {"qualified_by": OFMIN, "qualified_at": "2026-03-01T22:00:00Z"}
+    victim = case_content(gateway.new_id())["subjects"][0]
+    suspect = {**victim, **qualified, "id": element_id("match"), "category": "suspect"}
+    _, handoff = to_a_hotline(gateway, subjects=[victim, suspect])
+    written = consulted(gateway, handoff, ABROAD)
+    content = read(gateway, written).content
+    assert [subject["category"] for subject in content["subjects"]] == ["victim"]
+    assert content["statements"] == []
+    assert written.result["withheld"] == []
+    assert "suspect" not in written.result["presentation"]
+
+
+# --- on record -----------------------------------------------------------------------------------
+
+
+def test_a_consultation_is_logged_with_person_reason_and_groups_for_its_reader(gateway):
+    handoff = accepted(gateway, offered(gateway, groups=("items",)))
+    opening = ConsultationRequest("officer-7", "protection", "a child may be in danger")
+    written = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
+    fields, told = fields_of(written.receipt), shown(written.receipt)
+    assert (fields["op"], fields["typ"]) == ("consultation", "case.consulted")
+    assert fields["package"] == written.result["package"]
+    assert fields["package"] == handoff_documents.package_digest(digests(read(gateway, written)))
+    assert told["by"] == "officer-7"
+    assert told["reason"] == "protection: a child may be in danger"
+    assert told["groups"] == ["items", "routing"]
+
+
+def test_the_originator_learns_that_its_case_was_opened_and_not_by_whom(gateway):
+    written = consulted(gateway, accepted(gateway))
+    event = UUID(fields_of(written.receipt)["id"])
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        (stream_number, last), *_ = work.log.stream(HOTLINE, work.log.counter(HOTLINE) - 1, 1)
+        logged = work.log.logged(last)
+    assert last == event
+    told = logged.event.shown_to(HOTLINE)
+    assert len(told) == 1
+    assert sd_jwt.read_disclosure(told[0]).value == {
+        "organisation": HOTLINE,
+        "role": "originator",
+        "stream_number": stream_number,
+    }
+
+
+def test_each_consultation_is_an_event_of_its_own(gateway):
+    handoff = accepted(gateway)
+    size = gateway.size()
+    consulted(gateway, handoff)
+    consulted(gateway, handoff)
+    assert gateway.size() == size + 2
+
+
+# --- all of it, for an outsider ------------------------------------------------------------------
+
+
+def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together(gateway):
+    case = submitted(gateway)
+    offer = offered(gateway, case)
+    acceptance_at = gateway.size()
+    handoff = accepted(gateway, offer)
+    opened = consulted(gateway, handoff)
+    reply = answers.said("officer-1", code="case_opened")
+    outcome = gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, reply)
+    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
+    assert acceptance_at < gateway.size()
+    whole = Bundle(
+        case=opened.result["presentation"],
+        offer=seen["answers"][0]["statement"],
+        answers=tuple(one["statement"] for one in seen["answers"][1:]),
+        receipts=tuple(gateway.receipts[-4:]),
+    )
+    assert outcome.receipt == gateway.receipts[-1]
+    trust = TrustAnchors(
+        log_keys=(gateway.notary.signer.key,),
+        origins=(ORIGIN,),
+        gateway_keys=gateway.attest_keys(),
+        organisations={},
+    )
+    found = verification.verify(bundle.encode(whole), trust)
+    assert found.code == 0, found.sentence
+    assert "accepted" in found.sentence
+    assert any("is what entry" in step.detail for step in found.steps)

@@ -1,0 +1,105 @@
+"""Which parts a reader may have: one question for each kind of part, and all kinds answered."""
+
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from gateway.domain.decision import PolicyDecision, PolicyQuestion, organisation_entity
+from gateway.domain.marking import Marking
+from gateway.evidence import sd_jwt
+from gateway.exchange.cases import elements
+from gateway.exchange.disclosure import Reader, permitted_disclosures, with_strictest_marking
+from gateway.kernel.ports import TransactionMode
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    START,
+    Founded,
+    case_content,
+    element_id,
+    policy,
+    revised,
+    submitted,
+)
+
+TODAY = START.date()
+
+
+@dataclass
+class CountingPolicy:
+    """The product's policy, and what it was asked."""
+
+    asked: list[PolicyQuestion] = field(default_factory=list)
+    revision: str = "counted"
+
+    def decide(self, question: PolicyQuestion) -> PolicyDecision:
+        self.asked.append(question)
+        return policy().decide(question)
+
+
+def many_items(count: int) -> list[dict[str, object]]:
+    hosts = [
+        {"id": str(UUID(int=(7 << 76) | (2 << 62) | n)), "kind": "host", "value": f"h{n}.example"}
+        for n in range(count)
+    ]
+    return [*case_content(UUID(int=1))["items"], *hosts]
+
+
+def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway: Founded):
+    case = submitted(gateway, items=many_items(50))
+    verified = sd_jwt.read_unverified(case.result["document"])
+    originator, reader = gateway.organisation(HOTLINE), gateway.organisation(ABROAD)
+    parts, counting = elements(verified, originator), CountingPolicy()
+    permitted, withheld = permitted_disclosures(
+        counting,
+        parts,
+        organisation_entity(originator, TODAY),
+        Reader(organisation_entity(reader, TODAY), None, ("remove",)),
+    )
+    kinds = {replace(part, name="") for part in parts.values()}
+    assert len(counting.asked) == len(kinds) < len(parts) - 40
+    assert (set(permitted), withheld) == (parts.keys(), ())
+    assert list(permitted) == sorted(permitted)
+
+
+def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway: Founded):
+    items = many_items(2)
+    items[-1] = {**items[-1], "marking": {"handling": ["H1"]}}
+    case = submitted(gateway, items=items)
+    verified = sd_jwt.read_unverified(case.result["document"])
+    originator, reader = gateway.organisation(HOTLINE), gateway.organisation(ABROAD)
+    permitted, withheld = permitted_disclosures(
+        policy(),
+        elements(verified, originator),
+        organisation_entity(originator, TODAY),
+        Reader(organisation_entity(reader, TODAY), None, ("remove",)),
+    )
+    kept_back = [p.value["id"] for p in verified.placed if p.digest not in permitted]
+    assert kept_back == [items[-1]["id"]]
+    assert withheld == ("items",)
+
+
+def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway: Founded):
+    first = submitted(gateway)
+    content = case_content(UUID(first.result["case"]))
+    url, host = content["items"]
+    newer = revised(
+        gateway,
+        first,
+        marking={"tlp": "GREEN", "handling": ["H0"]},
+        items=[{**url, "marking": {"tlp": "RED"}}],
+    )
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        then, now = (
+            sd_jwt.read_unverified(work.cases.version(w.result["digest"]).document)
+            for w in (first, newer)
+        )
+    parts = with_strictest_marking(then, now, gateway.organisation(HOTLINE))
+    by_id = {p.value["id"]: parts[p.digest].marking for p in then.placed if p.name == "items"}
+    h0 = frozenset({"H0"})
+    assert by_id == {
+        element_id("url"): Marking("RED", h0),
+        host["id"]: Marking("AMBER", h0),  # gone from the new version: the case's own marking
+    }
+    matter = next(p.digest for p in then.placed if p.name == "matter")
+    assert parts[matter].marking == Marking("AMBER", h0)
+    assert parts.keys() == {p.digest for p in then.placed}

@@ -1,0 +1,64 @@
+"""The registry as administrators look at it on the gateway's host: whole, as of a day, no event."""
+
+from datetime import date
+
+import pytest
+
+from gateway.domain.organisation import Status
+from gateway.domain.refusals import NotFound
+from gateway.registry import queries as entries
+from tests.founding import ABROAD, DESK, HOTLINE, OCRVP, OFMIN
+
+TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "order 12"}
+
+
+def test_all_organisations_are_listed_or_those_of_a_status(gateway):
+    gateway.administer("organisation.suspend", ABROAD, reason="test")
+    before = gateway.size()
+    found = {one["organisation"]: one["status"] for one in entries.index(gateway.ports)}
+    assert found.keys() == {ABROAD, HOTLINE, OCRVP, OFMIN}
+    (suspended,) = entries.index(gateway.ports, Status.SUSPENDED)
+    assert (suspended["organisation"], found[ABROAD]) == (ABROAD, "suspended")
+    assert gateway.size() == before, "a look is no event"
+
+
+def test_an_entry_has_the_ids_by_which_things_are_ended(gateway):
+    granted = gateway.administer(
+        "audit_access.grant", ABROAD, reach="member", member=HOTLINE, **TERM
+    )
+    declared = gateway.administer(
+        "interest.declare",
+        ABROAD,
+        scope="provider",
+        subject="provider.example",
+        kind="funder",
+        start="2026-01-01",
+    )
+    found = entries.report(gateway.ports, ABROAD)
+    (grant,) = found["audit_grants"]
+    assert (grant["grant"], grant["member"]) == (granted.result["grant"], HOTLINE)
+    assert (grant["decision_ref"], grant["ended_at"]) == ("order 12", None)
+    assert [one["interest"] for one in found["interests"]] == [declared.result["interest"]]
+    (system,) = found["systems"]
+    assert (system["system"], system["certificates"]) == (DESK, [])
+    assert "contacts" not in found, "they are opened on record alone"
+
+
+def test_a_grant_that_was_ended_tells_when_and_one_of_other_days_is_left_out(gateway):
+    granted = gateway.administer("audit_access.grant", ABROAD, reach="all", **TERM)
+    gateway.administer("audit_access.end", ABROAD, grant=granted.result["grant"], reason="over")
+    (grant,) = entries.report(gateway.ports, ABROAD, date(2026, 3, 31))["audit_grants"]
+    assert grant["ended_at"].startswith("2026-03-02T09:00:00")
+    for day in (date(2026, 2, 28), date(2026, 4, 1)):
+        assert entries.report(gateway.ports, ABROAD, day)["audit_grants"] == []
+
+
+def test_what_is_no_organisation_has_no_entry(gateway):
+    with pytest.raises(NotFound):
+        entries.report(gateway.ports, "nobody")
+
+
+def test_administrators_are_listed_with_those_who_left(gateway):
+    found = entries.administrators(gateway.ports)
+    assert len(found) >= 2
+    assert all(one["enabled"] for one in found)

@@ -1,0 +1,458 @@
+"""Erasure: by two persons or on the day, told as an event, and nothing opens afterwards."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.case import CaseState
+from gateway.domain.refusals import (
+    Busy,
+    CaseErased,
+    CaseKeysUnavailable,
+    Forbidden,
+    InvalidApproval,
+    LogFrozen,
+    NotFound,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.evidence import canonical, receipt
+from gateway.exchange import cases, erasure, handoffs, offers, receipts
+from gateway.exchange.cases import CaseStepRequest
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import SentHandoff
+from tests import answers
+from tests.answers import to_json
+from tests.founding import (
+    ALICE,
+    BENOIT,
+    HOTLINE,
+    OFMIN,
+    OPENING,
+    accepted,
+    caller,
+    case_content,
+    check_log,
+    consulted,
+    fields_of,
+    founded,
+    make_change,
+    offer_of,
+    offered,
+    revised,
+    shown,
+    submitted,
+)
+
+TO_THE_DAY = timedelta(days=4000)
+
+
+@pytest.fixture
+def gateway():
+    return founded()
+
+
+def handed_over(gateway, *, close=True):
+    """A case that was offered, accepted and opened; its id and its handoff."""
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    consulted(gateway, handoff)
+    if close:
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+        id_ = UUID(case.result["case"])
+        gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, CaseStepRequest("agent-1"))
+    return UUID(case.result["case"]), handoff
+
+
+def change(case, originator=HOTLINE, **values):
+    return Change(
+        "case.erase", originator, {"case": str(case), "reason": "a court's order", **values}
+    )
+
+
+def erase(gateway, case, *people, **values):
+    made = change(case, **values)
+    return gateway.do(make_change, made, gateway.approve(made, *people))
+
+
+def refused(gateway, case, *people, **values):
+    """Why an erasure was refused, on record."""
+    made = change(case, **values)
+    size = gateway.size()
+    why = gateway.refusal(make_change, made, gateway.approve(made, *people))
+    assert gateway.size() == size + 1
+    return why.refusal
+
+
+def told(receipt):
+    return canonical.decode(shown(receipt)["subject"].encode())
+
+
+def test_two_administrators_erase_a_closed_case_before_its_day(gateway):
+    case, _ = handed_over(gateway)
+    written = erase(gateway, case)
+    assert written.result["state"] == "erased"
+    assert written.result["key"] == "destroyed"
+    assert gateway.case(case).state is CaseState.ERASED
+    gateway.confirm(written.receipt)
+    document = fields_of(written.receipt)
+    assert (document["typ"], document["op"]) == ("case.erased", "erasure")
+    assert document["case_digest"] == gateway.case(case).digest
+    assert told(written.receipt) == {
+        "organisation": HOTLINE,
+        "case": str(case),
+        "versions": 1,
+        "statements": 3,
+        "why": "early",
+        "reason": "a court's order",
+    }
+    assert shown(written.receipt)["by"] == [ALICE, BENOIT]
+    check_log(gateway)
+
+
+def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
+    case, _ = handed_over(gateway)
+    made = change(case)
+    refused = gateway.refusal(make_change, made, gateway.approve(made, ALICE))
+    assert isinstance(refused.refusal, Forbidden)
+    assert gateway.case(case).state is CaseState.CLOSED
+    twice = gateway.refusal(make_change, made, gateway.approve(made, ALICE, ALICE))
+    assert isinstance(twice.refusal, InvalidApproval)
+
+
+def test_a_refused_erasure_is_an_event_that_names_whose_signature_was_good(gateway):
+    case, _ = handed_over(gateway, close=False)
+    made = change(case)
+    gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
+    gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left")
+    signed = gateway.approve(made, ALICE, "c-bernard")
+    why = gateway.refusal(make_change, made, signed)
+    assert isinstance(why.refusal, InvalidApproval)
+    document = fields_of(why.receipt)
+    assert (document["typ"], document["result"]) == ("case.erased", "denied")
+    assert shown(why.receipt)["by"] == [ALICE, "c-bernard"]
+    assert "administers nothing any more" in shown(why.receipt)["reason"]
+    unknown = gateway.refusal(make_change, change(gateway.new_id()), [])
+    assert fields_of(unknown.receipt)["result"] == "denied"
+
+
+def test_what_is_no_erasure_leaves_no_event(gateway):
+    size = gateway.size()
+    for made in (Change("case.close", HOTLINE, {}), Change("case.erase", "No Slug", {})):
+        with pytest.raises(ValidationFailed):
+            make_change(gateway.ports, made, [])
+    assert gateway.size() == size
+
+
+def test_one_administrator_erases_a_case_on_its_day_wherever_it_stands(gateway):
+    case, _ = handed_over(gateway, close=False)
+    gateway.clock.advance(TO_THE_DAY)
+    assert told(erase(gateway, case, ALICE).receipt)["why"] == "due"
+
+
+def test_a_case_that_is_not_closed_is_not_erased_before_its_day(gateway):
+    case, _ = handed_over(gateway, close=False)
+    assert isinstance(refused(gateway, case), WrongState)
+    assert gateway.case(case).state is CaseState.CLEARED
+
+
+def test_a_case_whose_key_is_lost_is_erased_wherever_it_stands(gateway):
+    case, _ = handed_over(gateway, close=False)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, case))
+    assert erase(gateway, case).result["state"] == "erased"
+
+
+@pytest.mark.parametrize("values", [{"reason": " "}, {"reason": "x" * 201}, {"case": "none"}])
+def test_an_erasure_names_case_and_reason(gateway, values):
+    case, _ = handed_over(gateway)
+    assert isinstance(refused(gateway, **{"case": case, **values}), ValidationFailed)
+
+
+def test_what_is_not_there_is_not_erased(gateway):
+    case, _ = handed_over(gateway)
+    for made in (change(gateway.new_id()), change(case, OFMIN)):
+        told = gateway.refusal(make_change, made, gateway.approve(made))
+        assert isinstance(told.refusal, NotFound)
+
+
+def test_a_case_is_erased_once(gateway):
+    case, _ = handed_over(gateway)
+    erase(gateway, case)
+    assert isinstance(refused(gateway, case), WrongState)
+
+
+def test_a_case_is_erased_by_itself_from_its_day_on_and_not_before(gateway):
+    case, _ = handed_over(gateway, close=False)
+    day = gateway.case(case).erase_on
+    left = day - gateway.clock().date()
+    gateway.clock.advance(left - timedelta(days=1))
+    assert erasure.erase_due(gateway.ports) == 0
+    gateway.clock.advance(timedelta(days=1))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert gateway.case(case).state is CaseState.ERASED
+    assert len(gateway.ports.keys.gone) == 1
+    assert erasure.erase_due(gateway.ports) == 0
+
+
+def test_a_case_whose_day_was_put_off_meanwhile_is_kept(gateway, monkeypatch):
+    case, other = submitted(gateway), UUID(submitted(gateway).result["case"])
+    gateway.clock.advance(gateway.case(other).erase_on - gateway.clock().date())
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        due = work.cases.due(gateway.clock().date(), 10)
+        monkeypatch.setattr(type(work.cases), "due", lambda *_: due)
+    later = gateway.clock().date() + timedelta(days=30)
+    marking = {**case_content(gateway.new_id())["marking"], "erase_on": later.isoformat()}
+    revised(gateway, case, marking=marking)
+    assert len(due) == 2
+    assert erasure.erase_due(gateway.ports) == 1
+    assert gateway.case(other).state is CaseState.ERASED
+    assert gateway.case(UUID(case.result["case"])).state is not CaseState.ERASED
+
+
+def test_a_simulated_date_erases_nothing(gateway):
+    handed_over(gateway)
+    gateway.day = gateway.clock().date() + TO_THE_DAY
+    assert erasure.erase_due(gateway.ports) == 0
+
+
+def test_many_due_cases_go_in_batches(gateway, monkeypatch):
+    monkeypatch.setattr(erasure, "AT_ONCE", 2)
+    for _ in range(5):
+        submitted(gateway)
+    gateway.clock.advance(TO_THE_DAY)
+    assert [erasure.erase_due(gateway.ports) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_case_that_cannot_be_erased_keeps_no_other(gateway, monkeypatch):
+    bad, *others = [UUID(submitted(gateway).result["case"]) for _ in range(3)]
+    gateway.clock.advance(TO_THE_DAY)
+    take_away = erasure._erase
+
+    def failing(ports, work, event, erased, why):
+        if erased.id == bad:
+            raise ZeroDivisionError
+        return take_away(ports, work, event, erased, why)
+
+    monkeypatch.setattr(erasure, "_erase", failing)
+    assert erasure.erase_due(gateway.ports) == 2
+    assert {gateway.case(one).state for one in others} == {CaseState.ERASED}
+    with pytest.raises(ZeroDivisionError):
+        erasure.erase_due(gateway.ports)
+    assert gateway.case(bad).state is not CaseState.ERASED
+
+
+@pytest.mark.parametrize(
+    "refusal", [Busy("later"), LogFrozen("behind"), CaseKeysUnavailable("away")]
+)
+def test_an_erasure_that_stands_is_told_though_its_key_is_still_there(
+    gateway, monkeypatch, refusal
+):
+    case, _ = handed_over(gateway)
+
+    def away(ports):
+        raise refusal
+
+    monkeypatch.setattr(erasure, "destroy_keys", away)
+    written = erase(gateway, case)
+    assert written.result["key"] == "will be destroyed by maintenance"
+    assert gateway.case(case).state is CaseState.ERASED
+
+
+def erasures_told(gateway, party):
+    """The events of erasure in a party's stream, each verified."""
+    page = to_json(receipts.stream(gateway.ports, caller(party), 0, 1000))
+    found = [receipt.from_json(one["receipt"]) for one in page["events"]]
+    for one in found:
+        gateway.confirm(one)
+    return [one for one in found if fields_of(one)["typ"] == "case.erased"]
+
+
+def test_the_originator_learns_which_case_was_erased_and_each_office_which_handoff(gateway):
+    case, handoff = handed_over(gateway)
+    written = erase(gateway, case)
+    (mine,) = erasures_told(gateway, HOTLINE)
+    assert fields_of(mine)["id"] == written.result["event"]
+    assert "handoff" not in fields_of(mine)
+    assert told(mine)["case"] == str(case)
+    assert "by" not in shown(mine)
+    (theirs,) = erasures_told(gateway, OFMIN)
+    assert fields_of(theirs)["handoff"] == str(handoff)
+    assert fields_of(theirs)["case_digest"] == gateway.handoff(handoff).case_digest
+    assert shown(theirs).keys() == {"party"}
+
+
+def test_an_office_learns_of_the_version_that_it_was_offered(gateway):
+    """The newest version's digest would tell it nothing: it never saw that one."""
+    case = submitted(gateway)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    revised(gateway, case)
+    gateway.clock.advance(TO_THE_DAY)
+    assert erasure.erase_due(gateway.ports) == 1
+    (theirs,) = erasures_told(gateway, OFMIN)
+    assert fields_of(theirs)["handoff"] == str(handoff)
+    assert fields_of(theirs)["case_digest"] == case.result["digest"]
+    (mine,) = erasures_told(gateway, HOTLINE)
+    assert fields_of(mine)["case_digest"] != case.result["digest"]
+
+
+def test_an_office_is_told_once_for_each_handoff(gateway):
+    case = submitted(gateway)
+    handoffs_ = {offered(gateway, case).result["handoff"] for _ in range(3)}
+    gateway.clock.advance(TO_THE_DAY)
+    assert erasure.erase_due(gateway.ports) == 1
+    assert {fields_of(one)["handoff"] for one in erasures_told(gateway, OFMIN)} == handoffs_
+    check_log(gateway)
+
+
+def test_a_case_of_any_number_of_handoffs_is_erased(gateway, monkeypatch):
+    """Each event stays as small as it is for one: together they would outgrow a document."""
+    case = submitted(gateway)
+    sent = [SentHandoff(gateway.new_id(), f"office-{n}", case.result["digest"]) for n in range(300)]
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        monkeypatch.setattr(type(work.handoffs), "sent_of", lambda *_: sent)
+    size = gateway.size()
+    gateway.clock.advance(TO_THE_DAY)
+    assert erasure.erase_due(gateway.ports) == 1
+    assert gateway.size() == size + 1 + len(sent)
+
+
+def test_cases_of_many_handoffs_are_not_all_erased_in_one_transaction(gateway, monkeypatch):
+    monkeypatch.setattr(erasure, "EVENTS_AT_ONCE", 4)
+    for _ in range(3):
+        case = submitted(gateway)
+        offered(gateway, case)
+    gateway.clock.advance(TO_THE_DAY)
+    assert [erasure.erase_due(gateway.ports) for _ in range(3)] == [2, 1, 0]
+
+
+def test_nothing_of_an_erased_case_opens_for_anybody_and_that_is_recorded(gateway):
+    case, handoff = handed_over(gateway)
+    erase(gateway, case)
+    hotline, office = caller(HOTLINE), caller(OFMIN)
+    attempts = [
+        (cases.look_up, hotline, case),
+        (cases.consult, hotline, gateway.key(), case, OPENING),
+        (cases.close, hotline, gateway.key(), case, CaseStepRequest("agent-1")),
+        (handoffs.look_up, hotline, handoff),
+        (handoffs.look_up, office, handoff),
+        (handoffs.consult, office, gateway.key(), handoff, OPENING),
+        (offers.offer, hotline, gateway.key(), case, offer_of(gateway)),
+    ]
+    for action, *args in attempts:
+        refused = gateway.refusal(action, *args)
+        assert isinstance(refused.refusal, CaseErased), action
+        gateway.confirm(refused.receipt)
+        assert fields_of(refused.receipt)["result"] == "wrong_state"
+    assert to_json(cases.page(gateway.ports, hotline, None, 10).items) == []
+    assert [one["handoff"] for one in _boxes(gateway)] == [str(handoff)] * 2
+
+
+def _boxes(gateway):
+    return [
+        one
+        for party, box in ((HOTLINE, "out"), (OFMIN, "in"))
+        for one in to_json(
+            handoffs.page(
+                gateway.ports, caller(party), box=box, state=None, after=None, limit=5
+            ).items
+        )
+    ]
+
+
+def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway):
+    submission = submitted(gateway)
+    handoff = UUID(offered(gateway, submission).result["handoff"])
+    gateway.clock.advance(TO_THE_DAY)
+    assert erasure.erase_due(gateway.ports) == 1
+    refused = gateway.refusal(
+        answers.refuse, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "no")
+    )
+    assert isinstance(refused.refusal, CaseErased)
+
+
+def test_a_reader_with_an_interest_still_lists_what_is_left_of_an_erased_case(gateway):
+    case, _ = handed_over(gateway)
+    interest = {"scope": "provider", "subject": "elsewhere.example", "kind": "funder"}
+    gateway.administer("interest.declare", OFMIN, **interest, start="2020-01-01")
+    before = _boxes(gateway)
+    erase(gateway, case)
+    assert _boxes(gateway) == before
+
+
+def test_a_reader_with_an_interest_lists_the_other_handoffs_when_one_key_is_lost(
+    gateway, monkeypatch
+):
+    (lost, of_lost), (_, other) = (handed_over(gateway, close=False) for _ in range(2))
+    interest = {"scope": "provider", "subject": "elsewhere.example", "kind": "funder"}
+    gateway.administer("interest.declare", OFMIN, **interest, start="2020-01-01")
+    digest = gateway.handoff(of_lost).case_digest
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        version, key = type(work.cases).version, work.cases.key_of(HOTLINE, lost)
+
+    def unreadable(self, wanted):
+        if wanted == digest:
+            raise CaseKeysUnavailable("missing")
+        return version(self, wanted)
+
+    monkeypatch.setattr(type(work.cases), "version", unreadable)
+    with pytest.raises(CaseKeysUnavailable):
+        _boxes(gateway)  # its key is there: so none can be had now
+    gateway.ports.keys.lost.add(key)
+    inbox = to_json(
+        handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=5).items
+    )
+    assert [one["handoff"] for one in inbox] == [str(other)]
+
+
+def test_every_receipt_of_before_still_verifies(gateway):
+    case, _ = handed_over(gateway)
+    before = list(gateway.receipts)
+    erase(gateway, case)
+    for one in before:
+        gateway.confirm(one)
+    check_log(gateway)
+
+
+def test_keys_that_could_not_be_destroyed_at_once_are_destroyed_later(gateway, monkeypatch):
+    case, _ = handed_over(gateway)
+
+    def away(keys):
+        raise CaseKeysUnavailable("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(gateway.ports.keys, "destroy", away)
+        assert "maintenance" in erase(gateway, case).result["key"]
+        with pytest.raises(CaseKeysUnavailable):
+            erasure.destroy_keys(gateway.ports)
+    assert gateway.ports.keys.gone == set()
+    assert erasure.destroy_keys(gateway.ports) == 1
+    assert erasure.destroy_keys(gateway.ports) == 0
+    assert len(gateway.ports.keys.gone) == 1
+
+
+def test_a_case_that_came_back_without_its_key_is_erased_again(gateway):
+    case, _ = handed_over(gateway, close=False)
+    kept, _ = handed_over(gateway)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        gateway.ports.keys.destroy([work.cases.key_of(HOTLINE, case)])
+    size = gateway.size()
+    assert erasure.erase_restored(gateway.ports) == 1
+    assert erasure.erase_restored(gateway.ports) == 0
+    assert gateway.size() == size + 2  # for the originator, and for the office
+    assert gateway.case(case).state is CaseState.ERASED
+    assert gateway.case(kept).state is CaseState.CLOSED
+
+
+def test_only_old_keys_that_no_case_has_are_destroyed(gateway):
+    case, _ = handed_over(gateway)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        used = work.cases.key_of(HOTLINE, case)
+    unused = UUID(int=99)
+    gateway.ports.keys.old |= {used, unused}
+    assert erasure.destroy_orphan_keys(gateway.ports, None) == unused
+    assert gateway.ports.keys.gone == {unused}
+    assert erasure.destroy_orphan_keys(gateway.ports, unused) == unused

@@ -1,0 +1,348 @@
+"""A succession is called off while nothing has moved, and each office holds what it held before."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.refusals import Forbidden, NotFound, Refusal, ValidationFailed, WrongState
+from gateway.exchange import handoffs, succession_execution, successions
+from gateway.exchange.succession_execution import Progress
+from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import WriteResult
+from gateway.registry import mandate_report as mandates
+from tests.answers import to_json
+from tests.exchange.test_succession import (
+    DAY,
+    KEY,
+    PLAN,
+    agreed,
+    approve,
+    following,
+    planned,
+    stream,
+)
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    caller,
+    make_change,
+    offered,
+    refused_on_record,
+)
+
+BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=9)
+REASON = "the decree was postponed"
+GRANT = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
+
+
+def cancel(gateway: Founded, succession: UUID, office: str = OFMIN) -> WriteResult:
+    values = {"succession": str(succession), "reason": REASON}
+    return gateway.administer("succession.cancel", office, **values)
+
+
+def refused(gateway: Founded, kind: type[Refusal], succession: UUID, office: str = OFMIN) -> str:
+    values = {"succession": str(succession), "reason": REASON}
+    change = Change("succession.cancel", office, values)
+    before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
+    found = refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
+    assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
+    return found.detail
+
+
+def line(gateway: Founded, since: str) -> list[tuple[str, str | None, list[str]]]:
+    """Who holds the mandate, stretch by stretch, on the days from ``since`` on."""
+    (one,) = (c for c in mandates.report(gateway.ports)["competences"] if c["competence"] == KEY)
+    found = [(s["from"], s["until"], s["holders"]) for s in one["stretches"]]
+    return [s for s in found if s[1] is None or s[1] > since]
+
+
+# --- who, and what is left of it
+
+
+def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
+    before = {s: gateway.organisation(s).competences for s in (OFMIN, OCRVP)}
+    succession = planned(gateway)
+    size = gateway.size()
+    written = cancel(gateway, succession)
+    assert gateway.size() == size + 1
+    assert {s: gateway.organisation(s).competences for s in (OFMIN, OCRVP)} == before
+    assert written.result.keys().isdisjoint({"overlaps", "nobody_from"})
+    for office in (OFMIN, OCRVP, GATEWAY):
+        assert stream(gateway, office)[-1] == "succession.cancelled"
+    told = successions.look_up(gateway.ports, caller(OCRVP), succession)
+    assert (told["cancelled"], told["waits_for"]) == (written.result["event"], [])
+
+
+def test_it_takes_two_persons(gateway):
+    succession = planned(gateway)
+    values = {"succession": str(succession), "reason": REASON}
+    change = Change("succession.cancel", OFMIN, values)
+    approvals = gateway.approve(change, "a-martin")
+    denied = gateway.refusal(make_change, change, approvals)
+    assert isinstance(denied.refusal, Forbidden)
+    assert denied.refusal.rules == ("R10.two_persons",)
+    assert approve(gateway, succession, OFMIN)
+
+
+@pytest.mark.parametrize("values", [{}, {"reason": " "}, {"reason": "why", "succession": "x"}])
+def test_it_names_the_succession_and_a_reason(gateway, values):
+    succession = planned(gateway)
+    change = Change("succession.cancel", OFMIN, {"succession": str(succession), **values})
+    refused_on_record(gateway, ValidationFailed, make_change, change, gateway.approve(change))
+
+
+def test_it_is_found_at_its_predecessor_alone(gateway):
+    succession = planned(gateway)
+    refused(gateway, NotFound, succession, OCRVP)
+    refused(gateway, NotFound, gateway.new_id())
+
+
+@pytest.mark.parametrize("approvals", [(), (OFMIN,), (OFMIN, OCRVP)])
+def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
+    handoff = accepted(gateway)
+    succession = planned(gateway)
+    for office in approvals:
+        approve(gateway, succession, office)
+    cancel(gateway, succession)
+    for office in (OFMIN, OCRVP):
+        late = gateway.refusal(
+            successions.approve,
+            caller(office),
+            gateway.key(),
+            succession,
+            SuccessionApprovalRequest("officer-1"),
+        )
+        assert "was cancelled" in late.refusal.detail
+    gateway.day = AFTER
+    assert succession_execution.due_successions(gateway.ports) == ()
+    assert succession_execution.apply(gateway.ports, succession) == Progress(0, 0, done=True)
+    report = successions.report(gateway.ports, succession)
+    told = [(o["way"], o["why"], o["predecessor_reads_until"]) for o in report["open"]]
+    assert told == [("stay", "the plan was cancelled", None)]
+    assert gateway.handoff(handoff).state == "accepted"
+    assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+    assert "cancelled" in refused(gateway, WrongState, succession)
+
+
+def test_an_approval_that_is_sent_again_says_what_it_said(gateway):
+    succession = planned(gateway)
+    arguments = (
+        successions.approve,
+        caller(OFMIN),
+        "key-of-it",
+        succession,
+        SuccessionApprovalRequest("officer-1"),
+    )
+    first = gateway.do(*arguments)
+    cancel(gateway, succession)
+    assert gateway.do(*arguments).result == first.result
+
+
+def test_the_mandate_can_be_planned_to_move_on_another_day(gateway):
+    first = planned(gateway)
+    change = Change("succession.plan", OFMIN, PLAN)
+    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
+    cancel(gateway, first)
+    handoff = accepted(gateway)
+    second = agreed(gateway, on="2026-06-01", read_until="2026-07-01")
+    gateway.day = date(2026, 6, 1)
+    assert succession_execution.apply(gateway.ports, second) == Progress(1, 0, done=True)
+    assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
+
+
+# --- the days
+
+
+def test_on_the_day_itself_the_predecessor_holds_it_again_without_a_break(gateway):
+    succession = agreed(gateway)
+    gateway.day = DAY
+    cancel(gateway, succession)
+    assert line(gateway, "2026-01-01") == [("2023-08-31", None, [OFMIN])]
+
+
+def test_after_the_day_the_predecessor_holds_it_from_today_on(gateway):
+    succession = planned(gateway)
+    gateway.day = AFTER
+    written = cancel(gateway, succession)
+    assert line(gateway, "2026-01-01") == [
+        ("2023-08-31", "2026-04-01", [OFMIN]),
+        ("2026-04-01", "2026-04-10", [OCRVP]),
+        ("2026-04-10", None, [OFMIN]),
+    ]
+    again = gateway.organisation(OFMIN).competences[-1]
+    assert str(again.registration_event) == written.result["event"]
+    assert again.legal_act == "décret 2023-829"
+    assert offered(gateway).result["to"]["mandate_event"] == written.result["event"]
+
+
+def test_what_was_accepted_before_the_day_is_taken_up_again(gateway):
+    handoff = accepted(gateway)
+    succession = planned(gateway, read_until="2026-04-01")
+    gateway.day = AFTER
+    consult = (handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+    assert gateway.refusal(*consult).refusal.rules == ("R3.mandate",)
+    cancel(gateway, succession)
+    assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+
+
+@pytest.mark.parametrize(("day", "since"), [(BEFORE, "2023-08-31"), (AFTER, "2026-04-10")])
+def test_an_end_that_the_mandate_had_comes_back(gateway, day, since):
+    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-09-01")
+    succession = planned(gateway)
+    gateway.day = day
+    written = cancel(gateway, succession)
+    assert line(gateway, "2026-04-10")[0] == (since, "2026-09-01", [OFMIN])
+    assert written.result["nobody_from"] == "2026-09-01"
+
+
+def test_an_end_that_has_passed_meanwhile_gives_nothing_back(gateway):
+    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-04-05")
+    succession = planned(gateway)
+    gateway.day = AFTER
+    written = cancel(gateway, succession)
+    assert written.result["nobody_from"] == "2026-04-10"
+    assert line(gateway, "2026-04-01") == [
+        ("2026-04-01", "2026-04-05", [OCRVP]),
+        ("2026-04-05", None, []),
+    ]
+
+
+# --- what the plan had not done is not undone
+
+
+def test_an_end_that_stood_before_stands_and_the_gap_is_told(gateway):
+    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-04-01")
+    succession = planned(gateway)
+    written = cancel(gateway, succession)
+    assert written.result["nobody_from"] == "2026-04-01"
+    assert line(gateway, "2026-01-01") == [
+        ("2023-08-31", "2026-04-01", [OFMIN]),
+        ("2026-04-01", None, []),
+    ]
+    assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
+
+
+@pytest.mark.parametrize("day", [BEFORE, AFTER])
+def test_a_grant_that_stood_before_stands_and_the_overlap_is_told(gateway, day):
+    gateway.administer("mandate.grant", OCRVP, start="2026-04-01", **GRANT)
+    succession = planned(gateway)
+    gateway.day = day
+    written = cancel(gateway, succession)
+    assert written.result["overlaps"] == [OCRVP]
+    assert line(gateway, "2026-01-01")[-1][2] == [OCRVP, OFMIN]
+
+
+def test_what_was_changed_by_hand_since_stands(gateway):
+    succession = planned(gateway)
+    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-03-20")
+    gateway.administer("mandate.grant", OFMIN, start="2026-04-05", **GRANT)
+    written = cancel(gateway, succession)
+    assert line(gateway, "2026-01-01") == [
+        ("2023-08-31", "2026-03-20", [OFMIN]),
+        ("2026-03-20", "2026-04-05", []),
+        ("2026-04-05", None, [OFMIN]),
+    ]
+    assert written.result["nobody_from"] == "2026-03-20"
+
+
+def test_what_the_predecessor_was_given_anew_is_not_given_twice(gateway):
+    succession = planned(gateway)
+    gateway.administer("mandate.grant", OFMIN, start="2026-06-01", **GRANT)
+    cancel(gateway, succession)
+    own = [c.period for c in gateway.organisation(OFMIN).competences]
+    assert [(p.start.isoformat(), p.end and p.end.isoformat()) for p in own] == [
+        ("2023-08-31", "2026-06-01"),
+        ("2026-06-01", None),
+    ]
+
+
+def test_a_third_office_that_was_given_it_meanwhile_is_warned_of(gateway):
+    succession = planned(gateway)
+    gateway.administer("mandate.grant", ABROAD, start="2026-06-01", **GRANT)
+    assert cancel(gateway, succession).result["overlaps"] == [ABROAD]
+
+
+def test_an_office_that_left_is_given_nothing_back(gateway):
+    succession = planned(gateway)
+    gateway.day = AFTER
+    gateway.administer("organisation.leave", OFMIN, reason="dissolved")
+    written = cancel(gateway, succession)
+    assert gateway.organisation(OFMIN).competences_on(AFTER) == frozenset()
+    assert written.result["nobody_from"] == "2026-04-10"
+
+
+# --- too late
+
+
+def test_what_has_moved_in_part_is_carried_out(gateway):
+    made = [accepted(gateway) for _ in range(2)]
+    succession = agreed(gateway)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession, limit=1).moved == 1
+    why = refused(gateway, WrongState, succession)
+    assert f"plan that the mandate moves back, from {OCRVP} to {OFMIN}" in why
+    assert succession_execution.apply(gateway.ports, succession).done
+    assert {gateway.handoff(handoff).state for handoff in made} == {"succeeded"}
+    assert "was carried out" in refused(gateway, WrongState, succession)
+    values = {**PLAN, "successor": OFMIN, "on": "2026-06-01", "read_until": "2026-06-01"}
+    assert gateway.administer("succession.plan", OCRVP, **values)
+
+
+def test_what_was_carried_out_with_nothing_to_move_is_not_called_off(gateway):
+    succession = agreed(gateway)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession).done
+    assert "was carried out" in refused(gateway, WrongState, succession)
+
+
+def test_to_others_the_cancelled_succession_does_not_exist(gateway):
+    succession = planned(gateway)
+    cancel(gateway, succession)
+    assert successions.index(gateway.ports, caller(HOTLINE)) == []
+    assert stream(gateway, HOTLINE)[-1] != "succession.cancelled"
+
+
+# --- mended by hand
+
+
+def test_what_was_mended_by_hand_moves_nothing_until_the_plan_is_cancelled(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.administer("mandate.end", OCRVP, competence=KEY, until="2026-04-01")
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession) == Progress(0, 1, done=False)
+    assert gateway.handoff(handoff).state == "accepted"
+    cancel(gateway, succession)
+    assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+
+
+def test_once_the_mandate_is_granted_again_the_plan_goes_on(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.administer("mandate.end", OCRVP, competence=KEY, until="2026-04-01")
+    gateway.administer("mandate.grant", OCRVP, start="2026-04-01", **GRANT)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
+
+
+# --- a successor that left
+
+
+def test_what_waits_for_a_successor_that_left_is_asked_anew(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    gateway.administer("organisation.leave", OCRVP, reason="dissolved")
+    assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert gateway.handoff(handoff).state == "succeeded"
+    told = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    assert told["reissued_as"]["handoff"] is None

@@ -1,0 +1,110 @@
+"""A succession on real databases: two that carry it out at once, and a process that dies."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.refusals import Busy, WrongState
+from gateway.exchange import handoffs, succession_execution
+from gateway.kernel.ports import TransactionMode
+from tests.exchange.test_succession import DAY, agreed, following
+from tests.founding import (
+    HOTLINE,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    caller,
+    check_log,
+    consulted,
+    founded,
+    offered,
+    submitted,
+)
+from tests.store import places
+
+HELD = 6
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
+    """The founded gateway on a database of each kind."""
+    if request.param == "sqlite":
+        yield founded()
+        return
+    place = places.postgresql()
+    yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    place.close()
+
+
+def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway: Founded) -> None:
+    case = submitted(gateway)  # one case for all: its lock is shared, too
+    held = [accepted(gateway, offered(gateway, case)) for _ in range(HELD)]
+    succession = agreed(gateway)
+    gateway.day = DAY
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(20):
+                if succession_execution.apply(gateway.ports, succession, limit=2).done:
+                    return
+        except Busy:
+            return  # the other one goes on
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    while not succession_execution.apply(gateway.ports, succession).done:
+        pass
+    assert len({following(gateway, handoff) for handoff in held}) == HELD
+    with gateway.ports.begin(TransactionMode.READ) as work_:
+        assert len(work_.successions.moved(succession)) == HELD
+        assert len(work_.handoffs.page(HOTLINE, "out", "offered", None, 100)) == HELD
+    check_log(gateway)
+
+
+def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
+    gateway: Founded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [accepted(gateway) for _ in range(3)]
+    succession = agreed(gateway)
+    gateway.day = DAY
+    record, calls = succession_execution._record_reissued, []
+
+    def crash(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt  # in the middle of the second transaction
+        return record(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(succession_execution, "_record_reissued", crash)
+    with pytest.raises(KeyboardInterrupt):
+        succession_execution.apply(gateway.ports, succession)
+    assert sorted(gateway.handoff(one).state for one in held) == [
+        "accepted",
+        "accepted",
+        "succeeded",
+    ]
+    assert succession_execution.apply(gateway.ports, succession).done
+    assert len({following(gateway, one) for one in held}) == 3
+    check_log(gateway)
+
+
+def test_the_predecessor_reads_on_and_then_not(gateway: Founded) -> None:
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession).done
+    assert consulted(gateway, handoff, OFMIN).result["presentation"]
+    gateway.day = DAY + timedelta(days=30)
+    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+    assert isinstance(refused.refusal, WrongState)

@@ -1,0 +1,46 @@
+"""How long an approval counts, and for what; that it is used once is in `test_administration`."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.domain.refusals import InvalidApproval
+from gateway.kernel.approvals import AHEAD, LIVES
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import RecordedRefusal
+from tests.founding import ALICE, BENOIT, HOTLINE, START, Founded, make_change
+
+CHANGE = Change("organisation.suspend", HOTLINE, {"reason": "under review"})
+TICK = timedelta(seconds=1)
+
+
+def administered(gateway: Founded, after: timedelta, change: Change = CHANGE) -> None:
+    """Make the change when approvals of it are so old."""
+    signed_at = START + timedelta(days=7)
+    gateway.ports = replace(gateway.ports, now=lambda: signed_at)
+    gateway.clock = lambda: signed_at  # type: ignore[assignment]
+    approvals = gateway.approve(CHANGE, ALICE, BENOIT)
+    gateway.ports = replace(gateway.ports, now=lambda: signed_at + after)
+    gateway.do(make_change, change, approvals)
+
+
+@pytest.mark.parametrize("age", [-AHEAD, timedelta(0), LIVES])
+def test_an_approval_counts_to_the_edges_of_its_time(gateway: Founded, age: timedelta) -> None:
+    administered(gateway, age)
+    assert gateway.organisation(HOTLINE).status == "suspended"
+
+
+@pytest.mark.parametrize("age", [-AHEAD - TICK, LIVES + TICK])
+def test_an_approval_beyond_its_time_is_refused(gateway: Founded, age: timedelta) -> None:
+    with pytest.raises(RecordedRefusal) as refused:
+        administered(gateway, age)
+    assert isinstance(refused.value.refusal, InvalidApproval)
+    assert gateway.organisation(HOTLINE).status == "active"
+
+
+def test_an_approval_is_for_its_change_alone(gateway: Founded) -> None:
+    other = replace(CHANGE, values={"reason": "another"})
+    with pytest.raises(RecordedRefusal) as refused:
+        administered(gateway, timedelta(0), other)
+    assert isinstance(refused.value.refusal, InvalidApproval)

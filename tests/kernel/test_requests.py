@@ -1,0 +1,457 @@
+"""What holds for every request: done once, refused on record, and told only to whom it may be."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.refusals import (
+    AuditLogUnavailable,
+    Busy,
+    EditConflict,
+    Forbidden,
+    IdempotencyKeyReused,
+    NotFound,
+    TooManyDenials,
+    WrongState,
+)
+from gateway.exchange import cases, handoffs, offers, receipts
+from gateway.exchange.cases import CaseStepRequest
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.values import Caller
+from gateway.registry import directory as organisations
+from tests import answers
+from tests.answers import to_json
+from tests.exchange.errands import ERRANDS
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    caller,
+    canonical_text,
+    check_log,
+    fields_of,
+    founded,
+    offer_of,
+    offered,
+    refused_without_event,
+    revised,
+    same_document,
+    shown,
+    submitted,
+)
+
+each_errand = pytest.mark.parametrize("errand", ERRANDS.values(), ids=ERRANDS)
+
+
+def substance(gateway: Founded) -> dict[str, Any]:
+    """All that is stored but the log, its budgets and counters."""
+    stored = gateway.store.tables().items()
+    return {name: rows for name, rows in stored if not name.startswith(("log_", "budget", "party"))}
+
+
+# --- retries -------------------------------------------------------------------------------------
+
+
+@each_errand
+def test_the_same_request_under_the_same_key_is_done_once(gateway, errand):
+    due = errand(gateway)
+    first = due.do(gateway, "once")
+    size, stored = gateway.size(), substance(gateway)
+    second = due.do(gateway, "once")
+    assert canonical_text(second.result) == canonical_text(first.result)
+    assert same_document(first.receipt, second.receipt)
+    assert (gateway.size(), substance(gateway)) == (size, stored)
+
+
+@each_errand
+def test_another_request_under_a_used_key_is_refused(gateway, errand):
+    due = errand(gateway)
+    due.do(gateway, "once")
+    other = due.saying(by="somebody-else")
+    refused_without_event(gateway, IdempotencyKeyReused, due.action, *other.arguments("once"))
+
+
+@each_errand
+def test_a_retry_proves_the_first_event_in_the_log_of_today(gateway, errand):
+    due = errand(gateway)
+    first = gateway.confirm(due.do(gateway, "once").receipt)
+    submitted(gateway)
+    again = gateway.confirm(due.do(gateway, "once").receipt)
+    assert again.index == first.index
+    assert again.checkpoint.size > first.checkpoint.size
+
+
+def test_keys_of_two_organisations_are_not_each_others(gateway):
+    submitted_once = ERRANDS["submit a case"](gateway)
+    submitted_once.do(gateway, "once")
+    accepted_once = ERRANDS["accept a handoff"](gateway)
+    assert accepted_once.do(gateway, "once").result["state"] == "accepted"
+
+
+def test_a_key_used_for_one_action_is_not_free_for_another(gateway):
+    due = ERRANDS["refuse a handoff"](gateway)
+    due.do(gateway, "once")
+    arguments = due.arguments("once")
+    refused_without_event(gateway, IdempotencyKeyReused, answers.redirect, *arguments)
+
+
+def test_an_offer_is_repeated_as_it_was_after_all_has_changed(gateway):
+    case = submitted(gateway)
+    wanted = offer_of(gateway, until=gateway.clock() + timedelta(hours=1))
+    arguments = (caller(HOTLINE), "once", UUID(case.result["case"]), wanted)
+    first = gateway.do(offers.offer, *arguments)
+    revised(gateway, case, clearance=None)
+    gateway.administer("mandate.end", OFMIN, competence="receive/csam/FR", until="2026-03-02")
+    gateway.clock.advance(timedelta(days=3))
+    second = gateway.do(offers.offer, *arguments)
+    assert canonical_text(second.result) == canonical_text(first.result)
+    assert same_document(first.receipt, second.receipt)
+
+
+def test_an_offer_that_policy_cut_is_repeated_with_what_was_withheld(gateway):
+    case = submitted(gateway, originator=OFMIN, marking={"handling": ["H1"]})
+    arguments = (caller(OFMIN), "once", UUID(case.result["case"]), offer_of(gateway, HOTLINE))
+    gateway.refusal(offers.offer, *arguments)  # H1 lets nothing through
+    case = submitted(gateway, originator=OFMIN)
+    arguments = (caller(OFMIN), "once", UUID(case.result["case"]), offer_of(gateway, HOTLINE))
+    first = gateway.do(offers.offer, *arguments)
+    assert first.result["withheld"] == ["statements"]
+    assert gateway.do(offers.offer, *arguments).result == first.result
+
+
+def test_an_answer_is_repeated_after_the_handoff_has_moved_on(gateway):
+    due = ERRANDS["accept a handoff"](gateway)
+    first = due.do(gateway, "once")
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), due.rest[0], answers.said("officer-1"))
+    assert due.do(gateway, "once").result == first.result
+
+
+def test_a_submission_is_repeated_with_its_own_version_after_a_later_one(gateway):
+    due = ERRANDS["submit a case"](gateway)
+    first = due.do(gateway, "once")
+    revised(gateway, first)
+    assert due.do(gateway, "once").result == first.result
+
+
+def test_a_refusal_leaves_its_key_free(gateway):
+    handoff = accepted(gateway)
+    wrong = (caller(OFMIN), "once", handoff, answers.said("officer-1", "too late"))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    assert isinstance(gateway.refusal(answers.refuse, *wrong).refusal, WrongState)
+    right = ERRANDS["accept a handoff"](gateway)
+    assert right.do(gateway, "once").result["state"] == "accepted"
+
+
+def test_a_repeated_consultation_is_authorised_anew(gateway):
+    due = ERRANDS["consult a handoff"](gateway)
+    due.do(gateway, "once")
+    reply = answers.said("officer-1", "given back")
+    gateway.do(answers.refuse, caller(OFMIN), gateway.key(), due.rest[0], reply)
+    refused = gateway.refusal(handoffs.consult, *due.arguments("once"))
+    assert isinstance(refused.refusal, WrongState)
+
+
+def test_a_repeated_consultation_shows_nothing_that_has_been_closed_since(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    offer = offered(gateway, case, originator=OFMIN, to=HOTLINE)
+    handoff = accepted(gateway, offer, recipient=HOTLINE)
+    arguments = (caller(HOTLINE), "once", handoff, OPENING)
+    gateway.do(handoffs.consult, *arguments)
+    revised(gateway, case, originator=OFMIN, marking={"handling": ["H2"]})
+    refused_without_event(gateway, EditConflict, handoffs.consult, *arguments)
+
+
+def test_a_retry_whose_first_result_is_gone_is_not_done_again_unprepared(gateway):
+    """The reading before a write saw its key used; the write itself does not."""
+    due = ERRANDS["offer a case"](gateway)
+    due.do(gateway, "once")
+    begin = gateway.ports.begin
+
+    def forgetful(mode: TransactionMode) -> Any:
+        if mode is TransactionMode.WRITE:
+            gateway.store.change("DELETE FROM retry")
+        return begin(mode)
+
+    gateway.ports = replace(gateway.ports, begin=forgetful)
+    refused_without_event(gateway, EditConflict, due.action, *due.arguments("once"))
+
+
+# --- denials -------------------------------------------------------------------------------------
+
+
+def test_a_denial_is_recorded_alone_and_changes_nothing(gateway):
+    due = ERRANDS["consult a handoff"](gateway)
+    gateway.administer("mandate.end", OFMIN, competence="receive/csam/FR", until="2026-03-02")
+    size, stored = gateway.size(), substance(gateway)
+    refused = gateway.refusal(due.action, *due.arguments(gateway.key()))
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R3.mandate",)
+    assert (gateway.size(), substance(gateway)) == (size + 1, stored)
+    fields = fields_of(refused.receipt)
+    assert (fields["typ"], fields["result"]) == ("case.consulted", "denied")
+    assert "package" not in fields
+
+
+def test_a_denial_names_its_rules_and_moves_the_callers_counter_only(gateway):
+    due = ERRANDS["withdraw a handoff"](gateway)
+    due.do(gateway, gateway.key())
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        before = {slug: work.log.counter(slug) for slug in (HOTLINE, OFMIN, "gateway")}
+    wanted = offer_of(gateway, OFMIN)
+    case = UUID(submitted(gateway).result["case"])
+    refused = gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    told = shown(refused.receipt)
+    assert told["rules"] == ["R3.membership"]
+    assert told["by"] == "liaison-1"
+    assert [p["organisation"] for p in told["party"]] == [HOTLINE]
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        after = {slug: work.log.counter(slug) for slug in before}
+    assert after == {**before, HOTLINE: before[HOTLINE] + 2}
+
+
+def test_an_illegal_move_is_an_event_about_the_handoff(gateway):
+    due = ERRANDS["close a handoff"](gateway)
+    due.do(gateway, gateway.key())
+    refused = gateway.refusal(due.action, *due.arguments(gateway.key()))
+    assert isinstance(refused.refusal, WrongState)
+    fields = fields_of(refused.receipt)
+    assert (fields["typ"], fields["result"]) == ("handoff.closed", "wrong_state")
+    assert fields["handoff"] == str(due.rest[0])
+
+
+Ask = Callable[[Founded, Caller, UUID], tuple[Any, ...]]
+
+HANDOFF_QUESTIONS: dict[str, tuple[Callable[..., Any], Ask]] = {
+    "accept": (
+        answers.accept,
+        lambda g, c, h: (c, g.key(), h, answers.said("x-1", conditions={})),
+    ),
+    "refuse": (answers.refuse, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
+    "redirect": (answers.redirect, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
+    "outcome": (
+        answers.outcome,
+        lambda g, c, h: (c, g.key(), h, answers.said("x-1", code="removed")),
+    ),
+    "withdraw": (answers.withdraw, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
+    "close": (answers.close, lambda g, c, h: (c, g.key(), h, answers.said("x-1"))),
+    "consult": (handoffs.consult, lambda g, c, h: (c, g.key(), h, OPENING)),
+    "look up": (handoffs.look_up, lambda g, c, h: (c, h)),
+}
+
+
+def without_place(refused: RecordedRefusal) -> tuple[Any, ...]:
+    """A refusal as its caller sees it, but for what differs between any two events."""
+    fields = fields_of(refused.receipt)
+    told = shown(refused.receipt)
+    for party in told["party"]:
+        del party["stream_number"]
+    clear = {name: v for name, v in fields.items() if name not in {"id", "ts", "sd"}}
+    return type(refused.refusal), refused.refusal.detail, clear, len(fields["sd"]), told
+
+
+@pytest.mark.parametrize(("action", "arguments"), HANDOFF_QUESTIONS.values(), ids=HANDOFF_QUESTIONS)
+def test_what_is_not_the_callers_looks_like_what_does_not_exist(gateway, action, arguments):
+    stranger = caller(ABROAD)
+    foreign = gateway.refusal(action, *arguments(gateway, stranger, accepted(gateway)))
+    unknown = gateway.refusal(action, *arguments(gateway, stranger, gateway.new_id()))
+    assert without_place(foreign) == without_place(unknown)
+    kind, detail, clear, _, told = without_place(foreign)
+    assert (kind, detail, clear["result"]) == (NotFound, "", "not_found")
+    assert not {"handoff", "case_digest", "package", "document_sha256"} & clear.keys()
+    assert "rules" not in told
+
+
+CASE_QUESTIONS: dict[str, tuple[Callable[..., Any], Ask]] = {
+    "look up": (cases.look_up, lambda g, c, i: (c, i)),
+    "assess": (cases.assess, lambda g, c, i: (c, g.key(), i, CaseStepRequest("x-1"))),
+    "clear": (cases.clear, lambda g, c, i: (c, g.key(), i, CaseStepRequest("x-1"))),
+    "close": (cases.close, lambda g, c, i: (c, g.key(), i, CaseStepRequest("x-1"))),
+    "consult": (cases.consult, lambda g, c, i: (c, g.key(), i, OPENING)),
+    "offer": (offers.offer, lambda g, c, i: (c, g.key(), i, offer_of(g))),
+    "preview": (offers.preview, lambda g, c, i: (c, i, offer_of(g))),
+}
+
+
+@pytest.mark.parametrize(("action", "arguments"), CASE_QUESTIONS.values(), ids=CASE_QUESTIONS)
+def test_a_case_of_another_originator_does_not_exist(gateway, action, arguments):
+    case = UUID(submitted(gateway).result["case"])
+    foreign = gateway.refusal(action, *arguments(gateway, caller(ABROAD), case))
+    unknown = gateway.refusal(action, *arguments(gateway, caller(ABROAD), gateway.new_id()))
+    assert without_place(foreign) == without_place(unknown)
+    assert isinstance(foreign.refusal, NotFound)
+
+
+def test_a_receipt_of_others_looks_like_one_that_does_not_exist(gateway):
+    event = UUID(fields_of(submitted(gateway).receipt)["id"])
+    foreign = gateway.refusal(receipts.look_up, caller(ABROAD), event)
+    unknown = gateway.refusal(receipts.look_up, caller(ABROAD), gateway.new_id())
+    assert without_place(foreign) == without_place(unknown)
+    assert isinstance(foreign.refusal, NotFound)
+
+
+@pytest.mark.parametrize("step", ["accept", "refuse", "redirect", "outcome", "close"])
+def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
+    handoff = accepted(gateway)
+    action, arguments = HANDOFF_QUESTIONS[step]
+    conditions = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["conditions"]
+    asked = list(arguments(gateway, caller(HOTLINE), handoff))
+    if step == "accept":
+        asked[-1] = answers.said("x-1", conditions=conditions)
+    refused = gateway.refusal(action, *asked)
+    assert isinstance(refused.refusal, NotFound)
+    assert not {"handoff", "case_digest"} & fields_of(refused.receipt).keys()
+
+
+def test_the_recipient_cannot_withdraw_for_the_originator(gateway):
+    action, arguments = HANDOFF_QUESTIONS["withdraw"]
+    asked = arguments(gateway, caller(OFMIN), accepted(gateway))
+    assert isinstance(gateway.refusal(action, *asked).refusal, NotFound)
+
+
+def test_a_refused_read_is_an_event_and_an_allowed_one_is_none(gateway):
+    handoff = accepted(gateway)
+    size = gateway.size()
+    to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
+    assert gateway.size() == size
+    gateway.refusal(handoffs.look_up, caller(ABROAD), handoff)
+    assert gateway.size() == size + 1
+
+
+# --- the budget of denials -----------------------------------------------------------------------
+
+
+def deny(gateway: Founded, organisation: str = ABROAD) -> tuple[Callable[..., Any], Any, UUID]:
+    return handoffs.look_up, caller(organisation), gateway.new_id()
+
+
+def test_the_denial_after_the_sixtieth_in_a_minute_is_not_recorded(gateway):
+    for _ in range(60):
+        assert isinstance(gateway.refusal(*deny(gateway)).refusal, NotFound)
+    refused_without_event(gateway, TooManyDenials, *deny(gateway))
+    assert isinstance(gateway.refusal(*deny(gateway, OFMIN)).refusal, NotFound)
+    gateway.clock.advance(timedelta(minutes=1))
+    assert isinstance(gateway.refusal(*deny(gateway)).refusal, NotFound)
+
+
+def test_who_used_up_its_denials_still_does_what_it_may(gateway):
+    gateway.ports = replace(gateway.ports, denials_per_minute=1)
+    gateway.refusal(*deny(gateway, HOTLINE))
+    refused_without_event(gateway, TooManyDenials, *deny(gateway, HOTLINE))
+    assert submitted(gateway).result["state"] == "cleared"
+
+
+# --- when a denial cannot be recorded ------------------------------------------------------------
+
+
+class Failing:
+    """A Work in which nothing can be committed."""
+
+    def __init__(self, work: Any) -> None:
+        self._work = work
+
+    def __enter__(self) -> Any:
+        entered = self._work.__enter__()
+        entered.commit = self._fail
+        return entered
+
+    def __exit__(self, *error: Any) -> None:
+        self._work.__exit__(*error)
+
+    def _fail(self) -> Any:
+        raise OSError("the disk is full: /secret/path")
+
+
+@pytest.mark.parametrize("trouble", ["busy", "broken", "commit"])
+def test_a_refusal_that_cannot_be_recorded_is_not_told(gateway, trouble):
+    handoff = UUID(offered(gateway).result["handoff"])
+    begin, stored = gateway.ports.begin, substance(gateway)
+
+    def troubled(mode: TransactionMode) -> Any:
+        if mode is TransactionMode.READ:
+            return begin(mode)
+        if trouble == "busy":
+            raise Busy("too many wait")
+        if trouble == "broken":
+            raise OSError("the disk is full: /secret/path")
+        return Failing(begin(mode))
+
+    whole = gateway.ports
+    gateway.ports = replace(whole, begin=troubled)
+    asked = (handoffs.look_up, caller(ABROAD), handoff)
+    refusal = refused_without_event(gateway, AuditLogUnavailable, *asked)
+    assert "secret" not in refusal.detail
+    gateway.ports = whole
+    assert substance(gateway) == stored
+
+
+# --- who takes part ------------------------------------------------------------------------------
+
+EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
+    "whoami": lambda g, c: organisations.whoami(g.ports, c),
+    "directory": lambda g, c: organisations.page(g.ports, c, "", 10),
+    "one organisation": lambda g, c: organisations.look_up(g.ports, c, HOTLINE),
+    "cases": lambda g, c: cases.page(g.ports, c, None, 10),
+    "handoffs": lambda g, c: handoffs.page(g.ports, c, box="in", state=None, after=None, limit=10),
+    "events": lambda g, c: to_json(receipts.stream(g.ports, c, 0, 10)),
+}
+
+
+@pytest.mark.parametrize("look", EVERY_READ.values(), ids=EVERY_READ)
+def test_a_suspended_organisation_reads_nothing(gateway, look):
+    submitted(gateway)
+    look(gateway, caller(HOTLINE))
+    gateway.administer("organisation.suspend", HOTLINE, reason="under review")
+    with pytest.raises(RecordedRefusal) as refused:
+        look(gateway, caller(HOTLINE))
+    assert refused.value.refusal.rules == ("R2.inactive",)
+    gateway.administer("organisation.reinstate", HOTLINE, reason="cleared up")
+    look(gateway, caller(HOTLINE))
+
+
+@each_errand
+def test_a_suspended_organisation_writes_nothing_not_even_again(gateway, errand):
+    due = errand(gateway)
+    due.do(gateway, "once")
+    gateway.administer("organisation.suspend", due.caller.organisation, reason="under review")
+    stored = substance(gateway)
+    for key in ("once", "new"):
+        refused = gateway.refusal(due.action, *due.arguments(key))
+        assert isinstance(refused.refusal, Forbidden)
+        assert refused.refusal.rules == ("R2.inactive",)
+    assert substance(gateway) == stored
+
+
+def test_an_organisation_that_is_not_in_the_registry_finds_nothing():
+    gateway = founded()
+    stranger = Caller("nobody-here", "desk", frozenset())
+    refused = gateway.refusal(organisations.whoami, stranger)
+    assert isinstance(refused.refusal, NotFound)
+    check_log(gateway, "nobody-here")
+
+
+def test_the_log_shows_who_asked_to_their_own_organisation_only(gateway):
+    written = offered(gateway)
+    event = UUID(fields_of(written.receipt)["id"])
+    assert shown(written.receipt)["by"] == "liaison-1"
+    other = receipts.look_up(gateway.ports, caller(OFMIN), event)
+    assert "by" not in shown(other)
+    assert [p["organisation"] for p in shown(other)["party"]] == [OFMIN]
+
+
+def test_a_simulated_day_is_in_every_event_denials_too(gateway):
+    gateway.day = gateway.clock().date()
+    denial = gateway.refusal(*deny(gateway)).receipt
+    for receipt in (submitted(gateway).receipt, denial):
+        assert fields_of(receipt)["simulated_date"] == "2026-03-02"
+
+
+def test_without_a_simulated_day_no_event_has_one(gateway):
+    assert "simulated_date" not in fields_of(submitted(gateway).receipt)

@@ -1,0 +1,97 @@
+"""A log that lost or changed anything is found, and an erased document is no damage."""
+
+import pytest
+from sqlalchemy import text
+
+from gateway.kernel.ports import TransactionMode
+from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
+from tests.store.samples import fact
+
+EVENTS = 300  # more than a tile
+
+
+def filled(place, events=EVENTS):
+    store = place.open()
+    with store.begin(TransactionMode.WRITE) as work:
+        for _ in range(events):
+            work.log.record(fact("hotline", "police"))
+        work.commit()
+    return store
+
+
+def examined(store):
+    heard = []
+    with store.begin(TransactionMode.READ) as work:
+        return verify_log(work, lambda done, of: heard.append((done, of))), heard
+
+
+def test_a_whole_log_is_found_whole_with_its_head(database):
+    store = filled(database)
+    head, heard = examined(store)
+    with store.begin(TransactionMode.READ) as work:
+        assert head == work.log.head()
+    assert heard == [(EVENTS, EVENTS)]
+
+
+def test_an_empty_log_is_whole(database):
+    head, heard = examined(database.open())
+    assert (head.size, heard) == (0, [])
+
+
+def test_a_log_is_looked_at_in_parts(sqlite, monkeypatch):
+    monkeypatch.setattr("gateway.store.log_integrity.CHUNK", 128)
+    store = filled(sqlite)
+    head, heard = examined(store)
+    assert head.size == EVENTS
+    assert heard == [(128, EVENTS), (256, EVENTS), (300, EVENTS)]
+
+
+DAMAGES = {
+    "a document changed": "UPDATE log_event SET document = nonce WHERE idx = 7",
+    "a nonce is gone": "UPDATE log_event SET nonce = NULL WHERE idx = 7",
+    "a document is gone": "UPDATE log_event SET document = NULL WHERE idx = 7",
+    "an entry changed": "UPDATE log_event SET entry = (SELECT root FROM log_head) WHERE idx = 7",
+    "the last entry is missing": "UPDATE log_head SET size = size + 1",
+    "a tile changed": "UPDATE log_tile SET data = substr(data, 33) WHERE level = 0 AND n = 0",
+    "a tile of the level above is gone": "DELETE FROM log_tile WHERE level = 1",
+    "the head is another": "UPDATE log_head SET root = (SELECT nonce FROM log_event LIMIT 1)",
+    "the edge is another": "UPDATE log_head SET edge = (SELECT nonce FROM log_event LIMIT 1)",
+    "a row to search by is gone": "DELETE FROM log_facet WHERE idx = 7",
+    "the words of a block are gone": "DELETE FROM log_block",
+    "there is a tile too many": "INSERT INTO log_tile SELECT 5, 0, data FROM log_tile LIMIT 1",
+    "the head is behind": "UPDATE log_head SET size = size - 1",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found(database, damage):
+    store = filled(database, 260)
+    with database.connected() as connection:
+        connection.execute(text(DAMAGES[damage]))
+    with pytest.raises(StoredLogCorrupt):
+        examined(store)
+
+
+def test_a_missing_entry_is_named(database):
+    store = filled(database, 20)
+    with database.connected() as connection:
+        connection.execute(text("DELETE FROM log_event WHERE idx = 7"))
+    with pytest.raises(StoredLogCorrupt, match="entry 7 is missing"):
+        examined(store)
+
+
+def test_an_erased_document_is_no_damage(database):
+    store = filled(database, 20)
+    with database.connected() as connection:
+        connection.execute(text("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 7"))
+    assert examined(store)[0].size == 20
+
+
+def test_the_newest_document_is_that_of_the_last_event_that_was_not_erased(database):
+    store = filled(database, 3)
+    with store.begin(TransactionMode.READ) as work:
+        assert newest_document(work) is not None
+    with database.connected() as connection:
+        connection.execute(text("UPDATE log_event SET document = NULL, nonce = NULL"))
+    with store.begin(TransactionMode.READ) as work:
+        assert newest_document(work) is None

@@ -1,0 +1,49 @@
+"""Checks of settings: what is accepted has one spelling, and what is not says what it should be."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import setting_validators
+from gateway.setting_validators import host_and_port
+
+
+@given(st.text(max_size=30))
+def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> None:
+    try:
+        host, port = host_and_port(text)
+    except ValueError:
+        return
+    shown = f"[{host}]" if ":" in host else host
+    assert text.rpartition(":")[0] == shown
+    assert 0 < port < 65_536
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "expected"),
+    [
+        (setting_validators.text, "two\nlines", "without control characters"),
+        (setting_validators.slug, "Gateway", "of a-z, 0-9"),
+        (setting_validators.origin, "https://Gateway.example", "in lower case"),
+        (setting_validators.origin, "https://gateway.example/", "nothing after"),
+        (setting_validators.origin, "https://gateway.example:70000", "from 1 to 65535"),
+        (setting_validators.address, "unix:/run/x.sock", "host:port"),
+        (setting_validators.address_or_socket, "unix:run/x.sock", "absolute path"),
+        (setting_validators.local, "0.0.0.0:9000", "loopback"),
+        (setting_validators.integer(1, 64), True, "whole number from 1 to 64"),
+        (setting_validators.seconds(0.5, 120), 0.4, "seconds from 0.5 to 120"),
+        (setting_validators.boolean, "yes", "without quotes"),
+        (setting_validators.time_zone, "Paris", "IANA"),
+        (setting_validators.log_origin, "https://gateway.example/log", "without scheme"),
+        (setting_validators.database, "mysql://user:secret@host/name", "sqlite:///"),
+        (setting_validators.day, "2020-01-01", "without quotes"),
+    ],
+)
+def test_what_is_not_accepted_says_what_is_expected_and_not_what_came(
+    check: Any, value: Any, expected: str
+) -> None:
+    with pytest.raises(ValueError, match=expected) as refused:
+        check(value)
+    assert str(value) not in str(refused.value)
