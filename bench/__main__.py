@@ -158,7 +158,7 @@ def _plan(measure: Measure, made: Site, target: Target, number: int) -> Plan:
     return Plan(
         number=number,
         port=target.port,
-        clients=made.clients,
+        clients=made.stage.folder,
         handoffs=target.name == GATEWAY,
         warm_up=measure.warm_up,
         seconds=measure.seconds,
@@ -169,10 +169,10 @@ def _plan(measure: Measure, made: Site, target: Target, number: int) -> Plan:
 
 
 def _check(made: Site, rounds: Sequence[Round]) -> str:
-    check_lean(made.folder / LEAN_FILE, [one[LEAN] for one in rounds])
+    check_lean(made.limit.parent / LEAN_FILE, [one[LEAN] for one in rounds])
     with opened(made.limit) as limit:
         check(limit, [one[LIMIT] for one in rounds])
-    with opened(made.operator) as gateway:
+    with opened(made.stage.operator) as gateway:
         return check(gateway, [one[GATEWAY] for one in rounds])
 
 

@@ -1,6 +1,6 @@
 """What the gateway is compared with: servers that do less, behind the same listener.
 
-`python -m bench.baselines KIND OPERATOR PORT LIMIT` listens as the partners' listener of the
+`python -m bench.baselines KIND PORT OPERATOR LIMIT` listens as the partners' listener of the
 folder OPERATOR does, with its TLS, workers and threads:
 
 bare     Flask answers a constant
@@ -28,11 +28,11 @@ from flask import Flask, Response, request
 
 from bench.workload import ORIGINATOR
 from gateway import maintenance, wiring
+from gateway.domain.audit_event import AuditEvent, EventResult, Party
+from gateway.domain.case import Case, CaseState
+from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import CaseVersion
-from gateway.domain.case import Case, CaseState
-from gateway.domain.audit_event import AuditEvent, EventResult, Party
-from gateway.evidence import base64url
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.serving import listener
 from gateway.serving.listener import Listener
@@ -157,7 +157,7 @@ def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
     return case, version
 
 
-def serve(kind: str, operator: Path, port: int, limit: Path) -> NoReturn:
+def serve(kind: str, port: int, operator: Path, limit: Path) -> NoReturn:
     """Listen until SIGTERM."""
     config = wiring.load_config(operator)
     apps: dict[str, Callable[[], Flask]] = {
@@ -184,4 +184,4 @@ def serve(kind: str, operator: Path, port: int, limit: Path) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

