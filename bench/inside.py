@@ -28,8 +28,10 @@ from uuid import UUID
 import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from flask import Flask
 
 from bench import machine
+from bench.baselines import BARE, LEAN, bare_app, lean_app
 from bench.servers import NotStarted, Site, gateway_process, opened, register_key, site
 from bench.workload import (
     ACCEPT,
@@ -41,6 +43,7 @@ from bench.workload import (
     SUBMIT,
     SYSTEM,
     Handoffs,
+    Posts,
     Request,
     filled_id,
     submission,
@@ -272,7 +275,14 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
                 length=cases, label=f"filling in {cases:,}", file=sys.stderr
             ) as bar:
                 fill(gateway.ports, RECIPIENT, cases, bar.update)
-        figures = handoffs(app, rounds)
+        figures = {
+            f"{name.upper()} beside it": _baseline(make_baseline, rounds)
+            for name, make_baseline in (
+                (BARE, bare_app),
+                (LEAN, lambda: lean_app(made.stage.folder / "inside.db")),
+            )
+        }
+        figures |= handoffs(app, rounds)
         figures["mean of the three"] = mean(figures[kind] for kind in HANDOFF)
         before = machine.family_seconds(*made.databases)
         for _ in range(rounds):
@@ -292,6 +302,14 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
             figures[name] = machine.typical(measure() for _ in range(times))
         figures["erasure of a case"] = erase(gateway.ports)
         return figures
+
+
+def _baseline(make: Callable[[], Flask], rounds: int) -> float:
+    """Typical microseconds of a post to a baseline in this thread: by them machines compare."""
+    flow, app = Posts.of(0, "localhost"), make()
+    headers = {"Content-Type": "application/json"}
+    bodies = (flow.next("").data.partition(b"\r\n\r\n")[2] for _ in range(rounds))
+    return machine.typical(machine.call(app, "/cases", headers, body)[0] for body in bodies)
 
 
 def _signed(made: Site, issuer: str) -> Callable[[], bytes]:
@@ -358,7 +376,7 @@ def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     except (NotStarted, machine.NotAnswered) as trouble:
         click.echo(f"{type(trouble).__name__}: {trouble}", err=True)
         sys.exit(2)
-    click.echo(f"{machine.sentence()}, {database}\n")
+    click.echo(f"{machine.describe()}, {database}\n")
     click.echo(f"{'CPU us, with so many cases':26}" + "".join(f"{n:>12,}" for n in columns))
     for name in columns[min(columns)]:
         values = "".join(f"{figures[name]:12,.0f}" for figures in columns.values())

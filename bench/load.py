@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from http.client import HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -99,13 +100,16 @@ def generator() -> Iterator[Callable[[Plan], Run]]:
 
 
 def generate(plan: Plan) -> Run:
-    """Open the connections, warm up, measure, and let the last answers come in."""
+    """Open the connections, warm up, measure, and let the last answers come in.
+
+    Raises OSError when a connection is lost.
+    """
     host = f"{HOST}:{plan.port}"
     if plan.handoffs:
-        flow: Handoffs | Posts = Handoffs.of(plan.number, host, _tokens(plan, host))
+        flow: Handoffs | Posts = Handoffs.of(plan.number, host, _tokens(plan))
     else:
         flow = Posts.of(plan.number, host)
-    lines = _connect(plan, CONNECTIONS)
+    lines = _connect(plan)
     for line in lines:
         line.socket.setblocking(False)
     gc.disable()
@@ -162,10 +166,10 @@ class Line:
         return answer
 
 
-def _connect(plan: Plan, roles: Sequence[str]) -> list[Line]:
-    contexts = {role: _context(plan.clients, role) for role in dict.fromkeys(roles)}
+def _connect(plan: Plan) -> list[Line]:
+    contexts = {role: _context(plan.clients, role) for role in dict.fromkeys(CONNECTIONS)}
     lines = []
-    for role in roles:
+    for role in CONNECTIONS:
         plain = socket.create_connection((HOST, plan.port), timeout=10)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines.append(Line(contexts[role].wrap_socket(plain, server_hostname=HOST), role))
@@ -179,33 +183,20 @@ def _context(folder: Path, role: str) -> ssl.SSLContext:
     return context
 
 
-def _tokens(plan: Plan, host: str) -> dict[str, str]:
+def _tokens(plan: Plan) -> dict[str, str]:
     """A token for each organisation, on a connection that is closed again.
 
     One after the other: a connection that has shaken hands and sends nothing holds a thread.
     """
     tokens = {}
     for role in dict.fromkeys(CONNECTIONS):
-        (line,) = _connect(plan, [role])
-        with line.socket:
-            tokens[role] = _token(line, host)
+        form = urlencode({"grant_type": "client_credentials", "client_id": f"{role}.{SYSTEM}"})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        line = HTTPSConnection(HOST, plan.port, timeout=10, context=_context(plan.clients, role))
+        with contextlib.closing(line):
+            line.request("POST", "/oauth/token", form, headers)
+            tokens[role] = str(json.load(line.getresponse())["access_token"])
     return tokens
-
-
-def _token(line: Line, host: str) -> str:
-    form = urlencode({"grant_type": "client_credentials", "client_id": f"{line.role}.{SYSTEM}"})
-    head = (
-        f"POST /oauth/token HTTP/1.1\r\nHost: {host}\r\n"
-        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n"
-    )
-    line.send(Request("token", "", (head + form).encode("ascii")))
-    answer = None
-    while answer is None:
-        answer = line.receive()
-    status, body = answer
-    if status != 200:
-        raise ConnectionError(f"no token: {status} {body[:300]!r}")
-    return str(json.loads(body)["access_token"])
 
 
 class _Drive:
@@ -268,11 +259,7 @@ class _Drive:
         return any(line.request for line in self.lines.values())
 
     def _take(self, line: Line) -> None:
-        try:
-            answer = line.receive()
-        except OSError as error:  # ssl.SSLError is one
-            self._drop(line, error)
-            return
+        answer = line.receive()
         if answer is None or line.request is None:
             return
         request, line.request = line.request, None
@@ -298,17 +285,9 @@ class _Drive:
             request = self.flow.next(line.role)
             if request is None:
                 still.append(line)
-                continue
-            try:
+            else:
                 line.send(request)
-            except OSError as error:
-                self._drop(line, error)
         self.waiting = still
-
-    def _drop(self, line: Line, error: OSError) -> None:
-        line.request = None
-        self.failures[f"connection: {error}"] += 1
-        self.poller.unregister(line.socket.fileno())
 
 
 def _event(body: bytes) -> str:

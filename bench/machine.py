@@ -88,7 +88,7 @@ def call(
     A request with a body is a POST. Raises NotAnswered.
     """
     path, _, query = path.partition("?")
-    names = {name: name.upper().replace("-", "_") for name in headers}
+    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     environ |= {
         "REQUEST_METHOD": "GET" if body is None else "POST",
         "SCRIPT_NAME": "",
@@ -100,6 +100,7 @@ def call(
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_HOST": "localhost",
         "CONTENT_LENGTH": str(len(body or b"")),
+        "CONTENT_TYPE": fields.pop("HTTP_CONTENT_TYPE", ""),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(body or b""),
@@ -107,10 +108,7 @@ def call(
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        **{
-            name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}": headers[given]
-            for given, name in names.items()
-        },
+        **fields,
     }
     status: list[str] = []
     began = time.thread_time_ns()
@@ -139,28 +137,13 @@ def is_in_memory(folder: Path) -> bool:
     return next(kinds[at] for at in (where, *where.parents) if at in kinds) in _IN_MEMORY
 
 
-def describe() -> dict[str, Any]:
+def describe() -> str:
     """The machine and the Python build in general words: nothing that names it or its owner."""
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    optimised = [
-        word
-        for option, word in (("--enable-optimizations", "PGO"), ("--with-lto", "LTO"))
-        if option in options
-    ]
-    return {
-        "cores": len(os.sched_getaffinity(0)),
-        "processor": platform.machine(),
-        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
-        "python": f"{platform.python_version()}, {' and '.join(optimised) or 'no PGO, no LTO'}",
-        "openssl": ssl.OPENSSL_VERSION.split(maxsplit=2)[1],
-        "load": round(os.getloadavg()[0], 1),
-    }
-
-
-def sentence() -> str:
-    """The same as the heading of a table."""
-    words = describe()
+    built = {"--enable-optimizations": "PGO", "--with-lto": "LTO"}
+    optimised = [word for option, word in built.items() if option in options]
     return (
-        f"{words['cores']} cores ({words['processor']}), {words['system']}, "
-        f"Python {words['python']}, OpenSSL {words['openssl']}, load {words['load']}"
+        f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}), {platform.system()}, "
+        f"Python {platform.python_version()} ({' and '.join(optimised) or 'neither PGO nor LTO'}), "
+        f"OpenSSL {ssl.OPENSSL_VERSION.split()[1]}, load {os.getloadavg()[0]:.1f}"
     )

@@ -26,10 +26,11 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from bench.machine import NotAnswered, call, sentence, typical
+from bench.machine import NotAnswered, call, describe, typical
 
 TURNS = 3
 _CASE_BYTES = 2126
+_LARGEST = 10_000_000
 _TAXII = "application/taxii+json;version=2.1"
 _ROOT = Path(__file__).parent.parent
 
@@ -58,54 +59,41 @@ def _posts(app: Any, path: str, authorization: str, count: int) -> list[float]:
 
 def medallion(folder: Path) -> float:
     """The mean of the first 650 POSTs."""
-    collection = {
-        "id": "1",
-        "title": "bench",
-        "can_read": True,
-        "can_write": True,
-        "media_types": ["application/stix+json;version=2.1"],
-        "objects": [],
-        "manifest": [],
-    }
-    information = {"title": "bench", "versions": [_TAXII], "max_content_length": 10_000_000}
-    root = {"information": information, "status": [], "collections": [collection]}
-    data, settings = folder / "data.json", folder / "settings.json"
+    collection = {"id": "1", "title": "bench", "can_read": True, "can_write": True,
+                  "media_types": ["application/stix+json;version=2.1"], "manifest": []}  # fmt: skip
+    about = {"title": "bench", "versions": [_TAXII], "max_content_length": _LARGEST}
+    root = {"information": about, "status": [], "collections": [collection]}
+    data = folder / "data.json"
     data.write_text(json.dumps({"/discovery": {"title": "bench"}, "root": root}))
-    backend = {
-        "module": "medallion.backends.memory_backend",
-        "module_class": "MemoryBackend",
-        "filename": str(data),
+    module = {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend"}
+    settings = {
+        "users": {"a": "b"},
+        "taxii": {"max_page_size": 100},
+        "backend": {**module, "filename": str(data)},
     }
-    settings.write_text(
-        json.dumps({"users": {"a": "b"}, "taxii": {"max_page_size": 100}, "backend": backend})
-    )
-    app = importlib.import_module("medallion").load_app(str(settings))
+    (folder / "settings.json").write_text(json.dumps(settings))
+    app = importlib.import_module("medallion").load_app(str(folder / "settings.json"))
     authorization = f"Basic {base64.b64encode(b'a:b').decode()}"
     return mean(_posts(app, "/root/collections/1/objects/", authorization, 650))
 
 
 def opentaxii(folder: Path) -> float:
     """A POST with a bearer token."""
-    settings = folder / "settings.json"  # JSON is YAML
-    api = {"db_connection": f"sqlite:///{folder / 'taxii.db'}", "create_tables": True}
-    auth = {**api, "db_connection": f"sqlite:///{folder / 'auth.db'}", "secret": "s" * 32}
-    settings.write_text(
-        json.dumps(
-            {
-                "auth_api": {"class": "opentaxii.auth.sqldb.SQLDatabaseAPI", "parameters": auth},
-                "taxii1": None,
-                "taxii2": {
-                    "title": "bench",
-                    "max_content_length": 10_000_000,
-                    "persistence_api": {
-                        "class": "opentaxii.persistence.sqldb.Taxii2SQLDatabaseAPI",
-                        "parameters": api,
-                    },
-                },
-            }
-        )
-    )
-    os.environ["OPENTAXII_CONFIG"] = str(settings)
+
+    def database(name: str, **parameters: str) -> dict[str, Any]:
+        url = f"sqlite:///{folder / name}.db"
+        parameters |= {"db_connection": url}
+        return {"class": name, "parameters": {**parameters, "create_tables": True}}
+
+    store = database("opentaxii.persistence.sqldb.Taxii2SQLDatabaseAPI")
+    settings = {
+        "auth_api": database("opentaxii.auth.sqldb.SQLDatabaseAPI", secret="s" * 32),
+        "taxii1": None,
+        "taxii2": {"title": "bench", "max_content_length": _LARGEST, "persistence_api": store},
+    }
+    file = folder / "settings.json"  # JSON is YAML
+    file.write_text(json.dumps(settings))
+    os.environ["OPENTAXII_CONFIG"] = str(file)
     # 0.9.3 cannot write its own ids, UUIDs on SQLite, as JSON: each answer would be a 500.
     writer = SimpleNamespace(dumps=partial(json.dumps, default=str))
     importlib.import_module("opentaxii.taxii2.http").__dict__["json"] = writer
@@ -114,31 +102,27 @@ def opentaxii(folder: Path) -> float:
     with app.app_context():
         server.auth.api.create_account("a", "b", is_admin=True)
         token = server.auth.api.authenticate("a", "b")
-        store = server.servers.taxii2.persistence.api
-        root = str(store.add_api_root("bench", default=True).id)
-        path = f"/taxii2/{root}/collections/{store.add_collection(root, 'bench').id}/objects/"
+        collections = server.servers.taxii2.persistence.api
+        root = str(collections.add_api_root("bench", default=True).id)
+        collection = collections.add_collection(root, "bench").id
+    path = f"/taxii2/{root}/collections/{collection}/objects/"
     return typical(_posts(app, path, f"Bearer {token}", 200))
 
 
 def dot(folder: Path) -> float:
     """A token by client credentials."""
     django, conf = importlib.import_module("django"), importlib.import_module("django.conf")
-    pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
     conf.settings.configure(
         SECRET_KEY="s" * 50,
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF="oauth2_provider.urls",
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "oauth2_provider",
-        ],
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
         DATABASES={
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": folder / "dot.db",
                 "CONN_MAX_AGE": None,
-                "OPTIONS": {"init_command": pragmas},
+                "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"},
             }
         },
         USE_TZ=True,
@@ -207,7 +191,7 @@ def main(name: str) -> None:
         for _ in range(TURNS):
             theirs.append(_peer(name, python))
             ours.append(handoffs(app, 100))
-    print(f"{sentence()}\n\n{'':32}  CPU us   peer : it")
+    print(f"{describe()}\n\n{'':32}  CPU us   peer : it")
     peer = median(theirs)
     print(f"{f'{name}: a {PEERS[name][0]}':32} {peer:7,.0f}")
     figures = {kind: median(turn[kind] for turn in ours) for kind in ours[0]}
