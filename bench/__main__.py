@@ -179,7 +179,7 @@ def _table(database: str, rounds: Sequence[Round]) -> list[str]:
     for name in NAMES:
         runs = [one[name] for one in rounds]
         to = {k: median(cpu(one[name]) / cpu(one[k]) for one in rounds) for k in (BARE, LEAN)}
-        databases = median(cpu(run) * run.databases / (run.databases + run.server) for run in runs)
+        databases = median(run.databases / max(1, len(latencies(run))) * 1e6 for run in runs)
         lines.append(
             f"{ABOUT[name]:38}{median(map(cpu, runs)):10,.0f}{databases:10,.0f}"
             f"{to[BARE]:10.2f}{to[LEAN]:10.2f}{_speed(runs, name)}"

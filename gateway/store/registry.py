@@ -442,7 +442,7 @@ def _competence(row: Any, organisation: str) -> Mandate:
         territory=row.competence_territory,
         legal_act=row.competence_legal_act,
         period=Period(row.competence_start, row.competence_end),
-        registration_event=row.competence_registered_by,
+        registration_event=row.competence_registration_event,
     )
 
 

@@ -176,17 +176,25 @@ def test_the_receipt_of_every_command_verifies_and_names_the_change(
         return told["result"]
 
     do("organisation.admitted", "organisation", "admit", "ofmin", *ADMISSION)
-    do("membership.granted", "standing", "grant", "ofmin", *SEAT)
-    do("membership.ended", "standing", "end", "ofmin", "--until", "2030-01-01")
-    do("mandate.granted", "competence", "grant", "ofmin", *MANDATE)
+    do("membership.granted", "membership", "grant", "ofmin", *SEAT)
+    do("membership.ended", "membership", "end", "ofmin", "--until", "2030-01-01")
+    do("mandate.granted", "mandate", "grant", "ofmin", *MANDATE)
     key = ("--competence", "receive/csam/FR")
-    do("mandate.ended", "competence", "end", "ofmin", *key, "--until", "2030-01-01")
+    do("mandate.ended", "mandate", "end", "ofmin", *key, "--until", "2030-01-01")
     do("system.registered", "system", "register", "ofmin", "desk", "--scope", "cases.read")
     (tmp_path / "key.json").write_text(json.dumps(public_jwk("first")))
-    do("system.keys_set", "system", "key", "ofmin", "desk", "--key", str(tmp_path / "key.json"))
-    do("system.keys_set", "system", "key", "ofmin", "desk", "--certificate-alone")
+    do(
+        "system.keys_set",
+        "system",
+        "set-keys",
+        "ofmin",
+        "desk",
+        "--key",
+        str(tmp_path / "key.json"),
+    )
+    do("system.keys_set", "system", "set-keys", "ofmin", "desk", "--certificate-alone")
     files = ("--csr", str(tmp_path / "request.csr"), "--out", str(tmp_path / "certificate.pem"))
-    do("certificate.approved", "certificate", "issue", "ofmin", "desk", *files)
+    do("certificate.approved", "certificate", "approve", "ofmin", "desk", *files)
     pem = (tmp_path / "certificate.pem").read_bytes()
     der = x509.load_pem_x509_certificates(pem)[0].public_bytes(Encoding.DER)
     thumbprint = base64url.digest(der)
@@ -233,14 +241,14 @@ def test_keys_are_given_by_file_and_one_takes_the_place_of_the_other(
     for name in ("old", "new"):
         (tmp_path / name).write_text(json.dumps(public_jwk(name)))
     both = ("--key", str(tmp_path / "old"), "--key", str(tmp_path / "new"))
-    first, _ = ofmin.done("system", "key", "ofmin", "desk", *both).splitlines()
+    first, _ = ofmin.done("system", "set-keys", "ofmin", "desk", *both).splitlines()
     assert first == "system.set_keys: client_id ofmin.desk, keys 2"
 
 
 def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no JSON")
     (tmp_path / "other").write_text('{"kty":"oct","k":"AAAA","kid":"x"}')
-    words = ("system", "key", "ofmin", "desk")
+    words = ("system", "set-keys", "ofmin", "desk")
     for name, sentence in (
         ("text", "is not JSON"),
         ("other", "keys is missing, or does not have the form"),
@@ -256,7 +264,7 @@ def test_keys_or_none_is_said_and_not_left_out(
 ) -> None:
     (tmp_path / "key").write_text(json.dumps(public_jwk("x")))
     files = (tmp_path / "key",) if given else ()
-    result = ofmin.admin("system", "key", "ofmin", "desk", *given, *files)
+    result = ofmin.admin("system", "set-keys", "ofmin", "desk", *given, *files)
     assert result.exit_code == 2
 
 
@@ -267,7 +275,7 @@ def issue(gw: Operator, csr: bytes = b"", out: str = "certificate.pem") -> Any:
     file = gw.folder.parent / "request.csr"
     file.write_bytes(csr or request())
     paths = ("--csr", file, "--out", gw.folder.parent / out)
-    return gw.admin("certificate", "issue", "ofmin", "desk", *paths)
+    return gw.admin("certificate", "approve", "ofmin", "desk", *paths)
 
 
 @contextmanager
@@ -351,14 +359,14 @@ def test_a_certificate_is_proposed_approved_elsewhere_and_fetched(
 ) -> None:
     csr, out = tmp_path / "request.csr", tmp_path / "certificate.pem"
     csr.write_bytes(request())
-    words = ("certificate", "issue", "ofmin", "desk", "--csr", csr)
+    words = ("certificate", "approve", "ofmin", "desk", "--csr", csr)
     assert "--out FILE" in ofmin.admin(*words).stderr
     made = json.loads(ofmin.done("--json", *words, persons=(MARTIN,)))
     assert "waits" in ofmin.done(*words, "--out", out, persons=(MARTIN,))
     assert not out.exists()
     named = made["result"]["proposal"]
     told = ofmin.done("proposal", "approve", named, "--yes", persons=(DUBOIS,))
-    assert "certificate issue ofmin desk --csr FILE --out FILE" in told
+    assert "certificate approve ofmin desk --csr FILE --out FILE" in told
     ofmin.done(*words, "--out", out, persons=(MARTIN,))
     assert len(x509.load_pem_x509_certificates(out.read_bytes())) == 2
 
@@ -421,7 +429,7 @@ def test_a_certificate_that_was_approved_without_a_receipt_is_not_approved_twice
 
 
 def invite(gw: Operator, out: Path) -> Any:
-    return gw.admin("invitation", "make", "ofmin", "desk", "--out", out)
+    return gw.admin("invitation", "create", "ofmin", "desk", "--out", out)
 
 
 def open_invitations(gw: Operator) -> list[dict[str, str]]:
@@ -452,7 +460,7 @@ def test_nobody_is_invited_when_the_file_cannot_be_made(ofmin: Operator, tmp_pat
     assert " exists" in invite(ofmin, tmp_path / "there").stderr
     assert (ofmin.size(), open_invitations(ofmin)) == (size, [])
     refused = ofmin.admin(
-        "invitation", "make", "ofmin", "desk", "--out", tmp_path / "alone", persons=(MARTIN,)
+        "invitation", "create", "ofmin", "desk", "--out", tmp_path / "alone", persons=(MARTIN,)
     )
     assert "two different persons" in said(refused)
     assert not (tmp_path / "alone").exists()
@@ -591,11 +599,11 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
         ),
         (("organisation", "admit", "ofmin", *ADMISSION), "ids are never used again"),
         (
-            ("standing", "grant", "ofmin", *SEAT, "--until", "2020-01-01"),
+            ("membership", "grant", "ofmin", *SEAT, "--until", "2020-01-01"),
             "until ",
         ),
-        (("standing", "grant", "ocrvp", *SEAT), "admit it first"),
-        (("standing", "end", "ofmin", "--until", "2030-01-01"), "no membership on that day"),
+        (("membership", "grant", "ocrvp", *SEAT), "admit it first"),
+        (("membership", "end", "ofmin", "--until", "2030-01-01"), "no membership on that day"),
         (("certificate", "revoke", "ofmin", "AAAA", "--reason", "x"), "no such certificate"),
     ],
 )
@@ -712,24 +720,24 @@ def test_nobody_changes_the_gateway_s_keys_with_a_stranger_s(gw: Operator, tmp_p
 
 def test_a_second_holder_is_recorded_with_a_warning_and_reported(ofmin: Operator) -> None:
     ofmin.done("organisation", "admit", "ocrvp", *ADMISSION)
-    assert "WARNING" not in ofmin.done("competence", "grant", "ofmin", *MANDATE)
+    assert "WARNING" not in ofmin.done("mandate", "grant", "ofmin", *MANDATE)
     assert "held on some of these days by ofmin" in ofmin.done(
-        "competence", "grant", "ocrvp", *MANDATE, "--until", "2024-01-01"
+        "mandate", "grant", "ocrvp", *MANDATE, "--until", "2024-01-01"
     )
-    report = ofmin.done("competence", "report", persons=())
+    report = ofmin.done("mandate", "report", persons=())
     assert report.splitlines() == [
         "receive/csam/FR",
         "  SEVERAL from 2023-08-31 until 2024-01-01: ocrvp, ofmin",
     ]
-    assert "from 2024-01-01 on: ofmin" in ofmin.done("competence", "report", "--all", persons=())
-    told = json.loads(ofmin.done("competence", "report", "--json", persons=()))
+    assert "from 2024-01-01 on: ofmin" in ofmin.done("mandate", "report", "--all", persons=())
+    told = json.loads(ofmin.done("mandate", "report", "--json", persons=()))
     assert told["competences"][0]["gaps"] == []
 
 
 def test_a_report_of_mandates_is_no_event(ofmin: Operator) -> None:
-    ofmin.done("competence", "grant", "ofmin", *MANDATE, "--until", "2024-01-01")
+    ofmin.done("mandate", "grant", "ofmin", *MANDATE, "--until", "2024-01-01")
     before = ofmin.size()
-    report = ofmin.done("competence", "report", persons=())
+    report = ofmin.done("mandate", "report", persons=())
     assert "NOBODY from 2024-01-01 on: no office" in report
     assert ofmin.size() == before
 
@@ -740,19 +748,23 @@ TERM = ("--from", "2026-03-01", "--until", "2026-04-01", "--decision", "board 20
 
 
 def test_two_persons_give_and_end_an_audit_grant(ofmin: Operator) -> None:
-    told = json.loads(ofmin.done("--json", "audit", "grant", "ofmin", "--reach", "all", *TERM))
+    told = json.loads(
+        ofmin.done("--json", "audit-access", "grant", "ofmin", "--reach", "all", *TERM)
+    )
     grant = told["result"]["grant"]
     assert confirmed(ofmin, told).event["typ"] == "audit_access.granted"
-    alone = ofmin.done("audit", "end", "ofmin", grant, "--reason", "over", persons=(MARTIN,))
+    alone = ofmin.done("audit-access", "end", "ofmin", grant, "--reason", "over", persons=(MARTIN,))
     assert "waits" in alone
-    assert f"grant {grant}" in ofmin.done("audit", "end", "ofmin", grant, "--reason", "over")
+    assert f"grant {grant}" in ofmin.done("audit-access", "end", "ofmin", grant, "--reason", "over")
 
 
 def test_a_grant_over_a_member_or_a_case_names_it(ofmin: Operator) -> None:
     member = ("--reach", "member", "--member", "ofmin")
-    assert "is the auditor itself" in said(ofmin.admin("audit", "grant", "ofmin", *member, *TERM))
+    assert "is the auditor itself" in said(
+        ofmin.admin("audit-access", "grant", "ofmin", *member, *TERM)
+    )
     ofmin.done("organisation", "admit", "cnil", *ADMISSION)
-    assert "reach member" in ofmin.done("audit", "grant", "cnil", *member, *TERM)
+    assert "reach member" in ofmin.done("audit-access", "grant", "cnil", *member, *TERM)
     case = (
         "--reach",
         "case",
@@ -761,5 +773,5 @@ def test_a_grant_over_a_member_or_a_case_names_it(ofmin: Operator) -> None:
         "--case",
         "018f0000-0000-7000-8000-000000000011",
     )
-    refused = ofmin.admin("audit", "grant", "cnil", *case, *TERM, "--person", "auditor-1")
+    refused = ofmin.admin("audit-access", "grant", "cnil", *case, *TERM, "--person", "auditor-1")
     assert "has no case of that id" in said(refused)

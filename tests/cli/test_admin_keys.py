@@ -112,10 +112,22 @@ def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
 
 def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> None:
     folder = registered(gw)
-    locked = ("organisation", "lock", "ofmin", "--statement", statement(gw, "lock", folder))
+    locked = (
+        "organisation",
+        "require-signed",
+        "ofmin",
+        "--statement",
+        statement(gw, "lock", folder),
+    )
     assert do(gw, "organisation.signed_required", *locked)["signed_only"] is True
     assert "already" in said(gw.admin(*locked))
-    freed = ("organisation", "unlock", "ofmin", "--statement", statement(gw, "unlock", folder))
+    freed = (
+        "organisation",
+        "allow-attested",
+        "ofmin",
+        "--statement",
+        statement(gw, "unlock", folder),
+    )
     assert "waits" in gw.done(*freed, persons=(MARTIN,))
     assert do(gw, "organisation.attested_allowed", *freed)["signed_only"] is False
     assert "used before" in said(gw.admin(*locked))
@@ -125,5 +137,5 @@ def test_the_operator_locks_and_frees_nobody_without_the_members_word(gw: Operat
     folder = registered(gw)
     unlock, stranger = statement(gw, "unlock", folder), new_key(gw, "stranger")
     for word in (unlock, statement(gw, "lock", stranger), folder / keys.JWK_FILE):
-        result = gw.admin("organisation", "lock", "ofmin", "--statement", word)
+        result = gw.admin("organisation", "require-signed", "ofmin", "--statement", word)
         assert "statement" in said(result)

@@ -53,7 +53,7 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
         found = work.organisations.get("hotline-new")
     assert found.application.resolution.document_sha256 == base64url.digest(b"minutes")
     assert "is approved, not applied" in said(
-        gw.admin("organisation", "decline", "hotline-new", *decision)
+        gw.admin("organisation", "reject", "hotline-new", *decision)
     )
     words = ("organisation", "activate", "hotline-new", "--reason", "none")
     assert "is approved, not enrolled" in said(gw.admin(*words))
@@ -169,14 +169,14 @@ def test_a_system_is_disabled_enabled_and_entrusted(gw):
     assert "enabled no" in gw.done(*disable, **one)
     assert "the system is disabled already" in said(gw.admin(*disable, **one))
     assert "enabled yes" in gw.done("system", "enable", "abc", "desk", "--reason", "x", **one)
-    words = ("system", "entrust", "abc", "desk", "--scope", "admin")
+    words = ("system", "set-admin-scopes", "abc", "desk", "--scope", "admin")
     assert "waits" in gw.done(*words, **one)
     assert "scopes admin" in gw.done(*words)
 
 
 def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
-    seat = ("standing", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
+    seat = ("membership", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
     words = (*seat, "--decision", "board")
     assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
     told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))
@@ -201,9 +201,9 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
 def proposed(gw):
     """The end of a membership that one person signed; its id."""
     gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
-    seat = ("standing", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
+    seat = ("membership", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
     gw.done(*seat, "--decision", "board")
-    words = ("--json", "standing", "end", "abc", "--until", "2030-01-02")
+    words = ("--json", "membership", "end", "abc", "--until", "2030-01-02")
     return json.loads(gw.done(*words, persons=(DUBOIS,)))["result"]["proposal"]
 
 
@@ -212,7 +212,7 @@ def test_who_approves_a_certificate_is_shown_which_key_it_is_for(gw, tmp_path):
     gw.done("system", "register", "abc", "desk")
     csr = tmp_path / "request.csr"
     csr.write_bytes(make_csr(ec.generate_private_key(ec.SECP256R1()), "abc", "desk"))
-    words = ("--json", "certificate", "issue", "abc", "desk", "--csr", csr)
+    words = ("--json", "certificate", "approve", "abc", "desk", "--csr", csr)
     named = json.loads(gw.done(*words, persons=(DUBOIS,)))["result"]["proposal"]
     key = read_request(csr.read_bytes()).key
     assert key in gw.done("proposal", "show", named, persons=())
@@ -250,7 +250,7 @@ def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
 
 def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
     monkeypatch.setattr(proposal, "PAGE", 2)
-    words = ("standing", "end", "abc", "--until", "2030-01-03")
+    words = ("membership", "end", "abc", "--until", "2030-01-03")
     for _ in range(4):
         gw.done(*words, persons=(DUBOIS,))
     listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]

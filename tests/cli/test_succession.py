@@ -35,7 +35,7 @@ def gw(tmp_path: Path) -> Operator:
     for slug in ("ocrvp", "ofmin"):
         gw.done("organisation", "admit", slug, "--name", slug, *ADMISSION)
     mandate = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from")
-    gw.done("competence", "grant", "ocrvp", *mandate, "2006-05-08")
+    gw.done("mandate", "grant", "ocrvp", *mandate, "2006-05-08")
     return gw
 
 
@@ -50,7 +50,7 @@ def test_a_succession_is_planned_by_two_persons_and_ends_the_gap(gw: Operator) -
     result = gw.admin("succession", "plan", *WORDS, *ACT, persons=(MARTIN,))
     assert "waits" in result.stdout
     planned(gw)
-    report = gw.done("competence", "report", persons=())
+    report = gw.done("mandate", "report", persons=())
     assert "one office on every day since 2006-05-08" in report
 
 
@@ -64,7 +64,7 @@ def test_a_plan_is_called_off_by_two_persons_and_the_mandate_is_where_it_was(gw:
     (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
     assert listed["cancelled"] is not None
     assert "cancelled" in gw.done("succession", "list", persons=())
-    report = json.loads(gw.done("competence", "report", "--json", persons=()))
+    report = json.loads(gw.done("mandate", "report", "--json", persons=()))
     (mandate,) = report["competences"]
     assert mandate["stretches"][-1]["holders"] == ["ocrvp"]
     assert "cancelled" in said(gw.admin(*words))
@@ -78,9 +78,7 @@ def planned_anew(gw: Operator) -> bool:
 
 
 def test_days_that_nobody_would_hold_are_warned_of(gw: Operator) -> None:
-    gw.done(
-        "competence", "end", "ocrvp", "--competence", "receive/csam/FR", "--until", "2100-01-01"
-    )
+    gw.done("mandate", "end", "ocrvp", "--competence", "receive/csam/FR", "--until", "2100-01-01")
     days = (*WORDS[:5], "2100-01-01", "--read-until", "2100-02-01")
     gw.done("succession", "plan", *days, *ACT)
     (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]

@@ -33,7 +33,9 @@ def invitation(stage: DemoEnvironment, tmp_path: Path) -> Iterator[tuple[str, Pa
     """An invitation of a new system of the hotline's."""
     name = f"desk-{os.urandom(3).hex()}"
     stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
-    made = admin(stage, "invitation", "make", HOTLINE, name, "--out", tmp_path / "invitation.json")
+    made = admin(
+        stage, "invitation", "create", HOTLINE, name, "--out", tmp_path / "invitation.json"
+    )
     assert made.exit_code == 0, made.output
     yield name, tmp_path / "invitation.json"
 
@@ -80,7 +82,7 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     stage.administer("organisation.apply", slug, APPLICATION)
     stage.administer("organisation.approve", slug, DECISION)
     stage.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
-    made = admin(stage, "invitation", "make", slug, "desk", "--out", file)
+    made = admin(stage, "invitation", "create", slug, "desk", "--out", file)
     assert made.exit_code == 0, made.output
 
     done = run("enroll", file, "--folder", home)

@@ -58,7 +58,7 @@ def invited(stage: DemoEnvironment, folder: Path, name: str) -> str:
     """The token of an invitation for a new system."""
     stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
     who = [word for person, _ in ADMINS for word in ("--as", person)]
-    words = ["invitation", "make", HOTLINE, name, "--out", folder / "invitation.json"]
+    words = ["invitation", "create", HOTLINE, name, "--out", folder / "invitation.json"]
     done = CliRunner().invoke(
         main, [str(w) for w in ("admin", "--folder", stage.operator, *who, *words)]
     )

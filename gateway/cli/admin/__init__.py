@@ -76,12 +76,12 @@ def _take_json(command: click.Command) -> None:
 
 
 GROUPS = {
-    "standing": "Grant and end memberships: full, associate, observer.",
+    "membership": "Grant and end memberships: full, associate, observer.",
     "interest": "Record what members declare to be bound to.",
     "agreement": "Record agreements. One of the kind `transfer` opens the way to a third country "
     "(R15).",
-    "key": "Register and revoke members' own keys, for documents and sealed elements.",
-    "audit": "Give and end audit grants.",
+    "key": "Register and revoke members' own keys.",
+    "audit-access": "Give and end audit access.",
     "case": "Erase cases before their day.",
 }
 """Nouns whose commands are all made from the table of changes."""
@@ -89,7 +89,7 @@ GROUPS = {
 for _noun in (
     organisation.organisation,
     organisation.contact,
-    organisation.competence,
+    organisation.mandate,
     organisation.system,
     organisation.receipt,
     admins.admins,
@@ -103,7 +103,7 @@ for _noun in (
     admin.add_command(_noun)
 
 for _action, _kind in CHANGES.items():
-    _group = admin.commands[_action.partition(".")[0]]
+    _group = admin.commands[_action.partition(".")[0].replace("_", "-")]
     _command = make_command(_action, _kind)
     if isinstance(_group, click.Group) and _command.name not in _group.commands:
         _group.add_command(_command)

@@ -30,7 +30,7 @@ def certificate() -> None:
     """Issue and revoke certificates of members' systems."""
 
 
-@certificate.command("issue", short_help="Issue a certificate for a system.")
+@certificate.command("approve", short_help="Issue a certificate for a system.")
 @click.argument("slug")
 @click.argument("name")
 @click.option(

@@ -65,7 +65,7 @@ def make_command(action: str, kind: ChangeType) -> click.Command:
     named: list[click.Parameter] = [click.Argument(["organisation"], metavar=about)]
     persons = "Two persons approve (R10)." if kind.persons == 2 else "One person suffices."
     return click.Command(
-        verb,
+        verb.replace("_", "-"),
         callback=click.pass_obj(run),
         params=[*([] if kind.at_gateway else named), *map(_parameter, kind.fields)],
         help="\n\n".join(part for part in (kind.summary, kind.about, persons) if part),

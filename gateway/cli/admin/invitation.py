@@ -33,7 +33,7 @@ def invitation() -> None:
     """Invite members' systems to enrol themselves."""
 
 
-@invitation.command("make", short_help="Invite a system to enrol itself.")
+@invitation.command("create", short_help="Invite a system to enrol itself.")
 @click.argument("slug")
 @click.argument("name")
 @click.option(

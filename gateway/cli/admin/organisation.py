@@ -126,11 +126,11 @@ def set_contact(session: AdminSession, slug: str, file: Path) -> None:
 
 
 @click.group()
-def competence() -> None:
+def mandate() -> None:
     """Grant and end legal mandates; report gaps and overlaps."""
 
 
-@competence.command("report")
+@mandate.command("report")
 @click.option("--all", "everything", is_flag=True, help="Also the days on which one office holds.")
 @click.pass_obj
 def report_competences(session: AdminSession, everything: bool) -> None:
@@ -173,7 +173,7 @@ def system() -> None:
     """Register members' systems."""
 
 
-@system.command("key", short_help="Change the keys by which a system authenticates.")
+@system.command("set-keys", short_help="Change the keys by which a system authenticates.")
 @click.argument("slug")
 @click.argument("name")
 @click.option(

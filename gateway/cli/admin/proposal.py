@@ -23,7 +23,7 @@ PAGE = 100
 
 @click.group()
 def proposal() -> None:
-    """Read, approve and withdraw the changes that wait for another person."""
+    """Read, approve and withdraw waiting changes."""
 
 
 @proposal.command("list")
@@ -88,7 +88,7 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
         show(session, change.action, done)
     if change.action == "certificate.approve" and not session.as_json:
         named = f"{change.organisation} {change.values['system']} --csr FILE --out FILE"
-        click.echo(f"  fetch it: casegate admin --as PERSON certificate issue {named}")
+        click.echo(f"  fetch it: casegate admin --as PERSON certificate approve {named}")
 
 
 @proposal.command("withdraw")

@@ -217,7 +217,7 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
     if others := ", ".join(result.get("overlaps", ())):
         yield (
             f"held on some of these days by {others}, too; offers to it are refused on them "
-            "(casegate admin competence report)"
+            "(casegate admin mandate report)"
         )
     if result.get("left"):
         yield (

@@ -409,7 +409,7 @@ class Scenario:
         invitation, home = folder / "invitation.json", folder / NEWCOMER
         who = [word for person, _ in ADMINS for word in ("--as", person)]
         operator = ["admin", "--folder", str(self.stage.operator), *who]
-        _run(*operator, "invitation", "make", NEWCOMER, "desk", "--out", str(invitation))
+        _run(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
         self.note("the administrators make an invitation: good once, for 72 hours")
         _run("enroll", str(invitation), "--folder", str(home))
         self.note(f"{NEWCOMER}: casegate enroll: key, certificate, document key, first call")
