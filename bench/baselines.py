@@ -11,7 +11,6 @@ limit    Flask and the gateway's own store, in the folder LIMIT: case row, event
 """
 
 import base64
-import fcntl
 import hashlib
 import json
 import sqlite3
@@ -46,11 +45,14 @@ LEAN_FILE = "lean.db"
 
 _LEAN_TABLES = """
 PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS cases (id TEXT PRIMARY KEY, document BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS entries (place INTEGER PRIMARY KEY, event TEXT NOT NULL, leaf BLOB)
     STRICT;
 CREATE TABLE IF NOT EXISTS head (size INTEGER NOT NULL, root BLOB NOT NULL) STRICT;
 INSERT INTO head SELECT 0, x'' WHERE NOT EXISTS (SELECT 1 FROM head);
+COMMIT;
 """
 
 
@@ -70,32 +72,28 @@ def bare_app() -> Flask:
     return _app(lambda _: b'{"result":"a constant answer"}')
 
 
-def lean_app(file: Path) -> Flask:
+def lean_database(file: Path) -> sqlite3.Connection:
+    """LEAN's database with its tables, made where there are none."""
+    connection = sqlite3.connect(file, timeout=60, isolation_level=None, check_same_thread=False)
+    connection.executescript(_LEAN_TABLES)
+    return connection
+
+
+def lean_app(connection: sqlite3.Connection) -> Flask:
     """Store each posted case with an entry and the new head, and sign the head."""
-    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-    lock_file = file.with_suffix(".lock").open("wb")
-    threads, key = threading.Lock(), Ed25519PrivateKey.generate()
-    with threads:
-        fcntl.flock(lock_file, fcntl.LOCK_EX)
-        connection.executescript(_LEAN_TABLES)
-        connection.execute("PRAGMA synchronous = FULL")
-        fcntl.flock(lock_file, fcntl.LOCK_UN)
+    lock, key = threading.Lock(), Ed25519PrivateKey.generate()
 
     def answer(data: bytes) -> bytes:
         case, event = json.loads(data)["content"]["case"], str(wiring.new_id())
         leaf = hashlib.sha256(data).digest()
-        with threads:  # and one process at a time: who waits within SQLite, sleeps too long
-            fcntl.flock(lock_file, fcntl.LOCK_EX)
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                ((size, root),) = connection.execute("SELECT size, root FROM head")
-                root = hashlib.sha256(root + leaf).digest()
-                connection.execute("INSERT INTO cases VALUES (?, ?)", (case, data))
-                connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (size, event, leaf))
-                connection.execute("UPDATE head SET size = ?, root = ?", (size + 1, root))
-                connection.execute("COMMIT")
-            finally:
-                fcntl.flock(lock_file, fcntl.LOCK_UN)
+        with lock:
+            connection.execute("BEGIN IMMEDIATE")
+            ((size, root),) = connection.execute("SELECT size, root FROM head")
+            root = hashlib.sha256(root + leaf).digest()
+            connection.execute("INSERT INTO cases VALUES (?, ?)", (case, data))
+            connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (size, event, leaf))
+            connection.execute("UPDATE head SET size = ?, root = ?", (size + 1, root))
+            connection.execute("COMMIT")
         note = f"lean.example/log\n{size + 1}\n{base64.b64encode(root).decode()}\n"
         signature = base64.b64encode(key.sign(note.encode())).decode()
         return json.dumps({"event": event, "note": note, "signature": signature}).encode()
@@ -162,7 +160,7 @@ def serve(kind: str, port: int, operator: Path, limit: Path) -> NoReturn:
     config = wiring.load_config(operator)
     apps: dict[str, Callable[[], Flask]] = {
         BARE: bare_app,
-        LEAN: lambda: lean_app(limit.parent / LEAN_FILE),
+        LEAN: lambda: lean_app(lean_database(limit.parent / LEAN_FILE)),
         LIMIT: lambda: limit_app(wiring.connect(wiring.load_config(limit))),
     }
     tls = TlsFiles(

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
 
 from bench import machine
-from bench.baselines import BARE, LEAN, bare_app, lean_app
+from bench.baselines import LEAN_FILE, bare_app, lean_app, lean_database
 from bench.servers import NotStarted, Site, gateway_process, opened, register_key, site
 from bench.workload import (
     ACCEPT,
@@ -275,13 +275,11 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
                 length=cases, label=f"filling in {cases:,}", file=sys.stderr
             ) as bar:
                 fill(gateway.ports, RECIPIENT, cases, bar.update)
-        figures = {
-            f"{name.upper()} beside it": _baseline(make_baseline, rounds)
-            for name, make_baseline in (
-                (BARE, bare_app),
-                (LEAN, lambda: lean_app(made.stage.folder / "inside.db")),
-            )
-        }
+        with contextlib.closing(lean_database(made.stage.folder / LEAN_FILE)) as lean:
+            figures = {
+                "BARE beside it": _baseline(bare_app(), rounds),
+                "LEAN beside it": _baseline(lean_app(lean), rounds),
+            }
         figures |= handoffs(app, rounds)
         figures["mean of the three"] = mean(figures[kind] for kind in HANDOFF)
         before = machine.family_seconds(*made.databases)
@@ -304,9 +302,9 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
         return figures
 
 
-def _baseline(make: Callable[[], Flask], rounds: int) -> float:
+def _baseline(app: Flask, rounds: int) -> float:
     """Typical microseconds of a post to a baseline in this thread: by them machines compare."""
-    flow, app = Posts.of(0, "localhost"), make()
+    flow = Posts.of(0, "localhost")
     headers = {"Content-Type": "application/json"}
     bodies = (flow.next("").data.partition(b"\r\n\r\n")[2] for _ in range(rounds))
     return machine.typical(machine.call(app, "/cases", headers, body)[0] for body in bodies)
