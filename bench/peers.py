@@ -26,10 +26,10 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from bench.machine import NotAnswered, call, describe, typical
+from bench.machine import call, describe, typical
+from bench.workload import CASE_BYTES, HANDOFF
 
 TURNS = 3
-_CASE_BYTES = 2126
 _LARGEST = 10_000_000
 _TAXII = "application/taxii+json;version=2.1"
 _ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ def _note(number: int) -> bytes:
         "content": "",
         "object_refs": [f"url--{UUID(int=17, version=5)}"],
     }
-    note["content"] = "x" * (_CASE_BYTES - len(json.dumps(note)))
+    note["content"] = "x" * (CASE_BYTES - len(json.dumps(note)))
     return json.dumps({"objects": [note]}).encode()
 
 
@@ -178,13 +178,14 @@ def _peer(name: str, python: Path) -> float:
             cwd=_ROOT, check=False, capture_output=True, text=True,
         )  # fmt: skip
     if process.returncode != 0:
-        raise NotAnswered(process.stderr[-3000:])
+        print(process.stderr[-3000:], file=sys.stderr)
+        sys.exit(2)
     return float(process.stdout)
 
 
 def main(name: str) -> None:
     """Measure a peer and the gateway in turns, and print both."""
-    from bench.inside import HANDOFF, handoffs, inside  # noqa: PLC0415 - no peer has what it needs
+    from bench.inside import handoffs, inside  # noqa: PLC0415 - no peer has what it needs
 
     python, theirs, ours = _environment(name), [], []
     with inside() as (app, _, _):
@@ -207,13 +208,10 @@ if __name__ == "__main__":
         case ["--measure", name, folder]:
             with redirect_stdout(sys.stderr):
                 figure = PEERS[name][1](Path(folder))
-            print(figure)
+            print(figure, flush=True)
             os._exit(0)  # its threads would go on
         case [name] if name in PEERS:
-            try:
-                main(name)
-            except NotAnswered as trouble:
-                sys.exit(f"{trouble}")
+            main(name)
         case _:
             print(f"usage: python -m bench.peers {'|'.join(PEERS)}", file=sys.stderr)
             sys.exit(2)

@@ -25,7 +25,7 @@ from bench.load import HOST
 from bench.workload import MATTER, ORIGINATOR, RECIPIENT, TERRITORY
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment, postgresql
-from gateway.serving.supervisor import listener_answers
+from gateway.serving.supervisor import SUPERVISOR_VARIABLE, listener_answers
 from gateway.serving.tls import listener_environ
 
 GATEWAY = "gateway"
@@ -190,7 +190,11 @@ def _partners_listener(supervisor: int) -> int:
 def _process(
     arguments: Sequence[str], environ: dict[str, str], log: Path, answers: Callable[[str], bool]
 ) -> Iterator[int]:
-    """A program of ours, once it answers; ``answers`` is given what it has written."""
+    """A program of ours, once it answers; ``answers`` is given what it has written.
+
+    It ends when this process does.
+    """
+    environ = {**environ, SUPERVISOR_VARIABLE: str(os.getpid())}
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 - our own programs
             [sys.executable, *arguments], cwd=_ROOT, env=environ, stdout=file, stderr=file,
