@@ -1,7 +1,7 @@
 """What an auditor reads under a grant: events with receipts, never content; each read is an event.
 
 A search is decided twice: before it looks, and again in the transaction that records it, where
-grants that changed meanwhile make it void. Nothing is told before its record is in the log, and
+grants that changed meanwhile make it void. Nothing is shown before its record is in the log, and
 nothing that its record does not name.
 """
 
@@ -17,7 +17,7 @@ from gateway.domain.refusals import EditConflict
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
-from gateway.exchange.results import AuditedEvent, AuditedEventResult, Position
+from gateway.exchange.results import AuditedEventResult, AuditEntry, Position
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
@@ -134,8 +134,8 @@ class _Page:
 def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
     """Search the log under the caller's grants, and record that it was done.
 
-    Raises Stale when the grants changed while it was done, or since the first of the same requests:
-    what is told and what the record names are one.
+    Raises EditConflict when the grants changed while it was done, or since the first of the same
+    requests: the answer shows exactly what the record names.
     """
     request = ActionRequest("audit.search", reading.by, key, reading.asked())
     page = look_up(ports, caller, request, lambda turn: _look(turn, reading))
@@ -146,7 +146,7 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
         _record(turn, reading, page)
         return {}
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    def replay(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         nonlocal page
         _covered(turn, reading)
         page = page.until(_looked_until(logged))
@@ -156,8 +156,8 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
             )
         return {}
 
-    written = transact(ports, caller, request, act, again)
-    return replace(written, result=_told(ports, page))
+    written = transact(ports, caller, request, act, replay)
+    return replace(written, result=_result(ports, page))
 
 
 def _covered(turn: RequestContext, reading: AuditSearch) -> Coverage:
@@ -176,14 +176,14 @@ def _reaches(turn: RequestContext, found: Coverage, filters: Filters) -> bool:
     return (
         # A covered case shows its events whoever takes part in them.
         (organisation is None or bool(found.cases) or found.reaches_member(organisation))
-        # A covered member shows what it took part in, whosever case it is.
+        # A covered member shows what it took part in, also in the cases of others.
         and (case is None or bool(found.members) or found.reaches_case(case))
         and (filters.handoff is None or _reaches_handoff(turn, found, filters.handoff))
     )
 
 
 def _reaches_handoff(turn: RequestContext, found: Coverage, handoff: UUID) -> bool:
-    """A handoff that is not covered is told as one that is not there."""
+    """Whether a handoff is covered; one that does not exist is not."""
     if found.whole:
         return True
     one = turn.work.handoffs.get(handoff)
@@ -289,11 +289,11 @@ def _looked_until(logged: LoggedEvent) -> int:
     return int(subject.get("before", logged.index))
 
 
-def _told(ports: Ports, page: _Page) -> AuditedEventResult:
+def _result(ports: Ports, page: _Page) -> AuditedEventResult:
     note = ports.notary.sign(page.head)
     return AuditedEventResult(
         events=[
-            AuditedEvent(one.logged.index, one.logged.event.id, _receipt(one, note))
+            AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
             for one in page.events
         ],
         next=None if page.last is None else Position(page.last, page.before),

@@ -30,7 +30,7 @@ from gateway.exchange.results import (
     CaseStep,
     CaseSummary,
     Conditions,
-    ConsultedContent,
+    ContentPresentation,
     SealedReference,
     Submitted,
 )
@@ -102,12 +102,13 @@ class CaseStepRequest:
 
 
 def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:
-    """Take a first or a further version of a case (contracts.md 7).
+    """Take a first or a further version of a case.
 
     The gateway attests it unless its originator signed it.
 
-    Raises Invalid, AlreadyExists (id or reference taken), Stale (not the next version, or
-    ``prev`` is not the current one's digest), Unconfirmed and SamePerson for its clearance.
+    Raises ValidationFailed, AlreadyExists (id or reference taken), EditConflict (not the next
+    version, or ``prev`` is not the current one's digest), UnconfirmedMatch and SecondPersonRequired
+    for its clearance.
     """
     own = submission.signed
     if own is None:
@@ -123,7 +124,7 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
 def assess(
     ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
 ) -> WriteResult:
-    """An analyst stands for the case's classification; Unconfirmed when a match is left (R18)."""
+    """Record an analyst's assessment; UnconfirmedMatch when a match is left (R18)."""
     confirmed = frozenset(confirmation.confirms)
 
     def step(turn: RequestContext, case: Case) -> Case:
@@ -137,7 +138,7 @@ def assess(
 def clear(
     ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
 ) -> WriteResult:
-    """Another person releases the case for sharing; SamePerson when it is the analyst."""
+    """Another person releases the case for sharing; SecondPersonRequired when it is the analyst."""
 
     def step(turn: RequestContext, case: Case) -> Case:
         return cases.clear(case, confirmation.by)
@@ -168,7 +169,7 @@ def consult(
     """Open the content of one's own case, with person and reason (LED Art. 25)."""
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
-    def act(turn: RequestContext) -> ConsultedContent:
+    def act(turn: RequestContext) -> ContentPresentation:
         _, version = _authorized(turn, case, OWN)
         shown = elements(sd_jwt.read_stored(version.document), turn.organisation)
         originator = (Party(turn.caller.organisation, "originator"),)
@@ -176,7 +177,7 @@ def consult(
             turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
         )
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> ConsultedContent:
+    def replay(turn: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         _authorized(turn, case, OWN)
         consultation = turn.work.handoffs.consultation(logged.event.id)
         version = consultation and turn.work.cases.version(consultation.case_digest)
@@ -184,28 +185,28 @@ def consult(
             deny_as_not_found()
         return to_json(version, consultation.shown, ())
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
     """The routing fields of one's own case; never its content."""
 
-    def look(turn: RequestContext) -> CaseSummary:
+    def query(turn: RequestContext) -> CaseSummary:
         found, version = _authorized(turn, case)
         return _view(ListedCase(found, version.assurance, version.event, version.summary))
 
-    return read(ports, caller, ActionRequest("case.read"), look)
+    return read(ports, caller, ActionRequest("case.read"), query)
 
 
 def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
     """A page of one's own cases by id, routing fields only."""
 
-    def look(turn: RequestContext) -> Page[CaseSummary]:
+    def query(turn: RequestContext) -> Page[CaseSummary]:
         rows = partial(turn.work.cases.page, caller.organisation)
         view = partial(_view_in_list, turn)
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 
-    return read(ports, caller, ActionRequest("case.read"), look)
+    return read(ports, caller, ActionRequest("case.read"), query)
 
 
 def case_attributes(
@@ -334,7 +335,7 @@ def validate_first_version(
 ) -> CaseState:
     """What a first version must pass beside its form, as `submit` asks it; nothing is kept.
 
-    Raises Forbidden, Invalid, Unconfirmed, SamePerson.
+    Raises Forbidden, ValidationFailed, UnconfirmedMatch, SecondPersonRequired.
     """
     _check_qualifications(turn.organisation, content)
     _check_seals(turn, content)
@@ -363,13 +364,13 @@ def _first(turn: RequestContext, version: CaseVersion, content: Mapping[str, Any
 
 
 def reference(ports: Ports, originator: str, text: str) -> str:
-    """What stands for an originator's reference outside the encrypted content: equal for equal
-    ones, and telling nothing of them without the operator's key."""
+    """The keyed digest of an originator's reference, for use outside the encrypted content: equal
+    for equal references, and telling nothing of them without the operator's key."""
     return _keyed_digest(ports, {"originator": originator, "reference": text})
 
 
 def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
-    """What stands for the conditions of use of a case version, likewise."""
+    """The keyed digest of the conditions of use of a case version, likewise."""
     return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
 
 
@@ -416,7 +417,7 @@ def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]
     clear = (s for s in content.get("subjects", ()) if not cases.is_sealed(s))
     if any(needs_led_regime(s["category"]) for s in clear):
         raise Forbidden(
-            "only a police or judicial office qualifies a person as suspect or convicted: "
+            "only a police or judicial authority qualifies a person as suspect or convicted: "
             "send the person as unqualified or victim",
             ("R12.qualification",),
         )
@@ -439,7 +440,7 @@ def _seal_errors(turn: RequestContext, part: SealedElement) -> Iterator[tuple[st
     if key is None:
         yield f"{pointer}/sealed", "is not sealed to a key of the organisation in sealed_to"
     elif not key.holds(turn.now):
-        yield f"{pointer}/sealed", "is sealed to a key that was revoked: seal it anew"
+        yield f"{pointer}/sealed", "is sealed to a revoked key: seal it to a valid one"
 
 
 def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:
@@ -496,13 +497,13 @@ def _step(
         turn.record((Party(found.originator, "originator"),), *reason)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> CaseStep:
+    def replay(turn: RequestContext, logged: LoggedEvent) -> CaseStep:
         version = turn.work.cases.version(_case_digest(logged))
         if version is None:
             deny_as_not_found()
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _case_digest(logged: LoggedEvent) -> str:
@@ -533,7 +534,8 @@ def _view_in_list(turn: RequestContext, listed: ListedCase) -> CaseSummary | Non
 
 
 def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:
-    """Whether a case's key is there. Raises KeysUnavailable when that can be told of none."""
+    """Whether a case's key is there. Raises CaseKeysUnavailable when the key store does not
+    answer."""
     key = work.cases.key_of(originator, case)
     return key is not None and key in ports.keys.states([key])
 

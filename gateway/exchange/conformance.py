@@ -38,7 +38,7 @@ RUNS_PER_DAY = 20
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The first test offer is taken on under these conditions."""
+    """The acceptance of the first test offer, under these conditions."""
 
     by: str
     conditions: Mapping[str, Any]
@@ -86,7 +86,7 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     def act(turn: RequestContext) -> Mapping[str, Any]:
         authorize(turn, turn.entity())
         window = f"conformance/{turn.now:%Y%m%d}"
-        if not turn.work.budgets.spend(caller.organisation, window, RUNS_PER_DAY):
+        if not turn.work.budgets.consume(caller.organisation, window, RUNS_PER_DAY):
             raise TooManyAttempts("too many runs today: go on with the last one")
         turn.event = made
         run = ConformanceRun(
@@ -96,21 +96,21 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
         turn.record(_parties(turn))
         return _view(turn, run)
 
-    return transact(ports, caller, request, act, _again)
+    return transact(ports, caller, request, act, _replay)
 
 
 def look_up(ports: Ports, caller: Caller, run: UUID) -> dict[str, Any]:
     """One of the organisation's own runs: its steps, and what there is to work on."""
 
-    def look(turn: RequestContext) -> dict[str, Any]:
+    def query(turn: RequestContext) -> dict[str, Any]:
         authorize(turn, turn.entity())
         return _view(turn, _own(turn, run))
 
-    return read(ports, caller, ActionRequest("conformance.read"), look)
+    return read(ports, caller, ActionRequest("conformance.read"), query)
 
 
 def send(ports: Ports, caller: Caller, key: str, run: UUID, submission: Submission) -> WriteResult:
-    """Hand in a test case, judged as a first version of a case is; it is not kept.
+    """Submit a test case, judged as a first version of a case is; it is not stored.
 
     Raises what cases.submit raises for its content, its persons and its signature.
     """
@@ -132,7 +132,7 @@ def send(ports: Ports, caller: Caller, key: str, run: UUID, submission: Submissi
 def accept(
     ports: Ports, caller: Caller, key: str, run: UUID, acceptance: Acceptance
 ) -> WriteResult:
-    """Accept the first test offer; ConditionsDiffer unless its conditions are repeated."""
+    """Accept the first test offer; ConditionsMismatch unless its conditions are repeated."""
 
     def check(_: RequestContext, sandbox: Sandbox) -> None:
         if acceptance.conditions != sandbox.offers[0].conditions:
@@ -154,7 +154,7 @@ def consult(
 def report(
     ports: Ports, caller: Caller, key: str, run: UUID, reading: ConsultationReport
 ) -> WriteResult:
-    """Say what was seen; Invalid where a digest is another one."""
+    """Say what was seen; ValidationFailed where a digest is another one."""
 
     def check(_: RequestContext, sandbox: Sandbox) -> None:
         errors = []
@@ -174,7 +174,7 @@ def report(
 
 
 def verify(ports: Ports, caller: Caller, key: str, run: UUID, said: ReceiptChecks) -> WriteResult:
-    """Judge the receipts; Invalid names those judged wrongly, and why.
+    """Judge the receipts; ValidationFailed names those judged wrongly, and why.
 
     Others are then drawn: a system shows that it verifies, not that it read the answer.
     """
@@ -231,7 +231,7 @@ Check = Callable[[RequestContext, Sandbox], None]
 def _answer(
     ports: Ports, caller: Caller, request: ActionRequest, mark: CompletedAction, check: Check
 ) -> WriteResult:
-    return transact(ports, caller, request, partial(_judged, mark, check), _again)
+    return transact(ports, caller, request, partial(_judged, mark, check), _replay)
 
 
 def _judged(mark: CompletedAction, check: Check, turn: RequestContext) -> Mapping[str, Any]:
@@ -265,13 +265,13 @@ def _own(turn: RequestContext, run: UUID) -> ConformanceRun:
     return found
 
 
-def _again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+def _replay(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
     run = turn.request.content.get("run")
     return _view(turn, _own(turn, logged.event.id if run is None else UUID(run)))
 
 
 def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
-    """Put other receipts in the place of those that were judged wrongly."""
+    """Replace the receipts that were judged wrongly."""
     with ports.begin(TransactionMode.READ) as work:
         found = work.conformance.get(run)
     if found is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Element
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange.results import ConsultedContent
+from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
 
@@ -46,7 +46,7 @@ def record_consultation(
     withheld: Sequence[str],
     handoff: UUID | None,
     parties: tuple[Party, ...],
-) -> ConsultedContent:
+) -> ContentPresentation:
     """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
 
     ``withheld`` names the groups of which something was kept back.
@@ -68,9 +68,9 @@ def record_consultation(
 
 def to_json(
     version: CaseVersion, shown: Sequence[str], withheld: Sequence[str]
-) -> ConsultedContent:
+) -> ContentPresentation:
     """The answer to a consultation."""
-    return ConsultedContent(
+    return ContentPresentation(
         case=version.case,
         version=version.version,
         assurance=version.assurance,

@@ -42,7 +42,7 @@ from gateway.exchange.disclosure import Reader, permitted_disclosures, with_stri
 from gateway.exchange.results import (
     Answered,
     Conditions,
-    ConsultedContent,
+    ContentPresentation,
     HandoffStatement,
     HandoffSummary,
     HandoffView,
@@ -89,8 +89,8 @@ def answer(
     The answer is signed before the transaction, from what never changes in a handoff, then
     decided and stored in it. What its author signed is held against the same.
 
-    Raises ConditionsDiffer when an acceptance does not repeat the conditions, Invalid for groups
-    that were not offered, WrongState, DocumentRefused, and the policy's denials.
+    Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
+    for groups that were not offered, WrongState, InvalidDocument, and the policy's denials.
     """
     content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
     if asked.signed is not None:
@@ -113,11 +113,11 @@ def answer(
             )
         act = partial(_store, handoff, asked, document)
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> Answered:
+    def replay(turn: RequestContext, logged: LoggedEvent) -> Answered:
         stored = turn.work.handoffs.answer_of(logged.event.id)
         return deny_as_not_found() if stored is None else _answered(stored)
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _offered(turn: RequestContext, handoff: UUID, asked: AnswerRequest) -> Handoff:
@@ -187,7 +187,7 @@ def consult(
         "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
     )
 
-    def act(turn: RequestContext) -> ConsultedContent:
+    def act(turn: RequestContext) -> ContentPresentation:
         found, version, shown, withheld = _readable(turn, handoff)
         return record_consultation(
             turn,
@@ -199,14 +199,14 @@ def consult(
             parties=_parties(found),
         )
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> ConsultedContent:
+    def replay(turn: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         _, version, shown, withheld = _readable(turn, handoff)
         consultation = turn.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
         return to_json(version, tuple(shown), withheld)
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _readable(
@@ -278,7 +278,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     Shown are the routing presentation, the conditions, and each document as the caller may read it.
     """
 
-    def look(turn: RequestContext) -> HandoffView:
+    def query(turn: RequestContext) -> HandoffView:
         found = _authorized(turn, handoff)
         version = _version(turn, found)
         verified = sd_jwt.read_stored(version.document)
@@ -306,13 +306,13 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             succeeds=None if made is None else _succeeds(turn, made),
         )
 
-    return read(ports, caller, ActionRequest("handoff.read"), look)
+    return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
 def _succeeded_by(turn: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
     """What a succession made of a handoff.
 
-    Where it went, its originator is told; the former recipient has no part in it.
+    Only the originator learns which handoff follows; the former recipient has no part in it.
     """
     own = turn.caller.organisation == handoff.originator
     return SucceededBy(ended.succession, ended.became if own else None)
@@ -342,7 +342,7 @@ def _shown_answer(turn: RequestContext, answer: HandoffAnswer) -> HandoffStateme
     readable = [d for d in document.disclosures if d.name != "by"]
     code = next((d.value for d in readable if d.name == "code"), None)
     seen = None if code is None else _code_for(turn, answer, code)
-    if seen != code:  # every other field might give away the outcome (R5)
+    if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
     statement = document.present([d.digest for d in readable]).compact()
     return replace(shown, statement=statement, code=seen)
@@ -368,12 +368,12 @@ def page(
 ) -> Page[HandoffSummary]:
     """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
 
-    def look(turn: RequestContext) -> Page[HandoffSummary]:
+    def query(turn: RequestContext) -> Page[HandoffSummary]:
         wanted = None if state is None else str(state)
         rows = partial(turn.work.handoffs.page, caller.organisation, box, wanted)
         return collect_page(rows, attrgetter("id"), partial(_in_list, turn), after, limit)
 
-    return read(ports, caller, ActionRequest("handoff.read"), look)
+    return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
 def _in_list(turn: RequestContext, handoff: Handoff) -> HandoffSummary | None:

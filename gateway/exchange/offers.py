@@ -136,7 +136,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
 def _count_preview(ports: Ports, caller: Caller) -> None:
     with ports.begin(TransactionMode.WRITE) as work:
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
-        if not work.budgets.spend(caller.organisation, window, PREVIEWS_PER_MINUTE):
+        if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
         work.commit()
 
@@ -144,10 +144,10 @@ def _count_preview(ports: Ports, caller: Caller) -> None:
 def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferRequest) -> WriteResult:
     """Offer a cleared case to one recipient.
 
-    Raises Invalid, NoCompetence, SeveralCompetences, WrongState (not cleared, or ``until`` is
-    past), NothingToOffer, AlreadyExists (handoff id), Stale (something changed meanwhile),
-    DocumentRefused (a signed offer of something else than policy lets through now), and the
-    policy's denials.
+    Raises ValidationFailed, NoCompetence, SeveralCompetences, WrongState (not cleared, or ``until``
+    is past), NothingToOffer, AlreadyExists (handoff id), EditConflict (something changed
+    meanwhile), InvalidDocument (a signed offer of something else than policy lets through now), and
+    the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
     word = assurance(wanted.signed)
@@ -201,7 +201,7 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     claims = signed.verified.claims
     if claims["to"] != _to(draft.inputs.address):
         raise InvalidDocument(
-            "the offer names another office, or another event, than the competence is held by: "
+            "the offer names another organisation, or another event, than holds the competence: "
             "preview it, and sign the 'to' that the preview shows"
         )
     if sorted(claims["disclosures"]) != sorted(draft.permitted):
@@ -292,7 +292,7 @@ def _offer(
     verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
     _authorize_offer(turn, verified, version, wanted, inputs)
     if inputs != draft.inputs:
-        raise EditConflict("the case, the registry or the recipient changed meanwhile: ask again")
+        raise EditConflict("the case, the registry or the recipient has changed: send it again")
     terms = conditions_digest(turn.ports, version.digest, conditions(verified.claims))
     handoff = Handoff(
         id=wanted.handoff,

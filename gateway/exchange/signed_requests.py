@@ -37,7 +37,7 @@ BINDING = ("handoff", "case_digest", "offer_digest", "package", "kind")
 
 @dataclass(frozen=True)
 class VerifiedRequest:
-    """A document with a good signature of its own organisation: key, id and what it says.
+    """A document with a valid signature of its own organisation: key, id and what it says.
 
     ``jti`` is the retry key. ``verified`` has the claims and every disclosure in its place.
     """
@@ -61,8 +61,9 @@ def open_signed(
 ) -> VerifiedRequest:
     """Verify a document of the caller's organisation; ``key`` is a retry key sent beside it.
 
-    Raises DocumentRefused: no key of theirs, a bad signature, another type, issuer or audience,
-    words for another organisation (``attested_for``), a form that contracts.md 7 does not allow.
+    Raises InvalidDocument: no registered key, an invalid signature, another type, issuer or
+    audience, an attestation for another organisation (``attested_for``), a form that is not
+    allowed.
     """
     known = read(ports, caller, ActionRequest(action), lambda turn: turn.organisation.document_keys)
     issuer = organisation_uri(ports.issuer, caller.organisation)
@@ -87,7 +88,7 @@ def _jwk(key: MemberDocumentKey) -> Any:
 
 
 def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
-    """Lists of digests are padded, and stand nowhere but at the top (contracts.md 7)."""
+    """Lists of digests are padded, and stand nowhere but at the top."""
     payload = sd_jwt.payload_of(document)
     sd_jwt.refuse_reserved([one.value for one in document.disclosures])
     for name, value in payload.items():
@@ -136,7 +137,7 @@ def attesting(ports: Ports, organisation: str) -> Heading:
 def check_signed(turn: RequestContext, opened: VerifiedRequest | None) -> None:
     """What the registry says of this very moment: does the key count, may it be unsigned?
 
-    Raises DocumentRefused and Forbidden (a denial of one that is locked to its signature).
+    Raises InvalidDocument and Forbidden (a denial of one that is locked to its signature).
     """
     if opened is None:
         if turn.organisation.signed_only:
@@ -152,7 +153,7 @@ def check_signed(turn: RequestContext, opened: VerifiedRequest | None) -> None:
 
 
 def assurance(opened: VerifiedRequest | None) -> str:
-    """How sure a reader can be of whose word a document is."""
+    """Whether the author signed a document, or the gateway attested it."""
     return "attested" if opened is None else "signed"
 
 

@@ -2,8 +2,7 @@
 
 Whatever stops the work, what was moved is moved and the rest waits: the state of each handoff
 tells, so that going on, or beginning again, moves none twice. Documents are signed before the
-transaction that keeps them, which holds everything that they rest on against what it finds
-(contracts.md 6).
+transaction that stores them, which compares everything that they depend on with what it finds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -75,7 +74,7 @@ class Progress:
 
 
 def due_successions(ports: Ports) -> tuple[Succession, ...]:
-    """The successions whose day has come and that are not at their end."""
+    """The successions whose day has come and that are not over."""
     today = ports.reference_date(ports.now()).day
     with ports.begin(TransactionMode.READ) as work:
         return tuple(s for s in work.successions.all() if not s.over and s.day <= today)
@@ -158,7 +157,7 @@ def must(work: UnitOfWork, succession: UUID) -> Succession:
     return found
 
 
-# --- what becomes of each handoff
+# --- the disposition of each handoff
 
 
 def open_handoffs(work: UnitOfWork, organisation: str) -> Iterator[Handoff]:
@@ -175,7 +174,7 @@ def _concerned(work: UnitOfWork, succession: Succession) -> Iterator[Handoff]:
 def disposition_of(
     ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
 ) -> HandoffDisposition | None:
-    """The fate of a handoff; None when its case came to its end: nothing is left to move."""
+    """The fate of a handoff; None when its case was erased: nothing is left to move."""
     try:
         return _fate(ports, work, succession, handoff, day)
     except CaseErased:
@@ -216,15 +215,15 @@ def _fate(
     if fate.way is Disposition.STAY:
         return replace(fate, why=OF_ANOTHER)
     if succession.over:
-        why = "the plan was cancelled" if succession.cancelled else "the succession is at its end"
+        why = "the plan was cancelled" if succession.cancelled else "the succession is over"
         return replace(fate, way=Disposition.STAY, why=why)
     if _taken_back(work, succession):
-        why = (
-            "the successor does not hold the mandate from its day on: cancel the plan, or grant it"
-        )
+        why = "the mandate is not the successor's from its day on: cancel the plan, or grant it"
         return replace(fate, way=Disposition.WAIT, why=why)
     if fate.way is Disposition.NEW_OFFER_NEEDED:
-        return replace(fate, why="it was offered to the office itself, and not to the mandate")
+        return replace(
+            fate, why="it was offered to the organisation itself, and not to the mandate"
+        )
     return _judged(ports, work, succession, fate, day)
 
 
@@ -264,7 +263,7 @@ def _judged(
 
 
 def _obstacle(succession: Succession, fate: HandoffDisposition, now: datetime) -> str:
-    """What keeps the gateway from speaking for the originator once more; empty if nothing."""
+    """What keeps the gateway from offering for the originator again; empty if nothing."""
     if fate.originator.slug == succession.successor:
         return "the successor is its originator"
     if fate.originator.signed_only:
@@ -345,14 +344,15 @@ class _ReissueDraft:
 
 
 def _carry_out(ports: Ports, succession: Succession, fate: HandoffDisposition) -> None:
-    """End one handoff and re-issue it, in one transaction; Stale when anything is not as seen."""
+    """End one handoff and re-issue it, in one transaction; EditConflict when anything is not as
+    seen."""
     today = ports.reference_date(ports.now())
     draft = _draft(ports, succession, fate)
     with ports.begin(TransactionMode.WRITE) as work:
         current = must(work, succession.id)
         handoff = work.handoffs.get(fate.handoff.id)
         if not current.may_apply(today.day) or handoff is None:
-            raise EditConflict("the succession is at its end")
+            raise EditConflict("the succession is over")
         if disposition_of(ports, work, current, handoff, today.day) != fate:
             raise EditConflict("the handoff has changed")
         work.handoffs.save(draft.ended, draft.ending)
@@ -400,7 +400,7 @@ def _ending(ports: Ports, succession: Succession, fate: HandoffDisposition, at: 
     if approved is None:
         raise EditConflict("the predecessor did not approve")
     reissued = fate.way is Disposition.REISSUE
-    next_step = "re-issued to it" if reissued else f"offer it anew: {fate.why}"
+    next_step = "re-issued to it" if reissued else f"make a new offer: {fate.why}"
     return handoff_documents.issue_answer(
         replace(attesting(ports, handoff.recipient), at=at),
         handoff=handoff.id,
@@ -543,7 +543,7 @@ def _record(
     rules: tuple[str, ...],
     today: ReferenceDate,
 ) -> None:
-    """Record what became of a handoff, for the gateway and both parties.
+    """Record the end or the reissue of a handoff, for the gateway and both parties.
 
     Which rules decided stays with the gateway: they may say what the parties may not know.
     """

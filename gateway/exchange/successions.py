@@ -1,6 +1,6 @@
 """A succession as it is approved and seen: by its two offices, and by administrators.
 
-What becomes of each handoff is judged where it is carried out (succeeding.py).
+The disposition of each handoff is decided where it is carried out (succession_execution.py).
 """
 
 from collections import Counter
@@ -62,7 +62,7 @@ def approve(
 ) -> WriteResult:
     """Approve a succession for one's own office: both have to, before anything is re-issued.
 
-    Raises WrongState (approved before, or cancelled), DocumentRefused for one that approves
+    Raises WrongState (approved before, or cancelled), InvalidDocument for one that approves
     another plan, and the policy's denials. In a succession the gateway speaks in the
     predecessor's name: an office that is locked to what it signs itself signs its approval.
     """
@@ -78,40 +78,40 @@ def approve(
         approved = found.approve(caller.organisation, given)
         turn.work.successions.save(approved)
         _record(turn, approved, approval.signed)
-        return told(approved)
+        return to_json(approved)
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
-        return told(_as_of(_authorized(turn, succession), logged.event.id))
+    def replay(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+        return to_json(_as_of(_authorized(turn, succession), logged.event.id))
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
     """What was signed is what was planned, each word of it."""
     if signed is None:
         return
-    said, wanted = planned(signed.verified.claims), planned(told(succession))
+    said, wanted = planned(signed.verified.claims), planned(to_json(succession))
     if canonical.encode(said) != canonical.encode(wanted):
-        raise InvalidDocument("the document approves another plan: read the succession anew")
+        raise InvalidDocument("the document approves another plan: read the succession again")
 
 
 def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
     """A succession as one of its two offices may see it."""
 
-    def look(turn: RequestContext) -> dict[str, Any]:
-        return told(_authorized(turn, succession))
+    def query(turn: RequestContext) -> dict[str, Any]:
+        return to_json(_authorized(turn, succession))
 
-    return read(ports, caller, ActionRequest("succession.read"), look)
+    return read(ports, caller, ActionRequest("succession.read"), query)
 
 
 def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
     """The successions in which the caller is one of the offices, oldest first: a handful."""
 
-    def look(turn: RequestContext) -> list[dict[str, Any]]:
+    def query(turn: RequestContext) -> list[dict[str, Any]]:
         found = turn.work.successions.of(caller.organisation)
-        return [told(one) for one in found if allows(turn, _entity(turn, one))]
+        return [to_json(one) for one in found if allows(turn, _entity(turn, one))]
 
-    return read(ports, caller, ActionRequest("succession.read"), look)
+    return read(ports, caller, ActionRequest("succession.read"), query)
 
 
 def _authorized(turn: RequestContext, succession: UUID) -> Succession:
@@ -152,7 +152,7 @@ def _record(turn: RequestContext, succession: Succession, signed: VerifiedReques
     )
 
 
-def told(succession: Succession) -> dict[str, Any]:
+def to_json(succession: Succession) -> dict[str, Any]:
     """A succession in words; who approved it stays with each office."""
     return {
         "succession": str(succession.id),
@@ -189,14 +189,14 @@ def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
     with ports.begin(TransactionMode.READ) as work:
         for office in planned.offices:
             if work.organisations.get(office) is None:
-                raise NotFound(f"there is no organisation {office}")
+                raise NotFound(f"no organisation has the id {office}")
         return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
 
 
 def list_all(ports: Ports) -> list[dict[str, Any]]:
     """All successions, oldest first."""
     with ports.begin(TransactionMode.READ) as work:
-        return [told(one) for one in work.successions.all()]
+        return [to_json(one) for one in work.successions.all()]
 
 
 def find(ports: Ports, succession: UUID) -> Succession:
@@ -209,36 +209,36 @@ def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str,
     today = ports.reference_date(ports.now()).day
     day = max(today, succession.day)
     open_ = (
-        _told_open(ports, work, succession, handoff, day)
+        _view_of_open(ports, work, succession, handoff, day)
         for handoff in open_handoffs(work, succession.predecessor)
     )
     done = work.successions.moved(succession.id)
     return {
-        **told(succession),
+        **to_json(succession),
         "reference_date": today.isoformat(),
-        "moved": [_told_moved(work, succession, one) for one in done],
+        "moved": [_view_of_moved(work, succession, one) for one in done],
         "open": [one for one in open_ if one is not None],
         "ended_before": _ended_before(work, succession, {one.handoff for one in done}),
     }
 
 
-def _told_open(
+def _view_of_open(
     ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
 ) -> dict[str, Any] | None:
-    """What becomes of an open handoff; None when its case was erased."""
+    """The disposition of an open handoff; None when its case was erased."""
     if not succession.concerns(handoff):
-        return _told_fate(handoff, Disposition.STAY, OF_ANOTHER)
+        return _view_of_fate(handoff, Disposition.STAY, OF_ANOTHER)
     try:
         fate = disposition_of(ports, work, succession, handoff, day)
     except CaseKeysUnavailable:
         if has_key(ports, work, handoff.originator, handoff.case):
             raise
-        return _told_fate(handoff, Disposition.WAIT, _KEY_LOST)
+        return _view_of_fate(handoff, Disposition.WAIT, _KEY_LOST)
     if fate is None:
         return None
     to_seal_anew = 0 if fate.way is Disposition.STAY else _to_seal_anew(succession, fate)
     reads_until = _reads_until(succession, fate)
-    return _told_fate(handoff, fate.way, fate.why, reads_until, to_seal_anew)
+    return _view_of_fate(handoff, fate.way, fate.why, reads_until, to_seal_anew)
 
 
 _KEY_LOST = (
@@ -246,7 +246,7 @@ _KEY_LOST = (
 )
 
 
-def _told_fate(
+def _view_of_fate(
     handoff: Handoff,
     way: Disposition,
     why: str,
@@ -278,7 +278,9 @@ def _reads_until(succession: Succession, fate: HandoffDisposition) -> str | None
     return succession.read_until.isoformat()
 
 
-def _told_moved(work: UnitOfWork, succession: Succession, moved: ReissuedHandoff) -> dict[str, Any]:
+def _view_of_moved(
+    work: UnitOfWork, succession: Succession, moved: ReissuedHandoff
+) -> dict[str, Any]:
     handoff = work.handoffs.get(moved.handoff)
     following = None if moved.became is None else work.handoffs.get(moved.became)
     by_mandate = handoff is not None and handoff.address.competence is not None
@@ -295,7 +297,7 @@ def _told_moved(work: UnitOfWork, succession: Succession, moved: ReissuedHandoff
 
 
 def _ended_before(work: UnitOfWork, succession: Succession, moved: set[UUID]) -> Mapping[str, int]:
-    """How many handoffs of the mandate were at their end by themselves, by state.
+    """How many handoffs of the mandate had ended without the succession, by state.
 
     The predecessor opens none of them from the day of the succession on; a plan that was cancelled
     ends nothing.

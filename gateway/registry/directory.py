@@ -134,7 +134,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
     It ends after a day, or when the seat does. WrongState when there is nothing to state: the
-    organisation does not take part now, or holds no seat. Raises Frozen, MarkUnreachable.
+    organisation does not take part now, or holds no seat. Raises LogFrozen, MarkUnreachable.
     """
 
     def query(context: RequestContext) -> _Status:
@@ -194,8 +194,8 @@ def _end_of(
 def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
     """Where a member's document key came from: the event that registered it, with its subject.
 
-    With it goes the event that revoked the key, if one did, which shows the key alone. Everybody
-    who takes part may check both (gateway.evidence.key_registration, revocation). Who else they concerned,
+    With it goes the event that revoked the key, if one did, which shows the key alone. Every
+    member may check both (gateway.evidence.key_registration, revocation). Who else they concerned,
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 
