@@ -138,17 +138,17 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
     requests: the answer shows exactly what the record names.
     """
     request = ActionRequest("audit.search", reading.by, key, reading.asked())
-    page = look_up(ports, caller, request, lambda turn: _look(turn, reading))
+    page = look_up(ports, caller, request, lambda context: _look(context, reading))
 
-    def act(turn: RequestContext) -> Mapping[str, Any]:
-        if _covered(turn, reading) != page.coverage:
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        if _covered(context, reading) != page.coverage:
             raise EditConflict("your grants changed while the log was read: search again")
-        _record(turn, reading, page)
+        _record(context, reading, page)
         return {}
 
-    def replay(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    def replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         nonlocal page
-        _covered(turn, reading)
+        _covered(context, reading)
         page = page.until(_looked_until(logged))
         if page.package != event.read(logged.event.document).get("package"):
             raise EditConflict(
@@ -160,15 +160,15 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
     return replace(written, result=_result(ports, page))
 
 
-def _covered(turn: RequestContext, reading: AuditSearch) -> Coverage:
+def _covered(context: RequestContext, reading: AuditSearch) -> Coverage:
     """What the caller's grants reach over now, once that has all that is asked for by name."""
-    grants = turn.organisation.audit_grants
-    found = coverage(grants, reading.by, turn.today.day, turn.now)
-    authorize(turn, LOG, {"covered": _reaches(turn, found, reading.filters)})
+    grants = context.organisation.audit_grants
+    found = coverage(grants, reading.by, context.today.day, context.now)
+    authorize(context, LOG, {"covered": _reaches(context, found, reading.filters)})
     return found
 
 
-def _reaches(turn: RequestContext, found: Coverage, filters: Filters) -> bool:
+def _reaches(context: RequestContext, found: Coverage, filters: Filters) -> bool:
     """Whether what is asked for by name lies in the coverage; the rest is cut down to it."""
     if found.empty:
         return False
@@ -178,32 +178,32 @@ def _reaches(turn: RequestContext, found: Coverage, filters: Filters) -> bool:
         (organisation is None or bool(found.cases) or found.reaches_member(organisation))
         # A covered member shows what it took part in, also in the cases of others.
         and (case is None or bool(found.members) or found.reaches_case(case))
-        and (filters.handoff is None or _reaches_handoff(turn, found, filters.handoff))
+        and (filters.handoff is None or _reaches_handoff(context, found, filters.handoff))
     )
 
 
-def _reaches_handoff(turn: RequestContext, found: Coverage, handoff: UUID) -> bool:
+def _reaches_handoff(context: RequestContext, found: Coverage, handoff: UUID) -> bool:
     """Whether a handoff is covered; one that does not exist is not."""
     if found.whole:
         return True
-    one = turn.work.handoffs.get(handoff)
+    one = context.work.handoffs.get(handoff)
     if one is None:
         return False
     parties = frozenset({one.originator, one.address.organisation})
     return found.reaches_case(CaseId(one.originator, one.case)) or bool(parties & found.members)
 
 
-def _look(turn: RequestContext, reading: AuditSearch) -> _Page:
-    found = _covered(turn, reading)
-    head = turn.work.log.head()
+def _look(context: RequestContext, reading: AuditSearch) -> _Page:
+    found = _covered(context, reading)
+    head = context.work.log.head()
     before = head.size if reading.before is None else min(reading.before, head.size)
     events: list[VisibleEvent] = []
     last: int | None = reading.after
-    for looked, one in enumerate(_rows(turn, _query(found, reading, before))):
+    for looked, one in enumerate(_rows(context, _query(found, reading, before))):
         if len(events) == reading.limit or looked == ROWS_LOOKED_AT:
             break
         last = one.index
-        shown = _shown(turn, found, one)
+        shown = _shown(context, found, one)
         if shown is not None and _fits(shown, reading.filters):
             events.append(shown)
     else:
@@ -230,18 +230,18 @@ def _query(found: Coverage, reading: AuditSearch, before: int) -> LogQuery:
     )
 
 
-def _rows(turn: RequestContext, query: LogQuery) -> Iterator[EventMatch]:
+def _rows(context: RequestContext, query: LogQuery) -> Iterator[EventMatch]:
     """All that a query finds, page by page as it is iterated."""
-    while rows := turn.work.log.search(query):
+    while rows := context.work.log.search(query):
         yield from rows
         if len(rows) < query.limit:
             return
         query = replace(query, after=rows[-1].index)
 
 
-def _shown(turn: RequestContext, found: Coverage, one: EventMatch) -> VisibleEvent | None:
+def _shown(context: RequestContext, found: Coverage, one: EventMatch) -> VisibleEvent | None:
     """An event with what is covered of its details; None once its document was erased."""
-    logged = turn.work.log.logged(one.event)
+    logged = context.work.log.logged(one.event)
     if logged is None:
         return None
     details = logged.event.disclosures
@@ -269,13 +269,13 @@ def _words(value: Any) -> tuple[str, ...]:
             return (str(value),)
 
 
-def _record(turn: RequestContext, reading: AuditSearch, page: _Page) -> None:
+def _record(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
     """Record who read and why, what was searched for, and exactly which details were shown."""
-    reader = frozenset({turn.caller.organisation})
+    reader = frozenset({context.caller.organisation})
     place = {"after": reading.after, "before": page.before}
     asked = {"filters": reading.filters.asked(), **place}
-    turn.record(
-        (Party(turn.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
+    context.record(
+        (Party(context.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
         EventDetail("reason", f"{reading.reason_code}: {reading.reason}", reader),
         EventDetail("subject", canonical.encode(asked).decode(), reader),
         package=page.package,

@@ -38,7 +38,7 @@ class ConsultationRequest:
 
 
 def record_consultation(
-    turn: RequestContext,
+    context: RequestContext,
     opening: ConsultationRequest,
     version: CaseVersion,
     *,
@@ -51,13 +51,13 @@ def record_consultation(
 
     ``withheld`` names the groups of which something was kept back.
     """
-    reader = turn.caller.organisation
+    reader = context.caller.organisation
     groups = {part.group for part in shown.values()}
-    turn.about = EventSubject(handoff=handoff, case_digest=version.digest)
-    turn.work.handoffs.add_consultation(
-        Consultation(turn.event, reader, handoff, version.digest, tuple(sorted(shown)))
+    context.about = EventSubject(handoff=handoff, case_digest=version.digest)
+    context.work.handoffs.add_consultation(
+        Consultation(context.event, reader, handoff, version.digest, tuple(sorted(shown)))
     )
-    turn.record(
+    context.record(
         parties,
         EventDetail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),

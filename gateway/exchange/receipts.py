@@ -23,11 +23,11 @@ from gateway.kernel.values import Caller, LoggedEvent, TreeHead
 def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
     """The receipt of an event for one of its parties, proved at the log's present head."""
 
-    def query(turn: RequestContext) -> LoggedEvent:
-        logged = turn.work.log.logged(event)
+    def query(context: RequestContext) -> LoggedEvent:
+        logged = context.work.log.logged(event)
         if logged is None:
             deny_as_not_found()
-        authorize(turn, LOG, {"party": _is_party(logged, caller.organisation)})
+        authorize(context, LOG, {"party": _is_party(logged, caller.organisation)})
         return logged
 
     logged = read(ports, caller, ActionRequest("receipt.read"), query)
@@ -50,9 +50,9 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
     gateway's signed and dated statement of it (evidence/stream).
     """
 
-    def query(turn: RequestContext) -> tuple[int, TreeHead, list[tuple[int, LoggedEvent]]]:
-        authorize(turn, LOG)
-        log = turn.work.log
+    def query(context: RequestContext) -> tuple[int, TreeHead, list[tuple[int, LoggedEvent]]]:
+        authorize(context, LOG)
+        log = context.work.log
         found = [
             (stream_number, logged)
             for stream_number, event in log.stream(caller.organisation, after, limit)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.domain import case as cases
-from gateway.domain.organisation import MemberDocumentKey, organisation_uri, parse_competence
+from gateway.domain.organisation import organisation_uri, parse_competence
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
 from gateway.evidence.handoff_documents import StatementError
@@ -65,10 +65,12 @@ def open_signed(
     audience, an attestation for another organisation (``attested_for``), a form that is not
     allowed.
     """
-    known = read(ports, caller, ActionRequest(action), lambda turn: turn.organisation.document_keys)
+    registered = read(
+        ports, caller, ActionRequest(action), lambda context: context.organisation.document_keys
+    )
     issuer = organisation_uri(ports.issuer, caller.organisation)
     try:
-        keys = dict(read_document_key(_jwk(one)) for one in known)
+        keys = dict(read_document_key(canonical.decode(one.jwk.encode())) for one in registered)
         verified = sd_jwt.verify(text, typ=typ, keys=keys, audience=ports.issuer, issuer=issuer)
         document = sd_jwt.parse(text)
         _check_form(document, verified)
@@ -81,10 +83,6 @@ def open_signed(
     if key not in ("", opened.jti):
         raise InvalidDocument("an Idempotency-Key beside a signed document repeats its jti")
     return opened
-
-
-def _jwk(key: MemberDocumentKey) -> Any:
-    return canonical.decode(key.jwk.encode())
 
 
 def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
@@ -134,21 +132,21 @@ def attesting(ports: Ports, organisation: str) -> Heading:
     )
 
 
-def check_signed(turn: RequestContext, opened: VerifiedRequest | None) -> None:
+def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:
     """What the registry says of this very moment: does the key count, may it be unsigned?
 
     Raises InvalidDocument and Forbidden (a denial of one that is locked to its signature).
     """
     if opened is None:
-        if turn.organisation.signed_only:
+        if context.organisation.signed_only:
             raise Forbidden(
                 "your organisation is locked to documents that it signs itself: sign this one "
                 "and send it as application/sd-jwt",
                 ("R2.signed_only",),
             )
         return
-    key = turn.organisation.document_key(opened.kid)
-    if key is None or not key.holds(turn.now):
+    key = context.organisation.document_key(opened.kid)
+    if key is None or not key.holds(context.now):
         raise InvalidDocument("the document's key was revoked: sign with a valid one")
 
 

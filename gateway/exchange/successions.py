@@ -70,18 +70,18 @@ def approve(
     asked = {"succession": str(succession), **own}
     request = ActionRequest("succession.approve", approval.by, key, asked)
 
-    def act(turn: RequestContext) -> Mapping[str, Any]:
-        found = _authorized(turn, succession)
-        check_signed(turn, approval.signed)
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        found = _authorized(context, succession)
+        check_signed(context, approval.signed)
         _check_plan(found, approval.signed)
-        given = SuccessionApproval(approval.by, turn.event, approval.kept)
+        given = SuccessionApproval(approval.by, context.event, approval.kept)
         approved = found.approve(caller.organisation, given)
-        turn.work.successions.save(approved)
-        _record(turn, approved, approval.signed)
+        context.work.successions.save(approved)
+        _record(context, approved, approval.signed)
         return to_json(approved)
 
-    def replay(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
-        return to_json(_as_of(_authorized(turn, succession), logged.event.id))
+    def replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+        return to_json(_as_of(_authorized(context, succession), logged.event.id))
 
     return transact(ports, caller, request, act, replay)
 
@@ -98,8 +98,8 @@ def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
 def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
     """A succession as one of its two offices may see it."""
 
-    def query(turn: RequestContext) -> dict[str, Any]:
-        return to_json(_authorized(turn, succession))
+    def query(context: RequestContext) -> dict[str, Any]:
+        return to_json(_authorized(context, succession))
 
     return read(ports, caller, ActionRequest("succession.read"), query)
 
@@ -107,25 +107,24 @@ def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
 def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
     """The successions in which the caller is one of the offices, oldest first: a handful."""
 
-    def query(turn: RequestContext) -> list[dict[str, Any]]:
-        found = turn.work.successions.of(caller.organisation)
-        return [to_json(one) for one in found if allows(turn, _entity(turn, one))]
+    def query(context: RequestContext) -> list[dict[str, Any]]:
+        found = context.work.successions.of(caller.organisation)
+        return [to_json(one) for one in found if allows(context, _entity(context, one))]
 
     return read(ports, caller, ActionRequest("succession.read"), query)
 
 
-def _authorized(turn: RequestContext, succession: UUID) -> Succession:
-    found = turn.work.successions.get(succession)
-    if found is None or turn.caller.organisation not in found.offices:
+def _authorized(context: RequestContext, succession: UUID) -> Succession:
+    found = context.work.successions.get(succession)
+    if found is None or context.caller.organisation not in found.offices:
         deny_as_not_found()
-    authorize(turn, _entity(turn, found))
+    authorize(context, _entity(context, found))
     return found
 
 
-def _entity(turn: RequestContext, succession: Succession) -> PolicyEntity:
-    offices = [turn.find(slug) for slug in succession.offices]
-    predecessor, successor = (turn.entity(one) if one else deny_as_not_found() for one in offices)
-    return succession_entity(succession, predecessor, successor)
+def _entity(context: RequestContext, succession: Succession) -> PolicyEntity:
+    offices = (context.entity(context.require(slug)) for slug in succession.offices)
+    return succession_entity(succession, *offices)
 
 
 def _as_of(succession: Succession, event: UUID) -> Succession:
@@ -143,9 +142,11 @@ def _as_of(succession: Succession, event: UUID) -> Succession:
     )
 
 
-def _record(turn: RequestContext, succession: Succession, signed: VerifiedRequest | None) -> None:
+def _record(
+    context: RequestContext, succession: Succession, signed: VerifiedRequest | None
+) -> None:
     """Record an approval for the gateway and both offices, with the digest of its document."""
-    turn.record(
+    context.record(
         parties_of(succession),
         EventDetail("subject", subject_of(succession), frozenset({GATEWAY, *succession.offices})),
         document_sha256=None if signed is None else signed.document.digest,

@@ -191,18 +191,18 @@ class RequestContext:
             case EnrollingSystem():
                 return self.actor.invitation.approved_by
 
-    def find(self, slug: str) -> Organisation | None:
-        """An organisation as of this transaction; each is read once."""
+    def require(self, slug: str) -> Organisation:
+        """An organisation as of this transaction, read once; a denial when there is none."""
         if slug not in self.known:
             found = self.work.organisations.get(slug)
             if found is None:
-                return None
+                deny_as_not_found()
             self.known[slug] = found
         return self.known[slug]
 
     def see(self, slug: str) -> Organisation | None:
-        """Likewise one that members may know of: not one that asked to take part, and never did."""
-        found = self.find(slug)
+        """One that members may know of: not one that asked to take part, and never did."""
+        found = self.known.get(slug) or self.work.organisations.get(slug)
         return None if found is None or found.status in UNSEEN else found
 
     def entity(self, organisation: Organisation | None = None) -> PolicyEntity:

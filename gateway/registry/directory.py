@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.domain.audit import AuditAccess
-from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
@@ -108,12 +107,8 @@ def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
 
     def query(context: RequestContext) -> dict[str, Any]:
         authorize(context, LOG)
-        found = context.find(slug)
-        return (
-            deny_as_not_found()
-            if found is None or found.status in UNSEEN
-            else _view(found, context)
-        )
+        found = context.see(slug)
+        return deny_as_not_found() if found is None else _view(found, context)
 
     return read(ports, caller, ActionRequest("directory.read"), query)
 
@@ -139,12 +134,8 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
 
     def query(context: RequestContext) -> _Status:
         authorize(context, LOG)
-        found = context.find(slug)
-        return (
-            deny_as_not_found()
-            if found is None or found.status in UNSEEN
-            else _status(context, found)
-        )
+        found = context.see(slug)
+        return deny_as_not_found() if found is None else _status(context, found)
 
     status = read(ports, caller, ActionRequest("directory.read"), query)
     ports.notary.sign(status.head)  # a frozen gateway states nothing
@@ -201,8 +192,7 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
 
     def query(context: RequestContext) -> tuple[LoggedEvent, LoggedEvent | None]:
         authorize(context, LOG)
-        found = context.find(slug)
-        key = None if found is None else found.document_key(kid)
+        key = context.require(slug).document_key(kid)
         registered = None if key is None else context.work.log.logged(key.registration_event)
         if key is None or registered is None:
             deny_as_not_found()
