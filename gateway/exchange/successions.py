@@ -23,10 +23,10 @@ from gateway.exchange.succession_execution import (
     OF_ANOTHER,
     HandoffDisposition,
     disposition_of,
-    must,
     open_handoffs,
     parties_of,
     received,
+    require_succession,
     subject_of,
 )
 from gateway.kernel.actors import GATEWAY
@@ -182,7 +182,7 @@ def to_json(succession: Succession) -> dict[str, Any]:
 def report(ports: Ports, succession: UUID) -> dict[str, Any]:
     """What moved, what is to move, what stays, and who may read what until when."""
     with ports.begin(TransactionMode.READ) as work:
-        return _report(ports, work, must(work, succession))
+        return _report(ports, work, require_succession(work, succession))
 
 
 def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def list_all(ports: Ports) -> list[dict[str, Any]]:
 def find(ports: Ports, succession: UUID) -> Succession:
     """A succession by its id. Raises NotFound."""
     with ports.begin(TransactionMode.READ) as work:
-        return must(work, succession)
+        return require_succession(work, succession)
 
 
 def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str, Any]:
@@ -228,18 +228,20 @@ def _view_of_open(
 ) -> dict[str, Any] | None:
     """The disposition of an open handoff; None when its case was erased."""
     if not succession.concerns(handoff):
-        return _view_of_fate(handoff, Disposition.STAY, OF_ANOTHER)
+        return _open_view(handoff, Disposition.STAY, OF_ANOTHER)
     try:
-        fate = disposition_of(ports, work, succession, handoff, day)
+        disposition = disposition_of(ports, work, succession, handoff, day)
     except CaseKeysUnavailable:
         if has_key(ports, work, handoff.originator, handoff.case):
             raise
-        return _view_of_fate(handoff, Disposition.WAIT, _KEY_LOST)
-    if fate is None:
+        return _open_view(handoff, Disposition.WAIT, _KEY_LOST)
+    if disposition is None:
         return None
-    to_seal_anew = 0 if fate.way is Disposition.STAY else _to_seal_anew(succession, fate)
-    reads_until = _reads_until(succession, fate)
-    return _view_of_fate(handoff, fate.way, fate.why, reads_until, to_seal_anew)
+    to_seal_anew = (
+        0 if disposition.way is Disposition.STAY else _to_seal_anew(succession, disposition)
+    )
+    reads_until = _reads_until(succession, disposition)
+    return _open_view(handoff, disposition.way, disposition.why, reads_until, to_seal_anew)
 
 
 _KEY_LOST = (
@@ -247,7 +249,7 @@ _KEY_LOST = (
 )
 
 
-def _view_of_fate(
+def _open_view(
     handoff: Handoff,
     way: Disposition,
     why: str,
@@ -265,16 +267,16 @@ def _view_of_fate(
     }
 
 
-def _to_seal_anew(succession: Succession, fate: HandoffDisposition) -> int:
-    sealed = sealed_of(fate.case, fate.handoff.permitted)
+def _to_seal_anew(succession: Succession, disposition: HandoffDisposition) -> int:
+    sealed = sealed_of(disposition.case, disposition.handoff.permitted)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 
 
-def _reads_until(succession: Succession, fate: HandoffDisposition) -> str | None:
+def _reads_until(succession: Succession, disposition: HandoffDisposition) -> str | None:
     """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
-    if fate.way is Disposition.STAY or not fate.taken_on:
+    if disposition.way is Disposition.STAY or not disposition.taken_on:
         return None
-    if fate.handoff.address.competence is None:
+    if disposition.handoff.address.competence is None:
         return succession.day.isoformat()
     return succession.read_until.isoformat()
 
