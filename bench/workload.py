@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from gateway.client.signing import DocumentSigner
+from gateway.client.documents import DocumentSigner
 from gateway.keys import KeyPurpose, load_key
 
 CASE_BYTES = 2126

@@ -13,8 +13,7 @@ from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
-from gateway.evidence.key_registration import SUBJECT
-from gateway.evidence.key_revocation import KEY
+from gateway.evidence.key_history import KEY, SUBJECT
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.pagination import Page, collect_page
@@ -195,7 +194,7 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
     """Where a member's document key came from: the event that registered it, with its subject.
 
     With it goes the event that revoked the key, if one did, which shows the key alone. Everybody
-    who takes part may check both (gateway.evidence.key_registration, revocation). Who else they concerned,
+    who takes part may check both (gateway.evidence.key_history, revocation). Who else they concerned,
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 

@@ -18,8 +18,8 @@ DYING = """
 import os, signal, sys
 from gateway.cli import main
 from gateway.client.session import Exchange
-from gateway.client.checkpoint_store import Sightings
-from gateway.client.outbox import Spool
+from gateway.client.local_state import Sightings
+from gateway.client.local_state import Spool
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
