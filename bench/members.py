@@ -41,7 +41,7 @@ def make_folder(folder: Path, addresses: Addresses, database: str | None) -> Non
         ["--partners-bind", f"127.0.0.1:{addresses.partners}"],
         ["--admin", "a-martin=A. Martin", "--admin", "b-dubois=B. Dubois"],
         ["--root-passphrase-file", str(passphrase)],
-        ["--database", database] if database else [],
+        ["--database-url", database] if database else [],
     )
 
 
@@ -57,7 +57,7 @@ def admit_members(operator: Path, folder: Path) -> None:
            ["--regime", "gdpr", "--regime", "led"])  # fmt: skip
     for slug, standing in ((ORIGINATOR, "full"), (RECIPIENT, "observer")):
         _admin(operator, ["membership", "grant", slug, "--standing", standing],
-               ["--from", _SINCE, "--decision", "bench"])  # fmt: skip
+               ["--from", _SINCE, "--decision-ref", "bench"])  # fmt: skip
         _admin(operator, ["system", "register", slug, SYSTEM])
         _certify(operator, folder, slug)
     _admin(operator, ["mandate", "grant", RECIPIENT, "--matter", MATTER],
@@ -69,8 +69,8 @@ def admit_members(operator: Path, folder: Path) -> None:
 def register_key(operator: Path, folder: Path) -> None:
     """Let the hotline sign its own cases: ``folder`` gets ``document.pem``."""
     kept = folder / "keys"
-    _run(["keys", "new", str(kept), "--organisation", ORIGINATOR, "--gateway", ISSUER])
-    _admin(operator, ["key", "register", ORIGINATOR, "--jwk", str(kept / "document.jwk")],
+    _run(["key", "create", "--use", "signing", str(kept), "--organisation", ORIGINATOR, "--gateway", ISSUER])
+    _admin(operator, ["member-key", "register", ORIGINATOR, "--jwk", str(kept / "document.jwk")],
            ["--proof", str(kept / "document.proof")])  # fmt: skip
     (kept / "document.pem").rename(folder / "document.pem")
 
@@ -101,7 +101,7 @@ def _private(path: Path) -> Iterator[io.FileIO]:
 
 
 def _admin(operator: Path, *arguments: Sequence[str]) -> None:
-    _run(["admin", "--folder", str(operator), *_APPROVERS], *arguments)
+    _run(["admin", "--home", str(operator), *_APPROVERS], *arguments)
 
 
 def _run(*arguments: Sequence[str]) -> None:

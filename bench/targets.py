@@ -107,7 +107,7 @@ def _baseline(kind: str, site: Site) -> Iterator[Target]:
 @contextlib.contextmanager
 def started_gateway(site: Site) -> Iterator[Target]:
     """`casegate run`, as shipped: all four processes under their supervisor."""
-    command = ["-m", "gateway.cli", "run", "--folder", str(site.operator)]
+    command = ["-m", "gateway.cli", "run", "--home", str(site.operator)]
     log = site.folder / f"{GATEWAY}.log"
     with _process(command, dict(os.environ), log) as process:
         _wait(GATEWAY, process, site, lambda: "ready\n" in log.read_text(encoding="utf-8"))

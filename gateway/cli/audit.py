@@ -55,14 +55,14 @@ def reader(folder: Path) -> ReadFile:
     return read
 
 
-# --- `casegate audit complete`: whether an organisation's receipts are all its events, offline ---
+# --- `casegate audit check-stream`: whether an organisation's receipts are all its events, offline ---
 
 
 MAX_PAGE_BYTES = 256 * 1024 * 1024
 """A stream in one file is read as a whole; a longer one is kept in a folder."""
 
 
-@audit.command(epilog=f"{STREAM_CODES} {FOLDER}")
+@audit.command("check-stream", epilog=f"{STREAM_CODES} {FOLDER}")
 @click.argument("stream", metavar="DIR|FILE", type=click.Path(exists=True, path_type=Path))
 @trust_options(members=False)
 @click.option(
@@ -73,14 +73,14 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 )
 @json_option
 @click.pass_context
-def complete(
+def check_stream(
     context: click.Context, stream: Path, trust: TrustAnchors, folder: Path | None, as_json: bool
 ) -> None:
     """Prove that receipts are all of an organisation's events.
 
-    DIR holds what `casegate events --save DIR` kept, or what a party handed over: receipts
+    DIR holds what `casegate event list --out-dir DIR` kept, or what a party handed over: receipts
     (*.json) and the gateway's statements of the stream's end (*.sd-jwt), all that you have. FILE
-    is what `casegate events --json` printed.
+    is what `casegate event list --json` printed.
     """
     copy = None
     if folder is not None:
@@ -124,17 +124,17 @@ def _start(file: Path, longest: int) -> bytes:
         return opened.read(longest + 1)
 
 
-# --- `casegate audit fsck`: whether a copy of a log is whole, offline ---
+# --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
 
 
-@audit.command(epilog=f"{STREAM_CODES} {FOLDER}")
+@audit.command("check-copy", epilog=f"{STREAM_CODES} {FOLDER}")
 @click.argument(
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @trust_options(documents=False, members=False)
 @json_option
 @click.pass_context
-def fsck(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
+def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
@@ -232,7 +232,7 @@ def _progress_json(step: MirrorProgress, before: int) -> dict[str, Any]:
     }
 
 
-# --- `casegate audit events`: events of others, as far as an audit grant reaches ---
+# --- `casegate audit search`: events of others, as far as an audit grant reaches ---
 
 
 class _CaseName(click.ParamType[tuple[str, UUID]]):
@@ -273,11 +273,11 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
 @click.option(
     "--result", type=click.Choice([str(one) for one in EventResult]), help="How they ended."
 )
-@click.option("--since", type=Moment(), metavar="TIME", help="From this time on.")
-@click.option("--until", type=Moment(), metavar="TIME", help="Before this time.")
+@click.option("--from", "since", type=Moment(), metavar="TIME", help="From this time on.")
+@click.option("--before", "until", type=Moment(), metavar="TIME", help="Before this time.")
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many.")
 @partner
-def events(
+def search(
     gateway: Gateway,
     as_json: bool,
     by: str,

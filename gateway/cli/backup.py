@@ -18,8 +18,8 @@ import click
 from sqlalchemy import make_url
 
 from gateway import maintenance, wiring
-from gateway.cli.home import folder_option, told_plainly
-from gateway.cli.mark import describe_head, read_mark
+from gateway.cli.home import home_option, told_plainly
+from gateway.cli.log import describe_head, read_mark
 from gateway.cli.output import progress, write_new
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
@@ -103,15 +103,9 @@ def digest(file: Path) -> str:
 
 
 @click.command()
-@folder_option
-@click.option(
-    "--keys",
-    "case_keys",
-    is_flag=True,
-    help="Copy the keys of cases alone, to the new file DIR: see docs/operators.md.",
-)
+@home_option
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-def backup(folder: Path, case_keys: bool, target: Path) -> None:
+def backup(folder: Path, target: Path) -> None:
     """Copy the gateway's database, settings and published files to DIR.
 
     The gateway may run meanwhile: the copy is of one moment. Its log is checked whole before the
@@ -121,9 +115,6 @@ def backup(folder: Path, case_keys: bool, target: Path) -> None:
     """
     with told_plainly():
         config = wiring.load_config(folder.absolute())
-        if case_keys:
-            _copy_keys(config, target)
-            return
         _require_sqlite(config, target)
         spare = _new_folder(target)
         try:
@@ -140,19 +131,30 @@ def backup(folder: Path, case_keys: bool, target: Path) -> None:
             shutil.rmtree(spare, ignore_errors=True)
     click.echo(f"Made {target}: {describe_head(manifest.head)}. Its log was checked whole.")
     click.echo("Not in it: keys/, issuing/, people/, offline/ (back them up once, and apart), the")
-    click.echo("keys of cases (--keys, kept for days only), the high-water mark (never).")
+    click.echo("keys of cases (backup-keys, kept for days only), the high-water mark (never).")
 
 
-def _copy_keys(config: Config, target: Path) -> None:
-    """Copy the keys database, which is erased with its copies: so it goes its own way."""
-    file = config.keys_file
+@click.command("backup-keys")
+@home_option
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+def backup_keys(folder: Path, target: Path) -> None:
+    """Copy the keys of cases to the new FILE, which you keep for days only.
+
+    What is erased can be read for as long as a copy of its key exists: see docs/operators.md.
+    """
+    with told_plainly():
+        file = wiring.load_config(folder.absolute()).keys_file
+        _copy_keys(file, target)
+
+
+def _copy_keys(file: Path | None, target: Path) -> None:
     if file is None:
         raise click.ClickException(
             "the keys of cases are in PostgreSQL: copy their database by its own means, apart, and "
             "keep no copy for longer than docs/operators.md says"
         )
     if not file.exists():
-        raise click.ClickException(f"{file} is missing: see [keys] url")
+        raise click.ClickException(f"{file} is missing: see [case_keys] url")
     if target.exists():
         raise click.ClickException(f"{target} exists and is not overwritten: name a new file")
     try:
@@ -228,10 +230,13 @@ def _examined(database: Path, origin: str) -> TreeHead:
 @click.command()
 @click.argument("source", metavar="BACKUP", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--folder",
+    "--home",
+    "folder",
+    envvar="CASEGATE_HOME",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     show_default="this folder",
+    show_envvar=True,
     help="The operator's folder. A new or empty one gets settings and published files, too.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the database is put in place.")
@@ -255,7 +260,7 @@ def restore(source: Path, folder: Path, yes: bool) -> None:
         click.echo("Put keys/ and issuing/ back from their own backup.")
     if config.keys_file is not None and not config.keys_file.exists():
         click.echo(f"Put the newest keys database there: {config.keys_file}.")
-    click.echo(f"Then: casegate doctor --folder {config.folder}")
+    click.echo(f"Then: casegate doctor --home {config.folder}")
 
 
 def _require_files(source: Path, manifest: Manifest) -> None:
@@ -303,7 +308,7 @@ def _restore(source: Path, config: Config, manifest: Manifest, *, ask: bool) -> 
     if file is None:
         raise click.ClickException(
             "the settings name a database in PostgreSQL: put a dump back with pg_restore, and see "
-            "by `casegate mark show` whether the log goes on"
+            "by `casegate log status` whether the log goes on"
         )
     spare = file.with_name(f".{file.name}.restoring")
     try:

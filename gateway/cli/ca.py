@@ -22,7 +22,7 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import json_option
 from gateway.cli.gateway_setup import read_passphrase
-from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.home import home_option, told_plainly
 from gateway.cli.output import print_fields, print_json, print_table
 from gateway.config import Config
 from gateway.kernel.actors import GATEWAY
@@ -55,7 +55,7 @@ def ca() -> None:
 
 
 @ca.command("list")
-@folder_option
+@home_option
 @json_option
 def list_authorities(folder: Path, as_json: bool) -> None:
     """List the issuing authorities: next, current, former, retired."""
@@ -70,7 +70,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
 
 
 @ca.command("show")
-@folder_option
+@home_option
 @click.argument("authority", required=False)
 @json_option
 def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
@@ -118,7 +118,7 @@ def _at(moment: datetime) -> str:
 
 
 @ca.command("rotate")
-@folder_option
+@home_option
 @persons_option
 @key_files_option
 @click.option(
@@ -139,9 +139,9 @@ def _at(moment: datetime) -> str:
     help="The step that you mean; on a terminal asked for when not given, else required.",
 )
 @click.option(
-    "--at-once",
+    "--no-wait",
     is_flag=True,
-    help="Do not wait for the step's time, as when others may have the issuing key.",
+    help="Skip the waiting period, for example when the issuing key may be compromised.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
 def rotate(
@@ -151,7 +151,7 @@ def rotate(
     root_folder: Path | None,
     root_passphrase_file: Path | None,
     named: str | None,
-    at_once: bool,
+    no_wait: bool,
     as_json: bool,
 ) -> None:
     """Take the next step to a new issuing authority.
@@ -165,7 +165,7 @@ def rotate(
     with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):
         root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
         rotation.forget_retired_keys(gateway.config.issuing)
-        _step(session, gateway, root, named, at_once=at_once)
+        _step(session, gateway, root, named, no_wait=no_wait)
 
 
 @dataclass(frozen=True)
@@ -195,15 +195,15 @@ def _step(
     root: _Root,
     named: str | None,
     *,
-    at_once: bool,
+    no_wait: bool,
 ) -> None:
     """Record the step, take it, and see it published."""
     config, now = gateway.config, gateway.ports.now()
     turn = rotation.next_turn(config.issuing, now)
     require_meant(turn.step, named, as_json=session.as_json)
-    if now < turn.due and not at_once:
+    if now < turn.due and not no_wait:
         raise AuthorityError(
-            f"the step '{turn.step}' is due on {_at(turn.due)}; --at-once does not wait"
+            f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
         )
     authority = turn.of or make_issuing(config.name, root.load(config), now)
     values = {

@@ -28,7 +28,7 @@ from gateway.cli.partner_command import (
     now,
     partner_command,
     print_result,
-    save_receipt_option,
+    receipt_out_option,
     write_command,
 )
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
@@ -63,16 +63,19 @@ _WHY_OPTIONS: Sequence[Parameter] = (
 )
 CONSULT_OPTIONS: Sequence[Parameter] = (
     *_WHY_OPTIONS,
-    click.option("--full", is_flag=True, help="Show the text of statements too."),
+    click.option("--show-text", is_flag=True, help="Show the text of statements too."),
     click.option(
-        "--unseal",
+        "--open-sealed",
         is_flag=True,
         help="Open what is sealed to you, with the keys of encryption_keys.",
     ),
     click.option(
-        "--save", type=NewFile(), metavar="FILE", help="Keep the signed presentation in a new file."
+        "--presentation-out",
+        type=NewFile(),
+        metavar="FILE",
+        help="New file for the signed presentation.",
     ),
-    save_receipt_option,
+    receipt_out_option,
 )
 """What a consultation takes beside the person who consults."""
 
@@ -113,8 +116,8 @@ def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes)
     return contents
 
 
-plain_option = click.option(
-    "--plain",
+contents_option = click.option(
+    "--contents",
     required=True,
     metavar="FILE",
     type=Input(MAX_CASE_BYTES + 1),
@@ -133,7 +136,9 @@ out_option = click.option(
 _CLEARED_OPTIONS: Sequence[Parameter] = (
     click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
     click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
-    click.option("--confirm", multiple=True, metavar="ID", help="A match they stand for."),
+    click.option(
+        "--confirm-match", "confirm", multiple=True, metavar="ID", help="A match they stand for."
+    ),
 )
 
 
@@ -143,7 +148,9 @@ def _clearance(
     if assessed_by is None and cleared_by is None and not confirm:
         return None
     if assessed_by is None or cleared_by is None:
-        raise click.UsageError("--assessed-by and --cleared-by go together; --confirm needs both")
+        raise click.UsageError(
+            "--assessed-by and --cleared-by go together; --confirm-match needs both"
+        )
     return {"assessed_by": assessed_by, "cleared_by": cleared_by, "confirms": list(confirm)}
 
 
@@ -174,7 +181,11 @@ def revise(
     case,
     case_argument,
     click.option(
-        "--confirm", "confirms", multiple=True, metavar="ID", help="A match you stand for (R18)."
+        "--confirm-match",
+        "confirms",
+        multiple=True,
+        metavar="ID",
+        help="A match you stand for (R18).",
     ),
     reason_option,
 )
@@ -215,7 +226,7 @@ def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
 def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
     """Open the content of your own CASE.
 
-    It is an event in the log, with person and reason. Statements stay folded without --full. The
+    It is an event in the log, with person and reason. Statements stay folded without --show-text. The
     JSON has everything as it was written: addresses in it are live.
     """
     opened = gateway.consult_case(case, said["by"], said["reason_code"], said["reason"])
@@ -226,17 +237,17 @@ def show_opened(
     gateway: Gateway, opened: ConsultedContent, as_json: bool, said: Mapping[str, Any]
 ) -> None:
     """Show what a consultation opened, then keep what was asked for."""
-    unsealed = gateway.unseal(opened) if said["unseal"] else ()
+    unsealed = gateway.unseal(opened) if said["open_sealed"] else ()
     if not as_json:
-        print_content(opened, full=said["full"], unsealed=unsealed)
+        print_content(opened, full=said["show_text"], unsealed=unsealed)
         click.echo()
-    more = {"unsealed": [_told(one) for one in unsealed]} if said["unseal"] else None
-    file = said["save"]
+    more = {"unsealed": [_told(one) for one in unsealed]} if said["open_sealed"] else None
+    file = said["presentation_out"]
     print_result(
         opened.written,
         "content opened",
         as_json=as_json,
-        save=said["save_receipt"],
+        save=said["receipt_out"],
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
     )
@@ -258,7 +269,7 @@ def _told(one: OpenedElement) -> dict[str, Any]:
 @partner_command(
     case,
     content_argument,
-    plain_option,
+    contents_option,
     click.option(
         "--to",
         required=True,
@@ -272,7 +283,7 @@ def seal(
     gateway: Gateway,
     as_json: bool,
     content: dict[str, Any],
-    plain: dict[str, Any],
+    contents: dict[str, Any],
     to: str,
     out: Path,
 ) -> None:
@@ -282,18 +293,20 @@ def seal(
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
     one that you keep in organisation_keys.
     """
-    sealed = gateway.seal(content, plain, to)
+    sealed = gateway.seal(content, contents, to)
     write_new(out, (json.dumps(sealed, ensure_ascii=False, indent=2) + "\n").encode())
     if as_json:
-        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(plain)})
+        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(contents)})
     else:
-        click.echo(f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}")
+        click.echo(
+            f"{colour('Done', 'green')}: {len(contents)} sealed to {to}; the case is in {out}"
+        )
 
 
 @write_command(
     case,
     case_argument,
-    plain_option,
+    contents_option,
     click.option(
         "--from",
         "before",

@@ -25,7 +25,7 @@ def conformance() -> None:
 
 @conformance.command(epilog=EPILOG)
 @by_option
-@click.option("--continue", "earlier", type=click.UUID, metavar="RUN", help="Go on with this run.")
+@click.option("--run", "earlier", type=click.UUID, metavar="RUN", help="Continue this run.")
 @click.option(
     "--case",
     "case_file",
@@ -71,7 +71,7 @@ def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
         click.echo(f"{colour('Passed', 'green')}: run {sanitise(run['run'])}, an event in the log")
         click.echo("Next, where you are not active yet: the gateway's administrators activate you")
     else:
-        click.echo(f"Correct what failed, then: --continue {sanitise(run['run'])}")
+        click.echo(f"Correct what failed, then: --run {sanitise(run['run'])}")
 
 
 def _told(outcomes: list[CheckResult]) -> list[dict[str, Any]]:

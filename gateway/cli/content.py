@@ -43,7 +43,8 @@ def print_content(
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
     closed = [
-        OpenedElement(part, None, "closed: --unseal opens it") for part in sealed_parts(content)
+        OpenedElement(part, None, "closed: --open-sealed opens it")
+        for part in sealed_parts(content)
     ]
     for one in unsealed or closed:
         part = one.part
@@ -146,7 +147,7 @@ def _statement(one: Part, full: bool) -> Iterator[str]:
     kind = f"{one['kind']} {evaluated}".strip()
     yield (
         f"{kind} by {one['made_by_role']} at {one['made_at']}, in {one['language']}, "
-        f"graphic: {one['graphic']}{_marked(one)}{'' if full else ' (folded: --full shows it)'}"
+        f"graphic: {one['graphic']}{_marked(one)}{'' if full else ' (folded: --show-text shows it)'}"
     )
     if full:
         yield from (f"  | {cold(line)}" for line in one["text"].split("\n"))

@@ -24,8 +24,8 @@ from gateway import keys, maintenance, wiring
 from gateway.cedar.policy import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import json_option
-from gateway.cli.home import folder_option
-from gateway.cli.mark import read_mark
+from gateway.cli.home import home_option
+from gateway.cli.log import read_mark
 from gateway.cli.output import colour, print_json, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.refusals import (
@@ -322,7 +322,7 @@ def log(config: Config, now: datetime) -> Findings:
         yield Level.ERROR, f"FROZEN: {frozen.detail}; see 'The log is frozen' in docs/operators.md"
         return
     except HighWaterMarkUnavailable as unreachable:
-        yield Level.ERROR, f"{unreachable.detail}: see [mark] url"
+        yield Level.ERROR, f"{unreachable.detail}: see [high_water_mark] url"
         return
     if marked is None:
         return  # told above: without a mark the log is frozen
@@ -382,7 +382,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
         yield (
             Level.WARNING,
             f"keys are wrapped by another key-encryption key than {current}: finish its change"
-            " by `casegate admin gateway rekey --purpose kek --step withdraw`",
+            " by `casegate admin gateway-key rotate --purpose kek --step withdraw`",
         )
     elif others:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
@@ -454,7 +454,7 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 
 
 @click.command()
-@folder_option
+@home_option
 @json_option
 def doctor(folder: Path, as_json: bool) -> None:
     """Check a gateway's files, keys, certificates, database, log and clock.

@@ -1,4 +1,4 @@
-"""`casegate events`: your organisation's own events, in the order of its own counter."""
+"""`casegate event list`: your organisation's own events, in the order of its own counter."""
 
 from itertools import islice
 from pathlib import Path
@@ -25,27 +25,33 @@ from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.stream import StreamHead
 
 
-@click.command(epilog=EPILOG)
+@click.group(epilog=EPILOG)
+def event() -> None:
+    """List all events that concern your organisation."""
+
+
+@event.command("list", epilog=EPILOG)
 @click.option("--after", type=click.IntRange(0), default=0, help="Begin after this number.")
 @click.option("--limit", type=click.IntRange(1), help="Show no more than this many.")
 @click.option(
-    "--save",
+    "--out-dir",
+    "save",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
 )
 @partner
-def events(
+def list_events(
     gateway: Gateway, as_json: bool, after: int, limit: int | None, save: Path | None
 ) -> None:
-    """List all events that concern your organisation.
+    """List your organisation's events, oldest first.
 
     Each receipt is verified, and each place in your organisation's counter must be there. The
     gateway signs which is the last.
     """
     if save is not None:
         if after or limit:
-            raise click.UsageError("a folder keeps the whole stream: give --save alone")
+            raise click.UsageError("a folder keeps the whole stream: leave out --after and --limit")
         _save(gateway, save, as_json)
         return
     ends: list[tuple[str, StreamHead]] = []
@@ -81,7 +87,7 @@ def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
     click.echo(
         f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement."
     )
-    click.echo(f"Prove it complete: casegate audit complete {folder} --trust KEYS")
+    click.echo(f"Prove it complete: casegate audit check-stream {folder} --trust KEYS")
 
 
 def _name(stream_number: int) -> str:

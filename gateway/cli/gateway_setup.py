@@ -83,7 +83,7 @@ def require_free(folder: Path) -> None:
     """Raise FileExistsError, which says what to do, unless there is nothing, or an empty folder."""
     if (folder / wiring.CONFIG_FILE).exists():
         raise FileExistsError(
-            f"{folder} holds a gateway already: start it with `casegate run --folder {folder}`,"
+            f"{folder} holds a gateway already: start it with `casegate run --home {folder}`,"
             " or name another folder for a new one"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -230,17 +230,19 @@ SHORTEST_PASSPHRASE = 12
     help="Where the partners' listener listens: host:port, or unix:/path behind a proxy.",
 )
 @click.option(
-    "--database",
+    "--database-url",
+    "database",
     callback=lambda _context, _parameter, given: _without_password(given),
     help="SQLAlchemy URL, without a password; SQLite in the folder by default.",
 )
 @click.option(
-    "--mark",
+    "--high-water-mark-url",
+    "mark",
     callback=lambda _context, _parameter, given: _without_password(given),
     help="URL of the log's high-water mark; likewise.",
 )
 @click.option(
-    "--keys",
+    "--case-keys-url",
     "case_keys",
     callback=lambda _context, _parameter, given: _without_password(given),
     help="URL of the database of the keys of cases; likewise.",
@@ -347,13 +349,13 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
     click.echo(
         f"  2. Give each administrator their key from {folder / 'people'}, and delete it here."
     )
-    click.echo(f"  3. casegate run --folder {folder}")
+    click.echo(f"  3. casegate run --home {folder}")
     step = 4
     if len(persons) < ENOUGH:
         click.echo(
             "  4. Add a third administrator: of two, neither can be disabled (administrators.md):"
         )
-        click.echo(f"     casegate admin --folder {folder} {names} admin add ...")
+        click.echo(f"     casegate admin --home {folder} {names} administrator add ...")
         step = 5
     click.echo(f"  {step}. Admit members:")
-    click.echo(f"     casegate admin --folder {folder} {names} organisation admit ...")
+    click.echo(f"     casegate admin --home {folder} {names} organisation admit ...")

@@ -80,13 +80,29 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="To this organisation.",
     ),
     click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
-    click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),
-    click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
     click.option(
-        "--purpose", multiple=True, required=True, type=click.Choice([*map(str, Purpose)])
+        "--group",
+        "groups",
+        multiple=True,
+        type=click.Choice(GROUPS),
+        help="A group of elements to offer.",
     ),
-    click.option("--until", type=Moment(), help="When the offer and its use end."),
-    click.option("--note", help="A word to the recipient, up to 300 characters."),
+    click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
+    click.option(
+        "--purpose",
+        multiple=True,
+        required=True,
+        type=click.Choice([*map(str, Purpose)]),
+        help="What the recipient may use the case for.",
+    ),
+    click.option(
+        "--expires-at",
+        "until",
+        type=Moment(),
+        metavar="TIME",
+        help="When the offer and its use end.",
+    ),
+    click.option("--note", help="Note to the recipient, up to 300 characters."),
 )
 
 
@@ -103,7 +119,7 @@ def _wanted(said: dict[str, Any]) -> dict[str, Any]:
     if (said["organisation"] is None) == (said["competence"] is None):
         raise click.UsageError("give one of --to and --competence")
     if not said["groups"] and not said["digests"]:
-        raise click.UsageError("say what is offered: --group or --digest, as often as needed")
+        raise click.UsageError("say what is offered: --group or --disclosure, as often as needed")
     return said
 
 
@@ -170,8 +186,18 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
 
 @partner_command(
     handoff,
-    click.option("--box", type=click.Choice(["in", "out"]), default="in", show_default=True),
-    click.option("--state", type=click.Choice([str(state) for state in HandoffState])),
+    click.option(
+        "--box",
+        type=click.Choice(["in", "out"]),
+        default="in",
+        show_default=True,
+        help="Handoffs that were received (in) or sent (out).",
+    ),
+    click.option(
+        "--state",
+        type=click.Choice([str(state) for state in HandoffState]),
+        help="Only handoffs in this state.",
+    ),
     name="list",
 )
 def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
@@ -276,11 +302,19 @@ def _answer_command(kind: AnswerKind) -> None:
 
     command.__doc__ = kind.about
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
-    write_command(handoff, handoff_argument, *options, name=kind.command)(command)
+    verb = _VERBS.get(kind.command, kind.command)
+    write_command(handoff, handoff_argument, *options, name=verb)(command)
+
+
+_VERBS = {"outcome": "report-outcome"}
+"""Commands whose verb is not that of the action."""
+
+_OPTIONS = {"to": "suggest"}
+"""Options that are called otherwise than the field that they fill."""
 
 
 def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
-    flag = f"--{(name or one.name).replace('_', '-')}"
+    flag = f"--{_OPTIONS.get(one.name, name or one.name).replace('_', '-')}"
     return click.option(flag, one.name, required=one.required, help=one.about, **terms)
 
 
@@ -323,8 +357,8 @@ def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None
     """Open the content of HANDOFF.
 
     It is an event in the log, with person and reason. Shown is what the offer names and policy
-    allows today. Statements stay folded without --full. What is sealed to you stays closed without
-    --unseal. The JSON has everything as it was written: addresses in it are live.
+    allows today. Statements stay folded without --show-text. What is sealed to you stays closed without
+    --open-sealed. The JSON has everything as it was written: addresses in it are live.
     """
     opened = gateway.consult(handoff, said["by"], said["reason_code"], said["reason"])
     show_opened(gateway, opened, as_json, said)

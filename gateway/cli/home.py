@@ -9,11 +9,14 @@ import click
 
 from gateway.domain.refusals import Refusal, ValidationFailed
 
-folder_option: Callable[[Any], Any] = click.option(
-    "--folder",
+home_option: Callable[[Any], Any] = click.option(
+    "--home",
+    "folder",
+    envvar="CASEGATE_HOME",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path(),
     show_default="this folder",
+    show_envvar=True,
     help="The operator's folder, made by `casegate init`.",
 )
 

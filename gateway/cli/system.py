@@ -48,7 +48,7 @@ def system() -> None:
     """Configure and test this system's connection."""
 
 
-@system.command()
+@system.command("create-request")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--organisation", required=True, callback=organisation_id, help="Your organisation's id."
@@ -57,7 +57,8 @@ def system() -> None:
     "--system", "name", required=True, callback=organisation_id, help="This system's name."
 )
 @click.option(
-    "--partners",
+    "--api-url",
+    "partners",
     default="",
     callback=gateway_address,
     help="Address of the partners' interface, if known.",
@@ -118,7 +119,7 @@ def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> b
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-@system.command("key")
+@system.command("create-key")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def make_key(folder: Path) -> None:
     """Make a key by which this system authenticates, in FOLDER.
@@ -131,7 +132,7 @@ def make_key(folder: Path) -> None:
     write_new(folder / "client.jwk", json.dumps(key.public_jwk()).encode())
     click.echo(f"client key {key.kid} in {folder}")
     click.echo("  1. Send client.jwk to the gateway's administrators, never client.pem.")
-    click.echo('  2. Once they have registered it set client_key = ".../client.pem" in the')
+    click.echo('  2. Once they have registered it set assertion_key = ".../client.pem" in the')
     click.echo("     connection file; then casegate system check.")
 
 
@@ -250,7 +251,7 @@ def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str,
     if ends - now() < RENEW_BEFORE:
         found.append("the certificate ends soon: casegate system renew")
     if waiting:
-        found.append(f"{waiting} writes wait for their answer: casegate system resume")
+        found.append(f"{waiting} writes wait for their answer: casegate outbox resend")
     if told["reference_date_simulated"]:
         found.append("the gateway's legal date is set for a demonstration")
     return found
@@ -269,17 +270,22 @@ def _waiting(gateway: Gateway) -> int:
     return 0 if folder is None else len(list(Outbox(folder).waiting()))
 
 
-@system.command(epilog=EPILOG)
+@click.group(epilog=EPILOG)
+def outbox() -> None:
+    """Resend writes that received no answer."""
+
+
+@outbox.command(epilog=EPILOG)
 @click.option(
-    "--skip",
+    "--set-aside",
     "skipped",
     multiple=True,
     metavar="KEY",
     help="Set the write of this key aside first: its file stays, and is not sent any more.",
 )
 @partner
-def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
-    """Resend writes that received no answer.
+def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
+    """Resend every write that received no answer, oldest first.
 
     Each write is done once, however often it is sent. It ends at the first that finds no answer
     again, or no answer that its evidence confirms, or no access; what is left is kept. Exit status

@@ -1,4 +1,4 @@
-"""`casegate admin key` and the lock: a member's key and word, two administrators, one receipt."""
+"""`casegate admin member-key` and the lock: a member's key and word, two administrators, one receipt."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import keys
+from gateway.cli import key
 from gateway.keys import KeyPurpose, load_key
 from tests.cli.test_admin import ADMISSION, confirmed
 from tests.operating import ISSUER, MARTIN, Operator, operator, said
@@ -24,7 +24,7 @@ def gw(tmp_path: Path) -> Operator:
 def new_key(gw: Operator, name: str, *more: object) -> Path:
     """A key that the member makes on its own host; the folder with its files."""
     folder = gw.folder.parent / name
-    assert gw.type("keys", "new", folder, *WHOSE, *more).exit_code == 0
+    assert gw.type("key", "create", "--use", "signing", folder, *WHOSE, *more).exit_code == 0
     return folder
 
 
@@ -43,12 +43,12 @@ def kid(folder: Path) -> str:
 
 def registered(gw: Operator, name: str = "first") -> Path:
     folder = new_key(gw, name)
-    gw.done("key", "register", "ofmin", *files(folder))
+    gw.done("member-key", "register", "ofmin", *files(folder))
     return folder
 
 
 def statement(gw: Operator, what: str, folder: Path) -> Path:
-    """What `casegate keys lock` or `unlock` prints, in a file."""
+    """What `casegate key require-signed` or `unlock` prints, in a file."""
     told = gw.type("keys", what, folder / keys.KEY_FILE, *WHOSE)
     assert told.exit_code == 0, told.output
     file = folder / what
@@ -65,27 +65,29 @@ def do(gw: Operator, typ: str, *words: object) -> dict[str, Any]:
 
 def test_the_life_of_a_key_is_events_with_receipts(gw: Operator) -> None:
     first = new_key(gw, "first")
-    result = do(gw, "key.registered", "key", "register", "ofmin", *files(first))
+    result = do(gw, "key.registered", "member-key", "register", "ofmin", *files(first))
     assert (result["organisation"], result["kid"]) == ("ofmin", kid(first))
     second = new_key(gw, "second", "--previous", first / keys.KEY_FILE)
-    do(gw, "key.registered", "key", "register", "ofmin", *files(second))
-    gone = do(gw, "key.revoked", "key", "revoke", "ofmin", kid(first), "--reason", "replaced")
+    do(gw, "key.registered", "member-key", "register", "ofmin", *files(second))
+    gone = do(
+        gw, "key.revoked", "member-key", "revoke", "ofmin", kid(first), "--reason", "replaced"
+    )
     assert gone["kid"] == kid(first)
 
 
 def test_a_person_reads_which_key_was_registered(gw: Operator) -> None:
     folder = new_key(gw, "first")
-    first, second = gw.done("key", "register", "ofmin", *files(folder)).splitlines()
+    first, second = gw.done("member-key", "register", "ofmin", *files(folder)).splitlines()
     assert first == f"key.register: organisation ofmin, kid {kid(folder)}"
     assert second.startswith("  recorded as event ")
 
 
 def test_one_person_registers_no_key_and_revokes_one(gw: Operator) -> None:
     folder = new_key(gw, "first")
-    result = gw.admin("key", "register", "ofmin", *files(folder), persons=(MARTIN,))
+    result = gw.admin("member-key", "register", "ofmin", *files(folder), persons=(MARTIN,))
     assert "waits" in result.stdout
-    gw.done("key", "register", "ofmin", *files(folder))
-    words = ("key", "revoke", "ofmin", kid(folder), "--reason", "lost")
+    gw.done("member-key", "register", "ofmin", *files(folder))
+    words = ("member-key", "revoke", "ofmin", kid(folder), "--reason", "lost")
     gw.done(*words, persons=(MARTIN,))
     assert "revoked already" in said(gw.admin(*words))
 
@@ -93,20 +95,20 @@ def test_one_person_registers_no_key_and_revokes_one(gw: Operator) -> None:
 def test_a_second_key_needs_the_word_of_the_first(gw: Operator) -> None:
     registered(gw)
     second = new_key(gw, "second")
-    assert "countersignature" in said(gw.admin("key", "register", "ofmin", *files(second)))
+    assert "countersignature" in said(gw.admin("member-key", "register", "ofmin", *files(second)))
 
 
 def test_a_proof_of_another_key_proves_nothing(gw: Operator) -> None:
     first, second = new_key(gw, "first"), new_key(gw, "second")
     mixed = ["--jwk", first / keys.JWK_FILE, "--proof", second / keys.PROOF_FILE]
-    assert "proof" in said(gw.admin("key", "register", "ofmin", *mixed))
+    assert "proof" in said(gw.admin("member-key", "register", "ofmin", *mixed))
 
 
 def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
     folder = new_key(gw, "first")
     (folder / keys.JWK_FILE).write_text("no JSON")
-    assert "is not JSON" in said(gw.admin("key", "register", "ofmin", *files(folder)))
-    unknown = ("key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
+    assert "is not JSON" in said(gw.admin("member-key", "register", "ofmin", *files(folder)))
+    unknown = ("member-key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
     assert "no such key" in said(gw.admin(*unknown))
 
 

@@ -1,4 +1,4 @@
-"""`casegate admin gateway rekey --purpose kek`: announced, used, withdrawn; cut off, finished."""
+"""`casegate admin gateway-key rotate --purpose kek`: announced, used, withdrawn; cut off, finished."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from gateway.store.keyring import BATCH, SqlKeyring
 from tests.cli.test_admin import confirmed
 from tests.operating import MARTIN, Operator, operator, said
 
-REKEY = ("gateway", "rekey", "--purpose", "kek")
+REKEY = ("gateway-key", "rotate", "--key", "key-encryption")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ WORDS = (
     "ofmin",
     "--competence",
     "receive/csam/FR",
-    "--on",
+    "--effective-on",
     "2023-08-31",
     "--read-until",
     "2023-12-01",

@@ -19,7 +19,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
     folder = tmp_path / "demo"
     command = [sys.executable, "-m", "gateway.cli"]
     played = subprocess.run(
-        [*command, "demo", "--folder", str(folder), "--database", database],
+        [*command, "demo", "--home", str(folder), "--database-url", database],
         capture_output=True,
         text=True,
         timeout=600,  # whoever is killed at this leaves nothing running: see below
@@ -65,7 +65,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     played = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "demo", "--folder", str(tmp_path)],
+        [sys.executable, "-m", "gateway.cli", "demo", "--home", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -88,7 +88,7 @@ def test_a_database_that_cannot_be_used_is_told_in_one_sentence(
 ) -> None:
     folder = tmp_path / "demo"
     played = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "demo", "--folder", folder, "--database", database],
+        [sys.executable, "-m", "gateway.cli", "demo", "--home", folder, "--database-url", database],
         capture_output=True,
         text=True,
         timeout=60,
@@ -100,7 +100,7 @@ def test_a_database_that_cannot_be_used_is_told_in_one_sentence(
 
 
 def test_a_demonstration_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gateway.cli", "demo", "--folder", str(tmp_path / "demo")]
+    command = [sys.executable, "-m", "gateway.cli", "demo", "--home", str(tmp_path / "demo")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as played:
         _wait_until(lambda: len(_named(tmp_path)) > 3)  # the gateway's processes are up
         played.kill()

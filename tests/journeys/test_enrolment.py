@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 def admin(stage: DemoEnvironment, *words: object) -> Result:
     who = [word for person, _ in ADMINS for word in ("--as", person)]
-    return run("admin", "--folder", stage.operator, *who, *words)
+    return run("admin", "--home", stage.operator, *who, *words)
 
 
 def run(*words: object) -> Result:
@@ -41,7 +41,7 @@ def invitation(stage: DemoEnvironment, tmp_path: Path) -> Iterator[tuple[str, Pa
 
 
 def enrolled(file: Path, folder: Path) -> dict[str, object]:
-    done = run("enroll", file, "--folder", folder, "--no-document-key", "--json")
+    done = run("enrol", file, "--home", folder, "--no-document-key", "--json")
     assert done.exit_code == 0, done.output
     found: dict[str, object] = json.loads(done.output)
     return found
@@ -85,12 +85,12 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     made = admin(stage, "invitation", "create", slug, "desk", "--out", file)
     assert made.exit_code == 0, made.output
 
-    done = run("enroll", file, "--folder", home)
+    done = run("enrol", file, "--home", home)
     assert done.exit_code == 0, done.output
     assert f"{slug}, enrolled" in done.output
     settings = home / "connection.toml"
     assert PartnerConnection.read(settings).document_key == home / "keys" / "document.pem"
-    closed = run("directory", "--connection", settings)
+    closed = run("directory", "list", "--connection", settings)
     assert closed.exit_code == 1
     assert "R2.inactive" in closed.output
     early = admin(stage, "organisation", "activate", slug, "--reason", "in a hurry")
@@ -100,8 +100,8 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     assert shown.exit_code == 0, shown.output
     active = admin(stage, "organisation", "activate", slug, "--reason", "conformance passed")
     assert active.exit_code == 0, active.output
-    assert run("directory", slug, "--connection", settings).exit_code == 0
-    events = run("events", "--connection", settings).output
+    assert run("directory", "show", slug, "--connection", settings).exit_code == 0
+    events = run("event", "list", "--connection", settings).output
     for typ in (
         "invitation.redeemed",
         "key.registered",
@@ -130,11 +130,11 @@ def test_a_replayed_invitation_is_refused_and_the_member_sees_it(
 ) -> None:
     _, file = invitation
     enrolled(file, tmp_path / "desk")
-    again = run("enroll", file, "--folder", tmp_path / "thief", "--no-document-key")
+    again = run("enrol", file, "--home", tmp_path / "thief", "--no-document-key")
     assert again.exit_code == 1
     assert "used before" in again.output
     assert not (tmp_path / "thief" / "connection.toml").exists()
-    events = run("events", "-c", tmp_path / "desk" / "connection.toml")
+    events = run("event", "list", "-c", tmp_path / "desk" / "connection.toml")
     assert [line for line in events.output.splitlines() if "invitation.redeemed" in line][-1].count(
         "denied"
     )
@@ -148,7 +148,7 @@ def test_a_gateway_that_shows_another_root_gets_no_token(
     members["root_sha256"] = "00" * 32
     (tmp_path / "false.json").write_text(json.dumps(members))
     (tmp_path / "false.json").chmod(0o600)
-    told = run("enroll", tmp_path / "false.json", "--folder", tmp_path / "desk")
+    told = run("enrol", tmp_path / "false.json", "--home", tmp_path / "desk")
     assert told.exit_code == 4
     assert "root certificate" in told.output
     enrolled(file, tmp_path / "other")
@@ -160,7 +160,7 @@ def test_an_invitation_that_others_can_read_is_not_used(
     _, file = invitation
     shutil.copy(file, tmp_path / "open.json")
     (tmp_path / "open.json").chmod(0o644)
-    told = run("enroll", tmp_path / "open.json", "--folder", tmp_path / "desk")
+    told = run("enrol", tmp_path / "open.json", "--home", tmp_path / "desk")
     assert told.exit_code == 1
     assert not (tmp_path / "desk").exists()
 
@@ -172,7 +172,7 @@ def test_a_withdrawn_invitation_is_refused(
     identifier = json.loads(file.read_text())["invitation"]
     done = admin(stage, "invitation", "withdraw", HOTLINE, identifier, "--reason", "lost")
     assert done.exit_code == 0, done.output
-    told = run("enroll", file, "--folder", tmp_path / "desk", "--no-document-key")
+    told = run("enrol", file, "--home", tmp_path / "desk", "--no-document-key")
     assert told.exit_code == 1
     assert "withdrawn" in told.output
 

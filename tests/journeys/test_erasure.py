@@ -32,11 +32,11 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path) -> None:
     with running(tmp_path) as stage:
         case, handoff, digest = _life(stage)
-        _casegate("backup", "--folder", stage.operator, tmp_path / "backup")
+        _casegate("backup", "--home", stage.operator, tmp_path / "backup")
         before = _receipts(stage)
         told = json.loads(
             _casegate(
-                "admin", "--folder", stage.operator, *_both(stage), "--json",
+                "admin", "--home", stage.operator, *_both(stage), "--json",
                 "case", "erase", HOTLINE, case, "--reason", "a journey",
             )
         )  # fmt: skip
@@ -51,7 +51,7 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         check_log(stage)
         assert stage.stop() == 0
 
-        told = _casegate("restore", tmp_path / "backup", "--folder", stage.operator, "--yes")
+        told = _casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         assert "FROZEN" in told
         with (
             closing(wiring.connect(config_of(stage))) as gateway,

@@ -60,7 +60,7 @@ def invited(stage: DemoEnvironment, folder: Path, name: str) -> str:
     who = [word for person, _ in ADMINS for word in ("--as", person)]
     words = ["invitation", "create", HOTLINE, name, "--out", folder / "invitation.json"]
     done = CliRunner().invoke(
-        main, [str(w) for w in ("admin", "--folder", stage.operator, *who, *words)]
+        main, [str(w) for w in ("admin", "--home", stage.operator, *who, *words)]
     )
     assert done.exit_code == 0, done.output
     token: str = json.loads((folder / "invitation.json").read_text())["token"]

@@ -36,8 +36,8 @@ def killed_at(place: str, *words: object) -> None:
 
 
 def resumed(connection: Path) -> list[dict[str, Any]]:
-    """What `casegate system resume` sent again."""
-    command = [sys.executable, "-m", "gateway.cli", "system", "resume", "--json"]
+    """What `casegate outbox resend` sent again."""
+    command = [sys.executable, "-m", "gateway.cli", "outbox", "resend", "--json"]
     done = subprocess.run([*command, "-c", str(connection)], capture_output=True, check=True)
     sent: list[dict[str, Any]] = json.loads(done.stdout)["resent"]
     return sent

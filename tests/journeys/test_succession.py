@@ -38,7 +38,7 @@ def command(stage: DemoEnvironment, *words: str) -> str:
 
 
 def admin(stage: DemoEnvironment, *words: str) -> str:
-    return command(stage, "admin", "--folder", str(stage.operator), *words)
+    return command(stage, "admin", "--home", str(stage.operator), *words)
 
 
 def accepted_by_the_office(stage: DemoEnvironment) -> str:
@@ -100,7 +100,7 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
             assert types.count("handoff.reissued") == 1
         check_log(stage)
         connection = stage.folder / HOTLINE / "connection.toml"
-        status = command(stage, "directory", OCRVP, "--status", "--connection", str(connection))
+        status = command(stage, "directory", "attestation", OCRVP, "--connection", str(connection))
     trust = PartnerConnection.read(connection).trust
     found = verification.verify(data, trust)
     assert found.code == 0, found.sentence

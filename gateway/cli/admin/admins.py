@@ -1,4 +1,4 @@
-"""`casegate admin admin`: the named administrators themselves."""
+"""`casegate admin administrator`: the named administrators themselves."""
 
 import json
 import secrets
@@ -22,7 +22,7 @@ _issuer = click.option(
 )
 
 
-@click.group("admin")
+@click.group("administrator")
 def admins() -> None:
     """Add administrators, and disable those who leave."""
 
@@ -42,7 +42,9 @@ def list_admins(session: AdminSession) -> None:
     print_table(("person", "name", "state"), rows)
 
 
-@admins.command("key", short_help="Make a personal key, at the new administrator's own desk.")
+@admins.command(
+    "create-key", short_help="Make a personal key, at the new administrator's own desk."
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--person",

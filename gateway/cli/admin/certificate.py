@@ -31,8 +31,8 @@ def certificate() -> None:
 
 
 @certificate.command("approve", short_help="Issue a certificate for a system.")
-@click.argument("slug")
-@click.argument("name")
+@click.argument("slug", metavar="ORGANISATION")
+@click.argument("name", metavar="SYSTEM")
 @click.option(
     "--csr",
     required=True,
@@ -48,7 +48,7 @@ def certificate() -> None:
 def issue_certificate(
     session: AdminSession, slug: str, name: str, csr: Path, out: Path | None
 ) -> None:
-    """Issue a certificate for the system NAME of SLUG; name and use come from the registry.
+    """Issue a certificate for the system SYSTEM of ORGANISATION; name and use come from the registry.
 
     Two persons are needed (R10): whoever holds its key acts as the member. The same request once
     more gives the certificate that was made of it, or waits for it again, as long as that is not

@@ -34,8 +34,8 @@ def invitation() -> None:
 
 
 @invitation.command("create", short_help="Invite a system to enrol itself.")
-@click.argument("slug")
-@click.argument("name")
+@click.argument("slug", metavar="ORGANISATION")
+@click.argument("name", metavar="SYSTEM")
 @click.option(
     "--out",
     required=True,
@@ -44,7 +44,7 @@ def invitation() -> None:
 )
 @click.pass_obj
 def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> None:
-    """Invite the system NAME of SLUG, which must be registered, for 72 hours.
+    """Invite the system SYSTEM of ORGANISATION, which must be registered, for 72 hours.
 
     The file holds a token that is shown nowhere else: the gateway keeps its digest alone. Hand it
     over on a way that nobody else reads. It also lets the member register its first document key,

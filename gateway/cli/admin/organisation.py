@@ -44,11 +44,11 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
 
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
-@click.argument("slug", callback=organisation_id)
+@click.argument("slug", metavar="ORGANISATION", callback=organisation_id)
 @click.option("--at", help="What held on this day.", type=DAY, metavar="YYYY-MM-DD")
 @click.pass_obj
 def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
-    """Show all that is recorded of SLUG, but for its contacts; a look that nobody approves.
+    """Show all that is recorded of ORGANISATION, but for its contacts; a look that nobody approves.
 
     With it stand the ids by which interests, agreements, grants, keys and certificates are ended.
     """
@@ -90,11 +90,10 @@ def _read_object(file: Path) -> dict[str, Any]:
 
 
 @organisation.command("apply", short_help="Record an application.")
-@click.argument("slug")
+@click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=FILE)
 @click.option(
-    "--received",
-    "received_on",
+    "--received-on",
     required=True,
     help="Day of the application.",
     type=DAY,
@@ -102,7 +101,7 @@ def _read_object(file: Path) -> dict[str, Any]:
 )
 @click.pass_obj
 def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> None:
-    """Record the application in FILE under the id SLUG, which is never used again.
+    """Record the application in FILE under the id ORGANISATION, which is never used again.
 
     FILE is JSON, as the organisation fills it in: name, kind, public_authority, regimes, country,
     standing, purposes, about, contacts.
@@ -117,7 +116,7 @@ def contact() -> None:
 
 
 @contact.command("set", short_help="Put a contact in the place of the last in its role.")
-@click.argument("slug")
+@click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def set_contact(session: AdminSession, slug: str, file: Path) -> None:
@@ -174,8 +173,8 @@ def system() -> None:
 
 
 @system.command("set-keys", short_help="Change the keys by which a system authenticates.")
-@click.argument("slug")
-@click.argument("name")
+@click.argument("slug", metavar="ORGANISATION")
+@click.argument("name", metavar="SYSTEM")
 @click.option(
     "--key",
     "files",
@@ -183,25 +182,30 @@ def system() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Public key, a JWK with a kid; twice while one takes the place of the other.",
 )
-@click.option("--certificate-alone", is_flag=True, help="No key: the certificate is enough again.")
+@click.option("--certificate-only", is_flag=True, help="No key: the certificate is enough again.")
 @click.pass_obj
 def set_keys(
-    session: AdminSession, slug: str, name: str, files: tuple[Path, ...], certificate_alone: bool
+    session: AdminSession, slug: str, name: str, files: tuple[Path, ...], certificate_only: bool
 ) -> None:
-    """Put these keys in the place of those of the system NAME of SLUG; two persons (R10).
+    """Put these keys in the place of those of the system SYSTEM of ORGANISATION; two persons (R10).
 
     With keys it must send an assertion (`private_key_jwt`) beside its certificate.
     """
-    if bool(files) is certificate_alone:
-        raise click.UsageError("Give --key once or twice, or --certificate-alone.")
+    if bool(files) is certificate_only:
+        raise click.UsageError("Give --key once or twice, or --certificate-only.")
     values = {"system": name, "keys": [read_json(file) for file in files]}
     change_registry(session, "system.set_keys", slug, values)
 
 
-@click.command()
+@click.group()
+def event() -> None:
+    """Show events as the gateway recorded them."""
+
+
+@event.command("show")
 @click.argument("event", type=click.UUID)
 @click.pass_obj
-def receipt(session: AdminSession, event: UUID) -> None:
+def show_event(session: AdminSession, event: UUID) -> None:
     """Show what was recorded as EVENT, as the gateway reads it.
 
     With --json it is the receipt.

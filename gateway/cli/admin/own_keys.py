@@ -1,6 +1,6 @@
-"""`casegate admin gateway`: the gateway's own keys."""
+"""`casegate admin gateway-key`: the gateway's own keys."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -15,20 +15,24 @@ from gateway.keys import KeyPurpose, RotationStep
 KEK = "kek"
 """The purpose of the key that wraps the keys of cases."""
 
+_KEYS: Mapping[str, str] = {"access-token": KeyPurpose.TOKEN, "key-encryption": KEK}
+"""What the command line calls the keys, and the purpose that is recorded."""
+
 AT_ONCE = 256
 """Keys of cases that are wrapped anew in one transaction of the keys database."""
 
 
-@click.group("gateway")
+@click.group("gateway-key")
 def own_keys() -> None:
     """Change the gateway's own keys."""
 
 
-@own_keys.command("rekey", short_help="Take the next step to a new token or key-encryption key.")
+@own_keys.command("rotate", short_help="Take the next step to a new token or key-encryption key.")
 @click.option(
-    "--purpose",
-    type=click.Choice([KeyPurpose.TOKEN, KEK]),
-    default=KeyPurpose.TOKEN,
+    "--key",
+    "chosen",
+    type=click.Choice([*_KEYS]),
+    default="access-token",
     show_default=True,
     help="Which key: that of access tokens, or the one that wraps the keys of cases.",
 )
@@ -39,18 +43,18 @@ def own_keys() -> None:
     help="The step that you mean; on a terminal asked for when not given, else required.",
 )
 @click.pass_obj
-def rekey(session: AdminSession, purpose: str, named: str | None) -> None:
+def rotate(session: AdminSession, chosen: str, named: str | None) -> None:
     """Take the next step to a new key for access tokens, or for wrapping the keys of cases.
 
     Access tokens: first a new key is published, then it signs, then the one before is withdrawn,
     each a day after the step before. The listeners see a step when they are restarted.
 
-    Key-encryption key (--purpose kek): first a new one is made, to be backed up and given to all
+    Key-encryption key (--key key-encryption): first a new one is made, to be backed up and given to all
     nodes (publish); then all keys of cases are wrapped by it, and the one before is destroyed
     (use). Nothing is restarted. What was cut off is finished by --step withdraw.
     """
     with opened(session) as gateway:
-        if purpose == KEK:
+        if _KEYS[chosen] == KEK:
             _show_steps(session, gateway, _rekey_cases(session, gateway, named))
             return
         folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()

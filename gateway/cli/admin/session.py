@@ -57,7 +57,7 @@ persons_option: Callable[[Any], Any] = click.option(
     help="Who approves; the first proposes. Give it twice where two persons are needed.",
 )
 key_files_option: Callable[[Any], Any] = click.option(
-    "--key",
+    "--approver-key",
     "key_files",
     multiple=True,
     metavar="PERSON=FILE",
@@ -81,7 +81,9 @@ class AdminSession:
         """Refuse a key of somebody who is not asked to approve."""
         for person in self.elsewhere:
             if person not in self.persons:
-                raise click.UsageError(f"--key is for who approves: --as {person} is missing")
+                raise click.UsageError(
+                    f"--approver-key is for who approves: --as {person} is missing"
+                )
 
     def key_file(self, config: Config, person: str) -> Path:
         """Where a person's key is."""
@@ -105,7 +107,7 @@ def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
         except Refusal as refusal:
             if refusal.recorded is None:
                 raise
-            advice = "do not repeat it: `casegate admin receipt` shows what was recorded"
+            advice = "do not repeat it: `casegate admin event show` shows what was recorded"
             raise without_receipt(refusal, advice) from refusal
 
 
@@ -173,7 +175,7 @@ def approvals(session: AdminSession, gateway: wiring.GatewayRuntime, change: Cha
     for person, file in files.items():
         if not file.exists():
             raise PrivateFileError(
-                f"{file} does not exist: --key {person}=FILE says where the key is"
+                f"{file} does not exist: --approver-key {person}=FILE says where the key is"
             )
     return [approve(gateway.ports, files[p], p, change) for p in session.persons]
 
@@ -222,12 +224,12 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
     if result.get("left"):
         yield (
             "what is left still lets the system in; whoever had its key may have renewed by it "
-            "(certificate revoke ID --system NAME)"
+            "(certificate revoke ORGANISATION --system SYSTEM)"
         )
     if result.get("document_keys"):
         yield (
             "the invitation was used: revoke the document key that came by it, if one did "
-            "(key revoke ID KID)"
+            "(member-key revoke ORGANISATION KEY_ID)"
         )
     if day := result.get("nobody_from"):
         yield f"nobody holds it on {day}; offers to it are refused then"

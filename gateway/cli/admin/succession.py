@@ -19,7 +19,8 @@ _competence = click.option(
     "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
 )
 _on = click.option(
-    "--on",
+    "--effective-on",
+    "on",
     required=True,
     help="First day of the successor's mandate.",
     type=DAY,

@@ -24,7 +24,8 @@ MARKER = ".casegate-demonstration"
 
 @click.command()
 @click.option(
-    "--folder",
+    "--out",
+    "folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("demo"),
     show_default=True,
@@ -41,7 +42,7 @@ MARKER = ".casegate-demonstration"
 def demo(folder: Path, database: str) -> None:
     """Run a complete demonstration over TLS and verify its evidence.
 
-    The folder stays: `casegate run --folder FOLDER/gateway` keeps its gateway up, except where the
+    The folder stays: `casegate run --home FOLDER/gateway` keeps its gateway up, except where the
     server was the demonstration's own.
     """
     _prepare(folder)
@@ -62,7 +63,7 @@ def demo(folder: Path, database: str) -> None:
     command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
     click.echo(f"  {command} verify {folder / 'handoff.bundle.json'} --connection {toml}")
     if database != "postgresql":
-        click.echo(f"  {command} run --folder {folder / 'gateway'}")
+        click.echo(f"  {command} run --home {folder / 'gateway'}")
 
 
 @contextmanager

@@ -408,11 +408,11 @@ class Scenario:
         folder = self.stage.folder
         invitation, home = folder / "invitation.json", folder / NEWCOMER
         who = [word for person, _ in ADMINS for word in ("--as", person)]
-        operator = ["admin", "--folder", str(self.stage.operator), *who]
+        operator = ["admin", "--home", str(self.stage.operator), *who]
         _run(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
         self.note("the administrators make an invitation: good once, for 72 hours")
-        _run("enroll", str(invitation), "--folder", str(home))
-        self.note(f"{NEWCOMER}: casegate enroll: key, certificate, document key, first call")
+        _run("enrol", str(invitation), "--out", str(home))
+        self.note(f"{NEWCOMER}: casegate enrol: key, certificate, document key, first call")
         settings = home / "connection.toml"
         _run("conformance", "run", "--connection", str(settings), "--by", "intake-1")
         self.note(f"{NEWCOMER}: casegate conformance run: sends, receives, verifies, refuses")

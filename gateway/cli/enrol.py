@@ -1,4 +1,4 @@
-"""`casegate enroll`: from an invitation file to a connection that works, in one command."""
+"""`casegate enrol`: from an invitation file to a connection that works, in one command."""
 
 import secrets
 import time
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli.arguments import json_option
-from gateway.cli.keys import KEY_FILE
+from gateway.cli.key import KEY_FILE
 from gateway.cli.output import colour, print_fields, print_json, sanitise
 from gateway.cli.partner_command import EPILOG, Failure, connected, new_id, now
 from gateway.cli.system import make_csr, private_pem
@@ -97,7 +97,8 @@ class SystemFolder:
 @click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--folder",
+    "--out",
+    "folder",
     type=click.Path(file_okay=False, path_type=Path),
     help="New folder for this system; by default its name, as hotline.desk.",
 )
@@ -107,7 +108,7 @@ class SystemFolder:
     help="Make none: your organisation has one, or wants the gateway to attest.",
 )
 @json_option
-def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
+def enrol(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
     """Enrol this system with the invitation FILE and configure its connection.
 
     Makes the system's key and the organisation's first document key, compares the gateway's root
@@ -143,7 +144,7 @@ def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningK
     invitation = home.invitation
     if (home.folder / CONNECTION_FILE).exists():
         raise SettingsError(
-            f"{home.folder} is a connection already: casegate system check, or another --folder"
+            f"{home.folder} is a connection already: casegate system check, or another --out"
         )
     enrolment = Enrolment(invitation, now, time.sleep)
     root = home.keep_root(enrolment.fetch_root())

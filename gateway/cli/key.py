@@ -1,4 +1,4 @@
-"""`casegate keys`: a member's keys, made on its own host: to sign with, and for others to seal to.
+"""`casegate key`: a member's keys, made on its own host: to sign with, and for others to seal to.
 
 The private key never leaves the folder; what the gateway's administrators get are a public key
 and signed statements about it.
@@ -33,7 +33,7 @@ ENCRYPTION = "encryption"
 
 
 @click.group()
-def keys() -> None:
+def key() -> None:
     """Create signing and encryption keys for your organisation.
 
     A document that you sign rests on nobody's word but yours; what is sealed to you, nobody else
@@ -53,19 +53,32 @@ def _about(command: Callable[..., Any]) -> Callable[..., Any]:
     return whose(gateway(command))
 
 
-@keys.command("new")
+@key.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--use",
+    required=True,
+    type=click.Choice(["signing", ENCRYPTION]),
+    help="signing: a document key. encryption: the key that others seal to.",
+)
 @_about
 @click.option(
     "--previous",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The document.pem that the new key follows: it countersigns.",
+    help="Your document.pem, which countersigns the new key, if you have one.",
 )
-def new(folder: Path, organisation: str, gateway: str, previous: Path | None) -> None:
-    """Make a document key in FOLDER, with its proof.
+def create(folder: Path, use: str, organisation: str, gateway: str, previous: Path | None) -> None:
+    """Create a key of your organisation in FOLDER, with its proof.
 
-    The proof of possession is for one gateway.
+    The proof of possession is for one gateway and counts for seven days. Keep the earlier
+    encryption keys for as long as you may have to open what was sealed to them; a lost key cannot
+    be recovered.
     """
+    make = _create_signing if use == "signing" else _create_encryption
+    make(folder, organisation, gateway, previous)
+
+
+def _create_signing(folder: Path, organisation: str, gateway: str, previous: Path | None) -> None:
     before = None if previous is None else _load(previous)
     key = generate_key(KeyPurpose.DOCUMENT)
     write_new(folder / KEY_FILE, key.pem())
@@ -80,23 +93,10 @@ def new(folder: Path, organisation: str, gateway: str, previous: Path | None) ->
     click.echo("  and tell them the key's id out of band. The proof is good for seven days")
 
 
-@keys.command("encryption")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@_about
-@click.option(
-    "--document-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Your document.pem: it says that the new key is yours.",
-)
-def encryption(folder: Path, organisation: str, gateway: str, document_key: Path | None) -> None:
-    """Make an encryption key in FOLDER, with its proof.
-
-    The proof of possession is for one gateway.
-
-    Others seal to it what only you shall read. Keep the keys before it as long as you may have to
-    open what was sealed to them; no copy of a lost one can be made.
-    """
-    signer = None if document_key is None else _load(document_key)
+def _create_encryption(
+    folder: Path, organisation: str, gateway: str, previous: Path | None
+) -> None:
+    signer = None if previous is None else _load(previous)
     key = generate_encryption_key()
     write_new(folder / f"{ENCRYPTION}.pem", key.pem())
     said = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
@@ -110,10 +110,10 @@ def encryption(folder: Path, organisation: str, gateway: str, document_key: Path
     click.echo("  and tell the key's id to whoever seals to you. The proof is good for seven days")
 
 
-@keys.command("lock")
+@key.command("require-signed")
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_about
-def lock(key: Path, organisation: str, gateway: str) -> None:
+def require_signed(key: Path, organisation: str, gateway: str) -> None:
     """Print the statement that only what you sign is your word.
 
     It is signed by KEY (document.pem).
@@ -122,10 +122,10 @@ def lock(key: Path, organisation: str, gateway: str) -> None:
     click.echo(_sign(signer, key_declaration.LOCK, signer.kid, organisation, gateway))
 
 
-@keys.command("unlock")
+@key.command("allow-attested")
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_about
-def unlock(key: Path, organisation: str, gateway: str) -> None:
+def allow_attested(key: Path, organisation: str, gateway: str) -> None:
     """Print the statement that the gateway may attest for you again."""
     signer = _load(key)
     click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))

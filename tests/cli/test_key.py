@@ -1,4 +1,4 @@
-"""`casegate keys`: a document key of one's own, and what it says about itself."""
+"""`casegate key`: a document key of one's own, and what it says about itself."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import keys, main, partner_command
+from gateway.cli import key, main, partner_command
 from gateway.kernel.changes import Change
 from tests.founding import HOTLINE, ISSUER, START, founded, make_change
 
@@ -29,7 +29,7 @@ def values(folder: Path) -> dict[str, object]:
 
 
 def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(keys, "now", lambda: START)
+    monkeypatch.setattr(key, "now", lambda: START)
     gateway = founded()
     first, second = tmp_path / "first", tmp_path / "second"
     assert "keep document.pem" in run("new", first)
@@ -50,7 +50,9 @@ def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch
 
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     run("new", tmp_path / "a")
-    again = CliRunner().invoke(main, ["keys", "new", str(tmp_path / "a"), *WHOSE])
+    again = CliRunner().invoke(
+        main, ["key", "create", "--use", "signing", str(tmp_path / "a"), *WHOSE]
+    )
     assert again.exit_code == 1
     assert " exists. " in again.output
 
@@ -58,7 +60,7 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
 def test_where_no_folder_can_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     below = str(tmp_path / "file" / "folder")
-    for words in (("keys", "new"), ("keys", "encryption")):
+    for words in (("key", "create", "--use", "signing"), ("key", "create", "--use", "encryption")):
         result = CliRunner().invoke(main, [*words, below, *WHOSE])
         assert result.exit_code == 1
         assert "cannot be made: Not a directory" in result.stderr
@@ -67,17 +69,37 @@ def test_where_no_folder_can_be_made_is_said_in_a_sentence(tmp_path: Path) -> No
 @pytest.mark.parametrize("address", ["nonsense", "http://gateway.example.org", f"{ISSUER}/path"])
 def test_what_is_no_address_of_a_gateway_gets_no_proof(tmp_path: Path, address: str) -> None:
     folder = tmp_path / "a"
-    asked = ["keys", "new", str(folder), "--organisation", "abc", "--gateway", address]
+    asked = [
+        "key",
+        "create",
+        "--use",
+        "signing",
+        str(folder),
+        "--organisation",
+        "abc",
+        "--gateway",
+        address,
+    ]
     assert CliRunner().invoke(main, asked).exit_code == 2
     assert not folder.exists()
 
 
 def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
-    asked = ["keys", "new", str(tmp_path / "a"), "--organisation", "A", "--gateway", ISSUER]
+    asked = [
+        "key",
+        "create",
+        "--use",
+        "signing",
+        str(tmp_path / "a"),
+        "--organisation",
+        "A",
+        "--gateway",
+        ISSUER,
+    ]
     assert CliRunner().invoke(main, asked).exit_code == 2
     (tmp_path / "x.pem").write_text("nothing")
     (tmp_path / "x.pem").chmod(0o600)
-    result = CliRunner().invoke(main, ["keys", "lock", str(tmp_path / "x.pem"), *WHOSE])
+    result = CliRunner().invoke(main, ["key", "require-signed", str(tmp_path / "x.pem"), *WHOSE])
     assert result.exit_code == 1
     assert "no private key" in result.output
 

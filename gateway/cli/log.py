@@ -1,4 +1,4 @@
-"""`casegate mark`: how far the log was signed; and answering for the database when that is lost."""
+"""`casegate log`: how far the log was signed, and a new high-water mark after it was lost."""
 
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +7,7 @@ import click
 
 from gateway import maintenance, wiring
 from gateway.cli.arguments import json_option
-from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.home import home_option, told_plainly
 from gateway.cli.output import print_json, progress
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
@@ -34,14 +34,14 @@ def read_mark(config: Config) -> SignedTreeHead | None:
 
 
 @click.group()
-def mark() -> None:
+def log() -> None:
     """Show the high-water mark, or re-create it after it was lost."""
 
 
-@mark.command()
-@folder_option
+@log.command()
+@home_option
 @json_option
-def show(folder: Path, as_json: bool) -> None:
+def status(folder: Path, as_json: bool) -> None:
     """Show the high-water mark beside the database. Exit status: 0 they fit, 1 FROZEN."""
     with told_plainly():
         config = wiring.load_config(folder.absolute())
@@ -67,18 +67,18 @@ def show(folder: Path, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@mark.command()
-@folder_option
+@log.command("adopt-mark")
+@home_option
 @click.option(
-    "--seen",
+    "--largest-size",
     type=click.IntRange(min=0),
     required=True,
     help="The largest log size (second line of a checkpoint) that anybody holds: ask all partners.",
 )
-def adopt(folder: Path, seen: int) -> None:
-    """Answer for the database when the mark was lost.
+def adopt(folder: Path, largest_size: int) -> None:
+    """Vouch for the database after the high-water mark was lost.
 
-    You say that it has all that was ever signed.
+    You say that it holds every entry that was ever signed.
 
     A log without its mark is frozen, for nobody can tell whether its database is the newest. Ask
     every partner and monitor for the newest checkpoint or receipt that they hold, and give the
@@ -96,10 +96,10 @@ def adopt(folder: Path, seen: int) -> None:
                     head = verify_log(work, tell)
             except StoredLogCorrupt as error:
                 raise click.ClickException(f"the log is damaged: {error}") from error
-            if head.size < seen:
+            if head.size < largest_size:
                 raise click.ClickException(
-                    f"the log in the database has the size {head.size}, but {seen} was seen: it is"
+                    f"the log in the database has the size {head.size}, but {largest_size} was seen: it is"
                     " an older copy, and to go on with it would make a second history"
                 )
             gateway.notary.adopt(head)
-    click.echo(f"The mark is made anew: {describe_head(head)}. Start the gateway.")
+    click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")
