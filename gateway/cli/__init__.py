@@ -54,7 +54,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Copy the keys of cases to the new FILE, which you keep for days only.",
     ),
     "ca": Subcommand(
-        "gateway.cli.ca:ca",
+        "gateway.cli.admin.gateway_keys:ca",
         OPERATORS,
         "List issuing certificate authorities and rotate to a new one.",
     ),
@@ -79,7 +79,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Run the gateway until Ctrl-C or SIGTERM; finish open requests first.",
     ),
     "log": Subcommand(
-        "gateway.cli.log:log",
+        "gateway.cli.backup:log",
         OPERATORS,
         "Show the high-water mark, or re-create it after it was lost.",
     ),
@@ -89,7 +89,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Restore the gateway's database from BACKUP; the gateway must be stopped.",
     ),
     "policy": Subcommand(
-        "gateway.cli.policy:policy", OPERATORS, "Validate the policies and run their test cases."
+        "gateway.cli.doctor:policy", OPERATORS, "Validate the policies and run their test cases."
     ),
     "case": Subcommand(
         "gateway.cli.case:case",
@@ -97,7 +97,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Submit, assess, clear, consult and close your cases.",
     ),
     "conformance": Subcommand(
-        "gateway.cli.conformance:conformance",
+        "gateway.cli.enrol:conformance",
         PARTNERS,
         "Run the conformance test and show its result.",
     ),
@@ -112,7 +112,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Enrol this system with the invitation FILE and configure its connection.",
     ),
     "event": Subcommand(
-        "gateway.cli.events:event",
+        "gateway.cli.audit:event",
         PARTNERS,
         "List all events that concern your organisation.",
     ),
@@ -122,7 +122,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Offer cases, answer offers, consult accepted cases.",
     ),
     "key": Subcommand(
-        "gateway.cli.key:key",
+        "gateway.cli.system:key",
         PARTNERS,
         "Create signing and encryption keys for your organisation.",
     ),
@@ -132,7 +132,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Resend writes that received no answer.",
     ),
     "receipt": Subcommand(
-        "gateway.cli.events:receipt",
+        "gateway.cli.audit:receipt",
         PARTNERS,
         "Show, verify and save receipts.",
     ),

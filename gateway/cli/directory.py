@@ -16,8 +16,8 @@ from gateway.cli.partner_command import (
     partner,
     partner_command,
     print_result,
-    save_json,
     receipt_out_option,
+    save_json,
 )
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS

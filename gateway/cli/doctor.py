@@ -3,6 +3,8 @@
 A sentence says what is so and, unless all is well, what to do about it.
 """
 
+import dataclasses
+import json
 import pwd
 import shutil
 import sqlite3
@@ -22,10 +24,11 @@ from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
 from gateway.cedar.policy import policy_folder
+from gateway.cedar.policy_tests import PolicyTestReport
+from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
-from gateway.cli.arguments import json_option
-from gateway.cli.home import home_option
-from gateway.cli.log import read_mark
+from gateway.cli.arguments import home_option, json_option
+from gateway.cli.backup import read_mark
 from gateway.cli.output import colour, print_json, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.refusals import (
@@ -479,3 +482,56 @@ def _findings(folder: Path) -> list[Finding]:
     except ConfigError as error:
         return [Finding("settings", Level.ERROR, str(error))]
     return list(run_checks(config, wiring.now()))
+
+
+# --- `casegate policy check`: the policies against their cases ---
+
+
+@click.group()
+def policy() -> None:
+    """Check the rules that decide every exchange."""
+
+
+@policy.command()
+@json_option
+@click.argument(
+    "folder",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+def check(folder: Path | None, as_json: bool) -> None:
+    """Check the policies in FOLDER against their cases.
+
+    Without FOLDER, the policies that came with the product.
+
+    The policies must fit the schema and be formatted. Every case in tests/ must be decided as it
+    says, and by the rules that it names. Every permit must decide an ALLOW case, every forbid a
+    DENY case. Every action needs a DENY case that no policy decides. Exit status: 0 when all of
+    this holds, 1 otherwise.
+    """
+    folder = folder or policy_folder()
+    report = check_folder(folder)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), **dataclasses.asdict(report)}, indent=2))
+    else:
+        _print_report(folder, report)
+    sys.exit(1 if report.problems else 0)
+
+
+def _print_report(folder: Path, report: PolicyTestReport) -> None:
+    for problem in report.problems:
+        click.echo(f"- {problem}")
+    click.echo(
+        f"{folder}: {report.policies} policies, {report.actions} actions, {report.cases} cases:"
+        f" {_count(len(report.problems))}"
+    )
+
+
+def _count(problems: int) -> str:
+    match problems:
+        case 0:
+            return "no problem"
+        case 1:
+            return "1 problem"
+        case _:
+            return f"{problems} problems"

@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
+from gateway.cli.arguments import told_plainly
 from gateway.cli.doctor import ENOUGH
-from gateway.cli.home import told_plainly
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
 from gateway.kernel.values import TreeHead

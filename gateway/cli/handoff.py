@@ -356,8 +356,8 @@ for _kind in PARTIES_ANSWERS:
 def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None:
     """Open the content of HANDOFF.
 
-    It is an event in the log, with person and reason. Shown is what the offer names and policy
-    allows today. Statements stay folded without --show-text. What is sealed to you stays closed without
+    The log records it, with person and reason. You see what the offer names and policy allows
+    today. The text of statements is hidden without --show-text, sealed elements without
     --open-sealed. The JSON has everything as it was written: addresses in it are live.
     """
     opened = gateway.consult(handoff, said["by"], said["reason_code"], said["reason"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.cli.home import home_option, told_plainly
+from gateway.cli.arguments import home_option, told_plainly
 from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,

@@ -1,4 +1,4 @@
-"""`casegate admin member-key` and the lock: a member's key and word, two administrators, one receipt."""
+"""`casegate admin member-key`: a member's key, its declarations, two administrators."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import key
+from gateway.cli import system as key_commands
 from gateway.keys import KeyPurpose, load_key
 from tests.cli.test_admin import ADMISSION, confirmed
 from tests.operating import ISSUER, MARTIN, Operator, operator, said
@@ -29,8 +29,13 @@ def new_key(gw: Operator, name: str, *more: object) -> Path:
 
 
 def files(folder: Path) -> list[object]:
-    found: list[object] = ["--jwk", folder / keys.JWK_FILE, "--proof", folder / keys.PROOF_FILE]
-    countersignature = folder / keys.COUNTERSIGNATURE_FILE
+    found: list[object] = [
+        "--jwk",
+        folder / key_commands.JWK_FILE,
+        "--proof",
+        folder / key_commands.PROOF_FILE,
+    ]
+    countersignature = folder / key_commands.COUNTERSIGNATURE_FILE
     return [
         *found,
         *(["--countersignature", countersignature] if countersignature.exists() else []),
@@ -38,7 +43,7 @@ def files(folder: Path) -> list[object]:
 
 
 def kid(folder: Path) -> str:
-    return load_key(folder / keys.KEY_FILE, KeyPurpose.DOCUMENT).kid
+    return load_key(folder / key_commands.KEY_FILE, KeyPurpose.DOCUMENT).kid
 
 
 def registered(gw: Operator, name: str = "first") -> Path:
@@ -49,7 +54,7 @@ def registered(gw: Operator, name: str = "first") -> Path:
 
 def statement(gw: Operator, what: str, folder: Path) -> Path:
     """What `casegate key require-signed` or `unlock` prints, in a file."""
-    told = gw.type("keys", what, folder / keys.KEY_FILE, *WHOSE)
+    told = gw.type("key", what, folder / key_commands.KEY_FILE, *WHOSE)
     assert told.exit_code == 0, told.output
     file = folder / what
     file.write_text(told.stdout)
@@ -67,7 +72,7 @@ def test_the_life_of_a_key_is_events_with_receipts(gw: Operator) -> None:
     first = new_key(gw, "first")
     result = do(gw, "key.registered", "member-key", "register", "ofmin", *files(first))
     assert (result["organisation"], result["kid"]) == ("ofmin", kid(first))
-    second = new_key(gw, "second", "--previous", first / keys.KEY_FILE)
+    second = new_key(gw, "second", "--previous", first / key_commands.KEY_FILE)
     do(gw, "key.registered", "member-key", "register", "ofmin", *files(second))
     gone = do(
         gw, "key.revoked", "member-key", "revoke", "ofmin", kid(first), "--reason", "replaced"
@@ -100,13 +105,13 @@ def test_a_second_key_needs_the_word_of_the_first(gw: Operator) -> None:
 
 def test_a_proof_of_another_key_proves_nothing(gw: Operator) -> None:
     first, second = new_key(gw, "first"), new_key(gw, "second")
-    mixed = ["--jwk", first / keys.JWK_FILE, "--proof", second / keys.PROOF_FILE]
+    mixed = ["--jwk", first / key_commands.JWK_FILE, "--proof", second / key_commands.PROOF_FILE]
     assert "proof" in said(gw.admin("member-key", "register", "ofmin", *mixed))
 
 
 def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
     folder = new_key(gw, "first")
-    (folder / keys.JWK_FILE).write_text("no JSON")
+    (folder / key_commands.JWK_FILE).write_text("no JSON")
     assert "is not JSON" in said(gw.admin("member-key", "register", "ofmin", *files(folder)))
     unknown = ("member-key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
     assert "no such key" in said(gw.admin(*unknown))
@@ -138,6 +143,6 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
 def test_the_operator_locks_and_frees_nobody_without_the_members_word(gw: Operator) -> None:
     folder = registered(gw)
     unlock, stranger = statement(gw, "unlock", folder), new_key(gw, "stranger")
-    for word in (unlock, statement(gw, "lock", stranger), folder / keys.JWK_FILE):
+    for word in (unlock, statement(gw, "lock", stranger), folder / key_commands.JWK_FILE):
         result = gw.admin("organisation", "require-signed", "ofmin", "--statement", word)
         assert "statement" in said(result)

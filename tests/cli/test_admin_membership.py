@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.cli.admin import proposal
 from gateway.cli.system import make_csr
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change
@@ -229,7 +228,7 @@ def test_who_approves_a_certificate_is_shown_which_key_it_is_for(gw, tmp_path):
 
 
 def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatch):
-    monkeypatch.setattr(proposal, "interactive", lambda: True)
+    monkeypatch.setattr(administrators, "interactive", lambda: True)
     who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", proposed)
     size = gw.size()
     refused = gw.type(*who, input="n\n")
@@ -258,7 +257,7 @@ def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
 
 
 def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
-    monkeypatch.setattr(proposal, "PAGE", 2)
+    monkeypatch.setattr(administrators, "PAGE", 2)
     words = ("membership", "end", "abc", "--until", "2030-01-03")
     for _ in range(4):
         gw.done(*words, persons=(DUBOIS,))

@@ -1,4 +1,4 @@
-"""`casegate event list --out-dir` and `casegate audit`: streams and copies of the log, proved offline."""
+"""`casegate event list` and `casegate audit`: streams and copies of the log, verified offline."""
 
 import json
 import re

@@ -55,6 +55,6 @@ def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path
 
 def test_a_connection_that_is_there_is_not_made_anew(invitation: Path, tmp_path: Path) -> None:
     (tmp_path / "desk").mkdir()
-    (tmp_path / "desk" / enroll.CONNECTION_FILE).touch()
+    (tmp_path / "desk" / enrol.CONNECTION_FILE).touch()
     result = typed(invitation, "--home", tmp_path / "desk")
     assert (result.exit_code, "is a connection already" in result.stderr) == (4, True)

@@ -55,7 +55,7 @@ def test_a_command_that_is_stopped_says_so_too(
     def stopped(*_: object) -> None:
         raise stop
 
-    monkeypatch.setattr("gateway.cli.policy.check_folder", stopped)
+    monkeypatch.setattr("gateway.cli.doctor.check_folder", stopped)
     result = CliRunner().invoke(main, ["policy", "check", "--json"])
     assert (result.exit_code, result.stderr) == (1, "")
     told = {"kind": "Error", "message": "stopped before its end"}

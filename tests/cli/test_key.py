@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import key, main, partner_command
+from gateway.cli import main, partner_command
+from gateway.cli import system as key_commands
 from gateway.kernel.changes import Change
 from tests.founding import HOTLINE, ISSUER, START, founded, make_change
 
@@ -14,13 +15,13 @@ WHOSE = ("--organisation", HOTLINE, "--gateway", ISSUER)
 
 
 def run(*arguments: object) -> str:
-    result = CliRunner().invoke(main, ["keys", *map(str, arguments), *WHOSE])
+    result = CliRunner().invoke(main, ["key", *map(str, arguments), *WHOSE])
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
 def values(folder: Path) -> dict[str, object]:
-    said = {"jwk": json.loads((folder / keys.JWK_FILE).read_text())}
+    said = {"jwk": json.loads((folder / key_commands.JWK_FILE).read_text())}
     for name in ("proof", "countersignature"):
         file = folder / f"document.{name}"
         if file.exists():
@@ -29,20 +30,20 @@ def values(folder: Path) -> dict[str, object]:
 
 
 def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(key, "now", lambda: START)
+    monkeypatch.setattr(key_commands, "now", lambda: START)
     gateway = founded()
     first, second = tmp_path / "first", tmp_path / "second"
     assert "keep document.pem" in run("new", first)
-    run("new", second, "--previous", first / keys.KEY_FILE)
+    run("new", second, "--previous", first / key_commands.KEY_FILE)
     for folder in (first, second):
-        assert (folder / keys.KEY_FILE).stat().st_mode & 0o777 == 0o600
-        assert b"PRIVATE" not in (folder / keys.JWK_FILE).read_bytes()
+        assert (folder / key_commands.KEY_FILE).stat().st_mode & 0o777 == 0o600
+        assert b"PRIVATE" not in (folder / key_commands.JWK_FILE).read_bytes()
         gateway.administer("key.register", HOTLINE, **values(folder))
     held = gateway.organisation(HOTLINE).document_keys
     assert [json.loads(key.jwk) for key in held] == [values(f)["jwk"] for f in (first, second)]
-    lock = run("lock", second / keys.KEY_FILE).strip()
+    lock = run("lock", second / key_commands.KEY_FILE).strip()
     gateway.administer("organisation.require_signed", HOTLINE, statement=lock)
-    unlock = run("unlock", first / keys.KEY_FILE).strip()
+    unlock = run("unlock", first / key_commands.KEY_FILE).strip()
     change = Change("organisation.allow_attested", HOTLINE, {"statement": unlock})
     gateway.do(make_change, change, gateway.approve(change))
     assert not gateway.organisation(HOTLINE).signed_only
@@ -105,4 +106,4 @@ def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_clock_is_the_systems_own() -> None:
-    assert keys.now is partner_command.now
+    assert key_commands.now is partner_command.now

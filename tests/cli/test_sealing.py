@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import key, main
+from gateway.cli import main
+from gateway.cli import system as key_commands
 from gateway.evidence import signature
 from gateway.keys import load_encryption_key, load_encryption_keys
 from tests.cli.desks import CLEARED, Desks
@@ -187,7 +188,7 @@ WHOSE = ("--organisation", OFMIN, "--gateway", ISSUER)
 
 
 def test_a_new_encryption_key_is_registered_as_it_was_made(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(key, "now", lambda: START)
+    monkeypatch.setattr(key_commands, "now", lambda: START)
     gateway = founded()
     signer = document_key("ofmin")
     gateway.register_key(OFMIN, signer)

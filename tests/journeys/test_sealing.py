@@ -47,7 +47,9 @@ def registered_key(stage: DemoEnvironment) -> Path:
     """The folder of a new encryption key of the office's, which the administrators registered."""
     folder = stage.folder / OFMIN / "sealed-to-us"
     issuer = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").issuer
-    casegate("key", "create", "--use", "encryption", folder, "--organisation", OFMIN, "--gateway", issuer)
+    casegate(
+        "key", "create", "--use", "encryption", folder, "--organisation", OFMIN, "--gateway", issuer
+    )
     jwk = json.loads((folder / "encryption.jwk").read_text())
     proof = (folder / "encryption.proof").read_text()
     stage.administer("key.register", OFMIN, {"jwk": jwk, "proof": proof})

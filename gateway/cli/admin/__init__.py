@@ -12,18 +12,20 @@ import click
 
 from gateway.changes import CHANGES
 from gateway.cli.admin import (
-    admins,
+    administrators,
     certificate,
-    invitation,
+    gateway_keys,
     organisation,
-    own_keys,
-    proposal,
-    succession,
 )
 from gateway.cli.admin.certificate import served
-from gateway.cli.admin.generated import make_command
-from gateway.cli.admin.session import AdminSession, approve, key_files_option, persons_option
-from gateway.cli.home import home_option
+from gateway.cli.admin.session import (
+    AdminSession,
+    approve,
+    key_files_option,
+    make_command,
+    persons_option,
+)
+from gateway.cli.arguments import home_option
 
 __all__ = ["admin", "approve", "served"]
 
@@ -95,12 +97,12 @@ for _made in (
     organisation.mandate,
     organisation.system,
     organisation.event,
-    admins.admins,
-    proposal.proposal,
-    succession.succession,
-    own_keys.own_keys,
+    administrators.admins,
+    administrators.proposal,
+    organisation.succession,
+    gateway_keys.own_keys,
     certificate.certificate,
-    invitation.invitation,
+    certificate.invitation,
     *(click.Group(name, help=about) for name, about in GROUPS.items()),
 ):
     admin.add_command(_made)

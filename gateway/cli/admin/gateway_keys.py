@@ -1,7 +1,7 @@
-"""`casegate ca`: the issuing authorities, and the ceremony by which a new one takes their place."""
+"""`casegate admin gateway-key`: the gateway's own keys."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,23 +10,24 @@ from typing import Any
 import click
 from cryptography import x509
 
-from gateway import files, maintenance, wiring
-from gateway.cli.admin.own_keys import require_meant
+from gateway import files, keys, maintenance, wiring
 from gateway.cli.admin.session import (
     AdminSession,
+    as_told,
     key_files_option,
     opened,
     persons_option,
     record_step,
     show,
 )
-from gateway.cli.arguments import json_option
+from gateway.cli.arguments import home_option, json_option, told_plainly
 from gateway.cli.gateway_setup import read_passphrase
-from gateway.cli.home import home_option, told_plainly
-from gateway.cli.output import print_fields, print_json, print_table
+from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
 from gateway.config import Config
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
+from gateway.kernel.transact import WriteResult
+from gateway.keys import KeyPurpose, RotationStep
 from gateway.pki import publication, rotation
 from gateway.pki.authority import (
     AuthorityError,
@@ -37,12 +38,158 @@ from gateway.pki.authority import (
 )
 from gateway.pki.rotation import AuthorityStage, AuthorityStep, StoredAuthority
 
+KEK = "kek"
+"""The purpose of the key that wraps the keys of cases."""
+
+_KEYS: Mapping[str, str] = {"access-token": KeyPurpose.TOKEN, "key-encryption": KEK}
+"""What the command line calls the keys, and the purpose that is recorded."""
+
+AT_ONCE = 256
+"""Keys of cases that are wrapped anew in one transaction of the keys database."""
+
+
+@click.group("gateway-key")
+def own_keys() -> None:
+    """Change the gateway's own keys."""
+
+
+@own_keys.command("rotate", short_help="Take the next step to a new token or key-encryption key.")
+@click.option(
+    "--key",
+    "chosen",
+    type=click.Choice([*_KEYS]),
+    default="access-token",
+    show_default=True,
+    help="Which key: that of access tokens, or the one that wraps the keys of cases.",
+)
+@click.option(
+    "--step",
+    "named",
+    type=click.Choice([str(one) for one in RotationStep]),
+    help="The step that you mean; on a terminal asked for when not given, else required.",
+)
+@click.pass_obj
+def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
+    """Take the next step to a new key for access tokens, or for wrapping the keys of cases.
+
+    Access tokens: a new key is published, then it signs, then the previous key is withdrawn, each
+    a day after the previous step. Restart the listeners after each step.
+
+    Key-encryption key (--key key-encryption): a new key is created, to be backed up and copied to
+    all nodes (publish). Then all case keys are wrapped by it, and the previous key is destroyed
+    (use). No restart is needed. --step withdraw finishes what was interrupted.
+    """
+    with opened(session) as gateway:
+        if _KEYS[chosen] == KEK:
+            _show_steps(session, gateway, _rekey_cases(session, gateway, named))
+            return
+        folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()
+        turn = keys.pending_step(folder, KeyPurpose.TOKEN, now)
+        require_meant(turn.step, named, as_json=session.as_json)
+        written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
+        keys.perform_step(folder, turn, now)
+        show(session, "gateway_key.rotate", written)
+        if not session.as_json:
+            click.echo("  restart the listeners now, and take the next step after a day")
+
+
+def _rekey_cases(
+    session: AdminSession, gateway: wiring.GatewayRuntime, named: str | None
+) -> list[WriteResult]:
+    """The step that is due: what is announced in the keys database is used, else one is made."""
+    ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
+    coming, done = ring.coming(), list[WriteResult]()
+    unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
+    due = (
+        RotationStep.USE
+        if coming
+        else RotationStep.WITHDRAW
+        if unfinished
+        else RotationStep.PUBLISH
+    )
+    require_meant(due, named, as_json=session.as_json)
+    if coming is not None:
+        kek.require(coming)
+        done.append(_recorded(session, gateway, KEK, RotationStep.USE, coming))
+        ring.activate(coming)
+    old = [one for one in kek.known() if one != ring.current()]
+    if coming is not None or old or ring.left():
+        return [*done, *_withdraw(session, gateway, old)]
+    made = kek.make()
+    done.append(_recorded(session, gateway, KEK, RotationStep.PUBLISH, made))
+    ring.publish(made)
+    return done
+
+
+def _withdraw(
+    session: AdminSession, gateway: wiring.GatewayRuntime, old: Sequence[str]
+) -> Iterator[WriteResult]:
+    """Wrap what is left by the current key, and destroy those that nothing needs then."""
+    ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
+    total = done = ring.left()
+    with progress("wrapping") as tell:
+        while wrapped := ring.rewrap(AT_ONCE):
+            done -= wrapped
+            tell(total - max(done, 0), total)
+    for one in old:
+        yield _recorded(session, gateway, KEK, RotationStep.WITHDRAW, one)
+        kek.remove(one)
+
+
+def _show_steps(
+    session: AdminSession, gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]
+) -> None:
+    """Print every step that one command took; for machines, as one object."""
+    if session.as_json:
+        print_json({"steps": [as_told(one) for one in done]})
+        return
+    for one in done:
+        show(session, "gateway_key.rotate", one)
+    last = done[-1].result if done else {"step": RotationStep.WITHDRAW}
+    if last["step"] == RotationStep.PUBLISH:
+        file = wiring.key_encryption(gateway.config).file(str(last["key"]))
+        click.echo(f"  back up {file}, and put it into keys/ of every other node;")
+        click.echo("  then take --step use")
+    else:
+        click.echo("  remove it from the other nodes, and from its backups once the copies of the")
+        click.echo("  keys database of before are gone: without it they open nothing")
+
+
+def _recorded(
+    session: AdminSession,
+    gateway: wiring.GatewayRuntime,
+    purpose: str,
+    step: RotationStep,
+    key: str,
+) -> WriteResult:
+    values = {"purpose": str(purpose), "step": str(step), "key": key}
+    change = Change("gateway_key.rotate", GATEWAY, values)
+    return record_step(session, gateway, change)
+
+
+def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
+    """End unless the step that comes next is the one that is meant.
+
+    ``named`` was given as --step; without it a person is asked, and a script refused. A command
+    that is repeated after some trouble takes no further step so.
+    """
+    if named is None:
+        if as_json or not interactive():
+            raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
+        click.confirm(f"The next step is '{due}'. Take it?", abort=True)
+    elif named != due:
+        raise click.ClickException(
+            f"nothing was done: the next step is '{due}', so '{named}' was taken before, or is to "
+            "come"
+        )
+
+
 WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
 
 _DONE: Mapping[AuthorityStep, str] = {
-    AuthorityStep.PUBLISH: "it is published; take it into use with --step use, a day from now",
-    AuthorityStep.USE: "it signs from now on; the one before is trusted until its last certificate ends",
-    AuthorityStep.RETIRE: "it is trusted no more; its key is destroyed here: destroy the copies",
+    AuthorityStep.PUBLISH: "it is published; activate it with --step use, a day from now",
+    AuthorityStep.USE: "it signs now; the previous one is trusted until its last certificate ends",
+    AuthorityStep.RETIRE: "it is no longer trusted; its key is destroyed here. Destroy the copies",
 }
 
 
@@ -144,7 +291,7 @@ def _at(moment: datetime) -> str:
     help="Skip the waiting period, for example when the issuing key may be compromised.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
-def rotate(
+def rotate_authority(
     folder: Path,
     persons: tuple[str, ...],
     key_files: Mapping[str, Path],
