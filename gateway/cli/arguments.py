@@ -117,7 +117,7 @@ def told_plainly() -> Iterator[None]:
 
 
 def _unusable() -> tuple[type[Exception], ...]:
-    """What an operator can mend. Imported when something failed: a supervisor needs none of it."""
+    """What an operator can correct; imported only after a failure, to keep starts short."""
     from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
     from gateway.config import ConfigError  # noqa: PLC0415
     from gateway.files import PrivateFileError  # noqa: PLC0415

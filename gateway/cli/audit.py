@@ -151,7 +151,7 @@ def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
-    tlog-tiles names them. The verdict names the first bad index.
+    tlog-tiles names them. The report names the first bad index.
     """
 
     with progress("entries") as tell:

@@ -108,10 +108,9 @@ def digest(file: Path) -> str:
 def backup(folder: Path, target: Path) -> None:
     """Copy the gateway's database, settings and published files to DIR.
 
-    The gateway may run meanwhile: the copy is of one moment. Its log is checked whole before the
-    command ends. Never in it: keys, which are backed up once and apart, the root authority, the
-    keys of cases, without which nobody reads the content in it, and the high-water mark, which
-    must not go back in time with the database.
+    The gateway can run: the copy is of one moment, and its whole log is checked. The copy never
+    holds signing keys, the root authority, the keys of cases or the high-water mark, which must
+    not go back in time with the database.
     """
     with told_plainly():
         config = wiring.load_config(folder.absolute())
@@ -243,10 +242,9 @@ def _examined(database: Path, origin: str) -> TreeHead:
 def restore(source: Path, folder: Path, yes: bool) -> None:
     """Restore the gateway's database from BACKUP; the gateway must be stopped.
 
-    First the backup's log is checked whole, and held against the high-water mark: the command says
-    whether the gateway will go on, or be FROZEN because more was signed than the backup has. The
-    database that stood there is kept beside it, under another name; if it is the newer one, you
-    may need it. Keys are not in a backup.
+    The backup's whole log is checked and compared with the high-water mark first: the command says
+    whether the gateway will continue, or its log will be frozen because more was signed than the
+    backup holds. The previous database is kept under another name. Keys are not in a backup.
     """
     with told_plainly():
         manifest = Manifest.read(source)
@@ -361,7 +359,7 @@ def _meaning(frozen: LogFrozen | None) -> str:
     if frozen is None:
         return "Nothing that was signed is missing in it: the log will go on."
     return (
-        f"With it the log will be FROZEN: {frozen.detail}.\n"
+        f"With it the log will be frozen: {frozen.detail}.\n"
         "The gateway then starts and answers what needs no receipt; it writes and signs nothing.\n"
         "docs/operators.md, 'The log is frozen', says what can be done."
     )
@@ -413,7 +411,7 @@ def log() -> None:
 @home_option
 @json_option
 def status(folder: Path, as_json: bool) -> None:
-    """Show the high-water mark beside the database. Exit status: 0 they fit, 1 FROZEN."""
+    """Compare the database with the high-water mark; exit status 1 if frozen."""
     with told_plainly():
         config = wiring.load_config(folder.absolute())
         marked = read_mark(config)
@@ -431,9 +429,9 @@ def status(folder: Path, as_json: bool) -> None:
         signed = marked and {"size": marked.head.size, "note": marked.note}
         print_json({"mark": signed, "database": {"size": head.size}, "frozen": reason})
     else:
-        click.echo(f"signed:   {describe_head(marked.head) if marked else 'the mark is missing'}")
+        click.echo(f"signed:   {describe_head(marked.head) if marked else 'no high-water mark'}")
         click.echo(f"database: {describe_head(head)}")
-        click.echo(f"FROZEN: {reason}" if reason else "They fit.")
+        click.echo(f"frozen:   {reason}" if reason else "They agree.")
     if reason:
         raise SystemExit(1)
 
@@ -451,10 +449,10 @@ def adopt(folder: Path, largest_size: int) -> None:
 
     You say that it holds every entry that was ever signed.
 
-    A log without its mark is frozen, for nobody can tell whether its database is the newest. Ask
-    every partner and monitor for the newest checkpoint or receipt that they hold, and give the
-    largest size. If the database has less, it is an older copy, and nothing is adopted. The
-    gateway must be stopped. A mark that is there is never lowered.
+    Without its high-water mark a log is frozen. Ask every partner and monitor for the newest
+    checkpoint or receipt that they hold, and give the largest size. If the database has less, it
+    is an older copy, and the command refuses. The gateway must be stopped. An existing high-water
+    mark is never lowered.
     """
     with told_plainly():
         config = wiring.load_config(folder.absolute())
@@ -469,8 +467,8 @@ def adopt(folder: Path, largest_size: int) -> None:
                 raise click.ClickException(f"the log is damaged: {error}") from error
             if head.size < largest_size:
                 raise click.ClickException(
-                    f"the database has {head.size} log entries, but {largest_size} were seen: it is an"
-                    " older copy. To continue with it would create a second history"
+                    f"the database has {head.size} log entries, but {largest_size} were seen: it"
+                    " is an older copy. To continue with it would create a second history"
                 )
             gateway.notary.adopt(head)
     click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")

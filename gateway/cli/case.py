@@ -1,4 +1,4 @@
-"""`casegate case`: one's own cases, from their first version to their end."""
+"""`casegate case`: your own cases, from the first version to closing, and how content is shown."""
 
 import json
 import tomllib
@@ -51,18 +51,18 @@ MAX_REPORT_BYTES = 1024 * 1024
 
 @click.group(epilog=EPILOG)
 def case() -> None:
-    """Hand in, assess, clear, open and close your own cases."""
+    """Submit, assess, clear, consult and close your cases."""
 
 
 case_argument = click.argument("case", type=click.UUID)
-reason_option = click.option("--reason", help="Why.")
+reason_option = click.option("--reason", help="Reason (optional, up to 200 characters).")
 
 _WHY_OPTIONS: Sequence[Parameter] = (
     click.option(
         "--reason-code", required=True, type=click.Choice(REASON_CODES), help="Why it is opened."
     ),
     click.option(
-        "--reason", required=True, help="Why, in up to 200 characters; it stands in your log."
+        "--reason", required=True, help="Reason, up to 200 characters; it is recorded in your log."
     ),
 )
 CONSULT_OPTIONS: Sequence[Parameter] = (
@@ -93,7 +93,7 @@ def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) 
         raise click.BadParameter(f"the file is not JSON as cases are written: {error}") from None
     if not isinstance(content, dict) or not _is_uuid(content.get("case")):
         raise click.BadParameter(
-            "the file holds no case: a JSON object with its id, a UUID, in 'case'"
+            "the file is not a case: a JSON object with its id, a UUID, in 'case'"
         )
     return content
 
@@ -141,7 +141,11 @@ _CLEARED_OPTIONS: Sequence[Parameter] = (
     click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
     click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
     click.option(
-        "--confirm-match", "confirm", multiple=True, metavar="ID", help="A match they stand for."
+        "--confirm-match",
+        "confirm",
+        multiple=True,
+        metavar="ID",
+        help="Id of an automated match that the analyst confirmed.",
     ),
 )
 
@@ -162,7 +166,7 @@ def _clearance(
 def submit(
     gateway: Gateway, content: dict[str, Any], by: str, **said: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Hand in a case, version 1.
+    """Submit the first version of a case.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
@@ -174,9 +178,9 @@ def submit(
 def revise(
     gateway: Gateway, content: dict[str, Any], by: str, **said: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Hand in the next version of a case.
+    """Submit the next version of a case.
 
-    FILE holds its JSON, and names the version before it in 'prev'.
+    FILE holds its JSON, and names the previous version in 'prev'.
     """
     return _done(gateway.revise(content, by, _clearance(**said)))
 
@@ -189,33 +193,32 @@ def revise(
         "confirms",
         multiple=True,
         metavar="ID",
-        help="A match you stand for (R18).",
+        help="Id of an automated match that the analyst confirms (R18).",
     ),
     reason_option,
 )
 def assess(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
-    """Stand for the classification of CASE.
+    """Record the analyst's assessment of CASE.
 
-    This is the analyst's word. Each classification that only a machine made must be confirmed by
-    its id.
+    Each automated match must be confirmed by its id (--confirm-match).
     """
     return _done(gateway.assess(**said))
 
 
 @write_command(case, case_argument, reason_option)
 def clear(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
-    """Release CASE for sharing.
+    """Clear CASE for sharing.
 
-    This takes another person than the analyst.
+    The person must not be the one who assessed it.
     """
     return _done(gateway.clear(**said))
 
 
 @write_command(case, case_argument, reason_option)
 def close(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
-    """End the work on CASE.
+    """Close CASE.
 
-    None of its handoffs may be open.
+    None of its handoffs can be open.
     """
     return _done(gateway.close_case(**said))
 
@@ -228,7 +231,7 @@ def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
 
 @partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)
 def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
-    """Open the content of your own CASE.
+    """Consult the content of your own CASE.
 
     The log records it, with person and reason. The text of statements is hidden without
     --show-text. The JSON has everything as it was written: addresses in it are live.
@@ -245,7 +248,7 @@ def show_opened(
     if not as_json:
         print_content(opened, full=said["show_text"], unsealed=unsealed)
         click.echo()
-    more = {"unsealed": [_told(one) for one in unsealed]} if said["open_sealed"] else None
+    more = {"unsealed": [_element_json(one) for one in unsealed]} if said["open_sealed"] else None
     file = said["presentation_out"]
     print_result(
         opened.written,
@@ -257,7 +260,7 @@ def show_opened(
     )
 
 
-def _told(one: OpenedElement) -> dict[str, Any]:
+def _element_json(one: OpenedElement) -> dict[str, Any]:
     told = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
     if one.contents is None:
         return {**told, "fault": one.fault}
@@ -279,7 +282,7 @@ def _told(one: OpenedElement) -> dict[str, Any]:
         required=True,
         metavar="ORGANISATION",
         callback=organisation_id,
-        help="Who alone can open it.",
+        help="The only organisation that can open it.",
     ),
     out_option,
 )
@@ -291,7 +294,7 @@ def seal(
     to: str,
     out: Path,
 ) -> None:
-    """Seal elements of a case to one office, before it is handed in.
+    """Seal elements of a case to one organisation before you submit it.
 
     FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
@@ -324,7 +327,7 @@ def seal(
         required=True,
         metavar="ORGANISATION",
         callback=organisation_id,
-        help="Who alone shall open them.",
+        help="The only organisation that can open them afterwards.",
     ),
     *_WHY_OPTIONS,
     *_CLEARED_OPTIONS,
@@ -338,8 +341,8 @@ def reseal(
 ) -> tuple[ConfirmedWrite, str]:
     """Seal elements of CASE to another organisation, in a new version.
 
-    This follows a redirection: `handoff show` names the elements. Give their content again, for
-    nobody but the one before can open them. Your case is opened for it, which is an event.
+    Use it after a redirection: `handoff show` names the elements. Give their content again, because
+    only the previous recipient can open them. Your case is consulted for it, which is an event.
     """
     clearance = _clearance(assessed_by, cleared_by, confirm)
     return _done(gateway.reseal(**said, clearance=clearance))
@@ -361,7 +364,7 @@ def list_(gateway: Gateway, as_json: bool) -> None:
 
 @partner_command(case, case_argument)
 def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
-    """Show where CASE stands, without content."""
+    """Show the state of CASE, without content."""
     found = gateway.case(case)
     if as_json:
         print_json(found)
@@ -385,16 +388,15 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
     required=True,
     type=NewFile(),
     metavar="FILE",
-    help="The case JSON to write: look at it, complete it, then hand it in with 'submit'.",
+    help="The case JSON to write: check it, complete it, then use 'submit'.",
 )
 @json_option
 def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
-    """Make a case from a report of the field, offline.
+    """Create a case file from a report (XARF 4), offline.
 
-    XARF 4 is read, content/csam and content/csem.
-
-    Says what became of each field of the report. A report with an image, video, sound or archive
-    in it is refused whole.
+    It reads content/csam and content/csem.
+    The output says how each field of the report was used. A report that contains an image, video,
+    sound or archive is refused as a whole.
     """
     try:
         profile = read_profile(tomllib.loads(profile_file.read_text(encoding="utf-8")))
@@ -430,7 +432,7 @@ def print_content(
     click.echo(
         f"Case {sanitise(content['case'])}, version {content['version']},"
         f" by {sanitise(opened.author)} "
-        f"({'attested by the gateway' if opened.assurance == 'attested' else 'signed by itself'})"
+        f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
     )
     click.echo(f"Handling: {sanitise(_handling(content['marking']))}")
     for heading, lines in _sections(content, full=full):

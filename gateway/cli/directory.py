@@ -142,7 +142,7 @@ def succession() -> None:
 @succession.command("list", epilog=EPILOG)
 @partner
 def list_successions(gateway: Gateway, as_json: bool) -> None:
-    """List the mandates that move to or from your office, oldest first."""
+    """List the mandates that move to or from your organisation, oldest first."""
     found = gateway.successions()
     if as_json:
         print_json({"items": found})
@@ -196,10 +196,11 @@ def _cold(value: Any) -> Any:
 def approve(
     gateway: Gateway, as_json: bool, succession: UUID, by: str, receipt_out: Path | None
 ) -> None:
-    """Approve SUCCESSION for your office.
+    """Approve SUCCESSION for your organisation.
 
-    Once both offices did, each open handoff of the mandate is re-issued to the successor from the
-    day of the succession on. A connection with a document key signs the plan that it is shown.
+    Once both organisations have approved, the gateway re-issues each open handoff of the mandate
+    to the successor from the day of the succession on. A connection with a document key signs the
+    plan.
     """
     written = gateway.approve_succession(succession, by)
     waits = format_value(written.result["waits_for"])

@@ -132,7 +132,7 @@ def permissions(config: Config, now: datetime) -> Findings:
             f"The root key is on this machine. Move {config.offline} to offline storage.",
         )
     if not open_ones:
-        yield Level.OK, "the folder and what is private in it are for their owner alone"
+        yield Level.OK, "the folder and what is private in it can be read only by their owner"
 
 
 def _private(config: Config) -> list[Path]:
@@ -145,7 +145,7 @@ def signing_keys(config: Config, now: datetime) -> Findings:
     for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
         keys.load_key_set(config.keys / purpose, purpose)
     keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
-    yield Level.OK, "the signing keys are there, each of its kind, and for their owner alone"
+    yield Level.OK, "the signing keys are there, each of its kind, readable only by their owner"
 
 
 def issuing_key(config: Config, now: datetime) -> Findings:
@@ -322,7 +322,10 @@ def log(config: Config, now: datetime) -> Findings:
             require_prefixes(work, marked, ())
             size = work.log.head().size
     except LogFrozen as frozen:
-        yield Level.ERROR, f"FROZEN: {frozen.detail}; see 'The log is frozen' in docs/operators.md"
+        yield (
+            Level.ERROR,
+            f"log frozen: {frozen.detail}; see 'The log is frozen' in docs/operators.md",
+        )
         return
     except HighWaterMarkUnavailable as unreachable:
         yield Level.ERROR, f"{unreachable.detail}: see [high_water_mark] url"

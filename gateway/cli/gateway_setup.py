@@ -75,7 +75,7 @@ server/         the listeners' certificates, renewed by themselves
 published/      what everybody may read: certificates of the authorities, revocation lists
 casegate.db     the database (SQLite): back it up with `casegate backup`
 keys.db         the keys of cases, wrapped by keys/kek-*: back it up apart, for days only
-high-water-mark how far the log was signed: NEVER part of a backup, never replaced by an older copy
+high-water-mark the high-water mark of the log: NEVER in a backup, never an older copy
 """
 
 
@@ -274,10 +274,9 @@ def init(
     admins: Sequence[tuple[str, str]],
     root_passphrase_file: Path | None,
 ) -> None:
-    """Make FOLDER: settings, authorities, keys, database, and the first two administrators.
+    """Create FOLDER: settings, authorities, keys, database, administrators.
 
-    Nothing is overwritten: FOLDER must not exist, or be empty. When it cannot be made, nothing of
-    it stays behind.
+    FOLDER must not exist or must be empty. If something fails, nothing is left behind.
     """
     values = {
         "name": name,
@@ -337,7 +336,7 @@ def _passphrase(file: Path | None) -> bytes:
     text = read_passphrase(file, new=True)
     if len(text) < SHORTEST_PASSPHRASE:
         raise click.ClickException(
-            f"the root key's passphrase has at least {SHORTEST_PASSPHRASE} characters"
+            f"the root key's passphrase must have at least {SHORTEST_PASSPHRASE} characters"
         )
     return text.encode()
 

@@ -48,7 +48,7 @@ from gateway.evidence import sd_jwt
 
 @click.group(epilog=EPILOG)
 def handoff() -> None:
-    """Offer cases, answer offers, open what you accepted."""
+    """Offer cases, answer offers, consult accepted cases."""
 
 
 handoff_argument = click.argument("handoff", type=click.UUID)
@@ -79,7 +79,9 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         callback=organisation_id,
         help="To this organisation.",
     ),
-    click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
+    click.option(
+        "--competence", type=_Mandate(), help="To the competent organisation, as csam/FR."
+    ),
     click.option(
         "--group",
         "groups",
@@ -125,9 +127,9 @@ def _wanted(said: dict[str, Any]) -> dict[str, Any]:
 
 @partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
 def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -> None:
-    """Show what an offer of CASE would give.
+    """Show what an offer of CASE would disclose, without making it.
 
-    Nothing is kept, and the recipient is not told.
+    Nothing is stored or sent.
     """
     found = gateway.preview(case, by, **_wanted(said))
     if as_json:
@@ -160,8 +162,8 @@ def offer(
 ) -> tuple[ConfirmedWrite, str]:
     """Offer CASE to one recipient.
 
-    That is an organisation, or whoever is competent for a matter in a territory. With a document
-    key in the connection file the offer is signed here, and names what policy lets through.
+    The recipient is an organisation, or the one competent for a matter in a territory. With a
+    document key in the connection file the offer is signed here.
     """
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(said), parts=parts)
@@ -239,7 +241,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "until": view["until"],
             "parts offered": len(view["permitted"]),
             "groups accepted": view["accepted_groups"],
-            "to be sealed anew": _sealed(view.get("reseal", ())),
+            "to reseal": _sealed(view.get("reseal", ())),
             **_succession(view),
         }
     )
@@ -250,7 +252,6 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
-    """What came of it as a mandate moved, or what it follows."""
     told: dict[str, Any] = {}
     if "succeeds" in view:
         before = view["succeeds"]
@@ -335,7 +336,9 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
 
 def _agree(conditions: Mapping[str, Any]) -> None:
     if click.get_current_context().params["as_json"] or not interactive():
-        raise click.UsageError("the conditions must be agreed to: read them by show, say --yes")
+        raise click.UsageError(
+            "accept the conditions: read them with `handoff show`, then give --yes"
+        )
     _print_conditions(conditions)
     click.confirm("Accept these conditions?", abort=True)
 
@@ -354,7 +357,7 @@ for _kind in PARTIES_ANSWERS:
     *CONSULT_OPTIONS,
 )
 def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None:
-    """Open the content of HANDOFF.
+    """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
     today. The text of statements is hidden without --show-text, sealed elements without
@@ -367,9 +370,11 @@ def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None
 @partner_command(
     handoff,
     handoff_argument,
-    click.option("--by", metavar="PSEUDONYM", help="Who opens the content for the file."),
-    click.option("--reason", help="Why, in up to 200 characters."),
-    click.option("--without-content", is_flag=True, help="Only routing fields: nothing is opened."),
+    click.option("--by", metavar="PSEUDONYM", help="Who consults the content for the file."),
+    click.option("--reason", help="Reason, up to 200 characters."),
+    click.option(
+        "--without-content", is_flag=True, help="Only routing fields, without a consultation."
+    ),
     click.option(
         "--out",
         required=True,
@@ -387,10 +392,9 @@ def export(
     without_content: bool,
     out: Path,
 ) -> None:
-    """Write HANDOFF and its proofs into a file.
-
-    The file is for casegate verify. With content it is a consultation, so an event in the log;
-    the file is verified before it is written.
+    """Export HANDOFF with its evidence into a file for casegate verify.
+    With content it is a consultation, so an event in the log;
+       the file is verified before it is written.
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")

@@ -7,6 +7,7 @@ token); 5 the evidence does not verify; 6 done, but a file that was asked for co
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -100,10 +101,9 @@ class Failure(CommandFailed):
 
 def error_json(error: ClientError) -> dict[str, Any]:
     """What went wrong, for machines."""
-    told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    told: dict[str, Any] = {"kind": _kind(error), "message": str(error)}
     if isinstance(error, RequestRefused):
         told |= {
-            "slug": error.slug,
             "title": error.title,
             "status": error.status,
             "errors": [{"pointer": p, "message": m} for p, m in error.errors],
@@ -115,6 +115,13 @@ def error_json(error: ClientError) -> dict[str, Any]:
     if error.unanswered:
         told["write"] = {**told_write(error.unanswered), "kept": error.unanswered.kept}
     return told
+
+
+def _kind(error: ClientError) -> str:
+    """The problem's slug; of what no gateway said, the client's error in kebab case."""
+    if isinstance(error, RequestRefused):
+        return error.slug
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
 
 
 def told_write(write: PendingWrite | UnconfirmedWrite) -> dict[str, Any]:
@@ -199,7 +206,7 @@ def _interrupted(stopped: KeyboardInterrupt) -> Exception:
     notes = getattr(stopped, "__notes__", [])
     if not notes:
         return click.Abort()
-    return CommandFailed(f"interrupted; {notes[0]}", {"kind": "Interrupted"}, exit_code=NO_ANSWER)
+    return CommandFailed(f"interrupted; {notes[0]}", {"kind": "interrupted"}, exit_code=NO_ANSWER)
 
 
 connection_option = click.option(

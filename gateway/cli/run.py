@@ -69,7 +69,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
             case "public" | "partners":
                 from gateway import wiring
 
-                wiring.connect(config).close()  # what fails in a worker is told as a traceback
+                wiring.connect(config).close()  # a worker would show a traceback
                 _listen(config, only)
             case "metrics":
                 _show_numbers(config)

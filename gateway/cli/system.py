@@ -81,10 +81,10 @@ def system() -> None:
 def request(
     folder: Path, organisation: str, name: str, partners: str, issuer: str, log_key: str
 ) -> None:
-    """Make a key and a certificate request in FOLDER.
+    """Create a key and a certificate request in FOLDER.
 
-    A connection file is made beside them. The private key stays in FOLDER, readable by its owner
-    alone: only request.csr is handed over. The certificate's name comes from the gateway's
+    A connection file is made beside them. The private key stays in FOLDER, readable only by its
+    owner; send only request.csr. The certificate's name comes from the gateway's
     registry, not from the request.
     """
     key = ec.generate_private_key(ec.SECP256R1())
@@ -133,7 +133,7 @@ def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> b
 @system.command("create-key")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def make_key(folder: Path) -> None:
-    """Make a key by which this system authenticates, in FOLDER.
+    """Create a key in FOLDER by which this system authenticates.
 
     For `private_key_jwt`: client.pem stays, client.jwk goes to the gateway's administrators. To
     change the key make the next one in another folder: both hold until the first is withdrawn.
@@ -150,7 +150,7 @@ def make_key(folder: Path) -> None:
 @system.command(epilog=EPILOG)
 @partner
 def check(gateway: Gateway, as_json: bool) -> None:
-    """Ask the gateway who this system is.
+    """Check the connection and show who the gateway says you are.
 
     Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
     writes wait for their answer.
@@ -170,7 +170,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
             "system": told["system"],
-            "standing": organisation["standing"] or "no seat",
+            "standing": organisation["standing"] or "no membership",
             "competences": [one["competence"] for one in organisation["competences"]],
             "scopes": told["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
@@ -325,7 +325,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
         except LookupError:
             raise CommandFailed(
                 f"no write waits under the key {key}",
-                {"kind": "UsageError"},
+                {"kind": "usage-error"},
                 {"set_aside": aside},
                 exit_code=click.UsageError.exit_code,
             ) from None
@@ -377,8 +377,8 @@ ENCRYPTION = "encryption"
 def key() -> None:
     """Create signing and encryption keys for your organisation.
 
-    A document that you sign rests on nobody's word but yours; what is sealed to you, nobody else
-    can read. Send the public files to the gateway's administrators; keep document.pem and
+    Only you can sign with the signing key, and only you can open what is sealed to the encryption
+    key. Send the public files to the gateway's administrators; keep document.pem and
     encryption.pem, and a copy of each in a safe place.
     """
 
@@ -404,11 +404,13 @@ def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @_key_options
 @click.option(
-    "--previous",
+    "--document-key",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Your document.pem, which countersigns the new key, if you have one.",
 )
-def create(folder: Path, use: str, organisation: str, gateway: str, previous: Path | None) -> None:
+def create(
+    folder: Path, use: str, organisation: str, gateway: str, document_key: Path | None
+) -> None:
     """Create a key of your organisation in FOLDER, with its proof.
 
     The proof of possession is for one gateway and counts for seven days. Keep the earlier
@@ -416,11 +418,13 @@ def create(folder: Path, use: str, organisation: str, gateway: str, previous: Pa
     be recovered.
     """
     make = _create_signing if use == "signing" else _create_encryption
-    make(folder, organisation, gateway, previous)
+    make(folder, organisation, gateway, document_key)
 
 
-def _create_signing(folder: Path, organisation: str, gateway: str, previous: Path | None) -> None:
-    before = None if previous is None else _load(previous)
+def _create_signing(
+    folder: Path, organisation: str, gateway: str, document_key: Path | None
+) -> None:
+    before = None if document_key is None else _load(document_key)
     key = generate_key(KeyPurpose.DOCUMENT)
     write_new(folder / KEY_FILE, key.pem())
     said = _sign(key, key_declaration.POSSESSION, key.kid, organisation, gateway)
@@ -435,9 +439,9 @@ def _create_signing(folder: Path, organisation: str, gateway: str, previous: Pat
 
 
 def _create_encryption(
-    folder: Path, organisation: str, gateway: str, previous: Path | None
+    folder: Path, organisation: str, gateway: str, document_key: Path | None
 ) -> None:
-    signer = None if previous is None else _load(previous)
+    signer = None if document_key is None else _load(document_key)
     key = generate_encryption_key()
     write_new(folder / f"{ENCRYPTION}.pem", key.pem())
     said = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
@@ -448,16 +452,16 @@ def _create_encryption(
         write_new(folder / f"{ENCRYPTION}.countersignature", said.encode())
     click.echo(f"encryption key {key.kid} in {folder}")
     click.echo(f"  keep {ENCRYPTION}.pem to yourself; send the other files to the administrators,")
-    click.echo("  and tell the key's id to whoever seals to you. The proof is good for seven days")
+    click.echo("  and the key id to those who seal to you. The proof counts for seven days")
 
 
 @key.command("require-signed")
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_key_options
 def require_signed(key: Path, organisation: str, gateway: str) -> None:
-    """Print the statement that only what you sign is your word.
+    """Print your declaration that only documents you sign count.
 
-    It is signed by KEY (document.pem).
+    KEY (document.pem) signs it.
     """
     signer = _load(key)
     click.echo(_sign(signer, key_declaration.LOCK, signer.kid, organisation, gateway))
@@ -467,7 +471,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_key_options
 def allow_attested(key: Path, organisation: str, gateway: str) -> None:
-    """Print the statement that the gateway may attest for you again."""
+    """Print your declaration that the gateway can attest for you again."""
     signer = _load(key)
     click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))
 

@@ -93,7 +93,7 @@ def test_nobody_approves_nothing(gw: Operator) -> None:
 def test_a_person_without_a_key_in_the_folder_is_told_how_to_name_it(gw: Operator) -> None:
     result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, "nobody"))
     assert said(result).endswith(
-        "nobody.pem does not exist: --key nobody=FILE says where the key is"
+        "nobody.pem does not exist: --approver-key nobody=FILE says where the key is"
     )
     assert gw.size() == 1
 
@@ -213,7 +213,7 @@ def test_the_receipt_of_a_denial_verifies_too(gw: Operator) -> None:
     told = json.loads(result.stdout)["error"]
     proved = confirmed(gw, told)
     assert (proved.event["typ"], proved.event["result"]) == ("organisation.admitted", "denied")
-    assert (told["kind"], "refused, and recorded" in told["message"]) == ("Refused", True)
+    assert (told["kind"], "refused, and recorded" in told["message"]) == ("refused", True)
 
 
 def test_without_json_a_person_reads_what_was_done_and_which_event_it_is(gw: Operator) -> None:

@@ -72,7 +72,7 @@ def test_the_life_of_a_key_is_events_with_receipts(gw: Operator) -> None:
     first = new_key(gw, "first")
     result = do(gw, "key.registered", "member-key", "register", "ofmin", *files(first))
     assert (result["organisation"], result["kid"]) == ("ofmin", kid(first))
-    second = new_key(gw, "second", "--previous", first / key_commands.KEY_FILE)
+    second = new_key(gw, "second", "--document-key", first / key_commands.KEY_FILE)
     do(gw, "key.registered", "member-key", "register", "ofmin", *files(second))
     gone = do(
         gw, "key.revoked", "member-key", "revoke", "ofmin", kid(first), "--reason", "replaced"
@@ -124,7 +124,7 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
         "require-signed",
         "ofmin",
         "--statement",
-        statement(gw, "lock", folder),
+        statement(gw, "require-signed", folder),
     )
     assert do(gw, "organisation.signed_required", *locked)["signed_only"] is True
     assert "already" in said(gw.admin(*locked))
@@ -133,7 +133,7 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
         "allow-attested",
         "ofmin",
         "--statement",
-        statement(gw, "unlock", folder),
+        statement(gw, "allow-attested", folder),
     )
     assert "waits" in gw.done(*freed, persons=(MARTIN,))
     assert do(gw, "organisation.attested_allowed", *freed)["signed_only"] is False
@@ -142,7 +142,7 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
 
 def test_the_operator_locks_and_frees_nobody_without_the_members_word(gw: Operator) -> None:
     folder = registered(gw)
-    unlock, stranger = statement(gw, "unlock", folder), new_key(gw, "stranger")
-    for word in (unlock, statement(gw, "lock", stranger), folder / key_commands.JWK_FILE):
+    unlock, stranger = statement(gw, "allow-attested", folder), new_key(gw, "stranger")
+    for word in (unlock, statement(gw, "require-signed", stranger), folder / key_commands.JWK_FILE):
         result = gw.admin("organisation", "require-signed", "ofmin", "--statement", word)
         assert "statement" in said(result)

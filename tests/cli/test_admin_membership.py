@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.cli.admin import administrators
 from gateway.cli.system import make_csr
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change

@@ -223,7 +223,7 @@ def test_a_log_that_was_never_there_is_not_followed(
     monkeypatch.setattr(desks.stage, "public", away)
     result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30", "--json")
     assert result.exit_code == 3
-    assert json.loads(result.stdout)["error"]["kind"] == "Unavailable"
+    assert json.loads(result.stdout)["error"]["kind"] == "gateway-unavailable"
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "auditors.md"
@@ -241,9 +241,11 @@ def test_the_outputs_on_the_page_are_those_of_the_commands(
     shown = {call.split()[1]: output for call, output in blocks}
     desks.done("event", "list", "--out-dir", "stream")
     proved = desks.done("audit", "check-stream", "stream", *keys)
-    assert blurred(proved) == blurred(shown["complete"])
+    assert blurred(proved) == blurred(shown["check-stream"])
     desks.done("audit", "mirror", ISSUER, "copy", *public)
-    assert blurred(desks.done("audit", "check-copy", "copy", *public)) == blurred(shown["fsck"])
+    assert blurred(desks.done("audit", "check-copy", "copy", *public)) == blurred(
+        shown["check-copy"]
+    )
 
 
 @pytest.fixture

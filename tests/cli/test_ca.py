@@ -11,6 +11,7 @@ from click.testing import Result
 from cryptography import x509
 
 from gateway import maintenance, wiring
+from gateway.cli.admin import gateway_keys
 from gateway.cli.admin import gateway_keys as ca
 from gateway.pki.authority import authority_id, make_root
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE

@@ -56,14 +56,14 @@ def test_opened_content_has_codes_first_and_statements_folded(desks: Desks) -> N
     output = desks.done("case", "consult", case, *reason)
     assert output.index("Codes") < output.index("Items") < output.index("Statements")
     assert "iccam: national-csam" in output
-    assert "folded: --full shows it" in output
+    assert "hidden: --show-text" in output
     assert "was online" not in output
     assert "hxxps://content[.]example[.]org/page" in output
     assert "://content.example" not in output
     assert "recorded as event" in output
     full = desks.done("case", "consult", case, *reason, "--show-text")
     assert "The page was online when it was checked." in full
-    assert "folded" not in full
+    assert "hidden" not in full
 
 
 def test_opened_content_for_machines_is_as_it_was_written(desks: Desks) -> None:
@@ -149,7 +149,7 @@ def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
     assert result.exit_code == 1
     assert result.stderr == ""
     error = json.loads(result.stdout)["error"]
-    assert (error["kind"], error["slug"], error["status"]) == ("Refused", "not-found", 404)
+    assert (error["kind"], error["status"]) == ("not-found", 404)
     assert "proof" in error["receipt"]
 
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks: Desks) -> Non
         assert result.exit_code == 2
         error = json.loads(result.stdout)["error"]
         assert (error["kind"], "stands in clear in a signed" in error["message"]) == (
-            "NotACase",
+            "invalid-case",
             True,
         )
 

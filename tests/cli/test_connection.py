@@ -107,7 +107,7 @@ def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path
     )
     assert result.stderr.count(ORIGIN) >= 2
     told = json.loads(desks.run(*submit, str(desks.case_file()), "--json").stdout)
-    assert told["error"]["kind"] == "LogForked"
+    assert told["error"]["kind"] == "log-forked"
     assert told["error"]["checkpoints"][0] == note
 
 

@@ -36,7 +36,7 @@ def test_a_folder_that_cannot_be_made_is_said_and_the_token_is_not_used(
     result = typed(invitation, "--home", below)
     assert (result.exit_code, "Not a directory" in result.stderr) == (4, True)
     told = json.loads(typed(invitation, "--home", below, "--json").stdout)
-    assert told["error"]["kind"] == "SettingsError"
+    assert told["error"]["kind"] == "settings-error"
 
 
 def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(commands, "interactive", lambda: True)
     machine = desks.run("handoff", "accept", handoff, *BY, "--json", at=OFMIN, input="y\n")
-    assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "UsageError")
+    assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "usage-error")
     declined = desks.run("handoff", "accept", handoff, *BY, at=OFMIN, input="n\n")
     assert declined.exit_code == 1
     assert "permitted_actions  ask_first" in declined.stdout
@@ -169,7 +169,7 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("verb", "more", "state"),
     [
-        ("refuse", ("--reason", "no capacity"), "refused"),
+        ("decline", ("--reason", "no capacity"), "refused"),
         ("redirect", ("--reason", "abroad", "--suggest", "the office in Belgium"), "redirected"),
     ],
 )

@@ -74,8 +74,8 @@ def test_it_says_what_to_do_next(tmp_path: Path, passphrase_file: Path) -> None:
     result = typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
     folder = tmp_path / "gw"
     assert f"Move {folder}/offline off this machine" in result.stdout
-    assert f"casegate run --folder {folder}" in result.stdout
-    assert f"casegate admin --folder {folder} --as martin --as dubois organisation" in result.stdout
+    assert f"casegate run --home {folder}" in result.stdout
+    assert f"casegate admin --home {folder} --as martin --as dubois organisation" in result.stdout
 
 
 def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_second_one_in_the_same_place_says_what_to_do(tmp_path: Path) -> None:
     made = operator(tmp_path)
     before = below(tmp_path)
     sentence = said(typed(made.folder))
-    assert f"start it with `casegate run --folder {made.folder}`" in sentence
+    assert f"start it with `casegate run --home {made.folder}`" in sentence
     assert below(tmp_path) == before
 
 

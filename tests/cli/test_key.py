@@ -33,24 +33,24 @@ def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch
     monkeypatch.setattr(key_commands, "now", lambda: START)
     gateway = founded()
     first, second = tmp_path / "first", tmp_path / "second"
-    assert "keep document.pem" in run("new", first)
-    run("new", second, "--previous", first / key_commands.KEY_FILE)
+    assert "keep document.pem" in run("create", first, "--use", "signing")
+    run("create", second, "--use", "signing", "--document-key", first / key_commands.KEY_FILE)
     for folder in (first, second):
         assert (folder / key_commands.KEY_FILE).stat().st_mode & 0o777 == 0o600
         assert b"PRIVATE" not in (folder / key_commands.JWK_FILE).read_bytes()
         gateway.administer("key.register", HOTLINE, **values(folder))
     held = gateway.organisation(HOTLINE).document_keys
     assert [json.loads(key.jwk) for key in held] == [values(f)["jwk"] for f in (first, second)]
-    lock = run("lock", second / key_commands.KEY_FILE).strip()
+    lock = run("require-signed", second / key_commands.KEY_FILE).strip()
     gateway.administer("organisation.require_signed", HOTLINE, statement=lock)
-    unlock = run("unlock", first / key_commands.KEY_FILE).strip()
+    unlock = run("allow-attested", first / key_commands.KEY_FILE).strip()
     change = Change("organisation.allow_attested", HOTLINE, {"statement": unlock})
     gateway.do(make_change, change, gateway.approve(change))
     assert not gateway.organisation(HOTLINE).signed_only
 
 
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
-    run("new", tmp_path / "a")
+    run("create", tmp_path / "a", "--use", "signing")
     again = CliRunner().invoke(
         main, ["key", "create", "--use", "signing", str(tmp_path / "a"), *WHOSE]
     )

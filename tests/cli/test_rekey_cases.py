@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway import wiring
+from gateway.cli.admin import gateway_keys
 from gateway.kek import FileKeyEncryption
 from gateway.keys import RotationStep
 from gateway.store.keyring import BATCH, SqlKeyring

@@ -59,7 +59,7 @@ def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw: Operato
     (gw.config.published / "root.pem").unlink()
     program = (
         "import logging, sys\nfrom gateway.cli import main\n"
-        "main(['run', '--folder', sys.argv[1], '--only', 'maintain', '--once'],"
+        "main(['run', '--home', sys.argv[1], '--only', 'maintain', '--once'],"
         " standalone_mode=False)\n"
         "logging.getLogger('gateway.cedar').error('a decision was not reached')\n"
         "logging.getLogger('gateway.cedar').info('not shown')\n"

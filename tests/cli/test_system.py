@@ -86,7 +86,7 @@ def test_the_connection_file_says_what_is_still_missing(tmp_path: Path) -> None:
     request(str(folder), *IDS, "--api-url", "https://partners.example.org")
     settings = tomllib.loads((folder / "connection.toml").read_text())
     assert settings["client_id"] == "point-de-contact.desk"
-    assert settings["partners"] == "https://partners.example.org"
+    assert settings["api_url"] == "https://partners.example.org"
     checked = CliRunner().invoke(
         main, ["system", "check", "--connection", str(folder / "connection.toml")]
     )
@@ -275,7 +275,7 @@ def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> Non
 
 def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_path: Path) -> None:
     handoff = desks.stage.gateway.new_id()
-    ask = lambda desk: desk.answer("refuse", handoff, "officer-1", reason="no capacity")  # noqa: E731
+    ask = lambda desk: desk.answer("decline", handoff, "officer-1", reason="no capacity")  # noqa: E731
     (key,) = left(desks, tmp_path / "spool", ask)
     result = desks.run("outbox", "resend")
     assert result.exit_code == 1
@@ -287,7 +287,7 @@ def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_
     assert result.exit_code == 1
     (resent,) = json.loads(result.stdout)["resent"]
     assert resent["path"] == f"/handoffs/{handoff}/refusal"
-    assert resent["error"]["slug"] == "not-found"
+    assert resent["error"]["kind"] == "not-found"
     assert resent["event"] is None
 
 
@@ -365,7 +365,7 @@ def test_a_write_that_is_never_confirmed_is_set_aside_and_blocks_nothing(
         "outbox", "resend", "--set-aside", keys[1], "--set-aside", "no-such-key", "--json"
     )
     told = json.loads(half.stdout)
-    assert (half.exit_code, told["error"]["kind"]) == (2, "UsageError")
+    assert (half.exit_code, told["error"]["kind"]) == (2, "usage-error")
     assert [one["key"] for one in told["set_aside"]] == [keys[1]]
     told = json.loads(desks.done("outbox", "resend", "--json"))
     assert [one["key"] for one in told["resent"]] == [keys[0], keys[2]]

@@ -13,7 +13,7 @@ import click
 from gateway import keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin.certificate import key_of
-from gateway.cli.admin.session import AdminSession, approvals, looked_at, opened, show
+from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
 from gateway.cli.arguments import gateway_address, organisation_id, told_plainly
 from gateway.cli.output import interactive, print_fields, print_json, print_table
 from gateway.evidence import approval, canonical, key_declaration
@@ -38,8 +38,8 @@ def admins() -> None:
 @admins.command("list")
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
-    """List the administrators, and whose approvals count."""
-    with looked_at(session) as gateway:
+    """List the administrators and whether their approvals count."""
+    with read_only(session) as gateway:
         found = entries.administrators(gateway.ports)
     if session.as_json:
         print_json({"items": found})
@@ -51,7 +51,7 @@ def list_admins(session: AdminSession) -> None:
 
 
 @admins.command(
-    "create-key", short_help="Make a personal key, at the new administrator's own desk."
+    "create-key", short_help="Create a personal key on the new administrator's machine."
 )
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
@@ -63,10 +63,9 @@ def list_admins(session: AdminSession) -> None:
 @_issuer
 @click.pass_obj
 def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
-    """Make key.pem, which its person keeps, and what `add` takes, in a new FOLDER.
+    """Create a personal key and its proof in a new FOLDER.
 
-    `add` takes key.jwk, the public key, and key.proof: it says, signed, that the key is PERSON's
-    to approve with, and counts for seven days.
+    Keep key.pem. `add` takes key.jwk, the public key, and key.proof, which counts for seven days.
     """
     with told_plainly():
         folder.mkdir(mode=0o700)
@@ -78,7 +77,7 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
         print_json({"kid": made.kid, "folder": str(folder)})
         return
     click.echo(
-        f"key {made.kid} in {folder}: hand over key.jwk and key.proof, and read out the key's id"
+        f"key {made.kid} in {folder}: send key.jwk and key.proof; confirm the key id out of band"
     )
 
 
@@ -95,7 +94,7 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
     ).compact()
 
 
-@admins.command("sign", short_help="Sign a change at one's own desk, for the network.")
+@admins.command("sign", short_help="Sign a change on your own machine, for the network.")
 @click.argument("file", type=_FILE)
 @click.option("--person", required=True, callback=organisation_id, help="Who signs.")
 @click.option("--key", "key_file", required=True, type=_FILE, help="Their key.pem.")
@@ -108,7 +107,7 @@ def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer:
             said = canonical.decode(file.read_bytes())
             change = Change(said["action"], said["organisation"], said["values"])
         except (ValueError, LookupError, TypeError) as error:
-            raise click.ClickException(f"{file} is no change: {error}") from error
+            raise click.ClickException(f"{file} is not a change: {error}") from error
         signed = approval.issue(
             person=person,
             audience=issuer,
@@ -139,11 +138,13 @@ def proposal() -> None:
 
 
 @proposal.command("list")
-@click.option("--all", "all_of_them", is_flag=True, help="Those made, withdrawn or over, too.")
+@click.option(
+    "--all", "all_of_them", is_flag=True, help="Also those applied, withdrawn or expired."
+)
 @click.pass_obj
 def list_(session: AdminSession, all_of_them: bool) -> None:
     """List the proposals that wait, the newest first."""
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         now = gateway.ports.now()
         found = list(_each(gateway.ports, None if all_of_them else now))
         if session.as_json:
@@ -171,7 +172,7 @@ def _each(ports: Ports, waiting: datetime | None) -> Iterator[Proposal]:
 @click.pass_obj
 def show_(session: AdminSession, proposal_id: UUID) -> None:
     """Show a proposal with its values."""
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         one = _find(gateway.ports, proposal_id)
         if session.as_json:
             print_json(_fields(one))
@@ -181,14 +182,13 @@ def show_(session: AdminSession, proposal_id: UUID) -> None:
 
 @proposal.command("approve")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
-@click.option("--yes", is_flag=True, help="Do not ask: the values were read before.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
-    """Sign what PROPOSAL says and make it.
+    """Sign PROPOSAL and apply its change.
 
-    Say --as for another person than its proposer.
-
-    What is signed is shown and must be agreed to; a script says --yes.
+    The person of --as must not be its proposer. The change is shown first and must be confirmed;
+    a script gives --yes.
     """
     with _one_person(session) as gateway:
         one = _find(gateway.ports, proposal_id)
@@ -207,9 +207,9 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def withdraw(session: AdminSession, proposal_id: UUID) -> None:
-    """Take PROPOSAL back before it is made.
+    """Withdraw PROPOSAL before it is applied.
 
-    Say --as for its proposer, who alone may.
+    Only its proposer can: --as PERSON.
     """
     with _one_person(session) as gateway:
         change = changes.withdrawal_of(proposal_id)
@@ -225,9 +225,11 @@ def _one_person(session: AdminSession) -> AbstractContextManager[wiring.GatewayR
 
 def _agree(session: AdminSession, one: Proposal) -> None:
     if session.as_json or not interactive():
-        raise click.UsageError("what you sign must be agreed to: read it by show, say --yes")
+        raise click.UsageError(
+            "confirm what you sign: read it with `proposal show`, then give --yes"
+        )
     _print(one)
-    click.confirm("Sign this, and make it?", abort=True)
+    click.confirm("Sign and apply this change?", abort=True)
 
 
 def _find(ports: Ports, proposal_id: UUID) -> Proposal:

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway import maintenance, wiring
 from gateway.cli.admin.session import (
     AdminSession,
-    looked_at,
     make,
     opened,
+    read_only,
     show,
     submit,
     without_receipt,
@@ -37,7 +37,7 @@ from gateway.kernel.values import CertificateOrder
 from gateway.pki.end_entity import RENEW_BEFORE, CsrRefused, read_request
 from gateway.registry import queries as entries
 
-WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
+WAIT_SECONDS = 5.0  # for `maintain` to issue a certificate
 
 
 @click.group()
@@ -104,7 +104,7 @@ def _request(file: Path) -> str:
 
 
 def key_of(csr: str) -> str | None:
-    """The id of a request's key, as the member reads it out; None for what is no request."""
+    """The key id of a certificate request; None when it cannot be read."""
     try:
         return read_request(csr.encode()).key
     except CsrRefused:
@@ -119,7 +119,7 @@ def _approve(
     except Refusal as refusal:
         if refusal.recorded is None:
             raise
-        advice = "give the same command again for the certificate, once that is mended"
+        advice = "give the same command again for the certificate when this is repaired"
         raise without_receipt(refusal, advice) from refusal
 
 
@@ -183,7 +183,7 @@ def invitation() -> None:
     "--out",
     required=True,
     type=NewFile(),
-    help="New file for the invitation; whoever has it can enrol once.",
+    help="New file for the invitation, which enrols one system once.",
 )
 @click.pass_obj
 def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> None:
@@ -206,8 +206,10 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
         made = _write(gateway, file, UUID(str(written.result["invitation"])), token)
         show(session, "invitation.create", written)
         if made is not None and not session.as_json:
-            click.echo(f"  invitation in {out}: hand it over so that nobody else reads it")
-            click.echo(f"  the root's fingerprint, for a second way: {_grouped(made.root_sha256)}")
+            click.echo(f"  invitation in {out}: send it so that only the member reads it")
+            click.echo(
+                f"  the root's fingerprint, to confirm out of band: {_grouped(made.root_sha256)}"
+            )
 
 
 def _write(
@@ -237,7 +239,7 @@ def _write(
     except OSError as error:
         raise click.ClickException(
             f"the file cannot be written ({error.strerror}), and its token is lost: withdraw "
-            f"invitation {stands.id} of {stands.organisation}, and invite anew"
+            f"invitation {stands.id} of {stands.organisation}, and create a new invitation"
         ) from error
     return made
 
@@ -245,8 +247,8 @@ def _write(
 @invitation.command("list")
 @click.pass_obj
 def list_invitations(session: AdminSession) -> None:
-    """List the invitations that can be used still. No token is kept, so none is shown."""
-    with looked_at(session) as gateway:
+    """List the invitations that can still be used. Tokens are not stored."""
+    with read_only(session) as gateway:
         found = entries.open_invitations(gateway.ports)
     if session.as_json:
         print_json({"items": found})

@@ -151,8 +151,8 @@ def _show_steps(
         click.echo(f"  back up {file}, and put it into keys/ of every other node;")
         click.echo("  then take --step use")
     else:
-        click.echo("  remove it from the other nodes, and from its backups once the copies of the")
-        click.echo("  keys database of before are gone: without it they open nothing")
+        click.echo("  remove it from the other nodes, and from its backups once the older")
+        click.echo("  copies of the keys database are gone, which need it")
 
 
 def _recorded(
@@ -208,7 +208,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
     """List the issuing authorities: next, current, former, retired."""
     with told_plainly():
         config = wiring.load_config(folder.absolute())
-        told = [_told(config, one) for one in rotation.kept(config.issuing)]
+        told = [_fields(config, one) for one in rotation.kept(config.issuing)]
     if as_json:
         print_json({"items": [_for_machines(one) for one in told]})
         return
@@ -229,7 +229,7 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
         config = wiring.load_config(folder.absolute())
         found = _named(rotation.kept(config.issuing), authority)
         turn = rotation.next_turn(config.issuing, wiring.now())
-    told = {**_told(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
+    told = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
     if as_json:
         print_json(_for_machines(told))
         return
@@ -244,7 +244,7 @@ def _named(found: tuple[StoredAuthority, ...], authority: str | None) -> StoredA
     raise AuthorityError(f"there is no issuing authority {authority}: see `casegate ca list`")
 
 
-def _told(config: Config, one: StoredAuthority) -> dict[str, Any]:
+def _fields(config: Config, one: StoredAuthority) -> dict[str, Any]:
     listed = publication.ends(config.published).get(f"revocation list {one.id}")
     return {
         "id": one.id,
@@ -303,10 +303,9 @@ def rotate_authority(
 ) -> None:
     """Take the next step to a new issuing authority.
 
-    Two persons approve it.
-
-    First a new one is made by the root and published, then it signs, then the one before is
-    retired: a day, and a month and a day, apart. The listeners take up each step without a restart.
+    Two persons approve it (R10). The root signs a new authority, which is published; a day later
+    it signs; a month and a day after that the previous one is retired. The listeners follow each
+    step without a restart.
     """
     session = AdminSession(folder.absolute(), persons, key_files, as_json)
     with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):

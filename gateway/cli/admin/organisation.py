@@ -13,8 +13,8 @@ from gateway.cli.admin.session import (
     AdminSession,
     change_registry,
     day,
-    looked_at,
     read_json,
+    read_only,
 )
 from gateway.cli.arguments import organisation_id
 from gateway.cli.audit import proved
@@ -37,14 +37,13 @@ def organisation() -> None:
 
 
 @organisation.command("list")
-@click.option("--status", type=click.Choice([str(s) for s in Status]), help="Of this status alone.")
+@click.option(
+    "--status", type=click.Choice([str(s) for s in Status]), help="Only those of this status."
+)
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
-    """List the organisations of any status, applicants too.
-
-    Nobody approves a look.
-    """
-    with looked_at(session) as gateway:
+    """List the organisations of any status, including applicants."""
+    with read_only(session) as gateway:
         found = queries.index(gateway.ports, None if status is None else Status(status))
     if session.as_json:
         print_json({"items": found})
@@ -58,11 +57,11 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
 @click.option("--at", help="What held on this day.", type=DAY, metavar="YYYY-MM-DD")
 @click.pass_obj
 def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
-    """Show all that is recorded of ORGANISATION, but for its contacts; a look that nobody approves.
+    """Show all that is recorded of ORGANISATION, except its contacts.
 
-    With it stand the ids by which interests, agreements, grants, keys and certificates are ended.
+    The ids shown are those by which interests, agreements, rights, keys and certificates end.
     """
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = queries.report(gateway.ports, slug, None if at is None else at.date())
     if session.as_json:
         print_json(found)
@@ -95,7 +94,7 @@ def _has_rows(value: Any) -> bool:
 def _read_object(file: Path) -> dict[str, Any]:
     said = read_json(file)
     if not isinstance(said, dict):
-        raise click.ClickException(f"{file} is no JSON object")
+        raise click.ClickException(f"{file} is not a JSON object")
     return said
 
 
@@ -113,8 +112,7 @@ def _read_object(file: Path) -> dict[str, Any]:
 def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> None:
     """Record the application in FILE under the id ORGANISATION, which is never used again.
 
-    FILE is JSON, as the organisation fills it in: name, kind, public_authority, regimes, country,
-    standing, purposes, about, contacts.
+    FILE is JSON, as the organisation fills it in; docs/administrators.md lists its fields.
     """
     said = {**_read_object(file), "received_on": day(received_on)}
     change_registry(session, "organisation.apply", slug, said)
@@ -125,12 +123,12 @@ def contact() -> None:
     """Change whom to reach at a member."""
 
 
-@contact.command("set", short_help="Put a contact in the place of the last in its role.")
+@contact.command("set", short_help="Set the contact for a role.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def set_contact(session: AdminSession, slug: str, file: Path) -> None:
-    """Take on the contact in FILE for SLUG: JSON with role, name and address."""
+    """Set a contact of ORGANISATION from FILE (JSON: role, name, address)."""
     change_registry(session, "contact.set", slug, _read_object(file))
 
 
@@ -140,15 +138,14 @@ def mandate() -> None:
 
 
 @mandate.command("report")
-@click.option("--all", "everything", is_flag=True, help="Also the days on which one office holds.")
+@click.option("--all", "everything", is_flag=True, help="Also the days with exactly one holder.")
 @click.pass_obj
 def report_competences(session: AdminSession, everything: bool) -> None:
-    """Tell on which days several offices hold a competence, or none.
+    """Report days on which a competence has no holder, or several.
 
-    A look at the registry: nobody has to approve it, and it is no event. On days of several
-    holders of a `receive`, and of none, offers to the competence are refused.
+    Read-only; needs no approval. On such days offers to a `receive` competence are refused.
     """
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = mandate_report.report(gateway.ports)
     if session.as_json:
         print_json(found)
@@ -156,16 +153,16 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     for one in found["competences"]:
         _print_mandate(one, everything)
     for slug in found["inactive"]:
-        click.echo(f"{slug} holds competences and does not take part at present")
+        click.echo(f"{slug} holds mandates and is not active")
 
 
 def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
     days = [_days(one) for one in mandate["stretches"]]
     if not everything:
         days = [
-            *(f"SEVERAL {_days(one)}" for one in mandate["overlaps"]),
-            *(f"NOBODY {_days(one)}" for one in mandate["gaps"]),
-        ] or [f"one office on every day since {mandate['stretches'][0]['from']}"]
+            *(f"several holders {_days(one)}" for one in mandate["overlaps"]),
+            *(f"no holder {_days(one)}" for one in mandate["gaps"]),
+        ] or [f"one holder on every day since {mandate['stretches'][0]['from']}"]
     click.echo(mandate["competence"])
     for line in days:
         click.echo(f"  {line}")
@@ -173,7 +170,7 @@ def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
 
 def _days(stretch: Mapping[str, Any]) -> str:
     until = f" until {stretch['until']}" if stretch["until"] else " on"
-    holders = ", ".join(stretch["holders"]) or "no office"
+    holders = ", ".join(stretch["holders"]) or "nobody"
     return f"from {stretch['from']}{until}: {holders}"
 
 
@@ -190,16 +187,18 @@ def system() -> None:
     "files",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Public key, a JWK with a kid; twice while one takes the place of the other.",
+    help="Public key, a JWK with a kid; twice while one replaces the other.",
 )
-@click.option("--certificate-only", is_flag=True, help="No key: the certificate is enough again.")
+@click.option(
+    "--certificate-only", is_flag=True, help="Remove the keys: the certificate is enough again."
+)
 @click.pass_obj
 def set_keys(
     session: AdminSession, slug: str, name: str, files: tuple[Path, ...], certificate_only: bool
 ) -> None:
-    """Put these keys in the place of those of the system SYSTEM of ORGANISATION; two persons (R10).
+    """Replace the keys by which SYSTEM of ORGANISATION authenticates; two persons (R10).
 
-    With keys it must send an assertion (`private_key_jwt`) beside its certificate.
+    With keys it must send an assertion (`private_key_jwt`) as well as its certificate.
     """
     if bool(files) is certificate_only:
         raise click.UsageError("Give --key once or twice, or --certificate-only.")
@@ -216,13 +215,11 @@ def event() -> None:
 @click.argument("event", type=click.UUID)
 @click.pass_obj
 def show_event(session: AdminSession, event: UUID) -> None:
-    """Show what was recorded as EVENT, as the gateway reads it.
+    """Show what was recorded as EVENT; with --json its receipt.
 
-    With --json it is the receipt.
-
-    For a change that was made when the log could not be signed, so that it had no receipt yet.
+    Use it for a change that had no receipt because the log could not be signed.
     """
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = receipts.of_gateway(gateway.ports, event)
         if session.as_json:
             print_json(documents.to_json(found))
@@ -249,7 +246,7 @@ _on = click.option(
 _read_until = click.option(
     "--read-until",
     required=True,
-    help="First day on which the predecessor opens none of it any more.",
+    help="End date of the predecessor's read access (that day not included).",
     type=DAY,
     metavar="YYYY-MM-DD",
 )
@@ -257,10 +254,10 @@ _read_until = click.option(
 
 @click.group()
 def succession() -> None:
-    """Move a mandate, and its open handoffs, to another office."""
+    """Move a mandate and its open handoffs to another organisation."""
 
 
-@succession.command("preview", short_help="Tell what a succession would do; nothing is kept.")
+@succession.command("preview", short_help="Show what a succession would do, without storing it.")
 @click.argument("predecessor")
 @click.argument("successor")
 @_competence
@@ -275,7 +272,7 @@ def preview_succession(
     on: Any,
     read_until: Any,
 ) -> None:
-    """Tell which open handoffs would move, stay or have to be offered anew. Nothing is changed."""
+    """Show which open handoffs would move, stay, or need a new offer. Nothing is changed."""
     if parse_competence(competence) is None:
         raise click.UsageError("a competence is function/matter/territory, as receive/csam/FR")
     try:
@@ -292,22 +289,22 @@ def preview_succession(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = successions.preview(gateway.ports, planned)
     _print_succession(found, session.as_json)
 
 
-@succession.command("cancel", short_help="Call a plan off before anything has moved.")
+@succession.command("cancel", short_help="Cancel a planned succession before anything has moved.")
 @click.argument("succession", type=click.UUID)
-@click.option("--reason", required=True, help="Why; both offices read it.")
+@click.option("--reason", required=True, help="Reason; both organisations read it.")
 @click.pass_obj
 def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> None:
-    """Call SUCCESSION off, for good: two persons are needed (R10).
+    """Cancel SUCCESSION permanently. Needs two approvals (R10).
 
-    The successor gives back what the plan gave it, and the predecessor holds the mandate as
-    before; once its day has come, from today on. Refused when a handoff has moved.
+    The predecessor holds the mandate again; after the day of the succession, from today on. It is
+    refused when a handoff has moved.
     """
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         planned = successions.find(gateway.ports, succession)
     values = {"succession": str(succession), "reason": reason}
     change_registry(session, "succession.cancel", planned.predecessor, values)
@@ -317,7 +314,7 @@ def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> N
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = successions.list_all(gateway.ports)
     if session.as_json:
         print_json({"items": found})
@@ -330,21 +327,23 @@ def list_successions(session: AdminSession) -> None:
 @click.pass_obj
 def show_succession(session: AdminSession, succession: UUID) -> None:
     """Report what moved, what is to move, what stays, and who reads until when."""
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = successions.report(gateway.ports, succession)
     _print_succession(found, session.as_json)
 
 
-@succession.command("apply", short_help="Move now what is due; maintenance does so by itself.")
+@succession.command(
+    "apply", short_help="Move the handoffs that are due now, before maintenance does."
+)
 @click.argument("succession", type=click.UUID, required=False)
 @click.pass_obj
 def apply_succession(session: AdminSession, succession: UUID | None) -> None:
     """Move the handoffs of SUCCESSION, or of all that are due.
 
-    Maintenance does the same each minute. It may be stopped and begun again: no handoff moves
-    twice. Nothing happens before the day, or before both offices approved.
+    Maintenance does the same each minute. It can be interrupted and repeated: no handoff moves
+    twice. Nothing happens before the day, or before both organisations have approved.
     """
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         if succession is None:
             named = succession_execution.due_successions(gateway.ports)
         else:
@@ -379,15 +378,14 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
         "succession": str(succession.id),
         "moved": moved,
         "waiting": progress.waiting,
-        "state": "at its end" if progress.done else _unfinished(succession),
+        "state": "finished" if progress.done else _unfinished(succession),
     }
 
 
 def _unfinished(succession: Succession) -> str:
-    """What a succession that is not at its end waits for, as far as its plan tells."""
     if succession.missing:
-        return f"not at its end: it waits for the approval of {format_value(succession.missing)}"
-    return f"not at its end: it begins on {succession.day}, and ends when nothing waits"
+        return f"not finished: it waits for the approval of {format_value(succession.missing)}"
+    return f"not finished: it begins on {succession.day}"
 
 
 def _print_succession(found: Mapping[str, Any], as_json: bool) -> None:
@@ -408,7 +406,7 @@ def _print_succession(found: Mapping[str, Any], as_json: bool) -> None:
 
 
 def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    became = one["became"] or "asked anew"
+    became = one["became"] or "new offer needed"
     return (
         one["handoff"],
         one["originator"],
@@ -420,7 +418,7 @@ def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _open(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    sealed = f"; {one['to_seal_anew']} to seal anew" if one["to_seal_anew"] else ""
+    sealed = f"; {one['to_seal_anew']} to reseal" if one["to_seal_anew"] else ""
     return (
         one["handoff"],
         one["originator"],

@@ -103,7 +103,7 @@ def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
             with _connected(session) as gateway:
                 yield gateway
         except RecordedRefusal as refused:
-            told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
+            told = {"kind": "refused", "receipt": receipt.to_json(refused.receipt)}
             raise CommandFailed(
                 f"refused, and recorded: {sentence_of(refused.refusal)}", told
             ) from refused
@@ -115,16 +115,16 @@ def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
 
 
 def without_receipt(refusal: Refusal, advice: str) -> CommandFailed:
-    """What to tell of a change that stands, though its receipt cannot be had now."""
+    """The failure of a change that was recorded and has no receipt yet."""
     return CommandFailed(
         f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
-        {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
+        {"kind": "without-receipt", "event": str(refusal.recorded)},
     )
 
 
 @contextmanager
-def looked_at(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
-    """The gateway of the folder for a look that changes nothing, so that nobody approves."""
+def read_only(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
+    """The gateway of the folder, for reading: nothing is changed or approved."""
     with told_plainly(), _connected(session) as gateway:
         yield gateway
 
@@ -168,7 +168,7 @@ def record_step(
     except Refusal as refusal:
         if refusal.recorded is None:
             raise
-        advice = "the step was not taken: give the command again once that is mended"
+        advice = "the step was not taken: give the command again when this is repaired"
         raise without_receipt(refusal, advice) from refusal
 
 
@@ -226,7 +226,7 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
         )
     if result.get("left"):
         yield (
-            "what is left still lets the system in; whoever had its key may have renewed by it "
+            "other certificates still let the system in; its key may have been used to renew one "
             "(certificate revoke ORGANISATION --system SYSTEM)"
         )
     if result.get("document_keys"):

@@ -170,9 +170,9 @@ class Scenario:
             self.change("organisation.admit", member.slug, values, f"admitted {member.slug}")
         for slug in (HOTLINE, ABROAD):
             seat = {"standing": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
-            self.change("membership.grant", slug, seat, f"gave {slug} a full member's seat")
+            self.change("membership.grant", slug, seat, f"made {slug} a full member")
         seat = {"standing": "observer", "from": "2015-01-01", "decision_ref": "demonstration"}
-        self.change("membership.grant", OCRVP, seat, f"gave {OCRVP} an observer's seat")
+        self.change("membership.grant", OCRVP, seat, f"made {OCRVP} an observer")
         mandate = {
             "function": "receive",
             "matter": "csam",
@@ -233,7 +233,7 @@ class Scenario:
             {
                 "id": str(wiring.new_id()),
                 "kind": "fact",
-                "text": "For the competent office: the account was reported twice this month.",
+                "text": "For the police: the account was reported twice this month.",
                 "language": "en",
                 "made_by_role": "analyst",
                 "made_at": content["received_at"],
@@ -251,7 +251,7 @@ class Scenario:
             try:
                 hotline.assess(self.case, "pdc-3")
             except RequestRefused as refused:
-                self.refused(HOTLINE, "assesses it on the machine's match alone", refused)
+                self.refused(HOTLINE, "assesses it without confirming the match", refused)
             assessed = hotline.assess(self.case, "pdc-3", confirms=matches, reason="seen by me")
             self.wrote(HOTLINE, "has a person confirm the match", assessed)
             try:
@@ -306,7 +306,7 @@ class Scenario:
             "from": "2023-10-31",
             "decision_ref": "Board decision of 31 October 2023",
         }
-        self.change("membership.grant", OFMIN, seat, f"gave {OFMIN} an observer's seat")
+        self.change("membership.grant", OFMIN, seat, f"made {OFMIN} an observer")
         for slug in (HOTLINE, OFMIN):
             registered = self.stage.register_key(slug)
             self.done("the administrators", f"registered {slug}'s own key", registered.receipt)
@@ -326,12 +326,12 @@ class Scenario:
                     purpose=["investigate"],
                 )
             except RequestRefused as refused:
-                self.refused(HOTLINE, "offers it to OCRVP by its observer's seat", refused)
+                self.refused(HOTLINE, "offers it to OCRVP, now only an observer", refused)
         with self.stage.client(OCRVP) as office:
             try:
                 office.consult(self.first_handoff, "ocrvp-7", "assessment", "one more look")
             except RequestRefused as refused:
-                self.refused(OCRVP, "opens what it had closed, by its seat alone", refused)
+                self.refused(OCRVP, "consults what it had closed", refused)
         handoff = self._offer_to_the_mandate()
         self.take_on(OFMIN, handoff, "ofmin-2", "child_safeguarded")
         self._show_outcome(handoff)
@@ -408,7 +408,7 @@ class Scenario:
         change("organisation.apply", NEWCOMER, APPLICATION, f"recorded {NEWCOMER}'s application")
         decided = f"recorded that the board approved it ({RESOLUTION['decided_on']})"
         change("organisation.approve", NEWCOMER, RESOLUTION, decided)
-        change("membership.grant", NEWCOMER, SEAT, f"gave {NEWCOMER} an associate's seat")
+        change("membership.grant", NEWCOMER, SEAT, f"made {NEWCOMER} an associate")
         system = {"system": "desk", "scopes": sorted(SCOPES)}
         change("system.register", NEWCOMER, system, f"registered {NEWCOMER}'s system")
 
@@ -498,7 +498,7 @@ MARKER = ".casegate-demonstration"
     default="sqlite",
     show_default=True,
     metavar="sqlite|postgresql|URL",
-    help="Where the gateway keeps its log: postgresql starts a server for this demonstration alone;"
+    help="Where the gateway keeps its log: postgresql starts a temporary server;"
     " the URL of an empty database names a server that is there.",
 )
 def demo(folder: Path, database: str) -> None:
@@ -568,7 +568,7 @@ def _save(folder: Path, timeline: Sequence[TimelineEntry]) -> list[Path]:
 def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAnchors) -> None:
     """Verify what was kept, from files and public keys alone; the gateway is down."""
     click.echo()
-    click.secho("The gateway is stopped. What do the files alone prove?", bold=True)
+    click.secho("The gateway is stopped. What do the files prove?", bold=True)
     for file in files:
         found = verification.verify(file.read_bytes(), trust)
         if found.code != 0:
