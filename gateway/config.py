@@ -134,7 +134,8 @@ class Config:
     database_url: str = _setting(
         "database.url",
         setting_validators.database,
-        f"{setting_validators.SQLITE}<file> or {setting_validators.POSTGRESQL}<user>@<host>/<name>.\n"
+        f"{setting_validators.SQLITE}<file> or "
+        f"{setting_validators.POSTGRESQL}<user>@<host>/<name>.\n"
         f"The environment variable {DATABASE_VARIABLE} overrides it.",
         f"{setting_validators.SQLITE}casegate.db",
         shown=False,
@@ -142,7 +143,8 @@ class Config:
     mark_url: str = _setting(
         "mark.url",
         setting_validators.mark,
-        f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, best on another disk, and\n"
+        f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, "
+        "best on another disk, and\n"
         "NEVER in the backup of the database: it tells an older copy from the newest.\n"
         "Several nodes share one in PostgreSQL, in a database of its own.",
         f"{setting_validators.FILE}high-water-mark",
@@ -318,11 +320,9 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         if file is not None:
             values[name] = f"{prefix}{folder / file}"
     if values["mark_url"] == values["database_url"]:
-        raise ConfigError("[mark] url and [database] url must name different databases")
+        raise ConfigError("the database and its high-water mark must have different URLs")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
-        raise ConfigError(
-            "[keys] url must name a different database than [database] url and [mark] url"
-        )
+        raise ConfigError("the keys of cases must have a URL of their own")
     return Config(folder=folder, **values)
 
 
