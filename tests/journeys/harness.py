@@ -126,7 +126,7 @@ def casegate(*words: object, status: int = 0) -> Any:
 def admin(stage: DemoEnvironment, *words: object, status: int = 0) -> Any:
     """Type `casegate admin WORDS` as both administrators."""
     who = [word for person, _ in ADMINS for word in ("--as", person)]
-    return casegate("admin", "--folder", stage.operator, *who, *words, status=status)
+    return casegate("admin", "--home", stage.operator, *who, *words, status=status)
 
 
 def config_of(stage: DemoEnvironment) -> Config:
