@@ -5,14 +5,14 @@ given for that day before stands, and so does what was changed since. Days that 
 they were.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import chain
 from typing import Any
 
 from gateway.domain.lifecycle import FINAL, ended_by
-from gateway.domain.mandate_timeline import overlapping, timelines
+from gateway.domain.mandate_timeline import CompetenceTimeline, Segment, overlapping, timelines
 from gateway.domain.organisation import (
     Mandate,
     Organisation,
@@ -24,7 +24,7 @@ from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.succession import Succession
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import text
-from gateway.registry.mandate_report import organisations
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.registry.members import end
 
 # --- Legal mandates are given and ended -----------------------------------------------------------
@@ -269,3 +269,49 @@ def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
     if nobody:
         told["nobody_from"] = min(nobody).isoformat()
     return told
+
+
+# --- All mandates over time: where several organisations hold one, and where none does ------------
+
+
+def report(ports: Ports) -> dict[str, Any]:
+    """Every competence from its first day on, stretch by stretch, whatever its holders' status.
+
+    ``inactive`` names the holders that do not take part at present: nothing reaches them.
+    """
+    now = ports.now()
+    with ports.begin(TransactionMode.READ) as work:
+        found = list(organisations(work))
+    held = [competence for one in found for competence in one.competences]
+    holders = {competence.organisation for competence in held}
+    return {
+        "reference_date": ports.reference_date(now).day.isoformat(),
+        "competences": [_timeline_json(mandate) for mandate in timelines(held)],
+        "inactive": sorted(o.slug for o in found if o.slug in holders and not o.active),
+    }
+
+
+def organisations(work: UnitOfWork) -> Iterator[Organisation]:
+    """All organisations, by id, read by page."""
+    after = ""
+    while page := work.organisations.page(after, 100):
+        yield from page
+        after = page[-1].slug
+
+
+def _timeline_json(mandate: CompetenceTimeline) -> dict[str, Any]:
+    return {
+        "competence": mandate.competence,
+        "stretches": [_stretch(one) for one in mandate.stretches],
+        "overlaps": [_stretch(one) for one in mandate.overlaps],
+        "gaps": [_stretch(one) for one in mandate.gaps],
+    }
+
+
+def _stretch(stretch: Segment) -> dict[str, Any]:
+    period = stretch.period
+    return {
+        "from": period.start.isoformat(),
+        "until": period.end.isoformat() if period.end else None,
+        "holders": list(stretch.holders),
+    }

@@ -15,7 +15,7 @@ from gateway.cli.output import colour, format_value, print_fields, print_json, p
 from gateway.domain.organisation import Status
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts
-from gateway.registry import mandate_report, queries
+from gateway.registry import mandates, queries
 
 
 @click.group()
@@ -140,7 +140,7 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     holders of a `receive`, and of none, offers to the competence are refused.
     """
     with looked_at(session) as gateway:
-        found = mandate_report.report(gateway.ports)
+        found = mandates.report(gateway.ports)
     if session.as_json:
         print_json(found)
         return
