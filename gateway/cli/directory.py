@@ -20,9 +20,9 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
-from gateway.evidence import key_revocation
+from gateway.evidence import key_history
 from gateway.evidence import receipt as receipts
-from gateway.evidence.key_registration import KeyRegistration, verify_registration
+from gateway.evidence.key_history import KeyRegistration, verify_registration
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
 from gateway.evidence.trust import TrustAnchors
@@ -89,10 +89,10 @@ def _show_status(gateway: Gateway, organisation: str, as_json: bool) -> None:
     """The statement alone on the output, to be kept as a file; what it says beside it."""
     text, mark = gateway.status(organisation)
     if as_json:
-        print_json({"statement": text, "says": mark.told(), "until": mark.ends.isoformat()})
+        print_json({"statement": text, "says": mark.describe(), "until": mark.ends.isoformat()})
         return
     click.echo(text)
-    click.echo(f"Verified: {sanitise(mark.told())}.", err=True)
+    click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
 
 
 def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -> None:
@@ -111,16 +111,16 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
         "revocations": [receipts.to_json(one) for one in ends],
     }
     save_json(file, kept)
-    revoked = [key_revocation.trace(end, gateway.connection.trust) for end in ends]
+    revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]
     if as_json:
-        ended = {one.kid: one.told() for one in revoked}
+        ended = {one.kid: one.describe() for one in revoked}
         told = [
-            {"kid": one.kid, "origin": one.told(), "revocation": ended.get(one.kid)}
+            {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
             for one in origins
         ]
         print_json({"organisation": organisation, "file": str(file), "keys": told})
         return
-    for sentence in (*(one.told() for one in origins), *(one.told() for one in revoked)):
+    for sentence in (*(one.describe() for one in origins), *(one.describe() for one in revoked)):
         click.echo(sentence)
     click.echo(f"kept in {file}; compare the ids with {organisation} out of band")
 

@@ -33,7 +33,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
-from gateway.client.outbox import Outbox
+from gateway.client.local_state import Outbox
 from gateway.evidence import base64url
 
 RENEW_BEFORE = timedelta(days=10)

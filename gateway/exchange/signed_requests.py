@@ -14,11 +14,11 @@ from gateway.domain import case as cases
 from gateway.domain.organisation import organisation_uri, parse_competence
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
+from gateway.evidence.approval import PLANNED, SUCCESSION_TYP
 from gateway.evidence.handoff_documents import StatementError
 from gateway.evidence.heading import HEADING, Heading, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
-from gateway.evidence.succession_approval import PLANNED, SUCCESSION_TYP
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller

@@ -23,7 +23,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import approval, canonical
 from gateway.evidence.approval import AdminApproval
-from gateway.evidence.key_revocation import KEY
+from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields

@@ -12,8 +12,7 @@ from gateway.domain.audit import AuditAccess
 from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
-from gateway.evidence.key_registration import SUBJECT
-from gateway.evidence.key_revocation import KEY
+from gateway.evidence.key_history import KEY, SUBJECT
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.pagination import Page, collect_page
@@ -186,7 +185,7 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
     """Where a member's document key came from: the event that registered it, with its subject.
 
     With it goes the event that revoked the key, if one did, which shows the key alone. Every
-    member may check both (gateway.evidence.key_registration, revocation). Who else they concerned,
+    member may check both (gateway.evidence.key_history). Who else they concerned,
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 

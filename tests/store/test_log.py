@@ -10,7 +10,7 @@ from sqlalchemy import select
 from gateway.domain.refusals import AlreadyExists
 from gateway.evidence.event import EventError, read
 from gateway.kernel.ports import TransactionMode
-from gateway.ledger import edge, tree
+from gateway.ledger import tree
 from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import TILE_BYTES, append
 from gateway.store import tables
@@ -185,7 +185,7 @@ def _lay(place, store, laid, root, leaves):
         for (level, n), data in laid.items()
         if level > 0 or len(data) == TILE_BYTES
     ]
-    right = edge.grow(b"", 0, leaves).edge
+    right = tree.grow(b"", 0, leaves).edge
     with place.connected() as connection:
         for table in (tables.log_event, tables.log_facet):
             connection.execute(table.insert(), [_laid(table, n) for n in range(size)])
