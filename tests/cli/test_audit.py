@@ -41,7 +41,7 @@ def test_a_saved_stream_is_proved_complete(desks: Desks, keys: tuple[str, ...]) 
     assert f"events 1 to {head}, {head} of them new" in told
     assert len(names(desks.folder / "kept")) == head + 1
     proved = desks.done("audit", "complete", "kept", *keys)
-    assert f"Complete: these are all {head} events of {HOTLINE}" in proved
+    assert f"VERIFIED: these are all {head} events of {HOTLINE}" in proved
     verdict = json.loads(desks.done("audit", "complete", "kept", *keys, "--json"))
     assert (verdict["kind"], verdict["code"]) == ("stream", 0)
 
@@ -130,7 +130,7 @@ def test_the_public_log_is_copied_and_the_copy_is_whole(
     size = desks.stage.gateway.size()
     told = desks.done("audit", "mirror", ISSUER, "copy", *public)
     assert f"copy has {size} entries of {ORIGIN}, 0 before: one history" in told
-    assert f"Whole: this copy has all {size} entries" in desks.done(
+    assert f"VERIFIED: this copy has all {size} entries" in desks.done(
         "audit", "fsck", "copy", *public
     )
     desks.submitted()
@@ -149,7 +149,7 @@ def test_a_stream_is_held_against_a_copy_of_the_log(
     assert "1 of them are those of the copy" in proved
     (desks.folder / "copy" / "checkpoint").write_text("x")
     result = desks.run("audit", "complete", "kept", *keys, "--log", "copy")
-    assert (result.exit_code, "Not decided" in result.output) == (14, True)
+    assert (result.exit_code, "CANNOT DECIDE" in result.output) == (14, True)
 
 
 def test_a_tampered_copy_is_not_whole(desks: Desks, public: tuple[str, ...]) -> None:

@@ -163,7 +163,7 @@ def test_the_directory_is_searched(desks: Desks) -> None:
 def test_a_status_is_printed_as_a_file_that_verifies(desks: Desks, tmp_path: Path) -> None:
     result = desks.run("directory", OFMIN, "--status")
     assert result.exit_code == 0, result.output
-    assert "Verified: https://gateway.example.org said on " in result.stderr
+    assert "Verified: https://gateway.example.org attested on " in result.stderr
     assert "that ofmin is active, as observer" in result.stderr
     (tmp_path / "status.jwt").write_text(result.stdout)
     (tmp_path / "gateway-keys.json").write_text(json.dumps(jwk_set([key_of("attest")])))

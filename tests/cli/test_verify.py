@@ -134,7 +134,7 @@ def test_machines_get_the_steps_the_sentence_and_the_code(folder: Path) -> None:
     told = json.loads(result.stdout)
     assert told["code"] == result.exit_code == 14
     assert told["kind"] == "bundle"
-    assert told["sentence"].startswith("Not decided, a key is missing")
+    assert told["sentence"].startswith("CANNOT DECIDE")
     assert told["steps"][0] == {
         "number": 1,
         "title": "The file is a bundle of documents and receipts of ours",

@@ -46,7 +46,7 @@ def test_a_revised_case_names_the_version_before_it(stage: Listening) -> None:
     assert desk.revise(second, "intake-1", CLEARED).result["version"] == 2
     with pytest.raises(RequestRefused) as refused:
         desk.revise(second, "intake-1")
-    assert refused.value.slug == "stale"
+    assert refused.value.slug == "edit-conflict"
 
 
 def test_one_opens_ones_own_case_as_it_was_written(stage: Listening) -> None:

@@ -169,13 +169,13 @@ def _substituted(
 def test_an_answer_that_was_signed_otherwise_is_refused(stage: Listening) -> None:
     hotline, office = Desk(stage), Desk(stage, OFMIN)
     handoff = offer(hotline, stage)
-    genuine = members_of(office.answer("refuse", handoff, "officer-1", reason="no capacity"))
+    genuine = members_of(office.answer("decline", handoff, "officer-1", reason="no capacity"))
     _substituted(
         office,
         genuine,
         UUID(handoff),
         "does not say what was asked",
-        lambda handoff: office.answer("refuse", handoff, "officer-1", reason="not our matter"),
+        lambda handoff: office.answer("decline", handoff, "officer-1", reason="not our matter"),
     )
 
 

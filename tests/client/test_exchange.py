@@ -149,7 +149,7 @@ def test_a_write_set_aside_is_kept_and_sent_no_more(stage: Listening, tmp_path: 
     desk = Desk(stage, spool=tmp_path)
     desk.wire.faults = [*GONE]
     with pytest.raises(GatewayUnavailable):
-        desk.answer("refuse", stage.gateway.new_id(), "officer-1", reason="no capacity")
+        desk.answer("decline", stage.gateway.new_id(), "officer-1", reason="no capacity")
     (file,) = tmp_path.iterdir()
     aside = desk.set_aside(file.stem)
     assert (aside.action, aside.key) == ("handoff.decline", file.stem)

@@ -40,7 +40,7 @@ def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: L
 def test_an_export_without_content_opens_nothing(stage: Listening) -> None:
     hotline, office = Desk(stage), Desk(stage, OFMIN)
     handoff = offer(hotline, stage)
-    office.answer("refuse", handoff, "officer-1", reason="no capacity")
+    office.answer("decline", handoff, "officer-1", reason="no capacity")
     before, told = stage.gateway.size(), []
     data = hotline.export(handoff, progress=lambda done, of: told.append((done, of)))
     assert stage.gateway.size() == before

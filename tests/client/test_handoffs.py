@@ -61,7 +61,7 @@ def test_an_offer_can_be_refused_redirected_or_withdrawn(stage: Listening) -> No
     hotline, office = Desk(stage), Desk(stage, OFMIN)
     refused, redirected, withdrawn = (offer(hotline, stage) for _ in range(3))
     assert (
-        office.answer("refuse", refused, "officer-1", reason="no capacity").result["state"]
+        office.answer("decline", refused, "officer-1", reason="no capacity").result["state"]
         == "refused"
     )
     redirection = office.answer(
@@ -77,7 +77,7 @@ def test_an_offer_can_be_refused_redirected_or_withdrawn(stage: Listening) -> No
 def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
     hotline, abroad = Desk(stage), Desk(stage, ABROAD)
     handoff = offer(hotline, stage)
-    for ask in (abroad.handoff, lambda h: abroad.answer("refuse", h, "someone", reason="no")):
+    for ask in (abroad.handoff, lambda h: abroad.answer("decline", h, "someone", reason="no")):
         with pytest.raises(RequestRefused) as refused:
             ask(handoff)
         assert refused.value.slug == "not-found"
@@ -86,7 +86,7 @@ def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
 
 @pytest.mark.parametrize(
     ("command", "fields"),
-    [("acept", {}), ("succeed", {}), ("refuse", {"reasons": "no"}), ("close", {"code": "removed"})],
+    [("acept", {}), ("succeed", {}), ("decline", {"reasons": "no"}), ("close", {"code": "removed"})],
 )
 def test_an_answer_that_no_party_gives_is_not_sent(
     stage: Listening, command: str, fields: dict[str, str]

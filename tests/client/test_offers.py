@@ -51,7 +51,7 @@ def test_a_refusal_by_policy_names_its_rules_and_proves_itself(stage: Listening)
         desk.offer(
             case, "liaison-1", purpose=["identify_victim"], organisation=OCRVP, groups=["items"]
         )
-    assert (refused.value.status, refused.value.slug) == (403, "forbidden")
+    assert (refused.value.status, refused.value.slug) == (403, "policy-denied")
     assert refused.value.rules == ("R3.membership",)
     assert refused.value.receipt is not None
     told = receipt.verify(refused.value.receipt, [note_signer().key], ORIGIN)

@@ -333,7 +333,7 @@ def test_without_the_key_nothing_opens(stage, hotline):
     hotline.submit(case, "intake-1", CLEARED)
     police = office(stage, OFMIN, KEYS[OCRVP])
     found = police.unseal(opened(police, offered(hotline, case["case"])))
-    assert {one.fault for one in found} == {"it is sealed to a key that is not at hand"}
+    assert {one.fault for one in found} == {"it is sealed to a key that you do not have"}
 
 
 def test_the_gateway_refuses_what_is_no_seal_by_its_place(stage, hotline):
@@ -357,8 +357,8 @@ def test_a_verdict_says_what_is_sealed_to_whom_and_that_the_operator_cannot_read
     police.accept(police.handoff(handoff), "officer-1")
     verdict = verify_bundle(police.export(handoff, "officer-1", "file"), trust_of(stage.gateway))
     assert verdict.code == Code.VERIFIED
-    assert f"2 of them are sealed to {OFMIN}" in verdict.sentence
-    assert "the gateway's operator included" in verdict.sentence
+    assert f"nly {OFMIN} can read 2 sealed elements" in verdict.sentence
+    assert "the gateway's operator cannot" in verdict.sentence
     assert any("are sealed to" in step.detail for step in verdict.steps)
 
 
@@ -366,7 +366,7 @@ def test_a_presentation_alone_says_it_too(stage, hotline):
     case = hotline.seal(content(stage), {PERSON: PLAIN[PERSON]}, OFMIN)
     document = hotline.submit(case, "intake-1", CLEARED).result["document"]
     verdict = verify_presentation(document.encode(), trust_of(stage.gateway))
-    assert f"1 of them is sealed to {OFMIN}" in verdict.sentence
+    assert f"only {OFMIN} can read 1 sealed element" in verdict.sentence
     unsealed = [d.digest for d in sd_jwt.parse(document).disclosures if d.name]
     bare = sd_jwt.parse(document).present(unsealed).compact()
     assert "sealed" not in verify_presentation(bare.encode(), trust_of(stage.gateway)).sentence

@@ -60,8 +60,8 @@ def test_a_bundle_of_the_new_handoff_says_that_it_came_by_succession(stage: List
             data = party.export(new)
         told = verify_bundle(data, trust_of(stage.gateway)).sentence
         assert ("(Decree 2026-1; entry " in told) is (slug == OCRVP)
-        assert f"It came by succession: the mandate moved from {OFMIN} to {OCRVP}" in told
-        assert "the offer before it, attested by the gateway for point-de-contact" in told
+        assert f"because the mandate moved from {OFMIN} to {OCRVP}" in told
+        assert "the original offer, attested by the gateway for point-de-contact" in told
 
 
 def test_a_bundle_of_the_old_handoff_says_that_it_succeeded(stage: Listening) -> None:
@@ -70,7 +70,7 @@ def test_a_bundle_of_the_old_handoff_says_that_it_succeeded(stage: Listening) ->
         with Desk(stage, slug) as party:
             data = party.export(old)
         assert (
-            "the handoff stood succeeded" in verify_bundle(data, trust_of(stage.gateway)).sentence
+            " was succeeded." in verify_bundle(data, trust_of(stage.gateway)).sentence
         )
 
 

@@ -56,7 +56,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
     assert "the gateway ends ocrvp's open handoff: succeeded" in played.stdout
     assert "ocrvp still opens what it had accepted" in played.stdout
     assert (
-        "succession.bundle.json: Verified: point-de-contact offered the case to ofmin"
+        "succession.bundle.json: VERIFIED: point-de-contact offered the case to ofmin"
         in played.stdout
     )
     assert "It came by succession: the mandate moved from ocrvp to ofmin" in played.stdout
