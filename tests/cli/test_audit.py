@@ -14,7 +14,7 @@ from gateway.client import AuditFilters
 from gateway.client.mirror import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
-from tests.client.desk import Desk
+from tests.client.client_fixture import MemberClient
 from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
 
 # The module; the package has the command under the same name.
@@ -295,7 +295,7 @@ def test_filters_are_passed_on(
 def test_no_more_is_read_than_is_asked_for(desks: Desks, granted: str) -> None:
     """What is read is recorded: an auditor must be able to read little."""
     desks.told("audit", "events", *WHO, "--limit", "2", at=ABROAD)
-    desk = Desk(desks.stage, ABROAD)
+    desk = MemberClient(desks.stage, ABROAD)
     page = next(iter(desk.audit("a-1", "lawfulness", "x", None, 1)))
     assert page.index == 0
     asked = json.loads(desk.wire.requests[-1].content)
