@@ -29,6 +29,7 @@ from gateway.exchange.cases import case_attributes, conditions_digest, elements,
 from gateway.exchange.disclosure import Reader, permitted_disclosures
 from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
     ActionRequest,
@@ -135,6 +136,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
 
 def _count_preview(ports: Ports, caller: Caller) -> None:
     with ports.begin(TransactionMode.WRITE) as work:
+        require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.spend(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")

@@ -79,6 +79,7 @@ def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
     system = require_standing(ports, work, client_id, caller.credentials)
     if not caller.scopes <= system.scopes:
         raise NotAuthenticated("the system's scopes have changed")
+    caller.authenticated.append(system)
 
 
 def authenticate_client(
