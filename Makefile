@@ -32,11 +32,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 
 # The server that the demonstration starts for itself comes with the tools for tests.
 demo: $(VENV)/$(if $(filter postgresql,$(DB)),dev,run).stamp ## A case goes from a hotline to a police office, over real TLS; DB=postgresql
-	@$(BIN)/casegate demo --folder $(DEMO) --database '$(DB)'
+	@$(BIN)/casegate demo --out $(DEMO) --database '$(DB)'
 
 run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ctrl-C stops it)
-	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --folder $(DEMO)
-	@$(BIN)/casegate run --folder $(DEMO)/gateway
+	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --out $(DEMO)
+	@$(BIN)/casegate run --home $(DEMO)/gateway
 
 test: $(VENV)/dev.stamp ## All tests of the default run
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

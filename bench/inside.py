@@ -29,6 +29,7 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
+from gateway.client.signing import DocumentSigner
 
 from bench import machine
 from bench.baselines import LEAN_FILE, bare_app, lean_app, lean_database
@@ -45,7 +46,6 @@ from bench.workload import (
     submission,
 )
 from gateway import apps, wiring
-from gateway.client.signing import DocumentSigner
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case
 from gateway.domain.handoff import Handoff, HandoffAnswer
