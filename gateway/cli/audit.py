@@ -37,14 +37,14 @@ from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
-from gateway.evidence import completeness, log_copy
+from gateway.evidence import log_copy, stream
 from gateway.evidence import receipt as receipts
-from gateway.evidence.completeness import MAX_RECEIPT_BYTES, InputFile
 from gateway.evidence.log_copy import VerifiedReplica
+from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import MAX_TEXT
-from gateway.evidence.stream import StreamHead
+from gateway.evidence.stream import InputFile, StreamHead
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.replica import ReadFile
 
@@ -112,7 +112,7 @@ def _verify_folder(
     folder: Path, trust: TrustAnchors, copy: VerifiedReplica | None
 ) -> VerificationReport:
     statements = list(_parts(folder, "*.sd-jwt", MAX_TEXT))
-    return completeness.verify_stream(
+    return stream.verify_stream(
         statements, _parts(folder, "*.json", MAX_RECEIPT_BYTES), trust, copy
     )
 
@@ -126,10 +126,10 @@ def _verify_file(
     file: Path, trust: TrustAnchors, copy: VerifiedReplica | None
 ) -> VerificationReport:
     try:
-        statements, receipts = completeness.of_page(_start(file, MAX_PAGE_BYTES))
+        statements, receipts = stream.of_page(_start(file, MAX_PAGE_BYTES))
     except ValueError as error:
         raise click.UsageError(f"{file} is not a stream of events: {error}") from error
-    return completeness.verify_stream(statements, receipts, trust, copy)
+    return stream.verify_stream(statements, receipts, trust, copy)
 
 
 def _start(file: Path, longest: int) -> bytes:

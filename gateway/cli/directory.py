@@ -21,9 +21,9 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
-from gateway.evidence import key_revocation
+from gateway.evidence import key_history
 from gateway.evidence import receipt as receipts
-from gateway.evidence.key_registration import KeyRegistration, verify_registration
+from gateway.evidence.key_history import KeyRegistration, verify_registration
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
 from gateway.evidence.trust import TrustAnchors
@@ -78,10 +78,10 @@ def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
     """
     text, mark = gateway.status(organisation)
     if as_json:
-        print_json({"statement": text, "says": mark.told(), "until": mark.ends.isoformat()})
+        print_json({"statement": text, "says": mark.describe(), "until": mark.ends.isoformat()})
         return
     click.echo(text)
-    click.echo(f"Verified: {sanitise(mark.told())}.", err=True)
+    click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
 
 
 @partner_command(
@@ -108,16 +108,16 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
         "revocations": [receipts.to_json(one) for one in ends],
     }
     save_json(out, kept)
-    revoked = [key_revocation.trace(end, gateway.connection.trust) for end in ends]
+    revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]
     if as_json:
-        ended = {one.kid: one.told() for one in revoked}
+        ended = {one.kid: one.describe() for one in revoked}
         told = [
-            {"kid": one.kid, "origin": one.told(), "revocation": ended.get(one.kid)}
+            {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
             for one in origins
         ]
         print_json({"organisation": organisation, "file": str(out), "keys": told})
         return
-    for sentence in (*(one.told() for one in origins), *(one.told() for one in revoked)):
+    for sentence in (*(one.describe() for one in origins), *(one.describe() for one in revoked)):
         click.echo(sentence)
     click.echo(f"Saved {out}. Compare the key ids with {organisation} out of band.")
 

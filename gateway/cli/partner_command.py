@@ -46,7 +46,7 @@ from gateway.client import (
     UnexpectedAnswer,
 )
 from gateway.client.errors import UnconfirmedWrite
-from gateway.client.outbox import PendingWrite
+from gateway.client.local_state import PendingWrite
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.files import PrivateFileError

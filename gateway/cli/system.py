@@ -35,17 +35,11 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
-from gateway.client.outbox import Outbox
+from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import base64url, key_declaration
 from gateway.files import PrivateFileError
-from gateway.keys import (
-    KeyPurpose,
-    SigningKey,
-    generate_encryption_key,
-    generate_key,
-    load_key,
-)
+from gateway.keys import KeyPurpose, SigningKey, generate_encryption_key, generate_key, load_key
 
 RENEW_BEFORE = timedelta(days=10)
 """A certificate lives 30 days and is renewed from day 20."""

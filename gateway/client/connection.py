@@ -27,7 +27,7 @@ from gateway.ledger.note import ED25519, NoteError, VerificationKey
 ADDRESS = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
 )
-"""Where a listener is: https://host or https://host:port, no more."""
+"""The address of a listener: https://host or https://host:port."""
 
 MAX_FILE_BYTES = 1024 * 1024
 """No file that a connection names comes near; it bounds what a wrong path costs."""
@@ -37,7 +37,7 @@ _REQUIRED: Mapping[str, str] = {
     "issuer": "the gateway's public address, https://host:port",
     "client_id": "this system's name, <organisation>.<system>",
     "certificate": "the file of this system's certificate (PEM)",
-    "key": "the file of its private key (PEM, readable by its owner alone)",
+    "key": "the file of its private key (PEM, readable only by its owner)",
     "ca": "the file of the gateway's root certificate (PEM)",
     "log_key": "the log's verifier key, one line",
     "attestation_keys": "the file of the gateway's attestation keys (JWK set)",
@@ -54,7 +54,7 @@ _OPTIONAL: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class PartnerConnection:
-    """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
+    """One system's connection to its gateway, made by `read`; `tls` opens certificate and key.
 
     ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
     id. ``state``, ``spool``, ``document_key``, ``encryption_keys`` and ``client_key`` (files and

@@ -145,7 +145,7 @@ class ProblemDetails:
     def read(cls, members: Mapping[str, Any], status: int) -> "ProblemDetails":
         """Read a problem document; what is malformed in it is left out, for it only explains.
 
-        Raises receipt.NotAReceipt when it carries a receipt that is none.
+        Raises receipt.MalformedReceipt when it carries a receipt that is none.
         """
         kind, errors, rules = (members.get(n) for n in ("type", "errors", "rules"))
         carried = members.get("receipt")

@@ -8,7 +8,7 @@ from gateway.domain.refusals import Refusal
 from gateway.kernel import client_assertion as assertions
 from gateway.kernel.client_assertion import AssertionRefused
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.values import Caller, Credentials
+from gateway.kernel.values import Credentials
 
 REMEMBERED = timedelta(hours=1)
 """How long after its end a token or an assertion is remembered: clocks of nodes may differ."""
@@ -56,29 +56,15 @@ def require_standing(ports: Ports, work: UnitOfWork, client_id: str, shown: Cred
         raise NotAuthenticated("the organisation is not active, nor enrolled")
     if shown.token is not None and work.revoked_tokens.has(shown.token):
         raise NotAuthenticated("the token was revoked")
-    if shown.token is not None and _is_of_before(shown.issued, registered):
-        raise NotAuthenticated("the token is of before a key of its client was withdrawn")
+    valid_from = registered.tokens_valid_from
+    # A token tells its time in seconds: one of the second of the withdrawal counts as earlier.
+    if (
+        shown.token is not None
+        and valid_from is not None
+        and shown.issued <= int(valid_from.timestamp())
+    ):
+        raise NotAuthenticated("the token was issued before one of the client's keys was withdrawn")
     return registered
-
-
-def _is_of_before(issued: int, system: System) -> bool:
-    """Seconds are all that a token tells: one of the second of the withdrawal is of before."""
-    return system.tokens_valid_from is not None and issued <= int(
-        system.tokens_valid_from.timestamp()
-    )
-
-
-def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
-    """Require that a caller still is who they were, and may still what their token says.
-
-    Raises NotAuthenticated.
-    """
-    if caller.credentials is None:
-        return
-    client_id = f"{caller.organisation}.{caller.system}"
-    system = require_standing(ports, work, client_id, caller.credentials)
-    if not caller.scopes <= system.scopes:
-        raise NotAuthenticated("the system's scopes have changed")
 
 
 def authenticate_client(
@@ -112,7 +98,7 @@ def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None
     except AssertionRefused as refused:
         raise NotAuthenticated(str(refused)) from refused
     with ports.begin(TransactionMode.WRITE) as work:
-        if not work.replay.spend(client_id, verified.jti, verified.ends):
+        if not work.replay.consume(client_id, verified.jti, verified.ends):
             raise NotAuthenticated("the assertion was used before")
         work.commit()
 

@@ -1,6 +1,6 @@
 """Who calls: the connection's certificate, then the token bound to it, then the registry.
 
-The order is that of access.md 4.4, for each request: certificate, token, binding, registry, scope.
+The order, for each request: certificate, token, binding, registry, scope.
 """
 
 import hmac
@@ -83,4 +83,4 @@ def _refuse_in_query(query: bytes) -> None:
     except ValueError:
         raise MalformedRequest("the query cannot be read, or gives a field twice") from None
     if "access_token" in fields:
-        raise TokenInQuery("send the access token in the Authorization header alone")
+        raise TokenInQuery("send the access token only in the Authorization header")

@@ -79,7 +79,7 @@ class Endpoint:
     unless ``access`` is TOKEN. ``writes`` says that a retry key is needed and that the answer is
     a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
     the shape of what is in it, ``form`` that of a body that is a form, ``takes`` the media of one
-    that is neither. ``signed`` is the document that may come in the place of a body;
+    that is neither. ``signed`` is the document that may replace a body;
     ``status_later`` says that 202 may ask to come again, ``waits`` names the shape of a 202 that
     says what it waits for.
     """

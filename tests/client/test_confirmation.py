@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from gateway.client import EvidenceMismatch, PartnerConnection, documents, evidence_checks
-from gateway.client.outbox import PendingWrite
+from gateway.client.local_state import PendingWrite
 from gateway.client.session import body_of
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventResult, Party
 from gateway.domain.marking import conditions
 from gateway.evidence import handoff_documents
 from gateway.evidence.sd_jwt import SdJwt
-from tests.client.liar import (
+from tests.client.false_gateway import (
     CONTENT,
     HANDOFF,
     HOTLINES,

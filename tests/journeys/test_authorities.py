@@ -1,7 +1,6 @@
 """A new issuing authority takes its place under running listeners; nobody restarts anything."""
 
 import http.client
-import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -9,16 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.cli import main
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.evidence import base64url
 from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy
-from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, check_log, config_of, running
+from tests.journeys.harness import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    casegate,
+    check_log,
+    config_of,
+    running,
+)
 from tests.journeys.processes import all_workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("authorities")]
@@ -32,9 +37,6 @@ def rotating(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DemoEnvironment]:
     """A gateway of its own, for its authorities come and go."""
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
     if request.param is Front.HAPROXY:
         require_haproxy()
     with running(tmp_path_factory.mktemp("authorities"), request.param) as stage:
@@ -44,11 +46,9 @@ def rotating(
 def rotate(stage: DemoEnvironment, *words: str) -> Any:
     """Take the next step, as both administrators."""
     who = [word for person, _ in ADMINS for word in ("--as", person)]
-    root = ["--root-passphrase-file", str(stage.operator / "offline" / "passphrase")]
-    command = ["ca", "rotate", "--home", str(stage.operator), "--json", *root, *who, *words]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)["result"]
+    root = ("--root-passphrase-file", stage.operator / "offline" / "passphrase")
+    rotate = ("ca", "rotate", "--home", stage.operator, "--json")
+    return casegate(*rotate, *root, *who, *words)["result"]
 
 
 def renew(stage: DemoEnvironment, slug: str) -> Path:

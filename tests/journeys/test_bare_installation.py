@@ -58,14 +58,14 @@ def test_what_is_sealed_is_opened(bare: Path) -> None:
     _casegate(bare, "key", "create", "--use", "encryption", str(bare / "sealed-to-us"), *whose)
     program = (
         "import json, pathlib\n"
-        "from gateway.domain.sealed import Contents\n"
+        "from gateway.domain.sealed import SealedContent\n"
         "from gateway.evidence import seal, signature\n"
         "from gateway.keys import load_encryption_keys\n"
         f"folder = pathlib.Path({str(bare / 'sealed-to-us')!r})\n"
         "jwk = json.loads((folder / 'encryption.jwk').read_text())\n"
-        "made = Contents('a', 'b', 'c', 'd', 'reporter', {'name': 'N. N.'})\n"
-        "text = seal.close(made, *signature.read_encryption_key(jwk))\n"
-        "print(seal.open_seal(text, load_encryption_keys(folder)).value['name'])\n"
+        "made = SealedContent('a', 'b', 'c', 'd', 'reporter', {'name': 'N. N.'})\n"
+        "text = seal.seal(made, *signature.read_encryption_key(jwk))\n"
+        "print(seal.open_sealed(text, load_encryption_keys(folder)).value['name'])\n"
     )
     told = _run(str(bare / "venv" / "bin" / "python"), "-c", program)
     assert told.strip() == "N. N."

@@ -1,30 +1,20 @@
 """What is sealed goes from the hotline's hand to the office's, and is nowhere in between."""
 
 import json
-import subprocess
-import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.evidence import verification
-from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log
+from tests.journeys.harness import HOTLINE, OFMIN, case_content, casegate, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 SECRET = "Quillfeather Underbridge"
 PERSON = "018f0000-0000-7000-8000-0000000000e1"
-
-
-def casegate(*arguments: object) -> Any:
-    command = [sys.executable, "-m", "gateway.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
 
 def connection_with(home: Path, **settings: str) -> Path:

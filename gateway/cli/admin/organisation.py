@@ -25,7 +25,7 @@ from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
 from gateway.kernel.ports import Ports
-from gateway.registry import mandate_report, queries
+from gateway.registry import mandates, queries
 
 
 @click.group()
@@ -147,7 +147,7 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     Read-only; needs no approval. On such days offers to a `receive` competence are refused.
     """
     with read_only(session) as gateway:
-        found = mandate_report.report(gateway.ports)
+        found = mandates.report(gateway.ports)
     if session.as_json:
         print_json(found)
         return

@@ -1,6 +1,7 @@
 """`casegate demo`: a case goes from a hotline to a police office, over real TLS, from nothing."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -521,11 +522,12 @@ def demo(folder: Path, database: str) -> None:
     _verify(files, {folder / f"{name}.bundle.json": data for name, data in bundles.items()}, trust)
     _print(story.timeline)
     click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
-    toml = folder / MEMBERS[0].slug / "connection.toml"
     command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
-    click.echo(f"  {command} verify {folder / 'handoff.bundle.json'} --connection {toml}")
+    toml = folder / MEMBERS[0].slug / "connection.toml"
+    words = [command, "verify", str(folder / "handoff.bundle.json"), "--connection", str(toml)]
+    click.echo(f"  {shlex.join(words)}")
     if database != "postgresql":
-        click.echo(f"  {command} run --home {folder / 'gateway'}")
+        click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
 
 
 @contextmanager
