@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ import click
 from gateway import wiring
 from gateway.cli.arguments import told_plainly
 from gateway.cli.demo import environment
-from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment
+from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.client import Gateway
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import ClientError, RequestRefused
@@ -418,12 +417,12 @@ class Scenario:
         invitation, home = folder / "invitation.json", folder / NEWCOMER
         who = [word for person, _ in ADMINS for word in ("--as", person)]
         operator = ["admin", "--home", str(self.stage.operator), *who]
-        _run(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
+        run_command(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
         self.note("the administrators make an invitation: good once, for 72 hours")
-        _run("enrol", str(invitation), "--out", str(home))
+        run_command("enrol", str(invitation), "--out", str(home))
         self.note(f"{NEWCOMER}: casegate enrol: key, certificate, document key, first call")
         settings = home / "connection.toml"
-        _run("conformance", "run", "--connection", str(settings), "--by", "intake-1")
+        run_command("conformance", "run", "--connection", str(settings), "--by", "intake-1")
         self.note(f"{NEWCOMER}: casegate conformance run: sends, receives, verifies, refuses")
         reason = {"reason": "conformance passed"}
         self.change("organisation.activate", NEWCOMER, reason, f"activated {NEWCOMER}")
@@ -467,16 +466,6 @@ def _refused(member: Gateway) -> str:
     except ClientError as refused:
         return f"refused ({refused})"
     raise RuntimeError("a suspended member was answered")
-
-
-def _run(*words: str) -> None:
-    """A command of ours, as a person types it."""
-    command = [sys.executable, "-m", "gateway.cli", *words]
-    done = subprocess.run(  # noqa: S603 - our own command
-        command, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} {' '.join(words[:2])}: {done.stderr}")
 
 
 # --- The command ---
