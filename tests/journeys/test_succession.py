@@ -66,7 +66,7 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
             assert types.count("handoff.reissued") == 1
         check_log(stage)
         connection = stage.folder / HOTLINE / "connection.toml"
-        status = casegate("directory", OCRVP, "--status", "--connection", connection)
+        status = casegate("directory", "attestation", OCRVP, "--connection", connection)
     trust = PartnerConnection.read(connection).trust
     found = verification.verify(data, trust)
     assert found.code == 0, found.sentence

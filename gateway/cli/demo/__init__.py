@@ -513,7 +513,7 @@ def demo(folder: Path, database: str) -> None:
     click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
     command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
     toml = folder / MEMBERS[0].slug / "connection.toml"
-    words = [command, "verify", str(folder / "handoff.bundle.json"), "--connection", str(toml)]
+    words = [command, "verify", str(folder / "handoff.bundle.json"), "--trust", str(toml)]
     click.echo(f"  {shlex.join(words)}")
     if database != "postgresql":
         click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
