@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DB ?= sqlite
 SECONDS ?= 30
-TARGETS ?= $(shell sed -n 's/^    "\([a-z_0-9]*\)",$$/\1/p' tests/fuzz/target.py)
+TARGETS ?= $(basename $(notdir $(shell grep -lw '^def check' tests/fuzz/*.py)))
 DEMO ?= $(if $(filter sqlite,$(DB)),demo,demo-postgresql)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -32,11 +32,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 
 # The server that the demonstration starts for itself comes with the tools for tests.
 demo: $(VENV)/$(if $(filter postgresql,$(DB)),dev,run).stamp ## A case goes from a hotline to a police office, over real TLS; DB=postgresql
-	@$(BIN)/casegate demo --folder $(DEMO) --database '$(DB)'
+	@$(BIN)/casegate demo --out $(DEMO) --database '$(DB)'
 
 run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ctrl-C stops it)
-	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --folder $(DEMO)
-	@$(BIN)/casegate run --folder $(DEMO)/gateway
+	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --out $(DEMO)
+	@$(BIN)/casegate run --home $(DEMO)/gateway
 
 test: $(VENV)/dev.stamp ## All tests of the default run
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -129,7 +129,7 @@ class Maintenance:
             report = duty.run(self, now)
         except (LogFrozen, HighWaterMarkUnavailable) as refusal:
             self.log_refusal = refusal
-            frozen = "FROZEN: " if isinstance(refusal, LogFrozen) else ""
+            frozen = "log frozen: " if isinstance(refusal, LogFrozen) else ""
             self._alarms["log"] = (f"{frozen}{refusal.detail}",)
             self._due["log"] = _AT_ONCE  # looked at in each step, until it goes on
             return None

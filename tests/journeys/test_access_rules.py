@@ -149,7 +149,7 @@ def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
     former, following = (stage.folder / ABROAD / name for name in ("former", "following"))
     public = []
     for folder in (former, following):
-        made = CliRunner().invoke(main, ["system", "key", str(folder)])
+        made = CliRunner().invoke(main, ["system", "create-key", str(folder)])
         assert made.exit_code == 0, made.output
         public.append(json.loads((folder / "client.jwk").read_text()))
 

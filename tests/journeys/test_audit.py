@@ -29,7 +29,7 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
 ) -> None:
     handoff = offered(stage)
     ours = ("-c", stage.folder / ABROAD / "connection.toml")
-    refused = casegate("audit", "events", *WHO, *ours, status=1)
+    refused = casegate("audit", "search", *WHO, *ours, status=1)
     assert "R2.audit.coverage" in refused
     today = wiring.now().date()
     term = {
@@ -40,11 +40,11 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
     member_ = {"reach": "member", "member": HOTLINE, **term}
     grant = stage.administer("audit_access.grant", ABROAD, member_).result["grant"]
 
-    told = casegate("audit", "events", *WHO, "--handoff", handoff, "--json", *ours)
+    told = casegate("audit", "search", *WHO, "--handoff", handoff, "--json", *ours)
     (offer,) = told["events"]
     assert offer["event"]["typ"] == "handoff.offered"
     assert (offer["parties"], offer["details"]["by"]) == ([HOTLINE], "pdc-2")
-    denied = casegate("audit", "events", *WHO, "--organisation", OFMIN, *ours, status=1)
+    denied = casegate("audit", "search", *WHO, "--organisation", OFMIN, *ours, status=1)
     assert "R2.audit.coverage" in denied
 
     with stage.client(ABROAD) as auditor:
@@ -70,8 +70,8 @@ def test_a_stream_and_the_log_are_kept_and_proved_whole_without_the_gateway(
 ) -> None:
     offered(stage)
     connection = stage.folder / OFMIN / "connection.toml"
-    casegate("events", "--save", tmp_path / "stream", "-c", connection)
-    proved = casegate("audit", "complete", tmp_path / "stream", "--trust", connection)
+    casegate("event", "list", "--out-dir", tmp_path / "stream", "-c", connection)
+    proved = casegate("audit", "check-stream", tmp_path / "stream", "--trust", connection)
     assert f"events of {OFMIN}, none missing, none twice" in proved
 
     config = config_of(stage)
@@ -83,8 +83,8 @@ def test_a_stream_and_the_log_are_kept_and_proved_whole_without_the_gateway(
     second = casegate("audit", "mirror", url, tmp_path / "log", *trust, *ca, "--json")
     assert second["before"] == first["size"]
     assert second["size"] > first["size"]
-    whole = casegate("audit", "fsck", tmp_path / "log", *trust)
+    whole = casegate("audit", "check-copy", tmp_path / "log", *trust)
     assert f"all {second['size']} entries" in whole
     (bundle,) = (tmp_path / "log" / "tile" / "entries").rglob("[0-9]*.p/*")
     bundle.write_bytes(bundle.read_bytes()[:-1] + b"\0")
-    casegate("audit", "fsck", tmp_path / "log", *trust, status=13)
+    casegate("audit", "check-copy", tmp_path / "log", *trust, status=13)

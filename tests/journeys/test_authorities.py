@@ -47,7 +47,7 @@ def rotate(stage: DemoEnvironment, *words: str) -> Any:
     """Take the next step, as both administrators."""
     who = [word for person, _ in ADMINS for word in ("--as", person)]
     root = ("--root-passphrase-file", stage.operator / "offline" / "passphrase")
-    rotate = ("ca", "rotate", "--folder", stage.operator, "--json")
+    rotate = ("ca", "rotate", "--home", stage.operator, "--json")
     return casegate(*rotate, *root, *who, *words)["result"]
 
 
@@ -106,7 +106,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     new = rotate(stage, "--step", "publish")["authority"]
     with stage.client(HOTLINE) as hotline:
         assert hotline.whoami()["organisation"]["active"] is True
-    assert rotate(stage, "--at-once", "--step", "use")["step"] == "use"
+    assert rotate(stage, "--no-wait", "--step", "use")["step"] == "use"
     before = renew(stage, HOTLINE)
     assert (authority_of(before), authority_of(stage.folder / HOTLINE)) == (first, new)
     eventually(stage, stage.folder / HOTLINE, taken=True)  # a proxy is given the bundle first
@@ -120,7 +120,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     eventually(stage, stage.folder / ABROAD, taken=False)
     assert shakes_hands(stage, stage.folder / OFMIN)
 
-    assert rotate(stage, "--at-once", "--step", "retire")["authority"] == first
+    assert rotate(stage, "--no-wait", "--step", "retire")["authority"] == first
     eventually(stage, before, taken=False)  # although it sends the retired authority along
     eventually(stage, stage.folder / OFMIN, taken=False)
     assert shakes_hands(stage, stage.folder / HOTLINE)

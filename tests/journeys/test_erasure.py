@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path) -> None:
     with running(tmp_path) as stage:
         case, handoff, digest = _life(stage)
-        casegate("backup", "--folder", stage.operator, tmp_path / "backup")
+        casegate("backup", "--home", stage.operator, tmp_path / "backup")
         before = _receipts(stage)
         told = admin(stage, "--json", "case", "erase", HOTLINE, case, "--reason", "a journey")
         assert told["result"]["key"] == "destroyed"
@@ -46,7 +46,7 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         check_log(stage)
         assert stage.stop() == 0
 
-        told = casegate("restore", tmp_path / "backup", "--folder", stage.operator, "--yes")
+        told = casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         assert "FROZEN" in told
         with (
             closing(wiring.connect(config_of(stage))) as gateway,

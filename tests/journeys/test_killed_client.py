@@ -57,7 +57,7 @@ def test_a_command_that_is_killed_is_resumed_and_its_case_is_there_once(
     before = check_log(stage).size
     killed_at(place, "case", "submit", case, "--by", "pdc-1", "-c", connection)
     assert check_log(stage).size == before + done
-    resume = ("system", "resume", "--json", "-c", connection)
+    resume = ("outbox", "resend", "--json", "-c", connection)
     sent = casegate(*resume)["resent"]
     assert [one["error"] for one in sent] == [None] * kept
     assert check_log(stage).size == before + kept

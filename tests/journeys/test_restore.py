@@ -39,16 +39,16 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
 ) -> None:
     with running(tmp_path) as stage:
         handoff = accepted(stage)
-        casegate("backup", "--folder", stage.operator, tmp_path / "backup")
+        casegate("backup", "--home", stage.operator, tmp_path / "backup")
         accepted(stage)  # receipts that the backup knows nothing of
         newest = fetch(stage, "/checkpoint").decode()
         assert stage.stop() == 0
-        told = casegate("restore", tmp_path / "backup", "--folder", stage.operator, "--yes")
+        told = casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         assert "FROZEN" in told
         stage.start()
         _check_frozen(stage, handoff, newest)
         assert stage.stop() == 0
-        assert "FROZEN: the database has" in (tmp_path / "gateway.log").read_text()
+        assert "log frozen: the database has" in (tmp_path / "gateway.log").read_text()
         _bring_back_the_newer(stage)
         stage.start()
         _check_going_on(stage, newest)
@@ -85,7 +85,7 @@ def _unready(stage: DemoEnvironment) -> Any:
 
 def _size(stage: DemoEnvironment) -> int:
     """The size of the log in the database, as the operator's command tells it."""
-    result = CliRunner().invoke(main, ["mark", "show", "--json", "--folder", str(stage.operator)])
+    result = CliRunner().invoke(main, ["log", "status", "--json", "--home", str(stage.operator)])
     return int(json.loads(result.stdout)["database"]["size"])
 
 

@@ -37,7 +37,9 @@ def registered_key(stage: DemoEnvironment) -> Path:
     """The folder of a new encryption key of the office's, which the administrators registered."""
     folder = stage.folder / OFMIN / "sealed-to-us"
     issuer = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").issuer
-    casegate("keys", "encryption", folder, "--organisation", OFMIN, "--gateway", issuer)
+    casegate(
+        "key", "create", "--use", "encryption", folder, "--organisation", OFMIN, "--gateway", issuer
+    )
     jwk = json.loads((folder / "encryption.jwk").read_text())
     proof = (folder / "encryption.proof").read_text()
     stage.administer("key.register", OFMIN, {"jwk": jwk, "proof": proof})
@@ -59,9 +61,9 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     content = case_content()
     case.write_text(json.dumps(content))
     plain.write_text(json.dumps({PERSON: {"type": "reporter", "value": {"name": SECRET}}}))
-    casegate("case", "seal", case, "--plain", plain, "--to", OFMIN, "--out", sealed, *ours)
+    casegate("case", "seal", case, "--contents", plain, "--to", OFMIN, "--out", sealed, *ours)
     cleared = ("--assessed-by", "pdc-2", "--cleared-by", "pdc-3")
-    confirms = [x for c in content["classifications"] for x in ("--confirm", c["id"])]
+    confirms = [x for c in content["classifications"] for x in ("--confirm-match", c["id"])]
     casegate("case", "submit", sealed, "--by", "pdc-1", *cleared, *confirms, *ours)
     offer = casegate(
         "handoff", "offer", content["case"], "--by", "pdc-2", "--competence", "csam/FR",
@@ -70,7 +72,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     handoff = offer["result"]["handoff"]
     casegate("handoff", "accept", handoff, "--by", "ofmin-1", "--yes", *theirs)
     opening = ("--by", "ofmin-1", "--reason-code", "protection", "--reason", "whom to ask")
-    opened = casegate("handoff", "consult", handoff, *opening, "--unseal", "--json", *theirs)
+    opened = casegate("handoff", "consult", handoff, *opening, "--open-sealed", "--json", *theirs)
     assert [one["value"] for one in opened["unsealed"]] == [{"name": SECRET}]
     bundle = tmp_path / "bundle.json"
     casegate(

@@ -24,7 +24,7 @@ from gateway import files, keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin import approve, served
 from gateway.cli.gateway_setup import make
-from gateway.cli.keys import JWK_FILE, KEY_FILE, PROOF_FILE
+from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE
 from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
 from gateway.config import Config
