@@ -104,7 +104,7 @@ def test_what_is_called_wrongly_is_said(desks: Desks, keys: tuple[str, ...]) -> 
 def test_a_folder_without_a_statement_is_not_complete(desks: Desks, keys: tuple[str, ...]) -> None:
     (desks.folder / "empty").mkdir()
     result = desks.run("audit", "complete", "empty", *keys)
-    assert (result.exit_code, "no statement" in result.output) == (15, True)
+    assert (result.exit_code, "INCOMPLETE" in result.output) == (15, True)
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_a_log_that_was_never_there_is_not_followed(
     monkeypatch.setattr(desks.stage, "public", away)
     result = desks.run("audit", "mirror", ISSUER, "copy", *public, "--follow", "30", "--json")
     assert result.exit_code == 3
-    assert json.loads(result.stdout)["error"]["kind"] == "Unavailable"
+    assert json.loads(result.stdout)["error"]["kind"] == "GatewayUnavailable"
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "auditors.md"
