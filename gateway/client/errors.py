@@ -28,7 +28,7 @@ class UnconfirmedWrite:
         """What to do about it: whoever asked anew would ask under another key, for a second one."""
         if self.kept:
             return (
-                f"the write is kept under the key {self.key}: casegate system resume sends it "
+                f"the write is kept under the key {self.key}: casegate outbox resend sends it "
                 "again; do not repeat it"
             )
         unknown = f"whether it was done is not known (idempotency key {self.key})"

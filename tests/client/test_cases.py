@@ -82,7 +82,9 @@ def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
     """A gateway that signs a document of others under an id of ours, and logs what it did."""
     document = false_gateway.case_document(ABROAD)
     package = handoff_documents.package_digest(d.digest for d in document.disclosures)
-    event = false_gateway.logged("case.consult", HOTLINE, "x1", case_digest=document.digest, package=package)
+    event = false_gateway.logged(
+        "case.consult", HOTLINE, "x1", case_digest=document.digest, package=package
+    )
     result = {"presentation": document.compact(), "withheld": []}
     desk = MemberClient(stage)
     desk.whoami()

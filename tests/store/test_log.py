@@ -136,13 +136,13 @@ def test_an_event_is_logged_once_and_its_repetition_undoes_the_work(store):
     made = fact()
     recorded(store, made)
     with store.begin(TransactionMode.WRITE) as work:
-        work.budgets.spend("hotline", "12:00", 1)
+        work.budgets.consume("hotline", "12:00", 1)
         work.log.record(fact("police"))
         work.log.record(replace(made, action="case.assess"))
         with pytest.raises(AlreadyExists):
             work.commit()
     with store.begin(TransactionMode.WRITE) as work:
-        assert work.budgets.spend("hotline", "12:00", 1)
+        assert work.budgets.consume("hotline", "12:00", 1)
     assert check_log(store) == 1
 
 

@@ -17,7 +17,7 @@ from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, Endpoint, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.cases import OPENING_BODY, opening
+from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -85,8 +85,8 @@ def _answer(kind: AnswerKind) -> Endpoint:
     "POST /handoffs/<uuid:handoff>/consultations",
     action="case.consult",
     scope="handoffs.answer",
-    gives="ConsultedContent",
-    body=OPENING_BODY,
+    gives="ContentPresentation",
+    body=CONSULTATION_BODY,
     writes=True,
 )
 def consult(call: Call, handoff: UUID) -> WriteResult:
