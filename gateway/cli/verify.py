@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,8 @@ from gateway.client.connection import (
     PartnerConnection,
     read_file,
     read_keys,
-    read_organisation_keys,
-    read_organisation_registrations,
-    read_organisation_revocations,
-    read_registrations,
-    read_revocations,
+    read_organisations,
+    read_receipts,
 )
 from gateway.client.errors import SettingsError
 from gateway.domain.organisation import SLUG
@@ -150,12 +147,12 @@ def _trust_at(place: Path) -> TrustAnchors:
         return PartnerConnection.read(place / "connection.toml").trust
     keys = [key for file in sorted(place.glob("*.vkey")) for key in _keys_in(file)]
     gateway = place / "gateway-keys.json"
-    return TrustAnchors(
-        *_log_trust(keys),
+    log_keys, origins = _log_trust(keys)
+    return replace(
+        read_organisations(place / "organisations"),
+        log_keys=log_keys,
+        origins=origins,
         gateway_keys=read_keys(gateway) if gateway.exists() else {},
-        organisations=read_organisation_keys(place / "organisations"),
-        registrations=read_organisation_registrations(place / "organisations"),
-        revocations=read_organisation_revocations(place / "organisations"),
     )
 
 
@@ -215,8 +212,8 @@ def _organisation(given: str) -> TrustAnchors:
         (),
         (),
         organisations={slug: read_keys(keys)},
-        registrations=read_registrations(keys),
-        revocations=read_revocations(keys),
+        registrations=read_receipts(keys, "registrations"),
+        revocations=read_receipts(keys, "revocations"),
     )
 
 

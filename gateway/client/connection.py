@@ -8,7 +8,7 @@ import re
 import ssl
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -91,19 +91,20 @@ class PartnerConnection:
             certificate=paths["certificate"],
             key=paths["key"],
             ca=paths["ca"],
-            trust=TrustAnchors(
+            trust=replace(
+                read_organisations(paths.get("organisation_keys")),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(paths["attestation_keys"]),
-                organisations=read_organisation_keys(paths.get("organisation_keys")),
-                registrations=read_organisation_registrations(paths.get("organisation_keys")),
-                revocations=read_organisation_revocations(paths.get("organisation_keys")),
             ),
             state=paths.get("checkpoint_file"),
             spool=paths.get("outbox"),
             document_key=paths.get("document_key"),
             encryption_keys=paths.get("encryption_keys"),
-            seal_to=read_encryption_keys(paths.get("organisation_keys")),
+            seal_to={
+                file.stem: _encryption_keys(file)
+                for file in _key_files(paths.get("organisation_keys"))
+            },
             client_key=paths.get("assertion_key"),
         )
 
@@ -174,54 +175,34 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
         raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
-def read_registrations(file: Path) -> tuple[Receipt, ...]:
-    """The receipts that a file of an organisation's keys may have beside them; none is usual.
+def read_receipts(file: Path, name: str) -> tuple[Receipt, ...]:
+    """The ``registrations`` or ``revocations`` in a file of an organisation's keys; usually none.
 
-    RFC 7517 5 lets a JWK set have members of its own: ours are ``registrations``, and
-    ``revocations``.
+    RFC 7517 section 5 allows additional members in a JWK set: these two hold receipts.
     """
-    return _receipts_in(file, "registrations")
-
-
-def read_revocations(file: Path) -> tuple[Receipt, ...]:
-    """Likewise the receipts that tell which of the keys were revoked."""
-    return _receipts_in(file, "revocations")
-
-
-def _receipts_in(file: Path, name: str) -> tuple[Receipt, ...]:
     try:
         members = canonical.decode(read_file(file))
         return tuple(receipts.from_json(one) for one in members.get(name, ()))
     except (ValueError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{file} has {name} that are no receipts: {error}") from None
+        raise SettingsError(f"{file} has invalid {name}: {error}") from None
 
 
-def read_organisation_registrations(folder: Path | None) -> tuple[Receipt, ...]:
-    """What all files of a folder of organisations' keys say of where the keys came from."""
-    return tuple(one for file in _key_files(folder) for one in read_registrations(file))
-
-
-def read_organisation_revocations(folder: Path | None) -> tuple[Receipt, ...]:
-    """What all of them say of which keys were revoked."""
-    return tuple(one for file in _key_files(folder) for one in read_revocations(file))
+def read_organisations(folder: Path | None) -> TrustAnchors:
+    """Keys and receipts in `<organisation>.json` of each organisation; none without a folder."""
+    files = _key_files(folder)
+    return TrustAnchors(
+        (),
+        (),
+        organisations={file.stem: read_keys(file) for file in files},
+        registrations=[one for file in files for one in read_receipts(file, "registrations")],
+        revocations=[one for file in files for one in read_receipts(file, "revocations")],
+    )
 
 
 def _key_files(folder: Path | None) -> list[Path]:
     if folder is None or not folder.is_dir():
         return []
     return [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
-
-
-def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:
-    """Read `<organisation>.json` for each organisation; none without a folder."""
-    return {file.stem: read_keys(file) for file in _key_files(folder)}
-
-
-def read_encryption_keys(
-    folder: Path | None,
-) -> dict[str, Mapping[str, EllipticCurvePublicKey]]:
-    """The keys with the ``use`` "enc" in `<organisation>.json` of each; none without a folder."""
-    return {file.stem: _encryption_keys(file) for file in _key_files(folder)}
 
 
 def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:

@@ -59,7 +59,7 @@ def test_a_good_file_of_each_kind_is_verified_with_a_folder_of_keys(
     assert result.exit_code == 0, result.output
     *steps, empty, sentence = result.stdout.rstrip("\n").split("\n")
     assert empty == ""
-    assert sentence.startswith("Verified")
+    assert sentence.startswith("VERIFIED")
     assert [step.split(".")[0].strip() for step in steps] == [
         str(number) for number in range(1, len(steps) + 1)
     ]
@@ -137,7 +137,7 @@ def test_machines_get_the_steps_the_sentence_and_the_code(folder: Path) -> None:
     assert told["sentence"].startswith("CANNOT DECIDE")
     assert told["steps"][0] == {
         "number": 1,
-        "title": "The file is a bundle of documents and receipts of ours",
+        "title": "The file is an evidence bundle",
         "outcome": "ok",
         "detail": "2 answers, 3 receipts",
     }
@@ -197,7 +197,7 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "Verified" in result.stdout
+    assert "VERIFIED" in result.stdout
     assert "\x1b" not in result.stdout, "no colours where there is no terminal"
 
 
