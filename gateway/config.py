@@ -134,7 +134,8 @@ class Config:
     database_url: str = _setting(
         "database.url",
         setting_validators.database,
-        f"{setting_validators.SQLITE}<file> or {setting_validators.POSTGRESQL}<user>@<host>/<name>.\n"
+        f"{setting_validators.SQLITE}<file> or "
+        f"{setting_validators.POSTGRESQL}<user>@<host>/<name>.\n"
         f"The environment variable {DATABASE_VARIABLE} overrides it.",
         f"{setting_validators.SQLITE}casegate.db",
         shown=False,
@@ -142,7 +143,8 @@ class Config:
     mark_url: str = _setting(
         "high_water_mark.url",
         setting_validators.mark,
-        f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, best on another disk, and\n"
+        f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, "
+        "best on another disk, and\n"
         "NEVER in the backup of the database: it tells an older copy from the newest.\n"
         "Several nodes share one in PostgreSQL, in a database of its own.",
         f"{setting_validators.FILE}high-water-mark",
@@ -320,9 +322,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     if values["mark_url"] == values["database_url"]:
         raise ConfigError("[high_water_mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
-        raise ConfigError(
-            "[case_keys] url must name a different database than [database] url and [high_water_mark] url"
-        )
+        raise ConfigError("[case_keys] url must name a database of its own")
     return Config(folder=folder, **values)
 
 

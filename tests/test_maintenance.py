@@ -310,7 +310,7 @@ def test_a_log_that_is_behind_its_mark_stops_what_is_recorded_but_no_list(gw: Op
         clock.at += HOUR
         upkeep.step()
         assert isinstance(upkeep.log_refusal, LogFrozen)
-        assert any(alarm.startswith("FROZEN: ") for alarm in upkeep.alarms())
+        assert any(alarm.startswith("log frozen: ") for alarm in upkeep.alarms())
         assert served_of(upkeep, waiting) == waiting
     assert published_at(gw) == NOW + HOUR
 
@@ -733,7 +733,7 @@ def test_a_succession_that_fails_keeps_neither_the_others_nor_the_upkeep(
         monkeypatch.setattr(succession_execution, "due_successions", lambda _ports: (one, one))
         upkeep.step()
         waits, failed = sorted(upkeep.alarms())
-        assert "is not carried out: KeysUnavailable in " in failed
+        assert "is not carried out: CaseKeysUnavailable in " in failed
         assert "is due, and waits for" in waits
     assert tried == [succession] * 2
 

@@ -59,9 +59,9 @@ def test_processes_are_added_up(folder: Path) -> None:
 
 def test_who_takes_a_dead_worker_s_place_goes_on_with_its_numbers_and_files(folder: Path) -> None:
     """Numbers never fall, and files do not grow in number, however often workers die."""
-    work(folder, 0, "counts.began(); counts.told('forbidden')")
+    work(folder, 0, "counts.began(); counts.problem_sent('forbidden')")
     before = sorted(file.name for file in folder.iterdir())
-    work(folder, 0, "counts.began(); counts.told('forbidden')")
+    work(folder, 0, "counts.began(); counts.problem_sent('forbidden')")
     assert sorted(file.name for file in folder.iterdir()) == before
     assert value(folder, "casegate_worker_starts_total", process="partners") == 2
     problem = {"process": "partners", "problem": "forbidden"}

@@ -13,7 +13,7 @@ from gateway.domain.decision import PolicyEntity, case_entity
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, resolve_competence
+from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,
@@ -22,13 +22,13 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.transfer import is_transfer_barred
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
 from gateway.exchange.disclosure import Reader, permitted_disclosures
 from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
     ActionRequest,
@@ -117,6 +117,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     previews would map what policy lets through to whom.
     """
     with ports.begin(TransactionMode.WRITE) as work:
+        require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")

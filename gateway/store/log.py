@@ -19,7 +19,6 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.refusals import Busy, CaseErased
 from gateway.evidence import base64url
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
-from gateway.evidence.sd_jwt import read_stored_disclosure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree
@@ -357,9 +356,7 @@ class SqlLog:
                 text = self._contents.decrypt(base64url.decode(text), cell)
             except CaseErased:
                 return None
-        read = read_stored_disclosure(text)
-        name, value = str(read.name), read.value
-        return EventDisclosure(read.encoded, read.digest, name, value, frozenset(readers))
+        return EventDisclosure(text, frozenset(readers))
 
 
 def cell_of(event: UUID, position: int) -> CellRef:

@@ -39,7 +39,7 @@ def checked(gate: AppContext, data: bytes) -> CertificateRequest:
 def certificate_of(gate: AppContext, request: UUID) -> str | None:
     """The certificate that came of a request, PEM with its authority's; None when it takes longer.
 
-    Who holds the issuing key is another process: it is waited for as long as the gate says.
+    Another process has the issuing key: this one waits for it, `AppContext.patience` at most.
     """
     ends = time.monotonic() + gate.patience
     while True:
@@ -76,7 +76,7 @@ def _bundle(gate: AppContext, pem: bytes, headers: dict[str, str]) -> Response:
 def authorities(gate: AppContext) -> Response:
     """Get the certificates of the root and the issuing authorities (RFC 7030 4.1).
 
-    Base64 of a PKCS #7 without signature. Compare the root's fingerprint on a second way.
+    Base64 of a PKCS #7 without signature. Compare the root's fingerprint out of band.
     """
     try:
         pem = (gate.published / CHAIN_FILE).read_bytes()

@@ -1,4 +1,4 @@
-"""Refusals, schema errors and failures of an app, told as problems (RFC 9457) and noted."""
+"""Refusals, schema errors and failures of an app as problem documents (RFC 9457)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -102,7 +102,7 @@ def _headers(gate: AppContext, problem: ProblemType, refusal: Refusal) -> dict[s
     if problem.basic:
         headers["WWW-Authenticate"] = 'Basic realm="enrolment", charset="UTF-8"'
     if problem.status == 401:
-        # A client whose rights have ended must not keep a connection open (access.md 3).
+        # A client whose rights have ended must not keep a connection open.
         headers["Connection"] = "close"
     return headers
 
@@ -124,6 +124,6 @@ def _answer(
     status: int | None = None,
 ) -> Response:
     """The answer to a request that a problem came of."""
-    gate.told(problem.slug)
+    gate.problem_sent(problem.slug)
     body = {**document(gate.issuer, problem, g.request_id, status), **members}
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

@@ -302,7 +302,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         return self._refuse("token-not-issued", error)
 
     def _refuse(self, kind: str, error: OAuth2Error) -> Response:
-        self._gate.told(f"oauth:{error.error}")
+        self._gate.problem_sent(f"oauth:{error.error}")
         self._gate.log.refuse(
             kind,
             request=g.request_id,

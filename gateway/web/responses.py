@@ -21,7 +21,7 @@ def _optional(kind: type[Any]) -> frozenset[str]:
 
 
 def _members(value: Any) -> Any:
-    """What is no JSON by itself: results of actions, ids, times."""
+    """Values that JSON lacks: results of actions, ids, times."""
     if isinstance(value, Receipt):
         return receipt.to_json(value)
     if isinstance(value, UUID):

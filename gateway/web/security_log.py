@@ -26,7 +26,7 @@ class SecurityLog:
     """Writes lines to a stream; threads share it."""
 
     def __init__(self, stream: TextIO, now: Callable[[], datetime], lines: int = LINES) -> None:
-        """``lines`` is the budget of each kind of line in a minute, but for what was granted."""
+        """``lines`` is the budget of each kind of refusal or failure in a minute."""
         self._now = now
         self._lines = lines
         self._lock = Lock()
@@ -52,7 +52,7 @@ class SecurityLog:
     def fail(self, kind: str, error: BaseException, **fields: Any) -> None:
         """Write where something unexpected happened, within the budget of its kind.
 
-        Its message stays out: those of a database or a parser repeat the values at hand.
+        Its message stays out: those of a database or a parser repeat the values they got.
         """
         if (counted := self._counted(kind)) is None:
             return

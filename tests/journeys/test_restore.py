@@ -48,7 +48,7 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
         stage.start()
         _check_frozen(stage, handoff, newest)
         assert stage.stop() == 0
-        assert "FROZEN: the database has" in (tmp_path / "gateway.log").read_text()
+        assert "log frozen: the database has" in (tmp_path / "gateway.log").read_text()
         _bring_back_the_newer(stage)
         stage.start()
         _check_going_on(stage, newest)

@@ -51,7 +51,7 @@ class Content(fields.Nested):
 
 
 class SubmissionBody(StrictSchema):
-    """A case version, and who in the organisation hands it in."""
+    """A case version, and who in the organisation submits it."""
 
     by = field.staff()
     content = Content()
@@ -59,21 +59,21 @@ class SubmissionBody(StrictSchema):
 
 
 class AssessmentBody(StrictSchema):
-    """An analyst stands for the case and for the matches of machines named here."""
+    """An analyst assesses the case and confirms the automated matches named here."""
 
     by = field.staff()
     confirms = field.several(field.uuid())
     reason = field.free(300, required=False)
 
 
-class StepBody(StrictSchema):
+class CaseStepBody(StrictSchema):
     """A person takes a step, with or without a reason."""
 
     by = field.staff()
     reason = field.free(300, required=False)
 
 
-class OpeningBody(StrictSchema):
+class ConsultationBody(StrictSchema):
     """Who opens content and why: the journal of consultations shows it (LED Art. 25)."""
 
     by = field.staff()
@@ -136,8 +136,8 @@ class CasesQuery(StrictSchema):
     limit = field.limit()
 
 
-OPENING_BODY = OpeningBody()
-STEP_BODY = StepBody()
+CONSULTATION_BODY = ConsultationBody()
+STEP_BODY = CaseStepBody()
 
 
 @endpoint(
@@ -151,7 +151,7 @@ STEP_BODY = StepBody()
     signed=signed_requests.CASE,
 )
 def submit(call: Call) -> WriteResult:
-    """Hand in the first version of a case.
+    """Submit the first version of a case.
 
     The gateway signs it for the caller (`assurance: attested`) and answers with the signed
     document and the digests of its parts by group. A case that the caller signed itself
@@ -176,7 +176,7 @@ def submit(call: Call) -> WriteResult:
     signed=signed_requests.CASE,
 )
 def revise(call: Call, case: UUID) -> WriteResult:
-    """Hand in a further version of a case; `prev` is the digest of the version before."""
+    """Submit a further version of a case; `prev` is the digest of the previous one."""
     handed_in = submission(call)
     errors = []
     if handed_in.content["case"] != str(case):
@@ -189,7 +189,7 @@ def revise(call: Call, case: UUID) -> WriteResult:
 
 
 def submission(call: Call) -> Submission:
-    """The case of a call, with who hands it in and who cleared it."""
+    """The case of a call, with who submits it and who cleared it."""
     body, opened = call.body, call.signed
     content, clearance = body["content"], body.get("clearance")
     if opened is not None and encode(content) != encode(
@@ -213,7 +213,7 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     writes=True,
 )
 def assess(call: Call, case: UUID) -> WriteResult:
-    """An analyst stands for the case; a machine's match needs a person's word (R18)."""
+    """Record an analyst's assessment; a person must confirm each automated match (R18)."""
     return call.do(cases.assess, case, _confirmation(call.body))
 
 
@@ -271,7 +271,7 @@ def show(call: Call, case: UUID) -> CaseSummary:
     action="case.consult",
     scope="cases.read",
     gives="ContentPresentation",
-    body=OPENING_BODY,
+    body=CONSULTATION_BODY,
     writes=True,
 )
 def consult(call: Call, case: UUID) -> WriteResult:
@@ -288,7 +288,7 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     "POST /cases/<uuid:case>/handoffs",
     action="handoff.offer",
     scope="handoffs.offer",
-    gives="Offered",
+    gives="OfferResult",
     body=OfferBody(),
     writes=True,
     status=201,

@@ -21,7 +21,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.cases import OPENING_BODY, SubmissionBody, opening, submission
+from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, opening, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -35,8 +35,8 @@ class StartBody(StrictSchema):
     by = field.staff()
 
 
-class TestAcceptanceBody(StrictSchema):
-    """The first test offer is taken on under these conditions."""
+class SampleAcceptanceBody(StrictSchema):
+    """The conditions under which the first test offer is accepted."""
 
     by = field.staff()
     conditions = fields.Nested(
@@ -44,7 +44,7 @@ class TestAcceptanceBody(StrictSchema):
     )
 
 
-class ReadingBody(StrictSchema):
+class ConsultationReportBody(StrictSchema):
     """What was seen: the digest of the document, and the name of the parts shown."""
 
     by = field.staff()
@@ -52,7 +52,7 @@ class ReadingBody(StrictSchema):
     package = field.digest()
 
 
-class VerdictsBody(StrictSchema):
+class ReceiptChecksBody(StrictSchema):
     """For each receipt of the run, by its name, whether it verifies."""
 
     by = field.staff()
@@ -100,7 +100,7 @@ def show(call: Call, run: UUID) -> dict[str, Any]:
     signed=CASE,
 )
 def send(call: Call, run: UUID) -> WriteResult:
-    """Step send: hand in a test case, in the body of `POST /cases`. It is judged, and not kept."""
+    """Check `send`: submit a test case, in the body of `POST /cases`. It is checked, not stored."""
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
         raise ValidationFailed((("/content/version", "is 1 for the first version of a case"),))
@@ -112,7 +112,7 @@ def send(call: Call, run: UUID) -> WriteResult:
     action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
-    body=TestAcceptanceBody(),
+    body=SampleAcceptanceBody(),
     writes=True,
 )
 def accept(call: Call, run: UUID) -> WriteResult:
@@ -125,7 +125,7 @@ def accept(call: Call, run: UUID) -> WriteResult:
     action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
-    body=OPENING_BODY,
+    body=CONSULTATION_BODY,
     writes=True,
 )
 def consult(call: Call, run: UUID) -> WriteResult:
@@ -141,7 +141,7 @@ def consult(call: Call, run: UUID) -> WriteResult:
     action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
-    body=ReadingBody(),
+    body=ConsultationReportBody(),
     writes=True,
 )
 def report(call: Call, run: UUID) -> WriteResult:
@@ -154,7 +154,7 @@ def report(call: Call, run: UUID) -> WriteResult:
     action="conformance.submit",
     scope=ANY_SCOPE,
     gives="ConformanceRun",
-    body=VerdictsBody(),
+    body=ReceiptChecksBody(),
     writes=True,
 )
 def verify(call: Call, run: UUID) -> WriteResult:

@@ -83,9 +83,9 @@ def show_status(call: Call, organisation: str) -> dict[str, Any]:
 def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     """Read the receipt of the event that registered a member's document key.
 
-    Its `subject` has the key, the proof that its private half was at hand, and the word of the
-    key before it. `revocations` has the receipt of the event that revoked the key, if one did,
-    with nothing but its `key`. Whoever has the log's key can check all of it.
+    Its `subject` has the key, the proof of possession, and the declaration by the previous key.
+    `revocations` has the receipt of the event that revoked the key, if one did, which shows only
+    the key. The log's key is enough to check all of it.
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound

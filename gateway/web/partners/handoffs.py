@@ -17,7 +17,7 @@ from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, Endpoint, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.cases import OPENING_BODY, opening
+from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -86,7 +86,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
     action="case.consult",
     scope="handoffs.answer",
     gives="ContentPresentation",
-    body=OPENING_BODY,
+    body=CONSULTATION_BODY,
     writes=True,
 )
 def consult(call: Call, handoff: UUID) -> WriteResult:

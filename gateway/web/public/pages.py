@@ -38,13 +38,13 @@ def index(gate: AppContext) -> Response:
     return _page("Problems", "<ul>\n" + "\n".join(lines) + "\n</ul>")
 
 
-@unauthenticated("GET /problems/<slug>", media="text/html")
-def show(gate: AppContext, slug: str) -> Response:
+@unauthenticated("GET /problems/<name>", media="text/html")
+def show(gate: AppContext, name: str) -> Response:
     """Read what a problem means and what to do about it."""
-    problem = all_problems().get(slug)
+    problem = all_problems().get(name)
     if problem is None:
         raise NotFound
-    return _page(problem.title, _explained(slug, problem))
+    return _page(problem.title, _explained(name, problem))
 
 
 def _explained(slug: str, problem: ProblemType) -> str:

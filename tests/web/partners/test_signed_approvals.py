@@ -167,7 +167,7 @@ def test_an_approval_of_another_succession_is_none_of_this_one(line, office, suc
     shown = office.get(path).json
     line.gateway.administer("succession.cancel", OFMIN, succession=succession, reason="postponed")
     document = approval(line.gateway, shown)
-    assert send(office, f"{path}/approval", document).json["type"].endswith("/wrong-state")
+    assert send(office, f"{path}/approval", document).json["type"].endswith("/invalid-state")
     second = line.gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
     document = approval(line.gateway, shown)
     assert "another plan" in refused(send(office, f"/successions/{second}/approval", document))
