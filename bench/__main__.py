@@ -111,7 +111,7 @@ _CPU = {"sqlite": ((0.22, 0.25), (10, 6.5)), "postgresql": ((0.1, 0.16), (20, 14
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer and shorter runs: a look, not a figure.")
+@click.option("--quick", is_flag=True, help="Fewer and shorter runs, for a rough idea.")
 @click.option(
     "--db",
     "database",

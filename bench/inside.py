@@ -29,7 +29,6 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
-from gateway.client.signing import DocumentSigner
 
 from bench import machine
 from bench.baselines import LEAN_FILE, bare_app, lean_app, lean_database
@@ -46,6 +45,7 @@ from bench.workload import (
     submission,
 )
 from gateway import apps, wiring
+from gateway.client.documents import DocumentSigner
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case
 from gateway.domain.handoff import Handoff, HandoffAnswer
@@ -116,9 +116,10 @@ class Inside:
 
     def handoff(self) -> dict[str, float]:
         """Microseconds of each request of one whole handoff."""
-        took = {}
+        took: dict[str, float] = {}
         for member in (ORIGINATOR, ORIGINATOR, RECIPIENT):
             request = self.flow.next(member)
+            assert request is not None  # noqa: S101 - what it would wait for was answered
             head, _, body = request.data.partition(b"\r\n\r\n")
             first, *lines = head.decode("ascii").split("\r\n")
             fields = dict(line.split(": ", 1) for line in lines)
@@ -127,14 +128,14 @@ class Inside:
         return took
 
     def search(self, filters: Mapping[str, str]) -> float:
-        """Microseconds of an audit search to its end, all of its pages."""
+        """Microseconds of an audit search, all of its pages."""
         search: dict[str, Any] = {"by": "auditor-1", "reason_code": "security", "reason": "bench"}
-        search["filters"], took = filters, 0.0
+        took, search["filters"] = 0.0, filters
         while True:
             body, key = json.dumps(search).encode(), str(wiring.new_id())
             page, answer = self.ask(RECIPIENT, "/audit/searches", body, Idempotency_Key=key,
                                     Content_Type="application/json")  # fmt: skip
-            took += page
+            took += float(page)
             if not (following := answer["result"].get("next")):
                 return took
             search["page"] = following

@@ -1,7 +1,7 @@
 """The fixed workload: one case of 2,126 bytes with a new id each time, and the requests around it.
 
 Everything follows from a seed and the number of the run, so two runs of the bench send the same
-bytes, but for tokens. Times and ids are constants too: nothing here depends on the day.
+bytes, except for tokens. Times and ids are constants too: nothing here depends on the day.
 """
 
 import json
