@@ -8,11 +8,11 @@ from uuid import UUID
 
 import click
 
+from gateway.cli import OutputNotWritten
 from gateway.cli.arguments import Moment, NewFile, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
 from gateway.cli.output import (
     Input,
-    OutputNotWritten,
     cold,
     colour,
     format_value,

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
+from gateway.cli import CommandFailed
 from gateway.cli.arguments import gateway_address, json_option, organisation_id
-from gateway.cli.output import CommandFailed, colour, print_fields, print_json, sanitise, write_new
+from gateway.cli.output import colour, print_fields, print_json, sanitise, write_new
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
