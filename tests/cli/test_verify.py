@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 from jwt.algorithms import ECAlgorithm
 
-from gateway.cli import main
-from gateway.evidence import base64url, receipt
+from gateway.cli import main, verify
+from gateway.evidence import base64url, bundle, receipt
 from tests.evidence.logbook import Logbook
 from tests.evidence.scenario import SIGNERS, Scenario
 
@@ -204,3 +204,7 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
 def test_what_verifies_a_file_loads_no_http_client() -> None:
     program = "import sys, gateway.cli.verify; sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_command_reads_the_longest_bundle_and_one_byte_more() -> None:
+    assert verify.MAX_BUNDLE_BYTES == bundle.MAX_BYTES
