@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 from jwt.algorithms import ECAlgorithm
 
-from gateway.cli import main, verify
+from gateway.cli import main
+from gateway.cli import verify as verifying
 from gateway.evidence import base64url, bundle, receipt
 from tests.evidence.logbook import Logbook
 from tests.evidence.scenario import SIGNERS, Scenario
@@ -207,4 +208,4 @@ def test_what_verifies_a_file_loads_no_http_client() -> None:
 
 
 def test_the_command_reads_the_longest_bundle_and_one_byte_more() -> None:
-    assert verify.MAX_BUNDLE_BYTES == bundle.MAX_BYTES
+    assert verifying.MAX_BUNDLE_BYTES == bundle.MAX_BYTES

@@ -132,9 +132,9 @@ class DemoEnvironment:
 
     def _request(self, home: Path, slug: str, config: Config, log_key: str) -> None:
         """What the member does itself: the key never leaves its folder."""
-        command = [sys.executable, "-m", "gateway.cli", "system", "request", str(home)]
+        command = [sys.executable, "-m", "gateway.cli", "system", "create-request", str(home)]
         command += ["--organisation", slug, "--system", "desk", "--log-key", log_key]
-        command += ["--issuer", config.issuer, "--partners", config.partners_url]
+        command += ["--issuer", config.issuer, "--api-url", config.partners_url]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
 
     def _certificate(self, request: UUID) -> str:
@@ -152,8 +152,8 @@ class DemoEnvironment:
         home = self.folder / slug
         with self._opened() as gateway:
             issuer = gateway.config.issuer
-        command = [sys.executable, "-m", "gateway.cli", "keys", "new", str(home / "keys")]
-        command += ["--organisation", slug, "--gateway", issuer]
+        command = [sys.executable, "-m", "gateway.cli", "key", "create", str(home / "keys")]
+        command += ["--use", "signing", "--organisation", slug, "--gateway", issuer]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
         jwk = json.loads((home / "keys" / JWK_FILE).read_text(encoding="ascii"))
         proof = (home / "keys" / PROOF_FILE).read_text(encoding="ascii")
@@ -197,7 +197,7 @@ class DemoEnvironment:
     def start(self) -> None:
         """Start the gateway as shipped, and wait until both listeners answer."""
         log = (self.folder / "gateway.log").open("a", encoding="utf-8")
-        command = [sys.executable, "-m", "gateway.cli", "run", "--folder", str(self.operator)]
+        command = [sys.executable, "-m", "gateway.cli", "run", "--home", str(self.operator)]
         with log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environ()
