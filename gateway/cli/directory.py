@@ -44,7 +44,7 @@ _organisation = click.argument("organisation", callback=organisation_id)
     name="list",
 )
 def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: str | None) -> None:
-    """List members with their membership and the mandates that they hold."""
+    """List members, memberships and mandates."""
     found = list(gateway.organisations(kind, competence))
     if as_json:
         print_json({"items": found})
@@ -72,9 +72,9 @@ def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
 
 @partner_command(directory, _organisation)
 def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
-    """Print the gateway's signed attestation that ORGANISATION is a member.
+    """Print the signed attestation of a member.
 
-    It is verified first. Only the document is on the output; what it says is on the error stream.
+    The gateway signs that ORGANISATION is a member; this is verified first. Only the document is on the output; what it says is on the error stream.
     """
     text, mark = gateway.status(organisation)
     if as_json:

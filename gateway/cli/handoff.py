@@ -127,7 +127,7 @@ def _wanted(said: dict[str, Any]) -> dict[str, Any]:
 
 @partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
 def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -> None:
-    """Show what an offer of CASE would disclose, without making it.
+    """Show what an offer of CASE would disclose.
 
     Nothing is stored or sent.
     """
@@ -392,8 +392,9 @@ def export(
     without_content: bool,
     out: Path,
 ) -> None:
-    """Export HANDOFF with its evidence into a file for casegate verify.
-    With content it is a consultation, so an event in the log;
+    """Export HANDOFF with its evidence.
+
+    The file is for casegate verify.    With content it is a consultation, so an event in the log;
        the file is verified before it is written.
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):

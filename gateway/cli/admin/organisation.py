@@ -42,7 +42,7 @@ def organisation() -> None:
 )
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
-    """List the organisations of any status, including applicants."""
+    """List organisations of any status."""
     with read_only(session) as gateway:
         found = queries.index(gateway.ports, None if status is None else Status(status))
     if session.as_json:
@@ -171,7 +171,7 @@ def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
 
 def _days(stretch: Mapping[str, Any]) -> str:
     until = f" until {stretch['until']}" if stretch["until"] else " on"
-    holders = ", ".join(stretch["holders"]) or "nobody"
+    holders = ", ".join(stretch["holders"]) or "none"
     return f"from {stretch['from']}{until}: {holders}"
 
 
@@ -256,7 +256,7 @@ _read_until = click.option(
 
 @click.group()
 def succession() -> None:
-    """Move a mandate and its open handoffs to another organisation."""
+    """Move a mandate and its open handoffs."""
 
 
 @succession.command("preview", short_help="Show what a succession would do, without storing it.")
