@@ -74,7 +74,8 @@ def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
 def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
     """Print the signed attestation of a member.
 
-    The gateway signs that ORGANISATION is a member; this is verified first. Only the document is on the output; what it says is on the error stream.
+    The gateway signs that ORGANISATION is a member; the signature is verified first. Only the
+    document is on the output; what it says is on the error stream.
     """
     text, mark = gateway.status(organisation)
     if as_json:

@@ -394,8 +394,8 @@ def export(
 ) -> None:
     """Export HANDOFF with its evidence.
 
-    The file is for casegate verify.    With content it is a consultation, so an event in the log;
-       the file is verified before it is written.
+    The file is for casegate verify. With content it is a consultation, which the log records. The
+    file is verified before it is written.
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")
