@@ -16,8 +16,8 @@ from gateway.cli.output import (
     colour,
     format_value,
     print_fields,
+    print_items,
     print_json,
-    print_table,
     sanitise,
     write_new,
 )
@@ -352,14 +352,11 @@ def reseal(
 def list_(gateway: Gateway, as_json: bool) -> None:
     """List your cases by age, without content."""
     found = list(gateway.cases())
-    if as_json:
-        print_json({"items": found})
-        return
     rows = [
         (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
         for one in found
     ]
-    print_table(("state", "version", "case", "reference", "matter"), rows)
+    print_items(as_json, found, ("state", "version", "case", "reference", "matter"), rows)
 
 
 @partner_command(case, case_argument)

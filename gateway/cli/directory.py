@@ -9,7 +9,14 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import NewFile, organisation_id
-from gateway.cli.output import cold, format_value, print_fields, print_json, print_table, sanitise
+from gateway.cli.output import (
+    cold,
+    format_value,
+    print_fields,
+    print_items,
+    print_json,
+    sanitise,
+)
 from gateway.cli.partner_command import (
     EPILOG,
     by_option,
@@ -46,11 +53,8 @@ _organisation = click.argument("organisation", callback=organisation_id)
 def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: str | None) -> None:
     """List members, memberships and mandates."""
     found = list(gateway.organisations(kind, competence))
-    if as_json:
-        print_json({"items": found})
-        return
     headings = ("id", "name", "kind", "country", "membership", "competent for")
-    print_table(headings, [_row(one) for one in found])
+    print_items(as_json, found, headings, [_row(one) for one in found])
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
@@ -144,18 +148,15 @@ def succession() -> None:
 @partner
 def list_successions(gateway: Gateway, as_json: bool) -> None:
     """List the mandates that move to or from you, oldest first."""
-    found = gateway.successions()
-    if as_json:
-        print_json({"items": found})
-        return
-    print_list(found)
+    print_successions(as_json, gateway.successions())
 
 
-def print_list(found: Sequence[Mapping[str, Any]]) -> None:
+def print_successions(as_json: bool, found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
     columns = ("succession", "competence", "predecessor", "successor", "on")
     rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
-    print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
+    headings = ("id", "competence", "from", "to", "on", "waits for")
+    print_items(as_json, found, headings, rows)
 
 
 def _waits(one: Mapping[str, Any]) -> str:

@@ -18,8 +18,8 @@ from gateway.cli.output import (
     format_value,
     interactive,
     print_fields,
+    print_items,
     print_json,
-    print_table,
     progress,
     sanitise,
     write_new,
@@ -208,12 +208,9 @@ def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
     The box "in" has those received, "out" those sent, both by age.
     """
     found = list(gateway.inbox(state) if box == "in" else gateway.outbox(state))
-    if as_json:
-        print_json({"items": found})
-        return
     other = "originator" if box == "in" else "recipient"
     rows = [(one["state"], one["due_at"], one["handoff"], one[other]) for one in found]
-    print_table(("state", "due", "handoff", "from" if box == "in" else "to"), rows)
+    print_items(as_json, found, ("state", "due", "handoff", "from" if box == "in" else "to"), rows)
 
 
 @partner_command(handoff, handoff_argument)

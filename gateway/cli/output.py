@@ -64,6 +64,16 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         click.echo(colour(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
 
 
+def print_items(
+    as_json: bool, items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Print a list: as a table, or the items as one JSON document."""
+    if as_json:
+        print_json({"items": items})
+    else:
+        print_table(headings, rows)
+
+
 def print_fields(fields: Mapping[str, Any]) -> None:
     """Print names and values below each other; what is None or empty is left out."""
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], (), {})}

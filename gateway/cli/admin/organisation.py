@@ -18,8 +18,15 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import organisation_id
 from gateway.cli.audit import proved
-from gateway.cli.directory import approved_by, print_list
-from gateway.cli.output import colour, format_value, print_fields, print_json, print_table
+from gateway.cli.directory import approved_by, print_successions
+from gateway.cli.output import (
+    colour,
+    format_value,
+    print_fields,
+    print_items,
+    print_json,
+    print_table,
+)
 from gateway.domain.organisation import Status, parse_competence
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
@@ -45,11 +52,10 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
     """List organisations of any status."""
     with read_only(session) as gateway:
         found = queries.index(gateway.ports, None if status is None else Status(status))
-    if session.as_json:
-        print_json({"items": found})
-        return
     columns = ("organisation", "status", "kind", "name")
-    print_table(columns, [[one[column] for column in columns] for one in found])
+    print_items(
+        session.as_json, found, columns, [[one[column] for column in columns] for one in found]
+    )
 
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
@@ -321,10 +327,7 @@ def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
     with read_only(session) as gateway:
         found = successions.list_all(gateway.ports)
-    if session.as_json:
-        print_json({"items": found})
-        return
-    print_list(found)
+    print_successions(session.as_json, found)
 
 
 @succession.command("show", short_help="Show what moved, what stays, and who can read until when.")
