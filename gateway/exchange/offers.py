@@ -28,6 +28,7 @@ from gateway.exchange.cases import conditions_digest, elements, find, sealed_of,
 from gateway.exchange.disclosure import Reader, permitted_disclosures
 from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
     ActionRequest,
@@ -116,6 +117,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     previews would map what policy lets through to whom.
     """
     with ports.begin(TransactionMode.WRITE) as work:
+        require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")

@@ -8,7 +8,7 @@ from gateway.domain.refusals import Refusal
 from gateway.kernel import client_assertion as assertions
 from gateway.kernel.client_assertion import AssertionRefused
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.values import Credentials
+from gateway.kernel.values import Caller, Credentials
 
 REMEMBERED = timedelta(hours=1)
 """How long after its end a token or an assertion is remembered: clocks of nodes may differ."""
@@ -65,6 +65,20 @@ def require_standing(ports: Ports, work: UnitOfWork, client_id: str, shown: Cred
     ):
         raise NotAuthenticated("the token was issued before one of the client's keys was withdrawn")
     return registered
+
+
+def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
+    """Require that a caller still is who they were, and may still what their token says.
+
+    Raises NotAuthenticated.
+    """
+    if caller.credentials is None:
+        return
+    client_id = f"{caller.organisation}.{caller.system}"
+    system = require_standing(ports, work, client_id, caller.credentials)
+    if not caller.scopes <= system.scopes:
+        raise NotAuthenticated("the system's scopes have changed")
+    caller.authenticated.append(system)
 
 
 def authenticate_client(

@@ -63,7 +63,7 @@ from gateway.kernel.actors import (
     GatewayItself,
     organisation_of,
 )
-from gateway.kernel.authentication import NotAuthenticated, require_standing
+from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Caller, IdempotencyRecord, LoggedEvent, ReferenceDate
 
@@ -422,11 +422,8 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
     """
     known: dict[str, Organisation] = {}
     system = actor.system if isinstance(actor, Administrators) else actor
-    if isinstance(system, Caller) and system.credentials is not None:
-        client_id = f"{system.organisation}.{system.system}"
-        registered = require_standing(ports, work, client_id, system.credentials)
-        if not system.scopes <= registered.scopes:
-            raise NotAuthenticated("the system's scopes have changed")
+    if isinstance(system, Caller):
+        require_caller(ports, work, system)
     match actor:
         case Caller():
             organisation = work.organisations.get(OrganisationName(actor.organisation))

@@ -17,7 +17,7 @@ from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest,
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
-from gateway.web.caller import authenticate_request
+from gateway.web.caller import ANY_SCOPE, claimed_caller, registered_caller
 from gateway.web.context import AppContext
 from gateway.web.inputs import is_signed, read_document, read_json, read_key, read_query
 from gateway.web.responses import json_response
@@ -217,8 +217,31 @@ def _add(app: Flask, one: Endpoint, view: Callable[..., Any]) -> None:
 
 
 def _serve(one: Endpoint, gate: AppContext, tokens: Tokens, **path: Any) -> Response:
-    """Authenticate, then read what came, then let the view translate it."""
-    caller = authenticate_request(gate, tokens, request, one.scope or "")
+    """Answer a request of a system with a token.
+
+    The transaction of the action authenticates the caller. Where none did, because something was
+    refused before or the view needs none, the registry is asked here: who calls is decided first.
+    """
+    scope = one.scope or ""
+    caller = claimed_caller(gate, tokens, request)
+    if scope not in (ANY_SCOPE, *caller.scopes):
+        caller = registered_caller(gate.ports, caller, scope)
+    try:
+        response = _perform(one, gate, caller, path)
+    except Exception:
+        if caller.authenticated:
+            raise
+        registered = registered_caller(gate.ports, caller, scope)
+        if registered.scopes == caller.scopes:
+            raise
+        return _perform(one, gate, registered, path)
+    if not caller.authenticated:
+        registered_caller(gate.ports, caller, scope)
+    return response
+
+
+def _perform(one: Endpoint, gate: AppContext, caller: Caller, path: Mapping[str, Any]) -> Response:
+    """Read what came, then let the view translate it."""
     signed = one.signed if is_signed(request) else None
     key = read_key(request, optional=signed is not None) if one.writes else ""
     query: Mapping[str, Any] = {}

@@ -40,7 +40,7 @@ def read_body(request: Request) -> bytes:
     A body without a stated length is cut at the limit by the framework, not refused: whatever
     fills the limit is taken for one that was cut.
     """
-    data = request.get_data(cache=False)
+    data = request.get_data()
     limit = request.max_content_length
     if request.content_length is None and limit is not None and len(data) >= limit:
         raise RequestEntityTooLarge
