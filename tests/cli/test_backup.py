@@ -203,7 +203,7 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
     grow(gw)
     result = restore(gw, made, "--yes")
     assert result.exit_code == 0, result.output
-    assert "FROZEN: the database has 1 entry of the log, but 2 were signed" in result.stdout
+    assert "frozen: the database has 1 entry of the log, but 2 were signed" in result.stdout
     assert gw.size() == 1
     admitted = (
         "organisation",
@@ -423,7 +423,7 @@ def test_a_new_folder_that_cannot_be_filled_leaves_nothing(gw: Operator, tmp_pat
 def test_the_mark_is_shown_beside_the_database(gw: Operator) -> None:
     grow(gw)
     result = mark(gw, "status")
-    assert (result.exit_code, "They fit." in result.stdout) == (0, True)
+    assert (result.exit_code, "They agree." in result.stdout) == (0, True)
     shown = json.loads(mark(gw, "status", "--json").stdout)
     assert shown["mark"]["size"] == shown["database"]["size"] == 2
     assert shown["mark"]["note"].startswith(f"{gw.config.log_origin}\n2\n")

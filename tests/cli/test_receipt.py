@@ -138,10 +138,8 @@ def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> Non
     keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
     proved = desks.done("verify", "case.sd-jwt", *keys, "--log-key", gateway.notary.signer.vkey)
     assert f"of {HOTLINE}: registered on" in proved
-    assert "key file alone" not in proved
     alone = desks.done("verify", "case.sd-jwt", *keys)
-    assert "the key file" in alone
-    assert f"That the key of {HOTLINE} is theirs, your key file alone says." in alone
+    assert "registered on" not in alone
 
 
 @pytest.mark.parametrize("members", [{"registrations": 1}, {"registrations": [{}]}])
