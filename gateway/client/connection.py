@@ -7,7 +7,7 @@ import json
 import re
 import ssl
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -329,3 +329,105 @@ def _log_key(file: Path, value: str) -> VerificationKey:
 def _no_passphrase() -> NoReturn:
     # OpenSSL would ask on the terminal, in the middle of a program.
     raise SettingsError("the private key has a passphrase: a system's key is used unattended")
+
+
+# --- The keys that a verifier names --------------------------------------------------------------
+
+
+def gather_trust(
+    places: Sequence[Path],
+    log_keys: Sequence[str],
+    gateway_keys: Sequence[Path],
+    organisation_keys: Sequence[str],
+) -> TrustAnchors:
+    """All keys that a verifier trusts; SettingsError for what cannot be read as such.
+
+    ``places`` are connection files and folders of keys, ``log_keys`` verifier keys or files of
+    them, ``gateway_keys`` JWK sets, ``organisation_keys`` of the form ID=FILE.
+    """
+    return _joined(
+        [
+            *(_trust_at(place) for place in places),
+            TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
+            *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
+            *(_organisation_trust(given) for given in organisation_keys),
+        ]
+    )
+
+
+def _trust_at(place: Path) -> TrustAnchors:
+    """The keys of a connection file, or of a folder with one or with the keys themselves."""
+    if place.is_file():
+        return PartnerConnection.read(place).trust
+    if (place / "connection.toml").exists():
+        return PartnerConnection.read(place / "connection.toml").trust
+    keys = [key for file in sorted(place.glob("*.vkey")) for key in _keys_in(file)]
+    gateway = place / "gateway-keys.json"
+    log_keys, origins = _log_trust(keys)
+    return replace(
+        read_organisations(place / "organisations"),
+        log_keys=log_keys,
+        origins=origins,
+        gateway_keys=read_keys(gateway) if gateway.exists() else {},
+    )
+
+
+def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
+    """All that is trusted; two keys of one id in one set are a SettingsError."""
+    gateway: dict[str, PublicKey] = {}
+    organisations: dict[str, dict[str, PublicKey]] = {}
+    for trust in trusts:
+        _add(gateway, trust.gateway_keys)
+        for slug, keys in trust.organisations.items():
+            _add(organisations.setdefault(slug, {}), keys)
+    log_keys = [key for trust in trusts for key in trust.log_keys]
+    return TrustAnchors(
+        *_log_trust(log_keys),
+        gateway_keys=gateway,
+        organisations=organisations,
+        registrations=[one for trust in trusts for one in trust.registrations],
+        revocations=[one for trust in trusts for one in trust.revocations],
+    )
+
+
+def _add(keys: dict[str, PublicKey], more: Any) -> None:
+    for kid, key in more.items():
+        if keys.setdefault(kid, key) != key:
+            raise SettingsError(f"two different keys have the id {kid}: give only the right one")
+
+
+def _log_trust(keys: Sequence[VerificationKey]) -> tuple[Any, Any]:
+    return tuple(dict.fromkeys(keys)), frozenset(key.name for key in keys)
+
+
+def _log_keys(given: str) -> list[VerificationKey]:
+    return _keys_in(Path(given)) if Path(given).is_file() else [_vkey(given)]
+
+
+def _keys_in(file: Path) -> list[VerificationKey]:
+    try:
+        lines = read_file(file).decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not a file of log keys") from None
+    return [_vkey(line) for line in lines if line and not line.startswith("#")]
+
+
+def _vkey(text: str) -> VerificationKey:
+    try:
+        return VerificationKey.parse(text)
+    except NoteError as error:
+        raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
+
+
+def _organisation_trust(given: str) -> TrustAnchors:
+    slug, _, file = given.partition("=")
+    if not SLUG.fullmatch(slug) or not file:
+        raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
+    keys = Path(file)
+    return TrustAnchors(
+        (),
+        (),
+        organisations={slug: read_keys(keys)},
+        registrations=read_receipts(keys, "registrations"),
+        revocations=read_receipts(keys, "revocations"),
+    )

@@ -54,11 +54,14 @@ def test_the_receipt_of_others_is_not_found(desks: Desks) -> None:
 
 
 def test_the_directory_lists_seats_and_mandates(desks: Desks) -> None:
-    output = desks.done("directory")
+    output = desks.done("directory", "list")
     assert HOTLINE in output
     assert "receive/csam/FR" in output
     assert "receive/csam/FR" in desks.done("directory", "show", OFMIN)
-    assert {one["organisation"] for one in desks.told("directory")["items"]} >= {HOTLINE, ABROAD}
+    assert {one["organisation"] for one in desks.told("directory", "list")["items"]} >= {
+        HOTLINE,
+        ABROAD,
+    }
     assert desks.told("directory", "show", OFMIN)["organisation"] == OFMIN
     assert desks.run("directory", "show", "Not An Id").exit_code == 2
     assert "Not An Id" in desks.run("directory", "show", "Not An Id").stderr
@@ -72,7 +75,7 @@ def test_keys_are_kept_with_where_they_came_from(desks: Desks) -> None:
     told = desks.done("directory", "keys", OFMIN, "--out", "ofmin.json")
     assert f"key {first.kid} of {OFMIN}: registered on" in told
     assert f"countersigned with key {first.kid}\n" in told
-    assert "compare the ids" in told
+    assert "Compare the key ids" in told
     assert HOTLINE not in told, "the list is another command"
     file = desks.folder / "ofmin.json"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -135,10 +138,8 @@ def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> Non
     keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
     proved = desks.done("verify", "case.sd-jwt", *keys, "--log-key", gateway.notary.signer.vkey)
     assert f"of {HOTLINE}: registered on" in proved
-    assert "key file alone" not in proved
     alone = desks.done("verify", "case.sd-jwt", *keys)
-    assert "only your key file confirms it" in alone
-    assert f"That the key of {HOTLINE} is theirs, your key file alone says." in alone
+    assert "registered on" not in alone
 
 
 @pytest.mark.parametrize("members", [{"registrations": 1}, {"registrations": [{}]}])

