@@ -21,7 +21,7 @@ from gateway import setting_validators
 CONFIG_FILE = "casegate.toml"
 """In the operator's folder."""
 
-DATABASE_VARIABLE = "CASEGATE_DATABASE"
+DATABASE_VARIABLE = "CASEGATE_DATABASE_URL"
 """The one setting that the environment may override: a container's database address."""
 
 _REQUIRED: Any = object()
@@ -126,7 +126,7 @@ class Config:
         10,
     )
     waiters: int = _setting(
-        "listeners.waiters",
+        "listeners.max_queued_writes",
         setting_validators.integer(1, 1024),
         "Requests of one worker that may wait for the write lock; the next gets 503.",
         32,
@@ -141,7 +141,7 @@ class Config:
         shown=False,
     )
     mark_url: str = _setting(
-        "mark.url",
+        "high_water_mark.url",
         setting_validators.mark,
         f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, "
         "best on another disk, and\n"
@@ -151,7 +151,7 @@ class Config:
         shown=False,
     )
     keys_url: str = _setting(
-        "keys.url",
+        "case_keys.url",
         setting_validators.database,
         "Where the keys of cases are kept, wrapped: a database of its own, NEVER in the\n"
         "backup of the first, and itself backed up for days only: what is erased lives as\n"
@@ -173,13 +173,13 @@ class Config:
         "metrics",
     )
     token_seconds: int = _setting(
-        "limits.token_seconds",
+        "limits.access_token_seconds",
         setting_validators.integer(30, 3600),
         "Seconds that an access token lives.",
         300,
     )
     body_bytes: int = _setting(
-        "limits.body_bytes",
+        "limits.max_body_bytes",
         setting_validators.integer(1024, 16 * 1024 * 1024),
         "Largest request body in bytes.",
         262_144,

@@ -683,7 +683,7 @@ def _offices(gw: Operator, day: str) -> UUID:
         gw.done("organisation", "admit", slug, "--name", slug, *words)
     mandate = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from")
     gw.done("mandate", "grant", "ocrvp", *mandate, "2006-05-08")
-    days = ("--on", day, "--read-until", "2099-01-02", "--legal-act", "Decree")
+    days = ("--effective-on", day, "--read-until", "2099-01-02", "--legal-act", "Decree")
     gw.done("succession", "plan", "ocrvp", "ofmin", "--competence", "receive/csam/FR", *days)
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         (one,) = work.successions.all()

@@ -172,6 +172,6 @@ def test_nothing_is_counted_unless_it_is_asked_for(gw: Operator) -> None:
     assert gw.config.metrics_bind is None
     with gw.opened() as gateway:
         assert gateway.counts is None
-    result = gw.type("run", "--folder", gw.folder, "--only", "metrics")
+    result = gw.type("run", "--home", gw.folder, "--only", "metrics")
     assert result.exit_code == 2
     assert "set [metrics] bind" in result.stderr

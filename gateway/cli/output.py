@@ -190,5 +190,5 @@ def print_failure(error: click.ClickException) -> None:
     if isinstance(error, CommandFailed):
         print_line({**error.done, "error": {"message": error.message, **error.told}})
         return
-    kind = "UsageError" if isinstance(error, click.UsageError) else "Error"
+    kind = "usage-error" if isinstance(error, click.UsageError) else "error"
     print_line({"error": {"kind": kind, "message": error.format_message()}})

@@ -27,34 +27,34 @@ from gateway.ledger.note import ED25519, NoteError, VerificationKey
 ADDRESS = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
 )
-"""Where a listener is: https://host or https://host:port, no more."""
+"""The address of a listener: https://host or https://host:port."""
 
 MAX_FILE_BYTES = 1024 * 1024
 """No file that a connection names comes near; it bounds what a wrong path costs."""
 
 _REQUIRED: Mapping[str, str] = {
-    "partners": "the address of the partners' interface, https://host:port",
+    "api_url": "the address of the partners' interface, https://host:port",
     "issuer": "the gateway's public address, https://host:port",
     "client_id": "this system's name, <organisation>.<system>",
     "certificate": "the file of this system's certificate (PEM)",
-    "key": "the file of its private key (PEM, readable by its owner alone)",
+    "key": "the file of its private key (PEM, readable only by its owner)",
     "ca": "the file of the gateway's root certificate (PEM)",
     "log_key": "the log's verifier key, one line",
-    "attest_keys": "the file of the gateway's attestation keys (JWK set)",
+    "attestation_keys": "the file of the gateway's attestation keys (JWK set)",
 }
 _OPTIONAL: Mapping[str, str] = {
     "organisation_keys": "a folder with the members' own public keys, <organisation>.json",
     "document_key": "the file of the key with which this member signs its own documents (PEM)",
     "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
-    "client_key": "the file of the key by which this system authenticates, if registered (PEM)",
-    "state": "the file that remembers the newest checkpoint of the log",
-    "spool": "the folder that keeps each write until it is answered; it holds case content",
+    "assertion_key": "the file of the key by which this system authenticates, if registered (PEM)",
+    "checkpoint_file": "the file that remembers the newest checkpoint of the log",
+    "outbox": "the folder that keeps each write until it is answered; it holds case content",
 }
 
 
 @dataclass(frozen=True)
 class PartnerConnection:
-    """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
+    """One system's connection to its gateway, made by `read`; `tls` opens certificate and key.
 
     ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
     id. ``state``, ``spool``, ``document_key``, ``encryption_keys`` and ``client_key`` (files and
@@ -85,7 +85,7 @@ class PartnerConnection:
         paths = {name: file.parent / values[name] for name in values if name in _PATHS}
         log_key = _log_key(file, values["log_key"])
         return cls(
-            partners=_origin(file, "partners", values["partners"]),
+            partners=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
             client_id=_client_id(file, values["client_id"]),
             certificate=paths["certificate"],
@@ -94,17 +94,17 @@ class PartnerConnection:
             trust=TrustAnchors(
                 log_keys=(log_key,),
                 origins=(log_key.name,),
-                gateway_keys=read_keys(paths["attest_keys"]),
+                gateway_keys=read_keys(paths["attestation_keys"]),
                 organisations=read_organisation_keys(paths.get("organisation_keys")),
                 registrations=read_organisation_registrations(paths.get("organisation_keys")),
                 revocations=read_organisation_revocations(paths.get("organisation_keys")),
             ),
-            state=paths.get("state"),
-            spool=paths.get("spool"),
+            state=paths.get("checkpoint_file"),
+            spool=paths.get("outbox"),
             document_key=paths.get("document_key"),
             encryption_keys=paths.get("encryption_keys"),
             seal_to=read_encryption_keys(paths.get("organisation_keys")),
-            client_key=paths.get("client_key"),
+            client_key=paths.get("assertion_key"),
         )
 
     @property
@@ -155,13 +155,13 @@ _PATHS = frozenset(
         "certificate",
         "key",
         "ca",
-        "attest_keys",
+        "attestation_keys",
         "organisation_keys",
         "document_key",
         "encryption_keys",
-        "client_key",
-        "state",
-        "spool",
+        "assertion_key",
+        "checkpoint_file",
+        "outbox",
     }
 )
 
@@ -248,16 +248,16 @@ def new_settings(
 ) -> dict[str, str]:
     """The settings of a new connection, all files of which lie beside it; for `render`."""
     return {
-        "partners": partners,
+        "api_url": partners,
         "issuer": issuer,
         "client_id": client_id,
         "certificate": "certificate.pem",
         "key": "key.pem",
         "ca": "ca.pem",
         "log_key": log_key,
-        "attest_keys": "gateway-keys.json",
-        "state": "newest.checkpoint",
-        "spool": "spool",
+        "attestation_keys": "gateway-keys.json",
+        "checkpoint_file": "newest.checkpoint",
+        "outbox": "outbox",
     }
 
 

@@ -291,8 +291,8 @@ class MemberKey:
     """A public key of an organisation, in one of the two uses below.
 
     ``kid`` is the RFC 7638 thumbprint, ``jwk`` the key as JSON. It counts from ``valid_from``
-    until ``valid_until`` (half-open). ``registration_event`` is the audit event that registered it: the
-    answer to "who says that this is their key?". ``revoked_by`` is the one that revoked it.
+    until ``valid_until`` (half-open). ``registration_event`` is the audit event that registered
+    it: the answer to "who says that this is their key?". ``revoked_by`` is the one that revoked it.
     """
 
     kid: str
@@ -392,7 +392,8 @@ class Organisation:
 class System:
     """A machine of an organisation that may request tokens, and the scopes it may request.
 
-    Access tokens issued before ``tokens_valid_from`` are invalid: a key of the system was withdrawn then.
+    Access tokens issued before ``tokens_valid_from`` are invalid: a key of the system was
+    withdrawn then.
     """
 
     organisation: str

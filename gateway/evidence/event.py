@@ -29,7 +29,7 @@ _OPTIONAL = frozenset({"handoff", "case_digest", "package", "document_sha256", "
 
 
 class EventError(ValueError):
-    """A log document or its disclosures break a rule; the message says which."""
+    """An event document or its disclosures break a rule; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class EventDocument:
 
 @dataclass(frozen=True)
 class DisclosedDetails:
-    """What the disclosures at hand show.
+    """The disclosed values, by kind.
 
-    ``withheld`` counts the digests without a disclosure here: values for other readers, erased
-    ones, and decoys. Nobody but the log can tell which, so it is no count of secrets.
+    ``withheld`` counts the digests without a disclosure: values for other readers, erased ones,
+    and decoys. Only the gateway can distinguish them, so it is not a count of secrets.
     """
 
     shown: tuple[tuple[str, Any], ...]
@@ -171,10 +171,10 @@ def _sealed(
 
 
 def read(document: bytes) -> dict[str, Any]:
-    """Read a log document; its fields are those of contracts.md 8 and nothing else.
+    """Read an event document, with exactly the fields that docs/protocol/documents.md lists.
 
-    Raises EventError unless the bytes are canonical and every field has its form: a document
-    that two readers could understand in two ways is not one of ours.
+    Raises EventError unless the bytes are canonical and every field has its form: two readers
+    must never understand one document in two ways.
     """
     if len(document) > MAX_DOCUMENT_BYTES:
         raise EventError(f"the log document is longer than {MAX_DOCUMENT_BYTES} bytes")

@@ -42,7 +42,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class ReferenceDate:
-    """The civil day on which memberships and mandates are judged (contracts.md 4).
+    """The civil day on which memberships and mandates are judged.
 
     ``simulated`` is true only when a demonstration's configuration set the day.
     """
@@ -221,8 +221,9 @@ class CertificateOrder:
 class Proposal:
     """A change that one person proposed, with their approval, until another one approves it.
 
-    ``id`` is the event that recorded it; ``values`` are those of the change, as JSON; ``applied_event``
-    is the event by which it was made, ``withdrawal_event`` the one by which its proposer took it back.
+    ``id`` is the event that recorded it; ``values`` are those of the change, as JSON;
+    ``applied_event`` is the event by which it was made, ``withdrawal_event`` the one by which its
+    proposer took it back.
     """
 
     id: UUID

@@ -66,7 +66,8 @@ def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
 def _finish(
     ports: Ports, request: CertificateOrder, certificate: Certificate | None
 ) -> CertificateOrder:
-    """Store the result of a request; Stale when the registry has changed since it was looked at."""
+    """Store the result of a request; EditConflict when the registry has changed since it was looked
+    at."""
     with ports.begin(TransactionMode.REGISTRY) as work:
         current = work.signing.get(request.id)
         if current is None or current.certificate or current.refusal:

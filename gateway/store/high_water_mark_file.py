@@ -89,7 +89,7 @@ class HighWaterMarkFile:
         try:
             self.read()
         except HighWaterMarkUnavailable as error:
-            raise UnsuitableDatabase(f"{error.detail}: see [mark] url") from error
+            raise UnsuitableDatabase(f"{error.detail}: see [high_water_mark] url") from error
 
     def _newest(self, descriptor: int) -> tuple[int, SignedTreeHead | None]:
         """The mark and its number in the order of moves; (0, None) where there never was one."""
@@ -115,7 +115,7 @@ def open_file(file: Path, origin: str) -> HighWaterMarkFile:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise UnsuitableDatabase(
-            f"the log's high-water mark cannot be opened ({error.strerror}): see [mark] url"
+            f"the log's high-water mark cannot be opened ({error.strerror}): see [high_water_mark] url"
         ) from error
     mark = HighWaterMarkFile(file, origin)
     mark.require_sound()

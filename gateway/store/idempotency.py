@@ -64,7 +64,7 @@ class SqlBudgets:
         """Work in this transaction."""
         self._transaction = transaction
 
-    def spend(self, organisation: str, window: str, limit: int) -> bool:
+    def consume(self, organisation: str, window: str, limit: int) -> bool:
         """See the port."""
         self._transaction.require_writing()
         what, _, _ = window.partition("/")
@@ -103,7 +103,7 @@ class SqlReplay:
         """Work in this transaction."""
         self._transaction = transaction
 
-    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
+    def consume(self, client: str, jti: str, expires_at: datetime) -> bool:
         """See the port. One statement, so that of two workers one alone spends it."""
         self._transaction.require_writing()
         values = {"client": client, "jti": jti, "expires_at": expires_at}

@@ -449,7 +449,7 @@ def _commit(connection: Connection) -> None:
 
 def _ring(row: Any) -> str:
     if row is None:
-        raise CaseKeysUnavailable("the keys database is not this gateway's: see [keys] url")
+        raise CaseKeysUnavailable("the keys database is not this gateway's: see [case_keys] url")
     return str(row.kek)
 
 
@@ -483,7 +483,7 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
     if not begun:
         raise UnsuitableDatabase(
             "the keys database has keys of this gateway, and their key-encryption key is not here:"
-            " bring keys/kek-* back, or name another database in [keys] url for a new gateway"
+            " bring keys/kek-* back, or name another database in [case_keys] url for a new gateway"
         )
 
 
@@ -527,9 +527,9 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
         engine.dispose()
 
 
-_BRING_BACK = "is [keys] url right? Bring the newest copy back"
+_BRING_BACK = "is [case_keys] url right? Bring the newest copy back"
 
 
 def _unopened(error: Exception) -> UnsuitableDatabase:
     reason = error.orig if isinstance(error, DBAPIError) else getattr(error, "strerror", error)
-    return UnsuitableDatabase(f"the keys database cannot be opened ({reason}): see [keys] url")
+    return UnsuitableDatabase(f"the keys database cannot be opened ({reason}): see [case_keys] url")

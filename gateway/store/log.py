@@ -21,7 +21,7 @@ from gateway.evidence import base64url
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
-from gateway.ledger import edge, tiles, tree
+from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
 from gateway.store.columns import write_json
@@ -118,12 +118,12 @@ class AppendResult:
 
     events: Sequence[EventDocument]
     base: TreeHead
-    grown: edge.Growth
+    grown: tree.Growth
 
     @classmethod
     def nothing(cls) -> "AppendResult":
         """What a transaction without events added."""
-        return cls((), TreeHead(0, tree.EMPTY_ROOT), edge.Growth(0, {}))
+        return cls((), TreeHead(0, tree.EMPTY_ROOT), tree.Growth(0, {}))
 
     def prove(self, first: int, count: int) -> tuple[LoggedEvent, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head.
@@ -182,13 +182,13 @@ class SqlLog:
         row = locked().one()
         counted = {name: receive().scalar_one() or 0 for name, receive in counters.items()}
         base = TreeHead(row.size, row.root)
-        if edge.grow(row.edge, base.size, ()).root != base.root:
+        if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
         at = self._letterhead.now()
         events, parties = self._compose(at, base.size, counted)
         entries = [entry_commitment(event.document, event.nonce) for event in events]
         leaves = [tree.leaf_hash(line) for line in entries]
-        grown = edge.grow(row.edge, base.size, leaves)
+        grown = tree.grow(row.edge, base.size, leaves)
         run.execute(_ADD_EVENTS, self._rows(base.size, events, entries, keys))
         key = self._letterhead.person_key
         numbered = enumerate(self.facts, base.size)

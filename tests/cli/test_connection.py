@@ -51,7 +51,7 @@ def test_a_write_without_an_answer_is_told_as_something_to_resume(
     result = desks.run("case", "submit", file, "--by", "intake-1")
     (kept,) = (tmp_path / "spool").iterdir()
     assert result.exit_code == 3
-    assert "casegate system resume sends it again; do not repeat it" in result.stderr
+    assert "casegate outbox resend sends it again; do not repeat it" in result.stderr
     assert f"case.submit /cases, key {kept.stem}" in result.stderr
     told = json.loads(desks.run("case", "submit", file, "--by", "intake-1", "--json").stdout)
     assert told["error"]["write"]["kept"] is True
@@ -91,7 +91,7 @@ def test_a_false_receipt_is_told_as_an_alarm(desks: Desks) -> None:
     desks.changes["trust"] = TrustAnchors((key,), (key.name,))
     result = desks.run("case", "submit", str(desks.case_file()), "--by", "intake-1")
     assert result.exit_code == 5
-    assert result.stderr.startswith("EVIDENCE FALSE: the receipt does not verify")
+    assert result.stderr.startswith("EVIDENCE DOES NOT VERIFY: the receipt does not verify")
 
 
 def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path) -> None:
@@ -102,10 +102,12 @@ def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path
     submit = ("case", "submit", "--by", "intake-1")
     result = desks.run(*submit, str(desks.case_file()))
     assert result.exit_code == 5
-    assert result.stderr.startswith("EVIDENCE FALSE: the log shows a smaller tree than before")
+    assert result.stderr.startswith(
+        "EVIDENCE DOES NOT VERIFY: the log shows a smaller tree than before"
+    )
     assert result.stderr.count(ORIGIN) >= 2
     told = json.loads(desks.run(*submit, str(desks.case_file()), "--json").stdout)
-    assert told["error"]["kind"] == "LogForked"
+    assert told["error"]["kind"] == "log-forked"
     assert told["error"]["checkpoints"][0] == note
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.cli.admin import succession as commands
+from gateway.cli.admin import organisation as commands
 from gateway.exchange import succession_execution, successions
 from tests.cli.desks import Desks
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
@@ -20,7 +20,7 @@ WORDS = (
     "ofmin",
     "--competence",
     "receive/csam/FR",
-    "--on",
+    "--effective-on",
     "2023-08-31",
     "--read-until",
     "2023-12-01",
@@ -142,7 +142,7 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
     told = commands._apply(gateway.ports, successions.find(gateway.ports, one))
     assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "at its end")
     report: dict[str, Any] = successions.report(gateway.ports, one)
-    commands._show(report, as_json=False)
+    commands._print_succession(report, as_json=False)
     out = capsys.readouterr().out
     assert out.count("2026-05-01") == 4
     assert "moved" in out

@@ -85,14 +85,14 @@ def test_keys_may_be_given_one_by_one(folder: Path) -> None:
 @pytest.mark.parametrize("how", ["file", "folder", "option"])
 def test_a_connection_file_brings_its_keys(folder: Path, how: str) -> None:
     settings = {
-        "partners": "https://partners.example.org",
+        "api_url": "https://partners.example.org",
         "issuer": "https://gw.example.org",
         "client_id": "hotline.desk",
         "certificate": "none.pem",
         "key": "none.pem",
         "ca": "none.pem",
         "log_key": VKEY,
-        "attest_keys": "trust/gateway-keys.json",
+        "attestation_keys": "trust/gateway-keys.json",
     }
     file = folder / "connection.toml"
     file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))

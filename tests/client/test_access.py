@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from gateway.client import GatewayUnavailable, TokenRefused, UnexpectedAnswer
-from gateway.client.access import RENEW_BEFORE, AccessTokens
-from gateway.client.transport import HttpRequest, HttpTransport
+from gateway.client.transport import RENEW_BEFORE, AccessTokens, HttpRequest, HttpTransport
 from tests.client.desk import connection_of
 from tests.each import each
 from tests.founding import HOTLINE, Clock

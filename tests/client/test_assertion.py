@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from gateway.client import TokenRefused
-from gateway.client.access import LIFE_SECONDS, Assertions
+from gateway.client.transport import LIFE_SECONDS, Assertions
 from gateway.kernel import client_assertion as assertions
 from gateway.keys import ED25519, ES256, KeyPurpose, SigningKey, generate_key
 from tests.client.desk import Desk, answer, lose_answer

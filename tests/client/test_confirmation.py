@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.client import EvidenceMismatch, PartnerConnection, documents, evidence_checks
-from gateway.client.outbox import PendingWrite
+from gateway.client.local_state import PendingWrite
 from gateway.client.session import body_of
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventResult, Party

@@ -72,7 +72,7 @@ def test_a_kept_write_is_to_be_resumed_and_not_repeated(
     with pytest.raises(ClientError) as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
     (file,) = tmp_path.iterdir()
-    assert "casegate system resume" in str(error.value)
+    assert "casegate outbox resend" in str(error.value)
     assert "do not repeat it" in str(error.value)
     assert file.stem in str(error.value)
     assert "ask again" not in str(error.value)
@@ -231,12 +231,12 @@ def test_a_write_that_was_not_heard_is_kept_though_it_was_refused(
     """No access, or not now: that is no word about the write, and resuming must not lose it."""
     desk = Desk(stage, spool=tmp_path)
     desk.wire.faults = [passing, answer(status)]
-    with pytest.raises(RequestRefused, match="casegate system resume") as error:
+    with pytest.raises(RequestRefused, match="casegate outbox resend") as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
     assert error.value.unanswered is not None
     assert error.value.unanswered.kept
     desk.wire.faults = [answer(status)]
-    with pytest.raises(RequestRefused, match="casegate system resume"):
+    with pytest.raises(RequestRefused, match="casegate outbox resend"):
         list(desk.resume())
     (file,) = tmp_path.iterdir()
     (resent,) = desk.resume()

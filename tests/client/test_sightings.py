@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import LogForked, SettingsError
-from gateway.client.checkpoint_store import CheckpointStore
+from gateway.client.local_state import CheckpointStore
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteError
 from tests.founding import ORIGIN, note_signer

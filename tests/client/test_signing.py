@@ -11,9 +11,9 @@ import pytest
 
 from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase
 from gateway.client.transport import PAUSES
-from gateway.evidence import handoff_documents, key_revocation, sd_jwt, signature
+from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
 from gateway.evidence import receipt as receipts
-from gateway.evidence.key_registration import verify_registration
+from gateway.evidence.key_history import verify_registration
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_bundle
@@ -170,7 +170,7 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
     data = office.export(handoff, "officer-1", "for the file")
     assert b"train" not in data
     (end,) = json.loads(data)["revocations"]
-    found = key_revocation.trace(receipts.from_json(end), trust(stage))
+    found = key_history.verify_revocation(receipts.from_json(end), trust(stage))
     assert [kind for kind, _ in found.confirmed.opened.shown] == ["key"]
     verdict = verify_bundle(data, trust(stage))
     assert f"key {kid} of {HOTLINE}: revoked on 2026-03-02" in step(verdict, "own key came from")

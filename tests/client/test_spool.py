@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import SettingsError
-from gateway.client.outbox import Outbox, PendingWrite
+from gateway.client.local_state import Outbox, PendingWrite
 from tests.founding import Ids
 
 

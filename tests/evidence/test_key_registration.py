@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.evidence import canonical, key_declaration, key_registration, receipt, signature
+from gateway.evidence import canonical, key_declaration, key_history, receipt, signature
 from gateway.evidence.key_declaration import LOCK, POSSESSION, SUCCESSION
 from gateway.evidence.receipt import NotInLog, Receipt, UnknownLog
 from gateway.evidence.report import Code, VerificationFailed
@@ -87,12 +87,12 @@ TRUST = TrustAnchors(tuple(Logbook().keys), (ORIGIN,), organisations={"police": 
 
 
 def test_a_first_key_tells_event_place_and_day():
-    found = key_registration.verify_registration(logged(subject()), TRUST)
+    found = key_history.verify_registration(logged(subject()), TRUST)
     assert (found.organisation, found.kid) == ("police", KEY.kid)
     assert found.key == KEY.private.public_key()
-    assert found.told() == (
+    assert found.describe() == (
         f"key {KEY.kid} of police: registered on 2026-01-02 by event {UUID(int=7 << 76)}, entry 0 "
-        f"of the log {ORIGIN}, as its first, with no key to countersign"
+        f"of the log {ORIGIN}, the organisation's first key, without a countersignature"
     )
 
 
@@ -102,10 +102,10 @@ def test_a_later_key_tells_which_key_countersigned():
         proof=word(POSSESSION, NEXT.kid, NEXT),
         countersignature=word(SUCCESSION, NEXT.kid, KEY),
     )
-    found = key_registration.verify_registration(logged(said), TRUST)
-    assert found.told().endswith(f"countersigned with key {KEY.kid}")
-    unknown = key_registration.verify_registration(logged(said), replace(TRUST, organisations={}))
-    assert unknown.told().endswith(f"with key {KEY.kid}, which was not given to check it")
+    found = key_history.verify_registration(logged(said), TRUST)
+    assert found.describe().endswith(f"countersigned with key {KEY.kid}")
+    unknown = key_history.verify_registration(logged(said), replace(TRUST, organisations={}))
+    assert unknown.describe().endswith(f"with key {KEY.kid} (not checked: key not provided)")
 
 
 @each(
@@ -139,7 +139,7 @@ def test_a_later_key_tells_which_key_countersigned():
 )
 def test_a_registration_that_proves_nothing_is_refused_though_the_log_has_it(changes):
     with pytest.raises(VerificationFailed) as failed:
-        key_registration.verify_registration(logged(subject(**changes)), TRUST)
+        key_history.verify_registration(logged(subject(**changes)), TRUST)
     assert failed.value.code in {Code.MISMATCH, Code.BAD_SIGNATURE}
 
 
@@ -155,37 +155,37 @@ def test_a_registration_that_proves_nothing_is_refused_though_the_log_has_it(cha
 )
 def test_another_event_registers_no_key(changes):
     with pytest.raises(VerificationFailed):
-        key_registration.verify_registration(logged(subject(), **changes), TRUST)
+        key_history.verify_registration(logged(subject(), **changes), TRUST)
 
 
 @given(st.one_of(st.text(max_size=40), st.from_regex(r'\{"jwk":[\[\]{}0-9]{0,9}\}')))
 def test_whatever_an_event_says_is_read_or_refused(said):
     with pytest.raises(VerificationFailed):
-        key_registration.verify_registration(logged(said or "x"), TRUST)
+        key_history.verify_registration(logged(said or "x"), TRUST)
 
 
 def test_a_subject_nested_without_end_is_refused():
     with pytest.raises(VerificationFailed):
-        key_registration.verify_registration(logged("[" * 3000), TRUST)
+        key_history.verify_registration(logged("[" * 3000), TRUST)
 
 
 def test_without_the_log_there_is_no_origin():
     other = Logbook("log.example.org/other", "other")
     with pytest.raises(UnknownLog):
-        key_registration.verify_registration(logged(subject(), other), TRUST)
+        key_history.verify_registration(logged(subject(), other), TRUST)
     real = logged(subject())
     with pytest.raises(NotInLog):
-        key_registration.verify_registration(replace(real, nonce=bytes(32)), TRUST)
+        key_history.verify_registration(replace(real, nonce=bytes(32)), TRUST)
     forged = logged(subject(), Logbook(ORIGIN, "another key"))
     with pytest.raises(NotInLog):
-        key_registration.verify_registration(forged, TRUST)
+        key_history.verify_registration(forged, TRUST)
 
 
 def test_a_subject_of_another_event_is_not_believed():
     real, other = logged(subject()), logged(subject(organisation="hotline"))
     swapped = replace(real, disclosures=other.disclosures)
     with pytest.raises(receipt.UnmatchedDetail):
-        key_registration.verify_registration(swapped, TRUST)
+        key_history.verify_registration(swapped, TRUST)
     assert json.loads(real.document)["typ"] == "key.registered"
 
 

@@ -67,29 +67,29 @@ def test_a_re_issued_handoff_verifies_and_says_how_it_came():
     told = found(*succeeded())
     assert told.code == Code.VERIFIED, told.sentence
     assert (
-        f"It came by succession: the mandate moved from old-police to police by registration "
-        f"event {PLANNED}, planned by event {PLANNED}, and the gateway re-issued handoff {BEFORE}; "
-        "the offer before it, signed by hotline itself, key hotline-key, says the same."
+        f"The gateway re-issued handoff {BEFORE} because the mandate moved from old-police to "
+        f"police by event {PLANNED}, planned by event {PLANNED}; the original offer, signed by "
+        "hotline itself, key hotline-key, has the same terms."
     ) in told.sentence
-    assert "attested for hotline" in told.sentence
+    assert "on behalf of hotline" in told.sentence
 
 
 def test_without_the_offer_before_it_is_said_that_it_is_missing():
     story, _ = succeeded()
     told = found(story, None)
     assert told.code == Code.VERIFIED
-    assert "the offer before it is not in this file" in told.sentence
+    assert "the original offer is not in this file" in told.sentence
 
 
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
         ({"handoff": UUID(int=5)}, "handoff"),
-        ({"to": {"organisation": "stranger", **MANDATE}}, "office"),
+        ({"to": {"organisation": "stranger", **MANDATE}}, "predecessor"),
         ({"to": {"organisation": "old-police"}}, "competence"),
         ({**word_of("police", False)}, "originator"),
         ({"case_digest": "A" * 43}, "case version"),
-        ({"disclosures": ["A" * 43]}, "set of parts"),
+        ({"disclosures": ["A" * 43]}, "package"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -157,7 +157,7 @@ def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
     told = verification.verify(Story().told("acceptance", kind).file(), TRUST)
     assert told.code == Code.VERIFIED
     state = "succeeded" if kind == "succession" else "withdrawn"
-    assert f"the handoff stood {state}" in told.sentence
+    assert f"was {state}." in told.sentence
 
 
 def test_a_bundle_keeps_the_earlier_offer_and_refuses_what_is_no_text():

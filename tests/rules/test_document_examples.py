@@ -168,7 +168,7 @@ def test_the_page_for_contributors_draws_the_layers_that_are_enforced() -> None:
 
 def test_the_first_page_names_every_command() -> None:
     listed = next(b for b in blocks("../README.md") if b.startswith("casegate init"))
-    named = set(re.findall(r"[a-z]+", listed))
+    named = set(re.findall(r"[a-z-]+", listed))
     assert not set(main.list_commands(click.Context(main))) - named
 
 
@@ -597,7 +597,7 @@ def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     assert "User=casegate" in lines
     assert "InaccessiblePaths=/srv/casegate" in lines
     assert "NoNewPrivileges=yes" in lines
-    assert f"--folder /srv/casegate-listeners --only {unit}" in text
+    assert f"--home /srv/casegate-listeners --only {unit}" in text
 
 
 def test_the_page_of_numbers_lists_what_is_counted_and_nothing_else() -> None:

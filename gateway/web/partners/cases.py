@@ -270,7 +270,7 @@ def show(call: Call, case: UUID) -> CaseSummary:
     "POST /cases/<uuid:case>/consultations",
     action="case.consult",
     scope="cases.read",
-    gives="ConsultedContent",
+    gives="ContentPresentation",
     body=CONSULTATION_BODY,
     writes=True,
 )

@@ -85,7 +85,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
     "POST /handoffs/<uuid:handoff>/consultations",
     action="case.consult",
     scope="handoffs.answer",
-    gives="ConsultedContent",
+    gives="ContentPresentation",
     body=CONSULTATION_BODY,
     writes=True,
 )

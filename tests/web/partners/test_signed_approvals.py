@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from gateway.evidence import canonical, receipt, sd_jwt
+from gateway.evidence.approval import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
-from gateway.evidence.succession_approval import SUCCESSION_TYP, planned
 from gateway.exchange import succession_execution
 from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, accepted, check_log
 from tests.signing import heading

@@ -4,8 +4,10 @@ Requests are made of templates and answers are looked at only as far as their en
 is read after the measurement. Its own processor time is measured, to show that it is no bottleneck.
 """
 
+import contextlib
 import gc
 import json
+import multiprocessing
 import os
 import re
 import select
@@ -13,43 +15,27 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from http.client import HTTPSConnection
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlencode
 
 from bench import machine
-from bench.workload import (
-    ORIGINATOR,
-    READ,
-    RECIPIENT,
-    SYSTEM,
-    Handoffs,
-    Inbox,
-    Posts,
-    Request,
-    Submissions,
-    signed_cases,
-)
+from bench.workload import ORIGINATOR, RECIPIENT, SYSTEM, Handoffs, Posts, Request
 
 CONNECTIONS: Sequence[str] = (ORIGINATOR,) * 11 + (RECIPIENT,) * 5
 """Whose certificate each connection shows: of three requests, two are the originator's."""
 
-SUBMITTERS: Sequence[str] = (ORIGINATOR,) * len(CONNECTIONS)
-"""Connections that submit cases and nothing else."""
-
-READERS: Sequence[str] = (RECIPIENT,)
-"""One connection that reads: what it waits for is the work, not a queue."""
-
 SAMPLE_EVERY = 50
 """Of so many answers one is kept whole, for the check of its receipt."""
 
-MOST_SUBMISSIONS = 1500
-"""A second; what is signed beforehand has to last for the run."""
+HOST = "127.0.0.1"
 
 _DRAIN = 10.0  # seconds for the last answers; they are not counted
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
+_EVENT = re.compile(rb'"id\\":\\"([0-9a-f-]{36})\\"|"event": ?"([0-9a-f-]{36})"')
 _READ = 1 << 16
 
 _clock = time.perf_counter
@@ -57,27 +43,22 @@ _clock = time.perf_counter
 
 @dataclass(frozen=True)
 class Plan:
-    """One run: against which server, by whom, for how long.
+    """One run: its number, whose ids no other run has; against which server; for how long.
 
-    ``folder`` holds ``<organisation>.pem`` (key and certificate) and ``root.pem``. ``workers`` are
-    the server's processes, ``ours`` all of the bench's, both for the account of processor time.
-    ``flow`` is what is sent: ``handoffs``, ``posts`` (for baselines), ``attested`` or ``signed``
-    submissions, ``inbox``. ``issuer`` is the gateway's, for who signs; ``spread`` how many cases
-    the inbox has.
+    ``clients`` has a folder of each member, with its key and certificates. Handoffs are sent to a
+    gateway, posts alone to what does less. The processes of ``server`` (its first one)
+    and of ``databases``, and ``bench``, our own first one, are those whose processor time counts.
     """
 
     number: int
-    host: str
     port: int
-    folder: Path
-    flow: str
+    clients: Path
+    handoffs: bool
     warm_up: float
     seconds: float
-    workers: frozenset[int]
-    ours: frozenset[int]
-    connections: Sequence[str] = CONNECTIONS
-    issuer: str = ""
-    spread: int = 1
+    server: int
+    databases: Sequence[int]
+    bench: int
 
 
 @dataclass(frozen=True)
@@ -91,33 +72,53 @@ class Answer:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run measured.
+    """What one run measured; all times are in seconds.
 
-    ``latencies`` in milliseconds by kind of request, of answers within ``seconds``; ``failures``
-    counts all others by what came instead. Processor times are in seconds; ``others`` and
-    ``steal`` are shares of the machine. ``answers`` are all good ones of the run, warm-up
-    included, ``bodies`` a sample of them whole.
+    ``latencies`` by kind of request, of answers within ``seconds``; ``failures`` counts all others
+    by what came instead. Processor time of the server, the databases, the generator; ``others`` is
+    the share of the machine that programs of others used. ``answers`` are all good ones of the
+    run, warm-up included, ``bodies`` a sample of them whole.
     """
 
     seconds: float
     latencies: Mapping[str, Sequence[float]]
     failures: Mapping[str, int]
-    server_seconds: float
-    generator_seconds: float
+    server: float
+    databases: float
+    generator: float
     others: float
-    steal: float
     answers: Sequence[Answer] = ()
     bodies: Sequence[bytes] = ()
 
 
-class Flow(Protocol):
-    """What is sent: see workload."""
+@contextlib.contextmanager
+def generator() -> Iterator[Callable[[Plan], Run]]:
+    """A process that generates load, free of what this one has imported and opened."""
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawned) as pool:
+        yield lambda plan: pool.submit(generate, plan).result()
 
-    def next(self, role: str) -> Request | None:
-        """What a connection sends next, if it need not wait."""
 
-    def done(self, request: Request) -> None:
-        """A request was answered well."""
+def generate(plan: Plan) -> Run:
+    """Open the connections, warm up, measure, and let the last answers come in.
+
+    Raises OSError when a connection is lost.
+    """
+    host = f"{HOST}:{plan.port}"
+    if plan.handoffs:
+        flow: Handoffs | Posts = Handoffs.of(plan.number, host, _tokens(plan))
+    else:
+        flow = Posts.of(plan.number, host)
+    lines = _connect(plan)
+    for line in lines:
+        line.socket.setblocking(False)
+    gc.disable()
+    try:
+        return _Drive(plan, flow, lines).run()
+    finally:
+        gc.enable()
+        for line in lines:
+            line.socket.close()
 
 
 @dataclass
@@ -154,10 +155,10 @@ class Line:
         head = self.received.find(b"\r\n\r\n")
         if head < 0:
             return None
-        found = _LENGTH.search(self.received, 0, head + 2)
-        if found is None:
+        length = _LENGTH.search(self.received, 0, head + 2)
+        if length is None:
             raise ConnectionError("an answer does not tell its length")
-        end = head + 4 + int(found[1])
+        end = head + 4 + int(length[1])
         if len(self.received) < end:
             return None
         answer = int(self.received[9:12]), bytes(self.received[head + 4 : end])
@@ -165,86 +166,43 @@ class Line:
         return answer
 
 
-def generate(plan: Plan) -> Run:
-    """Open the connections, warm up, measure, and let the last answers come in."""
-    flow = _flow(plan, f"{plan.host}:{plan.port}")
-    lines = _connect(plan, plan.connections)
-    for line in lines:
-        line.socket.setblocking(False)
-    gc.disable()
-    try:
-        return _Drive(plan, flow, lines).run()
-    finally:
-        gc.enable()
-        for line in lines:
-            line.socket.close()
-
-
-def _flow(plan: Plan, host: str) -> Flow:
-    if plan.flow == "posts":
-        return Posts.of(plan.number, host)
-    tokens = _tokens(plan, host)
-    if plan.flow == "handoffs":
-        return Handoffs.of(plan.number, host, tokens)
-    if plan.flow == "inbox":
-        return Inbox.of(host, tokens[RECIPIENT], plan.spread)
-    if plan.flow == "attested":
-        return Submissions.attested(plan.number, host, tokens[ORIGINATOR])
-    count = int(MOST_SUBMISSIONS * (plan.warm_up + plan.seconds))
-    documents = signed_cases(plan.number, count, plan.issuer, plan.folder / "document.pem")
-    return Submissions.signed(documents, host, tokens[ORIGINATOR])
-
-
-def _connect(plan: Plan, roles: Sequence[str]) -> list[Line]:
-    contexts = {role: _context(plan.folder, role) for role in dict.fromkeys(roles)}
+def _connect(plan: Plan) -> list[Line]:
+    contexts = {role: _context(plan.clients, role) for role in dict.fromkeys(CONNECTIONS)}
     lines = []
-    for role in roles:
-        plain = socket.create_connection((plan.host, plan.port), timeout=10)
+    for role in CONNECTIONS:
+        plain = socket.create_connection((HOST, plan.port), timeout=10)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        lines.append(Line(contexts[role].wrap_socket(plain, server_hostname=plan.host), role))
+        lines.append(Line(contexts[role].wrap_socket(plain, server_hostname=HOST), role))
     return lines
 
 
 def _context(folder: Path, role: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(folder / "root.pem"))
+    context = ssl.create_default_context(cafile=str(folder / role / "ca.pem"))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(folder / f"{role}.pem")
+    context.load_cert_chain(folder / role / "certificate.pem", folder / role / "key.pem")
     return context
 
 
-def _tokens(plan: Plan, host: str) -> dict[str, str]:
+def _tokens(plan: Plan) -> dict[str, str]:
     """A token for each organisation, on a connection that is closed again.
 
     One after the other: a connection that has shaken hands and sends nothing holds a thread.
     """
     tokens = {}
-    for role in dict.fromkeys(plan.connections):
-        (line,) = _connect(plan, [role])
-        with line.socket:
-            tokens[role] = _token(line, host)
+    for role in dict.fromkeys(CONNECTIONS):
+        form = urlencode({"grant_type": "client_credentials", "client_id": f"{role}.{SYSTEM}"})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        line = HTTPSConnection(HOST, plan.port, timeout=10, context=_context(plan.clients, role))
+        with contextlib.closing(line):
+            line.request("POST", "/oauth/token", form, headers)
+            tokens[role] = str(json.load(line.getresponse())["access_token"])
     return tokens
-
-
-def _token(line: Line, host: str) -> str:
-    form = urlencode({"grant_type": "client_credentials", "client_id": f"{line.role}.{SYSTEM}"})
-    head = (
-        f"POST /oauth/token HTTP/1.1\r\nHost: {host}\r\n"
-        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n"
-    )
-    line.send(Request("token", "", (head + form).encode("ascii")))
-    answer = None
-    while answer is None:
-        answer = line.receive()
-    status, body = answer
-    if status != 200:
-        raise ConnectionError(f"no token: {status} {body[:300]!r}")
-    return str(json.loads(body)["access_token"])
 
 
 class _Drive:
     """One run over open connections."""
 
-    def __init__(self, plan: Plan, flow: Flow, lines: Sequence[Line]) -> None:
+    def __init__(self, plan: Plan, flow: Handoffs | Posts, lines: Sequence[Line]) -> None:
         self.plan, self.flow = plan, flow
         self.lines = {line.socket.fileno(): line for line in lines}
         self.poller = select.epoll()
@@ -258,28 +216,38 @@ class _Drive:
 
     def run(self) -> Run:
         """Warm up, measure, drain."""
-        watched = self.plan.ours | {os.getpid()}
         self._go_on()
         self._until(_clock() + self.plan.warm_up)
-        before, own, begun = machine.read(watched), time.process_time(), _clock()
+        before, began = self._spent(), _clock()
         self.measuring = True
-        self._until(begun + self.plan.seconds)
+        self._until(began + self.plan.seconds)
         self.sending = self.measuring = False
-        ended, own = _clock(), time.process_time() - own
-        load = machine.load(before, machine.read(watched))
+        ended = _clock()
+        server, databases, own, ours, whole, programs = (
+            after - earlier for after, earlier in zip(self._spent(), before, strict=True)
+        )
         self._until(ended + _DRAIN, while_=self._is_busy)
         if self._is_busy():
             self.failures["no answer"] += sum(1 for line in self.lines.values() if line.request)
         return Run(
-            seconds=ended - begun,
+            seconds=ended - began,
             latencies=self.latencies,
             failures=dict(self.failures),
-            server_seconds=sum(load.seconds.get(pid, 0.0) for pid in self.plan.workers),
-            generator_seconds=own,
-            others=load.others,
-            steal=load.steal,
+            server=server,
+            databases=databases,
+            generator=own,
+            others=max(0.0, (programs - ours) / whole),
             answers=[Answer(r.kind, r.id, _event(body)) for r, body in self.done],
             bodies=[body for _, body in self.done[::SAMPLE_EVERY]],
+        )
+
+    def _spent(self) -> tuple[float, ...]:
+        return (
+            machine.family_seconds(self.plan.server),
+            machine.family_seconds(*self.plan.databases),
+            time.process_time(),
+            machine.family_seconds(self.plan.bench, os.getpid(), *self.plan.databases),
+            *machine.machine_seconds(),
         )
 
     def _until(self, ends: float, while_: Callable[[], bool] = lambda: True) -> None:
@@ -291,15 +259,11 @@ class _Drive:
         return any(line.request for line in self.lines.values())
 
     def _take(self, line: Line) -> None:
-        try:
-            answer = line.receive()
-        except OSError as error:  # ssl.SSLError is one
-            self._drop(line, error)
-            return
+        answer = line.receive()
         if answer is None or line.request is None:
             return
         request, line.request = line.request, None
-        self._count(request, answer, (_clock() - line.sent_at) * 1000)
+        self._count(request, answer, _clock() - line.sent_at)
         self.waiting.append(line)
         if self.sending:
             self._go_on()
@@ -311,8 +275,7 @@ class _Drive:
             return
         if self.measuring:
             self.latencies.setdefault(request.kind, []).append(latency)
-        if request.kind != READ:
-            self.done.append((request, body))
+        self.done.append((request, body))
         self.flow.done(request)
 
     def _go_on(self) -> None:
@@ -322,23 +285,12 @@ class _Drive:
             request = self.flow.next(line.role)
             if request is None:
                 still.append(line)
-                continue
-            try:
+            else:
                 line.send(request)
-            except OSError as error:
-                self._drop(line, error)
         self.waiting = still
-
-    def _drop(self, line: Line, error: OSError) -> None:
-        line.request = None
-        self.failures[f"connection: {error}"] += 1
-        self.poller.unregister(line.socket.fileno())
-
-
-_EVENT = re.compile(rb'"id\\":\\"([0-9a-f-]{36})\\"|"event": ?"([0-9a-f-]{36})"')
 
 
 def _event(body: bytes) -> str:
     """The id of the event in a receipt's document (JSON within JSON), or named by a baseline."""
-    found = _EVENT.search(body)
-    return (found[1] or found[2]).decode("ascii") if found else ""
+    names = _EVENT.search(body)
+    return (names[1] or names[2]).decode("ascii") if names else ""

@@ -1,10 +1,12 @@
-"""`casegate enroll`: from an invitation file to a connection that works, in one command."""
+"""`casegate enrol` and `conformance`: from an invitation to an active organisation."""
 
+import json
 import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 from cryptography.hazmat.primitives import serialization
@@ -12,12 +14,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli.arguments import json_option
-from gateway.cli.keys import KEY_FILE
-from gateway.cli.output import colour, print_fields, print_json, sanitise
-from gateway.cli.partner_command import EPILOG, Failure, connected, new_id, now
-from gateway.cli.system import make_csr, private_pem
-from gateway.client import ClientError, RequestRefused, SettingsError
-from gateway.client.connection import new_settings, render
+from gateway.cli.output import colour, print_fields, print_json, print_table, sanitise
+from gateway.cli.partner_command import (
+    EPILOG,
+    REFUSED,
+    Failure,
+    by_option,
+    connected,
+    new_id,
+    now,
+    partner,
+)
+from gateway.cli.system import KEY_FILE, make_csr, private_pem
+from gateway.client import ClientError, Gateway, RequestRefused, SettingsError
+from gateway.client.conformance import CheckResult, ConformanceRunner
+from gateway.client.connection import new_settings, read_file, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
@@ -97,7 +108,8 @@ class SystemFolder:
 @click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--folder",
+    "--out",
+    "folder",
     type=click.Path(file_okay=False, path_type=Path),
     help="New folder for this system; by default its name, as hotline.desk.",
 )
@@ -107,7 +119,7 @@ class SystemFolder:
     help="Make none: your organisation has one, or wants the gateway to attest.",
 )
 @json_option
-def enroll(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
+def enrol(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
     """Enrol this system with the invitation FILE and configure its connection.
 
     Makes the system's key and the organisation's first document key, compares the gateway's root
@@ -134,7 +146,8 @@ def _read(file: Path) -> InvitationFile:
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(
-            f"the invitation expired at {invitation.expires_at}. Ask the administrators for a new one."
+            f"the invitation expired at {invitation.expires_at}."
+            " Ask the administrators for a new one."
         )
     return invitation
 
@@ -143,7 +156,7 @@ def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningK
     invitation = home.invitation
     if (home.folder / CONNECTION_FILE).exists():
         raise SettingsError(
-            f"{home.folder} is a connection already: casegate system check, or another --folder"
+            f"{home.folder} is a connection already: casegate system check, or another --out"
         )
     enrolment = Enrolment(invitation, now, time.sleep)
     root = home.keep_root(enrolment.fetch_root())
@@ -195,3 +208,136 @@ def _next(status: str, connection: Path) -> str:
     if status == "active":
         return f"casegate system check --connection {connection}"
     return f"casegate conformance run --by PSEUDONYM --connection {connection}"
+
+
+# --- `casegate conformance`: the test that comes before activation ---
+
+
+@click.group(epilog=EPILOG)
+def conformance() -> None:
+    """Run the conformance test and show its result.
+
+    An organisation that is enrolled becomes active after it. All of it is test data, apart from
+    every real case.
+    """
+
+
+@conformance.command(epilog=EPILOG)
+@by_option
+@click.option("--run", "earlier", type=click.UUID, metavar="RUN", help="Continue this run.")
+@click.option(
+    "--case",
+    "case_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A test case (JSON) as your own system makes it; by default a small sample.",
+)
+@partner
+def run(
+    gateway: Gateway, as_json: bool, by: str, earlier: UUID | None, case_file: Path | None
+) -> None:
+    """Do each step of a run that is not passed yet.
+
+    Where one fails it says what to correct.
+
+    The client does what it does every day: it submits a case, accepts and opens an offer,
+    verifies receipts of which some were altered, and refuses an offer. Exit status 1 when a step
+    is not passed.
+    """
+    runs = gateway.conformance
+    begun = earlier or str(runs.start(by).result["run"])
+    told = runs.show(begun)
+    case = _sample() if case_file is None else _read_case(case_file)
+    outcomes = list(ConformanceRunner(runs, by, case).steps(told))
+    after = runs.show(str(told["run"]))
+    if as_json:
+        print_json({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)})
+    else:
+        _show(after, outcomes)
+    if not all(outcome.passed for outcome in outcomes):
+        raise SystemExit(REFUSED)
+
+
+def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
+    for outcome in outcomes:
+        word = colour("passed", "green") if outcome.passed else colour("failed", "red")
+        click.echo(f"{outcome.step.ljust(8)} {word}")
+        if outcome.refused is None:
+            continue
+        click.echo(f"  {sanitise(outcome.refused)}")
+        for pointer, message in outcome.refused.errors:
+            click.echo(f"  {sanitise(pointer or '/')}: {sanitise(message)}")
+    if run["state"] == "passed":
+        click.echo(f"{colour('Passed', 'green')}: run {sanitise(run['run'])}, an event in the log")
+        click.echo("Next, where you are not active yet: the gateway's administrators activate you")
+    else:
+        click.echo(f"Correct what failed, then: --run {sanitise(run['run'])}")
+
+
+def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": outcome.step,
+            "passed": outcome.passed,
+            "detail": outcome.refused and str(outcome.refused),
+            "errors": [
+                {"pointer": p, "message": m}
+                for p, m in (outcome.refused.errors if outcome.refused else ())
+            ],
+        }
+        for outcome in outcomes
+    ]
+
+
+@conformance.command(epilog=EPILOG)
+@click.argument("identifier", metavar="RUN", type=click.UUID)
+@partner
+def show(gateway: Gateway, as_json: bool, identifier: UUID) -> None:
+    """Show which steps of a run are passed."""
+    found = gateway.conformance.show(identifier)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(
+        f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"
+    )
+    rows = [(one["step"], "passed" if one["passed"] else "open") for one in found["steps"]]
+    print_table(("step", "state"), rows)
+
+
+def _read_case(file: Path) -> dict[str, Any]:
+    try:
+        case = json.loads(read_file(file))
+    except ValueError as error:
+        raise SettingsError(f"{file} is not JSON: {error}") from None
+    if not isinstance(case, dict):
+        raise SettingsError(f"{file} is not a case: a JSON object is expected")
+    return case
+
+
+def _sample() -> dict[str, Any]:
+    """A small case that says that it is a test."""
+    page, at = str(new_id()), now().isoformat(timespec="seconds")
+    return {
+        "case": str(new_id()),
+        "version": 1,
+        "originator_ref": "conformance-run",
+        "received_at": at,
+        "intake_channel": "web_form",
+        "reporter": {"anonymous": True, "feedback_requested": False},
+        "matter": ["csam"],
+        "urgency": "normal",
+        "items": [{"id": page, "kind": "url", "value": "https://page.test/", "is_source": True}],
+        "statements": [],
+        "classifications": [],
+        "marking": {
+            "tlp": "AMBER",
+            "handling": [],
+            "permitted_actions": "ask_first",
+            "attribution": "may",
+            "release_to": [],
+            "onward": "ask_originator",
+            "erase_on": f"{now().year + 1}-01-01",
+            "purpose": ["identify_victim"],
+        },
+        "legal_basis": [{"regime": "gdpr", "article": "6(1)(f)"}],
+    }
