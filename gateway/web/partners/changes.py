@@ -18,9 +18,8 @@ from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
-from gateway.web.responses import json_response
+from gateway.web.responses import json_response, page
 
 SCOPE = "admin"
 

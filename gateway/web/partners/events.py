@@ -11,9 +11,8 @@ from gateway.exchange.results import EventPage
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.pages import following
 from gateway.web.partners.schema_fields import StrictSchema
-from gateway.web.responses import json_response
+from gateway.web.responses import following, json_response
 
 PROOF = "text/plain"
 LARGEST_COUNTER = 10**15 - 1

@@ -18,8 +18,8 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, Endpoint, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, opening
-from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import page
 
 
 class ConditionsBody(StrictSchema):

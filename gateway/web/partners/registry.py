@@ -10,8 +10,8 @@ from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import page
 
 SCOPE = "admin"
 
