@@ -35,17 +35,13 @@ from bench import machine
 from bench.baselines import LEAN_FILE, bare_app, lean_app, lean_database
 from bench.servers import NotStarted, Site, gateway_process, opened, register_key, site
 from bench.workload import (
-    ACCEPT,
     CONDITIONS,
     HANDOFF,
-    OFFER,
     ORIGINATOR,
     RECIPIENT,
-    SUBMIT,
     SYSTEM,
     Handoffs,
     Posts,
-    Request,
     filled_id,
     submission,
 )
@@ -87,84 +83,61 @@ class _Socket:
 class Inside:
     """The partners' app of a gateway in this process, and two members who ask it."""
 
-    def __init__(self, made: Site, gateway: wiring.GatewayRuntime, run: int = 0) -> None:
-        """``run`` numbers the ids: each run's are new to the store."""
+    def __init__(self, made: Site, gateway: wiring.GatewayRuntime) -> None:
+        """Ask for a token for each member."""
         with contextlib.redirect_stderr(open(os.devnull, "w")):  # noqa: PTH123 - its log
             self.app = apps.make_app(apps.Audience.PARTNERS, gateway)
         self._sockets = {}
-        for slug in (ORIGINATOR, RECIPIENT):
-            pem = (made.stage.folder / slug / "certificate.pem").read_bytes()
+        for member in (ORIGINATOR, RECIPIENT):
+            pem = (made.stage.folder / member / "certificate.pem").read_bytes()
             leaf = x509.load_pem_x509_certificates(pem)[0]
-            self._sockets[slug] = _Socket(leaf.public_bytes(Encoding.DER))
-        self.tokens = {slug: str(self.token(slug)[1]["access_token"]) for slug in self._sockets}
-        self.flow = Handoffs.of(run, "localhost", self.tokens)
+            self._sockets[member] = _Socket(leaf.public_bytes(Encoding.DER))
+        self.tokens = {member: self.token(member)[1] for member in self._sockets}
+        self.flow = Handoffs.of(0, "localhost", self.tokens)
 
-    def call(
-        self, slug: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> tuple[float, Any]:
+    def call(self, member: str, path: str, body: bytes | None = None, **fields: str) -> Any:
         """Ask as a member: microseconds and the answer's JSON; NotAnswered when refused."""
-        took, answer = machine.call(
-            self.app, path, headers, body, **{"gunicorn.socket": self._sockets[slug]}
-        )
+        headers = {name.replace("_", "-"): value for name, value in fields.items()}
+        shown = {"gunicorn.socket": self._sockets[member]}
+        took, answer = machine.call(self.app, path, headers, body, **shown)
         return took, json.loads(answer)
 
-    def token(self, slug: str) -> tuple[float, Any]:
+    def token(self, member: str) -> tuple[float, Any]:
         """A new token of a member's system."""
-        form = f"grant_type=client_credentials&client_id={slug}.{SYSTEM}".encode()
-        return self.call(
-            slug, "/oauth/token", {"Content-Type": "application/x-www-form-urlencoded"}, form
-        )
+        form = f"grant_type=client_credentials&client_id={member}.{SYSTEM}".encode()
+        kind = "application/x-www-form-urlencoded"
+        took, answer = self.call(member, "/oauth/token", form, Content_Type=kind)
+        return took, str(answer["access_token"])
 
-    def get(self, slug: str, path: str) -> float:
-        """Microseconds of a read."""
-        return self.call(slug, path, {"Authorization": f"Bearer {self.tokens[slug]}"})[0]
-
-    def post(
-        self, slug: str, path: str, kind: str, body: bytes, **headers: str
-    ) -> tuple[float, Any]:
-        """A write: microseconds and the answer's JSON."""
-        headers |= {"Authorization": f"Bearer {self.tokens[slug]}", "Content-Type": kind}
-        return self.call(slug, path, headers, body)
-
-    def send(self, slug: str, request: Request) -> float:
-        """Microseconds of a request as the load generator sends it."""
-        head, _, body = request.data.partition(b"\r\n\r\n")
-        first, *lines = head.decode("ascii").split("\r\n")
-        headers = dict(line.split(": ", 1) for line in lines)
-        return self.call(slug, first.split()[1], headers, body)[0]
+    def ask(self, member: str, path: str, body: bytes | None = None, **fields: str) -> Any:
+        """The same with the member's token."""
+        token = f"Bearer {self.tokens[member]}"
+        return self.call(member, path, body, Authorization=token, **fields)
 
     def handoff(self) -> dict[str, float]:
         """Microseconds of each request of one whole handoff."""
         took = {}
-        for kind, slug in ((SUBMIT, ORIGINATOR), (OFFER, ORIGINATOR), (ACCEPT, RECIPIENT)):
-            request = self.flow.next(slug)
-            assert request is not None and request.kind == kind  # noqa: S101 - one at a time
-            took[kind] = self.send(slug, request)
+        for member in (ORIGINATOR, ORIGINATOR, RECIPIENT):
+            request = self.flow.next(member)
+            head, _, body = request.data.partition(b"\r\n\r\n")
+            first, *lines = head.decode("ascii").split("\r\n")
+            fields = dict(line.split(": ", 1) for line in lines)
+            took[request.kind], _ = self.call(member, first.split()[1], body, **fields)
             self.flow.done(request)
         return took
 
     def search(self, filters: Mapping[str, str]) -> float:
         """Microseconds of an audit search to its end, all of its pages."""
-        body: dict[str, Any] = {
-            "by": "auditor-1",
-            "reason_code": "security",
-            "reason": "bench",
-            "filters": filters,
-        }
-        took = 0.0
+        search: dict[str, Any] = {"by": "auditor-1", "reason_code": "security", "reason": "bench"}
+        search["filters"], took = filters, 0.0
         while True:
-            headers = {"Idempotency-Key": str(wiring.new_id())}
-            page, answer = self.post(
-                RECIPIENT,
-                "/audit/searches",
-                "application/json",
-                json.dumps(body).encode(),
-                **headers,
-            )
+            body, key = json.dumps(search).encode(), str(wiring.new_id())
+            page, answer = self.ask(RECIPIENT, "/audit/searches", body, Idempotency_Key=key,
+                                    Content_Type="application/json")  # fmt: skip
             took += page
             if not (following := answer["result"].get("next")):
                 return took
-            body["page"] = following
+            search["page"] = following
 
 
 @contextlib.contextmanager
@@ -172,16 +145,9 @@ def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.Gate
     """A site, and its gateway in this process."""
     with site(database) as made:
         today = wiring.now().date()
-        made.stage.administer(
-            "audit_access.grant",
-            RECIPIENT,
-            {
-                "reach": "all",
-                "from": str(today),
-                "until": str(today + timedelta(days=300)),
-                "decision_ref": "bench",
-            },
-        )
+        days = {"from": str(today), "until": str(today + timedelta(days=300))}
+        access = {"reach": "all", "decision_ref": "bench", **days}
+        made.stage.administer("audit_access.grant", RECIPIENT, access)
         with opened(made.stage.operator) as gateway:
             yield Inside(made, gateway), made, gateway
 
@@ -286,13 +252,13 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
         for _ in range(rounds):
             app.handoff()
         spent = machine.family_seconds(*made.databases) - before
-        figures["beside it, PostgreSQL"] = spent / rounds / len(HANDOFF) * 1e6
+        figures["PostgreSQL beside it"] = spent / rounds / len(HANDOFF) * 1e6
         signed = _signed(made, gateway.config.issuer)
         measures: dict[str, Callable[[], float]] = {
-            "submit, signed": lambda: app.post(
-                ORIGINATOR, "/cases", "application/sd-jwt", signed()
+            "submit, signed": lambda: app.ask(
+                ORIGINATOR, "/cases", signed(), Content_Type="application/sd-jwt"
             )[0],
-            **{name: partial(app.get, *page) for name, page in _PAGES.items()},
+            **{name: partial(_page, app, *page) for name, page in _PAGES.items()},
             **{name: partial(app.search, filters) for name, filters in _FITS_NOTHING.items()},
         }
         for name, measure in measures.items():
@@ -308,6 +274,10 @@ def _baseline(app: Flask, rounds: int) -> float:
     headers = {"Content-Type": "application/json"}
     bodies = (flow.next("").data.partition(b"\r\n\r\n")[2] for _ in range(rounds))
     return machine.typical(machine.call(app, "/cases", headers, body)[0] for body in bodies)
+
+
+def _page(app: Inside, member: str, path: str) -> float:
+    return float(app.ask(member, path)[0])
 
 
 def _signed(made: Site, issuer: str) -> Callable[[], bytes]:

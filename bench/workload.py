@@ -147,7 +147,6 @@ class Handoffs:
     templates: dict[str, Template]
     to_offer: deque[str] = field(default_factory=deque)
     to_accept: deque[str] = field(default_factory=deque)
-    case_of: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: int, host: str, tokens: dict[str, str]) -> "Handoffs":
@@ -161,16 +160,12 @@ class Handoffs:
             "purpose": ["investigate"],
         }
         acceptance = {"by": "officer-3", "conditions": CONDITIONS}
-        return cls(
-            Ids(run),
-            {
-                SUBMIT: template(SUBMIT, host, "/cases", submission(_MARK), sender),
-                OFFER: template(OFFER, host, f"/cases/{_MARK_2}/handoffs", offer, sender),
-                ACCEPT: template(
-                    ACCEPT, host, f"/handoffs/{_MARK}/acceptance", acceptance, receiver
-                ),
-            },
+        templates = (
+            template(SUBMIT, host, "/cases", submission(_MARK), sender),
+            template(OFFER, host, f"/cases/{_MARK_2}/handoffs", offer, sender),
+            template(ACCEPT, host, f"/handoffs/{_MARK}/acceptance", acceptance, receiver),
         )
+        return cls(Ids(run), {one.kind: one for one in templates})
 
     def next(self, role: str) -> Request | None:
         """What a connection of an organisation sends next; None: it has to wait for another."""
@@ -178,9 +173,7 @@ class Handoffs:
             return self.templates[ACCEPT].fill(self.to_accept.popleft()) if self.to_accept else None
         if not self.to_offer:
             return self.templates[SUBMIT].fill(self.ids())
-        handoff = self.ids()
-        self.case_of[handoff] = self.to_offer.popleft()
-        return self.templates[OFFER].fill(handoff, self.case_of[handoff])
+        return self.templates[OFFER].fill(self.ids(), self.to_offer.popleft())
 
     def done(self, request: Request) -> None:
         """Go on from a request that was answered well."""

@@ -320,9 +320,9 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         if file is not None:
             values[name] = f"{prefix}{folder / file}"
     if values["mark_url"] == values["database_url"]:
-        raise ConfigError("the database and its high-water mark must have different URLs")
+        raise ConfigError("[high_water_mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
-        raise ConfigError("the keys of cases must have a URL of their own")
+        raise ConfigError("[case_keys] url must name a database of its own")
     return Config(folder=folder, **values)
 
 

@@ -30,8 +30,7 @@ from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
-from gateway.registry.expiry_notices import remind
-from gateway.registry.issuing import issue_approved_certificates
+from gateway.registry.issuing import issue_approved_certificates, remind
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect

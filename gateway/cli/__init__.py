@@ -86,7 +86,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "restore": Subcommand(
         "gateway.cli.backup:restore",
         OPERATORS,
-        "Restore the gateway's database from BACKUP; the gateway must be stopped.",
+        "Restore the database from BACKUP; the gateway must be stopped.",
     ),
     "policy": Subcommand(
         "gateway.cli.doctor:policy", OPERATORS, "Validate the policies and run their test cases."
@@ -109,7 +109,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "enrol": Subcommand(
         "gateway.cli.enrol:enrol",
         PARTNERS,
-        "Enrol this system with the invitation FILE and configure its connection.",
+        "Enrol this system with an invitation and configure its connection.",
     ),
     "event": Subcommand(
         "gateway.cli.audit:event",

@@ -240,7 +240,7 @@ def _examined(database: Path, origin: str) -> TreeHead:
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the database is put in place.")
 def restore(source: Path, folder: Path, yes: bool) -> None:
-    """Restore the gateway's database from BACKUP; the gateway must be stopped.
+    """Restore the database from BACKUP; the gateway must be stopped.
 
     The backup's whole log is checked and compared with the high-water mark first: the command says
     whether the gateway will continue, or its log will be frozen because more was signed than the
@@ -411,7 +411,10 @@ def log() -> None:
 @home_option
 @json_option
 def status(folder: Path, as_json: bool) -> None:
-    """Compare the database with the high-water mark; exit status 1 if frozen."""
+    """Compare the database with the high-water mark.
+
+    Exit status: 0 they agree, 1 the log is frozen.
+    """
     with told_plainly():
         config = wiring.load_config(folder.absolute())
         marked = read_mark(config)

@@ -142,7 +142,7 @@ def succession() -> None:
 @succession.command("list", epilog=EPILOG)
 @partner
 def list_successions(gateway: Gateway, as_json: bool) -> None:
-    """List the mandates that move to or from your organisation, oldest first."""
+    """List the mandates that move to or from you, oldest first."""
     found = gateway.successions()
     if as_json:
         print_json({"items": found})

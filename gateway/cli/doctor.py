@@ -492,7 +492,7 @@ def _findings(folder: Path) -> list[Finding]:
 
 @click.group()
 def policy() -> None:
-    """Check the rules that decide every exchange."""
+    """Validate the policies and run their test cases."""
 
 
 @policy.command()

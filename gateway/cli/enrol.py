@@ -120,7 +120,7 @@ class SystemFolder:
 )
 @json_option
 def enrol(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
-    """Enrol this system with the invitation FILE and configure its connection.
+    """Enrol this system with an invitation and configure its connection.
 
     Makes the system's key and the organisation's first document key, compares the gateway's root
     with the fingerprint in FILE, gets the certificate, and asks the gateway who this is. If it is

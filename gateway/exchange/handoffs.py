@@ -22,7 +22,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -33,7 +33,6 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.succession import ReissuedHandoff
-from gateway.domain.transfer import is_transfer_barred
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of

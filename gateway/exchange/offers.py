@@ -13,7 +13,7 @@ from gateway.domain.decision import PolicyEntity, case_entity
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, resolve_competence
+from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,
@@ -22,7 +22,6 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.transfer import is_transfer_barred
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on

@@ -27,7 +27,9 @@ def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
         logged = context.work.log.logged(event)
         if logged is None:
             deny_as_not_found()
-        authorize(context, LOG, {"party": _is_party(logged, caller.organisation)})
+        details = logged.event.disclosures
+        party = any(d.kind == "party" and caller.organisation in d.readers for d in details)
+        authorize(context, LOG, {"party": party})
         return logged
 
     logged = read(ports, caller, ActionRequest("receipt.read"), query)
@@ -62,30 +64,21 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
 
     head, state, found = read(ports, caller, ActionRequest("events.read"), query)
     note = ports.notary.sign(state)  # one for all: each was found in the log as it was then
-    return EventPage(
-        head=head,
-        statement=_state_end(ports, caller.organisation, head, note),
-        events=[
-            StreamEntry(stream_number, logged.event.id, logged.receipt(note, caller.organisation))
-            for stream_number, logged in found
-        ],
-        next=None,
-    )
-
-
-def _state_end(ports: Ports, organisation: str, head: int, note: str) -> str:
-    """Sign the end of a stream; ``note`` is the log's state that it is true of, signed."""
-    stated = issue_head(
+    statement = issue_head(
         issuer=ports.issuer,
-        organisation=organisation,
+        organisation=caller.organisation,
         stream_number=head,
         note=note,
         at=ports.now(),
         signer=ports.attester,
         random=ports.random,
     )
-    return stated.compact()
-
-
-def _is_party(logged: LoggedEvent, organisation: str) -> bool:
-    return any(d.kind == "party" and organisation in d.readers for d in logged.event.disclosures)
+    return EventPage(
+        head=head,
+        statement=statement.compact(),
+        events=[
+            StreamEntry(stream_number, logged.event.id, logged.receipt(note, caller.organisation))
+            for stream_number, logged in found
+        ],
+        next=None,
+    )

@@ -26,10 +26,9 @@ from gateway.domain.handoff import (
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.organisation import Organisation, Status
+from gateway.domain.organisation import Organisation, Status, is_transfer_barred
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
-from gateway.domain.transfer import is_transfer_barred
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange.cases import has_key, view_on

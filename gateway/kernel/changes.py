@@ -131,14 +131,6 @@ class ChangeContext:
         self.work.organisations.save(replace(organisation, version=organisation.version + 1))
 
 
-def _no_facts(_: ChangeContext) -> Mapping[str, Value]:
-    return {}
-
-
-def _nothing_after(_: Ports) -> Mapping[str, Any]:
-    return {}
-
-
 @dataclass(frozen=True)
 class ChangeType:
     """All that there is to say of one kind of change.
@@ -155,8 +147,8 @@ class ChangeType:
     apply: Callable[[ChangeContext], Mapping[str, Any]]
     about: str = ""
     at_gateway: bool = False
-    facts: Callable[[ChangeContext], Mapping[str, Value]] = _no_facts
-    after: Callable[[Ports], Mapping[str, Any]] = _nothing_after
+    facts: Callable[[ChangeContext], Mapping[str, Value]] = lambda _: {}
+    after: Callable[[Ports], Mapping[str, Any]] = lambda _: {}
 
 
 ChangeTypes = Mapping[str, ChangeType]

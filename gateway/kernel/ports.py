@@ -91,10 +91,7 @@ class OrganisationStore(Protocol):
         """Register a system; AlreadyExists when the name is taken."""
 
     def save_system(self, system: System) -> None:
-        """Change whether a registered system is enabled, and its scopes."""
-
-    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
-        """Make the access tokens invalid that were issued to a registered system before ``at``."""
+        """Replace the stored one; EditConflict when it is not registered."""
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         """The public keys (JWK as JSON) with which a system must authenticate; none for most."""

@@ -98,15 +98,11 @@ _SAVE_SYSTEM = (
         system.c.organisation == bindparam("of_organisation"),
         system.c.name == bindparam("of_name"),
     )
-    .values(scopes=bindparam("scopes"), enabled=bindparam("enabled"))
-)
-_END_TOKENS = (
-    update(system)
-    .where(
-        system.c.organisation == bindparam("of_organisation"),
-        system.c.name == bindparam("of_name"),
+    .values(
+        scopes=bindparam("scopes"),
+        enabled=bindparam("enabled"),
+        tokens_valid_from=bindparam("tokens_valid_from"),
     )
-    .values(tokens_valid_from=bindparam("at"))
 )
 
 _KEYS = (
@@ -284,15 +280,10 @@ class SqlOrganisations:
             "of_name": system.name,
             "scopes": system.scopes,
             "enabled": system.enabled,
+            "tokens_valid_from": system.tokens_valid_from,
         }
         if not self._transaction.changed(_SAVE_SYSTEM, values):
             raise EditConflict("this system is not registered")
-
-    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
-        """See the port."""
-        self._transaction.require_registry()
-        named = {"of_organisation": organisation, "of_name": system, "at": at}
-        self._transaction.execute(_END_TOKENS, named)
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         """See the port."""

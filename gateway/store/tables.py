@@ -479,7 +479,8 @@ log_tile = Table(
     PrimaryKeyConstraint("level", "n"),
 )
 
-# Each organisation's own stream: stream_number is 1, 2, 3... without a gap, counted under the head's lock.
+# Each organisation's own stream: its numbers are 1, 2, 3... without a gap, counted under the
+# head's lock.
 party = Table(
     "party",
     metadata,

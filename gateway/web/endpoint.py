@@ -114,77 +114,28 @@ class Endpoint:
 
 
 def endpoint(
-    rule: str,
-    *,
-    action: str,
-    scope: str,
-    gives: str,
-    body: Schema | None = None,
-    query: Schema = NOTHING,
-    writes: bool = False,
-    status: int = 200,
-    media: tuple[str, ...] = ("application/json",),
-    signed: SignedRequestType | None = None,
-    waits: str | None = None,
+    rule: str, *, action: str, scope: str, gives: str, **more: Any
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
-    The view takes a Call and the parts of the path, and returns a result, a Written or a Response.
+    The view takes a Call and the parts of the path, and returns a result, a WriteResult or a
+    Response. ``more`` are other fields of `Endpoint`.
     """
     method, _, path = rule.partition(" ")
-
-    def declare(view: View) -> Endpoint:
-        return Endpoint(
-            method=method,
-            path=path,
-            view=view,
-            access=EndpointAccess.TOKEN,
-            action=action,
-            scope=scope,
-            body=body,
-            query=query,
-            writes=writes,
-            status=status,
-            media=media,
-            gives=gives,
-            signed=signed,
-            waits=waits,
-        )
-
-    return declare
+    more |= {"action": action, "scope": scope, "gives": gives}
+    return lambda view: Endpoint(method, path, view, EndpointAccess.TOKEN, **more)
 
 
 def unauthenticated(
     rule: str,
     *,
-    media: str = "application/json",
     access: EndpointAccess = EndpointAccess.ANYBODY,
-    form: str | None = None,
-    gives: str | None = None,
-    body: Schema | None = None,
-    takes: str | None = None,
-    writes: bool = False,
-    status_later: bool = False,
+    media: str = "application/json",
+    **more: Any,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint that asks for no token; its view gets what its app is registered with."""
     method, _, path = rule.partition(" ")
-
-    def declare(view: View) -> Endpoint:
-        return Endpoint(
-            method,
-            path,
-            view,
-            access,
-            body=body,
-            writes=writes,
-            media=(media,),
-            gives=gives,
-            form=form,
-            takes=takes,
-            status_later=status_later,
-        )
-
-    return declare
+    return lambda view: Endpoint(method, path, view, access, media=(media,), **more)
 
 
 def register(app: Flask, endpoints: Iterable[Endpoint], gate: AppContext, tokens: Tokens) -> None:

@@ -14,7 +14,7 @@ from gateway.client import AuditFilters
 from gateway.client.mirror import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
-from tests.client.desk import Desk
+from tests.client.client_fixture import MemberClient
 from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
 
 # The module; the package has the command under the same name.
@@ -41,7 +41,7 @@ def test_a_saved_stream_is_proved_complete(desks: Desks, keys: tuple[str, ...]) 
     assert f"events 1 to {head}, {head} of them new" in told
     assert len(names(desks.folder / "kept")) == head + 1
     proved = desks.done("audit", "check-stream", "kept", *keys)
-    assert f"Complete: these are all {head} events of {HOTLINE}" in proved
+    assert f"VERIFIED: these are all {head} events of {HOTLINE}" in proved
     verdict = json.loads(desks.done("audit", "check-stream", "kept", *keys, "--json"))
     assert (verdict["kind"], verdict["code"]) == ("stream", 0)
 
@@ -130,7 +130,7 @@ def test_the_public_log_is_copied_and_the_copy_is_whole(
     size = desks.stage.gateway.size()
     told = desks.done("audit", "mirror", ISSUER, "copy", *public)
     assert f"copy has {size} entries of {ORIGIN}, 0 before: one history" in told
-    assert f"Whole: this copy has all {size} entries" in desks.done(
+    assert f"VERIFIED: this copy has all {size} entries" in desks.done(
         "audit", "check-copy", "copy", *public
     )
     desks.submitted()
@@ -149,7 +149,7 @@ def test_a_stream_is_held_against_a_copy_of_the_log(
     assert "1 of them are those of the copy" in proved
     (desks.folder / "copy" / "checkpoint").write_text("x")
     result = desks.run("audit", "check-stream", "kept", *keys, "--log", "copy")
-    assert (result.exit_code, "Not decided" in result.output) == (14, True)
+    assert (result.exit_code, "CANNOT DECIDE" in result.output) == (14, True)
 
 
 def test_a_tampered_copy_is_not_whole(desks: Desks, public: tuple[str, ...]) -> None:
@@ -297,7 +297,7 @@ def test_filters_are_passed_on(
 def test_no_more_is_read_than_is_asked_for(desks: Desks, granted: str) -> None:
     """What is read is recorded: an auditor must be able to read little."""
     desks.told("audit", "search", *WHO, "--limit", "2", at=ABROAD)
-    desk = Desk(desks.stage, ABROAD)
+    desk = MemberClient(desks.stage, ABROAD)
     page = next(iter(desk.audit("a-1", "lawfulness", "x", None, 1)))
     assert page.index == 0
     asked = json.loads(desk.wire.requests[-1].content)

@@ -16,20 +16,20 @@ from gateway.keys import generate_encryption_key
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.cli.desks import Desks
 from tests.client import desk as desk_module
-from tests.client.desk import Desk, Fault, answer, cut, passing
+from tests.client.client_fixture import Fault, MemberClient, answer, cut, passing
 from tests.client.test_connection import written
 from tests.founding import ORIGIN, note_signer
 
 
 def failing(desks: Desks, monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:
     """Let the next desk meet faults."""
-    whole = Desk.__init__
+    whole = MemberClient.__init__
 
-    def begin(self: Desk, *args: object, **kwargs: object) -> None:
+    def begin(self: MemberClient, *args: object, **kwargs: object) -> None:
         whole(self, *args, **kwargs)  # type: ignore[arg-type]
         self.wire.faults = list(faults)
 
-    monkeypatch.setattr(desk_module.Desk, "__init__", begin)
+    monkeypatch.setattr(desk_module.MemberClient, "__init__", begin)
 
 
 def test_no_answer_is_told_as_something_to_repeat(

@@ -9,7 +9,7 @@ from gateway.cli import handoff as commands
 from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
-from tests.client.desk import trust_of
+from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, document_key, element_id
 
 BY = ("--by", "officer-1")

@@ -11,7 +11,7 @@ from gateway.client.connection import read_keys, read_registrations, read_revoca
 from gateway.evidence import trust_mark, verification
 from gateway.keys import jwk_set
 from tests.cli.desks import CLEARED, Desks
-from tests.client.desk import trust_of
+from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OFMIN, START, document_key, key_of
 
 DAY = timedelta(days=1)
@@ -163,12 +163,12 @@ def test_the_directory_is_searched(desks: Desks) -> None:
 def test_a_status_is_printed_as_a_file_that_verifies(desks: Desks, tmp_path: Path) -> None:
     result = desks.run("directory", "attestation", OFMIN)
     assert result.exit_code == 0, result.output
-    assert "Verified: https://gateway.example.org said on " in result.stderr
+    assert "Verified: https://gateway.example.org attested on " in result.stderr
     assert "that ofmin is active, as observer" in result.stderr
     (tmp_path / "status.jwt").write_text(result.stdout)
     (tmp_path / "gateway-keys.json").write_text(json.dumps(jwk_set([key_of("attest")])))
     keys = ("--gateway-keys", tmp_path / "gateway-keys.json")
-    assert "good until" in desks.done("verify", tmp_path / "status.jwt", *keys)
+    assert "valid until" in desks.done("verify", tmp_path / "status.jwt", *keys)
     assert desks.told("directory", "attestation", OFMIN)["statement"].count(".") == 2
     assert desks.run("directory", "--status").exit_code == 2
 

@@ -22,8 +22,8 @@ from gateway.keys import KeyPurpose, load_key
 from gateway.pki.end_entity import issue_client, read_request
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
+from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.conftest import authorities, real_now
-from tests.client.desk import Desk, answer, cut, lose_answer, passing
 from tests.founding import case_content
 
 
@@ -142,12 +142,12 @@ def test_a_check_warns_of_what_needs_attention(
     checked: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     checked.changes["spool"] = tmp_path / "spool"
-    desk = Desk(checked.stage, spool=tmp_path / "spool")
+    desk = MemberClient(checked.stage, spool=tmp_path / "spool")
     desk.wire.faults = [cut] * (len(PAUSES) + 1)
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(checked.stage.gateway.new_id()), "intake-1")
     monkeypatch.setattr(system, "now", lambda: real_now() + timedelta(days=21))
-    monkeypatch.setattr(Desk, "greet", lambda self: -73.0)
+    monkeypatch.setattr(MemberClient, "greet", lambda self: -73.0)
     checked.stage.gateway.day = real_now().date()
     output = checked.done("system", "check")
     assert "differ by 73 s" in output
@@ -243,11 +243,11 @@ def test_a_connection_file_that_cannot_be_written_names_the_new_files(
 GONE = [cut] * (len(PAUSES) + 1)
 
 
-def left(desks: Desks, spool: Path, *asks: Callable[[Desk], object]) -> list[str]:
+def left(desks: Desks, spool: Path, *asks: Callable[[MemberClient], object]) -> list[str]:
     """Ask for writes that are not answered; their keys."""
     desks.changes["spool"] = spool
     for ask in asks:
-        desk = Desk(desks.stage, spool=spool)
+        desk = MemberClient(desks.stage, spool=spool)
         desk.wire.faults = [passing, *GONE]
         with pytest.raises(GatewayUnavailable):
             ask(desk)
@@ -259,7 +259,7 @@ def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> Non
     desks.changes["spool"] = spool
     assert desks.done("outbox", "resend") == "Nothing waited.\n"
     new_id = desks.stage.gateway.new_id
-    desk = Desk(desks.stage, spool=spool)
+    desk = MemberClient(desks.stage, spool=spool)
     desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(new_id()), "intake-1")
@@ -329,15 +329,15 @@ def stuck(desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     new_id = desks.stage.gateway.new_id
     submit = lambda desk: desk.submit(case_content(new_id()), "intake-1")  # noqa: E731
     keys = left(desks, tmp_path / "spool", submit, submit, submit)
-    begin = Desk.__init__
+    begin = MemberClient.__init__
 
-    def tampered(self: Desk, *args: Any, **kwargs: Any) -> None:
+    def tampered(self: MemberClient, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
         self.wire.tamper = lambda request, members: (
             members | {"receipt": {}} if request.headers["idempotency-key"] == keys[1] else None
         )
 
-    monkeypatch.setattr(Desk, "__init__", tampered)
+    monkeypatch.setattr(MemberClient, "__init__", tampered)
     return desks, keys
 
 

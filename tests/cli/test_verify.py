@@ -12,7 +12,7 @@ from jwt.algorithms import ECAlgorithm
 from gateway.cli import main
 from gateway.evidence import base64url, receipt
 from tests.evidence.logbook import Logbook
-from tests.evidence.story import SIGNERS, Story
+from tests.evidence.scenario import SIGNERS, Scenario
 
 VKEY = Logbook().signer.vkey
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
         (trust / "organisations" / f"{name}.json").write_text(jwks(name))
     for attested in (True, False):
         kind = "attested" if attested else "signed"
-        story = Story(attested=attested).told("acceptance", "outcome")
+        story = Scenario(attested=attested).told("acceptance", "outcome")
         (tmp_path / f"{kind}.bundle").write_bytes(story.file())
         (tmp_path / f"{kind}.case").write_text(story.case.compact() + "\n")
     one = receipt.to_json(story.log.receipt(0))
@@ -134,7 +134,7 @@ def test_machines_get_the_steps_the_sentence_and_the_code(folder: Path) -> None:
     told = json.loads(result.stdout)
     assert told["code"] == result.exit_code == 14
     assert told["kind"] == "bundle"
-    assert told["sentence"].startswith("Not decided, a key is missing")
+    assert told["sentence"].startswith("CANNOT DECIDE")
     assert told["steps"][0] == {
         "number": 1,
         "title": "The file is a bundle of documents and receipts of ours",

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.client import GatewayUnavailable, TokenRefused, UnexpectedAnswer
 from gateway.client.transport import RENEW_BEFORE, AccessTokens, HttpRequest, HttpTransport
-from tests.client.desk import connection_of
+from tests.client.client_fixture import connection_of
 from tests.each import each
 from tests.founding import HOTLINE, Clock
 from tests.web.listening import listening

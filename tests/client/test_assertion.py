@@ -10,7 +10,7 @@ from gateway.client import TokenRefused
 from gateway.client.transport import LIFE_SECONDS, Assertions
 from gateway.kernel import client_assertion as assertions
 from gateway.keys import ED25519, ES256, KeyPurpose, SigningKey, generate_key
-from tests.client.desk import Desk, answer, lose_answer
+from tests.client.client_fixture import MemberClient, answer, lose_answer
 from tests.each import each
 from tests.founding import HOTLINE, ISSUER, START, Ids
 from tests.web.listening import PARTNERS, Listening, listening
@@ -28,7 +28,7 @@ def applied_event(key: SigningKey) -> Assertions:
     return Assertions(ISSUER, CLIENT, key, lambda: START, Ids())
 
 
-def sent(desk: Desk) -> list[dict[str, Any]]:
+def sent(desk: MemberClient) -> list[dict[str, Any]]:
     """The assertions in the token requests of a desk, unverified."""
     forms = [dict(parse_qsl(r.content.decode())) for r in desk.wire.requests]
     texts = [form["client_assertion"] for form in forms if "client_assertion" in form]
@@ -57,9 +57,9 @@ def test_a_system_with_a_key_is_let_in_by_it_and_not_without_it() -> None:
     line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
-    with Desk(line, client_key=key) as desk:
+    with MemberClient(line, client_key=key) as desk:
         assert desk.whoami()["system"] == "desk"
-    with Desk(line) as desk, pytest.raises(TokenRefused, match="invalid_client"):
+    with MemberClient(line) as desk, pytest.raises(TokenRefused, match="invalid_client"):
         desk.whoami()
 
 
@@ -69,7 +69,7 @@ def test_a_token_request_is_sent_again_with_another_assertion(fault: Any) -> Non
     line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
-    with Desk(line, client_key=key) as desk:
+    with MemberClient(line, client_key=key) as desk:
         desk.wire.faults = [fault]
         desk.whoami()
         ids = [one["jti"] for one in sent(desk)]
@@ -81,7 +81,10 @@ def test_one_key_takes_the_place_of_another_while_both_work() -> None:
     line.partner(HOTLINE)
     former, new = generate_key(KeyPurpose.CLIENT), generate_key(KeyPurpose.CLIENT)
     register(line, former)
-    with Desk(line, client_key=former) as desk, Desk(line, client_key=new) as next_desk:
+    with (
+        MemberClient(line, client_key=former) as desk,
+        MemberClient(line, client_key=new) as next_desk,
+    ):
         desk.whoami()
         asked = count_tokens(desk)
         register(line, former, new)
@@ -94,7 +97,7 @@ def test_one_key_takes_the_place_of_another_while_both_work() -> None:
             desk.whoami()
 
 
-def count_tokens(desk: Desk) -> int:
+def count_tokens(desk: MemberClient) -> int:
     return desk.wire.paths().count("/oauth/token")
 
 

@@ -12,8 +12,8 @@ from gateway.client import (
     UnexpectedAnswer,
 )
 from gateway.client.events import audited
-from tests.client.desk import Desk
-from tests.client.story import Tamper, accepted
+from tests.client.client_fixture import MemberClient
+from tests.client.scenario import Tamper, accepted
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -23,7 +23,7 @@ from tests.web.listening import Listening
 
 
 @pytest.fixture
-def auditor(stage: Listening) -> Desk:
+def auditor(stage: Listening) -> MemberClient:
     """A member with a grant over the whole log, after a handoff was accepted."""
     accepted(stage)
     stage.gateway.administer(
@@ -34,14 +34,14 @@ def auditor(stage: Listening) -> Desk:
         until="2026-04-01",
         decision_ref="board 2026-02",
     )
-    return Desk(stage, ABROAD)
+    return MemberClient(stage, ABROAD)
 
 
-def audit(desk: Desk, **filters: Any) -> list[Any]:
+def audit(desk: MemberClient, **filters: Any) -> list[Any]:
     return list(desk.audit("auditor-1", "lawfulness", "yearly", AuditFilters(**filters)))
 
 
-def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: Desk) -> None:
+def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: MemberClient) -> None:
     found = audit(auditor, action="handoff.accept")
     (one,) = found
     assert one.parties == (HOTLINE, OFMIN)
@@ -51,7 +51,7 @@ def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: Desk) -> 
 
 
 def test_an_audit_of_many_pages_goes_on(
-    auditor: Desk, stage: Listening, monkeypatch: pytest.MonkeyPatch
+    auditor: MemberClient, stage: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.client.events.AUDIT_PAGE", 7)
     size = stage.gateway.size()
@@ -62,7 +62,7 @@ def test_an_audit_of_many_pages_goes_on(
 
 
 def test_an_audit_is_not_kept_to_be_sent_later(stage: Listening, tmp_path: Path) -> None:
-    desk = Desk(stage, ABROAD, spool=tmp_path)
+    desk = MemberClient(stage, ABROAD, spool=tmp_path)
     with pytest.raises(RequestRefused) as refused:
         audit(desk)
     assert refused.value.rules == ("R2.audit.coverage",)
@@ -86,14 +86,14 @@ def _events(members: dict[str, Any]) -> list[Any]:
     ],
 )
 def test_an_audit_that_shows_other_than_its_record_is_refused(
-    auditor: Desk, tamper: Tamper, match: str
+    auditor: MemberClient, tamper: Tamper, match: str
 ) -> None:
     auditor.wire.tamper = lambda request, members: tamper(members) and None
     with pytest.raises((EvidenceMismatch, UnexpectedAnswer), match=match):
         audit(auditor)
 
 
-def test_events_that_were_not_asked_for_are_refused(auditor: Desk) -> None:
+def test_events_that_were_not_asked_for_are_refused(auditor: MemberClient) -> None:
     """A gateway that answers, and records, another search than ours."""
     asked = {"action": "handoff.accept"}
     others = [{"action": "handoff.offer"}, {}]

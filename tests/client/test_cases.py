@@ -6,8 +6,8 @@ from gateway.client import EvidenceMismatch, RequestRefused
 from gateway.evidence import handoff_documents, receipt
 from tests import founding
 from tests.client import liar
-from tests.client.desk import Desk
-from tests.client.story import (
+from tests.client.client_fixture import MemberClient
+from tests.client.scenario import (
     CLEARED,
     members_of,
     replay,
@@ -23,7 +23,7 @@ from tests.web.listening import Listening
 
 
 def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
-    desk, case = Desk(stage), stage.gateway.new_id()
+    desk, case = MemberClient(stage), stage.gateway.new_id()
     content = case_content(case, classifications=[machine_match()])
     submitted = desk.submit(content, "intake-1")
     assert submitted.result["state"] == "draft"
@@ -40,17 +40,17 @@ def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
 
 
 def test_a_revised_case_names_the_version_before_it(stage: Listening) -> None:
-    desk, case = Desk(stage), stage.gateway.new_id()
+    desk, case = MemberClient(stage), stage.gateway.new_id()
     first = desk.submit(case_content(case), "intake-1")
     second = case_content(case, version=2, prev=first.result["digest"], urgency="normal")
     assert desk.revise(second, "intake-1", CLEARED).result["version"] == 2
     with pytest.raises(RequestRefused) as refused:
         desk.revise(second, "intake-1")
-    assert refused.value.slug == "stale"
+    assert refused.value.slug == "edit-conflict"
 
 
 def test_one_opens_ones_own_case_as_it_was_written(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     case = submit(desk, stage)
     opened = desk.consult_case(case, "analyst-1", "quality", "second look")
     assert opened.content == case_content(case)
@@ -58,7 +58,7 @@ def test_one_opens_ones_own_case_as_it_was_written(stage: Listening) -> None:
 
 
 def test_content_that_breaks_rules_is_told_by_pointer(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     content = case_content(stage.gateway.new_id(), urgency="now", matter=[])
     with pytest.raises(RequestRefused) as refused:
         desk.submit(content, "intake-1")
@@ -70,7 +70,7 @@ def test_content_that_breaks_rules_is_told_by_pointer(stage: Listening) -> None:
 
 
 def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     asked, other = submit(desk, stage), submit(desk, stage)
     genuine = members_of(desk.consult_case(other, "x1", "quality", "check").written)
     desk.wire.faults = [replay(genuine)]
@@ -84,7 +84,7 @@ def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
     package = handoff_documents.package_digest(d.digest for d in document.disclosures)
     event = liar.logged("case.consult", HOTLINE, "x1", case_digest=document.digest, package=package)
     result = {"presentation": document.compact(), "withheld": []}
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.whoami()
     desk.wire.faults = [replay({"result": result, "receipt": receipt.to_json(event)})]
     with pytest.raises(EvidenceMismatch):

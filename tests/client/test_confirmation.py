@@ -15,7 +15,7 @@ from gateway.domain.audit_event import EventResult, Party
 from gateway.domain.marking import conditions
 from gateway.evidence import handoff_documents
 from gateway.evidence.sd_jwt import SdJwt
-from tests.client.liar import (
+from tests.client.false_gateway import (
     CONTENT,
     HANDOFF,
     HOTLINES,

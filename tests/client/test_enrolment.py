@@ -97,7 +97,7 @@ def test_what_is_no_certificate_is_refused(line: Listening, ca: Path, text: str)
     def spoil(members: Any) -> None:
         members["result"]["certificate"] = text
 
-    with pytest.raises(UnexpectedAnswer, match="no certificate"):
+    with pytest.raises(UnexpectedAnswer, match="not a certificate"):
         enrolment(line, file, spoil).enrol(ca, request_by(host.key))
 
 

@@ -7,8 +7,8 @@ import pytest
 from gateway.client import RequestRefused
 from gateway.evidence import receipt
 from gateway.evidence.stream import read_head
-from tests.client.desk import Desk, trust_of
-from tests.client.story import (
+from tests.client.client_fixture import MemberClient, trust_of
+from tests.client.scenario import (
     Tamper,
     accepted,
     disbelieved,
@@ -39,7 +39,7 @@ def test_ones_own_events_are_complete_and_each_is_proved(stage: Listening) -> No
 
 
 def test_a_stream_of_many_pages_goes_on(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     for _ in range(21):
         submit(desk, stage)
     assert len(list(desk.events())) > 21
@@ -75,12 +75,12 @@ def _drop(members: dict[str, Any], number: int) -> None:
 def test_a_stream_with_a_gap_or_a_swap_is_refused(
     stage: Listening, tamper: Tamper, match: str
 ) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     disbelieved(desk, tamper, lambda: list(desk.events()), match)
 
 
 def test_the_end_of_a_stream_is_stated_on_every_page(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     ends: list[Any] = []
     entries = list(desk.events(0, lambda text, end: ends.append((text, end))))
     ((text, end),) = ends
@@ -89,7 +89,7 @@ def test_the_end_of_a_stream_is_stated_on_every_page(stage: Listening) -> None:
 
 
 def test_the_end_of_another_members_stream_is_not_taken(stage: Listening) -> None:
-    desk, other = Desk(stage), Desk(stage, ABROAD)
+    desk, other = MemberClient(stage), MemberClient(stage, ABROAD)
     told: list[str] = []
     list(other.events(0, lambda text, end: told.append(text)))
     disbelieved(
@@ -101,7 +101,7 @@ def test_the_end_of_another_members_stream_is_not_taken(stage: Listening) -> Non
 
 
 def test_a_receipt_of_an_event_that_is_not_ours_is_not_found(stage: Listening) -> None:
-    hotline, abroad = Desk(stage), Desk(stage, ABROAD)
+    hotline, abroad = MemberClient(stage), MemberClient(stage, ABROAD)
     event = hotline.submit(case_content(stage.gateway.new_id()), "x1").confirmed.event["id"]
     with pytest.raises(RequestRefused) as refused:
         abroad.receipt(event)
@@ -109,7 +109,7 @@ def test_a_receipt_of_an_event_that_is_not_ours_is_not_found(stage: Listening) -
 
 
 def test_another_events_receipt_is_not_taken_for_the_one_asked_for(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     first, second = (desk.submit(case_content(stage.gateway.new_id()), "x1") for _ in range(2))
     other = receipt.to_json(first.receipt)
     disbelieved(

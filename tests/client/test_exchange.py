@@ -19,8 +19,8 @@ from gateway.client import (
 )
 from gateway.client.transport import PAUSES
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from tests.client.desk import Desk, answer, cut, lose_answer, passing
-from tests.client.story import CLEARED, submit
+from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
+from tests.client.scenario import CLEARED, submit
 from tests.founding import (
     OFMIN,
     ORIGIN,
@@ -32,31 +32,31 @@ from tests.web.listening import Listening
 GONE = [cut] * (len(PAUSES) + 1)
 
 
-def close(desk: Desk) -> Any:
+def close(desk: MemberClient) -> Any:
     return desk.close_case("018f0000-0000-7000-8000-000000000001", "intake-1")
 
 
-def no_answer(desk: Desk) -> None:
+def no_answer(desk: MemberClient) -> None:
     desk.wire.faults = [*GONE]
 
 
-def lost_answer(desk: Desk) -> None:
+def lost_answer(desk: MemberClient) -> None:
     desk.wire.faults = [passing, lose_answer, *GONE[1:]]
 
 
-def server_error(desk: Desk) -> None:
+def server_error(desk: MemberClient) -> None:
     desk.wire.faults = [passing, answer(500)]
 
 
-def redirection(desk: Desk) -> None:
+def redirection(desk: MemberClient) -> None:
     desk.wire.faults = [passing, answer(302, Location="https://elsewhere.example/")]
 
 
-def no_token(desk: Desk) -> None:
+def no_token(desk: MemberClient) -> None:
     desk.wire.faults = [answer(401)]
 
 
-def no_receipt(desk: Desk) -> None:
+def no_receipt(desk: MemberClient) -> None:
     desk.wire.tamper = lambda request, members: members | {"receipt": {}}
 
 
@@ -64,10 +64,10 @@ def no_receipt(desk: Desk) -> None:
     "trouble", [no_answer, lost_answer, server_error, redirection, no_token, no_receipt]
 )
 def test_a_kept_write_is_to_be_resumed_and_not_repeated(
-    stage: Listening, tmp_path: Path, trouble: Callable[[Desk], None]
+    stage: Listening, tmp_path: Path, trouble: Callable[[MemberClient], None]
 ) -> None:
     """Whatever went wrong: what waits in the spool is sent some day, and a second one too."""
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     trouble(desk)
     with pytest.raises(ClientError) as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -88,9 +88,9 @@ def test_a_kept_write_is_to_be_resumed_and_not_repeated(
 
 @pytest.mark.parametrize("trouble", [no_answer, server_error, redirection, no_receipt])
 def test_without_a_spool_the_key_of_the_write_is_named(
-    stage: Listening, trouble: Callable[[Desk], None]
+    stage: Listening, trouble: Callable[[MemberClient], None]
 ) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     trouble(desk)
     with pytest.raises((GatewayUnavailable, UnexpectedAnswer, EvidenceMismatch)) as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -104,14 +104,14 @@ def test_without_a_spool_the_key_of_the_write_is_named(
 def test_a_consultation_without_an_answer_may_be_repeated_as_an_event_of_its_own(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     desk.wire.faults = [*GONE]
     with pytest.raises(GatewayUnavailable):
         desk.consult_case(stage.gateway.new_id(), "analyst-1", "quality", "look")
 
 
 def test_what_changes_nothing_is_to_be_asked_again(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.wire.faults = [*GONE]
     with pytest.raises(GatewayUnavailable) as error:
         desk.whoami()
@@ -122,7 +122,7 @@ def test_an_interrupted_write_is_told_to_be_kept(stage: Listening, tmp_path: Pat
     def stop(request: httpx.Request, response: httpx.Response | None) -> None:
         raise KeyboardInterrupt
 
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     desk.wire.faults = [passing, stop]
     with pytest.raises(KeyboardInterrupt) as stopped:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -130,7 +130,7 @@ def test_an_interrupted_write_is_told_to_be_kept(stage: Listening, tmp_path: Pat
 
 
 def test_resuming_names_the_write_at_which_it_stops(stage: Listening, tmp_path: Path) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     for _ in range(2):
         desk.wire.faults = [*GONE]
         with pytest.raises(GatewayUnavailable):
@@ -146,10 +146,10 @@ def test_resuming_names_the_write_at_which_it_stops(stage: Listening, tmp_path: 
 
 
 def test_a_write_set_aside_is_kept_and_sent_no_more(stage: Listening, tmp_path: Path) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     desk.wire.faults = [*GONE]
     with pytest.raises(GatewayUnavailable):
-        desk.answer("refuse", stage.gateway.new_id(), "officer-1", reason="no capacity")
+        desk.answer("decline", stage.gateway.new_id(), "officer-1", reason="no capacity")
     (file,) = tmp_path.iterdir()
     aside = desk.set_aside(file.stem)
     assert (aside.action, aside.key) == ("handoff.decline", file.stem)
@@ -160,14 +160,14 @@ def test_a_write_set_aside_is_kept_and_sent_no_more(stage: Listening, tmp_path: 
         with pytest.raises(LookupError):
             desk.set_aside(key)
     with pytest.raises(LookupError):
-        Desk(stage, OFMIN).set_aside(file.stem)
+        MemberClient(stage, OFMIN).set_aside(file.stem)
 
 
 # --- Repeats -------------------------------------------------------------------------------------
 
 
 def test_a_write_whose_answer_is_lost_is_done_once(stage: Listening) -> None:
-    desk, case = Desk(stage), stage.gateway.new_id()
+    desk, case = MemberClient(stage), stage.gateway.new_id()
     before = stage.gateway.size()
     desk.wire.faults = [passing, lose_answer, cut]
     written = desk.submit(case_content(case), "intake-1")
@@ -184,7 +184,7 @@ def test_a_write_whose_answer_is_lost_is_done_once(stage: Listening) -> None:
 def test_a_write_is_on_disk_before_it_is_sent_and_gone_when_it_is_answered(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk, kept = Desk(stage, spool=tmp_path), []
+    desk, kept = MemberClient(stage, spool=tmp_path), []
 
     def look(request: httpx.Request, response: httpx.Response | None) -> None:
         if response is None:
@@ -202,13 +202,13 @@ def test_a_write_is_on_disk_before_it_is_sent_and_gone_when_it_is_answered(
 def test_what_was_never_answered_is_sent_again_by_a_later_process(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk, case = Desk(stage, spool=tmp_path), stage.gateway.new_id()
+    desk, case = MemberClient(stage, spool=tmp_path), stage.gateway.new_id()
     desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(case), "intake-1", CLEARED)
     assert len(list(tmp_path.iterdir())) == 1
     size = stage.gateway.size()
-    later = Desk(stage, spool=tmp_path)
+    later = MemberClient(stage, spool=tmp_path)
     (resent,) = later.resume()
     assert resent.written is not None
     assert resent.written.result["state"] == "cleared"
@@ -218,7 +218,7 @@ def test_what_was_never_answered_is_sent_again_by_a_later_process(
 
 
 def test_a_refused_write_is_not_sent_again(stage: Listening, tmp_path: Path) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     with pytest.raises(RequestRefused):
         desk.close_case(stage.gateway.new_id(), "intake-1")
     assert list(tmp_path.iterdir()) == []
@@ -229,7 +229,7 @@ def test_a_write_that_was_not_heard_is_kept_though_it_was_refused(
     stage: Listening, tmp_path: Path, status: int
 ) -> None:
     """No access, or not now: that is no word about the write, and resuming must not lose it."""
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     desk.wire.faults = [passing, answer(status)]
     with pytest.raises(RequestRefused, match="casegate outbox resend") as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -248,7 +248,7 @@ def test_a_write_that_was_not_heard_is_kept_though_it_was_refused(
 def test_without_a_spool_a_write_that_was_not_heard_is_a_refusal_like_others(
     stage: Listening,
 ) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.wire.faults = [passing, answer(429)]
     with pytest.raises(RequestRefused) as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -257,7 +257,7 @@ def test_without_a_spool_a_write_that_was_not_heard_is_a_refusal_like_others(
 
 
 def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     case = submit(desk, stage)
     for ask in (
         lambda: desk.close_case(stage.gateway.new_id(), "intake-1"),
@@ -276,7 +276,7 @@ def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> N
 def test_a_consultation_is_never_kept_to_open_content_later(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     case = submit(desk, stage)
     desk.wire.faults = [cut] * (len(PAUSES) + 1)
     with pytest.raises(GatewayUnavailable):
@@ -287,7 +287,7 @@ def test_a_consultation_is_never_kept_to_open_content_later(
 def test_a_failure_of_the_gateway_leaves_the_write_to_be_resumed(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     desk.wire.faults = [passing, answer(500)]
     with pytest.raises(GatewayUnavailable, match="status 500"):
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -297,7 +297,7 @@ def test_a_failure_of_the_gateway_leaves_the_write_to_be_resumed(
 def test_an_answer_that_is_not_believed_leaves_the_write_to_be_resumed(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = Desk(stage, spool=tmp_path)
+    desk = MemberClient(stage, spool=tmp_path)
     desk.wire.tamper = lambda request, members: members | {"receipt": {}}
     with pytest.raises(EvidenceMismatch):
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -317,34 +317,34 @@ def test_a_log_that_lost_entries_is_an_alarm(stage: Listening, tmp_path: Path) -
     state = tmp_path / "newest.checkpoint"
     state.write_text(grown(stage, 5))
     with pytest.raises(LogForked) as alarm:
-        Desk(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
+        MemberClient(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
     assert len(alarm.value.notes) == 2
 
 
 def test_a_log_with_another_history_is_an_alarm_in_whatever_carries_a_receipt(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     event = desk.submit(case_content(stage.gateway.new_id()), "intake-1").confirmed.event["id"]
     state = tmp_path / "newest.checkpoint"
     state.write_text(grown(stage, 0))
-    told = Desk(stage, state=state)
+    told = MemberClient(stage, state=state)
     for ask in (lambda: told.receipt(event), lambda: list(told.events())):
         with pytest.raises(LogForked):
             ask()
     state.write_text(grown(stage, 1))
     with pytest.raises(LogForked):
-        Desk(stage, state=state).close_case(stage.gateway.new_id(), "intake-1")
+        MemberClient(stage, state=state).close_case(stage.gateway.new_id(), "intake-1")
 
 
 def test_the_newest_checkpoint_outlives_the_process(stage: Listening, tmp_path: Path) -> None:
     state = tmp_path / "newest.checkpoint"
-    Desk(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
+    MemberClient(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
     assert state.read_text().split("\n")[:2] == [ORIGIN, str(stage.gateway.size())]
 
 
 def test_threads_share_one_client_without_a_false_alarm(stage: Listening, tmp_path: Path) -> None:
-    desk = Desk(stage, state=tmp_path / "newest.checkpoint", spool=tmp_path / "spool")
+    desk = MemberClient(stage, state=tmp_path / "newest.checkpoint", spool=tmp_path / "spool")
 
     def work(_: int) -> int:
         return desk.submit(case_content(stage.gateway.new_id()), "intake-1").confirmed.index
@@ -360,7 +360,7 @@ def test_threads_share_one_client_without_a_false_alarm(stage: Listening, tmp_pa
 
 
 def test_a_list_of_many_pages_is_read_only_as_far_as_it_is_iterated(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     cases = [submit(desk, stage) for _ in range(21)]
     desk.wire.requests.clear()
     listed = desk.cases()
@@ -386,14 +386,14 @@ def test_a_list_of_many_pages_is_read_only_as_far_as_it_is_iterated(stage: Liste
     ],
 )
 def test_a_link_that_leads_elsewhere_is_not_followed(stage: Listening, link: Any) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.wire.tamper = lambda request, members: members | {"next": link}
     with pytest.raises(UnexpectedAnswer, match="next page"):
         list(desk.cases())
 
 
 def test_a_refusal_that_the_gateway_cannot_word_still_is_one(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.wire.faults = [passing, answer(413, Content_Type="text/html")]
     with pytest.raises(RequestRefused, match="status 413"):
         desk.whoami()

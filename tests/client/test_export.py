@@ -9,8 +9,8 @@ from gateway.client import (
 )
 from gateway.evidence import bundle, sd_jwt, verification
 from gateway.evidence.trust import TrustAnchors
-from tests.client.desk import Desk, trust_of
-from tests.client.story import CLEARED, accepted, disbelieved, offer
+from tests.client.client_fixture import MemberClient, trust_of
+from tests.client.scenario import CLEARED, accepted, disbelieved, offer
 from tests.founding import (
     OFMIN,
     case_content,
@@ -38,9 +38,9 @@ def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: L
 
 
 def test_an_export_without_content_opens_nothing(stage: Listening) -> None:
-    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     handoff = offer(hotline, stage)
-    office.answer("refuse", handoff, "officer-1", reason="no capacity")
+    office.answer("decline", handoff, "officer-1", reason="no capacity")
     before, told = stage.gateway.size(), []
     data = hotline.export(handoff, progress=lambda done, of: told.append((done, of)))
     assert stage.gateway.size() == before
@@ -50,7 +50,7 @@ def test_an_export_without_content_opens_nothing(stage: Listening) -> None:
 
 
 def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:
-    hotline = Desk(stage)
+    hotline = MemberClient(stage)
     case = stage.gateway.new_id()
     first = hotline.submit(case_content(case), "intake-1", CLEARED)
     handoff = offer(hotline, stage, case=case)

@@ -17,7 +17,7 @@ from gateway.client.transport import (
     HttpTransport,
     clock_difference,
 )
-from tests.client.desk import connection_of
+from tests.client.client_fixture import connection_of
 from tests.each import each
 from tests.web.listening import PARTNERS, listening
 

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.client import RequestRefused
 from gateway.evidence import receipt
-from tests.client.desk import Desk
-from tests.client.story import (
+from tests.client.client_fixture import MemberClient
+from tests.client.scenario import (
     submit,
 )
 from tests.founding import (
@@ -22,7 +22,7 @@ from tests.web.listening import Listening
 
 
 def test_a_preview_keeps_nothing_and_has_no_key(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     case = submit(desk, stage)
     before = stage.gateway.size()
     found = desk.preview(
@@ -34,7 +34,7 @@ def test_a_preview_keeps_nothing_and_has_no_key(stage: Listening) -> None:
 
 
 def test_an_offer_names_one_recipient_and_a_moment_with_its_zone(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     for to in ({}, {"organisation": OFMIN, "competence": CSAM_FR}):
         with pytest.raises(ValueError, match="one of the two"):
             desk.offer(stage.gateway.new_id(), "x", purpose=["remove"], **to)
@@ -45,13 +45,13 @@ def test_an_offer_names_one_recipient_and_a_moment_with_its_zone(stage: Listenin
 
 
 def test_a_refusal_by_policy_names_its_rules_and_proves_itself(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     case = submit(desk, stage)
     with pytest.raises(RequestRefused) as refused:
         desk.offer(
             case, "liaison-1", purpose=["identify_victim"], organisation=OCRVP, groups=["items"]
         )
-    assert (refused.value.status, refused.value.slug) == (403, "forbidden")
+    assert (refused.value.status, refused.value.slug) == (403, "policy-denied")
     assert refused.value.rules == ("R3.membership",)
     assert refused.value.receipt is not None
     told = receipt.verify(refused.value.receipt, [note_signer().key], ORIGIN)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.evidence import sd_jwt
-from tests.client.story import (
+from tests.client.scenario import (
     accepted,
     disbelieved,
     submit,

@@ -20,8 +20,8 @@ from gateway.evidence.verification import verify_bundle
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
-from tests.evidence.story import SIGNERS, Story
-from tests.evidence.story import TRUST as BUNDLE_TRUST
+from tests.evidence.scenario import SIGNERS, Scenario
+from tests.evidence.scenario import TRUST as BUNDLE_TRUST
 
 GATEWAY = "https://gw.example.org"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -195,7 +195,7 @@ def test_a_key_counts_from_its_registration_on(early, monkeypatch):
     monkeypatch.setitem(SIGNERS, "police", KEY)
     log = Logbook()
     before = logged(subject(), log) if early else None
-    story = Story(log=log)
+    story = Scenario(log=log)
     story.say("acceptance")
     registered = before or logged(subject(), log, id=UUID(int=(7 << 76) + 9))
     known = {**BUNDLE_TRUST.organisations, "police": KEY.keys()}

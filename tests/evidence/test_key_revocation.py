@@ -15,7 +15,7 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import verify, verify_bundle
 from tests.each import each
 from tests.evidence.logbook import Logbook
-from tests.evidence.story import AT, SIGNERS, TRUST, Story
+from tests.evidence.scenario import AT, SIGNERS, TRUST, Scenario
 
 HOTLINES, OFFICES = SIGNERS["hotline"].kid, SIGNERS["police"].kid
 
@@ -42,7 +42,7 @@ def receipt_of(log: Logbook, index: int) -> Receipt:
     return replace(whole, disclosures=tuple(d.encoded for d in made.disclosures if d.kind == "key"))
 
 
-def sentence(story: Story, *ends: int, trust: TrustAnchors = TRUST) -> str:
+def sentence(story: Scenario, *ends: int, trust: TrustAnchors = TRUST) -> str:
     """The verdict's sentence for a bundle that has the receipts of these revocations."""
     found = tuple(receipt_of(story.log, index) for index in ends)
     verdict = verify_bundle(story.file(revocations=found), trust)
@@ -88,7 +88,7 @@ def test_a_revocation_of_an_unknown_log_is_refused():
 @each("in_bundle", [True, False])
 def test_a_word_that_was_logged_after_its_key_was_revoked_fails_the_bundle(in_bundle):
     """Whoever holds a leaked key, the operator too, cannot pass off what it signs."""
-    story = Story()
+    story = Scenario()
     end = receipt_of(story.log, revoked(story.log, OFFICES, "police"))
     story.say("acceptance")
     trust = TRUST if in_bundle else replace(TRUST, revocations=(end,))
@@ -101,13 +101,13 @@ def test_a_word_that_was_logged_after_its_key_was_revoked_fails_the_bundle(in_bu
 def test_an_offer_that_was_logged_after_its_key_was_revoked_fails_the_bundle():
     log = Logbook()
     end = revoked(log)
-    story = Story(log=log).told("acceptance")
+    story = Scenario(log=log).told("acceptance")
     verdict = verify_bundle(story.file(revocations=(receipt_of(log, end),)), TRUST)
     assert verdict.code == Code.MISMATCH
 
 
 def test_a_key_that_was_revoked_later_is_told_so():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     end = revoked(story.log)
     told = sentence(story, end)
     assert f"The key of hotline was revoked by entry {end}. The log contained" in told
@@ -116,7 +116,7 @@ def test_a_key_that_was_revoked_later_is_told_so():
 
 def test_the_first_of_two_revocations_counts():
     """A key is revoked once: a gateway that logs it again does not give it a longer life."""
-    story = Story()
+    story = Scenario()
     ends = [revoked(story.log, OFFICES, "police")]
     story.say("acceptance")
     ends.append(revoked(story.log, OFFICES, "police"))
@@ -126,13 +126,13 @@ def test_the_first_of_two_revocations_counts():
 
 
 def test_without_a_revocation_it_is_said_that_none_is_shown():
-    told = sentence(Story().told("acceptance"))
+    told = sentence(Scenario().told("acceptance"))
     assert "does not show whether the key of hotline and police had been revoked" in told
-    assert "revoked" not in sentence(Story(attested=True).told("acceptance"))
+    assert "revoked" not in sentence(Scenario(attested=True).told("acceptance"))
 
 
 def test_the_end_of_another_key_says_nothing():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     other = revoked(story.log, "another-key")
     assert "was revoked by entry" not in sentence(story, other)
 
@@ -141,7 +141,7 @@ def test_a_case_may_be_offered_after_its_key_was_revoked_and_that_is_said():
     """The offer is by another key, or the gateway's word: when the case came it does not show."""
     log = Logbook()
     end = revoked(log)
-    story = Story(log=log, attested=True, own_case=True)
+    story = Scenario(log=log, attested=True, own_case=True)
     told = f"revoked by entry {end}. This file does not show that the log contained its documents"
     assert told in sentence(story, end)
 
@@ -149,19 +149,19 @@ def test_a_case_may_be_offered_after_its_key_was_revoked_and_that_is_said():
 def test_a_case_that_is_shown_to_have_come_after_its_key_was_revoked_fails_the_bundle():
     log = Logbook()
     end = revoked(log)
-    story = Story(log=log, attested=True, own_case=True)
+    story = Scenario(log=log, attested=True, own_case=True)
     story.record("case.submit", None, handoff=None, package=None)
     verdict = verify_bundle(story.file(revocations=(receipt_of(log, end),)), TRUST)
     assert verdict.code == Code.MISMATCH
 
 
 def test_a_case_that_is_shown_to_have_come_before_is_told_so():
-    story = Story(attested=True, own_case=True)
+    story = Scenario(attested=True, own_case=True)
     assert "The log contained its documents before that." in sentence(story, revoked(story.log))
 
 
 def test_two_histories_are_seen_in_a_revocation_as_well():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     twin = Logbook()
     for _ in story.log.events[1:]:
         revoked(twin, "another-key")
@@ -171,7 +171,7 @@ def test_two_histories_are_seen_in_a_revocation_as_well():
 
 
 def test_a_revocation_in_another_trusted_log_is_told_and_orders_nothing():
-    story, other = Story().told("acceptance"), Logbook("other.example.org/log")
+    story, other = Scenario().told("acceptance"), Logbook("other.example.org/log")
     trust = replace(
         TRUST,
         log_keys=(*TRUST.log_keys, *other.keys),
@@ -192,7 +192,7 @@ def test_a_revocation_in_another_trusted_log_is_told_and_orders_nothing():
 
 
 def test_of_one_document_it_is_said_that_its_key_was_revoked_at_some_time():
-    story = Story()
+    story = Scenario()
     data = story.case.compact().encode()
     assert "whether the key of hotline had been revoked" in verify(data, TRUST).sentence
     end = revoked(story.log)

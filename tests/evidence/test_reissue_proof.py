@@ -15,14 +15,14 @@ from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
 from tests.each import each
 from tests.evidence.ingredients import chance
-from tests.evidence.story import AT, GATEWAY, SIGNERS, TRUST, Story, word_of
+from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, word_of
 
 PLANNED = UUID("01890000-0000-7000-8000-00000000000a")
 BEFORE = UUID("01890000-0000-7000-8000-00000000000b")
 MANDATE = {"competence": "receive/csam/FR", "mandate_event": str(PLANNED)}
 
 
-def offer(story: Story, attested: bool, **changes: Any) -> SdJwt:
+def offer(story: Scenario, attested: bool, **changes: Any) -> SdJwt:
     asked = {
         **word_of(story.originator, attested),
         "audience": GATEWAY,
@@ -41,9 +41,9 @@ def offer(story: Story, attested: bool, **changes: Any) -> SdJwt:
     return answers.issue_offer(**{**asked, **changes})
 
 
-def succeeded(**changes: Any) -> tuple[Story, SdJwt]:
+def succeeded(**changes: Any) -> tuple[Scenario, SdJwt]:
     """A handoff that was re-issued to the police, and the offer to the office before it."""
-    story = Story()
+    story = Scenario()
     before = offer(story, attested=False, **changes)
     story.offer = offer(
         story,
@@ -58,7 +58,7 @@ def succeeded(**changes: Any) -> tuple[Story, SdJwt]:
     return story.told("acceptance"), before
 
 
-def found(story: Story, before: SdJwt | None) -> verification.VerificationReport:
+def found(story: Scenario, before: SdJwt | None) -> verification.VerificationReport:
     shown = before and before.present(()).compact()
     return verification.verify(story.file(succeeded_offer=shown), TRUST)
 
@@ -106,7 +106,7 @@ def test_another_earlier_offer_than_the_one_named_is_a_mismatch():
 
 
 def test_an_earlier_offer_where_none_is_followed_is_a_mismatch():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     told = found(story, offer(story, attested=False))
     assert told.code == Code.MISMATCH
 
@@ -119,7 +119,7 @@ def test_an_earlier_offer_with_a_false_signature_is_refused():
 
 
 def test_nobody_but_the_gateway_re_issues():
-    story = Story()
+    story = Scenario()
     own = offer(
         story, attested=False, succeeds=ReissueReference("old-police", BEFORE, "A" * 43, PLANNED)
     )
@@ -154,7 +154,7 @@ def test_what_a_re_issued_offer_follows_has_its_form(said):
 
 @each("kind", ["succession", "lapse"])
 def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
-    told = verification.verify(Story().told("acceptance", kind).file(), TRUST)
+    told = verification.verify(Scenario().told("acceptance", kind).file(), TRUST)
     assert told.code == Code.VERIFIED
     state = "succeeded" if kind == "succession" else "withdrawn"
     assert f"was {state}." in told.sentence
@@ -221,6 +221,6 @@ def test_the_plan_of_another_succession_is_a_mismatch(changes, what):
 
 
 def test_a_plan_where_nothing_moved_is_a_mismatch():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     told = verification.verify(story.file(succession=story.log.receipt(0)), TRUST)
     assert told.code == Code.MISMATCH

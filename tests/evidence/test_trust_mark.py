@@ -12,7 +12,7 @@ from gateway.evidence import base64url, handoff_documents, sd_jwt, trust_mark, v
 from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
 from tests.each import each
-from tests.evidence.story import GATEWAY, SIGNERS, TRUST, Story
+from tests.evidence.scenario import GATEWAY, SIGNERS, TRUST, Scenario
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEYS = SIGNERS["gateway"].keys()
@@ -110,7 +110,7 @@ def test_a_statement_of_another_form_is_refused_however_well_signed(claims):
 def test_no_other_document_of_the_same_key_is_taken_for_one():
     with pytest.raises(DocumentError):
         trust_mark.verify(signed_anew(mark(), {"typ": handoff_documents.CASE_TYP}), KEYS)
-    case = Story(attested=True).case
+    case = Scenario(attested=True).case
     with pytest.raises(DocumentError):
         trust_mark.verify(case.compact(), KEYS)
     with pytest.raises(DocumentError):

@@ -17,7 +17,7 @@ from gateway.evidence.verification import Code, StepResult, TrustAnchors, Verifi
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
-from tests.evidence.story import GATEWAY, HANDOFF, SIGNERS, TRUST, Story, case_version, uri
+from tests.evidence.scenario import GATEWAY, HANDOFF, SIGNERS, TRUST, Scenario, case_version, uri
 
 OTHER = UUID("01890000-0000-7000-8000-00000000dcba")
 NO_TRUST = TrustAnchors(log_keys=(), origins=())
@@ -57,7 +57,7 @@ def refused(
     return result
 
 
-def receipt_file(story: Story, index: int, reader: str | None = None) -> bytes:
+def receipt_file(story: Scenario, index: int, reader: str | None = None) -> bytes:
     return json.dumps(receipt.to_json(story.log.receipt(index, reader))).encode()
 
 
@@ -99,9 +99,9 @@ def test_a_file_of_no_format_of_ours_is_said_to_be_none(data, kind):
 
 
 FILES = [
-    Story().told("acceptance", "outcome").file(),
-    receipt_file(Story(), 0),
-    Story().offer.compact().encode(),
+    Scenario().told("acceptance", "outcome").file(),
+    receipt_file(Scenario(), 0),
+    Scenario().offer.compact().encode(),
 ]
 
 
@@ -135,7 +135,7 @@ def test_a_changed_byte_never_makes_another_verdict_of_success(data, place, byte
 
 
 def test_a_receipt_tells_what_the_log_holds():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     result = verified(receipt_file(story, 1, "hotline"))
     assert result.kind == "receipt"
     assert result.sentence == (
@@ -148,13 +148,13 @@ def test_a_receipt_tells_what_the_log_holds():
 
 
 def test_a_simulated_legal_date_is_said():
-    story = Story()
+    story = Scenario()
     index = story.record("handoff.accept", None, simulated_date=date(2023, 10, 31))
     assert "simulated (2023-10-31)" in verified(receipt_file(story, index)).sentence
 
 
 def test_a_details_control_characters_do_not_reach_the_terminal():
-    story = Story()
+    story = Scenario()
     index = story.record(
         "handoff.accept",
         None,
@@ -166,14 +166,14 @@ def test_a_details_control_characters_do_not_reach_the_terminal():
 
 def test_a_proof_for_another_entry_is_not_in_the_log():
     """The entry is recomputed from the document that is presented (compare CVE-2022-36056)."""
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     mixed = replace(story.log.receipt(0), proof=story.log.proof(1))
     data = json.dumps(receipt.to_json(mixed)).encode()
     refused(data, Code.NOT_IN_LOG, 4, "another root")
 
 
 def test_a_receipt_of_another_log_is_undecided():
-    other = Story(log=Logbook("log.example.com/other"))
+    other = Scenario(log=Logbook("log.example.com/other"))
     refused(receipt_file(other, 0), Code.UNKNOWN, 2, "log.example.com/other")
     both = [*TRUST.log_keys, *other.log.keys]
     refused(receipt_file(other, 0), Code.UNKNOWN, 2, trust=trusting(log_keys=both))
@@ -184,23 +184,25 @@ def test_a_receipt_of_another_log_is_undecided():
 
 
 def test_a_log_that_is_trusted_by_name_but_without_key_is_undecided():
-    refused(receipt_file(Story(), 0), Code.UNKNOWN, 2, trust=trusting(log_keys=()))
+    refused(receipt_file(Scenario(), 0), Code.UNKNOWN, 2, trust=trusting(log_keys=()))
 
 
 def test_a_log_of_the_same_name_under_another_key_is_not_believed():
-    impostor = Story(log=Logbook(key="impostor"))
+    impostor = Scenario(log=Logbook(key="impostor"))
     refused(receipt_file(impostor, 0), Code.NOT_IN_LOG, 4)
 
 
 def test_a_disclosure_of_another_event_does_not_belong():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     one = replace(story.log.receipt(0), disclosures=story.log.receipt(1).disclosures)
     data = json.dumps(receipt.to_json(one)).encode()
     refused(data, Code.MISMATCH, 3, "another event")
 
 
 def test_a_receipt_file_that_is_too_long_is_not_read():
-    huge = json.dumps(receipt.to_json(Story().log.receipt(0)) | {"proof": "x" * 600_000}).encode()
+    huge = json.dumps(
+        receipt.to_json(Scenario().log.receipt(0)) | {"proof": "x" * 600_000}
+    ).encode()
     refused(huge, Code.NOT_OURS, 1, "long")
 
 
@@ -230,7 +232,7 @@ def test_an_attested_document_rests_on_the_operators_word_and_says_so():
 
 @each("which", ["offer", "answer"])
 def test_an_offer_and_an_answer_verify_alone(which):
-    story = Story().told("refusal")
+    story = Scenario().told("refusal")
     document = story.offer if which == "offer" else story.answers[0]
     assert f"this {which} is" in verified(document.compact().encode()).sentence
 
@@ -305,7 +307,7 @@ def test_a_disclosure_swapped_in_from_another_document_does_not_belong():
 @each("attested", [False, True])
 @each("reader", [None, "hotline", "police"])
 def test_a_whole_handoff_verifies_for_each_of_its_readers(attested, reader):
-    story = Story(attested=attested).told("acceptance", "outcome", "outcome", "closure")
+    story = Scenario(attested=attested).told("acceptance", "outcome", "outcome", "closure")
     result = verified(story.file(reader))
     assert result.kind == "bundle"
     assert "hotline offered the case to police." in result.sentence
@@ -315,13 +317,13 @@ def test_a_whole_handoff_verifies_for_each_of_its_readers(attested, reader):
 
 
 def test_an_offer_without_answers_stood_offered():
-    sentence = verified(Story().file()).sentence
+    sentence = verified(Scenario().file()).sentence
     assert "0 answers shown, the state of the handoff at entry 0 was offered." in sentence
 
 
 @each("answers", [("withdrawal",), ("acceptance", "withdrawal"), ("acceptance", "closure")])
 def test_a_file_without_the_end_of_the_story_does_not_say_that_it_is_the_end(answers):
-    story = Story().told(*answers)
+    story = Scenario().told(*answers)
     whole = verified(story.file())
     kept = story.bundle()
     cut = verified(story.file(answers=kept.answers[:-1], receipts=kept.receipts[:-1]))
@@ -330,7 +332,7 @@ def test_a_file_without_the_end_of_the_story_does_not_say_that_it_is_the_end(ans
 
 
 def test_a_partial_acceptance_is_known_by_its_groups_and_may_be_withheld():
-    story = Story()
+    story = Scenario()
     document = story.say("acceptance", groups=["items"])
     assert "was partially_accepted" in verified(story.file()).sentence
     hidden = story.file(answers=(document.present(()).compact(),))
@@ -338,19 +340,19 @@ def test_a_partial_acceptance_is_known_by_its_groups_and_may_be_withheld():
 
 
 def test_only_the_groups_of_an_acceptance_make_it_partial():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     story.say("outcome", groups=["items"])
     assert "was accepted or partially_accepted" in verified(story.file()).sentence
 
 
 def test_a_competence_is_named_with_the_event_that_registered_it():
     competence = {"competence": "receive/csam/FR", "mandate_event": "event-1"}
-    sentence = verified(Story(competence=competence).file()).sentence
+    sentence = verified(Scenario(competence=competence).file()).sentence
     assert "police (competent for receive/csam/FR by event event-1)" in sentence
 
 
 def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     story.record("case.consult", None, package=base64url.digest(b"what was shown"))
     story.record("handoff.close", None, result=EventResult.DENIED)
     story.record("case.submit", None, handoff=None, package=None)
@@ -360,7 +362,7 @@ def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
 
 
 def test_the_consultation_that_opened_the_presentation_is_named():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     story.record("case.consult", None, package=base64url.digest(b"something else"))
     story.record("case.consult", None, package=handoff_documents.package_digest(story.permitted))
     placing = verified(story.file()).steps[8]
@@ -368,13 +370,13 @@ def test_the_consultation_that_opened_the_presentation_is_named():
 
 
 def test_a_denied_move_moves_nothing():
-    story = Story()
+    story = Scenario()
     story.record("handoff.decline", None, result=EventResult.WRONG_STATE)
     assert "was offered" in verified(story.file()).sentence
 
 
 def test_withheld_parts_are_counted():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     bare = story.file("police", case=story.case.present(()).compact())
     detail = verified(bare).steps[-1].detail
     assert detail.endswith("12 of the case, 6 of the offer and answers, 6 of the events")
@@ -382,19 +384,19 @@ def test_withheld_parts_are_counted():
 
 
 def test_a_simulated_legal_date_in_a_bundle_is_said():
-    story = Story()
+    story = Scenario()
     story.record("case.consult", None, simulated_date=date(2023, 10, 31))
     assert "simulated (2023-10-31)" in verified(story.file()).sentence
 
 
 def test_the_keys_that_a_bundle_brings_are_not_believed():
-    story = Story(originator="stranger")
+    story = Scenario(originator="stranger")
     claimed = {uri("stranger"): {"keys": []}}
     refused(story.file(keys=claimed), Code.UNKNOWN, 2)
 
 
 def test_the_same_event_with_two_checkpoints_is_one_event():
-    story = Story()
+    story = Scenario()
     early = story.log.receipt(0)
     story.told("acceptance")
     both = story.file(receipts=(early, *(story.log.receipt(n) for n in (1, 0))))
@@ -405,7 +407,7 @@ def test_the_same_event_with_two_checkpoints_is_one_event():
 
 
 def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
-    story = Story().told("acceptance", "refusal")
+    story = Scenario().told("acceptance", "refusal")
     kept = tuple(d.compact() for d in story.answers[:1])
     result = verified(story.file(answers=kept))
     assert result.sentence.startswith("VERIFIED, INCOMPLETE:")
@@ -414,7 +416,7 @@ def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
 
 
 def test_a_removed_answer_and_receipt_are_missed_when_the_order_shows_it():
-    story = Story().told("acceptance", "outcome")
+    story = Scenario().told("acceptance", "outcome")
     story.answers.pop(0)
     story.indexes.pop(1)
     result = verified(story.file())
@@ -424,26 +426,26 @@ def test_a_removed_answer_and_receipt_are_missed_when_the_order_shows_it():
 
 @pytest.mark.parametrize(("removed", "typ"), [(0, "handoff.offered"), (1, "handoff.accepted")])
 def test_a_document_without_its_receipt_is_not_shown_to_be_in_the_log(removed, typ):
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     story.indexes.pop(removed)
     refused(story.file(), Code.NOT_IN_LOG, 10, typ)
 
 
 def test_a_bundle_without_receipts_is_not_verified():
-    refused(Story().file(receipts=()), Code.NOT_IN_LOG, 10)
+    refused(Scenario().file(receipts=()), Code.NOT_IN_LOG, 10)
 
 
 # --- a bundle whose parts do not belong together -----------------------------------------------
 
 
 def test_the_presentation_of_another_case_does_not_belong():
-    other = Story(handoff=OTHER)
-    swapped = Story().file(case=other.bundle().case)
+    other = Scenario(handoff=OTHER)
+    swapped = Scenario().file(case=other.bundle().case)
     refused(swapped, Code.MISMATCH, 4, "another case version")
 
 
 def test_the_erasure_that_an_office_was_told_of_belongs_to_its_handoff_and_is_said():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     assert "erased its copy" not in verified(story.file()).sentence
     at = story.record("case.erase", None, package=None)
     told = verified(story.file()).sentence
@@ -473,7 +475,7 @@ def test_only_the_originator_offers_a_case():
 
 
 def test_a_part_that_the_offer_does_not_name_makes_the_presentation_invalid():
-    story = Story()
+    story = Scenario()
     everything = story.file(case=story.case.compact())
     refused(everything, Code.MISMATCH, 5, "reporter")
 
@@ -489,7 +491,7 @@ def test_a_part_that_the_offer_does_not_name_makes_the_presentation_invalid():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_answer_that_binds_something_else_does_not_belong(changes, what):
-    story = Story()
+    story = Scenario()
     document = story.answer("acceptance", **changes)
     wrong = story.file(answers=(document.compact(),))
     refused(wrong, Code.MISMATCH, 7, f"another {what}")
@@ -500,27 +502,27 @@ def test_an_answer_that_binds_something_else_does_not_belong(changes, what):
     [("acceptance", "hotline"), ("closure", "hotline"), ("withdrawal", "police")],
 )
 def test_an_answer_by_the_party_that_may_not_give_it_does_not_belong(kind, author):
-    story = Story()
+    story = Scenario()
     document = story.answer(kind, author)
     wrong = story.file(answers=(document.compact(),))
     refused(wrong, Code.MISMATCH, 7, "another party")
 
 
 def test_the_statement_of_another_handoff_does_not_belong():
-    other = Story(handoff=OTHER).told("refusal")
-    mixed = Story().file(answers=(other.answers[0].compact(),))
+    other = Scenario(handoff=OTHER).told("refusal")
+    mixed = Scenario().file(answers=(other.answers[0].compact(),))
     refused(mixed, Code.MISMATCH, 7, "another handoff")
 
 
 def test_an_answer_whose_signature_is_false_spoils_the_bundle():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     keys = {"police-key": es256("x").private.public_key()}
     trust = trusting(organisations={**TRUST.organisations, "police": keys})
     refused(story.file(), Code.BAD_SIGNATURE, 6, trust=trust)
 
 
 def test_an_offer_whose_signature_is_false_spoils_the_bundle():
-    story = Story()
+    story = Scenario()
     header, payload, _ = story.offer.issuer_signed.split(".")
     signature = base64url.encode(SIGNERS["police"].sign(f"{header}.{payload}".encode()))
     forged = story.offer.compact().replace(
@@ -530,20 +532,20 @@ def test_an_offer_whose_signature_is_false_spoils_the_bundle():
 
 
 def test_documents_in_each_others_places_are_not_a_bundle():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     whole = story.bundle()
     swapped = replace(whole, offer=whole.answers[0], answers=(whole.offer,))
     refused(bundle.encode(swapped), Code.NOT_OURS, 1, "type")
 
 
 def test_a_document_twice_is_not_a_bundle():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     twice = story.file(answers=tuple(d.compact() for d in story.answers * 2))
     refused(twice, Code.NOT_OURS, 1, "twice")
 
 
 def test_a_disclosure_of_another_document_inside_a_bundle_does_not_belong():
-    story = Story()
+    story = Scenario()
     foreign = sd_jwt.SdJwt(story.case.issuer_signed, case_version(seed="x").disclosures)
     refused(story.file(case=foreign.compact()), Code.MISMATCH, 2)
 
@@ -552,7 +554,7 @@ def test_a_disclosure_of_another_document_inside_a_bundle_does_not_belong():
 
 
 def with_event(action: str = "case.consult", digest: str | None = None, **changes) -> bytes:
-    story = Story()
+    story = Scenario()
     story.record(action, digest, **changes)
     return story.file()
 
@@ -573,13 +575,13 @@ def test_an_event_of_something_else_does_not_belong(data, reason):
 
 
 def test_an_acceptance_that_records_the_offer_does_not_belong():
-    story = Story()
+    story = Scenario()
     story.record("handoff.accept", story.offer.digest)
     refused(story.file(), Code.MISMATCH, 9, "another kind")
 
 
 def test_an_event_that_records_an_answer_with_another_package_does_not_belong():
-    story = Story()
+    story = Scenario()
     document = story.say("acceptance")
     story.indexes.pop()
     story.record("handoff.accept", document.digest, package=base64url.digest(b"x"))
@@ -587,7 +589,7 @@ def test_an_event_that_records_an_answer_with_another_package_does_not_belong():
 
 
 def test_an_event_that_records_a_refusal_as_an_acceptance_does_not_belong():
-    story = Story()
+    story = Scenario()
     document = story.say("refusal")
     story.indexes.pop()
     story.record("handoff.accept", document.digest)
@@ -595,20 +597,20 @@ def test_an_event_that_records_a_refusal_as_an_acceptance_does_not_belong():
 
 
 def test_a_receipt_of_another_handoff_in_the_same_log_does_not_belong():
-    story = Story()
-    other = Story(handoff=OTHER, log=story.log).told("acceptance")
+    story = Scenario()
+    other = Scenario(handoff=OTHER, log=story.log).told("acceptance")
     foreign = story.file(receipts=tuple(story.log.receipt(n) for n in (0, other.indexes[1])))
     refused(foreign, Code.MISMATCH, 9, "another handoff")
 
 
 def test_a_document_that_two_events_record_does_not_belong():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     story.record("handoff.accept", story.answers[0].digest)
     refused(story.file(), Code.MISMATCH, 10, "two events")
 
 
 def test_an_event_that_names_the_case_alone_does_not_record_an_answer():
-    story = Story()
+    story = Scenario()
     document = story.say("acceptance")
     story.indexes.pop()
     story.record("handoff.accept", document.digest, handoff=None)
@@ -625,11 +627,11 @@ def test_an_event_that_names_the_case_alone_does_not_record_an_answer():
     ],
 )
 def test_events_in_an_unlawful_order_do_not_belong(kinds):
-    refused(Story().told(*kinds).file(), Code.MISMATCH, 12)
+    refused(Scenario().told(*kinds).file(), Code.MISMATCH, 12)
 
 
 def test_an_answer_that_is_logged_before_the_offer_does_not_belong():
-    story = Story()
+    story = Scenario()
     story.answers = [story.answer("acceptance")]
     story.log, story.indexes = Logbook(), []
     story.record("handoff.accept", story.answers[0].digest)
@@ -638,14 +640,14 @@ def test_an_answer_that_is_logged_before_the_offer_does_not_belong():
 
 
 def test_a_receipt_whose_proof_is_of_another_entry_spoils_the_bundle():
-    story = Story().told("acceptance")
+    story = Scenario().told("acceptance")
     mixed = replace(story.log.receipt(1), proof=story.log.proof(0))
     spoiled = story.file(receipts=(story.log.receipt(0), mixed))
     refused(spoiled, Code.NOT_IN_LOG, 8, "another root")
 
 
 def test_receipts_of_two_logs_do_not_belong_together():
-    one, other = Story(), Story(log=Logbook("log.example.com/other"))
+    one, other = Scenario(), Scenario(log=Logbook("log.example.com/other"))
     trust = trusting(
         log_keys=[*one.log.keys, *other.log.keys], origins=(ORIGIN, "log.example.com/other")
     )
@@ -654,13 +656,13 @@ def test_receipts_of_two_logs_do_not_belong_together():
 
 
 def test_a_receipt_of_an_unknown_log_leaves_the_bundle_undecided():
-    other = Story(log=Logbook("log.example.com/other"))
+    other = Scenario(log=Logbook("log.example.com/other"))
     refused(other.file(), Code.UNKNOWN, 8)
 
 
 @pytest.mark.parametrize(("more", "shown"), [(1, 0), (2, 1)], ids=["one size", "one index"])
 def test_a_log_that_shows_two_histories_is_found_out(more, shown):
-    story, fork = Story(), Story()
+    story, fork = Scenario(), Scenario()
     story.record("case.consult", None)
     for number in range(more):
         fork.record("case.consult", None, id=UUID(int=number))
@@ -669,7 +671,7 @@ def test_a_log_that_shows_two_histories_is_found_out(more, shown):
 
 
 def test_a_receipt_with_a_malformed_event_spoils_the_bundle():
-    story = Story()
+    story = Scenario()
     one = replace(story.log.receipt(0), document=b"{}")
     refused(story.file(receipts=(one,)), Code.NOT_OURS, 8)
 

@@ -116,10 +116,11 @@ def accepted(stage: DemoEnvironment, content: dict[str, Any] | None = None) -> s
 
 
 def casegate(*words: object, status: int = 0) -> Any:
-    """Type `casegate WORDS`, which ends with ``status``; what it printed, read if it is JSON."""
+    """Type `casegate WORDS`, which ends with ``status``; its result, read if it is JSON."""
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == status, result.output
-    return json.loads(result.stdout) if "--json" in words else result.output
+    text = result.output if status else result.stdout
+    return json.loads(text) if "--json" in words else text
 
 
 def admin(stage: DemoEnvironment, *words: object, status: int = 0) -> Any:

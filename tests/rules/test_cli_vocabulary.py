@@ -1,5 +1,6 @@
 """The partners' commands use the policy's words: a verb for each action, and no verb of its own."""
 
+from collections.abc import Iterator
 from itertools import chain
 
 import click
@@ -9,6 +10,9 @@ from gateway.cli import PARTNERS, SUBCOMMANDS
 from gateway.cli.admin import admin
 from gateway.domain.audit_event import EVENT_TYPES
 from tests.each import each
+
+LONGEST_SUMMARY = 70
+"""Characters: with its indentation a summary fits 80 columns."""
 
 READS = {"list", "show"}
 """How people say ``read``: all of a kind, or one."""
@@ -108,3 +112,21 @@ def test_every_change_has_its_command_which_takes_all_its_values() -> None:
         taken = {parameter.name for parameter in group.commands[verb].params}
         if action not in by_file | {"system.set_keys"}:
             assert {field.name for field in kind.fields} <= taken, action
+
+
+def described(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from described(below, f"{path} {name}")
+
+
+@each("name", sorted(SUBCOMMANDS))
+def test_every_command_and_option_has_help_and_its_first_line_is_short(name: str) -> None:
+    assert len(SUBCOMMANDS[name].about) <= LONGEST_SUMMARY
+    for path, command in described(SUBCOMMANDS[name].load(), name):
+        first = (command.help or "").strip().split("\n")[0]
+        assert 0 < len(first) <= LONGEST_SUMMARY, path
+        assert len(command.short_help or "") <= LONGEST_SUMMARY, path
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        assert [one.opts for one in options if not one.help] == [], path

@@ -44,7 +44,7 @@ from gateway.serving.tls import openssl_conf
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
 from gateway.web.problems import all_problems
-from tests.client.desk import Desk, Wire, connection_of
+from tests.client.client_fixture import MemberClient, Wire, connection_of
 from tests.each import each
 from tests.founding import HOTLINE, OFMIN, accepted, founded
 from tests.web.listening import Listening, listening
@@ -358,7 +358,7 @@ def test_the_client_s_example_hands_a_case_over(
     printed = capsys.readouterr().out
     assert "'competence': 'receive/csam/FR'" in printed
     assert "https://content.example.org/page" in printed
-    (handoff,) = Desk(line, OFMIN).inbox()
+    (handoff,) = MemberClient(line, OFMIN).inbox()
     assert handoff["state"] == "accepted"
 
 

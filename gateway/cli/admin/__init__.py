@@ -80,8 +80,7 @@ def _take_json(command: click.Command) -> None:
 GROUPS = {
     "membership": "Grant and end memberships: full, associate, observer.",
     "interest": "Record what members declare to be bound to.",
-    "agreement": "Record agreements. One of the kind `transfer` opens the way to a third country "
-    "(R15).",
+    "agreement": "Record and end agreements (R15).",
     "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
     "case": "Erase cases before their day.",

@@ -101,7 +101,10 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
 @_issuer
 @click.pass_obj
 def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer: str) -> None:
-    """Print PERSON's approval of the change in FILE, a JSON of action, organisation, values."""
+    """Sign the change in FILE and print the approval.
+
+    FILE is a JSON object with action, organisation and values.
+    """
     with told_plainly():
         try:
             said = canonical.decode(file.read_bytes())

@@ -70,7 +70,7 @@ def own_keys() -> None:
 )
 @click.pass_obj
 def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
-    """Take the next step to a new key for access tokens, or for wrapping the keys of cases.
+    """Take the next step to a new token or key-encryption key.
 
     Access tokens: a new key is published, then it signs, then the previous key is withdrawn, each
     a day after the previous step. Restart the listeners after each step.

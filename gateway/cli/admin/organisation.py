@@ -25,7 +25,7 @@ from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
 from gateway.kernel.ports import Ports
-from gateway.registry import mandate_report, queries
+from gateway.registry import mandates, queries
 
 
 @click.group()
@@ -110,9 +110,10 @@ def _read_object(file: Path) -> dict[str, Any]:
 )
 @click.pass_obj
 def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> None:
-    """Record the application in FILE under the id ORGANISATION, which is never used again.
+    """Record the application in FILE under the id ORGANISATION.
 
-    FILE is JSON, as the organisation fills it in; docs/administrators.md lists its fields.
+    The id is never used again. FILE is JSON, as the organisation fills it in;
+    docs/administrators.md lists its fields.
     """
     said = {**_read_object(file), "received_on": day(received_on)}
     change_registry(session, "organisation.apply", slug, said)
@@ -146,7 +147,7 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     Read-only; needs no approval. On such days offers to a `receive` competence are refused.
     """
     with read_only(session) as gateway:
-        found = mandate_report.report(gateway.ports)
+        found = mandates.report(gateway.ports)
     if session.as_json:
         print_json(found)
         return
@@ -196,9 +197,10 @@ def system() -> None:
 def set_keys(
     session: AdminSession, slug: str, name: str, files: tuple[Path, ...], certificate_only: bool
 ) -> None:
-    """Replace the keys by which SYSTEM of ORGANISATION authenticates; two persons (R10).
+    """Replace the keys by which SYSTEM of ORGANISATION authenticates.
 
-    With keys it must send an assertion (`private_key_jwt`) as well as its certificate.
+    Two persons approve (R10). With keys it must send an assertion (`private_key_jwt`) as well as
+    its certificate.
     """
     if bool(files) is certificate_only:
         raise click.UsageError("Give --key once or twice, or --certificate-only.")
@@ -272,7 +274,10 @@ def preview_succession(
     on: Any,
     read_until: Any,
 ) -> None:
-    """Show which open handoffs would move, stay, or need a new offer. Nothing is changed."""
+    """Show which open handoffs would move, stay, or need a new offer.
+
+    Nothing is changed.
+    """
     if parse_competence(competence) is None:
         raise click.UsageError("a competence is function/matter/territory, as receive/csam/FR")
     try:
@@ -322,11 +327,11 @@ def list_successions(session: AdminSession) -> None:
     print_list(found)
 
 
-@succession.command("show", short_help="Report what moved, what stayed, who reads until when.")
+@succession.command("show", short_help="Show what moved, what stays, and who can read until when.")
 @click.argument("succession", type=click.UUID)
 @click.pass_obj
 def show_succession(session: AdminSession, succession: UUID) -> None:
-    """Report what moved, what is to move, what stays, and who reads until when."""
+    """Show what moved, what stays, and who can read until when."""
     with read_only(session) as gateway:
         found = successions.report(gateway.ports, succession)
     _print_succession(found, session.as_json)

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.evidence import key_history, receipt, trust_mark
-from tests.client.desk import trust_of
+from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
 from tests.web.listening import Listening, Partner, listening
 

@@ -12,7 +12,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
-from tests.client.desk import connection_of
+from tests.client.client_fixture import connection_of
 from tests.evidence.ingredients import chance
 from tests.evidence.logbook import Logbook
 from tests.founding import (

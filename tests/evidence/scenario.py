@@ -68,7 +68,7 @@ def case_version(organisation: str = "hotline", attested: bool = False, seed: st
 
 
 @dataclass
-class Story:
+class Scenario:
     """One handoff in one log. ``log`` may hold more events than the handoff's own.
 
     ``own_case`` lets the originator sign the case itself, whoever attests the rest.
@@ -149,7 +149,7 @@ class Story:
         self.record(ACTIONS[kind], document.digest)
         return document
 
-    def told(self, *kinds: str) -> "Story":
+    def told(self, *kinds: str) -> "Scenario":
         """The same story after some answers."""
         for kind in kinds:
             self.say(kind)

@@ -116,7 +116,7 @@ def connection_of(
     return PartnerConnection(**parts | changes)
 
 
-class Desk(Gateway):
+class MemberClient(Gateway):
     """The client of one member; ``wire`` is its way to the gateway, ``pauses`` its waiting."""
 
     def __init__(

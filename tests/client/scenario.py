@@ -13,7 +13,7 @@ from gateway.client import (
 )
 from gateway.domain.case import GROUPS
 from gateway.evidence import receipt
-from tests.client.desk import Desk, Fault
+from tests.client.client_fixture import Fault, MemberClient
 from tests.founding import (
     CSAM_FR,
     OFMIN,
@@ -25,14 +25,14 @@ CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": [
 CONTENT_GROUPS = [group for group in GROUPS if group != "routing"]
 
 
-def submit(desk: Desk, stage: Listening, **changes: Any) -> UUID:
+def submit(desk: MemberClient, stage: Listening, **changes: Any) -> UUID:
     """A cleared case of the desk's."""
     case = stage.gateway.new_id()
     desk.submit(case_content(case, **changes), "intake-1", CLEARED)
     return case
 
 
-def offer(desk: Desk, stage: Listening, **changes: Any) -> str:
+def offer(desk: MemberClient, stage: Listening, **changes: Any) -> str:
     """A handoff of all parts to whoever is competent, unless told otherwise."""
     wanted = {
         "purpose": ["identify_victim"],
@@ -45,9 +45,9 @@ def offer(desk: Desk, stage: Listening, **changes: Any) -> str:
     return str(desk.offer(case, "liaison-1", **wanted | changes).result["handoff"])
 
 
-def accepted(stage: Listening, **changes: Any) -> tuple[Desk, Desk, str]:
+def accepted(stage: Listening, **changes: Any) -> tuple[MemberClient, MemberClient, str]:
     """Two desks and a handoff that the second one accepted."""
-    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     handoff = offer(hotline, stage, **changes)
     office.accept(office.handoff(handoff), "officer-1")
     return hotline, office, handoff
@@ -56,7 +56,7 @@ def accepted(stage: Listening, **changes: Any) -> tuple[Desk, Desk, str]:
 Tamper = Callable[[dict[str, Any]], None]
 
 
-def disbelieved(desk: Desk, tamper: Tamper, ask: Callable[[], Any], match: str) -> None:
+def disbelieved(desk: MemberClient, tamper: Tamper, ask: Callable[[], Any], match: str) -> None:
     """Ask while answers are tampered with; what was asked must not seem to have been done."""
 
     def change(request: httpx.Request, members: dict[str, Any]) -> None:
