@@ -163,7 +163,7 @@ def simple(gate: AppContext) -> Response:
 
 
 @unauthenticated(
-    "POST /enrolments", body=EnrolmentRequest(), gives="Enrolled", writes=True, status_later=True
+    "POST /enrolments", body=EnrolmentRequest(), response="Enrolled", writes=True, status_later=True
 )
 def whole(gate: AppContext) -> Response:
     """Enrol a system by its invitation, with the first document key of its organisation.
