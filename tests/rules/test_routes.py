@@ -230,7 +230,7 @@ def test_every_refusal_has_a_row():
 
 def test_every_row_has_a_page():
     for slug in all_problems():
-        assert LINE.anybody().get(f"/problems/{name}").status_code == 200
+        assert LINE.anybody().get(f"/problems/{slug}").status_code == 200
 
 
 def test_a_row_is_found_by_class():
