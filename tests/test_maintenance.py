@@ -600,20 +600,18 @@ def test_the_operator_hears_when_a_step_can_be_taken(gw: Operator) -> None:
 
 
 @pytest.fixture
-def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The product as it will be with one migration more."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "later.py").write_text(
-        f'revision, down_revision = "later", "{migrations.newest()}"\n'
+        f'revision, down_revision = "later", "{migrations.REVISIONS[-1]}"\n'
         "def upgrade():\n"
         "    from alembic import op\n"
         "    op.execute('CREATE TABLE later (id INTEGER)')\n"
     )
     monkeypatch.setattr(migrations, "FOLDER", folder)
-    migrations.newest.cache_clear()
-    yield
-    migrations.newest.cache_clear()
+    monkeypatch.setattr(migrations, "REVISIONS", [*migrations.REVISIONS, "later"])
 
 
 def tables(gw: Operator) -> set[str]:

@@ -334,7 +334,7 @@ def _copy(backup: Path, spare: Path) -> None:
     shutil.copyfile(backup, spare)
     url = f"sqlite:///{spare}"
     found = migrations.current(url)
-    if found is None or not migrations.knows(found):
+    if found not in migrations.REVISIONS:
         raise click.ClickException("the backup is of a newer version of the gateway, or of none")
     migrations.upgrade(url)
 

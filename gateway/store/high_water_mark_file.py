@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -159,6 +160,7 @@ def _written(origin: str, number: int, marked: SignedTreeHead) -> bytes:
     return slot.ljust(SLOT_BYTES, b"\0")
 
 
+@lru_cache(maxsize=4)  # the two slots are read for each token, and rarely change
 def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
     """What `_written` wrote; None for a slot that was never written, or torn."""
     line, newline, padding = slot.partition(b"\n")

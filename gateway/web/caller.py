@@ -14,7 +14,7 @@ from gateway.kernel.authentication import NotAuthenticated, authenticate
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller, Credentials
 from gateway.web.context import AppContext, PresentedCertificate
-from gateway.web.inputs import MalformedRequest, read_pairs
+from gateway.web.inputs import read_query
 from gateway.web.problems import (
     ClientCertificateRefused,
     InsufficientScope,
@@ -83,9 +83,9 @@ def registered_caller(ports: Ports, claimed: Caller, scope: str) -> Caller:
 
 
 def _bearer(request: Request) -> str:
-    """The token, from the header alone (RS1); NoCredentials when there is none (RS3)."""
-    if request.query_string:
-        _refuse_in_query(request.query_string)
+    """The token, only from the header (RS1); NoCredentials when there is none (RS3)."""
+    if request.query_string and "access_token" in read_query(request):
+        raise TokenInQuery("send the access token only in the Authorization header")
     sent = request.headers.get("Authorization")
     found = _BEARER.fullmatch(sent or "")
     if found:
@@ -93,12 +93,3 @@ def _bearer(request: Request) -> str:
     if sent and sent.lower().startswith("bearer"):
         raise InvalidToken("the token is not of the form that tokens have")
     raise NoCredentials("send an access token in the Authorization header")
-
-
-def _refuse_in_query(query: bytes) -> None:
-    try:
-        fields = read_pairs(query)
-    except ValueError:
-        raise MalformedRequest("the query cannot be read, or gives a field twice") from None
-    if "access_token" in fields:
-        raise TokenInQuery("send the access token only in the Authorization header")

@@ -68,7 +68,7 @@ class SearchBody(StrictSchema):
     "POST /audit/searches",
     action="audit.search",
     scope="audit.search",
-    gives="AuditedEventResult",
+    response="AuditedEventResult",
     body=SearchBody(),
     writes=True,
 )
@@ -89,7 +89,7 @@ def search(call: Call) -> WriteResult:
         before=page.get("before"),
         limit=body.get("limit", field.DEFAULT_LIMIT),
     )
-    return call.do(audit.read, reading)
+    return call.write(audit.read, reading)
 
 
 def _filters(body: Mapping[str, Any]) -> Filters:

@@ -8,7 +8,7 @@ from gateway.domain.refusals import NotFound
 from gateway.web.context import AppContext
 from gateway.web.endpoint import unauthenticated
 from gateway.web.metadata import KEPT
-from gateway.web.problems import ProblemType, all_problems
+from gateway.web.problems import all_problems
 
 HTML = "text/html; charset=utf-8"
 
@@ -44,15 +44,12 @@ def show(gate: AppContext, name: str) -> Response:
     problem = all_problems().get(name)
     if problem is None:
         raise NotFound
-    return _page(problem.title, _explained(name, problem))
-
-
-def _explained(slug: str, problem: ProblemType) -> str:
-    return (
-        f"<p>Status {problem.status}, <code>{slug}</code></p>\n"
+    return _page(
+        problem.title,
+        f"<p>Status {problem.status}, <code>{problem.slug}</code></p>\n"
         f"<h2>What it means</h2>\n<p>{escape(problem.meaning)}</p>\n"
         f"<h2>What to do</h2>\n<p>{escape(problem.remedy)}</p>\n"
-        '<p><a href="/problems">All problems</a></p>'
+        '<p><a href="/problems">All problems</a></p>',
     )
 
 
