@@ -216,6 +216,8 @@ class SqlLog:
         )
         disclosures = tuple(one for one in opened if one is not None)
         head = self.head()
+        if row.idx >= head.size:  # committed after this transaction saw the head
+            raise Busy("the first of these requests was stored just now: repeat this one")
         if self._proofs is None or self._proofs.size != head.size:
             self._proofs = tiles.InclusionProofs(self.tile, head.size)
         proof = tuple(self._proofs.of(row.idx))
