@@ -4,12 +4,12 @@ So `casegate verify` works where only the verifier is installed, without the ser
 """
 
 import importlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import click
-
-from gateway.cli.output import OutputNotWritten, print_failure, wants_json
 
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
@@ -160,6 +160,54 @@ ALIASES = {"enroll": "enrol"}
 
 _JSON = "gateway.cli.json"
 """Where a command line keeps whether it asks for machine output."""
+
+
+# --- How a command fails: one sentence on the error stream, or one JSON value on the output ---
+
+
+class CommandFailed(click.ClickException):
+    """A failure that has more to tell machines than its sentence."""
+
+    def __init__(
+        self,
+        message: str,
+        told: Mapping[str, Any],
+        done: Mapping[str, Any] | None = None,
+        *,
+        exit_code: int = click.ClickException.exit_code,
+    ) -> None:
+        """``told`` are members of ``error``, its kind among them; ``done`` those beside it."""
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
+        self.told, self.done = dict(told), dict(done or {})
+
+
+class OutputNotWritten(click.ClickException):
+    """What was asked for is done and told, but a file could not be written."""
+
+    exit_code = 6
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for machine output, also one that cannot be read further."""
+    ended = arguments.index("--") if "--" in arguments else len(arguments)
+    return "--json" in arguments[:ended]
+
+
+def _print_line(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=True))
+
+
+def print_failure(error: click.ClickException) -> None:
+    """Tell machines what went wrong."""
+    if isinstance(error, CommandFailed):
+        _print_line({**error.done, "error": {"message": error.message, **error.told}})
+        return
+    kind = "usage-error" if isinstance(error, click.UsageError) else "error"
+    _print_line({"error": {"kind": kind, "message": error.format_message()}})
+
+
+# --- The command ---
 
 
 class LazyGroup(click.Group):

@@ -16,8 +16,8 @@ from gateway.cli.output import (
     colour,
     format_value,
     print_fields,
+    print_items,
     print_json,
-    print_table,
     sanitise,
     write_new,
 )
@@ -122,6 +122,7 @@ def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes)
 
 contents_option = click.option(
     "--contents",
+    "plain",
     required=True,
     metavar="FILE",
     type=Input(MAX_CASE_BYTES + 1),
@@ -290,7 +291,7 @@ def seal(
     gateway: Gateway,
     as_json: bool,
     content: dict[str, Any],
-    contents: dict[str, Any],
+    plain: dict[str, Any],
     to: str,
     out: Path,
 ) -> None:
@@ -300,14 +301,12 @@ def seal(
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
     one that you keep in organisation_keys.
     """
-    sealed = gateway.seal(content, contents, to)
+    sealed = gateway.seal(content, plain, to)
     write_new(out, (json.dumps(sealed, ensure_ascii=False, indent=2) + "\n").encode())
     if as_json:
-        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(contents)})
+        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(plain)})
     else:
-        click.echo(
-            f"{colour('Done', 'green')}: {len(contents)} sealed to {to}; the case is in {out}"
-        )
+        click.echo(f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}")
 
 
 @write_command(
@@ -352,14 +351,11 @@ def reseal(
 def list_(gateway: Gateway, as_json: bool) -> None:
     """List your cases by age, without content."""
     found = list(gateway.cases())
-    if as_json:
-        print_json({"items": found})
-        return
     rows = [
         (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
         for one in found
     ]
-    print_table(("state", "version", "case", "reference", "matter"), rows)
+    print_items(as_json, found, ("state", "version", "case", "reference", "matter"), rows)
 
 
 @partner_command(case, case_argument)

@@ -9,7 +9,14 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import NewFile, organisation_id
-from gateway.cli.output import cold, format_value, print_fields, print_json, print_table, sanitise
+from gateway.cli.output import (
+    cold,
+    format_value,
+    print_fields,
+    print_items,
+    print_json,
+    sanitise,
+)
 from gateway.cli.partner_command import (
     EPILOG,
     by_option,
@@ -44,13 +51,10 @@ _organisation = click.argument("organisation", callback=organisation_id)
     name="list",
 )
 def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: str | None) -> None:
-    """List members with their membership and the mandates that they hold."""
+    """List members, memberships and mandates."""
     found = list(gateway.organisations(kind, competence))
-    if as_json:
-        print_json({"items": found})
-        return
     headings = ("id", "name", "kind", "country", "membership", "competent for")
-    print_table(headings, [_row(one) for one in found])
+    print_items(as_json, found, headings, [_row(one) for one in found])
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
@@ -72,9 +76,10 @@ def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
 
 @partner_command(directory, _organisation)
 def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
-    """Print the gateway's signed attestation that ORGANISATION is a member.
+    """Print the signed attestation of a member.
 
-    It is verified first. Only the document is on the output; what it says is on the error stream.
+    The gateway signs that ORGANISATION is a member; the signature is verified first. Only the
+    document is on the output; what it says is on the error stream.
     """
     text, mark = gateway.status(organisation)
     if as_json:
@@ -143,18 +148,15 @@ def succession() -> None:
 @partner
 def list_successions(gateway: Gateway, as_json: bool) -> None:
     """List the mandates that move to or from you, oldest first."""
-    found = gateway.successions()
-    if as_json:
-        print_json({"items": found})
-        return
-    print_list(found)
+    print_successions(as_json, gateway.successions())
 
 
-def print_list(found: Sequence[Mapping[str, Any]]) -> None:
+def print_successions(as_json: bool, found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
     columns = ("succession", "competence", "predecessor", "successor", "on")
     rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
-    print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
+    headings = ("id", "competence", "from", "to", "on", "waits for")
+    print_items(as_json, found, headings, rows)
 
 
 def _waits(one: Mapping[str, Any]) -> str:

@@ -8,18 +8,18 @@ from uuid import UUID
 
 import click
 
+from gateway.cli import OutputNotWritten
 from gateway.cli.arguments import Moment, NewFile, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
 from gateway.cli.output import (
     Input,
-    OutputNotWritten,
     cold,
     colour,
     format_value,
     interactive,
     print_fields,
+    print_items,
     print_json,
-    print_table,
     progress,
     sanitise,
     write_new,
@@ -127,7 +127,7 @@ def _wanted(said: dict[str, Any]) -> dict[str, Any]:
 
 @partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
 def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -> None:
-    """Show what an offer of CASE would disclose, without making it.
+    """Show what an offer of CASE would disclose.
 
     Nothing is stored or sent.
     """
@@ -208,12 +208,9 @@ def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
     The box "in" has those received, "out" those sent, both by age.
     """
     found = list(gateway.inbox(state) if box == "in" else gateway.outbox(state))
-    if as_json:
-        print_json({"items": found})
-        return
     other = "originator" if box == "in" else "recipient"
     rows = [(one["state"], one["due_at"], one["handoff"], one[other]) for one in found]
-    print_table(("state", "due", "handoff", "from" if box == "in" else "to"), rows)
+    print_items(as_json, found, ("state", "due", "handoff", "from" if box == "in" else "to"), rows)
 
 
 @partner_command(handoff, handoff_argument)
@@ -392,9 +389,10 @@ def export(
     without_content: bool,
     out: Path,
 ) -> None:
-    """Export HANDOFF with its evidence into a file for casegate verify.
-    With content it is a consultation, so an event in the log;
-       the file is verified before it is written.
+    """Export HANDOFF with its evidence.
+
+    The file is for casegate verify. With content it is a consultation, which the log records. The
+    file is verified before it is written.
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")

@@ -18,15 +18,9 @@ from uuid import UUID
 import click
 from uuid_utils import compat
 
+from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import (
-    CommandFailed,
-    OutputNotWritten,
-    colour,
-    print_json,
-    sanitise,
-    write_new,
-)
+from gateway.cli.output import colour, print_json, sanitise, write_new
 from gateway.client import (
     ClientError,
     ConfirmedWrite,

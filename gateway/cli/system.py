@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
+from gateway.cli import CommandFailed
 from gateway.cli.arguments import gateway_address, json_option, organisation_id
-from gateway.cli.output import CommandFailed, colour, print_fields, print_json, sanitise, write_new
+from gateway.cli.output import colour, print_fields, print_json, sanitise, write_new
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -144,7 +145,7 @@ def make_key(folder: Path) -> None:
 @system.command(epilog=EPILOG)
 @partner
 def check(gateway: Gateway, as_json: bool) -> None:
-    """Check the connection and show who the gateway says you are.
+    """Check this system's connection and access.
 
     Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
     writes wait for their answer.
@@ -405,7 +406,7 @@ def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def create(
     folder: Path, use: str, organisation: str, gateway: str, document_key: Path | None
 ) -> None:
-    """Create a key of your organisation in FOLDER, with its proof.
+    """Create a key of your organisation in FOLDER.
 
     The proof of possession is for one gateway and counts for seven days. Keep the earlier
     encryption keys for as long as you may have to open what was sealed to them; a lost key cannot
@@ -453,7 +454,7 @@ def _create_encryption(
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_key_options
 def require_signed(key: Path, organisation: str, gateway: str) -> None:
-    """Print your declaration that only documents you sign count.
+    """Declare that only documents you sign count.
 
     KEY (document.pem) signs it.
     """
@@ -465,7 +466,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_key_options
 def allow_attested(key: Path, organisation: str, gateway: str) -> None:
-    """Print your declaration that the gateway can attest for you again."""
+    """Declare that the gateway can attest for you."""
     signer = _load(key)
     click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))
 

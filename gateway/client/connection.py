@@ -7,8 +7,8 @@ import json
 import re
 import ssl
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -91,19 +91,20 @@ class PartnerConnection:
             certificate=paths["certificate"],
             key=paths["key"],
             ca=paths["ca"],
-            trust=TrustAnchors(
+            trust=replace(
+                read_organisations(paths.get("organisation_keys")),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(paths["attestation_keys"]),
-                organisations=read_organisation_keys(paths.get("organisation_keys")),
-                registrations=read_organisation_registrations(paths.get("organisation_keys")),
-                revocations=read_organisation_revocations(paths.get("organisation_keys")),
             ),
             state=paths.get("checkpoint_file"),
             spool=paths.get("outbox"),
             document_key=paths.get("document_key"),
             encryption_keys=paths.get("encryption_keys"),
-            seal_to=read_encryption_keys(paths.get("organisation_keys")),
+            seal_to={
+                file.stem: _encryption_keys(file)
+                for file in _key_files(paths.get("organisation_keys"))
+            },
             client_key=paths.get("assertion_key"),
         )
 
@@ -174,54 +175,34 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
         raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
-def read_registrations(file: Path) -> tuple[Receipt, ...]:
-    """The receipts that a file of an organisation's keys may have beside them; none is usual.
+def read_receipts(file: Path, name: str) -> tuple[Receipt, ...]:
+    """The ``registrations`` or ``revocations`` in a file of an organisation's keys; usually none.
 
-    RFC 7517 5 lets a JWK set have members of its own: ours are ``registrations``, and
-    ``revocations``.
+    RFC 7517 section 5 allows additional members in a JWK set: these two hold receipts.
     """
-    return _receipts_in(file, "registrations")
-
-
-def read_revocations(file: Path) -> tuple[Receipt, ...]:
-    """Likewise the receipts that tell which of the keys were revoked."""
-    return _receipts_in(file, "revocations")
-
-
-def _receipts_in(file: Path, name: str) -> tuple[Receipt, ...]:
     try:
         members = canonical.decode(read_file(file))
         return tuple(receipts.from_json(one) for one in members.get(name, ()))
     except (ValueError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{file} has {name} that are no receipts: {error}") from None
+        raise SettingsError(f"{file} has invalid {name}: {error}") from None
 
 
-def read_organisation_registrations(folder: Path | None) -> tuple[Receipt, ...]:
-    """What all files of a folder of organisations' keys say of where the keys came from."""
-    return tuple(one for file in _key_files(folder) for one in read_registrations(file))
-
-
-def read_organisation_revocations(folder: Path | None) -> tuple[Receipt, ...]:
-    """What all of them say of which keys were revoked."""
-    return tuple(one for file in _key_files(folder) for one in read_revocations(file))
+def read_organisations(folder: Path | None) -> TrustAnchors:
+    """Keys and receipts in `<organisation>.json` of each organisation; none without a folder."""
+    files = _key_files(folder)
+    return TrustAnchors(
+        (),
+        (),
+        organisations={file.stem: read_keys(file) for file in files},
+        registrations=[one for file in files for one in read_receipts(file, "registrations")],
+        revocations=[one for file in files for one in read_receipts(file, "revocations")],
+    )
 
 
 def _key_files(folder: Path | None) -> list[Path]:
     if folder is None or not folder.is_dir():
         return []
     return [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
-
-
-def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:
-    """Read `<organisation>.json` for each organisation; none without a folder."""
-    return {file.stem: read_keys(file) for file in _key_files(folder)}
-
-
-def read_encryption_keys(
-    folder: Path | None,
-) -> dict[str, Mapping[str, EllipticCurvePublicKey]]:
-    """The keys with the ``use`` "enc" in `<organisation>.json` of each; none without a folder."""
-    return {file.stem: _encryption_keys(file) for file in _key_files(folder)}
 
 
 def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:
@@ -348,3 +329,105 @@ def _log_key(file: Path, value: str) -> VerificationKey:
 def _no_passphrase() -> NoReturn:
     # OpenSSL would ask on the terminal, in the middle of a program.
     raise SettingsError("the private key has a passphrase: a system's key is used unattended")
+
+
+# --- The keys that a verifier names --------------------------------------------------------------
+
+
+def gather_trust(
+    places: Sequence[Path],
+    log_keys: Sequence[str],
+    gateway_keys: Sequence[Path],
+    organisation_keys: Sequence[str],
+) -> TrustAnchors:
+    """All keys that a verifier trusts; SettingsError for what cannot be read as such.
+
+    ``places`` are connection files and folders of keys, ``log_keys`` verifier keys or files of
+    them, ``gateway_keys`` JWK sets, ``organisation_keys`` of the form ID=FILE.
+    """
+    return _joined(
+        [
+            *(_trust_at(place) for place in places),
+            TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
+            *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
+            *(_organisation_trust(given) for given in organisation_keys),
+        ]
+    )
+
+
+def _trust_at(place: Path) -> TrustAnchors:
+    """The keys of a connection file, or of a folder with one or with the keys themselves."""
+    if place.is_file():
+        return PartnerConnection.read(place).trust
+    if (place / "connection.toml").exists():
+        return PartnerConnection.read(place / "connection.toml").trust
+    keys = [key for file in sorted(place.glob("*.vkey")) for key in _keys_in(file)]
+    gateway = place / "gateway-keys.json"
+    log_keys, origins = _log_trust(keys)
+    return replace(
+        read_organisations(place / "organisations"),
+        log_keys=log_keys,
+        origins=origins,
+        gateway_keys=read_keys(gateway) if gateway.exists() else {},
+    )
+
+
+def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
+    """All that is trusted; two keys of one id in one set are a SettingsError."""
+    gateway: dict[str, PublicKey] = {}
+    organisations: dict[str, dict[str, PublicKey]] = {}
+    for trust in trusts:
+        _add(gateway, trust.gateway_keys)
+        for slug, keys in trust.organisations.items():
+            _add(organisations.setdefault(slug, {}), keys)
+    log_keys = [key for trust in trusts for key in trust.log_keys]
+    return TrustAnchors(
+        *_log_trust(log_keys),
+        gateway_keys=gateway,
+        organisations=organisations,
+        registrations=[one for trust in trusts for one in trust.registrations],
+        revocations=[one for trust in trusts for one in trust.revocations],
+    )
+
+
+def _add(keys: dict[str, PublicKey], more: Any) -> None:
+    for kid, key in more.items():
+        if keys.setdefault(kid, key) != key:
+            raise SettingsError(f"two different keys have the id {kid}: give only the right one")
+
+
+def _log_trust(keys: Sequence[VerificationKey]) -> tuple[Any, Any]:
+    return tuple(dict.fromkeys(keys)), frozenset(key.name for key in keys)
+
+
+def _log_keys(given: str) -> list[VerificationKey]:
+    return _keys_in(Path(given)) if Path(given).is_file() else [_vkey(given)]
+
+
+def _keys_in(file: Path) -> list[VerificationKey]:
+    try:
+        lines = read_file(file).decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not a file of log keys") from None
+    return [_vkey(line) for line in lines if line and not line.startswith("#")]
+
+
+def _vkey(text: str) -> VerificationKey:
+    try:
+        return VerificationKey.parse(text)
+    except NoteError as error:
+        raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
+
+
+def _organisation_trust(given: str) -> TrustAnchors:
+    slug, _, file = given.partition("=")
+    if not SLUG.fullmatch(slug) or not file:
+        raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
+    keys = Path(file)
+    return TrustAnchors(
+        (),
+        (),
+        organisations={slug: read_keys(keys)},
+        registrations=read_receipts(keys, "registrations"),
+        revocations=read_receipts(keys, "revocations"),
+    )

@@ -27,7 +27,7 @@ from gateway.evidence.handoff_documents import (
 )
 from gateway.evidence.heading import Heading
 from gateway.evidence.key_declaration import MAX_SKEW
-from gateway.evidence.sd_jwt import DocumentError, SdJwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
 from gateway.evidence.trust import AuthoredDocument, open_document
 from gateway.evidence.trust_mark import MembershipAttestation
 
@@ -252,19 +252,8 @@ def require(holds: bool, otherwise: str) -> None:
         )
 
 
-class DocumentSigningKey(Protocol):
-    """A document key of one's own, such as `gateway.keys.load_key` reads."""
-
-    @property
-    def kid(self) -> str:
-        """Its id, the RFC 7638 thumbprint."""
-
-    @property
-    def alg(self) -> str:
-        """ES256 or Ed25519."""
-
-    def sign(self, data: bytes) -> bytes:
-        """The signature in JOSE form."""
+class DocumentSigningKey(Signer, Protocol):
+    """A document key of the member, such as `gateway.keys.load_key` reads."""
 
     def public_jwk(self) -> dict[str, str]:
         """The public half."""

@@ -30,11 +30,11 @@ from gateway.client.session import ConfirmedWrite, Session, granted, members_of
 from gateway.client.transport import (
     AccessTokens,
     Assertions,
-    ClientKey,
     HttpRequest,
     HttpTransport,
     clock_difference,
 )
+from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 
@@ -68,7 +68,7 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         transport: httpx.BaseTransport | None = None,
         document_key: DocumentSigningKey | None = None,
         encryption_keys: Mapping[str, OpeningKey] | None = None,
-        client_key: ClientKey | None = None,
+        client_key: Signer | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.

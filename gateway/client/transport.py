@@ -9,7 +9,6 @@ connection is the credential. A system with a registered key adds an assertion (
 Tokens are bound to the certificate and kept only in memory.
 """
 
-import json
 import re
 import ssl
 import threading
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -25,6 +24,7 @@ import httpx
 
 from gateway.client.errors import GatewayUnavailable, TlsNotTrusted, TokenRefused, UnexpectedAnswer
 from gateway.evidence import base64url, canonical
+from gateway.evidence.sd_jwt import Signer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A page of a hundred events with their receipts has about half a megabyte."""
@@ -217,28 +217,13 @@ KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFE_SECONDS = 60
 
 
-class ClientKey(Protocol):
-    """The private key of a system, such as `gateway.keys.load_key` reads."""
-
-    @property
-    def kid(self) -> str:
-        """The id under which the gateway has registered its public half."""
-
-    @property
-    def alg(self) -> str:
-        """ES256 or Ed25519."""
-
-    def sign(self, data: bytes) -> bytes:
-        """The signature in JOSE form."""
-
-
 @dataclass(frozen=True)
 class Assertions:
     """Makes the assertions of one system for one gateway."""
 
     issuer: str
     client_id: str
-    key: ClientKey
+    key: Signer
     now: Callable[[], datetime]
     ids: Callable[[], UUID]
 
@@ -260,12 +245,10 @@ class Assertions:
             "exp": now + LIFE_SECONDS,
             "jti": str(self.ids()),
         }
-        signed = f"{_encoded(header)}.{_encoded(claims)}"
+        signed = ".".join(
+            base64url.encode(canonical.compact(part).encode()) for part in (header, claims)
+        )
         return f"{signed}.{base64url.encode(self.key.sign(signed.encode('ascii')))}"
-
-
-def _encoded(value: Mapping[str, Any]) -> str:
-    return base64url.encode(json.dumps(value, separators=(",", ":")).encode("utf-8"))
 
 
 @dataclass(frozen=True)

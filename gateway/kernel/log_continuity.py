@@ -49,14 +49,14 @@ class LogContinuity:
         """The mark as this process saw it last: it may have moved on."""
 
     def begin(self, mode: TransactionMode) -> AbstractContextManager[UnitOfWork]:
-        """Begin a Work; one that may write is refused when the log is frozen.
+        """Begin a transaction; one that may write is refused when the log is frozen.
 
-        Raises LogFrozen and MarkUnreachable, besides what the store raises.
+        Raises LogFrozen and HighWaterMarkUnavailable, besides what the store raises.
         """
         return self._begin(mode) if mode is TransactionMode.READ else self._begin_writing(mode)
 
     def check(self) -> None:
-        """Compare the whole beginning of the log; raises LogFrozen, MarkUnreachable."""
+        """Compare the whole beginning of the log; raises LogFrozen, HighWaterMarkUnavailable."""
         self.require(self._mark.read(), ())
 
     def require(self, seen: SignedTreeHead | None, heads: Collection[TreeHead]) -> None:
@@ -66,7 +66,7 @@ class LogContinuity:
 
     @contextmanager
     def _begin_writing(self, mode: TransactionMode) -> Iterator[UnitOfWork]:
-        self.seen = seen = self._mark.read()  # a Work finds the head when it begins
+        self.seen = seen = self._mark.read()  # a transaction finds the head when it begins
         with self._begin(mode) as work:
             if work.first:  # who goes on in a transaction goes on from the same head
                 self._require_current(work, seen)

@@ -1,7 +1,7 @@
 """What the actions need from outside: the sockets, and the contract of each.
 
 Adapters keep these promises and are tested against them on every store. Nothing here may be
-called outside the ``with`` block of its Work, and a Work belongs to one thread.
+called outside the ``with`` block of its transaction, and a transaction belongs to one thread.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -48,10 +48,10 @@ from gateway.kernel.values import (
 
 
 class TransactionMode(StrEnum):
-    """What a Work may do, and so what it locks.
+    """What a transaction may do, and so what it locks.
 
     READ takes no lock and cannot write. WRITE holds the registry still (shared lock). REGISTRY
-    changes organisations, systems, certificates or persons and waits for all WRITE Works.
+    changes organisations, systems, certificates or persons and waits for all WRITE transactions.
     """
 
     READ = "read"
@@ -60,7 +60,7 @@ class TransactionMode(StrEnum):
 
 
 class OrganisationStore(Protocol):
-    """The registry. Changes need a Work in REGISTRY mode."""
+    """The registry. Changes need a REGISTRY transaction."""
 
     def get(self, slug: str) -> Organisation | None:
         """The organisation with its seats and competences, as of this transaction."""
@@ -137,7 +137,7 @@ class OrganisationStore(Protocol):
 
 
 class ProposalStore(Protocol):
-    """Changes of the registry that wait for another person. Changes need a REGISTRY Work."""
+    """Changes of the registry that wait for another person. Changes need a REGISTRY transaction."""
 
     def get(self, proposal: UUID) -> Proposal | None:
         """One proposal, made or not."""
@@ -165,14 +165,14 @@ class ProposalStore(Protocol):
 
 
 class CaseStore(Protocol):
-    """Cases of originators and their versions. ``get`` in a WRITE Work locks the row.
+    """Cases of originators and their versions. ``get`` in a WRITE transaction locks the row.
 
     Content is stored encrypted by a key of its case's own. Whoever reads or adds some of a case
     that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
     """
 
     def get(self, originator: str, case: UUID) -> Case | None:
-        """The originator's case; in a writing Work its row is locked until the end."""
+        """The originator's case; in a writing transaction its row is locked until the end."""
 
     def add(self, case: Case, version: CaseVersion) -> None:
         """Store a new case; AlreadyExists when its id or its reference is taken."""
@@ -214,7 +214,7 @@ class HandoffStore(Protocol):
     """Handoffs, their answers, and the consultations of content."""
 
     def get(self, handoff: UUID) -> Handoff | None:
-        """A handoff; in a writing Work its case is locked (shared) first, then its row."""
+        """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """Store a new handoff and its offer; AlreadyExists when the id is taken."""
@@ -344,7 +344,7 @@ class CertificateOrders(Protocol):
 
 
 class InvitationStore(Protocol):
-    """Invitations to enrol a system. Changes need a Work in REGISTRY mode."""
+    """Invitations to enrol a system. Changes need a REGISTRY transaction."""
 
     def add(self, invitation: Invitation) -> None:
         """Store a new one; AlreadyExists when its id or its token is taken."""
@@ -384,7 +384,7 @@ class ConformanceStore(Protocol):
 class SuccessionStore(Protocol):
     """Mandates that move to another office, and the handoffs that they ended.
 
-    Planned in a REGISTRY Work; the rest is written in a WRITE Work.
+    Planned in a REGISTRY transaction; the rest is written in a WRITE transaction.
     """
 
     def get(self, succession: UUID) -> Succession | None:
@@ -454,7 +454,7 @@ class UnitOfWork(Protocol):
     ) -> None:
         """Roll back unless committed; release the connection.
 
-        Raises Busy when what this Work may have seen of others could not be kept.
+        Raises Busy when what this transaction may have seen of others could not be kept.
         """
 
     def commit(self) -> Sequence[LoggedEvent]:
@@ -478,7 +478,7 @@ class Policy(Protocol):
 class HighWaterMark(Protocol):
     """The log's high-water mark, kept apart from its database and outside its backups.
 
-    One for all processes and nodes of a gateway. All of it raises MarkUnreachable.
+    One for all processes and nodes of a gateway. All of it raises HighWaterMarkUnavailable.
     """
 
     def turn(self) -> AbstractContextManager[None]:
@@ -504,13 +504,14 @@ class CheckpointSigning(Protocol):
         """The checkpoint of ``head`` as a signed note.
 
         ``base`` is a head of which the caller knows that the log went from it to ``head``. Raises
-        LogFrozen when the log would show two histories, MarkUnreachable when nobody can tell.
+        LogFrozen when the log would show two histories, HighWaterMarkUnavailable when nobody can
+        tell.
         """
 
     def stored(self) -> str:
         """The note of the largest head ever signed: what a frozen log still shows.
 
-        Raises LogFrozen when there is none, MarkUnreachable.
+        Raises LogFrozen when there is none, HighWaterMarkUnavailable.
         """
 
 

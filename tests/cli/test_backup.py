@@ -50,7 +50,7 @@ def grow(gw: Operator) -> None:
 
 
 def mark(gw: Operator, *words: object) -> Result:
-    return gw.type("mark", *words, "--home", gw.folder)
+    return gw.type("log", *words, "--home", gw.folder)
 
 
 def tamper(source: Path, statement: str) -> None:
@@ -203,7 +203,7 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
     grow(gw)
     result = restore(gw, made, "--yes")
     assert result.exit_code == 0, result.output
-    assert "FROZEN: the database has 1 entry of the log, but 2 were signed" in result.stdout
+    assert "frozen: the database has 1 entry of the log, but 2 were signed" in result.stdout
     assert gw.size() == 1
     admitted = (
         "organisation",
@@ -217,11 +217,11 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
         "FR",
     )
     assert "older copy" in said(gw.admin(*admitted))
-    assert mark(gw, "show").exit_code == 1
+    assert mark(gw, "status").exit_code == 1
     assert gw.size() == 1
     (aside,) = gw.folder.glob("casegate.db.before-*Z")
     shutil.move(aside, gw.folder / "casegate.db")
-    assert mark(gw, "show").exit_code == 0
+    assert mark(gw, "status").exit_code == 0
     grow(gw)
     assert gw.size() == 3
 
@@ -391,8 +391,8 @@ def test_a_new_folder_gets_settings_and_says_what_is_missing(gw: Operator, tmp_p
     for name in ("keys", "issuing", "people"):
         shutil.copytree(gw.folder / name, new.folder / name)
     shutil.copyfile(gw.folder / "keys.db", new.folder / "keys.db")
-    assert "mark is missing" in mark(new, "show").stdout
-    assert mark(new, "adopt", "--largest-size", 1).exit_code == 0
+    assert "no high-water mark" in mark(new, "status").stdout
+    assert mark(new, "adopt-mark", "--largest-size", 1).exit_code == 0
     grow(new)
     assert new.size() == 2
 
@@ -422,9 +422,9 @@ def test_a_new_folder_that_cannot_be_filled_leaves_nothing(gw: Operator, tmp_pat
 
 def test_the_mark_is_shown_beside_the_database(gw: Operator) -> None:
     grow(gw)
-    result = mark(gw, "show")
-    assert (result.exit_code, "They fit." in result.stdout) == (0, True)
-    shown = json.loads(mark(gw, "show", "--json").stdout)
+    result = mark(gw, "status")
+    assert (result.exit_code, "They agree." in result.stdout) == (0, True)
+    shown = json.loads(mark(gw, "status", "--json").stdout)
     assert shown["mark"]["size"] == shown["database"]["size"] == 2
     assert shown["mark"]["note"].startswith(f"{gw.config.log_origin}\n2\n")
     assert shown["frozen"] is None
@@ -436,16 +436,16 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     grow(gw)
     for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
-    assert "older copy" in said(mark(gw, "adopt", "--largest-size", 3))
-    assert json.loads(mark(gw, "show", "--json").stdout)["mark"] is None
-    result = mark(gw, "adopt", "--largest-size", 2)
+    assert "older copy" in said(mark(gw, "adopt-mark", "--largest-size", 3))
+    assert json.loads(mark(gw, "status", "--json").stdout)["mark"] is None
+    result = mark(gw, "adopt-mark", "--largest-size", 2)
     assert result.exit_code == 0, result.output
     grow(gw)
 
 
 def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
     grow(gw)
-    assert "nobody may set it back" in said(mark(gw, "adopt", "--largest-size", 0))
+    assert "nobody may set it back" in said(mark(gw, "adopt-mark", "--largest-size", 0))
 
 
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
@@ -453,7 +453,7 @@ def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
         file.unlink()
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
         connection.execute("UPDATE log_event SET document = 'x'")
-    assert "the log is damaged" in said(mark(gw, "adopt", "--largest-size", 1))
+    assert "the log is damaged" in said(mark(gw, "adopt-mark", "--largest-size", 1))
 
 
 def said_last(result: Result) -> str:

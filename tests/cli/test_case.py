@@ -158,9 +158,9 @@ def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
     [
         ("no JSON", "not JSON as cases are written"),
         ('{"case": "x", "case": "y"}', "repeats a key"),
-        ("[]", "holds no case"),
-        ('{"case": 5}', "holds no case"),
-        ('{"case": "abc"}', "holds no case"),
+        ("[]", "is not a case"),
+        ('{"case": 5}', "is not a case"),
+        ('{"case": "abc"}', "is not a case"),
         ("x" * (256 * 1024 + 1), "at most 262144 bytes"),
     ],
 )

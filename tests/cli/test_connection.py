@@ -15,7 +15,7 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.keys import generate_encryption_key
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.cli.desks import Desks
-from tests.client import desk as desk_module
+from tests.client import client_fixture as desk_module
 from tests.client.client_fixture import Fault, MemberClient, answer, cut, passing
 from tests.client.test_connection import written
 from tests.founding import ORIGIN, note_signer

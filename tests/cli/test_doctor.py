@@ -317,7 +317,7 @@ def test_a_log_that_does_not_continue_what_was_signed_is_an_error(gw: Operator) 
     gw.done(*admitted, "--country", "FR")
     assert "(2 of 2)" in the(findings(gw), "log", Level.OK)
     (gw.folder / "casegate.db").write_bytes(before)
-    assert "FROZEN" in the(findings(gw), "log", Level.ERROR)
+    assert "log frozen" in the(findings(gw), "log", Level.ERROR)
 
 
 def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:

@@ -33,9 +33,9 @@ def test_a_folder_that_cannot_be_made_is_said_and_the_token_is_not_used(
 ) -> None:
     monkeypatch.setattr(Enrolment, "enrol", lambda *_: pytest.fail("the token was used"))
     below = tmp_path / "invitation.json" / "desk"
-    result = typed(invitation, "--home", below)
+    result = typed(invitation, "--out", below)
     assert (result.exit_code, "Not a directory" in result.stderr) == (4, True)
-    told = json.loads(typed(invitation, "--home", below, "--json").stdout)
+    told = json.loads(typed(invitation, "--out", below, "--json").stdout)
     assert told["error"]["kind"] == "settings-error"
 
 
@@ -48,7 +48,7 @@ def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path:
 def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path) -> None:
     over = replace(MADE, expires_at=START.isoformat())
     invitation.write_bytes(over.render())
-    result = typed(invitation, "--home", tmp_path / "desk")
+    result = typed(invitation, "--out", tmp_path / "desk")
     assert (result.exit_code, "for a new one" in result.stderr) == (4, True)
     assert not (tmp_path / "desk").exists()
 
@@ -56,5 +56,5 @@ def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path
 def test_a_connection_that_is_there_is_not_made_anew(invitation: Path, tmp_path: Path) -> None:
     (tmp_path / "desk").mkdir()
     (tmp_path / "desk" / enrol.CONNECTION_FILE).touch()
-    result = typed(invitation, "--home", tmp_path / "desk")
+    result = typed(invitation, "--out", tmp_path / "desk")
     assert (result.exit_code, "is a connection already" in result.stderr) == (4, True)

@@ -7,8 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import main
-from gateway.cli.output import wants_json
+from gateway.cli import main, wants_json
 from tests.cli.desks import Desks
 
 NOWHERE = "018f0000-0000-7000-8000-000000000001"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client.connection import read_keys, read_registrations, read_revocations
+from gateway.client.connection import read_keys, read_receipts
 from gateway.evidence import trust_mark, verification
 from gateway.keys import jwk_set
 from tests.cli.desks import CLEARED, Desks
@@ -54,11 +54,14 @@ def test_the_receipt_of_others_is_not_found(desks: Desks) -> None:
 
 
 def test_the_directory_lists_seats_and_mandates(desks: Desks) -> None:
-    output = desks.done("directory")
+    output = desks.done("directory", "list")
     assert HOTLINE in output
     assert "receive/csam/FR" in output
     assert "receive/csam/FR" in desks.done("directory", "show", OFMIN)
-    assert {one["organisation"] for one in desks.told("directory")["items"]} >= {HOTLINE, ABROAD}
+    assert {one["organisation"] for one in desks.told("directory", "list")["items"]} >= {
+        HOTLINE,
+        ABROAD,
+    }
     assert desks.told("directory", "show", OFMIN)["organisation"] == OFMIN
     assert desks.run("directory", "show", "Not An Id").exit_code == 2
     assert "Not An Id" in desks.run("directory", "show", "Not An Id").stderr
@@ -72,12 +75,12 @@ def test_keys_are_kept_with_where_they_came_from(desks: Desks) -> None:
     told = desks.done("directory", "keys", OFMIN, "--out", "ofmin.json")
     assert f"key {first.kid} of {OFMIN}: registered on" in told
     assert f"countersigned with key {first.kid}\n" in told
-    assert "compare the ids" in told
+    assert "Compare the key ids" in told
     assert HOTLINE not in told, "the list is another command"
     file = desks.folder / "ofmin.json"
     assert file.stat().st_mode & 0o777 == 0o600
     assert set(read_keys(file)) == {first.kid, second.kid}
-    assert len(read_registrations(file)) == 2
+    assert len(read_receipts(file, "registrations")) == 2
     assert desks.run("directory", "keys", OFMIN, "--out", "ofmin.json").exit_code == 2
     told = desks.told("directory", "keys", OFMIN, "--out", "again.json")
     assert (told["organisation"], told["file"]) == (OFMIN, "again.json")
@@ -111,7 +114,7 @@ def test_keys_are_kept_with_when_they_were_revoked(desks: Desks) -> None:
     gateway.administer("key.revoke", HOTLINE, kid=first.kid, reason="lost")
     told = desks.done("directory", "keys", HOTLINE, "--out", "keys.json")
     assert f"key {first.kid} of {HOTLINE}: revoked on" in told
-    assert len(read_revocations(desks.folder / "keys.json")) == 1
+    assert len(read_receipts(desks.folder / "keys.json", "revocations")) == 1
     keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
     log = ("--log-key", gateway.notary.signer.vkey)
     assert f"of {HOTLINE}: revoked on" in desks.done("verify", "case.sd-jwt", *keys, *log)
@@ -135,10 +138,8 @@ def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> Non
     keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
     proved = desks.done("verify", "case.sd-jwt", *keys, "--log-key", gateway.notary.signer.vkey)
     assert f"of {HOTLINE}: registered on" in proved
-    assert "key file alone" not in proved
     alone = desks.done("verify", "case.sd-jwt", *keys)
-    assert "the key file that you gave vouches for it alone" in alone
-    assert f"That the key of {HOTLINE} is theirs, your key file alone says." in alone
+    assert "registered on" not in alone
 
 
 @pytest.mark.parametrize("members", [{"registrations": 1}, {"registrations": [{}]}])
@@ -150,7 +151,7 @@ def test_a_key_file_with_false_receipts_is_not_taken(desks: Desks, members) -> N
     file.write_text(json.dumps({**json.loads(file.read_text()), **members}))
     (desks.folder / "some").write_text("x")
     result = desks.run("verify", "some", "--organisation-keys", f"{HOTLINE}=keys.json")
-    assert (result.exit_code, "are no receipts" in result.stderr) == (2, True)
+    assert (result.exit_code, "invalid" in result.stderr) == (2, True)
 
 
 def test_the_directory_is_searched(desks: Desks) -> None:

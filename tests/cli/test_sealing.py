@@ -106,7 +106,7 @@ def test_an_office_is_named_by_its_id_wherever_one_is(sealing: Desks) -> None:
         ("handoff", "preview", case, *offer, "--to", "OFMIN"),
         (
             "audit",
-            "events",
+            "search",
             *why[:2],
             "--reason-code",
             "lawfulness",
@@ -133,7 +133,7 @@ def test_a_consultation_leaves_seals_closed_until_it_is_told_to_open_them(sealin
     _, handoff = accepted(sealing)
     output = sealing.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
     assert f"Sealed to {OFMIN}: subjects {PERSON}" in output
-    assert "closed: --unseal opens it" in output
+    assert "closed: --open-sealed opens it" in output
     assert "N. N." not in output
     output = sealing.done("handoff", "consult", handoff, *OPENING, "--open-sealed", at=OFMIN)
     assert "identity (identity)" in output

@@ -114,7 +114,7 @@ def test_ids_are_checked_before_anything_is_made(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, wrong).exit_code == 2
     assert not folder.exists()
     (tmp_path / "file").touch()
-    for words in (("request", *ids), ("key",)):
+    for words in (("create-request", *ids), ("create-key",)):
         below = ["system", words[0], str(tmp_path / "file" / "x"), *words[1:]]
         result = CliRunner().invoke(main, below)
         assert (result.exit_code, "cannot be made" in result.stderr) == (1, True)

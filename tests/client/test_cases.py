@@ -5,7 +5,7 @@ import pytest
 from gateway.client import EvidenceMismatch, RequestRefused
 from gateway.evidence import handoff_documents, receipt
 from tests import founding
-from tests.client import liar
+from tests.client import false_gateway
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import (
     CLEARED,
@@ -80,12 +80,14 @@ def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None
 
 def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
     """A gateway that signs a document of others under an id of ours, and logs what it did."""
-    document = liar.case_document(ABROAD)
+    document = false_gateway.case_document(ABROAD)
     package = handoff_documents.package_digest(d.digest for d in document.disclosures)
-    event = liar.logged("case.consult", HOTLINE, "x1", case_digest=document.digest, package=package)
+    event = false_gateway.logged(
+        "case.consult", HOTLINE, "x1", case_digest=document.digest, package=package
+    )
     result = {"presentation": document.compact(), "withheld": []}
     desk = MemberClient(stage)
     desk.whoami()
     desk.wire.faults = [replay({"result": result, "receipt": receipt.to_json(event)})]
     with pytest.raises(EvidenceMismatch):
-        desk.consult_case(liar.CASE, "x1", "quality", "check")
+        desk.consult_case(false_gateway.CASE, "x1", "quality", "check")

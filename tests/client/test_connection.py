@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.client import PartnerConnection, SettingsError
 from gateway.client import connection as connections
-from gateway.client.connection import read_organisation_keys, renamed, render
+from gateway.client.connection import read_organisations, renamed, render
 from gateway.keys import KeyPurpose, generate_encryption_key, generate_key, jwk_set
 from gateway.ledger import note
 from tests.each import each
@@ -139,7 +139,7 @@ def test_members_own_keys_are_read_by_organisation(tmp_path: Path) -> None:
     assert {slug: set(keys) for slug, keys in read.trust.organisations.items()} == {
         "ofmin": {key.kid}
     }
-    assert read_organisation_keys(None) == {}
+    assert read_organisations(None).organisations == {}
 
 
 def test_keys_to_seal_to_stand_among_a_members_keys_and_never_verify(tmp_path: Path) -> None:

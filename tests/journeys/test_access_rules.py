@@ -159,7 +159,7 @@ def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
     def check(key: Path) -> int:
         settings = (stage.folder / ABROAD / "connection.toml").read_text(encoding="utf-8")
         file = stage.folder / ABROAD / f"{key.name}.toml"
-        named = f'\nclient_key = "{key.name}/client.pem"\n'
+        named = f'\nassertion_key = "{key.name}/client.pem"\n'
         file.write_text(settings + named, encoding="utf-8")
         return CliRunner().invoke(main, ["system", "check", "-c", str(file)]).exit_code
 

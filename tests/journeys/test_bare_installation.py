@@ -45,7 +45,7 @@ def test_no_server_package_comes_along(bare: Path) -> None:
 
 def test_evidence_is_verified(bare: Path, tmp_path: Path) -> None:
     demo = tmp_path / "demo"
-    _run(sys.executable, "-m", "gateway.cli", "demo", "--home", str(demo), cwd=ROOT)
+    _run(sys.executable, "-m", "gateway.cli", "demo", "--out", str(demo), cwd=ROOT)
     connection = str(demo / "point-de-contact" / "connection.toml")
     told = _casegate(
         bare, "verify", str(demo / "handoff.bundle.json"), "--connection", connection, "--json"

@@ -38,13 +38,14 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
     tmp_path: Path, database: str
 ) -> None:
     folder = tmp_path / "a demonstration"
-    played = casegate("demo", "--home", folder, "--database-url", database)
+    played = casegate("demo", "--out", folder, "--database-url", database)
     assert played.returncode == 0, played.stdout + played.stderr
     assert "\x1b[" not in played.stdout  # colours only on a terminal
     assert (folder / "gateway" / "casegate.db").exists() == (database == "sqlite")
     assert {file.stem.partition("-")[2] for file in (folder / "receipts").iterdir()} >= TOLD
     for name in ("handoff", "succession"):
-        (line,) = (one for one in played.stdout.splitlines() if f"verify '{folder}" in one)
+        lines = played.stdout.replace(" \\\n", " ").splitlines()
+        (line,) = (one for one in lines if f"verify '{folder}" in one)
         command = shlex.split(line.replace("handoff.bundle", f"{name}.bundle"))
         verified = casegate(*command[1:])
         assert verified.returncode == 0, verified.stdout + verified.stderr
@@ -52,20 +53,20 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
 
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    assert casegate("demo", "--home", tmp_path).returncode == 1
+    assert casegate("demo", "--out", tmp_path).returncode == 1
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize("database", ["postgresql+psycopg://nobody@127.0.0.1:1/none", "postgres"])
 def test_a_database_that_cannot_be_used_is_an_error_in_words(tmp_path: Path, database: str) -> None:
-    played = casegate("demo", "--home", tmp_path / "demo", "--database-url", database)
+    played = casegate("demo", "--out", tmp_path / "demo", "--database-url", database)
     assert played.returncode == 1
     assert played.stderr.startswith("Error: ")
     assert "Traceback" not in played.stderr
 
 
 def test_a_demonstration_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gateway.cli", "demo", "--home", str(tmp_path / "demo")]
+    command = [sys.executable, "-m", "gateway.cli", "demo", "--out", str(tmp_path / "demo")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as played:
         _wait_until(lambda: len(_named(tmp_path)) > 3)  # the gateway's processes are up
         played.kill()

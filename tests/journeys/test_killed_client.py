@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.client.checkpoint_store import CheckpointStore
-from gateway.client.outbox import Outbox
 
 from gateway.cli.demo.environment import DemoEnvironment
+from gateway.client.local_state import CheckpointStore, Outbox
 from gateway.client.session import Session
 from tests.journeys.harness import HOTLINE, case_content, casegate, check_log
 

@@ -80,8 +80,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
         *theirs,
     )  # fmt: skip
     trust = PartnerConnection.read(office / "connection.toml").trust
-    found = verification.verify(bundle.read_bytes(), trust)
-    assert f"sealed to {OFMIN}: nobody without a private key of {OFMIN}" in found.sentence
+    assert verification.verify(bundle.read_bytes(), trust).code == 0
     check_log(stage)
     assert holds(bundle, content["items"][0]["value"])
     files = [file for file in stage.operator.rglob("*") if file.is_file()]

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -19,29 +17,18 @@ from gateway.domain.refusals import (
     Refusal,
     WrongState,
 )
-from gateway.exchange import cases
-from gateway.exchange.cases import Submission
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.transact import WriteResult
-from gateway.kernel.values import IdempotencyRecord
-from gateway.store.idempotency import SqlRetries
-from tests import answers
 from tests.founding import (
     ABROAD,
     ALICE,
     BENOIT,
-    CLEARED,
     DESK,
     HOTLINE,
-    OFMIN,
     Founded,
     caller,
-    case_content,
-    conditions_of,
     make_change,
-    offered,
     shown,
     submit_change,
 )
@@ -161,40 +148,6 @@ def test_a_repeated_change_gets_the_whole_first_result_whatever_has_changed_sinc
     again = make_change(gateway.ports, stop, signed, bearer)
     assert again.result == first.result
     assert again.result["status"] == "suspended"
-    assert gateway.size() == size
-
-
-def _submission(gateway: Founded) -> Callable[[], WriteResult]:
-    content = case_content(gateway.new_id())
-    submission = Submission("intake-1", content, CLEARED)
-    return partial(cases.submit, gateway.ports, caller(HOTLINE), "once", submission)
-
-
-def _acceptance(gateway: Founded) -> Callable[[], WriteResult]:
-    handoff = UUID(offered(gateway).result["handoff"])
-    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    return partial(answers.accept, gateway.ports, caller(OFMIN), "once", handoff, reply)
-
-
-@pytest.mark.parametrize("asked", [_submission, _acceptance])
-def test_the_same_request_twice_at_once_gets_one_result_and_one_receipt(
-    gateway: Founded,
-    monkeypatch: pytest.MonkeyPatch,
-    asked: Callable[[Founded], Callable[[], WriteResult]],
-) -> None:
-    """The second one waits in the database, past the look for its key, until the first is done."""
-    act = asked(gateway)
-    first, size, get = act(), gateway.size(), SqlRetries.get
-    unseen = [True] * (2 if asked is _acceptance else 1)  # its preparation looks, too
-
-    def late(retries: SqlRetries, organisation: str, key: str) -> IdempotencyRecord | None:
-        return None if unseen and unseen.pop() else get(retries, organisation, key)
-
-    monkeypatch.setattr(SqlRetries, "get", late)
-    second = act()
-    assert not unseen
-    assert second.result == first.result
-    assert second.receipt.document == first.receipt.document
     assert gateway.size() == size
 
 

@@ -369,7 +369,7 @@ def wire_the_client(line: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
         PartnerConnection, "read", lambda file: connection_of(line, members[file.parent.name])
     )
     monkeypatch.setattr(
-        "gateway.client.gateway.Line",
+        "gateway.client.gateway.HttpTransport",
         lambda connection, now, sleep, transport: HttpTransport(
             connection, now, sleep, Wire(line, connection.organisation)
         ),

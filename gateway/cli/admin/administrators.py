@@ -15,7 +15,7 @@ from gateway.changes import CHANGES
 from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
 from gateway.cli.arguments import gateway_address, organisation_id, told_plainly
-from gateway.cli.output import interactive, print_fields, print_json, print_table
+from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
 from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
@@ -41,13 +41,10 @@ def list_admins(session: AdminSession) -> None:
     """List the administrators and whether their approvals count."""
     with read_only(session) as gateway:
         found = entries.administrators(gateway.ports)
-    if session.as_json:
-        print_json({"items": found})
-        return
     rows = [
         (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
     ]
-    print_table(("person", "name", "state"), rows)
+    print_items(session.as_json, found, ("person", "name", "state"), rows)
 
 
 @admins.command(

@@ -24,7 +24,7 @@ from gateway.cli.admin.session import (
     without_receipt,
 )
 from gateway.cli.arguments import NewFile
-from gateway.cli.output import new_file, print_json, print_table
+from gateway.cli.output import new_file, print_items
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
@@ -250,11 +250,8 @@ def list_invitations(session: AdminSession) -> None:
     """List the invitations that can still be used. Tokens are not stored."""
     with read_only(session) as gateway:
         found = entries.open_invitations(gateway.ports)
-    if session.as_json:
-        print_json({"items": found})
-        return
     rows = [tuple(one.values()) for one in found]
-    print_table(("invitation", "organisation", "system", "ends"), rows)
+    print_items(session.as_json, found, ("invitation", "organisation", "system", "ends"), rows)
 
 
 def _grouped(digest: str) -> str:

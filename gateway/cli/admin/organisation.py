@@ -18,8 +18,15 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import organisation_id
 from gateway.cli.audit import proved
-from gateway.cli.directory import approved_by, print_list
-from gateway.cli.output import colour, format_value, print_fields, print_json, print_table
+from gateway.cli.directory import approved_by, print_successions
+from gateway.cli.output import (
+    colour,
+    format_value,
+    print_fields,
+    print_items,
+    print_json,
+    print_table,
+)
 from gateway.domain.organisation import Status, parse_competence
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
@@ -42,14 +49,13 @@ def organisation() -> None:
 )
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
-    """List the organisations of any status, including applicants."""
+    """List organisations of any status."""
     with read_only(session) as gateway:
         found = queries.index(gateway.ports, None if status is None else Status(status))
-    if session.as_json:
-        print_json({"items": found})
-        return
     columns = ("organisation", "status", "kind", "name")
-    print_table(columns, [[one[column] for column in columns] for one in found])
+    print_items(
+        session.as_json, found, columns, [[one[column] for column in columns] for one in found]
+    )
 
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
@@ -171,7 +177,7 @@ def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
 
 def _days(stretch: Mapping[str, Any]) -> str:
     until = f" until {stretch['until']}" if stretch["until"] else " on"
-    holders = ", ".join(stretch["holders"]) or "nobody"
+    holders = ", ".join(stretch["holders"]) or "none"
     return f"from {stretch['from']}{until}: {holders}"
 
 
@@ -256,7 +262,7 @@ _read_until = click.option(
 
 @click.group()
 def succession() -> None:
-    """Move a mandate and its open handoffs to another organisation."""
+    """Move a mandate and its open handoffs."""
 
 
 @succession.command("preview", short_help="Show what a succession would do, without storing it.")
@@ -321,10 +327,7 @@ def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
     with read_only(session) as gateway:
         found = successions.list_all(gateway.ports)
-    if session.as_json:
-        print_json({"items": found})
-        return
-    print_list(found)
+    print_successions(session.as_json, found)
 
 
 @succession.command("show", short_help="Show what moved, what stays, and who can read until when.")

@@ -11,8 +11,9 @@ import click
 
 from gateway import keys, wiring
 from gateway.changes import CHANGES
+from gateway.cli import CommandFailed
 from gateway.cli.arguments import sentence_of, told_plainly
-from gateway.cli.output import CommandFailed, format_value, print_json
+from gateway.cli.output import format_value, print_json
 from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal

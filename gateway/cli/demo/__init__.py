@@ -3,8 +3,8 @@
 import json
 import shlex
 import shutil
-import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ import click
 from gateway import wiring
 from gateway.cli.arguments import told_plainly
 from gateway.cli.demo import environment
-from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment
+from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.client import Gateway
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import ClientError, RequestRefused
@@ -93,6 +93,28 @@ class TimelineEntry:
         return "attested by the gateway" if attested else f"signed by {self.who}'s own key"
 
 
+WIDTH = 80
+
+
+def _wrapped(text: str, lead: str) -> str:
+    """The text in lines of 80 columns, all after the width of ``lead``; ids are never cut."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _say(text: str, mark: str = "", colour: str = "") -> None:
+    """Print a line of the story, with its mark in colour; spaces before the text stay."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines = _wrapped(text.lstrip(), f"  {indent}{f'{mark} ' if mark else ''}")
+    click.echo(lines.replace(mark, click.style(mark, fg=colour), 1) if mark else lines)
+
+
 @dataclass
 class Scenario:
     """The acts, in order; `timeline` collects what left evidence, `bundle` the handoff's file."""
@@ -128,15 +150,14 @@ class Scenario:
         click.secho(title, bold=True)
 
     def note(self, text: str) -> None:
-        """Say a word beside what is done."""
-        click.echo(f"  {text}")
+        """Print what leaves no evidence."""
+        _say(text)
 
     def done(self, who: str, what: str, receipt: Receipt, document: str | None = None) -> None:
         """Tell what was done, with the evidence of it."""
         line = TimelineEntry(who, what, receipt, document)
         self.timeline.append(line)
-        word = click.style(f" ({line.word})", dim=True) if line.word else ""
-        click.echo(f"  {click.style('+', fg='green')} {who} {what}{word}")
+        _say(f"{who} {what}{f' ({line.word})' if line.word else ''}", "+", "green")
 
     def wrote(self, who: str, what: str, written: ConfirmedWrite) -> ConfirmedWrite:
         """Tell what a member wrote, and who signed the document."""
@@ -148,7 +169,7 @@ class Scenario:
         """Tell what a member was refused, by which rules."""
         problem = refused.problem
         rules = f" ({', '.join(problem.rules) or problem.slug})"
-        click.echo(f"  {click.style('-', fg='red')} {who} {what}: refused{rules}")
+        _say(f"{who} {what}: refused{rules}", "-", "red")
         self.note(f"    {problem.detail or problem.title}")
         if problem.receipt is None:
             raise RuntimeError("the refusal left no evidence")
@@ -418,12 +439,12 @@ class Scenario:
         invitation, home = folder / "invitation.json", folder / NEWCOMER
         who = [word for person, _ in ADMINS for word in ("--as", person)]
         operator = ["admin", "--home", str(self.stage.operator), *who]
-        _run(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
+        run_command(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
         self.note("the administrators make an invitation: good once, for 72 hours")
-        _run("enrol", str(invitation), "--out", str(home))
+        run_command("enrol", str(invitation), "--out", str(home))
         self.note(f"{NEWCOMER}: casegate enrol: key, certificate, document key, first call")
         settings = home / "connection.toml"
-        _run("conformance", "run", "--connection", str(settings), "--by", "intake-1")
+        run_command("conformance", "run", "--connection", str(settings), "--by", "intake-1")
         self.note(f"{NEWCOMER}: casegate conformance run: sends, receives, verifies, refuses")
         reason = {"reason": "conformance passed"}
         self.change("organisation.activate", NEWCOMER, reason, f"activated {NEWCOMER}")
@@ -467,16 +488,6 @@ def _refused(member: Gateway) -> str:
     except ClientError as refused:
         return f"refused ({refused})"
     raise RuntimeError("a suspended member was answered")
-
-
-def _run(*words: str) -> None:
-    """A command of ours, as a person types it."""
-    command = [sys.executable, "-m", "gateway.cli", *words]
-    done = subprocess.run(  # noqa: S603 - our own command
-        command, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} {' '.join(words[:2])}: {done.stderr}")
 
 
 # --- The command ---
@@ -523,9 +534,8 @@ def demo(folder: Path, database: str) -> None:
     _print(story.timeline)
     click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
     command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
-    toml = folder / MEMBERS[0].slug / "connection.toml"
-    words = [command, "verify", str(folder / "handoff.bundle.json"), "--connection", str(toml)]
-    click.echo(f"  {shlex.join(words)}")
+    click.echo(f"  {shlex.join([command, 'verify', str(folder / 'handoff.bundle.json')])} \\")
+    click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
     if database != "postgresql":
         click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
 
@@ -575,13 +585,13 @@ def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAn
         found = verification.verify(file.read_bytes(), trust)
         if found.code != 0:
             raise click.ClickException(f"{file.name}: {found.sentence}")
-    click.echo(f"  {click.style('+', fg='green')} {len(files)} receipts verified offline")
+    _say(f"{len(files)} receipts verified offline", "+", "green")
     for file, data in bundles.items():
         file.write_bytes(data)
         found = verification.verify(data, trust)
         if found.code != 0:
             raise click.ClickException(f"{file.name}: {found.sentence}")
-        click.echo(f"  {click.style('+', fg='green')} {file.name}: {found.sentence}")
+        _say(f"{file.name}: {found.sentence}", "+", "green")
 
 
 def _print(timeline: Sequence[TimelineEntry]) -> None:
@@ -592,4 +602,5 @@ def _print(timeline: Sequence[TimelineEntry]) -> None:
         day = line.event.get("simulated_date", "-")
         place = proof.parse(line.receipt.proof).index
         word = f" ({line.word})" if line.word else ""
-        click.echo(f"  {place:3}  {day:10}  {line.who} {line.what}{word}")
+        columns = f"  {place:3}  {day:10}  "
+        click.echo(_wrapped(f"{line.who} {line.what}{word}", columns))

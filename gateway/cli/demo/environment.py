@@ -132,10 +132,9 @@ class DemoEnvironment:
 
     def _request(self, home: Path, slug: str, config: Config, log_key: str) -> None:
         """What the member does itself: the key never leaves its folder."""
-        command = [sys.executable, "-m", "gateway.cli", "system", "create-request", str(home)]
-        command += ["--organisation", slug, "--system", "desk", "--log-key", log_key]
-        command += ["--issuer", config.issuer, "--api-url", config.partners_url]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+        names = ("--organisation", slug, "--system", "desk", "--log-key", log_key)
+        addresses = ("--issuer", config.issuer, "--api-url", config.partners_url)
+        run_command("system", "create-request", str(home), *names, *addresses)
 
     def _certificate(self, request: UUID) -> str:
         with self._opened() as gateway:
@@ -152,9 +151,8 @@ class DemoEnvironment:
         home = self.folder / slug
         with self._opened() as gateway:
             issuer = gateway.config.issuer
-        command = [sys.executable, "-m", "gateway.cli", "key", "create", "--use", "signing"]
-        command += [str(home / "keys"), "--organisation", slug, "--gateway", issuer]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+        whose = ("--organisation", slug, "--gateway", issuer)
+        run_command("key", "create", str(home / "keys"), "--use", "signing", *whose)
         jwk = json.loads((home / "keys" / JWK_FILE).read_text(encoding="ascii"))
         proof = (home / "keys" / PROOF_FILE).read_text(encoding="ascii")
         written = self.administer("key.register", slug, {"jwk": jwk, "proof": proof})
@@ -240,6 +238,16 @@ def _set(file: Path, name: str, value: str) -> None:
 def _environ() -> dict[str, str]:
     # A demonstration that is killed leaves no gateway behind.
     return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
+
+
+def run_command(*words: str) -> None:
+    """Run ``casegate WORDS`` as a person types it; RuntimeError with its message if it fails."""
+    command = [sys.executable, "-m", "gateway.cli", *words]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"casegate {' '.join(words[:2])}: {done.stderr}")
 
 
 def free_ports() -> tuple[int, int]:
