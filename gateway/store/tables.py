@@ -317,7 +317,8 @@ handoff = Table(
     Index("handoff_in_by_state", "recipient", "state", "id"),
     Index("handoff_out", "originator", "id"),
     Index("handoff_out_by_state", "originator", "state", "id"),
-    Index("handoff_of_case", "originator", "case"),
+    # With the id, by which they are ordered: SQLite would else read all of the originator's.
+    Index("handoff_of_case", "originator", "case", "id"),
 )
 
 answer = Table(
