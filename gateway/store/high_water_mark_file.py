@@ -115,7 +115,8 @@ def open_file(file: Path, origin: str) -> HighWaterMarkFile:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise UnsuitableDatabase(
-            f"the log's high-water mark cannot be opened ({error.strerror}): see [high_water_mark] url"
+            f"the log's high-water mark cannot be opened ({error.strerror}): "
+            "see [high_water_mark] url"
         ) from error
     mark = HighWaterMarkFile(file, origin)
     mark.require_sound()
