@@ -138,7 +138,7 @@ def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> Non
     assert "key file alone" not in proved
     alone = desks.done("verify", "case.sd-jwt", *keys)
     assert "only your key file confirms it" in alone
-    assert f"That the key of {HOTLINE} is theirs, your key file alone says." in alone
+    assert f"Only your key file confirms that the key of {HOTLINE} is theirs." in alone
 
 
 @pytest.mark.parametrize("members", [{"registrations": 1}, {"registrations": [{}]}])
