@@ -50,6 +50,7 @@ _OPTIONAL: Mapping[str, str] = {
     "checkpoint_file": "the file that remembers the newest checkpoint of the log",
     "outbox": "the folder that keeps each write until it is answered; it holds case content",
 }
+_PATHS = {*_REQUIRED, *_OPTIONAL} - {"api_url", "issuer", "client_id", "log_key"}
 
 
 @dataclass(frozen=True)
@@ -149,22 +150,6 @@ class PartnerConnection:
                 f"{self.certificate} and {self.key} are not a certificate and its key in PEM"
             ) from error
         return context
-
-
-_PATHS = frozenset(
-    {
-        "certificate",
-        "key",
-        "ca",
-        "attestation_keys",
-        "organisation_keys",
-        "document_key",
-        "encryption_keys",
-        "assertion_key",
-        "checkpoint_file",
-        "outbox",
-    }
-)
 
 
 def read_keys(file: Path) -> dict[str, PublicKey]:

@@ -103,7 +103,10 @@ def verify(text: str, keys: Mapping[str, PublicKey]) -> MembershipAttestation:
     issuer, named = claims["iss"], read_organisation_uri(str(claims["sub"]))
     if named is None or named[0] != issuer:
         raise DocumentError("a gateway attests its own organisations only")
-    standing = _standing(claims["standing"])
+    try:
+        standing = MembershipClass(claims["standing"])
+    except ValueError:
+        raise DocumentError("the attestation names no class of membership") from None
     if claims["trust_mark_type"] != _type(issuer, standing):
         raise DocumentError("the type of the attestation is not that of the membership")
     issued, ends = read_time(claims), read_time(claims, "exp")
@@ -131,13 +134,6 @@ def _document(text: str) -> str:
 
 def _type(issuer: str, standing: MembershipClass) -> str:
     return f"{issuer}/trust-marks/{_KINDS[standing]}"
-
-
-def _standing(value: Any) -> MembershipClass:
-    try:
-        return MembershipClass(value)
-    except ValueError:
-        raise DocumentError("the attestation names no class of membership") from None
 
 
 def _day(value: Any) -> date | None:

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import enrol, main
 from gateway.client.enrolment import Enrolment
-from tests.client.test_invitation import MADE
+from tests.client.test_enrolment import MADE
 from tests.founding import START
 
 

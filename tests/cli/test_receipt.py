@@ -139,7 +139,8 @@ def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> Non
     proved = desks.done("verify", "case.sd-jwt", *keys, "--log-key", gateway.notary.signer.vkey)
     assert f"of {HOTLINE}: registered on" in proved
     alone = desks.done("verify", "case.sd-jwt", *keys)
-    assert "registered on" not in alone
+    assert "only your key file confirms it" in alone
+    assert f"Only your key file confirms that the key of {HOTLINE} is theirs." in alone
 
 
 @pytest.mark.parametrize("members", [{"registrations": 1}, {"registrations": [{}]}])
