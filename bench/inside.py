@@ -147,7 +147,7 @@ def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.Gate
     with site(database) as made:
         today = wiring.now().date()
         days = {"from": str(today), "until": str(today + timedelta(days=300))}
-        access = {"reach": "all", "decision_ref": "bench", **days}
+        access = {"coverage": "all", "decision_ref": "bench", **days}
         made.stage.administer("audit_access.grant", RECIPIENT, access)
         with opened(made.stage.operator) as gateway:
             yield Inside(made, gateway), made, gateway

@@ -113,10 +113,10 @@ def _admit_members(stage: DemoEnvironment) -> None:
     hotline = {"kind": "hotline", "public_authority": False, "regimes": ["gdpr"]}
     office = {"kind": "police_office", "public_authority": True, "regimes": ["gdpr", "led"]}
     members = ((ORIGINATOR, hotline, "full"), (RECIPIENT, office, "observer"))
-    for member, values, standing in members:
+    for member, values, membership in members:
         values |= {"name": member, "country": TERRITORY}
         stage.administer("organisation.admit", member, values)
-        grant = {"standing": standing, "from": _SINCE, "decision_ref": "bench"}
+        grant = {"membership": membership, "from": _SINCE, "decision_ref": "bench"}
         stage.administer("membership.grant", member, grant)
         stage.enrol(member)
     competence = {"function": "receive", "matter": MATTER, "territory": TERRITORY}

@@ -115,7 +115,11 @@ def submission(case: str) -> dict[str, Any]:
     return {
         "by": "analyst-1",
         "content": case_content(case),
-        "clearance": {"assessed_by": "analyst-1", "cleared_by": "approver-2", "confirms": []},
+        "clearance": {
+            "assessed_by": "analyst-1",
+            "cleared_by": "approver-2",
+            "confirmed_matches": [],
+        },
     }
 
 

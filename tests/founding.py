@@ -510,11 +510,11 @@ def _admit(
     )
 
 
-def _seat(gateway: Founded, slug: str, standing: str, start: date, reference: str) -> None:
+def _seat(gateway: Founded, slug: str, membership: str, start: date, reference: str) -> None:
     gateway.administer(
         "membership.grant",
         slug,
-        standing=standing,
+        membership=membership,
         start=start.isoformat(),
         decision_ref=reference,
     )
@@ -617,7 +617,7 @@ def _statement(kind: str, *, text: str, evaluated: bool = False) -> dict[str, An
         "language": "en",
         "made_by_role": "analyst",
         "made_at": "2026-03-01T21:00:00Z",
-        "graphic": "none",
+        "content_warning": "none",
         **evaluation,
     }
 
@@ -664,7 +664,7 @@ def revised(gateway: Founded, earlier: WriteResult, **changes: Any) -> WriteResu
         gateway,
         case=UUID(earlier.result["case"]),
         version=version,
-        prev=earlier.result["digest"],
+        previous=earlier.result["digest"],
         **changes,
     )
 

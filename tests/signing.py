@@ -58,7 +58,7 @@ def signed_answer(
         "handoff": view["handoff"],
         "case_digest": view["case_digest"],
         "offer_digest": offer.digest,
-        "package": handoff_documents.package_digest(view["permitted"]),
+        "package_digest": handoff_documents.package_digest(view["permitted_disclosures"]),
         "kind": kind,
         **(changes or {}),
     }
@@ -88,7 +88,7 @@ def signed_offer(
         "handoff": str(gateway.new_id()),
         "to": preview["to"],
         "case_digest": preview["case_digest"],
-        "disclosures": preview["permitted"],
+        "disclosures": preview["permitted_disclosures"],
         "purpose": ["identify_victim"],
         **claims,
     }

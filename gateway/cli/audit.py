@@ -328,8 +328,8 @@ def _event_row(one: AuditedEvent) -> tuple[Any, ...]:
     event, details = one.confirmed.event, one.details
     return (
         one.index,
-        event["ts"],
-        event["typ"],
+        event["time"],
+        event["type"],
         event["result"],
         ",".join(one.parties),
         cold(format_value(details.get("by", ""))),
@@ -435,7 +435,15 @@ def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
     handoff = event.get("handoff", "")
-    return entry.stream_number, event["ts"], event["typ"], event["result"], by, event["id"], handoff
+    return (
+        entry.stream_number,
+        event["time"],
+        event["type"],
+        event["result"],
+        by,
+        event["id"],
+        handoff,
+    )
 
 
 # --- `casegate receipt`: the log's receipts for events that concern your organisation ---

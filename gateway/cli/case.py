@@ -160,7 +160,11 @@ def _clearance(
         raise click.UsageError(
             "--assessed-by and --cleared-by go together; --confirm-match needs both"
         )
-    return {"assessed_by": assessed_by, "cleared_by": cleared_by, "confirms": list(confirm)}
+    return {
+        "assessed_by": assessed_by,
+        "cleared_by": cleared_by,
+        "confirmed_matches": list(confirm),
+    }
 
 
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
@@ -181,7 +185,7 @@ def revise(
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the next version of a case.
 
-    FILE holds its JSON, and names the previous version in 'prev'.
+    FILE holds its JSON, and names the previous version in 'previous'.
     """
     return _done(gateway.revise(content, by, _clearance(**said)))
 
@@ -191,7 +195,7 @@ def revise(
     case_argument,
     click.option(
         "--confirm-match",
-        "confirms",
+        "confirmed_matches",
         multiple=True,
         metavar="ID",
         help="Id of an automated match that the analyst confirms (R18).",
@@ -547,7 +551,7 @@ def _statement(one: Part, full: bool) -> Iterator[str]:
     kind = f"{one['kind']} {evaluated}".strip()
     yield (
         f"{kind} by {one['made_by_role']} at {one['made_at']}, in {one['language']}, "
-        f"graphic: {one['graphic']}{_marked(one)}{'' if full else ' (hidden: --show-text)'}"
+        f"graphic: {one['content_warning']}{_marked(one)}{'' if full else ' (hidden: --show-text)'}"
     )
     if full:
         yield from (f"  | {cold(line)}" for line in one["text"].split("\n"))

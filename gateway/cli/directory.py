@@ -59,7 +59,7 @@ def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
     mandates = ", ".join(mandate["competence"] for mandate in one["competences"])
-    state = (one["standing"] or "none") if one["active"] else "not active"
+    state = (one["membership"] or "none") if one["active"] else "not active"
     return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
 
 

@@ -214,7 +214,7 @@ def clock(config: Config, now: datetime) -> Findings:
         document = newest_document(work)
         there = work.rows(_TIME, {})[0][0] if config.database_file is None else now
     if document is not None:
-        written = parse_timestamp(event.read(document)["ts"])
+        written = parse_timestamp(event.read(document)["time"])
         if written > now:
             yield (
                 Level.ERROR,

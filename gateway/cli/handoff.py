@@ -139,7 +139,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
     print_fields(
         {
             "to": found["to"],
-            "would give": f"{len(found['permitted'])} parts",
+            "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld"],
             "sealed to others": _sealed(found["reseal"]),
         }
@@ -170,7 +170,7 @@ def offer(
     result = written.result
     sentence = (
         f"handoff {result['handoff']} offered to {format_value(result['to'])}: "
-        f"{len(result['permitted'])} parts, due {result['due_at']}"
+        f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
     )
     if result["withheld"]:
         sentence += f"; policy withholds part of {format_value(result['withheld'])}"
@@ -236,7 +236,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "until": view["until"],
-            "parts offered": len(view["permitted"]),
+            "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             "to reseal": _sealed(view.get("reseal", ())),
             **_succession(view),
@@ -250,8 +250,8 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {}
-    if "succeeds" in view:
-        before = view["succeeds"]
+    if "reissue_of" in view:
+        before = view["reissue_of"]
         told["re-issued for"] = f"handoff {before['handoff']}, by succession {before['succession']}"
     if "reissued_as" in view:
         after = view["reissued_as"]
@@ -300,12 +300,9 @@ def _answer_command(kind: AnswerKind) -> None:
 
     command.__doc__ = kind.about
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
-    verb = _VERBS.get(kind.command, kind.command)
+    verb = kind.command.replace("_", "-")
     write_command(handoff, handoff_argument, *options, name=verb)(command)
 
-
-_VERBS = {"outcome": "report-outcome"}
-"""Commands whose verb is not that of the action."""
 
 _OPTIONS = {"to": "suggest"}
 """Options that are called otherwise than the field that they fill."""

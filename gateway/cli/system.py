@@ -165,7 +165,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
             "system": told["system"],
-            "standing": organisation["standing"] or "no membership",
+            "membership": organisation["membership"] or "no membership",
             "competences": [one["competence"] for one in organisation["competences"]],
             "scopes": told["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",

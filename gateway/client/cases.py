@@ -62,8 +62,10 @@ def read_content(
     case = documents.open_ours(result.get("presentation"), CASE_TYP, connection)
     if offered is not None:
         documents.check_presentation(case, offered.offer)
-    package = handoff_documents.package_digest(documents.shown_digests(case))
-    require(event.get("package") == package, "the receipt is for another set of parts")
+    package_digest = handoff_documents.package_digest(documents.shown_digests(case))
+    require(
+        event.get("package_digest") == package_digest, "the receipt is for another set of parts"
+    )
     require(
         event.get("case_digest") == case.document.digest,
         "the receipt is for another version of the case",
@@ -96,14 +98,18 @@ class CaseClient(ClientBase):
         by: str,
         clearance: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
-        """Submit the next version of a case, which names the previous one in ``prev``."""
+        """Submit the next version of a case, which names the previous one in ``previous``."""
         return self._submit(f"/cases/{spelled(content['case'])}/versions", by, content, clearance)
 
     def assess(
-        self, case: UUID | str, by: str, confirms: Sequence[str] = (), reason: str | None = None
+        self,
+        case: UUID | str,
+        by: str,
+        confirmed_matches: Sequence[str] = (),
+        reason: str | None = None,
     ) -> ConfirmedWrite:
         """Record a person's assessment of the classification and of each automated match (R18)."""
-        asked = {"by": by, "confirms": list(confirms), "reason": reason}
+        asked = {"by": by, "confirmed_matches": list(confirmed_matches), "reason": reason}
         return self._exchange.write("case.assess", f"/cases/{spelled(case)}/assessment", asked)
 
     def clear(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:

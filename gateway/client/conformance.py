@@ -106,15 +106,15 @@ class ConformanceRunner:
         opened = self.runs.answer(
             run, "consultations", self.by, reason_code="quality", reason="conformance run"
         )
-        digest, package = read_presentation(opened.result, self.runs.organisation)
-        self.runs.answer(run, "reading", self.by, case_digest=digest, package=package)
+        digest, package_digest = read_presentation(opened.result, self.runs.organisation)
+        self.runs.answer(run, "reading", self.by, case_digest=digest, package_digest=package_digest)
 
     def _verify(self, run: str, shown: Mapping[str, Any]) -> None:
         verdicts = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
         self.runs.answer(run, "verdicts", self.by, verdicts=verdicts)
 
     def _refuse(self, run: str, _: Mapping[str, Any]) -> None:
-        self.runs.answer(run, "refusal", self.by, reason="not ours: conformance run")
+        self.runs.answer(run, "decline", self.by, reason="not ours: conformance run")
 
 
 def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, str]:

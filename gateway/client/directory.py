@@ -52,7 +52,7 @@ class Directory(ClientBase):
         """
         if not SLUG.fullmatch(slug):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
-        found = self._exchange.read("directory.read", f"/organisations/{slug}/status")
+        found = self._exchange.read("directory.read", f"/organisations/{slug}/attestation")
         text = str(found.get("statement"))
         return text, documents.check_status(text, slug, self._now(), self.connection)
 

@@ -121,7 +121,7 @@ class Previewed:
 
     case_digest: str
     to: Mapping[str, Any]
-    permitted: tuple[str, ...]
+    permitted_disclosures: tuple[str, ...]
     withheld: tuple[str, ...]
 
 
@@ -141,17 +141,21 @@ def check_preview(
     require(case.author == connection.organisation, "the case previewed is not our own")
     require(case.verified.claims.get("case") == asked["case"], "the preview is of another case")
     to: Any = found.get("to")
-    permitted: Any = found.get("permitted")
+    permitted_disclosures: Any = found.get("permitted_disclosures")
     require(isinstance(to, dict) and _is_to(to, asked["to"]), "the preview is to somebody else")
-    listed = isinstance(permitted, list) and all(isinstance(one, str) for one in permitted)
-    require(listed and bool(permitted), "the preview does not list what it would give")
+    listed = isinstance(permitted_disclosures, list) and all(
+        isinstance(one, str) for one in permitted_disclosures
+    )
+    require(listed and bool(permitted_disclosures), "the preview does not list what it would give")
     if parts is not None:
         groups = (*(asked.get("groups") or ()), "routing")
         chosen = {digest for group in groups for digest in parts.get(group, ())}
         chosen |= set(asked.get("digests") or ())
-        require(set(permitted) <= chosen, "the preview names parts that were not selected")
+        require(
+            set(permitted_disclosures) <= chosen, "the preview names parts that were not selected"
+        )
     withheld = tuple(str(group) for group in found.get("withheld") or ())
-    return Previewed(case.document.digest, to, tuple(permitted), withheld)
+    return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld)
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
@@ -183,7 +187,7 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> Verifi
         parties == (offer.author, offer.recipient, offer.competence)
         and view.get("handoff") == str(offer.handoff)
         and view.get("case_digest") == offer.case_digest
-        and view.get("permitted") == sorted(offer.disclosures),
+        and view.get("permitted_disclosures") == sorted(offer.disclosures),
         "the handoff is not shown as it was offered",
     )
     routing = open_ours(view.get("routing"), CASE_TYP, connection)
@@ -220,8 +224,13 @@ def _check_shown_answer(
 ) -> None:
     _, answer = open_answer(shown.get("statement"), connection)
     offer = offered.offer
-    bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package)
-    expected = (offer.handoff, offer.case_digest, offered.signed.document.digest, offer.package)
+    bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package_digest)
+    expected = (
+        offer.handoff,
+        offer.case_digest,
+        offered.signed.document.digest,
+        offer.package_digest,
+    )
     require(bound == expected, "an answer shown is not about this handoff")
     kind = ANSWERS[answer.kind]
     shown_as = str(shown.get("kind")) in kind.moves and shown.get("author") == answer.author
@@ -307,7 +316,7 @@ class DocumentSigner:
             handoff=asked["handoff"],
             to=previewed.to,
             case_digest=previewed.case_digest,
-            disclosures=previewed.permitted,
+            disclosures=previewed.permitted_disclosures,
             purpose=asked["purpose"],
             until=None if until is None else datetime.fromisoformat(until),
             by=asked["by"],
@@ -321,7 +330,7 @@ class DocumentSigner:
             handoff=offered.offer.handoff,
             case_digest=offered.offer.case_digest,
             offer_digest=offered.signed.document.digest,
-            package=offered.offer.package,
+            package_digest=offered.offer.package_digest,
             kind=kind,
             fields=fields,
         )

@@ -172,7 +172,7 @@ class Enrolment:
 
     def attest_keys(self, root: Path) -> bytes:
         """The keys with which the gateway attests, as a JWK set."""
-        body = self._sent(HttpRequest("GET", "/keys/attest"), root).body
+        body = self._sent(HttpRequest("GET", "/keys/attestation"), root).body
         try:
             public_keys(canonical.decode(body))
         except ValueError:
@@ -215,7 +215,7 @@ class Enrolment:
         except ReceiptError as error:
             raise EvidenceMismatch(f"the receipt of the enrolment is not valid: {error}") from None
         event = confirmed.event
-        if (event["typ"], event["result"]) != (
+        if (event["type"], event["result"]) != (
             EVENT_TYPES["invitation.redeem"][0],
             EventResult.ALLOWED,
         ):

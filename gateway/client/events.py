@@ -188,7 +188,7 @@ def audited(
 ) -> list[AuditedEvent]:
     """The events of one page, each verified and in the log's order.
 
-    The record of the read names exactly the details that were shown (``package``), and every
+    The record of the read names exactly the details that were shown (``package_digest``), and every
     event fits what can be seen of the filters. Raises EvidenceMismatch.
     """
     found = [_event(item, connection) for item in list_of(written.result, "events")]
@@ -199,7 +199,7 @@ def audited(
         _check_filters(one, asked)
     shown = [read_disclosure(text).digest for one in found for text in one.receipt.disclosures]
     require(
-        written.confirmed.event.get("package") == handoff_documents.package_digest(shown),
+        written.confirmed.event.get("package_digest") == handoff_documents.package_digest(shown),
         "the record of this reading names other details than were shown",
     )
     return found
@@ -273,7 +273,7 @@ class Export:
             if progress:
                 progress(number, len(events))
         offer, *answers = (str(answer["statement"]) for answer in self.view["answers"])
-        before = self.view.get("succeeds", {}).get("offer")
+        before = self.view.get("reissue_of", {}).get("offer")
         documents = [case, offer, *answers, *([before] if before else [])]
         keys = list(self._key_records(documents))
         data = bundle.encode(
@@ -305,9 +305,9 @@ class Export:
 
     def _plan(self) -> Receipt | None:
         """The receipt of the succession's plan, where this office took part in it."""
-        if "succeeds" in self.view:
+        if "reissue_of" in self.view:
             with contextlib.suppress(RequestRefused):
-                return self.receipt(self.view["succeeds"]["succession"])
+                return self.receipt(self.view["reissue_of"]["succession"])
         return None
 
 

@@ -54,7 +54,7 @@ def confirm_write(
     require(event["result"] == EventResult.ALLOWED, "the receipt is of a refused request")
     require(event.get("handoff") == write.handoff, "the receipt is of another handoff")
     typ = EVENT_TYPES[write.action][0]
-    require(event["typ"] == typ, "the receipt is of another kind of request")
+    require(event["type"] == typ, "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     _check_by(write, confirmed)
     _check_documents(write, result, event, connection)
@@ -73,7 +73,7 @@ def confirm_refusal(
     require(
         event["result"] != EventResult.ALLOWED, "the receipt of a refusal says that it was allowed"
     )
-    require(event["typ"] == EVENT_TYPES[action][0], "the receipt is of another kind of request")
+    require(event["type"] == EVENT_TYPES[action][0], "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     if write is not None:
         own = (None, write.handoff)
@@ -179,9 +179,9 @@ def _check_documents(
             event,
             document_sha256=offered.signed.document.digest,
             case_digest=offered.offer.case_digest,
-            package=offered.offer.package,
+            package_digest=offered.offer.package_digest,
         )
-        _same(result, permitted=sorted(offered.offer.disclosures))
+        _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
     elif write.action in KIND_OF_ACTION:
         signed, answer = documents.check_answer(
             result.get("statement"), write.action, asked, connection
@@ -190,7 +190,7 @@ def _check_documents(
             event,
             document_sha256=signed.document.digest,
             case_digest=answer.case_digest,
-            package=answer.package,
+            package_digest=answer.package_digest,
             handoff=str(answer.handoff),
         )
         _check_own(write, signed)

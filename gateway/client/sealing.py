@@ -77,8 +77,8 @@ class Sealing(CaseClient, Directory):
         opened = self.consult_case(case, by, reason_code, reason)
         to_reseal(opened.content, before, plain)
         sealed = seal_elements(opened.content, plain, to, key, self.connection)
-        prev = sd_jwt.parse(opened.presentation).digest
-        following = {**sealed, "version": sealed["version"] + 1, "prev": prev}
+        previous = sd_jwt.parse(opened.presentation).digest
+        following = {**sealed, "version": sealed["version"] + 1, "previous": previous}
         return self.revise(following, by, clearance)
 
     def unseal(self, opened: ConsultedContent) -> tuple[OpenedElement, ...]:

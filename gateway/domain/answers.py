@@ -128,13 +128,13 @@ _KINDS = (
         ),
     ),
     AnswerKind(
-        "refusal",
+        "decline",
         "handoff.decline",
         "handoff.declined",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.REFUSE: _from_open(HandoffState.REFUSED)},
+        {HandoffAction.DECLINE: _from_open(HandoffState.DECLINED)},
         "Decline a handoff, before or after its acceptance.",
-        path="refusal",
+        path="decline",
         fields=(_WHY,),
     ),
     AnswerKind(
@@ -152,8 +152,8 @@ _KINDS = (
     ),
     AnswerKind(
         "outcome",
-        "handoff.outcome",
-        "handoff.outcome",
+        "handoff.report_outcome",
+        "handoff.outcome_reported",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.OUTCOME: {state: state for state in _ACCEPTED}},
         "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow.",
@@ -198,11 +198,11 @@ _KINDS = (
         fields=(_WHY_IF_SAID,),
     ),
     AnswerKind(
-        "succession",
+        "reissue",
         "handoff.reissue",
         "handoff.reissued",
         AnswerAuthor.GATEWAY,
-        {HandoffAction.SUCCEED: _from_open(HandoffState.SUCCEEDED)},
+        {HandoffAction.REISSUE: _from_open(HandoffState.REISSUED)},
         "End a handoff whose mandate moved; the gateway re-issues its offer to the successor.",
     ),
     AnswerKind(

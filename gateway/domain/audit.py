@@ -60,7 +60,7 @@ class AuditAccess:
             raise ValueError("an audit grant is over one thing")
 
     @property
-    def reach(self) -> CoverageKind:
+    def coverage(self) -> CoverageKind:
         """Over what it reaches."""
         if self.case is not None:
             return CoverageKind.CASE
@@ -105,7 +105,7 @@ def coverage(grants: Iterable[AuditAccess], person: str, day: date, now: datetim
     """What the grants that hold reach over, for one person at the auditing organisation."""
     held = [g for g in grants if g.holds(day, now) and g.person in (None, person)]
     return Coverage(
-        whole=any(grant.reach is CoverageKind.ALL for grant in held),
+        whole=any(grant.coverage is CoverageKind.ALL for grant in held),
         members=frozenset(grant.member for grant in held if grant.member is not None),
         cases=frozenset(grant.case for grant in held if grant.case is not None),
     )

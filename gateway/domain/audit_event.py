@@ -64,7 +64,7 @@ class EventDetail:
 class AuditEvent:
     """One thing that happened, before it has a place in the log.
 
-    ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package`` and
+    ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package_digest`` and
     ``document_sha256`` stand in clear in the log document and identify nobody; everything
     personal goes to ``details``. Digests are base64url, unpadded.
     """
@@ -76,7 +76,7 @@ class AuditEvent:
     details: tuple[EventDetail, ...] = ()
     handoff: UUID | None = None
     case_digest: str | None = None
-    package: str | None = None
+    package_digest: str | None = None
     document_sha256: str | None = None
     simulated_date: date | None = None
 
@@ -92,7 +92,7 @@ class AuditEvent:
             raise ValueError("an event has at least one party, and each organisation once")
 
     @property
-    def typ(self) -> str:
+    def type(self) -> str:
         """The event's name, as ``handoff.accepted``."""
         return EVENT_TYPES[self.action][0]
 

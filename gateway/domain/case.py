@@ -103,7 +103,7 @@ class Case:
     """The originator's case: its current version and who brought it there.
 
     ``digest`` is that of the current version's signed document. ``originator_ref`` is a keyed
-    digest of the originator's reference, which it does not reveal. ``unconfirmed`` are the ids of
+    digest of the originator's reference, which it does not reveal. ``unconfirmed_matches`` are the ids of
     automated matches that no person confirmed (R18). ``revision`` counts changes, for
     compare-and-set. ``erase_on`` is the first day without the content.
     """
@@ -115,7 +115,7 @@ class Case:
     originator_ref: str
     erase_on: date
     state: CaseState = CaseState.DRAFT
-    unconfirmed: frozenset[str] = frozenset()
+    unconfirmed_matches: frozenset[str] = frozenset()
     assessed_by: str | None = None
     cleared_by: str | None = None
     revision: int = 1
@@ -128,14 +128,14 @@ def _moved(case: Case, move: CaseAction) -> CaseState:
     return target
 
 
-def revise(case: Case, version: int, digest: str, unconfirmed: frozenset[str]) -> Case:
+def revise(case: Case, version: int, digest: str, unconfirmed_matches: frozenset[str]) -> Case:
     """A new version starts again as a draft: what was assessed was the old content."""
     return replace(
         case,
         state=_moved(case, CaseAction.REVISE),
         version=version,
         digest=digest,
-        unconfirmed=unconfirmed,
+        unconfirmed_matches=unconfirmed_matches,
         assessed_by=None,
         cleared_by=None,
     )
@@ -144,13 +144,13 @@ def revise(case: Case, version: int, digest: str, unconfirmed: frozenset[str]) -
 def assess(case: Case, by: str, confirmed: frozenset[str]) -> Case:
     """Record an analyst's assessment, which confirms every automated match (R18)."""
     state = _moved(case, CaseAction.ASSESS)
-    missing = case.unconfirmed - confirmed
+    missing = case.unconfirmed_matches - confirmed
     if missing:
         raise UnconfirmedMatch(
             "a match is not a finding: a person must confirm the classifications "
             + ", ".join(sorted(missing))
         )
-    return replace(case, state=state, unconfirmed=frozenset(), assessed_by=by)
+    return replace(case, state=state, unconfirmed_matches=frozenset(), assessed_by=by)
 
 
 def clear(case: Case, by: str) -> Case:
@@ -194,8 +194,8 @@ def undisclosable_claims(content: Mapping[str, Any]) -> dict[str, Any]:
         "version": content["version"],
         "profile": PROFILE,
     }
-    if "prev" in content:
-        claims["prev"] = content["prev"]
+    if "previous" in content:
+        claims["previous"] = content["previous"]
     return claims | {name: marking[name] for name in CLEAR_MARKING}
 
 
@@ -221,7 +221,7 @@ def disclosable_arrays(content: Mapping[str, Any]) -> list[tuple[str, list[Any]]
 
 def case_from_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     """The case JSON again, from unfolded claims; parts that were withheld are absent."""
-    content = {name: claims[name] for name in ("case", "version", "prev") if name in claims}
+    content = {name: claims[name] for name in ("case", "version", "previous") if name in claims}
     content |= {n: claims[n] for n in PROPERTIES if n in claims and n not in MARKING_PROPERTIES}
     content |= {name: claims[name] for name in ARRAYS if claims.get(name)}
     marked = (*CLEAR_MARKING, *MARKING_PROPERTIES)

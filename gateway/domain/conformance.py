@@ -20,7 +20,7 @@ class ConformanceCheck(StrEnum):
     SEND = "send"
     RECEIVE = "receive"
     VERIFY = "verify"
-    REFUSE = "refuse"
+    DECLINE = "decline"
 
 
 class CompletedAction(StrEnum):
@@ -31,14 +31,14 @@ class CompletedAction(StrEnum):
     CONSULTED = "consulted"
     READ = "read"
     VERIFIED = "verified"
-    REFUSED = "refused"
+    DECLINED = "declined"
 
 
 PASSED_BY = {
     ConformanceCheck.SEND: CompletedAction.SENT,
     ConformanceCheck.RECEIVE: CompletedAction.READ,
     ConformanceCheck.VERIFY: CompletedAction.VERIFIED,
-    ConformanceCheck.REFUSE: CompletedAction.REFUSED,
+    ConformanceCheck.DECLINE: CompletedAction.DECLINED,
 }
 
 _AFTER = {

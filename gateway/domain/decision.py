@@ -89,7 +89,7 @@ def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
         organisation.slug,
         {
             "status": str(organisation.status),
-            "standing": str(organisation.standing_on(day) or "none"),
+            "membership": str(organisation.membership_on(day) or "none"),
             "kind": organisation.kind,
             "public_authority": organisation.public_authority,
             "regimes": organisation.regimes,

@@ -16,11 +16,11 @@ class HandoffState(StrEnum):
     OFFERED = "offered"
     ACCEPTED = "accepted"
     PARTIALLY_ACCEPTED = "partially_accepted"
-    REFUSED = "refused"
+    DECLINED = "declined"
     REDIRECTED = "redirected"
     WITHDRAWN = "withdrawn"
     CLOSED = "closed"
-    SUCCEEDED = "succeeded"
+    REISSUED = "reissued"
 
 
 class HandoffAction(StrEnum):
@@ -28,12 +28,12 @@ class HandoffAction(StrEnum):
 
     ACCEPT = "accept"
     ACCEPT_PARTLY = "accept_partly"
-    REFUSE = "refuse"
+    DECLINE = "decline"
     REDIRECT = "redirect"
     OUTCOME = "outcome"
     CLOSE = "close"
     WITHDRAW = "withdraw"
-    SUCCEED = "succeed"
+    REISSUE = "reissue"
     LAPSE = "lapse"
 
 
@@ -78,7 +78,7 @@ class OfferAddress:
 
 @dataclass(frozen=True)
 class Handoff:
-    """One offer to one recipient. ``permitted`` (disclosure digests) never changes.
+    """One offer to one recipient. ``permitted_disclosures`` (disclosure digests) never changes.
 
     ``accepted_groups`` is None unless the acceptance named groups. ``sequence`` counts the
     answers, for compare-and-set.
@@ -91,8 +91,8 @@ class Handoff:
     case_digest: str
     address: OfferAddress
     purpose: tuple[str, ...]
-    permitted: frozenset[str]
-    package: str
+    permitted_disclosures: frozenset[str]
+    package_digest: str
     offer_digest: str
     conditions_digest: str
     offered_at: datetime

@@ -34,7 +34,7 @@ class StatusChange(StrEnum):
     """What can happen to an organisation that applied."""
 
     APPROVE = "approve"
-    DECLINE = "decline"
+    REJECT = "reject"
     ENROL = "enrol"
     ACTIVATE = "activate"
     SUSPEND = "suspend"
@@ -44,7 +44,7 @@ class StatusChange(StrEnum):
 
 MOVES: Mapping[StatusChange, tuple[frozenset[Status], Status]] = {
     StatusChange.APPROVE: (frozenset({Status.APPLIED}), Status.APPROVED),
-    StatusChange.DECLINE: (frozenset({Status.APPLIED}), Status.DECLINED),
+    StatusChange.REJECT: (frozenset({Status.APPLIED}), Status.REJECTED),
     StatusChange.ENROL: (frozenset({Status.APPROVED}), Status.ENROLLED),
     StatusChange.ACTIVATE: (frozenset({Status.ENROLLED}), Status.ACTIVE),
     StatusChange.SUSPEND: (frozenset({Status.ACTIVE}), Status.SUSPENDED),
@@ -56,10 +56,10 @@ MOVES: Mapping[StatusChange, tuple[frozenset[Status], Status]] = {
 }
 """From which statuses each move leads, and to which."""
 
-FINAL = frozenset({Status.DECLINED, Status.LEFT})
+FINAL = frozenset({Status.REJECTED, Status.LEFT})
 """No move leads on from here."""
 
-UNSEEN = frozenset({Status.APPLIED, Status.DECLINED})
+UNSEEN = frozenset({Status.APPLIED, Status.REJECTED})
 """Who asked to take part, and never did: no business of the members."""
 
 
@@ -85,7 +85,7 @@ def leave(organisation: Organisation, day: date, event: UUID) -> Organisation:
     left = change_status(organisation, StatusChange.LEAVE, day, event)
     return replace(
         left,
-        seats=ended_by(organisation.seats, day),
+        memberships=ended_by(organisation.memberships, day),
         competences=ended_by(organisation.competences, day),
     )
 

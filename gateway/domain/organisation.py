@@ -40,7 +40,7 @@ INTEREST_SCOPES = ("provider", "case")
 INTEREST_KINDS = ("funder", "customer", "employer", "party")
 """Kinds of declared interests in a provider or a case (R9)."""
 
-AGREEMENT_KINDS = ("membership", "data_protection", "transfer")
+AGREEMENT_KINDS = ("accession", "data_protection", "transfer")
 """Kinds of agreements; ``transfer`` allows data to go to a third country (R15)."""
 
 SCOPES = (
@@ -108,7 +108,7 @@ class Status(StrEnum):
     """Where an organisation is in its life as a participant."""
 
     APPLIED = "applied"
-    DECLINED = "declined"
+    REJECTED = "rejected"
     APPROVED = "approved"
     ENROLLED = "enrolled"
     ACTIVE = "active"
@@ -162,7 +162,7 @@ class Period:
 class Membership:
     """A membership: its class, its days, and the decision that granted it."""
 
-    standing: MembershipClass
+    membership: MembershipClass
     period: Period
     decision_ref: str
 
@@ -236,7 +236,7 @@ class Application:
     decided is the organisation's status.
     """
 
-    standing: MembershipClass
+    membership: MembershipClass
     purposes: frozenset[str]
     about: str
     received_on: date
@@ -341,7 +341,7 @@ class Organisation:
     regimes: frozenset[str]
     country: str
     status: Status
-    seats: tuple[Membership, ...] = ()
+    memberships: tuple[Membership, ...] = ()
     competences: tuple[Mandate, ...] = ()
     version: int = 1
     document_keys: tuple[MemberDocumentKey, ...] = ()
@@ -365,9 +365,9 @@ class Organisation:
         """Whether it takes part now."""
         return self.status is Status.ACTIVE
 
-    def standing_on(self, day: date) -> MembershipClass | None:
+    def membership_on(self, day: date) -> MembershipClass | None:
         """The standing held on ``day``, or None when no seat is held."""
-        held = [seat.standing for seat in self.seats if seat.period.holds(day)]
+        held = [seat.membership for seat in self.memberships if seat.period.holds(day)]
         return held[-1] if held else None
 
     def status_on(self, day: date) -> Status | None:

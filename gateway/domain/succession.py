@@ -133,7 +133,7 @@ class Succession:
         if self.cancelled is not None:
             return False
         held = handoff.state in _TAKEN_ON or (
-            handoff.state is HandoffState.SUCCEEDED and was_taken_on
+            handoff.state is HandoffState.REISSUED and was_taken_on
         )
         own = handoff.recipient == self.predecessor
         same = handoff.address.competence == self.competence

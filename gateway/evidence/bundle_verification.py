@@ -177,7 +177,7 @@ class BundleVerification:
             )
         self.before = predecessor_offer(self.bundle, self.offer, self._trust)
         offered = f"offered by {self.offer.author} to {self._recipient()}"
-        return f"{offered}; {self._reissue()}" if self.offer.succeeds else offered
+        return f"{offered}; {self._reissue()}" if self.offer.reissue_of else offered
 
     def _recipient(self) -> str:
         if self.offer.competence is None:
@@ -218,7 +218,7 @@ class BundleVerification:
                 ("handoff", answer.handoff, self.offer.handoff),
                 ("case version", answer.case_digest, self.offer.case_digest),
                 ("offer", answer.offer_digest, self.offered.document.digest),
-                ("package", answer.package, self.offer.package),
+                ("package_digest", answer.package_digest, self.offer.package_digest),
                 ("party", answer.author, party),
             )
         return pluralise(len(self.answers), "answer")
@@ -243,7 +243,7 @@ class BundleVerification:
                     "the log signed two different histories; keep this file: it proves it",
                 )
         self.confirmed = [entries[index] for index in sorted(entries)]
-        return "; ".join(f"{one.event['typ']} is entry {one.index}" for one in self.confirmed)
+        return "; ".join(f"{one.event['type']} is entry {one.index}" for one in self.confirmed)
 
     def match_receipts(self) -> str:
         """Each event is of this handoff or case, and says the same as the document it records.
@@ -257,12 +257,12 @@ class BundleVerification:
         self.moving = [
             one
             for one in self.confirmed
-            if one.event["typ"] in _MOVING
+            if one.event["type"] in _MOVING
             and one.event["result"] == EventResult.ALLOWED
             and one.event.get("handoff") == str(self.offer.handoff)
         ]
         self.absent = [
-            f"the document of {one.event['typ']}, entry {one.index}"
+            f"the document of {one.event['type']}, entry {one.index}"
             for one in self.moving
             if one.event.get("document_sha256") not in self.recorded
         ]
@@ -272,12 +272,12 @@ class BundleVerification:
         consulted = [
             f"entry {one.index} records the consultation of this presentation"
             for one in self.confirmed
-            if one.event["typ"] == _CONSULTED and one.event.get("package") == shown
+            if one.event["type"] == _CONSULTED and one.event.get("package_digest") == shown
         ]
         return "; ".join([*consulted, *(f"not in this file: {one}" for one in self.absent)])
 
     def _match(self, fields: Mapping[str, Any]) -> None:
-        typ = fields["typ"]
+        typ = fields["type"]
         own = {"handoff": str(self.offer.handoff), "case_digest": self.offer.case_digest}
         if not own.keys() & fields.keys():
             raise VerificationFailed(Code.MISMATCH, f"{typ} names neither handoff nor case")
@@ -290,7 +290,7 @@ class BundleVerification:
                 raise VerificationFailed(Code.MISMATCH, f"{typ} records another offer")
         elif typ != expected:
             raise VerificationFailed(Code.MISMATCH, f"{typ} records a document of another kind")
-        elif fields.get("package", self.offer.package) != self.offer.package:
+        elif fields.get("package_digest", self.offer.package_digest) != self.offer.package_digest:
             raise VerificationFailed(Code.MISMATCH, f"{typ} is of another package")
 
     def check_documents_logged(self) -> str:
@@ -365,7 +365,7 @@ class BundleVerification:
             c.index
             for c in self.confirmed
             if c.event.get("document_sha256") == digest
-            or (c.event["typ"] == _SUBMITTED and c.event.get("case_digest") == digest)
+            or (c.event["type"] == _SUBMITTED and c.event.get("case_digest") == digest)
         )
         return next(places, None)
 
@@ -389,9 +389,9 @@ class BundleVerification:
     def check_event_order(self) -> str:
         """The events can follow each other in the log's order."""
         offered, *moves = (one.event for one in self.moving)
-        if offered["typ"] != _OFFERED:
+        if offered["type"] != _OFFERED:
             raise VerificationFailed(
-                Code.MISMATCH, f"{offered['typ']} is in the log before the offer"
+                Code.MISMATCH, f"{offered['type']} is in the log before the offer"
             )
         self.course = replay([self._moves(fields) for fields in moves])
         return self._state()
@@ -404,7 +404,7 @@ class BundleVerification:
         answer = self.answers.get(fields.get("document_sha256", ""))
         if answer is not None and answer.groups is not None:
             return {ANSWERS[answer.kind].move({"groups": answer.groups})}
-        return MOVES_OF_EVENTS[fields["typ"]]
+        return MOVES_OF_EVENTS[fields["type"]]
 
     def count_withheld(self) -> str:
         """How many digests have no content here, decoys included."""
@@ -420,7 +420,7 @@ class BundleVerification:
         """What the file proves, and what it does not show: whole sentences."""
         missing = self._missing()
         documents, sealed = self._documents(), seal.describe(seal.shown(self.case.verified))
-        erased = [one.index for one in self.confirmed if one.event["typ"] == _ERASED]
+        erased = [one.index for one in self.confirmed if one.event["type"] == _ERASED]
         events = [one.event for one in self.confirmed]
         dates = sorted({str(e["simulated_date"]) for e in events if "simulated_date" in e})
         return " ".join(
@@ -475,7 +475,7 @@ def predecessor_offer(
     """
     if bundle.succeeded_offer is None:
         return None
-    if offer.succeeds is None:
+    if offer.reissue_of is None:
         raise VerificationFailed(
             Code.MISMATCH, "there is an earlier offer, but the offer replaces none"
         )
@@ -483,13 +483,13 @@ def predecessor_offer(
     before = handoff_documents.read_offer(signed.verified)
     _require_same(
         "the earlier offer",
-        ("offer", signed.document.digest, offer.succeeds.offer),
-        ("handoff", before.handoff, offer.succeeds.handoff),
-        ("predecessor", before.recipient, offer.succeeds.predecessor),
+        ("offer", signed.document.digest, offer.reissue_of.offer),
+        ("handoff", before.handoff, offer.reissue_of.handoff),
+        ("predecessor", before.recipient, offer.reissue_of.predecessor),
         ("competence", before.competence, offer.competence),
         ("originator", before.author, offer.author),
         ("case version", before.case_digest, offer.case_digest),
-        ("package", before.disclosures, offer.disclosures),
+        ("package_digest", before.disclosures, offer.disclosures),
     )
     return signed
 
@@ -501,7 +501,7 @@ def verify_plan(bundle: Bundle, offer: OfferClaims, trust: TrustAnchors) -> Veri
     """
     if bundle.succession is None:
         return None
-    if offer.succeeds is None:
+    if offer.reissue_of is None:
         raise VerificationFailed(
             Code.MISMATCH, "there is a succession plan, but no succession re-issued the offer"
         )
@@ -509,9 +509,9 @@ def verify_plan(bundle: Bundle, offer: OfferClaims, trust: TrustAnchors) -> Veri
     event, fields = found.event, _plan_fields(found)
     _require_same(
         "the plan of the succession",
-        ("event", event["id"], str(offer.succeeds.event)),
-        ("kind", (event["typ"], event["result"]), (PLANNED, EventResult.ALLOWED)),
-        ("predecessor", fields.get("organisation"), offer.succeeds.predecessor),
+        ("event", event["id"], str(offer.reissue_of.event)),
+        ("kind", (event["type"], event["result"]), (PLANNED, EventResult.ALLOWED)),
+        ("predecessor", fields.get("organisation"), offer.reissue_of.predecessor),
         ("successor", fields.get("successor"), offer.recipient),
         ("competence", fields.get("competence"), offer.competence),
     )
@@ -522,8 +522,8 @@ def describe_reissue(
     offer: OfferClaims, before: AuthoredDocument | None, planned: VerifiedReceipt | None
 ) -> str:
     """Why the gateway re-issued the handoff, and what proves it; empty if it did not."""
-    succeeds = offer.succeeds
-    if succeeds is None:
+    reissue_of = offer.reissue_of
+    if reissue_of is None:
         return ""
     entry = ""
     if planned is not None:
@@ -535,9 +535,9 @@ def describe_reissue(
         else "the original offer is not in this file"
     )
     return (
-        f"the gateway re-issued handoff {succeeds.handoff} because the mandate moved from "
-        f"{succeeds.predecessor} to {offer.recipient} by event {offer.mandate_event}, planned by "
-        f"event {succeeds.event}{entry}; {original}"
+        f"the gateway re-issued handoff {reissue_of.handoff} because the mandate moved from "
+        f"{reissue_of.predecessor} to {offer.recipient} by event {offer.mandate_event}, planned by "
+        f"event {reissue_of.event}{entry}; {original}"
     )
 
 

@@ -24,8 +24,10 @@ PARTY = "party"
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)+", re.ASCII)
-_REQUIRED = frozenset({"v", "log", "id", "ts", "op", "typ", "result", "policy", "sd"})
-_OPTIONAL = frozenset({"handoff", "case_digest", "package", "document_sha256", "simulated_date"})
+_REQUIRED = frozenset({"v", "log", "id", "time", "operation", "type", "result", "policy", "sd"})
+_OPTIONAL = frozenset(
+    {"handoff", "case_digest", "package_digest", "document_sha256", "simulated_date"}
+)
 
 
 class EventError(ValueError):
@@ -128,7 +130,7 @@ def _clear(fact: AuditEvent, log: str, at: datetime, policy: str) -> dict[str, A
     optional = {
         "handoff": fact.handoff and str(fact.handoff),
         "case_digest": fact.case_digest,
-        "package": fact.package,
+        "package_digest": fact.package_digest,
         "document_sha256": fact.document_sha256,
         "simulated_date": fact.simulated_date and fact.simulated_date.isoformat(),
     }
@@ -136,9 +138,9 @@ def _clear(fact: AuditEvent, log: str, at: datetime, policy: str) -> dict[str, A
         "v": VERSION,
         "log": log,
         "id": str(fact.id),
-        "ts": _timestamp(at),
-        "op": fact.operation.value,
-        "typ": fact.typ,
+        "time": _timestamp(at),
+        "operation": fact.operation.value,
+        "type": fact.type,
         "result": fact.result.value,
         "policy": policy,
         **{name: value for name, value in optional.items() if value is not None},
@@ -274,14 +276,14 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
     "v": lambda value: type(value) is int and value == VERSION,
     "log": _is_text,
     "id": _is_id,
-    "ts": _is_time,
-    "op": lambda value: value in [str(operation) for operation in Operation],
-    "typ": lambda value: isinstance(value, str) and _TYPE.fullmatch(value) is not None,
+    "time": _is_time,
+    "operation": lambda value: value in [str(operation) for operation in Operation],
+    "type": lambda value: isinstance(value, str) and _TYPE.fullmatch(value) is not None,
     "result": lambda value: value in [str(result) for result in EventResult],
     "policy": _is_text,
     "handoff": _is_id,
     "case_digest": _is_digest,
-    "package": _is_digest,
+    "package_digest": _is_digest,
     "document_sha256": _is_digest,
     "simulated_date": _is_date,
     "sd": _is_digests,

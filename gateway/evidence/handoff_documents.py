@@ -45,7 +45,7 @@ class OfferClaims:
 
     ``competence`` names the mandate that was addressed, and ``mandate_event`` the event that
     registered its holder. ``disclosures`` are the digests that a presentation may show at most.
-    ``succeeds`` is set when the gateway re-issued the offer because the mandate moved.
+    ``reissue_of`` is set when the gateway re-issued the offer because the mandate moved.
     """
 
     author: str
@@ -55,10 +55,10 @@ class OfferClaims:
     mandate_event: str | None
     case_digest: str
     disclosures: frozenset[str]
-    succeeds: ReissueReference | None = None
+    reissue_of: ReissueReference | None = None
 
     @property
-    def package(self) -> str:
+    def package_digest(self) -> str:
         """The digest of the list of disclosures."""
         return package_digest(self.disclosures)
 
@@ -72,7 +72,7 @@ class AnswerClaims:
     handoff: UUID
     case_digest: str
     offer_digest: str
-    package: str
+    package_digest: str
     groups: tuple[str, ...] | None
 
 
@@ -92,7 +92,7 @@ def issue_offer(
     until: datetime | None,
     by: str,
     note: str | None,
-    succeeds: ReissueReference | None = None,
+    reissue_of: ReissueReference | None = None,
 ) -> SdJwt:
     """Sign an offer; ``by`` and ``note`` are its disclosures.
 
@@ -109,8 +109,8 @@ def issue_offer(
     }
     if until is not None:
         claims["until"] = seconds(until)
-    if succeeds is not None:
-        claims["succeeds"] = {name: str(value) for name, value in vars(succeeds).items()}
+    if reissue_of is not None:
+        claims["reissue_of"] = {name: str(value) for name, value in vars(reissue_of).items()}
     return heading.sign(OFFER_TYP, claims, {"by": by, "note": note})
 
 
@@ -120,7 +120,7 @@ def issue_answer(
     handoff: UUID | str,
     case_digest: str,
     offer_digest: str,
-    package: str,
+    package_digest: str,
     kind: str,
     fields: Mapping[str, Any],
 ) -> SdJwt:
@@ -135,7 +135,7 @@ def issue_answer(
         "handoff": str(handoff),
         "case_digest": case_digest,
         "offer_digest": offer_digest,
-        "package": package,
+        "package_digest": package_digest,
         "kind": kind,
     }
     return heading.sign(ANSWER_TYP, claims, fields)
@@ -176,12 +176,12 @@ def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
         mandate_event=_text(to, "mandate_event") if "mandate_event" in to else None,
         case_digest=_digest(claims.get("case_digest")),
         disclosures=frozenset(_digest(digest) for digest in disclosures),
-        succeeds=_succeeds(claims) if "succeeds" in claims else None,
+        reissue_of=_succeeds(claims) if "reissue_of" in claims else None,
     )
 
 
 def _succeeds(claims: Mapping[str, Any]) -> ReissueReference:
-    named = claims["succeeds"]
+    named = claims["reissue_of"]
     if not isinstance(named, dict) or named.keys() != {"predecessor", "handoff", "offer", "event"}:
         raise StatementError("a re-issued offer names the one that it replaces")
     if "attested_for" not in claims:
@@ -206,7 +206,7 @@ def read_answer(verified: VerifiedSdJwt) -> AnswerClaims:
         handoff=_id(claims, "handoff"),
         case_digest=_digest(claims.get("case_digest")),
         offer_digest=_digest(claims.get("offer_digest")),
-        package=_digest(claims.get("package")),
+        package_digest=_digest(claims.get("package_digest")),
         groups=_groups(verified),
     )
 

@@ -72,7 +72,7 @@ class KeyRevocation:
 def _recorded(one: KeyRegistration | KeyRevocation, verb: str) -> str:
     event = one.confirmed.event
     return (
-        f"key {one.kid} of {one.organisation}: {verb} on {event['ts'][:10]} by event "
+        f"key {one.kid} of {one.organisation}: {verb} on {event['time'][:10]} by event "
         f"{event['id']}, entry {one.confirmed.index} of the log {event['log']}"
     )
 
@@ -99,8 +99,8 @@ def verify_registration(receipt: Receipt, trust: TrustAnchors) -> KeyRegistratio
 def _confirm(receipt: Receipt, trust: TrustAnchors, typ: str, otherwise: str) -> VerifiedReceipt:
     confirmed = confirm_receipt(receipt, trust)
     event = confirmed.event
-    if event["typ"] != typ or event["result"] != EventResult.ALLOWED:
-        raise VerificationFailed(Code.MISMATCH, f"{event['typ']} ({event['result']}) {otherwise}")
+    if event["type"] != typ or event["result"] != EventResult.ALLOWED:
+        raise VerificationFailed(Code.MISMATCH, f"{event['type']} ({event['result']}) {otherwise}")
     return confirmed
 
 

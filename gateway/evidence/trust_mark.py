@@ -23,7 +23,7 @@ _KINDS = {
     MembershipClass.ASSOCIATE: "member",
     MembershipClass.OBSERVER: "observer",
 }
-_CLAIMS = frozenset({"iss", "sub", "trust_mark_type", "iat", "exp", "status", "standing"})
+_CLAIMS = frozenset({"iss", "sub", "trust_mark_type", "iat", "exp", "status", "membership"})
 _OPTIONAL = frozenset({"simulated_date"})
 
 
@@ -38,7 +38,7 @@ class MembershipAttestation:
     organisation: str
     kind: str
     status: str
-    standing: str
+    membership: str
     issued: datetime
     ends: datetime
     kid: str
@@ -49,7 +49,7 @@ class MembershipAttestation:
         simulated = f", on the simulated date {self.simulated}" if self.simulated else ""
         return (
             f"{self.issuer} attested on {_spell(self.issued)} that {self.organisation} is "
-            f"{self.status}, as {self.kind} ({self.standing} membership){simulated}; "
+            f"{self.status}, as {self.kind} ({self.membership} membership){simulated}; "
             f"valid until {_spell(self.ends)}"
         )
 
@@ -59,7 +59,7 @@ def issue(
     issuer: str,
     organisation: str,
     status: str,
-    standing: MembershipClass,
+    membership: MembershipClass,
     at: datetime,
     ends: datetime,
     simulated: date | None,
@@ -69,11 +69,11 @@ def issue(
     claims = {
         "iss": issuer,
         "sub": organisation_uri(issuer, organisation),
-        "trust_mark_type": _type(issuer, standing),
+        "trust_mark_type": _type(issuer, membership),
         "iat": int(at.timestamp()),
         "exp": int(ends.timestamp()),
         "status": status,
-        "standing": str(standing),
+        "membership": str(membership),
     }
     if simulated is not None:
         claims["simulated_date"] = simulated.isoformat()
@@ -104,10 +104,10 @@ def verify(text: str, keys: Mapping[str, PublicKey]) -> MembershipAttestation:
     if named is None or named[0] != issuer:
         raise DocumentError("a gateway attests its own organisations only")
     try:
-        standing = MembershipClass(claims["standing"])
+        membership = MembershipClass(claims["membership"])
     except ValueError:
         raise DocumentError("the attestation names no class of membership") from None
-    if claims["trust_mark_type"] != _type(issuer, standing):
+    if claims["trust_mark_type"] != _type(issuer, membership):
         raise DocumentError("the type of the attestation is not that of the membership")
     issued, ends = read_time(claims), read_time(claims, "exp")
     if not issued < ends <= issued + LIFETIME:
@@ -115,9 +115,9 @@ def verify(text: str, keys: Mapping[str, PublicKey]) -> MembershipAttestation:
     return MembershipAttestation(
         issuer=issuer,
         organisation=named[1],
-        kind=_KINDS[standing],
+        kind=_KINDS[membership],
         status=str(claims["status"]),
-        standing=str(standing),
+        membership=str(membership),
         issued=issued,
         ends=ends,
         kid=str(verified.header["kid"]),
@@ -132,8 +132,8 @@ def _document(text: str) -> str:
     return f"{text}~"
 
 
-def _type(issuer: str, standing: MembershipClass) -> str:
-    return f"{issuer}/trust-marks/{_KINDS[standing]}"
+def _type(issuer: str, membership: MembershipClass) -> str:
+    return f"{issuer}/trust-marks/{_KINDS[membership]}"
 
 
 def _day(value: Any) -> date | None:

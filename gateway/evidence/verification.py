@@ -173,8 +173,8 @@ def _receipt_sentence(confirmed: VerifiedReceipt) -> str:
     simulated = fields.get("simulated_date")
     details = pluralise(len(confirmed.opened.shown), "detail")
     return (
-        f"VERIFIED: the log {fields['log']} contains {fields['typ']} ({fields['result']}) of "
-        f"{fields['ts']} as entry {confirmed.index} of {confirmed.checkpoint.size}. {details} "
+        f"VERIFIED: the log {fields['log']} contains {fields['type']} ({fields['result']}) of "
+        f"{fields['time']} as entry {confirmed.index} of {confirmed.checkpoint.size}. {details} "
         f"disclosed, {confirmed.opened.withheld} not (for other readers, erased, or padding)."
         + (
             f" The reference date was simulated ({simulated}): this is not evidence of a real "

@@ -118,7 +118,7 @@ class _Page:
     last: int | None
 
     @property
-    def package(self) -> str:
+    def package_digest(self) -> str:
         """The digest over exactly the details that it shows."""
         return handoff_documents.package_digest(
             d.digest for one in self.events for d in one.disclosures
@@ -150,7 +150,7 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
         nonlocal page
         _covered(context, reading)
         page = page.until(_looked_until(logged))
-        if page.package != event.read(logged.event.document).get("package"):
+        if page.package_digest != event.read(logged.event.document).get("package_digest"):
             raise EditConflict(
                 "your grants changed since this was read: search again under a new key"
             )
@@ -278,7 +278,7 @@ def _record(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
         (Party(context.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
         EventDetail("reason", f"{reading.reason_code}: {reading.reason}", reader),
         EventDetail("subject", canonical.encode(asked).decode(), reader),
-        package=page.package,
+        package_digest=page.package_digest,
     )
 
 

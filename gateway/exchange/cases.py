@@ -64,12 +64,12 @@ OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
 class Clearance:
     """Who assessed and who cleared a case that a partner's own system has already cleared.
 
-    ``confirms`` are the ids of the machine-made classifications that the analyst stands for.
+    ``confirmed_matches`` are the ids of the machine-made classifications that the analyst stands for.
     """
 
     assessed_by: str
     cleared_by: str
-    confirms: tuple[str, ...] = ()
+    confirmed_matches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,11 @@ class CaseStepRequest:
 
     by: str
     reason: str | None = None
-    confirms: tuple[str, ...] = ()
+    confirmed_matches: tuple[str, ...] = ()
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
-        return {"reason": self.reason, "confirms": list(self.confirms)}
+        return {"reason": self.reason, "confirmed_matches": list(self.confirmed_matches)}
 
 
 def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:
@@ -107,7 +107,7 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     The gateway attests it unless its originator signed it.
 
     Raises ValidationFailed, AlreadyExists (id or reference taken), EditConflict (not the next
-    version, or ``prev`` is not the current one's digest), UnconfirmedMatch and SecondPersonRequired
+    version, or ``previous`` is not the current one's digest), UnconfirmedMatch and SecondPersonRequired
     for its clearance.
     """
     own = submission.signed
@@ -125,7 +125,7 @@ def assess(
     ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
 ) -> WriteResult:
     """Record an analyst's assessment; UnconfirmedMatch when a match is left (R18)."""
-    confirmed = frozenset(confirmation.confirms)
+    confirmed = frozenset(confirmation.confirmed_matches)
 
     def step(_: RequestContext, found: Case) -> Case:
         return cases.assess(found, confirmation.by, confirmed)
@@ -333,7 +333,7 @@ def validate_first_version(
         digest="",
         originator_ref="",
         erase_on=date.fromisoformat(content["marking"]["erase_on"]),
-        unconfirmed=cases.unconfirmed_matches(content),
+        unconfirmed_matches=cases.unconfirmed_matches(content),
     )
     return _cleared(case, clearance).state
 
@@ -345,7 +345,7 @@ def _first(context: RequestContext, version: CaseVersion, content: Mapping[str, 
         version=1,
         digest=version.digest,
         originator_ref=reference(context.ports, version.originator, content["originator_ref"]),
-        unconfirmed=cases.unconfirmed_matches(content),
+        unconfirmed_matches=cases.unconfirmed_matches(content),
         erase_on=date.fromisoformat(content["marking"]["erase_on"]),
     )
 
@@ -369,15 +369,15 @@ def _keyed_digest(ports: Ports, value: Mapping[str, Any]) -> str:
 def _next(
     context: RequestContext, case: Case | None, version: CaseVersion, content: Mapping[str, Any]
 ) -> Case:
-    """The case with its next version; ``prev`` ties it to the one that its author has read."""
+    """The case with its next version; ``previous`` ties it to the one that its author has read."""
     if case is None:
         deny_as_not_found()
     if case.state is CaseState.ERASED:
         raise CaseErased("the case was erased: begin another one")
-    if case.version + 1 != version.version or content.get("prev") != case.digest:
+    if case.version + 1 != version.version or content.get("previous") != case.digest:
         raise EditConflict(
             f"the case is at version {case.version}: a new version carries its number plus one "
-            "and its digest as 'prev'"
+            "and its digest as 'previous'"
         )
     if case.originator_ref != reference(context.ports, case.originator, content["originator_ref"]):
         raise ValidationFailed(
@@ -393,7 +393,7 @@ def _next(
 def _cleared(case: Case, clearance: Clearance | None) -> Case:
     if clearance is None:
         return case
-    assessed = cases.assess(case, clearance.assessed_by, frozenset(clearance.confirms))
+    assessed = cases.assess(case, clearance.assessed_by, frozenset(clearance.confirmed_matches))
     return cases.clear(assessed, clearance.cleared_by)
 
 
@@ -540,7 +540,7 @@ def _view(listed: ListedCase) -> CaseSummary:
         state=case.state,
         originator_ref=claims["originator_ref"],
         assurance=listed.assurance,
-        unconfirmed=sorted(map(UUID, case.unconfirmed)),
+        unconfirmed_matches=sorted(map(UUID, case.unconfirmed_matches)),
         matter=claims["matter"],
         urgency=claims["urgency"],
         conditions=Conditions(conditions(claims)),

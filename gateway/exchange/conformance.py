@@ -50,7 +50,7 @@ class ConsultationReport:
 
     by: str
     case_digest: str
-    package: str
+    package_digest: str
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def report(
         if reading.case_digest != sandbox.offers[0].case_digest:
             told = "is not SHA-256 over header.payload.signature, in base64url"
             errors.append(("/case_digest", told))
-        if reading.package != sandbox.package:
+        if reading.package_digest != sandbox.package_digest:
             told = (
                 "is not SHA-256 over the sorted digests of the disclosures shown, joined by LF, "
                 "in base64url"
@@ -211,7 +211,7 @@ def refuse(
     ports: Ports, caller: Caller, key: str, run: UUID, refusal: SampleDecline
 ) -> WriteResult:
     """Refuse the second test offer, with a reason."""
-    return _answer(ports, caller, _request(key, run, refusal), CompletedAction.REFUSED, _nothing)
+    return _answer(ports, caller, _request(key, run, refusal), CompletedAction.DECLINED, _nothing)
 
 
 def _request(

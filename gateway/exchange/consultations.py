@@ -61,7 +61,7 @@ def record_consultation(
         parties,
         EventDetail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
-        package=handoff_documents.package_digest(shown),
+        package_digest=handoff_documents.package_digest(shown),
     )
     return to_json(version, tuple(shown), withheld)
 
@@ -75,6 +75,6 @@ def to_json(
         version=version.version,
         assurance=version.assurance,
         presentation=sd_jwt.parse(version.document).present(frozenset(shown)).compact(),
-        package=handoff_documents.package_digest(shown),
+        package_digest=handoff_documents.package_digest(shown),
         withheld=sorted(withheld),
     )

@@ -25,7 +25,7 @@ class Reader:
     reads_on: bool = False
 
 
-def permitted_disclosures(
+def select_disclosures(
     policy: Policy,
     parts: Mapping[str, Element],
     originator: PolicyEntity,
@@ -41,7 +41,7 @@ def permitted_disclosures(
         "reads_on": reader.reads_on,
     }
     answers: dict[tuple[str, str, Marking, str | None], bool] = {}
-    permitted, withheld = [], set()
+    permitted_disclosures, withheld = [], set()
     for digest, part in parts.items():
         kind = (part.group, part.category, part.marking, part.sealed_to)
         if kind not in answers:
@@ -49,10 +49,10 @@ def permitted_disclosures(
             question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)
             answers[kind] = policy.decide(question).allowed
         if answers[kind]:
-            permitted.append(digest)
+            permitted_disclosures.append(digest)
         else:
             withheld.add(part.group)
-    return tuple(sorted(permitted)), tuple(sorted(withheld))
+    return tuple(sorted(permitted_disclosures)), tuple(sorted(withheld))
 
 
 def with_strictest_marking(

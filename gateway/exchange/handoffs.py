@@ -37,7 +37,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
-from gateway.exchange.disclosure import Reader, permitted_disclosures, with_strictest_marking
+from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.results import (
     Answered,
     Conditions,
@@ -106,7 +106,7 @@ def answer(
                 handoff=offered.id,
                 case_digest=offered.case_digest,
                 offer_digest=offered.offer_digest,
-                package=offered.package,
+                package_digest=offered.package_digest,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
             )
@@ -128,7 +128,7 @@ def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ha
             "handoff": str(found.id),
             "case_digest": found.case_digest,
             "offer_digest": found.offer_digest,
-            "package": found.package,
+            "package_digest": found.package_digest,
             "kind": asked.kind.name,
         }
         claims = asked.signed.verified.claims
@@ -144,7 +144,7 @@ def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ha
     if "groups" in asked.fields:
         verified = sd_jwt.read_stored(_version(context, found).document)
         parts = elements(verified, context.require(found.originator))
-        groups = {parts[digest].group for digest in found.permitted}
+        groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
@@ -176,7 +176,9 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    context.record(_parties(found), package=found.package, document_sha256=document.digest)
+    context.record(
+        _parties(found), package_digest=found.package_digest, document_sha256=document.digest
+    )
     return _answered(stored)
 
 
@@ -246,15 +248,17 @@ def _readable(
     accepted = {
         digest: part
         for digest, part in parts.items()
-        if digest in found.permitted
+        if digest in found.permitted_disclosures
         and (found.accepted_groups is None or part.group in found.accepted_groups)
     }
     reader = Reader(context.entity(), found.address.competence, found.purpose, reads_on)
-    permitted, _ = permitted_disclosures(
+    permitted_disclosures, _ = select_disclosures(
         context.ports.policy, accepted, context.entity(originator), reader
     )
-    shown = {digest: parts[digest] for digest in permitted}
-    withheld = {parts[digest].group for digest in found.permitted if digest not in shown}
+    shown = {digest: parts[digest] for digest in permitted_disclosures}
+    withheld = {
+        parts[digest].group for digest in found.permitted_disclosures if digest not in shown
+    }
     return found, version, shown, sorted(withheld)
 
 
@@ -286,10 +290,12 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         routing = frozenset(
             p.digest
             for p in verified.placed
-            if p.name in ROUTING_FIELDS and not p.in_array and p.digest in found.permitted
+            if p.name in ROUTING_FIELDS
+            and not p.in_array
+            and p.digest in found.permitted_disclosures
         )
         # Its originator seals anew what was redirected, or went to a successor.
-        left = found.state in (HandoffState.REDIRECTED, HandoffState.SUCCEEDED)
+        left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and context.caller.organisation == found.originator
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
@@ -299,12 +305,12 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             assurance=version.assurance,
             conditions=Conditions(conditions(verified.claims)),
             routing=sd_jwt.parse(version.document).present(routing).compact(),
-            permitted=sorted(found.permitted),
+            permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one) for one in answers],
-            reseal=sealed_of(verified, found.permitted) if seals else None,
+            reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
-            succeeds=None if made is None else _succeeds(context, made),
+            reissue_of=None if made is None else _succeeds(context, made),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)

@@ -25,7 +25,7 @@ from gateway.domain.refusals import (
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
-from gateway.exchange.disclosure import Reader, permitted_disclosures
+from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel.authentication import require_caller
@@ -104,7 +104,7 @@ class PreparedOffer:
     inputs: SelectionInputs
     version: CaseVersion
     verified: VerifiedSdJwt
-    permitted: tuple[str, ...]
+    permitted_disclosures: tuple[str, ...]
     withheld: tuple[str, ...]
     reseal: Sequence[SealedReference]
 
@@ -132,7 +132,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         case_digest=draft.version.digest,
         to=_addressee(address),
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
-        permitted=draft.permitted,
+        permitted_disclosures=draft.permitted_disclosures,
         withheld=draft.withheld,
         reseal=draft.reseal,
     )
@@ -172,13 +172,13 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
         )
     asked = _selected(parts, wanted)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
-    permitted, withheld = permitted_disclosures(
+    permitted_disclosures, withheld = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
     )
-    if all(parts[digest].name in ROUTING_FIELDS for digest in permitted):
+    if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
-    draft = PreparedOffer(inputs, version, verified, permitted, withheld, reseal)
+    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld, reseal)
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
@@ -203,7 +203,7 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
             "the offer names another organisation, or another event, than holds the competence: "
             "preview it, and sign the 'to' that the preview shows"
         )
-    if sorted(claims["disclosures"]) != sorted(draft.permitted):
+    if sorted(claims["disclosures"]) != sorted(draft.permitted_disclosures):
         raise InvalidDocument(
             "the offer does not name exactly the parts that policy lets this recipient have, those "
             "of the routing among them: preview it, and sign the list that the preview shows"
@@ -303,8 +303,8 @@ def _offer(
         case_digest=version.digest,
         address=inputs.address,
         purpose=wanted.purpose,
-        permitted=frozenset(draft.permitted),
-        package=handoff_documents.package_digest(draft.permitted),
+        permitted_disclosures=frozenset(draft.permitted_disclosures),
+        package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
         offer_digest=signed.digest,
         conditions_digest=terms,
         offered_at=context.now,
@@ -336,7 +336,9 @@ def _offered_again(
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
     asked = _selected(elements(verified, context.organisation), wanted)
-    withheld = {part.group for digest, part in asked.items() if digest not in handoff.permitted}
+    withheld = {
+        part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
+    }
     reseal = _to_reseal(verified, asked, handoff.recipient)
     return _offered(handoff, answer, tuple(withheld), reseal)
 
@@ -347,7 +349,7 @@ def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> 
     context.record(
         (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient")),
         EventDetail("purpose", handoff.purpose, both),
-        package=handoff.package,
+        package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )
 
@@ -358,7 +360,7 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         handoff=wanted.handoff,
         to=_to(draft.inputs.address),
         case_digest=draft.version.digest,
-        disclosures=draft.permitted,
+        disclosures=draft.permitted_disclosures,
         purpose=wanted.purpose,
         until=wanted.until,
         by=wanted.by,
@@ -394,7 +396,7 @@ def _offered(
         to=_addressee(handoff.address),
         due_at=handoff.due_at,
         offer=answer.statement,
-        permitted=sorted(handoff.permitted),
+        permitted_disclosures=sorted(handoff.permitted_disclosures),
         withheld=sorted(withheld),
         reseal=reseal,
     )

@@ -53,7 +53,7 @@ class CaseSummary:
     state: CaseState
     originator_ref: str
     assurance: str
-    unconfirmed: Sequence[UUID]
+    unconfirmed_matches: Sequence[UUID]
     matter: Sequence[str]
     urgency: str
     conditions: Conditions
@@ -68,7 +68,7 @@ class ContentPresentation:
     version: int
     assurance: str
     presentation: SignedText
-    package: Digest
+    package_digest: Digest
     withheld: Sequence[str]
 
 
@@ -99,7 +99,7 @@ class Preview:
     case_digest: Digest
     to: Addressee
     routing: SignedText
-    permitted: Sequence[Digest]
+    permitted_disclosures: Sequence[Digest]
     withheld: Sequence[str]
     reseal: Sequence[SealedReference]
 
@@ -115,7 +115,7 @@ class OfferResult:
     to: Addressee
     due_at: datetime
     offer: SignedText
-    permitted: Sequence[Digest]
+    permitted_disclosures: Sequence[Digest]
     withheld: Sequence[str]
     reseal: Sequence[SealedReference]
 
@@ -187,12 +187,12 @@ class HandoffView(HandoffSummary):
     assurance: str
     conditions: Conditions
     routing: SignedText
-    permitted: Sequence[Digest]
+    permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None
     answers: Sequence[HandoffStatement]
     reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
-    succeeds: Succeeds | None = None
+    reissue_of: Succeeds | None = None
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Sandbox:
     log: str
     log_key: str
     presentation: str
-    package: str
+    package_digest: str
     offers: tuple[SampleOffer, SampleOffer]
     receipts: tuple[SampleReceipt, ...]
 
@@ -142,7 +142,7 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
         log=log,
         log_key=signer.vkey,
         presentation=document.present(shown).compact(),
-        package=handoff_documents.package_digest(shown),
+        package_digest=handoff_documents.package_digest(shown),
         offers=(first, second),
         receipts=receipts,
     )
@@ -179,7 +179,7 @@ def _content(ports: Ports) -> dict[str, Any]:
                 "language": "en",
                 "made_by_role": "analyst",
                 "made_at": at,
-                "graphic": "none",
+                "content_warning": "none",
             }
         ],
         "classifications": [

@@ -23,7 +23,7 @@ from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
 
-_CASE_CLAIMS = frozenset({"case", "version", "prev", "profile", *cases.CLEAR_MARKING})
+_CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR_MARKING})
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
@@ -31,7 +31,7 @@ _OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", 
 _BESIDE_OFFERED = frozenset({"by", "note"})
 """What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
-BINDING = ("handoff", "case_digest", "offer_digest", "package", "kind")
+BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
 """What stands in clear in a signed answer beside its heading."""
 
 

@@ -364,7 +364,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         work.handoffs.save(draft.ended, draft.ending)
         _record(
             work,
-            "handoff.reissue" if draft.ending.move is HandoffAction.SUCCEED else "handoff.lapse",
+            "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
             disposition.handoff,
             draft.ending,
             shared={"subject": subject, "reason": disposition.why},
@@ -399,7 +399,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
 
 
 def _draft(ports: Ports, succession: Succession, disposition: HandoffDisposition) -> _ReissueDraft:
-    step = HandoffAction.SUCCEED if disposition.handoff.address.competence else HandoffAction.LAPSE
+    step = HandoffAction.REISSUE if disposition.handoff.address.competence else HandoffAction.LAPSE
     moved = move(disposition.handoff, step, disposition.handoff.recipient)
     at = ports.now()
     ending = HandoffAnswer(
@@ -433,8 +433,8 @@ def _ending(
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         offer_digest=handoff.offer_digest,
-        package=handoff.package,
-        kind="succession" if handoff.address.competence else "lapse",
+        package_digest=handoff.package_digest,
+        kind="reissue" if handoff.address.competence else "lapse",
         fields={
             "by": approved.by,
             "reason": f"{succession.competence} moves from {succession.predecessor} to "
@@ -491,12 +491,12 @@ def _offer(
             "mandate_event": str(succession.mandate_event),
         },
         case_digest=handoff.case_digest,
-        disclosures=sorted(handoff.permitted),
+        disclosures=sorted(handoff.permitted_disclosures),
         purpose=handoff.purpose,
         until=handoff.until,
         by=said.get("by", "erased"),
         note=said.get("note"),
-        succeeds=handoff_documents.ReissueReference(
+        reissue_of=handoff_documents.ReissueReference(
             predecessor=succession.predecessor,
             handoff=handoff.id,
             offer=handoff.offer_digest,
@@ -555,7 +555,7 @@ def _record(
         details=[events.shared(kind, value, parties) for kind, value in shared.items()],
         handoff=handoff.id,
         case_digest=handoff.case_digest,
-        package=handoff.package,
+        package_digest=handoff.package_digest,
         document_sha256=sd_jwt.parse(answer.statement).digest,
     )
 

@@ -268,7 +268,7 @@ def _open_view(
 
 
 def _to_seal_anew(succession: Succession, disposition: HandoffDisposition) -> int:
-    sealed = sealed_of(disposition.case, disposition.handoff.permitted)
+    sealed = sealed_of(disposition.case, disposition.handoff.permitted_disclosures)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 
 

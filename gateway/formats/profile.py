@@ -38,7 +38,7 @@ class ImportProfile:
     ``marking`` and ``legal_basis`` are as in the case JSON, without ``erase_on``: that is
     ``retention_days`` after the import. ``matter`` is added to what the report says. ``role``
     is the role in which statements and classifications are entered; ``source_reliability`` and
-    ``information_accuracy`` go with the sender's assessments; ``graphic`` with texts that nobody
+    ``information_accuracy`` go with the sender's assessments; ``content_warning`` with texts that nobody
     has read yet.
     """
 
@@ -51,7 +51,7 @@ class ImportProfile:
     feedback_requested: bool = False
     role: str = StaffRole.ANALYST.value
     language: str = "en"
-    graphic: str = ContentWarning.STRONG.value
+    content_warning: str = ContentWarning.STRONG.value
     source_reliability: str = SourceEvaluation.UNKNOWN.value
     information_accuracy: str = InformationEvaluation.NOT_CORROBORATED.value
 
@@ -119,7 +119,7 @@ _SETTINGS: Mapping[str, Check] = {
     "feedback_requested": _flag,
     "role": _word(StaffRole),
     "language": _text,
-    "graphic": _word(ContentWarning),
+    "content_warning": _word(ContentWarning),
     "source_reliability": _word(SourceEvaluation),
     "information_accuracy": _word(InformationEvaluation),
 }

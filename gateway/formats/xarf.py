@@ -476,11 +476,18 @@ class XarfImporter:
 
     # Statements
 
-    def _add_statement(self, kind: str, text: str, language: str, graphic: str, **more: str) -> str:
+    def _add_statement(
+        self, kind: str, text: str, language: str, content_warning: str, **more: str
+    ) -> str:
         """Add a statement; the pointer to its text."""
         made_at = self.now.isoformat(timespec="seconds")
         made = {"id": self.new_id(), "kind": kind, "text": text, "language": language}
-        made |= {"made_by_role": self.profile.role, "made_at": made_at, "graphic": graphic, **more}
+        made |= {
+            "made_by_role": self.profile.role,
+            "made_at": made_at,
+            "content_warning": content_warning,
+            **more,
+        }
         self.statements.append(made)
         return f"/statements/{len(self.statements) - 1}/text"
 
@@ -489,7 +496,8 @@ class XarfImporter:
         checked = _checked(pointer, text, longest=2000, lines=True)
         profile = self.profile
         self.map(
-            pointer, self._add_statement(kind, checked, profile.language, profile.graphic, **more)
+            pointer,
+            self._add_statement(kind, checked, profile.language, profile.content_warning, **more),
         )
 
     def _add_summary(self) -> None:
@@ -507,7 +515,7 @@ class XarfImporter:
             if words is not None:
                 told.append(f"{label}: {words}.")
                 self.map(f"/{name}", target)
-        self._add_statement("fact", " ".join(told), language="en", graphic="none")
+        self._add_statement("fact", " ".join(told), language="en", content_warning="none")
 
     def _retold(self, name: str) -> str | None:
         """A value in words; None if it is absent, or already where hosting has a field for it."""

@@ -24,7 +24,7 @@ def record(
     details: Iterable[EventDetail] = (),
     handoff: UUID | None = None,
     case_digest: str | None = None,
-    package: str | None = None,
+    package_digest: str | None = None,
     document_sha256: str | None = None,
 ) -> None:
     """Record that something was done or refused, in the streams of all ``parties``.
@@ -48,7 +48,7 @@ def record(
             details=(*about, *details),
             handoff=handoff,
             case_digest=case_digest,
-            package=package,
+            package_digest=package_digest,
             document_sha256=document_sha256,
             simulated_date=simulated_date,
         )

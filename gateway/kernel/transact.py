@@ -227,7 +227,7 @@ class RequestContext:
         *details: EventDetail,
         action: str | None = None,
         event: UUID | None = None,
-        package: str | None = None,
+        package_digest: str | None = None,
         document_sha256: str | None = None,
     ) -> None:
         """Record that the request was done, and by which rules.
@@ -248,7 +248,7 @@ class RequestContext:
             details=details,
             handoff=self.about.handoff,
             case_digest=self.about.case_digest,
-            package=package,
+            package_digest=package_digest,
             document_sha256=document_sha256,
         )
 

@@ -117,7 +117,7 @@ class _Status:
     """What a status statement will say, and the head of the log at which it was so."""
 
     organisation: Organisation
-    standing: MembershipClass
+    membership: MembershipClass
     at: datetime
     ends: datetime
     simulated: date | None
@@ -143,7 +143,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         issuer=ports.issuer,
         organisation=slug,
         status=str(status.organisation.status),
-        standing=status.standing,
+        membership=status.membership,
         at=status.at,
         ends=status.ends,
         simulated=status.simulated,
@@ -153,30 +153,30 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
 
 
 def _status(context: RequestContext, organisation: Organisation) -> _Status:
-    standing = organisation.standing_on(context.today.day)
+    membership = organisation.membership_on(context.today.day)
     if not organisation.active:
         raise WrongState("the organisation does not take part at present: no status is stated")
-    if standing is None:
+    if membership is None:
         raise WrongState("the organisation has no membership on this day: no status is stated")
     at = context.now.replace(microsecond=0)
     return _Status(
         organisation=organisation,
-        standing=standing,
+        membership=membership,
         at=at,
-        ends=_end_of(context, organisation, standing, at),
+        ends=_end_of(context, organisation, membership, at),
         simulated=context.today.simulated_date,
         head=context.work.log.head(),
     )
 
 
 def _end_of(
-    context: RequestContext, organisation: Organisation, standing: MembershipClass, at: datetime
+    context: RequestContext, organisation: Organisation, membership: MembershipClass, at: datetime
 ) -> datetime:
     """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
     ends = at + trust_mark.LIFETIME
     while (
         ends > at + MINUTE
-        and organisation.standing_on(context.ports.reference_date(ends).day) is not standing
+        and organisation.membership_on(context.ports.reference_date(ends).day) is not membership
     ):
         ends -= MINUTE
     return ends
@@ -224,7 +224,7 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
         "country": organisation.country,
         "public_authority": organisation.public_authority,
         "active": organisation.active,
-        "standing": organisation.standing_on(day),
+        "membership": organisation.membership_on(day),
         "competences": [
             {
                 "competence": c.key,
@@ -250,7 +250,7 @@ def audit_access_json(grant: AuditAccess) -> dict[str, Any]:
     case = grant.case
     return {
         "grant": str(grant.id),
-        "reach": str(grant.reach),
+        "coverage": str(grant.coverage),
         "member": grant.member if case is None else case.originator,
         "case": None if case is None else str(case.case),
         "person": grant.person,

@@ -82,7 +82,7 @@ def read_contacts(value: Any) -> list[dict[str, Any]]:
 def apply(context: ChangeContext) -> Mapping[str, Any]:
     """Record what an organisation asks for; its id is taken from now on, whatever is decided."""
     asked = Application(
-        standing=context.values["standing"],
+        membership=context.values["membership"],
         purposes=context.values["purposes"],
         about=context.values["about"],
         received_on=context.values["received_on"],
@@ -184,23 +184,23 @@ def set_contact(context: ChangeContext) -> Mapping[str, Any]:
 def grant_membership(context: ChangeContext) -> Mapping[str, Any]:
     """Give an organisation its class of membership, for a time that no other one covers."""
     organisation = context.organisation
-    standing = context.values["standing"]
-    seat = Membership(standing, context.period(), context.values["decision_ref"])
-    if any(seat.period.overlaps(other.period) for other in organisation.seats):
+    membership = context.values["membership"]
+    seat = Membership(membership, context.period(), context.values["decision_ref"])
+    if any(seat.period.overlaps(other.period) for other in organisation.memberships):
         raise WrongState("a membership is recorded in that period already: end it first")
-    seats = sorted((*organisation.seats, seat), key=lambda s: s.period.start)
-    context.save(replace(organisation, seats=tuple(seats)))
-    return {"organisation": organisation.slug, "standing": str(seat.standing)}
+    memberships = sorted((*organisation.memberships, seat), key=lambda s: s.period.start)
+    context.save(replace(organisation, memberships=tuple(memberships)))
+    return {"organisation": organisation.slug, "membership": str(seat.membership)}
 
 
 def end_membership(context: ChangeContext) -> Mapping[str, Any]:
     """End the membership that an organisation holds on a day."""
     organisation = context.organisation
     day = context.values["until"]
-    ended = next((seat for seat in organisation.seats if seat.period.holds(day)), None)
+    ended = next((seat for seat in organisation.memberships if seat.period.holds(day)), None)
     if ended is None:
         raise WrongState("there is no membership on that day")
-    context.save(replace(organisation, seats=end(organisation.seats, ended, day)))
+    context.save(replace(organisation, memberships=end(organisation.memberships, ended, day)))
     return {"organisation": organisation.slug, "until": day.isoformat()}
 
 
@@ -265,27 +265,31 @@ def end_named(noun: str, held_as: str, context: ChangeContext) -> Mapping[str, A
 
 def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
     """Give an organisation the right to read events for a time."""
-    organisation, reach, period = context.organisation, context.values["reach"], context.period()
-    member = _member(context, organisation, reach)
+    organisation, coverage, period = (
+        context.organisation,
+        context.values["coverage"],
+        context.period(),
+    )
+    member = _member(context, organisation, coverage)
     try:
         grant = AuditAccess(
             id=context.event,
             start=period.start,
             end=context.values["until"],
             decision_ref=context.values["decision_ref"],
-            member=member if reach is CoverageKind.MEMBER else None,
-            case=_case(context, member) if reach is CoverageKind.CASE and member else None,
+            member=member if coverage is CoverageKind.MEMBER else None,
+            case=_case(context, member) if coverage is CoverageKind.CASE and member else None,
             person=context.values["person"],
         )
     except ValueError as error:
         raise ValidationFailed((("/until", str(error)),)) from None
     context.save(replace(organisation, audit_grants=(*organisation.audit_grants, grant)))
-    return {"organisation": organisation.slug, "grant": str(grant.id), "reach": str(reach)}
+    return {"organisation": organisation.slug, "grant": str(grant.id), "coverage": str(coverage)}
 
 
-def _member(context: ChangeContext, auditor: Organisation, reach: CoverageKind) -> str | None:
+def _member(context: ChangeContext, auditor: Organisation, coverage: CoverageKind) -> str | None:
     """The member, or the case's originator, that the grant is about; nobody audits itself."""
-    if reach is CoverageKind.ALL:
+    if coverage is CoverageKind.ALL:
         _refuse_given(context, "member", "case")
         return None
     member: str = _given(context, "member")
@@ -293,7 +297,7 @@ def _member(context: ChangeContext, auditor: Organisation, reach: CoverageKind) 
         raise ValidationFailed((("/member", "is the auditor itself"),))
     if context.work.organisations.get(member) is None:
         raise ValidationFailed((("/member", "no organisation has that id"),))
-    if reach is CoverageKind.MEMBER:
+    if coverage is CoverageKind.MEMBER:
         _refuse_given(context, "case")
     return member
 

@@ -225,7 +225,7 @@ def _entry(one: Organisation, day: date | None) -> dict[str, Any]:
             if day is None or s.since <= day
         ],
         "application": _application(one.application),
-        "standings": [_seat(seat) for seat in one.seats if holds(seat.period)],
+        "memberships": [_seat(seat) for seat in one.memberships if holds(seat.period)],
         "competences": [_competence(c) for c in one.competences if holds(c.period)],
         "interests": [_interest(i) for i in one.interests if holds(i.period)],
         "agreements": [_agreement(a) for a in one.agreements if holds(a.period)],
@@ -249,7 +249,7 @@ def _application(one: Application | None) -> dict[str, Any] | None:
         return None
     decided = one.resolution
     return {
-        "standing": str(one.standing),
+        "membership": str(one.membership),
         "purposes": sorted(one.purposes),
         "about": one.about,
         "received_on": one.received_on.isoformat(),
@@ -266,7 +266,11 @@ def _application(one: Application | None) -> dict[str, Any] | None:
 
 
 def _seat(one: Membership) -> dict[str, Any]:
-    return {"standing": str(one.standing), "decision_ref": one.decision_ref, **_days(one.period)}
+    return {
+        "membership": str(one.membership),
+        "decision_ref": one.decision_ref,
+        **_days(one.period),
+    }
 
 
 def _competence(one: Mandate) -> dict[str, Any]:

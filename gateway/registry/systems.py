@@ -85,7 +85,7 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
         )
     if context.values["system"] is not None:
         system = _system(context)
-        revoked = _standing(context, system)
+        revoked = _membership(context, system)
         if not revoked:
             raise WrongState("the system has no certificate that stands")
     else:
@@ -96,7 +96,7 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
     return {
         "client_id": system.client_id,
         "revoked": [one.thumbprint for one in revoked],
-        "left": [one.thumbprint for one in _standing(context, system)],
+        "left": [one.thumbprint for one in _membership(context, system)],
     }
 
 
@@ -111,7 +111,7 @@ def _certificate(context: ChangeContext, organisation: Organisation) -> Certific
     return certificate
 
 
-def _standing(context: ChangeContext, system: System) -> list[Certificate]:
+def _membership(context: ChangeContext, system: System) -> list[Certificate]:
     """The certificates of a system that still let it in."""
     held = context.work.organisations.certificates(system.organisation, system.name)
     return [one for one in held if one.revoked_at is None and context.now < one.not_after]

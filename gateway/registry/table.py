@@ -105,7 +105,7 @@ CHANGES: Mapping[str, ChangeType] = {
         1,
         (
             *_ENTRY,
-            one_of("standing", "What it applies for.", MembershipClass, MembershipClass),
+            one_of("membership", "What it applies for.", MembershipClass, MembershipClass),
             subset_of("purposes", "What it takes part for.", Purpose),
             free_text("about", "What it does."),
             date("received_on", "Day of the application."),
@@ -123,7 +123,7 @@ CHANGES: Mapping[str, ChangeType] = {
         "Record that an application was declined: this is final.",
         2,
         _RESOLUTION,
-        partial(members.decide, StatusChange.DECLINE),
+        partial(members.decide, StatusChange.REJECT),
     ),
     "organisation.admit": ChangeType(
         "Admit an organisation at once, without application.",
@@ -177,7 +177,11 @@ CHANGES: Mapping[str, ChangeType] = {
     "membership.grant": ChangeType(
         "Grant a membership for a time.",
         2,
-        (one_of("standing", "Which one.", MembershipClass, MembershipClass), *period(), _DECISION),
+        (
+            one_of("membership", "Which one.", MembershipClass, MembershipClass),
+            *period(),
+            _DECISION,
+        ),
         members.grant_membership,
     ),
     "membership.end": ChangeType(
@@ -363,7 +367,7 @@ CHANGES: Mapping[str, ChangeType] = {
         (
             replace(
                 one_of(
-                    "reach",
+                    "coverage",
                     "The whole log, one member's events, or one case.",
                     CoverageKind,
                     CoverageKind,

@@ -51,7 +51,7 @@ def person_digest(key: bytes, person: str) -> str:
 def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, Any]:
     """The row of an event."""
     details = {detail.kind: detail.value for detail in fact.details}
-    words = [_word("typ", fact.typ), _word("result", fact.result.value)]
+    words = [_word("typ", fact.type), _word("result", fact.result.value)]
     words += [_word("party", party.organisation) for party in fact.parties]
     words += [_word("person", person_digest(key, person)) for person in _texts(details.get("by"))]
     words += [_word("rule", rule) for rule in _texts(details.get("rules"))]

@@ -84,7 +84,7 @@ def token_keys(gate: AppContext) -> Response:
     return _set(gate.token_keys)
 
 
-@unauthenticated("GET /keys/attest", media=JWK_SET)
+@unauthenticated("GET /keys/attestation", media=JWK_SET)
 def attest_keys(gate: AppContext) -> Response:
     """Get the keys by which the gateway attests documents for organisations."""
     return _set(gate.attest_keys)

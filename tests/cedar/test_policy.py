@@ -55,7 +55,7 @@ ON_HANDOFF = (
     "handoff.read",
     "handoff.decline",
     "handoff.redirect",
-    "handoff.outcome",
+    "handoff.report_outcome",
     "handoff.withdraw",
     "handoff.close",
 )
@@ -154,7 +154,7 @@ def succession(predecessor: PolicyEntity, successor: PolicyEntity) -> PolicyEnti
 
 def organisation(
     slug: str = "hotline",
-    standing: MembershipClass | None = MembershipClass.FULL,
+    membership: MembershipClass | None = MembershipClass.FULL,
     status: Status = Status.ACTIVE,
     competent: bool = False,
     public: bool = False,
@@ -170,7 +170,7 @@ def organisation(
             frozenset({"led", "gdpr"} if public else {"gdpr"}),
             "FR",
             status,
-            (Membership(standing, SINCE, "decision 1"),) if standing else (),
+            (Membership(membership, SINCE, "decision 1"),) if membership else (),
             (competence,) if competent else (),
         ),
         TODAY,
@@ -493,7 +493,7 @@ OWN_CASE = case(HOTLINE)
         PolicyQuestion(HOTLINE, "case.read", _with(OWN_CASE, tlp_rank=2**63), {}),
         PolicyQuestion(HOTLINE, "case.read", _with(OWN_CASE, tlp_rank=1.5), {}),
         PolicyQuestion(HOTLINE, "case.read", _with(OWN_CASE, embargoed=0), {}),
-        PolicyQuestion(HOTLINE, "case.read", case(_with(HOTLINE, standing="observer")), {}),
+        PolicyQuestion(HOTLINE, "case.read", case(_with(HOTLINE, membership="observer")), {}),
     ],
 )
 def test_a_defective_question_is_denied_as_an_error(question: PolicyQuestion) -> None:

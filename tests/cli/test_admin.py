@@ -37,7 +37,7 @@ from tests.each import each
 from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
-SEAT = ("--standing", "observer", "--from", "2023-10-31", "--decision-ref", "board")
+SEAT = ("--membership", "observer", "--from", "2023-10-31", "--decision-ref", "board")
 MANDATE = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from", "2023-08-31")
 
 
@@ -172,7 +172,7 @@ def test_the_receipt_of_every_command_verifies_and_names_the_change(
     def do(typ: str, *words: str) -> dict[str, Any]:
         told = json.loads(gw.done("--json", *words))
         proved = confirmed(gw, told)
-        assert proved.event["typ"] == typ
+        assert proved.event["type"] == typ
         assert proved.event["id"] == told["result"]["event"]
         by = [value for kind, value in proved.opened.shown if kind == "by"]
         assert by == [[MARTIN, DUBOIS]]
@@ -212,7 +212,7 @@ def test_the_receipt_of_a_denial_verifies_too(gw: Operator) -> None:
     assert result.exit_code == 1
     told = json.loads(result.stdout)["error"]
     proved = confirmed(gw, told)
-    assert (proved.event["typ"], proved.event["result"]) == ("organisation.admitted", "denied")
+    assert (proved.event["type"], proved.event["result"]) == ("organisation.admitted", "denied")
     assert (told["kind"], "refused, and recorded" in told["message"]) == ("refused", True)
 
 
@@ -404,7 +404,7 @@ def test_a_change_that_stands_without_a_receipt_is_told_by_its_event(
     shown = ofmin.done("event", "show", event_named(sentence), persons=())
     assert "organisation.suspended" in shown
     told = json.loads(ofmin.done("--json", "event", "show", named["event"], persons=()))
-    assert confirmed(ofmin, {"receipt": told}).event["typ"] == "organisation.reinstated"
+    assert confirmed(ofmin, {"receipt": told}).event["type"] == "organisation.reinstated"
     unknown = "018f0000-0000-7000-8000-000000000000"
     assert "no event with this id" in said(ofmin.admin("event", "show", unknown, persons=()))
 
@@ -690,7 +690,7 @@ def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
     (following,) = published.published
     assert published.current == old
     proved = confirmed(gw, told)
-    assert proved.event["typ"] == "gateway_key.rotated"
+    assert proved.event["type"] == "gateway_key.rotated"
     shown = dict(proved.opened.shown)
     assert shown["by"] == [MARTIN]
     assert json.loads(shown["subject"]) == {
@@ -764,7 +764,7 @@ def test_two_persons_give_and_end_an_audit_grant(ofmin: Operator) -> None:
         ofmin.done("--json", "audit-access", "grant", "ofmin", "--coverage", "all", *TERM)
     )
     grant = told["result"]["grant"]
-    assert confirmed(ofmin, told).event["typ"] == "audit_access.granted"
+    assert confirmed(ofmin, told).event["type"] == "audit_access.granted"
     alone = ofmin.done("audit-access", "end", "ofmin", grant, "--reason", "over", persons=(MARTIN,))
     assert "waits" in alone
     assert f"grant {grant}" in ofmin.done("audit-access", "end", "ofmin", grant, "--reason", "over")
@@ -776,7 +776,7 @@ def test_a_grant_over_a_member_or_a_case_names_it(ofmin: Operator) -> None:
         ofmin.admin("audit-access", "grant", "ofmin", *member, *TERM)
     )
     ofmin.done("organisation", "admit", "cnil", *ADMISSION)
-    assert "reach member" in ofmin.done("audit-access", "grant", "cnil", *member, *TERM)
+    assert "coverage member" in ofmin.done("audit-access", "grant", "cnil", *member, *TERM)
     case = (
         "--coverage",
         "case",

@@ -64,7 +64,7 @@ def statement(gw: Operator, what: str, folder: Path) -> Path:
 def do(gw: Operator, typ: str, *words: object) -> dict[str, Any]:
     told = json.loads(gw.done("--json", *words))
     proved = confirmed(gw, told)
-    assert (proved.event["typ"], proved.event["id"]) == (typ, told["result"]["event"])
+    assert (proved.event["type"], proved.event["id"]) == (typ, told["result"]["event"])
     return told["result"]
 
 

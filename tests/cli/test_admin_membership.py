@@ -21,7 +21,7 @@ APPLICATION: dict[str, Any] = {
     "public_authority": False,
     "regimes": ["gdpr"],
     "country": "FR",
-    "standing": "associate",
+    "membership": "associate",
     "purposes": ["remove"],
     "about": "We answer the phone day and night.",
     "contacts": [{"role": "head", "name": "C. Bernard", "address": "head@new.example"}],
@@ -185,7 +185,7 @@ def test_a_system_is_disabled_enabled_and_entrusted(gw):
 
 def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
-    seat = ("membership", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
+    seat = ("membership", "grant", "abc", "--membership", "full", "--from", "2026-01-01")
     words = (*seat, "--decision-ref", "board")
     assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
     told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))
@@ -193,10 +193,10 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     assert "membership.grant" in gw.done("proposal", "list", persons=())
     assert "board" in gw.done("proposal", "show", named, persons=())
     shown_ = json.loads(gw.done("--json", "proposal", "show", named, persons=()))
-    assert shown_["values"]["standing"] == "full"
+    assert shown_["values"]["membership"] == "full"
     approve = ("proposal", "approve", named, "--yes")
     assert "two approvals of one person" in said(gw.admin(*approve, persons=(DUBOIS,)))
-    assert "standing full" in gw.done(*approve, persons=("martin",))
+    assert "membership full" in gw.done(*approve, persons=("martin",))
     assert "made before" in said(gw.admin(*approve, persons=("martin",)))
     listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
     assert [one["applied_event"] for one in listed] == [None]
@@ -210,7 +210,7 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
 def proposed(gw):
     """The end of a membership that one person signed; its id."""
     gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
-    seat = ("membership", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
+    seat = ("membership", "grant", "abc", "--membership", "full", "--from", "2026-01-01")
     gw.done(*seat, "--decision-ref", "board")
     words = ("--json", "membership", "end", "abc", "--until", "2030-01-02")
     return json.loads(gw.done(*words, persons=(DUBOIS,)))["result"]["proposal"]

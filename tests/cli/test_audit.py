@@ -255,7 +255,7 @@ def granted(desks: Desks) -> str:
     desks.stage.gateway.administer(
         "audit_access.grant",
         ABROAD,
-        reach="all",
+        coverage="all",
         start="2026-03-01",
         until="2026-04-01",
         decision_ref="board 2026-02",

@@ -33,7 +33,7 @@ def test_a_case_may_come_from_the_standard_input(desks: Desks) -> None:
 def test_a_next_version_names_the_one_before(desks: Desks) -> None:
     case = desks.submitted()
     digest = desks.told("case", "show", case)["digest"]
-    file = desks.case_file(case=UUID(case), version=2, prev=digest)
+    file = desks.case_file(case=UUID(case), version=2, previous=digest)
     assert "version 2, is draft" in desks.done("case", "revise", str(file), "--by", "intake-1")
 
 

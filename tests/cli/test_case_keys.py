@@ -32,7 +32,7 @@ def gw(tmp_path: Path) -> Operator:
         "organisation", "admit", HOTLINE, "--name", "H", "--kind", "hotline", "--country", "FR"
     )
     made.done(
-        "membership", "grant", HOTLINE, "--standing", "full", "--from", "2020-01-01",
+        "membership", "grant", HOTLINE, "--membership", "full", "--from", "2020-01-01",
         "--decision-ref", "d",
     )  # fmt: skip
     return made

@@ -85,7 +85,7 @@ def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path:
         logged = work.log.logged(first)
         registered = {person.id: person.public_key for person in work.organisations.persons()}
     assert logged is not None
-    assert event.read(logged.event.document)["typ"] == "gateway.created"
+    assert event.read(logged.event.document)["type"] == "gateway.created"
     by = [d.value for d in logged.event.disclosures if d.kind == "by"]
     assert by == [[person for person, _ in PERSONS]]
     for person, public_key in registered.items():

@@ -68,7 +68,7 @@ def test_each_step_is_an_event_with_the_key_and_who_approved(gw: Operator) -> No
         words = ("--json", *REKEY, "--step", steps[0])
         told = json.loads(gw.done(*words, persons=(MARTIN,)))["steps"]
         assert [one["result"]["step"] for one in told] == steps
-        assert {confirmed(gw, one).event["typ"] for one in told} == {"gateway_key.rotated"}
+        assert {confirmed(gw, one).event["type"] for one in told} == {"gateway_key.rotated"}
         assert gw.size() == size + len(steps)
 
 

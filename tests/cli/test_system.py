@@ -279,14 +279,14 @@ def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_
     (key,) = left(desks, tmp_path / "spool", ask)
     result = desks.run("outbox", "resend")
     assert result.exit_code == 1
-    named = f"handoff.decline /handoffs/{handoff}/refusal, key {key}"
+    named = f"handoff.decline /handoffs/{handoff}/decline, key {key}"
     assert f"{named}: refused: Not found, or not visible to you" in result.stdout
     assert "receipt verified" in result.stdout
     left(desks, tmp_path / "spool", ask)
     result = desks.run("outbox", "resend", "--json")
     assert result.exit_code == 1
     (resent,) = json.loads(result.stdout)["resent"]
-    assert resent["path"] == f"/handoffs/{handoff}/refusal"
+    assert resent["path"] == f"/handoffs/{handoff}/decline"
     assert resent["error"]["kind"] == "not-found"
     assert resent["event"] is None
 

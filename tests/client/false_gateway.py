@@ -98,8 +98,8 @@ def answer_document(organisation: str = OFMIN, **changes: Any) -> SdJwt:
         "handoff": HANDOFF,
         "case_digest": TRUE_CASE.digest,
         "offer_digest": TRUE_OFFER.digest,
-        "package": handoff_documents.package_digest(PARTS),
-        "kind": "refusal",
+        "package_digest": handoff_documents.package_digest(PARTS),
+        "kind": "decline",
         "by": "officer-1",
         "reason": "no capacity",
     }

@@ -21,7 +21,7 @@ from tests.founding import (
 )
 from tests.web.listening import Listening
 
-CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 CONTENT_GROUPS = [group for group in GROUPS if group != "routing"]
 
 

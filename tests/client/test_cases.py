@@ -46,7 +46,7 @@ def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
 def test_a_revised_case_names_the_version_before_it(stage: Listening) -> None:
     desk, case = MemberClient(stage), stage.gateway.new_id()
     first = desk.submit(case_content(case), "intake-1")
-    second = case_content(case, version=2, prev=first.result["digest"], urgency="normal")
+    second = case_content(case, version=2, previous=first.result["digest"], urgency="normal")
     assert desk.revise(second, "intake-1", CLEARED).result["version"] == 2
     with pytest.raises(RequestRefused) as refused:
         desk.revise(second, "intake-1")
@@ -85,9 +85,9 @@ def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None
 def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
     """A gateway that signs a document of others under an id of ours, and logs what it did."""
     document = false_gateway.case_document(ABROAD)
-    package = handoff_documents.package_digest(d.digest for d in document.disclosures)
+    package_digest = handoff_documents.package_digest(d.digest for d in document.disclosures)
     event = false_gateway.logged(
-        "case.consult", HOTLINE, "x1", case_digest=document.digest, package=package
+        "case.consult", HOTLINE, "x1", case_digest=document.digest, package_digest=package_digest
     )
     result = {"presentation": document.compact(), "withheld": []}
     desk = MemberClient(stage)

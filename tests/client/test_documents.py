@@ -236,7 +236,7 @@ def test_a_refusal_by_another_person_is_not_ours(stage: Listening) -> None:
         ("recipient", OCRVP, "not shown as it was offered"),
         ("competence", None, "not shown as it was offered"),
         ("case_digest", "x", "not shown as it was offered"),
-        ("permitted", [], "not shown as it was offered"),
+        ("permitted_disclosures", [], "not shown as it was offered"),
         ("conditions", {}, "not those that the case states"),
         ("routing", None, "does not verify"),
         ("answers", [], "without its offer"),

@@ -38,7 +38,7 @@ def test_ones_own_events_are_complete_and_each_is_proved(stage: Listening) -> No
     _, office, handoff = accepted(stage)
     entries = list(office.events())
     assert [entry.stream_number for entry in entries] == list(range(1, len(entries) + 1))
-    assert [e.confirmed.event["typ"] for e in entries][-2:] == [
+    assert [e.confirmed.event["type"] for e in entries][-2:] == [
         "handoff.offered",
         "handoff.accepted",
     ]
@@ -142,7 +142,7 @@ def auditor(stage: Listening) -> MemberClient:
     stage.gateway.administer(
         "audit_access.grant",
         ABROAD,
-        reach="all",
+        coverage="all",
         start="2026-03-01",
         until="2026-04-01",
         decision_ref="board 2026-02",
@@ -159,7 +159,7 @@ def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: MemberCli
     (one,) = found
     assert one.parties == (HOTLINE, OFMIN)
     assert one.details["by"] == "officer-1"
-    assert one.confirmed.event["typ"] == "handoff.accepted"
+    assert one.confirmed.event["type"] == "handoff.accepted"
     assert audit(auditor, person="nobody") == []
 
 
@@ -263,7 +263,7 @@ def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:
     case = stage.gateway.new_id()
     first = hotline.submit(case_content(case), "intake-1", CLEARED)
     handoff = offer(hotline, stage, case=case)
-    second = case_content(case, version=2, prev=first.result["digest"])
+    second = case_content(case, version=2, previous=first.result["digest"])
     hotline.revise(second, "intake-1")
     before = stage.gateway.size()
     with pytest.raises(OutdatedVersion):

@@ -92,16 +92,18 @@ ASKED_OFFER = {
 OFFER = PendingWrite("handoff.offer", "/x", "a-good-key", body_of(ASKED_OFFER), str(HANDOFF))
 
 
-def offered(document: SdJwt | None = None, *, permitted: Any = PARTS, **changes: Any) -> None:
+def offered(
+    document: SdJwt | None = None, *, permitted_disclosures: Any = PARTS, **changes: Any
+) -> None:
     document = document or TRUE_OFFER
     fact = {
         "handoff": HANDOFF,
         "case_digest": TRUE_CASE.digest,
-        "package": handoff_documents.package_digest(PARTS),
+        "package_digest": handoff_documents.package_digest(PARTS),
         "document_sha256": document.digest,
     }
     receipt = logged("handoff.offer", HOTLINE, "liaison-1", **fact | changes)
-    result = {"offer": document.compact(), "permitted": permitted}
+    result = {"offer": document.compact(), "permitted_disclosures": permitted_disclosures}
     evidence_checks.confirm_write(OFFER, result, receipt, HOTLINES)
 
 
@@ -125,8 +127,8 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
         (lambda: offered(offer_document(until=START)), "ends at another time"),
         (lambda: offered(document_sha256=PARTS[0]), "differ in document_sha256"),
         (lambda: offered(case_digest=PARTS[0]), "differ in case_digest"),
-        (lambda: offered(package=PARTS[0]), "differ in package"),
-        (lambda: offered(permitted=PARTS[1:]), "differ in permitted"),
+        (lambda: offered(package_digest=PARTS[0]), "differ in package"),
+        (lambda: offered(permitted_disclosures=PARTS[1:]), "differ in permitted"),
         (lambda: offered(result=EventResult.DENIED), "of a refused request"),
         (lambda: offered(answer_document()), "not of the type"),
     ],
@@ -152,7 +154,7 @@ def answered(document: SdJwt | None = None, **changes: Any) -> None:
     fact = {
         "handoff": HANDOFF,
         "case_digest": TRUE_CASE.digest,
-        "package": handoff_documents.package_digest(PARTS),
+        "package_digest": handoff_documents.package_digest(PARTS),
         "document_sha256": document.digest,
     }
     receipt = logged("handoff.decline", OFMIN, "officer-1", **fact | changes)
@@ -173,7 +175,7 @@ def test_a_true_answer_to_an_answer_is_believed() -> None:
         (lambda: answered(answer_document(reason=None)), "does not say what was asked"),
         (lambda: answered(answer_document(by="officer-2")), "does not say what was asked"),
         (lambda: answered(document_sha256=PARTS[0]), "differ in document_sha256"),
-        (lambda: answered(package=PARTS[0]), "differ in package"),
+        (lambda: answered(package_digest=PARTS[0]), "differ in package"),
         (lambda: answered(case_digest=PARTS[0]), "differ in case_digest"),
         (lambda: answered(details=()), "by somebody else"),
         (lambda: answered(parties=(Party(HOTLINE, "originator"),)), "does not name this"),
@@ -234,7 +236,7 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
         "recipient": OFMIN,
         "competence": None,
         "case_digest": case.digest,
-        "permitted": PARTS,
+        "permitted_disclosures": PARTS,
         "routing": case.present(ROUTING).compact(),
         "conditions": conditions(cases.undisclosable_claims(CONTENT)),
         "answers": [
@@ -260,7 +262,7 @@ def _beyond_the_offer() -> None:
     """The routing part shows content that the signed offer does not name."""
     offer = offer_document(disclosures=ROUTING)
     view(
-        permitted=sorted(ROUTING),
+        permitted_disclosures=sorted(ROUTING),
         routing=TRUE_CASE.compact(),
         answers=[{"kind": "offer", "author": HOTLINE, "statement": offer.compact()}],
     )
@@ -289,7 +291,7 @@ def _by_another_originator() -> None:
             "party that may give it",
         ),
         (lambda: view(**with_answer(answer_document(offer_digest=PARTS[0]))), "not about this"),
-        (lambda: view(**with_answer(answer_document(package=PARTS[0]))), "not about this"),
+        (lambda: view(**with_answer(answer_document(package_digest=PARTS[0]))), "not about this"),
         (lambda: view(**with_answer(answer_document(case_digest=PARTS[0]))), "not about this"),
     ],
 )

@@ -36,7 +36,7 @@ PLAIN = {
     PERSON: {"type": "identity", "value": {"about": element_id("victim"), "name": "N. N."}},
     LOGIN: {"type": "credentials", "value": {"about": element_id("url"), "user": "reader"}},
 }
-CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 TRAFFICKING = ("trafficking", "FR")
 GROUPS = ["items", "statements", "subjects"]
 WHY = {"reason_code": "quality", "reason": "redirected"}
@@ -98,7 +98,7 @@ def test_what_is_sealed_is_opened_by_its_addressee_after_a_recorded_consultation
         name: said["value"] for name, said in PLAIN.items()
     }
     event = consulted.written.receipt
-    assert fields_of(event)["typ"] == "case.consulted"
+    assert fields_of(event)["type"] == "case.consulted"
     assert shown(event)["reason"] == "investigation: first look"
     check_log(stage.gateway)
 

@@ -25,7 +25,7 @@ from tests.web.listening import Listening, listening
 
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
 WANTED = {"purpose": ["identify_victim"], "competence": CSAM_FR, "groups": ["items"]}
-CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_two_members_sign_all_of_their_own_words(stage):
     case = content(stage)
     written = hotline.submit(case, "intake-1", CLEARED)
     assert hotline.case(case["case"])["assurance"] == "signed"
-    second = {**case, "version": 2, "prev": written.result["digest"]}
+    second = {**case, "version": 2, "previous": written.result["digest"]}
     hotline.revise(second, "intake-1", CLEARED)
     groups = ["items", "statements"]
     offer = hotline.offer(
@@ -293,12 +293,12 @@ def _organisation(stage, members):
 
 
 def _nothing(stage, members):
-    members["permitted"] = []
+    members["permitted_disclosures"] = []
 
 
 def _more(stage, members):
-    members["permitted"] = sorted(
-        [*members["permitted"], sd_jwt.decoy_digest(stage.gateway.ports.random)]
+    members["permitted_disclosures"] = sorted(
+        [*members["permitted_disclosures"], sd_jwt.decoy_digest(stage.gateway.ports.random)]
     )
 
 
@@ -339,7 +339,9 @@ def test_parts_that_were_not_selected_are_not_signed(stage):
 
     def tamper(request, members):
         if request.url.path.endswith("/preview"):
-            members["permitted"] = sorted([*members["permitted"], *parts["subjects"]])
+            members["permitted_disclosures"] = sorted(
+                [*members["permitted_disclosures"], *parts["subjects"]]
+            )
 
     hotline.wire.tamper = tamper
     with pytest.raises(EvidenceMismatch):

@@ -22,15 +22,15 @@ def of(*grants: AuditAccess, person: str = "a-1") -> Coverage:
 
 
 @pytest.mark.parametrize(
-    ("changes", "reach"),
+    ("changes", "coverage"),
     [
         ({}, CoverageKind.ALL),
         ({"member": "ofmin"}, CoverageKind.MEMBER),
         ({"case": CASE}, CoverageKind.CASE),
     ],
 )
-def test_a_grant_is_over_one_thing(changes, reach):
-    assert replace(GRANT, **changes).reach is reach
+def test_a_grant_is_over_one_thing(changes, coverage):
+    assert replace(GRANT, **changes).coverage is coverage
 
 
 def test_a_grant_over_two_things_is_none():

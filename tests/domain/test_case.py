@@ -98,18 +98,18 @@ def test_an_erased_case_is_never_erased_again():
 def test_a_new_version_forgets_who_stood_for_the_old_one():
     before = case(CaseState.CLEARED, assessed_by="analyst-1", cleared_by="approver-1")
     after = cases.revise(before, 2, "next", frozenset({"m-2"}))
-    assert after == case(version=2, digest="next", unconfirmed=frozenset({"m-2"}))
+    assert after == case(version=2, digest="next", unconfirmed_matches=frozenset({"m-2"}))
 
 
 def test_an_assessment_confirms_every_match_of_a_machine():
     after = cases.assess(case(), "analyst-1", frozenset({"m-1", "another"}))
-    assert (after.unconfirmed, after.assessed_by) == (NOBODY, "analyst-1")
+    assert (after.unconfirmed_matches, after.assessed_by) == (NOBODY, "analyst-1")
 
 
 @each("confirmed", [frozenset(), frozenset({"m-1"}), frozenset({"m-9"})])
 def test_a_match_that_nobody_confirms_is_no_finding(confirmed):
     with pytest.raises(UnconfirmedMatch, match="m-2"):
-        cases.assess(case(unconfirmed=frozenset({"m-1", "m-2"})), "analyst-1", confirmed)
+        cases.assess(case(unconfirmed_matches=frozenset({"m-1", "m-2"})), "analyst-1", confirmed)
 
 
 def test_who_assessed_a_case_does_not_clear_it():
@@ -151,7 +151,7 @@ def contents(draw: st.DrawFn) -> dict[str, Any]:
     marking |= draw(_some_of(MARKING_PROPERTIES, st.one_of(_SCALAR, _OBJECT)))
     content = {"case": str(UUID(int=7)), "version": draw(st.integers(1, 99)), "marking": marking}
     if content["version"] > 1:
-        content["prev"] = draw(_TEXT)
+        content["previous"] = draw(_TEXT)
     own = PROPERTIES.keys() - set(MARKING_PROPERTIES)
     content |= draw(_some_of(own, st.one_of(_SCALAR, _OBJECT, st.lists(_OBJECT, max_size=2))))
     return content | draw(_some_of(ARRAYS, st.lists(_OBJECT, min_size=1, max_size=6)))
@@ -179,7 +179,7 @@ def test_a_document_without_its_disclosures_shows_the_conditions_and_no_content(
     bare = issued(content).present(())
     verified = sd_jwt.verify(bare.compact(), typ="case", keys=es256().keys())
     clear = {name: content["marking"][name] for name in CLEAR_MARKING}
-    known = {name: content[name] for name in ("case", "version", "prev") if name in content}
+    known = {name: content[name] for name in ("case", "version", "previous") if name in content}
     assert cases.case_from_claims(sd_jwt.merge_disclosures(verified)) == {**known, "marking": clear}
 
 

@@ -26,7 +26,7 @@ RECIPIENT = PolicyEntity("Organisation", "police-a", {})
 
 
 @pytest.mark.parametrize(
-    ("day", "standing", "competences"),
+    ("day", "membership", "competences"),
     [
         (date(2000, 1, 1), "none", frozenset()),
         (EVE, "associate", {"receive/csam/FR"}),
@@ -34,12 +34,12 @@ RECIPIENT = PolicyEntity("Organisation", "police-a", {})
     ],
     ids=str,
 )
-def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, standing, competences):
+def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, membership, competences):
     seen = organisation_entity(organisation(), day)
     assert (seen.type, seen.id) == ("Organisation", "office-a")
     assert seen.attributes == {
         "status": "active",
-        "standing": standing,
+        "membership": membership,
         "kind": "police_office",
         "public_authority": True,
         "regimes": {"gdpr", "led"},

@@ -38,28 +38,28 @@ ALLOWED = {
     "offered": {
         "accept": "accepted",
         "accept_partly": "partially_accepted",
-        "refuse": "refused",
+        "decline": "declined",
         "redirect": "redirected",
         "withdraw": "withdrawn",
-        "succeed": "succeeded",
+        "reissue": "reissued",
         "lapse": "withdrawn",
     },
     "accepted": {
         "outcome": "accepted",
-        "refuse": "refused",
+        "decline": "declined",
         "redirect": "redirected",
         "close": "closed",
         "withdraw": "withdrawn",
-        "succeed": "succeeded",
+        "reissue": "reissued",
         "lapse": "withdrawn",
     },
     "partially_accepted": {
         "outcome": "partially_accepted",
-        "refuse": "refused",
+        "decline": "declined",
         "redirect": "redirected",
         "close": "closed",
         "withdraw": "withdrawn",
-        "succeed": "succeeded",
+        "reissue": "reissued",
         "lapse": "withdrawn",
     },
 }
@@ -127,7 +127,7 @@ def test_only_an_acceptance_takes_a_handoff_on() -> None:
     assert not was_accepted([])
 
 
-@each("step", [HandoffAction.OUTCOME, HandoffAction.CLOSE, HandoffAction.REFUSE])
+@each("step", [HandoffAction.OUTCOME, HandoffAction.CLOSE, HandoffAction.DECLINE])
 def test_what_was_taken_on_in_part_stays_so(step):
     partly = move(handoff(), HandoffAction.ACCEPT_PARTLY, POLICE, groups=GROUPS)
     assert move(partly, step, POLICE).accepted_groups == GROUPS
@@ -136,11 +136,11 @@ def test_what_was_taken_on_in_part_stays_so(step):
 def test_final_states_know_no_move_and_the_open_ones_do():
     assert {state for state, _ in MOVES} == OPEN
     assert set(HandoffState) - OPEN == {
-        HandoffState.REFUSED,
+        HandoffState.DECLINED,
         HandoffState.REDIRECTED,
         HandoffState.WITHDRAWN,
         HandoffState.CLOSED,
-        HandoffState.SUCCEEDED,
+        HandoffState.REISSUED,
     }
 
 

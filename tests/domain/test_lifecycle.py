@@ -30,7 +30,7 @@ DAY, EVE, EVENT = date(2026, 3, 2), date(2026, 3, 1), UUID(int=7)
 
 LEADS = {
     (Status.APPLIED, StatusChange.APPROVE): Status.APPROVED,
-    (Status.APPLIED, StatusChange.DECLINE): Status.DECLINED,
+    (Status.APPLIED, StatusChange.REJECT): Status.REJECTED,
     (Status.APPROVED, StatusChange.ENROL): Status.ENROLLED,
     (Status.APPROVED, StatusChange.LEAVE): Status.LEFT,
     (Status.ENROLLED, StatusChange.ACTIVATE): Status.ACTIVE,
@@ -82,11 +82,13 @@ def test_who_leaves_holds_nothing_from_that_day_on_and_keeps_what_it_held():
 
     past, present = Period(date(2020, 1, 1), EVE), Period(EVE)
     today, to_come = Period(DAY), Period(date(2027, 1, 1))
-    seats = tuple(Membership(MembershipClass.FULL, p, "d") for p in (past, present, today, to_come))
+    memberships = tuple(
+        Membership(MembershipClass.FULL, p, "d") for p in (past, present, today, to_come)
+    )
     mandates = tuple(mandate(p) for p in (past, present, today, to_come))
-    left = leave(organisation(seats=seats, competences=mandates), DAY, EVENT)
+    left = leave(organisation(memberships=memberships, competences=mandates), DAY, EVENT)
     ended = Period(EVE, DAY)
-    assert [seat.period for seat in left.seats] == [past, ended]
+    assert [seat.period for seat in left.memberships] == [past, ended]
     assert [held.period for held in left.competences] == [past, ended]
-    assert (left.standing_on(EVE), left.standing_on(DAY)) == (MembershipClass.FULL, None)
+    assert (left.membership_on(EVE), left.membership_on(DAY)) == (MembershipClass.FULL, None)
     assert left.status is Status.LEFT

@@ -140,7 +140,7 @@ def organisation(**changes: object) -> Organisation:
         regimes=frozenset({"gdpr", "led"}),
         country="FR",
         status=Status.ACTIVE,
-        seats=(
+        memberships=(
             Membership(MembershipClass.ASSOCIATE, Period(EVE, CHANGE), "a"),
             Membership(MembershipClass.OBSERVER, Period(CHANGE), "b"),
         ),
@@ -151,9 +151,9 @@ def organisation(**changes: object) -> Organisation:
 
 def test_a_standing_is_the_seat_of_the_day():
     found = organisation()
-    assert found.standing_on(EVE - timedelta(days=1)) is None
-    assert found.standing_on(EVE) is MembershipClass.ASSOCIATE
-    assert found.standing_on(CHANGE) is MembershipClass.OBSERVER
+    assert found.membership_on(EVE - timedelta(days=1)) is None
+    assert found.membership_on(EVE) is MembershipClass.ASSOCIATE
+    assert found.membership_on(CHANGE) is MembershipClass.OBSERVER
 
 
 def test_competences_are_those_of_the_day():

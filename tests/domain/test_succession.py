@@ -99,12 +99,12 @@ def test_it_is_called_off_before_its_end_and_once_and_then_nobody_approves_or_re
     [
         (HandoffState.ACCEPTED, True, True),
         (HandoffState.PARTIALLY_ACCEPTED, True, True),
-        (HandoffState.SUCCEEDED, True, True),
-        (HandoffState.SUCCEEDED, False, False),
+        (HandoffState.REISSUED, True, True),
+        (HandoffState.REISSUED, False, False),
         (HandoffState.OFFERED, False, False),
         (HandoffState.CLOSED, True, False),
         (HandoffState.WITHDRAWN, True, False),
-        (HandoffState.REFUSED, True, False),
+        (HandoffState.DECLINED, True, False),
         (HandoffState.REDIRECTED, True, False),
     ],
 )

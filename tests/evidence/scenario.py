@@ -21,12 +21,12 @@ HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
 ACTIONS = {
     "acceptance": "handoff.accept",
-    "refusal": "handoff.decline",
+    "decline": "handoff.decline",
     "redirection": "handoff.redirect",
-    "outcome": "handoff.outcome",
+    "outcome": "handoff.report_outcome",
     "withdrawal": "handoff.withdraw",
     "closure": "handoff.close",
-    "succession": "handoff.reissue",
+    "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }
 TRUST = TrustAnchors(
@@ -87,8 +87,10 @@ class Scenario:
     def __post_init__(self) -> None:
         attested = self.attested and not self.own_case
         self.case = case_version(self.originator, attested, str(self.handoff))
-        self.permitted = [d.digest for d in self.case.disclosures if d.name != "reporter"]
-        self.package = handoff_documents.package_digest(self.permitted)
+        self.permitted_disclosures = [
+            d.digest for d in self.case.disclosures if d.name != "reporter"
+        ]
+        self.package_digest = handoff_documents.package_digest(self.permitted_disclosures)
         self.offer = answers.issue_offer(
             **word_of(self.originator, self.attested),
             audience=GATEWAY,
@@ -97,7 +99,7 @@ class Scenario:
             handoff=self.handoff,
             to={"organisation": self.recipient, **self.competence},
             case_digest=self.case.digest,
-            disclosures=self.permitted,
+            disclosures=self.permitted_disclosures,
             purpose=["identify_victim"],
             until=None,
             by="staff-1",
@@ -117,7 +119,7 @@ class Scenario:
             details=(EventDetail("by", "staff-1", frozenset({self.originator})),),
             handoff=self.handoff,
             case_digest=self.case.digest,
-            package=self.package,
+            package_digest=self.package_digest,
             document_sha256=digest,
         )
         index = self.log.record(replace(fact, **changes), AT + timedelta(seconds=number))
@@ -134,7 +136,7 @@ class Scenario:
             "handoff": self.handoff,
             "case_digest": self.case.digest,
             "offer_digest": self.offer.digest,
-            "package": self.package,
+            "package_digest": self.package_digest,
             "kind": kind,
             "by": "staff-7",
         }
@@ -158,7 +160,7 @@ class Scenario:
     def bundle(self, reader: str | None = None, **changes: Any) -> Bundle:
         """What a reader can prove; ``changes`` replace parts of the bundle."""
         whole = Bundle(
-            case=self.case.present(self.permitted).compact(),
+            case=self.case.present(self.permitted_disclosures).compact(),
             offer=self.offer.compact(),
             answers=tuple(document.compact() for document in self.answers),
             receipts=tuple(self.log.receipt(index, reader) for index in self.indexes),

@@ -49,7 +49,7 @@ def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
     )
 
 
-@each("final", [HandoffAction.REFUSE, HandoffAction.REDIRECT, HandoffAction.WITHDRAW])
+@each("final", [HandoffAction.DECLINE, HandoffAction.REDIRECT, HandoffAction.WITHDRAW])
 @each("then", sorted(HandoffAction))
 def test_nothing_follows_a_final_state(final, then):
     with pytest.raises(VerificationFailed):
@@ -96,7 +96,7 @@ def offer(story: Scenario, attested: bool, **changes: Any) -> SdJwt:
         "handoff": BEFORE,
         "to": {"organisation": "old-police", "competence": "receive/csam/FR", "mandate_event": "x"},
         "case_digest": story.case.digest,
-        "disclosures": story.permitted,
+        "disclosures": story.permitted_disclosures,
         "purpose": ["identify_victim"],
         "until": None,
         "by": "staff-1",
@@ -115,7 +115,7 @@ def succeeded(**changes: Any) -> tuple[Scenario, SdJwt]:
         attested=True,
         handoff=story.handoff,
         to={"organisation": story.recipient, **MANDATE},
-        succeeds=ReissueReference("old-police", BEFORE, before.digest, PLANNED),
+        reissue_of=ReissueReference("old-police", BEFORE, before.digest, PLANNED),
     )
     story.log = type(story.log)()
     story.indexes.clear()
@@ -154,7 +154,7 @@ def test_without_the_offer_before_it_is_said_that_it_is_missing():
         ({"to": {"organisation": "old-police"}}, "competence"),
         ({**word_of("police", False)}, "originator"),
         ({"case_digest": "A" * 43}, "case version"),
-        ({"disclosures": ["A" * 43]}, "package"),
+        ({"disclosures": ["A" * 43]}, "package_digest"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -186,7 +186,7 @@ def test_an_earlier_offer_with_a_false_signature_is_refused():
 def test_nobody_but_the_gateway_re_issues():
     story = Scenario()
     own = offer(
-        story, attested=False, succeeds=ReissueReference("old-police", BEFORE, "A" * 43, PLANNED)
+        story, attested=False, reissue_of=ReissueReference("old-police", BEFORE, "A" * 43, PLANNED)
     )
     with pytest.raises(StatementError):
         handoff_documents.read_offer(sd_jwt.read_unverified(own.compact()))
@@ -204,7 +204,7 @@ def test_nobody_but_the_gateway_re_issues():
 )
 def test_what_a_re_issued_offer_follows_has_its_form(said):
     story, _ = succeeded()
-    claims = dict(sd_jwt.read_unverified(story.offer.compact()).claims) | {"succeeds": said}
+    claims = dict(sd_jwt.read_unverified(story.offer.compact()).claims) | {"reissue_of": said}
     made = sd_jwt.issue(
         typ=handoff_documents.OFFER_TYP,
         claims=claims,
@@ -217,11 +217,11 @@ def test_what_a_re_issued_offer_follows_has_its_form(said):
         handoff_documents.read_offer(sd_jwt.read_unverified(made.compact()))
 
 
-@each("kind", ["succession", "lapse"])
+@each("kind", ["reissue", "lapse"])
 def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
     told = verification.verify(Scenario().told("acceptance", kind).file(), TRUST)
     assert told.code == Code.VERIFIED
-    state = "succeeded" if kind == "succession" else "withdrawn"
+    state = "reissued" if kind == "reissue" else "withdrawn"
     assert f"was {state}." in told.sentence
 
 
@@ -249,7 +249,7 @@ def with_plan(**changes: Any) -> verification.VerificationReport:
         "id": PLANNED,
         "handoff": None,
         "case_digest": None,
-        "package": None,
+        "package_digest": None,
         "details": (EventDetail("subject", json.dumps(subject), frozenset({"police"})),),
         **changes,
     }

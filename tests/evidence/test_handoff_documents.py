@@ -45,7 +45,7 @@ ANSWER = {
     "handoff": str(HANDOFF),
     "case_digest": CASE,
     "offer_digest": base64url.digest(b"offer"),
-    "package": handoff_documents.package_digest(SHOWN),
+    "package_digest": handoff_documents.package_digest(SHOWN),
     "kind": "acceptance",
     "by": "staff-7",
 }
@@ -98,9 +98,9 @@ def test_an_offer_reads_back():
         disclosures=frozenset(SHOWN),
     )
     assert handoff_documents.read_offer(offered()).competence is None
-    assert handoff_documents.read_offer(offered()).package == handoff_documents.package_digest(
-        SHOWN
-    )
+    assert handoff_documents.read_offer(
+        offered()
+    ).package_digest == handoff_documents.package_digest(SHOWN)
 
 
 def test_an_answer_has_in_clear_only_what_binds_it():
@@ -123,7 +123,7 @@ def test_an_answer_has_in_clear_only_what_binds_it():
         "handoff": str(HANDOFF),
         "case_digest": CASE,
         "offer_digest": ANSWER["offer_digest"],
-        "package": ANSWER["package"],
+        "package_digest": ANSWER["package_digest"],
         "kind": "outcome",
     }
     assert [p.name for p in verified.placed] == [
@@ -139,7 +139,7 @@ def test_every_kind_of_answer_reads_back(kind):
         handoff=HANDOFF,
         case_digest=CASE,
         offer_digest=ANSWER["offer_digest"],
-        package=ANSWER["package"],
+        package_digest=ANSWER["package_digest"],
         groups=None,
     )
 
@@ -236,7 +236,7 @@ def test_an_offer_with_a_malformed_claim_is_refused(claims):
         {"kind": "denial"},
         {"kind": ["acceptance"]},
         {"offer_digest": ...},
-        {"package": 1},
+        {"package_digest": 1},
         {"case_digest": ""},
         {"handoff": None},
     ],

@@ -184,7 +184,7 @@ def test_a_subject_of_another_event_is_not_believed():
     swapped = replace(real, disclosures=other.disclosures)
     with pytest.raises(receipt.UnmatchedDetail):
         key_history.verify_registration(swapped, TRUST)
-    assert json.loads(real.document)["typ"] == "key.registered"
+    assert json.loads(real.document)["type"] == "key.registered"
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -339,7 +339,7 @@ def test_a_case_that_is_shown_to_have_come_after_its_key_was_revoked_fails_the_b
     log = Logbook()
     end = revoked(log)
     story = Scenario(log=log, attested=True, own_case=True)
-    story.record("case.submit", None, handoff=None, package=None)
+    story.record("case.submit", None, handoff=None, package_digest=None)
     verdict = verify_bundle(story.file(revocations=(receipt_of(log, end),)), BUNDLE_TRUST)
     assert verdict.code == Code.MISMATCH
 

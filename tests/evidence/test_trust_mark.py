@@ -23,7 +23,7 @@ def mark(**changes: Any) -> str:
         "issuer": GATEWAY,
         "organisation": "ofmin",
         "status": "active",
-        "standing": MembershipClass.OBSERVER,
+        "membership": MembershipClass.OBSERVER,
         "at": AT,
         "ends": AT + timedelta(hours=24),
         "simulated": None,
@@ -46,10 +46,10 @@ def signed_anew(text: str, header: dict[str, Any] | None = None, **claims: Any) 
 
 
 @pytest.mark.parametrize(
-    ("standing", "kind"), [("full", "member"), ("associate", "member"), ("observer", "observer")]
+    ("membership", "kind"), [("full", "member"), ("associate", "member"), ("observer", "observer")]
 )
-def test_a_statement_is_a_trust_mark_of_the_kind_of_its_standing(standing, kind):
-    text = mark(standing=MembershipClass(standing))
+def test_a_statement_is_a_trust_mark_of_the_kind_of_its_standing(membership, kind):
+    text = mark(membership=MembershipClass(membership))
     header, payload, _ = (part for part in text.split("."))
     assert json.loads(base64url.decode(header)) == {
         "alg": "ES256",
@@ -63,10 +63,10 @@ def test_a_statement_is_a_trust_mark_of_the_kind_of_its_standing(standing, kind)
         "iat": int(AT.timestamp()),
         "exp": int(AT.timestamp()) + 86400,
         "status": "active",
-        "standing": standing,
+        "membership": membership,
     }
     found = trust_mark.verify(text, KEYS)
-    assert (found.organisation, found.kind, found.standing) == ("ofmin", kind, standing)
+    assert (found.organisation, found.kind, found.membership) == ("ofmin", kind, membership)
     assert (found.issued, found.ends) == (AT, AT + timedelta(hours=24))
 
 
@@ -91,8 +91,8 @@ def test_other_keys_and_changed_bytes_are_refused():
         {"sub": "https://other.example.org/organisations/ofmin"},
         {"sub": "ofmin"},
         {"trust_mark_type": f"{GATEWAY}/trust-marks/member"},
-        {"standing": "chair"},
-        {"standing": None},
+        {"membership": "chair"},
+        {"membership": None},
         {"exp": int(AT.timestamp()) + 86401},
         {"exp": int(AT.timestamp())},
         {"exp": True},

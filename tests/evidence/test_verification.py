@@ -232,7 +232,7 @@ def test_an_attested_document_rests_on_the_operators_word_and_says_so():
 
 @each("which", ["offer", "answer"])
 def test_an_offer_and_an_answer_verify_alone(which):
-    story = Scenario().told("refusal")
+    story = Scenario().told("decline")
     document = story.offer if which == "offer" else story.answers[0]
     assert f"this {which} is" in verified(document.compact().encode()).sentence
 
@@ -353,9 +353,9 @@ def test_a_competence_is_named_with_the_event_that_registered_it():
 
 def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
     story = Scenario().told("acceptance")
-    story.record("case.consult", None, package=base64url.digest(b"what was shown"))
+    story.record("case.consult", None, package_digest=base64url.digest(b"what was shown"))
     story.record("handoff.close", None, result=EventResult.DENIED)
-    story.record("case.submit", None, handoff=None, package=None)
+    story.record("case.submit", None, handoff=None, package_digest=None)
     result = verified(story.file())
     assert "INCOMPLETE" not in result.sentence
     assert "was accepted" in result.sentence
@@ -363,8 +363,12 @@ def test_receipts_of_consultations_and_denials_belong_to_the_handoff():
 
 def test_the_consultation_that_opened_the_presentation_is_named():
     story = Scenario().told("acceptance")
-    story.record("case.consult", None, package=base64url.digest(b"something else"))
-    story.record("case.consult", None, package=handoff_documents.package_digest(story.permitted))
+    story.record("case.consult", None, package_digest=base64url.digest(b"something else"))
+    story.record(
+        "case.consult",
+        None,
+        package_digest=handoff_documents.package_digest(story.permitted_disclosures),
+    )
     placing = verified(story.file()).steps[8]
     assert placing.detail == "entry 3 records the consultation of this presentation"
 
@@ -407,7 +411,7 @@ def test_the_same_event_with_two_checkpoints_is_one_event():
 
 
 def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
-    story = Scenario().told("acceptance", "refusal")
+    story = Scenario().told("acceptance", "decline")
     kept = tuple(d.compact() for d in story.answers[:1])
     result = verified(story.file(answers=kept))
     assert result.sentence.startswith("VERIFIED, INCOMPLETE:")
@@ -447,10 +451,10 @@ def test_the_presentation_of_another_case_does_not_belong():
 def test_the_erasure_that_an_office_was_told_of_belongs_to_its_handoff_and_is_said():
     story = Scenario().told("acceptance")
     assert "erased its copy" not in verified(story.file()).sentence
-    at = story.record("case.erase", None, package=None)
+    at = story.record("case.erase", None, package_digest=None)
     told = verified(story.file()).sentence
     assert f"The gateway erased its copy of the case by entry {at}." in told
-    story.record("case.erase", None, package=None, case_digest=story.package)
+    story.record("case.erase", None, package_digest=None, case_digest=story.package_digest)
     refused(story.file(), Code.MISMATCH, 9, "another case_digest")
 
 
@@ -486,7 +490,7 @@ def test_a_part_that_the_offer_does_not_name_makes_the_presentation_invalid():
         ({"handoff": OTHER}, "handoff"),
         ({"case_digest": base64url.digest(b"x")}, "case version"),
         ({"offer_digest": base64url.digest(b"x")}, "offer"),
-        ({"package": base64url.digest(b"x")}, "package"),
+        ({"package_digest": base64url.digest(b"x")}, "package_digest"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -509,7 +513,7 @@ def test_an_answer_by_the_party_that_may_not_give_it_does_not_belong(kind, autho
 
 
 def test_the_statement_of_another_handoff_does_not_belong():
-    other = Scenario(handoff=OTHER).told("refusal")
+    other = Scenario(handoff=OTHER).told("decline")
     mixed = Scenario().file(answers=(other.answers[0].compact(),))
     refused(mixed, Code.MISMATCH, 7, "another handoff")
 
@@ -584,13 +588,13 @@ def test_an_event_that_records_an_answer_with_another_package_does_not_belong():
     story = Scenario()
     document = story.say("acceptance")
     story.indexes.pop()
-    story.record("handoff.accept", document.digest, package=base64url.digest(b"x"))
+    story.record("handoff.accept", document.digest, package_digest=base64url.digest(b"x"))
     refused(story.file(), Code.MISMATCH, 9, "another package")
 
 
 def test_an_event_that_records_a_refusal_as_an_acceptance_does_not_belong():
     story = Scenario()
-    document = story.say("refusal")
+    document = story.say("decline")
     story.indexes.pop()
     story.record("handoff.accept", document.digest)
     refused(story.file(), Code.MISMATCH, 9, "another kind")
@@ -620,7 +624,7 @@ def test_an_event_that_names_the_case_alone_does_not_record_an_answer():
 @each(
     "kinds",
     [
-        ("refusal", "acceptance"),
+        ("decline", "acceptance"),
         ("withdrawal", "outcome"),
         ("acceptance", "acceptance"),
         ("acceptance", "closure", "outcome"),

@@ -46,7 +46,7 @@ TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board 202
 
 def grant(gateway: Founded, organisation: str = AUDITOR, **values: Any) -> UUID:
     """An audit grant, over the whole log unless said otherwise; its id."""
-    asked = {"reach": "all", **TERM, **values}
+    asked = {"coverage": "all", **TERM, **values}
     return UUID(gateway.administer("audit_access.grant", organisation, **asked).result["grant"])
 
 
@@ -73,7 +73,7 @@ def found(written: WriteResult) -> list[dict[str, Any]]:
 
 
 def types(written: WriteResult) -> list[str]:
-    return [one["typ"] for one in found(written)]
+    return [one["type"] for one in found(written)]
 
 
 def refused(gateway: Founded, organisation: str = AUDITOR, **asked: Any) -> RecordedRefusal:
@@ -101,7 +101,7 @@ def test_without_a_grant_nobody_reads_the_log_and_the_refusal_is_an_event(gatewa
     assert isinstance(refusal.refusal, Forbidden)
     assert refusal.refusal.rules == ("R2.audit.coverage",)
     recorded = fields_of(refusal.receipt)
-    assert (recorded["typ"], recorded["result"], recorded["op"]) == (
+    assert (recorded["type"], recorded["result"], recorded["operation"]) == (
         "audit.search", "denied", "log_access")  # fmt: skip
     assert shown(refusal.receipt)["by"] == "auditor-1"
 
@@ -113,7 +113,7 @@ def test_a_grant_over_the_whole_log_shows_every_event_with_every_detail(gateway,
     assert len(told) == size
     by = {one["details"].get("by") for one in told if "handoff" in one}
     assert by == {"liaison-1", "officer-1"}
-    offer = next(one for one in told if one["typ"] == "handoff.offered")
+    offer = next(one for one in told if one["type"] == "handoff.offered")
     assert {p["organisation"] for p in offer["details"]["party"]} == {HOTLINE, OFMIN}
 
 
@@ -151,7 +151,7 @@ def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_
     size = gateway.size()
     written = read(gateway, handoff=handoff)
     recorded = fields_of(written.receipt)
-    assert (recorded["typ"], recorded["op"], recorded["result"]) == (
+    assert (recorded["type"], recorded["operation"], recorded["result"]) == (
         "audit.search", "log_access", "allowed")  # fmt: skip
     told = shown(written.receipt)
     assert told["by"] == "auditor-1"
@@ -163,7 +163,7 @@ def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_
         for one in written.result["events"]
         for text in one["receipt"]["disclosures"]
     ]
-    assert recorded["package"] == handoff_documents.package_digest(digests)
+    assert recorded["package_digest"] == handoff_documents.package_digest(digests)
 
 
 def test_a_reading_stands_in_the_streams_of_the_auditor_and_of_the_gateway_alone(gateway, handoff):
@@ -222,14 +222,14 @@ def test_a_grant_ended_between_the_look_and_the_record_gives_nothing(gateway, ha
     assert isinstance(refused(gateway).refusal, Forbidden)
 
 
-@pytest.mark.parametrize("narrower", [{"reach": "member", "member": OFMIN}, {"reach": "all"}])
+@pytest.mark.parametrize("narrower", [{"coverage": "member", "member": OFMIN}, {"coverage": "all"}])
 def test_a_page_looked_up_under_more_grants_than_hold_at_its_record_is_not_told(
     gateway, handoff, monkeypatch, narrower
 ):
     """A search that names nothing is allowed by what is left, but was cut to what was there."""
     granted = grant(gateway)
     grant(gateway, **{**narrower, **({"person": "auditor-2"} if len(narrower) == 1 else {})})
-    grant(gateway, reach="member", member=OCRVP)
+    grant(gateway, coverage="member", member=OCRVP)
     write, size = audit.transact, gateway.size()
 
     def late(*args):
@@ -245,10 +245,10 @@ def test_a_page_looked_up_under_more_grants_than_hold_at_its_record_is_not_told(
 def test_a_retry_under_wider_grants_tells_nothing_that_the_first_record_does_not_name(
     gateway, handoff
 ):
-    grant(gateway, reach="member", member=OCRVP)
+    grant(gateway, coverage="member", member=OCRVP)
     key = gateway.key()
     read(gateway, key=key)
-    granted = grant(gateway, reach="member", member=OFMIN)
+    granted = grant(gateway, coverage="member", member=OFMIN)
     with pytest.raises(EditConflict):
         read(gateway, key=key)
     end(gateway, granted)
@@ -256,7 +256,7 @@ def test_a_retry_under_wider_grants_tells_nothing_that_the_first_record_does_not
 
 
 def test_a_retry_under_narrower_grants_tells_less_than_the_record_and_so_nothing(gateway, handoff):
-    grant(gateway, reach="member", member=OFMIN)
+    grant(gateway, coverage="member", member=OFMIN)
     granted = grant(gateway)
     key = gateway.key()
     read(gateway, key=key)
@@ -305,7 +305,7 @@ def test_a_suspended_auditor_reads_nothing(gateway, handoff):
 def test_one_administrator_alone_neither_gives_nor_ends_a_grant(gateway):
     granted = grant(gateway)
     for action, values in (
-        ("audit_access.grant", {"reach": "all", "from": "2026-03-01", "until": "2026-04-01",
+        ("audit_access.grant", {"coverage": "all", "from": "2026-03-01", "until": "2026-04-01",
                          "decision_ref": "x"}),
         ("audit_access.end", {"grant": str(granted), "reason": "x"}),
     ):  # fmt: skip
@@ -323,14 +323,14 @@ def test_one_administrator_alone_neither_gives_nor_ends_a_grant(gateway):
         ({"until": "2027-03-03"}, "/until"),
         ({"until": "2026-03-01"}, "/until"),
         ({"decision_ref": " "}, "/decision_ref"),
-        ({"reach": "some"}, "/reach"),
-        ({"reach": "member"}, "/member"),
-        ({"reach": "member", "member": AUDITOR}, "/member"),
-        ({"reach": "member", "member": "nobody"}, "/member"),
-        ({"reach": "member", "member": HOTLINE, "case": "x"}, "/case"),
+        ({"coverage": "some"}, "/coverage"),
+        ({"coverage": "member"}, "/member"),
+        ({"coverage": "member", "member": AUDITOR}, "/member"),
+        ({"coverage": "member", "member": "nobody"}, "/member"),
+        ({"coverage": "member", "member": HOTLINE, "case": "x"}, "/case"),
         ({"member": HOTLINE}, "/member"),
-        ({"reach": "case", "member": HOTLINE}, "/case"),
-        ({"reach": "case", "member": HOTLINE, "case": str(UUID(int=1))}, "/case"),
+        ({"coverage": "case", "member": HOTLINE}, "/case"),
+        ({"coverage": "case", "member": HOTLINE, "case": str(UUID(int=1))}, "/case"),
     ],
 )
 def test_a_grant_is_over_something_that_is_there_and_for_a_time(gateway, values, pointer):
@@ -345,7 +345,7 @@ def test_a_grant_and_its_end_are_events_of_the_gateway_and_of_the_auditor(gatewa
     end(gateway, grant(gateway))
     page = to_json(receipts.stream(gateway.ports, caller(AUDITOR), before, 10))
     documents = [fields_of(receipt.from_json(one["receipt"])) for one in page["events"]]
-    assert [one["typ"] for one in documents] == ["audit_access.granted", "audit_access.ended"]
+    assert [one["type"] for one in documents] == ["audit_access.granted", "audit_access.ended"]
 
 
 def test_an_unknown_grant_cannot_be_ended(gateway):
@@ -360,7 +360,7 @@ def test_an_unknown_grant_cannot_be_ended(gateway):
 
 
 def test_a_grant_over_a_member_shows_its_events_and_what_it_may_read_of_them(gateway, handoff):
-    grant(gateway, reach="member", member=HOTLINE)
+    grant(gateway, coverage="member", member=HOTLINE)
     told = found(read(gateway))
     stream = to_json(receipts.stream(gateway.ports, caller(HOTLINE), 0, 100))["events"]
     assert [one["id"] for one in told] == [one["event"] for one in stream]
@@ -372,9 +372,9 @@ def test_a_grant_over_a_case_shows_all_of_its_events_and_no_others(gateway, hand
     submitted(gateway)
     offered(gateway)
     case = case_of(gateway, handoff)
-    grant(gateway, reach="case", member=case.originator, case=str(case.case))
+    grant(gateway, coverage="case", member=case.originator, case=str(case.case))
     told = found(read(gateway))
-    assert [one["typ"] for one in told] == [
+    assert [one["type"] for one in told] == [
         "case.submitted", "handoff.offered", "handoff.accepted", "case.consulted"]  # fmt: skip
     assert {one["details"]["by"] for one in told} == {"intake-1", "liaison-1", "officer-1"}
 
@@ -382,10 +382,10 @@ def test_a_grant_over_a_case_shows_all_of_its_events_and_no_others(gateway, hand
 def test_grants_add_up(gateway, handoff):
     submitted(gateway)
     case = case_of(gateway, handoff)
-    grant(gateway, reach="case", member=case.originator, case=str(case.case))
-    grant(gateway, reach="member", member=OCRVP)
+    grant(gateway, coverage="case", member=case.originator, case=str(case.case))
+    grant(gateway, coverage="member", member=OCRVP)
     told = found(read(gateway))
-    assert "case.submitted" in [one["typ"] for one in told]
+    assert "case.submitted" in [one["type"] for one in told]
     assert any(OCRVP in _parties(one) for one in told)
     assert not [one for one in told if _parties(one) == {HOTLINE} and "case_digest" not in one]
 
@@ -395,7 +395,7 @@ def _parties(one: dict[str, Any]) -> set[str]:
 
 
 def test_what_is_named_beyond_the_coverage_is_denied(gateway, handoff):
-    grant(gateway, reach="case", member=HOTLINE, case=str(case_of(gateway, handoff).case))
+    grant(gateway, coverage="case", member=HOTLINE, case=str(case_of(gateway, handoff).case))
     other = case_of(gateway, UUID(offered(gateway).result["handoff"]))
     for asked in (
         {"handoff": UUID(offered(gateway).result["handoff"])},
@@ -407,7 +407,7 @@ def test_what_is_named_beyond_the_coverage_is_denied(gateway, handoff):
 
 
 def test_a_member_that_is_not_covered_is_not_searched_for(gateway, handoff):
-    grant(gateway, reach="member", member=OCRVP)
+    grant(gateway, coverage="member", member=OCRVP)
     asked = AuditSearch("auditor-1", "security", "x", Filters(organisation=HOTLINE))
     denied = gateway.refusal(audit.read, caller(AUDITOR), gateway.key(), asked)
     assert denied.refusal.rules == ("R2.audit.coverage",)
@@ -416,7 +416,7 @@ def test_a_member_that_is_not_covered_is_not_searched_for(gateway, handoff):
 
 
 def test_what_is_withheld_cannot_be_searched_for(gateway, handoff):
-    grant(gateway, reach="member", member=HOTLINE)
+    grant(gateway, coverage="member", member=HOTLINE)
     assert found(read(gateway, person="officer-1")) == []
     assert found(read(gateway, rule="R2.accept")) == []
     assert len(found(read(gateway, person="liaison-1"))) == 1
@@ -424,7 +424,7 @@ def test_what_is_withheld_cannot_be_searched_for(gateway, handoff):
 
 def test_a_member_with_a_grant_over_a_case_searches_by_those_who_took_part(gateway, handoff):
     case = case_of(gateway, handoff)
-    grant(gateway, reach="case", member=case.originator, case=str(case.case))
+    grant(gateway, coverage="case", member=case.originator, case=str(case.case))
     key, place = gateway.key(), Filters(organisation=OFMIN)
     asked = AuditSearch("a-1", "security", "x", place, limit=100)
     written = gateway.do(audit.read, caller(AUDITOR), key, asked)

@@ -47,7 +47,7 @@ def move_abroad(gateway: Founded, country: str) -> None:
     """Admit an office in a country, with a seat."""
     entry = {"name": "Far", "kind": "hotline", "public_authority": False, "regimes": ["gdpr"]}
     gateway.administer("organisation.admit", "far", **entry, country=country)
-    seat = {"standing": "full", "decision_ref": "board"}
+    seat = {"membership": "full", "decision_ref": "board"}
     gateway.administer("membership.grant", "far", **seat, start="2020-01-01")
     gateway.administer("system.register", "far", system="desk", scopes=["handoffs.answer"])
 

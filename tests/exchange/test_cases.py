@@ -164,14 +164,16 @@ def test_a_machines_match_alone_moves_no_case(gateway):
     refused = gateway.refusal(cases.assess, caller(HOTLINE), gateway.key(), case, said)
     assert isinstance(refused.refusal, UnconfirmedMatch)
     assert shown(refused.receipt)["rules"] == ["R18.unconfirmed"]
-    said = replace(said, confirms=(element_id("match"),))
+    said = replace(said, confirmed_matches=(element_id("match"),))
     written = gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, said)
     assert written.result["state"] == "assessed"
 
 
-@pytest.mark.parametrize(("confirms", "accepted"), [((), False), (("match",), True)], ids=str)
-def test_a_cleared_submission_says_who_stands_for_a_match(gateway, confirms, accepted):
-    ids = tuple(element_id(name) for name in confirms)
+@pytest.mark.parametrize(
+    ("confirmed_matches", "accepted"), [((), False), (("match",), True)], ids=str
+)
+def test_a_cleared_submission_says_who_stands_for_a_match(gateway, confirmed_matches, accepted):
+    ids = tuple(element_id(name) for name in confirmed_matches)
     content = case_content(gateway.new_id(), classifications=[machine_match()])
     clearance = Clearance("analyst-1", "approver-1", ids)
     if accepted:
@@ -191,15 +193,17 @@ def test_a_version_is_chained_to_the_one_before(gateway):
     case = gateway.case(UUID(first.result["case"]))
     assert (case.version, case.digest, case.state) == (2, second.result["digest"], "draft")
     claims = verified(gateway, second.result["document"]).claims
-    assert (claims["version"], claims["prev"]) == (2, first.result["digest"])
+    assert (claims["version"], claims["previous"]) == (2, first.result["digest"])
 
 
 @pytest.mark.parametrize(
-    "changes", [{"version": 3}, {"prev": "A" * 43}, {"prev": None}], ids=["number", "other", "none"]
+    "changes",
+    [{"version": 3}, {"previous": "A" * 43}, {"previous": None}],
+    ids=["number", "other", "none"],
 )
 def test_a_version_that_was_not_built_on_the_present_one_is_stale(gateway, changes):
     first = submitted(gateway)
-    built = {"version": 2, "prev": first.result["digest"], **changes}
+    built = {"version": 2, "previous": first.result["digest"], **changes}
     content = case_content(UUID(first.result["case"]), **built)
     refused_without_event(gateway, EditConflict, cases.submit, *submit(gateway, content))
 
@@ -208,7 +212,7 @@ def test_two_next_versions_cannot_both_be_the_next(gateway):
     first = submitted(gateway)
     revised(gateway, first)
     content = case_content(
-        UUID(first.result["case"]), version=2, prev=first.result["digest"], urgency="normal"
+        UUID(first.result["case"]), version=2, previous=first.result["digest"], urgency="normal"
     )
     refused_without_event(gateway, EditConflict, cases.submit, *submit(gateway, content))
 
@@ -216,7 +220,10 @@ def test_two_next_versions_cannot_both_be_the_next(gateway):
 def test_a_case_keeps_its_reference(gateway):
     first = submitted(gateway)
     content = case_content(
-        UUID(first.result["case"]), version=2, prev=first.result["digest"], originator_ref="other"
+        UUID(first.result["case"]),
+        version=2,
+        previous=first.result["digest"],
+        originator_ref="other",
     )
     refused = refused_without_event(
         gateway, ValidationFailed, cases.submit, *submit(gateway, content)
@@ -228,7 +235,7 @@ def test_a_closed_case_gets_no_new_version(gateway):
     first = submitted(gateway)
     said = CaseStepRequest("analyst-1")
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), UUID(first.result["case"]), said)
-    content = case_content(UUID(first.result["case"]), version=2, prev=first.result["digest"])
+    content = case_content(UUID(first.result["case"]), version=2, previous=first.result["digest"])
     refused = gateway.refusal(cases.submit, *submit(gateway, content))
     assert isinstance(refused.refusal, WrongState)
 
@@ -311,7 +318,9 @@ def test_an_originator_opens_its_own_case_by_a_consultation(gateway):
     assert whole.content["items"]
     assert written.result["withheld"] == []
     fields, told = fields_of(written.receipt), shown(written.receipt)
-    assert fields["package"] == handoff_documents.package_digest(p.digest for p in whole.placed)
+    assert fields["package_digest"] == handoff_documents.package_digest(
+        p.digest for p in whole.placed
+    )
     assert fields["case_digest"] == case.result["digest"]
     assert told["reason"] == "investigation: first look at the report"
     assert told["groups"] == sorted(GROUPS)

@@ -79,8 +79,8 @@ class Candidate:
         offer = self.view()["offers"][0]
         self.do(conformance.accept, Acceptance(BY, offer["conditions"]))
         opened = self.do(conformance.consult, ConsultationRequest(BY, "quality", "conformance run"))
-        digest, package = read_presentation(opened, NEWCOMER)
-        return self.do(conformance.report, ConsultationReport(BY, digest, package))
+        digest, package_digest = read_presentation(opened, NEWCOMER)
+        return self.do(conformance.report, ConsultationReport(BY, digest, package_digest))
 
     def verdicts(self) -> dict[str, bool]:
         run = self.view()
@@ -182,7 +182,7 @@ def test_a_wrong_reading_is_told_by_its_fields(gateway: Founded) -> None:
     said = ConsultationReport(BY, "A" * 43, "A" * 43)
     with pytest.raises(ValidationFailed) as invalid:
         conformance.report(gateway.ports, one.caller, gateway.key(), one.run, said)
-    assert [pointer for pointer, _ in invalid.value.errors] == ["/case_digest", "/package"]
+    assert [pointer for pointer, _ in invalid.value.errors] == ["/case_digest", "/package_digest"]
 
 
 def test_a_wrong_verdict_says_what_was_altered_and_draws_other_receipts(gateway: Founded) -> None:

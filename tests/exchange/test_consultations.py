@@ -167,7 +167,7 @@ def test_a_consultation_shows_what_was_offered_and_the_signature_holds(gateway):
     handoff = accepted(gateway, offer)
     written = consulted(gateway, handoff)
     found = read(gateway, written)
-    assert digests(found) == set(offer.result["permitted"])
+    assert digests(found) == set(offer.result["permitted_disclosures"])
     assert digests(found) == of_groups(case, "routing", "items", "basis")
     assert found.content["items"] == case_content(UUID(case.result["case"]))["items"]
     assert written.result["assurance"] == "attested"
@@ -272,9 +272,11 @@ def test_a_consultation_is_logged_with_person_reason_and_groups_for_its_reader(g
     opening = ConsultationRequest("officer-7", "protection", "a child may be in danger")
     written = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
     fields, told = fields_of(written.receipt), shown(written.receipt)
-    assert (fields["op"], fields["typ"]) == ("consultation", "case.consulted")
-    assert fields["package"] == written.result["package"]
-    assert fields["package"] == handoff_documents.package_digest(digests(read(gateway, written)))
+    assert (fields["operation"], fields["type"]) == ("consultation", "case.consulted")
+    assert fields["package_digest"] == written.result["package_digest"]
+    assert fields["package_digest"] == handoff_documents.package_digest(
+        digests(read(gateway, written))
+    )
     assert told["by"] == "officer-7"
     assert told["reason"] == "protection: a child may be in danger"
     assert told["groups"] == ["items", "routing"]

@@ -7,7 +7,7 @@ from gateway.domain.decision import PolicyDecision, PolicyQuestion, organisation
 from gateway.domain.marking import Marking
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
-from gateway.exchange.disclosure import Reader, permitted_disclosures, with_strictest_marking
+from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.kernel.ports import TransactionMode
 from tests.founding import (
     ABROAD,
@@ -49,7 +49,7 @@ def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway: F
     verified = sd_jwt.read_unverified(case.result["document"])
     originator, reader = gateway.organisation(HOTLINE), gateway.organisation(ABROAD)
     parts, counting = elements(verified, originator), CountingPolicy()
-    permitted, withheld = permitted_disclosures(
+    permitted_disclosures, withheld = select_disclosures(
         counting,
         parts,
         organisation_entity(originator, TODAY),
@@ -57,8 +57,8 @@ def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway: F
     )
     kinds = {replace(part, name="") for part in parts.values()}
     assert len(counting.asked) == len(kinds) < len(parts) - 40
-    assert (set(permitted), withheld) == (parts.keys(), ())
-    assert list(permitted) == sorted(permitted)
+    assert (set(permitted_disclosures), withheld) == (parts.keys(), ())
+    assert list(permitted_disclosures) == sorted(permitted_disclosures)
 
 
 def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway: Founded):
@@ -67,13 +67,13 @@ def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway
     case = submitted(gateway, items=items)
     verified = sd_jwt.read_unverified(case.result["document"])
     originator, reader = gateway.organisation(HOTLINE), gateway.organisation(ABROAD)
-    permitted, withheld = permitted_disclosures(
+    permitted_disclosures, withheld = select_disclosures(
         policy(),
         elements(verified, originator),
         organisation_entity(originator, TODAY),
         Reader(organisation_entity(reader, TODAY), None, ("remove",)),
     )
-    kept_back = [p.value["id"] for p in verified.placed if p.digest not in permitted]
+    kept_back = [p.value["id"] for p in verified.placed if p.digest not in permitted_disclosures]
     assert kept_back == [items[-1]["id"]]
     assert withheld == ("items",)
 

@@ -57,7 +57,7 @@ def test_a_registered_key_stands_in_the_directory_with_the_event_that_registered
     (key,) = view["document_keys"]
     assert (key["kid"], key["jwk"]) == (FIRST.kid, FIRST.public_jwk())
     assert (key["valid_until"], key["registration_event"]) == (None, written.result["event"])
-    assert fields_of(written.receipt)["typ"] == "key.registered"
+    assert fields_of(written.receipt)["type"] == "key.registered"
     assert FIRST.kid in json.dumps(shown(written.receipt)["subject"])
     check_log(gateway)
 

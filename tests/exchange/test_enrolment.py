@@ -87,7 +87,7 @@ def stream_of(gateway: Founded, slug: str) -> list[tuple[str, str]]:
         ids = [event for _, event in work.log.stream(slug, 0, 99)]
         found = [work.log.logged(event) for event in ids]
     return [
-        (fields["typ"], fields["result"])
+        (fields["type"], fields["result"])
         for fields in (fields_of(Receipt(one.event.document, b"", (), "")) for one in found if one)
     ]
 
@@ -112,7 +112,7 @@ def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
         ("organisation.enrolled", "allowed"),
         ("certificate.issued", "allowed"),
     ]
-    assert fields_of(done.receipt)["typ"] == "invitation.redeemed"
+    assert fields_of(done.receipt)["type"] == "invitation.redeemed"
     assert "by" not in shown(done.receipt), "who invited stays with the gateway"
     check_log(gateway)
 
@@ -339,7 +339,7 @@ def test_a_system_renews_its_certificate_by_the_present_one(
     serve(gateway)
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert len(work.organisations.certificates(NEWCOMER, DESK)) == 2
-    assert fields_of(done.receipt)["typ"] == "certificate.requested"
+    assert fields_of(done.receipt)["type"] == "certificate.requested"
     again = gateway.do(enrolment.renew, credentials, host.asked())
     assert again.result == done.result
     check_log(gateway)

@@ -24,7 +24,7 @@ def test_all_organisations_are_listed_or_those_of_a_status(gateway):
 
 def test_an_entry_has_the_ids_by_which_things_are_ended(gateway):
     granted = gateway.administer(
-        "audit_access.grant", ABROAD, reach="member", member=HOTLINE, **TERM
+        "audit_access.grant", ABROAD, coverage="member", member=HOTLINE, **TERM
     )
     declared = gateway.administer(
         "interest.declare",
@@ -45,7 +45,7 @@ def test_an_entry_has_the_ids_by_which_things_are_ended(gateway):
 
 
 def test_a_grant_that_was_ended_tells_when_and_one_of_other_days_is_left_out(gateway):
-    granted = gateway.administer("audit_access.grant", ABROAD, reach="all", **TERM)
+    granted = gateway.administer("audit_access.grant", ABROAD, coverage="all", **TERM)
     gateway.administer("audit_access.end", ABROAD, grant=granted.result["grant"], reason="over")
     (grant,) = entries.report(gateway.ports, ABROAD, date(2026, 3, 31))["audit_grants"]
     assert grant["ended_at"].startswith("2026-03-02T09:00:00")

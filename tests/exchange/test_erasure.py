@@ -99,7 +99,7 @@ def test_two_administrators_erase_a_closed_case_before_its_day(gateway):
     assert gateway.case(case).state is CaseState.ERASED
     gateway.confirm(written.receipt)
     document = fields_of(written.receipt)
-    assert (document["typ"], document["op"]) == ("case.erased", "erasure")
+    assert (document["type"], document["operation"]) == ("case.erased", "erasure")
     assert document["case_digest"] == gateway.case(case).digest
     assert told(written.receipt) == {
         "organisation": HOTLINE,
@@ -132,7 +132,7 @@ def test_a_refused_erasure_is_an_event_that_names_whose_signature_was_good(gatew
     why = gateway.refusal(make_change, made, signed)
     assert isinstance(why.refusal, InvalidApproval)
     document = fields_of(why.receipt)
-    assert (document["typ"], document["result"]) == ("case.erased", "denied")
+    assert (document["type"], document["result"]) == ("case.erased", "denied")
     assert shown(why.receipt)["by"] == [ALICE, "c-bernard"]
     assert "administers nothing any more" in shown(why.receipt)["reason"]
     unknown = gateway.refusal(make_change, change(gateway.new_id()), [])
@@ -268,7 +268,7 @@ def erasures_told(gateway, party):
     found = [receipt.from_json(one["receipt"]) for one in page["events"]]
     for one in found:
         gateway.confirm(one)
-    return [one for one in found if fields_of(one)["typ"] == "case.erased"]
+    return [one for one in found if fields_of(one)["type"] == "case.erased"]
 
 
 def test_the_originator_learns_which_case_was_erased_and_each_office_which_handoff(gateway):

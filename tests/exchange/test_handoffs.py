@@ -67,14 +67,19 @@ def said_in(gateway: Founded, text: str, typ: str = handoff_documents.ANSWER_TYP
 # --- answers -------------------------------------------------------------------------------------
 
 ANSWERS: dict[str, tuple[str, dict[str, Any], str, str]] = {
-    "refusal": ("refuse", {"reason": "not ours"}, "refused", "handoff.declined"),
+    "decline": ("refuse", {"reason": "not ours"}, "refused", "handoff.declined"),
     "redirection": (
         "redirect",
         {"reason": "not ours", "to": "another office"},
         "redirected",
         "handoff.redirected",
     ),
-    "outcome": ("outcome", {"code": "case_opened", "note": "7"}, "accepted", "handoff.outcome"),
+    "outcome": (
+        "outcome",
+        {"code": "case_opened", "note": "7"},
+        "accepted",
+        "handoff.report_outcome",
+    ),
     "closure": ("close", {"reason": "done"}, "closed", "handoff.closed"),
 }
 
@@ -90,16 +95,16 @@ def test_an_answer_is_signed_for_its_author_and_binds_what_it_answers(gateway, k
     document = verified(gateway, written.result["statement"])
     signed = handoff_documents.read_answer(document)
     assert (signed.author, signed.kind, signed.handoff) == (OFMIN, kind, handoff)
-    assert (signed.case_digest, signed.offer_digest, signed.package) == (
+    assert (signed.case_digest, signed.offer_digest, signed.package_digest) == (
         stored.case_digest,
         stored.offer_digest,
-        stored.package,
+        stored.package_digest,
     )
     assert said_in(gateway, written.result["statement"]) == {"by": "officer-1", **said}
     fields = fields_of(written.receipt)
-    assert (fields["typ"], fields["handoff"]) == (typ, str(handoff))
+    assert (fields["type"], fields["handoff"]) == (typ, str(handoff))
     assert fields["document_sha256"] == sd_jwt.parse(written.result["statement"]).digest
-    assert fields["package"] == stored.package
+    assert fields["package_digest"] == stored.package_digest
 
 
 def test_a_withdrawal_is_the_originators_word(gateway):
@@ -337,7 +342,7 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
     assert said_in(gateway, own["statement"])["code"] == code
     event = UUID(fields_of(written.receipt)["id"])
     receipt = receipts.look_up(gateway.ports, caller(HOTLINE), event)
-    assert fields_of(receipt)["typ"] == "handoff.outcome"
+    assert fields_of(receipt)["type"] == "handoff.report_outcome"
     assert set(shown(receipt)) == {"party"}
 
 

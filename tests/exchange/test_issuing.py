@@ -100,14 +100,14 @@ def test_a_certificate_is_approved_then_made_by_who_holds_the_key_then_known(gat
     text = csr()
     written = gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=text)
     assert text not in shown(written.receipt)["subject"]
-    assert fields_of(written.receipt)["typ"] == "certificate.approved"
+    assert fields_of(written.receipt)["type"] == "certificate.approved"
     (served,) = issue_approved_certificates(gateway.ports, authority)
     assert str(served.id) == written.result["request"]
     assert stored(gateway, written.result["request"]) == served
     made = x509.load_pem_x509_certificate(served.certificate.encode())
     thumbprint = base64url.digest(made.public_bytes(serialization.Encoding.DER))
     told = last_event(gateway, HOTLINE)
-    assert fields_of(told)["typ"] == "certificate.issued"
+    assert fields_of(told)["type"] == "certificate.issued"
     assert shown(told)["subject"] == thumbprint
     assert "by" not in shown(told)
     assert shown(last_event(gateway, GATEWAY))["by"] == ALICE
@@ -154,9 +154,9 @@ def test_a_bad_request_is_refused_on_record_and_keeps_none_waiting(gateway, auth
     assert stored(gateway, bad.result["request"]).refusal
     assert stored(gateway, good.result["request"]).certificate
     told = last_event(gateway, HOTLINE)
-    assert (fields_of(told)["typ"], fields_of(told)["result"]) == ("certificate.issued", "denied")
+    assert (fields_of(told)["type"], fields_of(told)["result"]) == ("certificate.issued", "denied")
     assert fields_of(told)["simulated_date"] == "2023-08-30"
-    assert event.read(told.document)["op"] == "key_event"
+    assert event.read(told.document)["operation"] == "key_event"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_certificate_whose_ground_is_gone_is_not_made(gateway, authority, acti
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert work.organisations.certificates(HOTLINE, DESK) == []
     told = last_event(gateway, GATEWAY)
-    assert (fields_of(told)["typ"], fields_of(told)["result"]) == ("certificate.issued", "denied")
+    assert (fields_of(told)["type"], fields_of(told)["result"]) == ("certificate.issued", "denied")
     assert issue_approved_certificates(gateway.ports, authority) == []
 
 

@@ -41,7 +41,7 @@ APPLICATION: dict[str, Any] = {
     "public_authority": False,
     "regimes": ["gdpr"],
     "country": "FR",
-    "standing": "associate",
+    "membership": "associate",
     "purposes": ["remove", "protect_child"],
     "about": "We answer the phone day and night.",
     "received_on": "2026-02-01",
@@ -85,7 +85,7 @@ def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gate
         active.result["event"],
     ]
     asked = found.application
-    assert (asked.standing, asked.purposes) == (
+    assert (asked.membership, asked.purposes) == (
         MembershipClass.ASSOCIATE,
         {"remove", "protect_child"},
     )
@@ -133,7 +133,7 @@ def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):
         ({"contacts": ["head"]}, "/contacts"),
         ({"contacts": APPLICATION["contacts"][:1] * 2}, "/contacts"),
         ({"purposes": ["revenge"]}, "/purposes"),
-        ({"standing": "chair"}, "/standing"),
+        ({"membership": "chair"}, "/membership"),
         ({"about": "x" * 2001}, "/about"),
         ({"received_on": "yesterday"}, "/received_on"),
         ({"regimes": ["led"]}, "/regimes"),
@@ -169,7 +169,7 @@ def test_a_decision_is_of_a_day_between_the_application_and_today(gateway, day):
 def test_a_declined_application_is_over_and_its_id_stays_taken(gateway):
     gateway.administer("organisation.apply", NEW, **APPLICATION)
     gateway.administer("organisation.reject", NEW, **DECISION)
-    assert gateway.organisation(NEW).status is Status.DECLINED
+    assert gateway.organisation(NEW).status is Status.REJECTED
     for action, values in (
         ("organisation.apply", APPLICATION),
         ("organisation.approve", DECISION),
@@ -233,9 +233,9 @@ def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     gateway.administer("organisation.leave", OFMIN, reason="the office is closed")
     assert isinstance(gateway.refusal(organisations.whoami, caller(OFMIN)).refusal, Forbidden)
     seen = organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN)
-    assert (seen["active"], seen["standing"], seen["competences"]) == (False, None, [])
+    assert (seen["active"], seen["membership"], seen["competences"]) == (False, None, [])
     kept = gateway.organisation(OFMIN)
-    assert kept.standing_on(date(2026, 3, 1)) is MembershipClass.OBSERVER
+    assert kept.membership_on(date(2026, 3, 1)) is MembershipClass.OBSERVER
     assert kept.competences_on(date(2026, 3, 1)) == {"receive/csam/FR"}
     change = Change("organisation.reinstate", OFMIN, {"reason": "come back"})
     told = gateway.refusal(make_change, change, gateway.approve(change))

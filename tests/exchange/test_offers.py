@@ -212,10 +212,10 @@ def test_the_offer_names_what_was_selected_and_where_the_case_belongs(gateway):
     case = submitted(gateway)
     statements = case.result["groups"]["statements"]
     written = offered(gateway, case, groups=("items",), digests=(statements[0],))
-    permitted = set(written.result["permitted"])
-    assert names(case, permitted) == {"routing", "items", "statements"}
-    assert permitted & set(statements) == {statements[0]}
-    assert permitted >= set(case.result["groups"]["items"])
+    permitted_disclosures = set(written.result["permitted_disclosures"])
+    assert names(case, permitted_disclosures) == {"routing", "items", "statements"}
+    assert permitted_disclosures & set(statements) == {statements[0]}
+    assert permitted_disclosures >= set(case.result["groups"]["items"])
     assert written.result["withheld"] == []
 
 
@@ -275,8 +275,12 @@ def test_a_private_member_is_never_offered_what_only_authorities_receive(gateway
     written = offered(gateway, case, originator=OFMIN, to=ABROAD)
     assert written.result["withheld"] == ["items", "statements", "subjects"]
     document = sd_jwt.parse(case.result["document"])
-    permitted = set(written.result["permitted"])
-    given = [d.value for d in document.disclosures if d.digest in permitted and d.name is None]
+    permitted_disclosures = set(written.result["permitted_disclosures"])
+    given = [
+        d.value
+        for d in document.disclosures
+        if d.digest in permitted_disclosures and d.name is None
+    ]
     assert [v["category"] for v in given if "category" in v] == ["victim"]
     assert [v["kind"] for v in given if "value" in v and "kind" in v] == ["url"]
     assert not [v for v in given if "text" in v]
@@ -287,7 +291,7 @@ def test_an_authority_is_offered_all_of_it(gateway):
     gateway.administer(
         "membership.grant",
         OCRVP,
-        standing="associate",
+        membership="associate",
         start="2026-01-01",
         decision_ref="board 2026",
     )
@@ -301,12 +305,19 @@ def test_an_authority_is_offered_all_of_it(gateway):
 def test_the_offer_and_the_log_bind_the_exact_list(gateway):
     case = submitted(gateway)
     written = offered(gateway, case, note="please hurry")
-    signed, permitted = offer_in(gateway, written), frozenset(written.result["permitted"])
+    signed, permitted_disclosures = (
+        offer_in(gateway, written),
+        frozenset(written.result["permitted_disclosures"]),
+    )
     handoff = gateway.handoff(UUID(written.result["handoff"]))
-    assert signed.disclosures == handoff.permitted == permitted
+    assert signed.disclosures == handoff.permitted_disclosures == permitted_disclosures
     assert signed.case_digest == handoff.case_digest == case.result["digest"]
     fields = fields_of(written.receipt)
-    assert fields["package"] == handoff.package == handoff_documents.package_digest(permitted)
+    assert (
+        fields["package_digest"]
+        == handoff.package_digest
+        == handoff_documents.package_digest(permitted_disclosures)
+    )
     assert fields["document_sha256"] == sd_jwt.parse(written.result["offer"]).digest
     assert fields["handoff"] == written.result["handoff"]
 
@@ -352,7 +363,7 @@ def test_a_preview_gives_what_the_offer_will_and_keeps_nothing(gateway):
     assert gateway.handoff(wanted.handoff) is None
     arguments = (caller(OFMIN), gateway.key(), UUID(case.result["case"]), wanted)
     written = gateway.do(offers.offer, *arguments)
-    for name in ("to", "permitted", "withheld", "version"):
+    for name in ("to", "permitted_disclosures", "withheld", "version"):
         assert seen[name] == written.result[name]
 
 
@@ -370,7 +381,7 @@ def test_a_preview_that_policy_refuses_is_an_event(gateway):
     case = UUID(submitted(gateway).result["case"])
     refused = gateway.refusal(offers.preview, caller(HOTLINE), case, offer_of(gateway, OFMIN))
     assert shown(refused.receipt)["rules"] == ["R3.membership"]
-    assert fields_of(refused.receipt)["typ"] == "handoff.offered"
+    assert fields_of(refused.receipt)["type"] == "handoff.offered"
 
 
 def revise(gateway: Founded, case: WriteResult) -> None:
@@ -427,6 +438,6 @@ def test_an_offer_that_was_signed_on_what_has_changed_is_stale(
 
 def test_everything_can_be_offered_by_its_group(gateway):
     written = offered(gateway, submitted(gateway), to=CSAM_FR, groups=GROUPS)
-    assert len(written.result["permitted"]) == len(
+    assert len(written.result["permitted_disclosures"]) == len(
         sd_jwt.parse(submitted(gateway).result["document"]).disclosures
     )

@@ -22,7 +22,7 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
         "country": "FR",
         "public_authority": True,
         "active": True,
-        "standing": "observer",
+        "membership": "observer",
         "competences": [
             {
                 "competence": "receive/csam/FR",
@@ -53,8 +53,8 @@ def test_the_directory_is_that_of_the_legal_date(gateway, day, holder, standing_
     page = organisations.page(gateway.ports, caller(HOTLINE), "", 10).items
     holders = [one["organisation"] for one in page if one["competences"]]
     assert holders == [holder]
-    standings = {one["organisation"]: one["standing"] for one in page}
-    assert standings[OFMIN] == standing_of_ofmin
+    memberships = {one["organisation"]: one["membership"] for one in page}
+    assert memberships[OFMIN] == standing_of_ofmin
     me = organisations.whoami(gateway.ports, caller(HOTLINE))
     assert (me["reference_date"], me["reference_date_simulated"]) == (day.isoformat(), True)
 

@@ -65,7 +65,7 @@ def not_withdrawn(gateway, named, by=ALICE):
 def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(gateway):
     named = proposed(gateway)
     receipt = withdraw(gateway, named).receipt
-    assert fields_of(receipt)["typ"] == "proposal.withdrawn"
+    assert fields_of(receipt)["type"] == "proposal.withdrawn"
     assert shown(receipt)["by"] == [ALICE]
     with pytest.raises(Exception, match="was withdrawn"):
         approve(gateway, named)

@@ -100,7 +100,7 @@ def test_a_stream_is_complete_from_one_to_its_head(gateway):
     for stream_number, one in enumerate(kept, start=1):
         gateway.confirm(one)
         assert shown(one)["party"][0]["stream_number"] == stream_number
-    types = [fields_of(one)["typ"] for one in kept]
+    types = [fields_of(one)["type"] for one in kept]
     assert types[-4:] == ["handoff.offered", "handoff.accepted", "case.consulted", "handoff.read"]
     assert fields_of(kept[-1])["result"] == "not_found"
 
@@ -151,9 +151,9 @@ def test_the_documents_of_the_log_name_nobody(gateway):
 
 
 def test_events_are_timed_by_the_clock(gateway):
-    first = fields_of(submitted(gateway).receipt)["ts"]
+    first = fields_of(submitted(gateway).receipt)["time"]
     gateway.clock.advance(timedelta(days=1))
-    second = fields_of(submitted(gateway).receipt)["ts"]
+    second = fields_of(submitted(gateway).receipt)["time"]
     assert (first[:10], second[:10]) == ("2026-03-02", "2026-03-03")
 
 

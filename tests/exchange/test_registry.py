@@ -30,7 +30,7 @@ ADMIT = {
     "regimes": ["gdpr", "led"],
     "country": "FR",
 }
-SEAT = {"standing": "associate", "from": "2030-01-01", "decision_ref": "board"}
+SEAT = {"membership": "associate", "from": "2030-01-01", "decision_ref": "board"}
 MANDATE = {
     "function": "receive",
     "matter": "grooming",
@@ -57,7 +57,7 @@ MALFORMED = [
     ]),
     ("organisation.admit", "office-new", {**ADMIT, "public_authority": False}, "regimes"),
     *(("membership.grant", ABROAD, {**SEAT, name: value}, name) for name, value in [
-        ("standing", "chair"), ("from", "20300101"), ("from", "2030-02-30"), ("from", 20300101),
+        ("membership", "chair"), ("from", "20300101"), ("from", "2030-02-30"), ("from", 20300101),
         ("until", "2030-W01-1"), ("until", "2030-01-01"), ("until", "2029-01-01"),
         ("decision_ref", " "),
     ]),
@@ -121,7 +121,7 @@ def test_an_organisation_has_an_id_of_its_own(gateway, slug):
 def test_an_admitted_organisation_is_active_and_has_no_seat(gateway):
     gateway.administer("organisation.admit", "office-new", **ADMIT)
     found = gateway.organisation("office-new")
-    assert (found.status, found.seats, found.competences) == ("active", (), ())
+    assert (found.status, found.memberships, found.competences) == ("active", (), ())
     assert (found.kind, found.regimes, found.version) == ("police_office", {"gdpr", "led"}, 1)
 
 
@@ -166,9 +166,9 @@ def test_a_status_changes_only_from_the_one_before(gateway, first, then):
 def test_a_seat_ends_and_another_one_begins_the_same_day(gateway):
     gateway.administer("membership.end", HOTLINE, until="2026-04-01")
     gateway.administer(
-        "membership.grant", HOTLINE, standing="associate", start="2026-04-01", decision_ref="b"
+        "membership.grant", HOTLINE, membership="associate", start="2026-04-01", decision_ref="b"
     )
-    assert gateway.organisation(HOTLINE).seats == (
+    assert gateway.organisation(HOTLINE).memberships == (
         Membership(MembershipClass.FULL, Period(date(2000, 1, 1), date(2026, 4, 1)), "statutes"),
         Membership(MembershipClass.ASSOCIATE, Period(date(2026, 4, 1)), "b"),
     )
@@ -180,12 +180,12 @@ def test_seats_are_kept_in_order_of_time(gateway):
         gateway.administer(
             "membership.grant",
             HOTLINE,
-            standing="associate",
+            membership="associate",
             start=start,
             until=until,
             decision_ref="b",
         )
-    starts = [seat.period.start.year for seat in gateway.organisation(HOTLINE).seats]
+    starts = [seat.period.start.year for seat in gateway.organisation(HOTLINE).memberships]
     assert starts == [2000, 2027, 2028]
 
 

@@ -97,7 +97,7 @@ def stream(gateway: Founded, slug: str) -> list[str]:
     with gateway.ports.begin(TransactionMode.READ) as work:
         found = [event for _, event in work.log.stream(slug, 0, 1000)]
         logged = [work.log.logged(event) for event in found]
-    return [events.read(one.event.document)["typ"] for one in logged if one is not None]
+    return [events.read(one.event.document)["type"] for one in logged if one is not None]
 
 
 # --- the plan
@@ -336,15 +336,15 @@ def test_an_open_handoff_is_re_issued_with_the_same_frozen_offer(gateway):
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
     ended, new = gateway.handoff(handoff), gateway.handoff(following(gateway, handoff))
-    assert (ended.state, ended.permitted) == ("succeeded", old.permitted)
+    assert (ended.state, ended.permitted_disclosures) == ("reissued", old.permitted_disclosures)
     for name in (
         "originator",
         "case",
         "case_version",
         "case_digest",
         "purpose",
-        "permitted",
-        "package",
+        "permitted_disclosures",
+        "package_digest",
         "until",
     ):
         assert getattr(new, name) == getattr(old, name), name
@@ -364,15 +364,15 @@ def test_the_new_offer_is_attested_for_its_originator_and_names_what_it_follows(
     )
     offer = handoff_documents.read_offer(verified)
     assert offer.author == HOTLINE
-    assert offer.succeeds == handoff_documents.ReissueReference(
+    assert offer.reissue_of == handoff_documents.ReissueReference(
         predecessor=OFMIN,
         handoff=handoff,
         offer=gateway.handoff(handoff).offer_digest,
         event=succession,
     )
-    assert new["succeeds"]["handoff"] == str(handoff)
-    assert sd_jwt.parse(new["succeeds"]["offer"]).digest == offer.succeeds.offer
-    assert sd_jwt.parse(new["succeeds"]["offer"]).disclosures == ()
+    assert new["reissue_of"]["handoff"] == str(handoff)
+    assert sd_jwt.parse(new["reissue_of"]["offer"]).digest == offer.reissue_of.offer
+    assert sd_jwt.parse(new["reissue_of"]["offer"]).disclosures == ()
 
 
 def test_events_go_to_the_gateway_the_originator_and_the_office_concerned(gateway):
@@ -404,7 +404,7 @@ def test_the_successor_accepts_the_conditions_anew_and_then_reads(gateway):
     gateway.do(answers.accept, caller(OCRVP), gateway.key(), new, said)
     opened = gateway.do(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     shown = {p.digest for p in sd_jwt.read_unverified(opened.result["presentation"]).placed}
-    assert shown <= gateway.handoff(handoff).permitted
+    assert shown <= gateway.handoff(handoff).permitted_disclosures
 
 
 def test_the_predecessor_reads_its_open_cases_until_the_day_and_then_not(gateway):
@@ -440,7 +440,7 @@ def test_the_predecessor_reads_nothing_that_it_had_not_accepted(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     succession_execution.apply(gateway.ports, succession)
-    assert gateway.handoff(handoff).state == "succeeded"
+    assert gateway.handoff(handoff).state == "reissued"
     refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
     assert isinstance(refused.refusal, WrongState)
 
@@ -548,7 +548,7 @@ def test_a_crash_between_two_handoffs_loses_none_and_moves_none_twice(gateway, m
     with pytest.raises(KeyboardInterrupt):
         succession_execution.apply(gateway.ports, succession)
     states = [gateway.handoff(handoff).state for handoff in made]
-    assert sorted(states) == ["accepted", "accepted", "succeeded"]
+    assert sorted(states) == ["accepted", "accepted", "reissued"]
     assert succession_execution.apply(gateway.ports, succession).moved == 2
     assert len({following(gateway, handoff) for handoff in made}) == 3
 
@@ -602,7 +602,7 @@ def test_what_a_release_list_keeps_from_the_successor_is_asked_anew(gateway):
     case = submitted(gateway, marking={"release_to": [OFMIN]})
     handoff = accepted(gateway, offered(gateway, case))
     told = lost(gateway, handoff)
-    assert told["state"] == "succeeded"
+    assert told["state"] == "reissued"
     said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
     assert "policy does not let it be offered" in said["reason"]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
@@ -706,7 +706,7 @@ def test_a_successor_gets_no_case_of_its_own_back(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     succession_execution.apply(gateway.ports, succession)
-    assert gateway.handoff(handoff).state == "succeeded"
+    assert gateway.handoff(handoff).state == "reissued"
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert work.successions.moved_from(handoff).became is None
 
@@ -731,7 +731,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession).moved == 2
     assert gateway.handoff(own).state == "withdrawn"
-    assert gateway.handoff(mandate).state == "succeeded"
+    assert gateway.handoff(mandate).state == "reissued"
     answer = view(gateway, HOTLINE, own)["answers"][-1]
     assert (answer["kind"], answer["author"]) == ("lapse", ABROAD)
     assert stream(gateway, HOTLINE).count("handoff.lapsed") == 1
@@ -799,7 +799,7 @@ def test_what_comes_in_at_the_very_end_is_seen_by_the_next_call(gateway, monkeyp
         patched.setattr(succession_execution, "_batch", empty)
         assert succession_execution.apply(gateway.ports, succession) == Progress(0, 0, done=False)
     assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
-    assert gateway.handoff(handoff).state == "succeeded"
+    assert gateway.handoff(handoff).state == "reissued"
 
 
 @pytest.mark.parametrize("slug", [OCRVP, HOTLINE])
@@ -811,7 +811,7 @@ def test_while_somebody_concerned_is_suspended_the_handoff_waits(gateway, slug):
     assert succession_execution.apply(gateway.ports, succession) == Progress(0, 1, done=False)
     gateway.administer("organisation.reinstate", slug, reason="cleared")
     assert succession_execution.apply(gateway.ports, succession).moved == 1
-    assert gateway.handoff(handoff).state == "succeeded"
+    assert gateway.handoff(handoff).state == "reissued"
 
 
 def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):

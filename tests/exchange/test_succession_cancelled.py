@@ -290,7 +290,7 @@ def test_what_has_moved_in_part_is_carried_out(gateway):
     why = refused(gateway, WrongState, succession)
     assert f"plan that the mandate moves back, from {OCRVP} to {OFMIN}" in why
     assert succession_execution.apply(gateway.ports, succession).done
-    assert {gateway.handoff(handoff).state for handoff in made} == {"succeeded"}
+    assert {gateway.handoff(handoff).state for handoff in made} == {"reissued"}
     assert "was carried out" in refused(gateway, WrongState, succession)
     values = {**PLAN, "successor": OFMIN, "on": "2026-06-01", "read_until": "2026-06-01"}
     assert gateway.administer("succession.plan", OCRVP, **values)
@@ -343,6 +343,6 @@ def test_what_waits_for_a_successor_that_left_is_asked_anew(gateway):
     gateway.day = DAY
     gateway.administer("organisation.leave", OCRVP, reason="dissolved")
     assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
-    assert gateway.handoff(handoff).state == "succeeded"
+    assert gateway.handoff(handoff).state == "reissued"
     told = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
     assert told["reissued_as"]["handoff"] is None

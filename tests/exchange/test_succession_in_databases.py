@@ -93,7 +93,7 @@ def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
     assert sorted(gateway.handoff(one).state for one in held) == [
         "accepted",
         "accepted",
-        "succeeded",
+        "reissued",
     ]
     assert succession_execution.apply(gateway.ports, succession).done
     assert len({following(gateway, one) for one in held}) == 3

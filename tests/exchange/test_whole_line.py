@@ -71,15 +71,15 @@ def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back():
         gateway.do(step, caller(OFMIN), gateway.key(), handoff, reply)
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), at, CaseStepRequest("analyst-1"))
     events = check_log(gateway)[started:]
-    assert [(event["typ"], event["op"]) for event in events] == [
+    assert [(event["type"], event["operation"]) for event in events] == [
         ("case.submitted", "collection"),
         ("case.assessed", "alteration"),
         ("case.cleared", "alteration"),
         ("handoff.offered", "disclosure"),
         ("handoff.accepted", "collection"),
         ("case.consulted", "consultation"),
-        ("handoff.outcome", "alteration"),
-        ("handoff.outcome", "alteration"),
+        ("handoff.report_outcome", "alteration"),
+        ("handoff.report_outcome", "alteration"),
         ("handoff.closed", "alteration"),
         ("case.closed", "alteration"),
     ]
@@ -99,7 +99,7 @@ class Known:
     id: UUID
     case: str
     recipient: str
-    permitted: frozenset[str]
+    permitted_disclosures: frozenset[str]
     state: str = "offered"
     groups: frozenset[str] | None = None
 
@@ -154,9 +154,9 @@ class Exchange(RuleBasedStateMachine):
         if written is None:
             assert self.suspended & {HOTLINE, recipient}, refusal
             return multiple()
-        permitted = frozenset(written.result["permitted"])
+        permitted_disclosures = frozenset(written.result["permitted_disclosures"])
         self.offered.append(wanted.handoff)
-        return Known(wanted.handoff, case.result["digest"], recipient, permitted)
+        return Known(wanted.handoff, case.result["digest"], recipient, permitted_disclosures)
 
     @rule(target=done, known=offers, party=PARTIES, step=STEPS)
     def answer(self, known: Known, party: str, step: str) -> Any:
@@ -216,7 +216,7 @@ class Exchange(RuleBasedStateMachine):
         assert party == known.recipient
         assert known.state in READABLE
         document = sd_jwt.read_unverified(written.result["presentation"])
-        assert {part.digest for part in document.placed} <= known.permitted
+        assert {part.digest for part in document.placed} <= known.permitted_disclosures
         if known.groups is not None:
             assert {part.name for part in document.placed} == known.groups
         return multiple()

@@ -75,7 +75,7 @@ def test_what_a_profile_may_leave_out_has_the_careful_value():
         "feedback_requested",
         "role",
         "language",
-        "graphic",
+        "content_warning",
         "source_reliability",
         "information_accuracy",
     ):
@@ -88,7 +88,7 @@ def test_what_a_profile_may_leave_out_has_the_careful_value():
         marking=profile.marking,
         legal_basis=profile.legal_basis,
     )
-    assert (profile.graphic, profile.source_reliability, profile.information_accuracy) == (
+    assert (profile.content_warning, profile.source_reliability, profile.information_accuracy) == (
         "strong",
         "X",
         "4",
@@ -130,7 +130,7 @@ def test_what_is_needed_is_missed_by_name(names):
         (("feedback_requested",), "no"),
         (("role",), "boss"),
         (("language",), " "),
-        (("graphic",), "very"),
+        (("content_warning",), "very"),
         (("source_reliability",), "D"),
         (("information_accuracy",), 3),
         (("marking",), "AMBER"),

@@ -26,7 +26,7 @@ _HEADING = {
     "_sd_alg": "sha-256",
 }
 _OFFER = {**_HEADING, "to": {"organisation": "office"}, "disclosures": [_DIGEST], "purpose": ["a"]}
-_ANSWER = {**_HEADING, "offer_digest": _DIGEST, "package": _DIGEST, "kind": "acceptance"}
+_ANSWER = {**_HEADING, "offer_digest": _DIGEST, "package_digest": _DIGEST, "kind": "acceptance"}
 _ATTESTED = {"iss": "https://gw.example.org", "attested_for": _HEADING["iss"]}
 
 
@@ -74,14 +74,14 @@ def _offer(verified: VerifiedSdJwt) -> None:
     assert found.case_digest == claims["case_digest"]
     assert found.recipient == claims["to"]["organisation"]
     assert found.disclosures == set(claims["disclosures"])
-    assert found.package == handoff_documents.package_digest(claims["disclosures"])
+    assert found.package_digest == handoff_documents.package_digest(claims["disclosures"])
     _author(found.author, claims)
 
 
 def _answer(verified: VerifiedSdJwt) -> None:
     found, claims = handoff_documents.read_answer(verified), verified.claims
     assert str(found.handoff) == claims["handoff"]
-    for name in ("kind", "case_digest", "offer_digest", "package"):
+    for name in ("kind", "case_digest", "offer_digest", "package_digest"):
         assert getattr(found, name) == claims[name]
     shown = [p.value for p in verified.placed if p.name == "groups"]
     assert found.groups is None or list(found.groups) == [str(g) for g in shown[0]]

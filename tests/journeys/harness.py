@@ -44,7 +44,7 @@ def admit_members(stage: DemoEnvironment) -> None:
         }
         stage.administer("organisation.admit", member.slug, values)
         seat = {
-            "standing": "observer" if police else "full",
+            "membership": "observer" if police else "full",
             "from": "2020-01-01",
             "decision_ref": "test",
         }
@@ -86,8 +86,8 @@ def case_content() -> dict[str, Any]:
 
 def clearance(content: dict[str, Any]) -> dict[str, Any]:
     """Two persons who assessed and cleared the case, confirming every match."""
-    confirms = [c["id"] for c in content["classifications"]]
-    return {"assessed_by": "pdc-1", "cleared_by": "pdc-2", "confirms": confirms}
+    confirmed_matches = [c["id"] for c in content["classifications"]]
+    return {"assessed_by": "pdc-1", "cleared_by": "pdc-2", "confirmed_matches": confirmed_matches}
 
 
 def offered(

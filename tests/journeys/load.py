@@ -107,7 +107,7 @@ def check_acknowledged(
         events = [
             entry.confirmed.event["case_digest"]
             for entry in hotline.events()
-            if entry.confirmed.event["typ"] == "case.submitted"
+            if entry.confirmed.event["type"] == "case.submitted"
         ]
     assert {one.content["case"] for one in submissions} <= set(stored)
     assert len(set(stored)) == len(stored) == len(submissions) + others

@@ -37,7 +37,7 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
         "until": str(today.replace(year=today.year + 1, month=1, day=1)),
         "decision_ref": "board",
     }
-    member_ = {"reach": "member", "member": HOTLINE, **term}
+    member_ = {"coverage": "member", "member": HOTLINE, **term}
     grant = stage.administer("audit_access.grant", ABROAD, member_).result["grant"]
 
     told = casegate("audit", "search", *WHO, "--handoff", handoff, "--json", *ours)
@@ -48,11 +48,11 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
     assert "R2.audit.coverage" in denied
 
     with stage.client(ABROAD) as auditor:
-        types = [one.confirmed.event["typ"] for one in auditor.events()]
+        types = [one.confirmed.event["type"] for one in auditor.events()]
         results = [
             one.confirmed.event["result"]
             for one in auditor.events()
-            if one.confirmed.event["typ"] == "audit.search"
+            if one.confirmed.event["type"] == "audit.search"
         ]
         assert (types.count("audit.search"), results) == (3, ["denied", "allowed", "denied"])
         # On an open connection, in whichever worker: the next request is refused.

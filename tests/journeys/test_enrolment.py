@@ -50,7 +50,7 @@ APPLICATION = {
     "public_authority": False,
     "regimes": ["gdpr"],
     "country": "FR",
-    "standing": "full",
+    "membership": "full",
     "purposes": ["remove"],
     "about": "We answer the phone.",
     "received_on": "2024-01-02",

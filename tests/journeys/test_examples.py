@@ -103,7 +103,7 @@ def test_a_partner_in_javascript_signs_offers_and_verifies(signing: Any, javascr
 
 
 def test_the_javascript_example_pins_what_it_installs() -> None:
-    package = json.loads((EXAMPLES / "javascript" / "package.json").read_text())
-    for version in package["dependencies"].values():
+    package_digest = json.loads((EXAMPLES / "javascript" / "package.json").read_text())
+    for version in package_digest["dependencies"].values():
         assert version.replace(".", "").isdigit()
     assert not list((EXAMPLES / "javascript").glob("*lock*"))

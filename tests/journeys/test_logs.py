@@ -53,7 +53,7 @@ def _refusals(stage: DemoEnvironment, content: dict[str, Any], handoff: str) -> 
     """What is refused has lines of its own: wrong content, a wrong state, what others have."""
     wrong = case_content()
     wrong["items"][0]["value"] = MISTAKE
-    next_one = {**wrong, "case": content["case"], "version": 2, "prev": "A" * 43}
+    next_one = {**wrong, "case": content["case"], "version": 2, "previous": "A" * 43}
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as stranger:
         for ask in (
             lambda: hotline.submit(wrong, "pdc-71"),

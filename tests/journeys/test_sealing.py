@@ -63,8 +63,10 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     plain.write_text(json.dumps({PERSON: {"type": "reporter", "value": {"name": SECRET}}}))
     casegate("case", "seal", case, "--contents", plain, "--to", OFMIN, "--out", sealed, *ours)
     cleared = ("--assessed-by", "pdc-2", "--cleared-by", "pdc-3")
-    confirms = [x for c in content["classifications"] for x in ("--confirm-match", c["id"])]
-    casegate("case", "submit", sealed, "--by", "pdc-1", *cleared, *confirms, *ours)
+    confirmed_matches = [
+        x for c in content["classifications"] for x in ("--confirm-match", c["id"])
+    ]
+    casegate("case", "submit", sealed, "--by", "pdc-1", *cleared, *confirmed_matches, *ours)
     offer = casegate(
         "handoff", "offer", content["case"], "--by", "pdc-2", "--competence", "csam/FR",
         "--purpose", "investigate", "--group", "items", "--group", "subjects", "--json", *ours,

@@ -62,7 +62,7 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
                 before.answer("close", handoff, "ofmin-1", reason="too late")
         with stage.client(HOTLINE) as hotline:
             assert hotline.handoff(handoff)["reissued_as"]["handoff"] == new
-            types = [entry.confirmed.event["typ"] for entry in hotline.events()]
+            types = [entry.confirmed.event["type"] for entry in hotline.events()]
             assert types.count("handoff.reissued") == 1
         check_log(stage)
         connection = stage.folder / HOTLINE / "connection.toml"

@@ -94,7 +94,7 @@ def test_a_change_that_takes_two_persons_is_refused_to_one_on_record(gateway):
     assert refused.refusal.rules == ("R10.two_persons",)
     assert gateway.organisation("hotline-new") is None
     fields, told = fields_of(refused.receipt), shown(refused.receipt)
-    assert (fields["typ"], fields["result"]) == ("organisation.admitted", "denied")
+    assert (fields["type"], fields["result"]) == ("organisation.admitted", "denied")
     assert told["by"] == [ALICE]
     assert told["rules"] == ["R10.two_persons"]
 
@@ -232,7 +232,7 @@ def test_a_change_that_the_registry_refuses_is_an_event_of_the_gateways_alone(ga
 
 def test_what_is_malformed_or_not_approved_stands_in_the_log_by_its_digest_alone(gateway):
     secret = "a token in the wrong place"
-    malformed = Change("membership.grant", HOTLINE, {"standing": secret})
+    malformed = Change("membership.grant", HOTLINE, {"membership": secret})
     other = Change("organisation.suspend", HOTLINE, {"reason": secret})
     for change, approvals in (
         (malformed, gateway.approve(malformed)),
@@ -288,7 +288,7 @@ def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream
     written = gateway.do(record_step, ROTATION, gateway.approve(ROTATION))
     assert gateway.size() == size + 1
     assert written.result["step"] == "use"
-    assert event.read(written.receipt.document)["typ"] == "ca.rotated"
+    assert event.read(written.receipt.document)["type"] == "ca.rotated"
 
 
 def test_one_person_lets_no_authority_take_a_step(gateway):
@@ -296,7 +296,7 @@ def test_one_person_lets_no_authority_take_a_step(gateway):
     refused = gateway.refusal(record_step, ROTATION, one)
     assert refused.refusal.rules == ("R10.two_persons.authority",)
     fields = fields_of(refused.receipt)
-    assert (fields["typ"], fields["result"]) == ("ca.rotated", "denied")
+    assert (fields["type"], fields["result"]) == ("ca.rotated", "denied")
 
 
 @pytest.mark.parametrize("left_out", ROTATION.values)
@@ -330,7 +330,7 @@ def test_a_gateway_is_founded_once_and_on_record():
     gateway.day = date(2023, 8, 30)
     written = gateway.do(keys.found, founders(ALICE, BENOIT))
     assert shown(written.receipt)["by"] == [ALICE, BENOIT]
-    assert fields_of(written.receipt)["typ"] == "gateway.created"
+    assert fields_of(written.receipt)["type"] == "gateway.created"
     assert fields_of(written.receipt)["simulated_date"] == "2023-08-30"
     arguments = (keys.found, founders("c-one", "d-two"))
     refused_without_event(gateway, WrongState, *arguments)

@@ -52,7 +52,7 @@ ENTRY = {
 CONTACT = {"role": "liaison", "name": "A. Person", "address": "a@example.org"}
 APPLICATION = {
     **ENTRY,
-    "standing": "associate",
+    "membership": "associate",
     "purposes": ["identify_victim"],
     "about": "what we do",
     "received_on": "2026-02-01",
@@ -84,7 +84,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("organisation.reinstate", HOTLINE, REASON),
     ("organisation.leave", HOTLINE, REASON),
     ("contact.set", HOTLINE, CONTACT),
-    ("membership.grant", HOTLINE, {"standing": "associate", "decision_ref": "board", **DAYS}),
+    ("membership.grant", HOTLINE, {"membership": "associate", "decision_ref": "board", **DAYS}),
     ("membership.end", HOTLINE, {"until": "2026-04-01"}),
     ("mandate.grant", HOTLINE, {**COMPETENCE, **DAYS}),
     ("mandate.end", OFMIN, {"competence": "receive/csam/FR", "until": "2026-04-01"}),
@@ -107,9 +107,13 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("key.revoke", HOTLINE, {"kid": "A" * 43, **REASON}),
     ("organisation.require_signed", HOTLINE, {"statement": "a.b.c"}),
     ("organisation.allow_attested", HOTLINE, {"statement": "a.b.c"}),
-    ("audit_access.grant", ABROAD, {"reach": "all", "person": "auditor-1", **GRANT}),
-    ("audit_access.grant", ABROAD, {"reach": "member", "member": HOTLINE, **GRANT}),
-    ("audit_access.grant", ABROAD, {"reach": "case", "member": HOTLINE, "case": UNKNOWN, **GRANT}),
+    ("audit_access.grant", ABROAD, {"coverage": "all", "person": "auditor-1", **GRANT}),
+    ("audit_access.grant", ABROAD, {"coverage": "member", "member": HOTLINE, **GRANT}),
+    (
+        "audit_access.grant",
+        ABROAD,
+        {"coverage": "case", "member": HOTLINE, "case": UNKNOWN, **GRANT},
+    ),
     ("audit_access.end", ABROAD, {"grant": UNKNOWN, **REASON}),
     ("invitation.create", HOTLINE, {"system": "desk", "token_sha256": "A" * 43}),
     ("invitation.withdraw", HOTLINE, {"invitation": UNKNOWN, **REASON}),
@@ -177,10 +181,10 @@ def test_no_text_of_a_change_holds_what_its_approver_does_not_see(action, organi
             assert refusal.value.errors[0][0] == f"/{name}", mark
 
 
-@pytest.mark.parametrize(("reach", "name"), [("member", "member"), ("case", "case")])
-def test_an_audit_grant_names_what_it_reaches_over(gateway, reach, name):
+@pytest.mark.parametrize(("coverage", "name"), [("member", "member"), ("case", "case")])
+def test_an_audit_grant_names_what_it_reaches_over(gateway, coverage, name):
     given = {"member": HOTLINE} if name == "case" else {}
-    values = {"reach": reach, **given, **GRANT}
+    values = {"coverage": coverage, **given, **GRANT}
     refusal = refused(gateway, Change("audit_access.grant", ABROAD, values))
     assert isinstance(refusal, ValidationFailed)
     assert refusal.errors == ((f"/{name}", NOT_OF_FORM),)

@@ -196,8 +196,8 @@ def test_a_denial_is_recorded_alone_and_changes_nothing(gateway):
     assert refused.refusal.rules == ("R3.mandate",)
     assert (gateway.size(), substance(gateway)) == (size + 1, stored)
     fields = fields_of(refused.receipt)
-    assert (fields["typ"], fields["result"]) == ("case.consulted", "denied")
-    assert "package" not in fields
+    assert (fields["type"], fields["result"]) == ("case.consulted", "denied")
+    assert "package_digest" not in fields
 
 
 def test_a_denial_names_its_rules_and_moves_the_callers_counter_only(gateway):
@@ -223,7 +223,7 @@ def test_an_illegal_move_is_an_event_about_the_handoff(gateway):
     refused = gateway.refusal(due.action, *due.arguments(gateway.key()))
     assert isinstance(refused.refusal, WrongState)
     fields = fields_of(refused.receipt)
-    assert (fields["typ"], fields["result"]) == ("handoff.closed", "wrong_state")
+    assert (fields["type"], fields["result"]) == ("handoff.closed", "wrong_state")
     assert fields["handoff"] == str(due.rest[0])
 
 
@@ -265,7 +265,7 @@ def test_what_is_not_the_callers_looks_like_what_does_not_exist(gateway, action,
     assert without_place(foreign) == without_place(unknown)
     kind, detail, clear, _, told = without_place(foreign)
     assert (kind, detail, clear["result"]) == (NotFound, "", "not_found")
-    assert not {"handoff", "case_digest", "package", "document_sha256"} & clear.keys()
+    assert not {"handoff", "case_digest", "package_digest", "document_sha256"} & clear.keys()
     assert "rules" not in told
 
 

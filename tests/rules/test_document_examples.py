@@ -303,11 +303,11 @@ def test_the_claims_shown_are_those_of_the_examples() -> None:
 def test_the_digests_shown_are_those_of_the_examples() -> None:
     case, offer = document("case"), document("offer")
     matter = next(d for d in case.disclosures if d.name == "matter")
-    permitted = sd_jwt.read_unverified(offer.compact()).claims["disclosures"]
+    permitted_disclosures = sd_jwt.read_unverified(offer.compact()).claims["disclosures"]
     shown = [block.strip() for block in blocks("protocol/documents.md")]
     assert f"{matter.encoded}\n{matter.digest}" in shown
     assert case.digest in shown
-    assert handoff_documents.package_digest(permitted) in shown
+    assert handoff_documents.package_digest(permitted_disclosures) in shown
     acceptance = sd_jwt.read_unverified(document("acceptance").compact()).claims
     assert acceptance["offer_digest"] == offer.digest
 

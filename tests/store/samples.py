@@ -60,7 +60,7 @@ def organisation(slug: str = "hotline", **changes: object) -> Organisation:
         regimes=frozenset({"gdpr"}),
         country="FR",
         status=Status.ACTIVE,
-        seats=(
+        memberships=(
             Membership(
                 MembershipClass.OBSERVER, Period(date(2020, 1, 1), date(2021, 1, 1)), "decision-1"
             ),
@@ -149,7 +149,7 @@ def case(originator: str = "hotline", **changes: object) -> tuple[Case, CaseVers
         digest=f"digest-{id_}-1",
         originator_ref=f"ref-{id_}",
         erase_on=date(2027, 3, 2),
-        unconfirmed=frozenset({"c2", "c1"}),
+        unconfirmed_matches=frozenset({"c2", "c1"}),
     )
     made = replace(made, **changes)
     return made, version_of(made)
@@ -177,7 +177,7 @@ def revised(case: Case) -> tuple[Case, CaseVersion]:
         version=version,
         digest=f"digest-{case.id}-{version}",
         state=CaseState.ASSESSED,
-        unconfirmed=frozenset(),
+        unconfirmed_matches=frozenset(),
         assessed_by="p-7",
         revision=case.revision + 1,
     )
@@ -196,8 +196,8 @@ def handoff(
         case_digest=case.digest,
         address=OfferAddress(recipient, "receive/csam/FR", new_id()),
         purpose=("protect_child", "investigate"),
-        permitted=frozenset({"digest-b", "digest-a"}),
-        package="package",
+        permitted_disclosures=frozenset({"digest-b", "digest-a"}),
+        package_digest="package_digest",
         offer_digest="offer-digest",
         conditions_digest="conditions-digest",
         offered_at=NOON,

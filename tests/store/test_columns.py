@@ -104,7 +104,7 @@ def test_a_record_in_json_names_its_fields():
     seat = Membership(MembershipClass.FULL, period, "decision-1")
     assert to_json((seat,)) == [
         {
-            "standing": "full",
+            "membership": "full",
             "period": {"start": "2026-01-01", "end": None},
             "decision_ref": "decision-1",
         }

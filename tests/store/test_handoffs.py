@@ -128,7 +128,7 @@ def test_what_was_offered_is_frozen(store, stored_case):
     moved, answer = accepted(made)
     widened = replace(
         moved,
-        permitted=frozenset({"more"}),
+        permitted_disclosures=frozenset({"more"}),
         purpose=("statistics",),
         address=OfferAddress("abroad"),
     )

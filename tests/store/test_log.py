@@ -55,15 +55,15 @@ def test_the_facts_of_a_commit_stand_in_order_under_one_head(store):
 
 
 def test_an_event_says_what_the_fact_says_and_under_which_policy(store):
-    made = fact("hotline", "police", handoff=new_id(), package="A" * 43)
+    made = fact("hotline", "police", handoff=new_id(), package_digest="A" * 43)
     (logged,) = recorded(store, made)
     document = read(logged.event.document)
     assert document["id"] == str(made.id)
     assert document["log"] == ORIGIN
     assert document["policy"] == POLICY
-    assert document["ts"] == NOON.strftime("%Y-%m-%dT%H:%M:%S.123Z")
+    assert document["time"] == NOON.strftime("%Y-%m-%dT%H:%M:%S.123Z")
     assert document["handoff"] == str(made.handoff)
-    assert document["package"] == made.package
+    assert document["package_digest"] == made.package_digest
 
 
 def test_a_committed_event_is_read_back_as_it_was_with_a_newer_proof(store):
@@ -149,7 +149,7 @@ def test_an_event_is_logged_once_and_its_repetition_undoes_the_work(store):
 def test_a_fact_too_long_for_the_log_undoes_the_work(store):
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
-        work.log.record(fact(package="B" * 20_000))
+        work.log.record(fact(package_digest="B" * 20_000))
         with pytest.raises(EventError):
             work.commit()
         with pytest.raises(RuntimeError, match="over"):

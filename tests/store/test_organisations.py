@@ -51,10 +51,10 @@ def test_an_organisation_comes_back_as_it_was_stored(store):
             replace(competence("hotline"), period=Period(date(2023, 1, 1), date(2023, 11, 1))),
         )
     )
-    saved(store, made, organisation("abroad", seats=(), competences=(), regimes=frozenset()))
+    saved(store, made, organisation("abroad", memberships=(), competences=(), regimes=frozenset()))
     with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline") == made
-        assert work.organisations.get("abroad").seats == ()
+        assert work.organisations.get("abroad").memberships == ()
         assert work.organisations.get("abroad").competences == ()
         assert work.organisations.get("nobody") is None
 
@@ -143,7 +143,7 @@ def test_an_organisation_is_replaced_with_its_competences(store):
     changed = replace(
         made,
         status=Status.SUSPENDED,
-        seats=made.seats[:1],
+        memberships=made.memberships[:1],
         competences=(competence("hotline", "grooming"), *made.competences),
         version=2,
     )

@@ -152,9 +152,9 @@ def test_of_two_answers_read_before_the_transaction_the_second_is_stale(store, o
     moved, answer = accepted(made)
     with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(moved, answer)
-        refused = replace(moved, state=HandoffState.REFUSED)
+        refused = replace(moved, state=HandoffState.DECLINED)
         other = in_work(
-            store, lambda w: w.handoffs.save(refused, answer_to(refused, HandoffAction.REFUSE))
+            store, lambda w: w.handoffs.save(refused, answer_to(refused, HandoffAction.DECLINE))
         )
         assert other.is_waiting()
         work.commit()

@@ -32,7 +32,7 @@ from tests.web.partners.test_successions import DAY, PLAN
 DESCRIBED = document()
 BY = {"by": "officer-1"}
 OPENING = {**BY, "reason_code": "quality", "reason": "a look"}
-CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 
 TYPES = {
     "string": str,
@@ -124,9 +124,9 @@ def tell_of_cases(story: Story) -> str:
     content = case_content(story.line.gateway.new_id())
     first = story.post(HOTLINE, "/cases", {**BY, "content": content})["result"]
     case = first["case"]
-    second = case_content(case, version=2, prev=first["digest"])
+    second = case_content(case, version=2, previous=first["digest"])
     story.post(HOTLINE, "/cases/{case}/versions", {**BY, "content": second}, case=case)
-    story.post(HOTLINE, "/cases/{case}/assessment", {**BY, "confirms": []}, case=case)
+    story.post(HOTLINE, "/cases/{case}/assessment", {**BY, "confirmed_matches": []}, case=case)
     story.post(HOTLINE, "/cases/{case}/clearance", {"by": "approver-1"}, case=case)
     story.post(HOTLINE, "/cases/{case}/consultations", OPENING, case=case)
     story.get(HOTLINE, "/cases/{case}", case=case)
@@ -159,7 +159,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(OFMIN, "outcomes", taken, code="case_opened", items=[element_id("url")])
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
-    answer(OFMIN, "refusal", refused, reason="not ours")
+    answer(OFMIN, "decline", refused, reason="not ours")
     answer(OFMIN, "redirection", redirected, reason="not ours", to="another office")
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
     for who in (OFMIN, HOTLINE):
@@ -191,7 +191,7 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     for slug in (HOTLINE, OFMIN):
         story.get(slug, "/whoami")
         story.get(HOTLINE, "/organisations/{organisation}", organisation=slug)
-    story.get(HOTLINE, "/organisations/{organisation}/status", organisation=OFMIN)
+    story.get(HOTLINE, "/organisations/{organisation}/attestation", organisation=OFMIN)
     key = document_key("office")
     story.line.gateway.register_key(OFMIN, key)
     path = "/organisations/{organisation}/keys/{kid}"
@@ -200,7 +200,7 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
     term = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board"}
-    story.line.gateway.administer("audit_access.grant", HOTLINE, reach="all", **term)
+    story.line.gateway.administer("audit_access.grant", HOTLINE, coverage="all", **term)
     story.get(HOTLINE, "/whoami")
     search = {**BY, "reason_code": "security", "reason": "a look"}
     story.post(HOTLINE, "/audit/searches", {**search, "limit": 2})
@@ -218,10 +218,10 @@ def tell_of_a_run(story: Story) -> None:
     answer("cases", content=case_content(story.line.gateway.new_id()))
     answer("acceptance", conditions=run["offers"][0]["conditions"])
     opened = answer("consultations", reason_code="quality", reason="a look")
-    digest, package = read_presentation(opened, HOTLINE)
-    answer("reading", case_digest=digest, package=package)
+    digest, package_digest = read_presentation(opened, HOTLINE)
+    answer("reading", case_digest=digest, package_digest=package_digest)
     answer("verdicts", verdicts={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]})
-    answer("refusal", reason="not ours")
+    answer("decline", reason="not ours")
     assert story.get(HOTLINE, f"{runs}/{{run}}", **name)["state"] == "passed"
 
 
@@ -300,8 +300,8 @@ def test_refusals_are_as_described(line):
     story.hold(hotline.post("/cases", {}), "POST", "/cases")
     story.hold(hotline.send("GET", "/whoami"), "GET", "/whoami")
     for end in ({"by": 5}, {"by": "ab", "reason": "x"}):
-        answer = hotline.post(f"/handoffs/{nobody}/refusal", end)
-        story.hold(answer, "POST", "/handoffs/{handoff}/refusal")
+        answer = hotline.post(f"/handoffs/{nobody}/decline", end)
+        story.hold(answer, "POST", "/handoffs/{handoff}/decline")
 
 
 @pytest.mark.parametrize(

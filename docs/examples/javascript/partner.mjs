@@ -121,7 +121,7 @@ const persons = {
 const caseDocument = await sign(
   "casegate-case+sd-jwt",
   {
-    ...only(content, ["case", "version", "prev"]),
+    ...only(content, ["case", "version", "previous"]),
     profile: "casegate-case/1",
     ...only(content.marking, CLEAR),
   },

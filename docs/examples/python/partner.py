@@ -139,11 +139,15 @@ def case_of(author: Author, content: dict[str, Any]) -> str:
     """The case, signed, with the persons who hand it in, assessed and cleared it."""
     marking = content["marking"]
     confirms = [one["id"] for one in content.get("classifications", [])]
-    clearance = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": confirms}
+    clearance = {
+        "assessed_by": "analyst-1",
+        "cleared_by": "approver-1",
+        "confirmed_matches": confirms,
+    }
     return author.sign(
         "casegate-case+sd-jwt",
         {
-            **only(content, ("case", "version", "prev")),
+            **only(content, ("case", "version", "previous")),
             "profile": "casegate-case/1",
             **only(marking, CLEAR),
         },
@@ -271,7 +275,10 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
         digest = digest_of(case.partition("~")[0])
         chosen = {d for g in (*groups, "routing") for d in submitted["result"]["groups"].get(g, [])}
         require(submitted["result"]["digest"] == digest, "another case was recorded")
-        require(set(preview["permitted"]) <= chosen, "more would be offered than was selected")
+        require(
+            set(preview["permitted_disclosures"]) <= chosen,
+            "more would be offered than was selected",
+        )
         require(preview["to"]["competence"] == "receive/csam/FR", "it would go to somebody else")
         offer = author.sign(
             "casegate-offer+sd-jwt",
@@ -279,7 +286,7 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
                 "handoff": new_id(),
                 "to": preview["to"],
                 "case_digest": digest,
-                "disclosures": sorted(preview["permitted"]),
+                "disclosures": sorted(preview["permitted_disclosures"]),
                 "purpose": asked["purpose"],
             },
             {"by": "liaison-1"},

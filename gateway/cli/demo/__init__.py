@@ -51,7 +51,7 @@ APPLICATION: dict[str, Any] = {
     "public_authority": False,
     "regimes": ["gdpr"],
     "country": "LU",
-    "standing": "associate",
+    "membership": "associate",
     "purposes": ["remove", "protect_child"],
     "about": "We answer the phone day and night.",
     "received_on": "2023-10-02",
@@ -62,7 +62,7 @@ RESOLUTION = {
     "decided_on": "2023-10-31",
     "document_sha256": base64url.digest(b"the minutes of the demonstration's board"),
 }
-SEAT = {"standing": "associate", "from": "2023-10-31", "decision_ref": RESOLUTION["decision_ref"]}
+SEAT = {"membership": "associate", "from": "2023-10-31", "decision_ref": RESOLUTION["decision_ref"]}
 
 
 @dataclass
@@ -191,9 +191,9 @@ class Scenario:
             }
             self.change("organisation.admit", member.slug, values, f"admitted {member.slug}")
         for slug in (HOTLINE, ABROAD):
-            seat = {"standing": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
+            seat = {"membership": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
             self.change("membership.grant", slug, seat, f"made {slug} a full member")
-        seat = {"standing": "observer", "from": "2015-01-01", "decision_ref": "demonstration"}
+        seat = {"membership": "observer", "from": "2015-01-01", "decision_ref": "demonstration"}
         self.change("membership.grant", OCRVP, seat, f"made {OCRVP} an observer")
         mandate = {
             "function": "receive",
@@ -259,7 +259,7 @@ class Scenario:
                 "language": "en",
                 "made_by_role": "analyst",
                 "made_at": content["received_at"],
-                "graphic": "none",
+                "content_warning": "none",
                 "marking": {"handling": ["H1"]},
             }
         )
@@ -274,7 +274,9 @@ class Scenario:
                 hotline.assess(self.case, "pdc-3")
             except RequestRefused as refused:
                 self.refused(HOTLINE, "assesses it without confirming the match", refused)
-            assessed = hotline.assess(self.case, "pdc-3", confirms=matches, reason="seen by me")
+            assessed = hotline.assess(
+                self.case, "pdc-3", confirmed_matches=matches, reason="seen by me"
+            )
             self.wrote(HOTLINE, "has a person confirm the match", assessed)
             try:
                 hotline.clear(self.case, "pdc-3")
@@ -324,7 +326,7 @@ class Scenario:
         self.stage.stop()
         self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
         seat = {
-            "standing": "observer",
+            "membership": "observer",
             "from": "2023-10-31",
             "decision_ref": "Board decision of 31 October 2023",
         }
@@ -450,7 +452,7 @@ class Scenario:
         self.change("organisation.activate", NEWCOMER, reason, f"activated {NEWCOMER}")
         with self.stage.client(NEWCOMER) as newcomer:
             found = newcomer.whoami()["organisation"]
-        self.note(f"    {found['name']} takes part: {found['standing']}")
+        self.note(f"    {found['name']} takes part: {found['membership']}")
 
     def _suspend(self) -> None:
         reason = {"reason": "a key may be known"}
@@ -571,7 +573,7 @@ def _save(folder: Path, timeline: Sequence[TimelineEntry]) -> list[Path]:
     kept.mkdir()
     files = []
     for number, line in enumerate(timeline, start=1):
-        file = kept / f"{number:02d}-{line.event['typ']}-{line.event['result']}.json"
+        file = kept / f"{number:02d}-{line.event['type']}-{line.event['result']}.json"
         file.write_text(json.dumps(receipt.to_json(line.receipt), indent=1), encoding="utf-8")
         files.append(file)
     return files

@@ -278,7 +278,7 @@ class Statement(StrictSchema):
     made_at = field.moment()
     source_reliability = field.word(SourceEvaluation, required=False)
     information_accuracy = field.word(InformationEvaluation, required=False)
-    graphic = field.word(ContentWarning)
+    content_warning = field.word(ContentWarning)
     marking = field.part(ElementMarking, required=False)
 
     @validates_schema
@@ -366,7 +366,7 @@ class CaseDocument(StrictSchema):
 
     case = field.uuid()
     version = StrictInteger(1, 1_000_000)
-    prev = field.digest(required=False)
+    previous = field.digest(required=False)
     originator_ref = field.free(100, lines=False)
     references = field.parts(Reference)
     received_at = field.moment()
@@ -470,10 +470,10 @@ def _ids(case: Mapping[str, Any], name: str) -> set[str]:
 
 def _check_version(case: Mapping[str, Any]) -> Iterator[Error]:
     first = case.get("version") == 1
-    if first and "prev" in case:
-        yield "/prev", "must be left out of version 1"
-    if not first and isinstance(case.get("version"), int) and "prev" not in case:
-        yield "/prev", "is required from version 2 on"
+    if first and "previous" in case:
+        yield "/previous", "must be left out of version 1"
+    if not first and isinstance(case.get("version"), int) and "previous" not in case:
+        yield "/previous", "is required from version 2 on"
 
 
 def _check_content(case: Mapping[str, Any]) -> Iterator[Error]:

@@ -30,7 +30,7 @@ class ClearanceBody(StrictSchema):
 
     assessed_by = field.staff()
     cleared_by = field.staff()
-    confirms = field.several(field.uuid())
+    confirmed_matches = field.several(field.uuid())
 
 
 class Content(fields.Nested):
@@ -62,7 +62,7 @@ class AssessmentBody(StrictSchema):
     """An analyst assesses the case and confirms the automated matches named here."""
 
     by = field.staff()
-    confirms = field.several(field.uuid())
+    confirmed_matches = field.several(field.uuid())
     reason = field.free(300, required=False)
 
 
@@ -176,7 +176,7 @@ def submit(call: Call) -> WriteResult:
     signed=signed_requests.CASE,
 )
 def revise(call: Call, case: UUID) -> WriteResult:
-    """Submit a further version of a case; `prev` is the digest of the previous one."""
+    """Submit a further version of a case; `previous` is the digest of the previous one."""
     handed_in = submission(call)
     errors = []
     if handed_in.content["case"] != str(case):
@@ -201,7 +201,7 @@ def submission(call: Call) -> Submission:
 
 
 def _clearance(body: Mapping[str, Any]) -> Clearance:
-    return Clearance(body["assessed_by"], body["cleared_by"], tuple(body["confirms"]))
+    return Clearance(body["assessed_by"], body["cleared_by"], tuple(body["confirmed_matches"]))
 
 
 @endpoint(
@@ -244,7 +244,7 @@ def close(call: Call, case: UUID) -> WriteResult:
 
 
 def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
-    return CaseStepRequest(body["by"], body.get("reason"), tuple(body.get("confirms", ())))
+    return CaseStepRequest(body["by"], body.get("reason"), tuple(body.get("confirmed_matches", ())))
 
 
 @endpoint(

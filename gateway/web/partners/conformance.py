@@ -49,7 +49,7 @@ class ConsultationReportBody(StrictSchema):
 
     by = field.staff()
     case_digest = field.digest()
-    package = field.digest()
+    package_digest = field.digest()
 
 
 class ReceiptChecksBody(StrictSchema):
@@ -170,7 +170,7 @@ def verify(call: Call, run: UUID) -> WriteResult:
     action="conformance.submit",
     scope=ANY_SCOPE,
     response="ConformanceRun",
-    body=BODIES["refusal"],
+    body=BODIES["decline"],
     writes=True,
 )
 def refuse(call: Call, run: UUID) -> WriteResult:

@@ -58,7 +58,7 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
 
 
 @endpoint(
-    "GET /organisations/<organisation>/status",
+    "GET /organisations/<organisation>/attestation",
     action="directory.read",
     scope="directory.read",
     response="Status",
@@ -67,7 +67,7 @@ def show_status(call: Call, organisation: str) -> dict[str, Any]:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
-    `/keys/attest`. There is none for an organisation that does not take part or holds no seat.
+    `/keys/attestation`. There is none for an organisation that does not take part or holds no seat.
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound

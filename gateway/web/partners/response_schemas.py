@@ -64,7 +64,7 @@ def _page(of: str) -> Shape:
 
 _GRANT = {
     "grant": UUID,
-    "reach": TEXT,
+    "coverage": TEXT,
     "member": or_null(TEXT),
     "case": or_null(UUID),
     "person": or_null(TEXT),
@@ -178,7 +178,7 @@ SHAPES: Mapping[str, Shape] = {
         country=TEXT,
         public_authority=FLAG,
         active=FLAG,
-        standing=or_null(TEXT),
+        membership=or_null(TEXT),
         competences=several(one_of("Competence")),
         signed_only=FLAG,
         document_keys=several(one_of("DocumentKey")),
@@ -229,7 +229,7 @@ SHAPES: Mapping[str, Shape] = {
         status=or_null(TEXT),
         history=several(_object(status=TEXT, since=DAY, event=UUID)),
         application=or_null({"type": "object", "additionalProperties": ANYTHING}),
-        standings=several(_object(standing=TEXT, decision_ref=TEXT, **_DAYS)),
+        memberships=several(_object(membership=TEXT, decision_ref=TEXT, **_DAYS)),
         competences=several(one_of("Competence")),
         interests=several(_object(interest=UUID, scope=TEXT, subject=TEXT, kind=TEXT, **_DAYS)),
         agreements=several(_object(agreement=UUID, kind=TEXT, about=TEXT, reference=TEXT, **_DAYS)),

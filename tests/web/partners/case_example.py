@@ -12,7 +12,7 @@ SHA256 = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
 _FULL: dict[str, Any] = {
     "case": CASE_ID,
     "version": 2,
-    "prev": "R1J0n9eXy9Hk0kYk3Zw1bT4o8Xb2mQ6uVfWc7LqPz5E",
+    "previous": "R1J0n9eXy9Hk0kYk3Zw1bT4o8Xb2mQ6uVfWc7LqPz5E",
     "originator_ref": "HA-2026-0001",
     "references": [{"id": REFERENCE, "scheme": "iccam_report", "value": "1234567"}],
     "received_at": "2026-01-02T10:00:00+01:00",
@@ -58,7 +58,7 @@ _FULL: dict[str, Any] = {
             "language": "fr",
             "made_by_role": "analyst",
             "made_at": "2026-01-02T10:05:00.25Z",
-            "graphic": "none",
+            "content_warning": "none",
         },
         {
             "id": ASSESSMENT,
@@ -69,7 +69,7 @@ _FULL: dict[str, Any] = {
             "made_at": "2026-01-02T10:06:00Z",
             "source_reliability": "A",
             "information_accuracy": "3",
-            "graphic": "mild",
+            "content_warning": "mild",
             "marking": {"tlp": "RED"},
         },
     ],

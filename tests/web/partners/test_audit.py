@@ -17,7 +17,7 @@ def line() -> Listening:
     one.gateway.administer(
         "audit_access.grant",
         ABROAD,
-        reach="all",
+        coverage="all",
         start="2026-03-01",
         until="2026-04-01",
         decision_ref="board 2026-02",
@@ -41,9 +41,11 @@ def test_an_auditor_reads_events_with_receipts(line, auditor):
     assert result["next"] is None
     (one,) = result["events"]
     assert one.keys() == {"index", "event", "receipt"}
-    assert line.gateway.confirm(receipt.from_json(one["receipt"])).event["typ"] == "handoff.offered"
+    assert (
+        line.gateway.confirm(receipt.from_json(one["receipt"])).event["type"] == "handoff.offered"
+    )
     recorded = fields_of(receipt.from_json(answer.json["receipt"]))
-    assert recorded["typ"] == "audit.search"
+    assert recorded["type"] == "audit.search"
 
 
 def test_a_search_goes_on_where_its_page_ends(auditor):

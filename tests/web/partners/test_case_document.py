@@ -217,9 +217,9 @@ WRONG = [
     ("/version", "1"),
     ("/version", True),
     ("/version", 1_000_001),
-    ("/prev", "short"),
-    ("/prev", "R1J0n9eXy9Hk0kYk3Zw1bT4o8Xb2mQ6uVfWc7LqPz5F"),  # spare bits are set
-    ("/prev", None),
+    ("/previous", "short"),
+    ("/previous", "R1J0n9eXy9Hk0kYk3Zw1bT4o8Xb2mQ6uVfWc7LqPz5F"),  # spare bits are set
+    ("/previous", None),
     ("/originator_ref", ""),
     ("/originator_ref", " "),
     ("/originator_ref", "x " * 51),
@@ -274,7 +274,7 @@ WRONG = [
     ("/statements/0/language", "english"),
     ("/statements/0/language", "f"),
     ("/statements/0/made_by_role", "boss"),
-    ("/statements/0/graphic", 2),
+    ("/statements/0/content_warning", 2),
     ("/statements/1/source_reliability", "D"),
     ("/statements/1/information_accuracy", 3),
     ("/subjects/0/category", "culprit"),
@@ -379,8 +379,8 @@ def test_a_tmk_body_is_refused_with_its_reason():
 # --- what holds inside an element and between elements ---
 
 TOGETHER = [
-    ("/version", 1, "/prev"),
-    ("/prev", ABSENT, "/prev"),
+    ("/version", 1, "/previous"),
+    ("/previous", ABSENT, "/previous"),
     ("/references/0/id", ITEM, "/items/0/id"),
     ("/items/1/id", ITEM, "/items/1/id"),
     ("/items/0/id", CASE_ID, "/items/0/id"),
@@ -512,7 +512,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 # Values with a form of their own, where R1 is that form: hashes, addresses and numbers.
-FORMED = ("/value", "/ip", "/prev", "/referrer")
+FORMED = ("/value", "/ip", "/previous", "/referrer")
 
 
 @given(JSON)

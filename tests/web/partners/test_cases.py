@@ -11,7 +11,7 @@ from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, check_log, machine_match
 from tests.web.listening import Listening, Partner, listening
 
-CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 OPENING = {"by": "analyst-1", "reason_code": "quality", "reason": "a second look"}
 
 
@@ -67,7 +67,7 @@ def test_a_case_can_come_cleared(line, hotline):
 
 def test_a_further_version_follows_the_digest_of_the_one_before(line, hotline):
     first = submitted(hotline)
-    changed = case_content(first["case"], version=2, prev=first["digest"])
+    changed = case_content(first["case"], version=2, previous=first["digest"])
     answer = hotline.post(
         f"/cases/{first['case']}/versions", {"by": "intake-1", "content": changed}
     )
@@ -77,7 +77,7 @@ def test_a_further_version_follows_the_digest_of_the_one_before(line, hotline):
 
 def test_cases_takes_first_versions_alone(line, hotline):
     first = submitted(hotline)
-    second = case_content(first["case"], version=2, prev=first["digest"])
+    second = case_content(first["case"], version=2, previous=first["digest"])
     answer = hotline.post("/cases", {"by": "intake-1", "content": second})
     assert pointers(answer) == ["/content/version"]
 
@@ -96,7 +96,7 @@ def test_all_errors_of_body_and_content_come_at_once(line, hotline):
     asked = {
         "by": "someone@example.org",
         "content": wrong,
-        "clearance": {"assessed_by": "a-1", "confirms": ["not-an-id"]},
+        "clearance": {"assessed_by": "a-1", "confirmed_matches": ["not-an-id"]},
         "more": 1,
     }
     found = pointers(hotline.post("/cases", asked))
@@ -194,7 +194,7 @@ def test_an_id_that_is_taken_is_a_conflict(line, hotline):
 def test_a_case_is_assessed_cleared_and_closed_by_different_people(line, hotline):
     case = submitted(hotline)["case"]
     steps = [
-        ("assessment", {"by": "analyst-1", "confirms": []}, "assessed"),
+        ("assessment", {"by": "analyst-1", "confirmed_matches": []}, "assessed"),
         ("clearance", {"by": "approver-1", "reason": "complete"}, "cleared"),
         ("closure", {"by": "analyst-1"}, "closed"),
     ]
@@ -209,17 +209,19 @@ def test_a_machine_s_match_needs_a_person_by_its_id(line, hotline):
     case = submitted(
         hotline, content=content(line, classifications=[machine_match()])
     )["case"]  # fmt: skip
-    refused = hotline.post(f"/cases/{case}/assessment", {"by": "analyst-1", "confirms": []})
+    refused = hotline.post(
+        f"/cases/{case}/assessment", {"by": "analyst-1", "confirmed_matches": []}
+    )
     assert refused.status_code == 409
     assert refused.json["type"].endswith("/problems/unconfirmed-match")
     assert "receipt" in refused.json
-    confirmed = {"by": "analyst-1", "confirms": [machine_match()["id"]]}
+    confirmed = {"by": "analyst-1", "confirmed_matches": [machine_match()["id"]]}
     assert hotline.post(f"/cases/{case}/assessment", confirmed).status_code == 200
 
 
 def test_the_analyst_does_not_clear_the_own_assessment(line, hotline):
     case = submitted(hotline)["case"]
-    hotline.post(f"/cases/{case}/assessment", {"by": "analyst-1", "confirms": []})
+    hotline.post(f"/cases/{case}/assessment", {"by": "analyst-1", "confirmed_matches": []})
     refused = hotline.post(f"/cases/{case}/clearance", {"by": "analyst-1"})
     assert refused.status_code == 403
     assert refused.json["type"].endswith("/problems/second-person-required")
@@ -379,8 +381,8 @@ def test_single_parts_are_offered_by_their_digests(line, hotline):
     asked = offer(line, groups=None, digests=chosen)
     answer = hotline.post(f"/cases/{made['case']}/handoffs", asked)
     assert answer.status_code == 201
-    assert set(chosen) < set(answer.json["result"]["permitted"])
-    assert len(answer.json["result"]["permitted"]) == 3
+    assert set(chosen) < set(answer.json["result"]["permitted_disclosures"])
+    assert len(answer.json["result"]["permitted_disclosures"]) == 3
 
 
 @each(
@@ -444,7 +446,7 @@ def test_a_preview_shows_what_an_offer_would_give_and_keeps_nothing(line, hotlin
     asked = offer(line, handoff=None) | {"case": case}
     answer = hotline.post("/handoffs/preview", asked, key=None)
     assert answer.status_code == 200
-    assert answer.json.keys() >= {"case", "to", "permitted", "withheld"}
+    assert answer.json.keys() >= {"case", "to", "permitted_disclosures", "withheld"}
     assert line.gateway.size() == before
     assert hotline.get("/handoffs?box=out").json["items"] == []
 

@@ -14,7 +14,7 @@ from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown
 from tests.web.listening import Listening, Partner, listening
 
 SUSPENSION = {"reason": "under review"}
-SEAT = {"standing": "associate", "from": "2030-01-01", "decision_ref": "board"}
+SEAT = {"membership": "associate", "from": "2030-01-01", "decision_ref": "board"}
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_what_takes_two_persons_waits_when_one_signed_it(line, operator):
     assert answer.status_code == 202
     assert answer.json["result"]["action"] == "membership.end"
     assert shown(receipt.from_json(answer.json["receipt"]))["by"] == [ALICE]
-    assert line.gateway.organisation(ABROAD).seats[0].period.end is None
+    assert line.gateway.organisation(ABROAD).memberships[0].period.end is None
 
 
 def test_what_policy_is_against_however_many_sign_it_is_refused_to_one_and_does_not_wait(
@@ -177,14 +177,14 @@ def test_a_proposal_is_made_by_another_persons_approval(line, operator):
     made = propose(operator, ABROAD, end, ALICE)
     named = made.json["result"]["proposal"]
     assert made.json["result"]["applied_event"] is None
-    assert line.gateway.organisation(ABROAD).seats[0].period.end is None
+    assert line.gateway.organisation(ABROAD).memberships[0].period.end is None
     read = operator.get(f"/admin/changes/{named}").json
     assert (read["action"], read["values"], read["proposer"]) == ("membership.end", end, ALICE)
     (second,) = sign(line, read["action"], read["organisation"], read["values"], BENOIT)
     done = operator.post(f"/admin/changes/{named}/approvals", {"approval": second})
     assert done.status_code == 200, done.text
     assert shown(receipt.from_json(done.json["receipt"]))["by"] == [ALICE, BENOIT]
-    assert str(line.gateway.organisation(ABROAD).seats[0].period.end) == "2026-04-01"
+    assert str(line.gateway.organisation(ABROAD).memberships[0].period.end) == "2026-04-01"
     assert operator.get("/admin/changes").json["items"] == []
     (listed,) = operator.get("/admin/changes?state=all").json["items"]
     assert listed["applied_event"] == done.json["result"]["event"]
@@ -310,13 +310,13 @@ def test_an_entry_is_read_as_of_any_day(line, operator):
     line.gateway.administer("membership.end", ABROAD, until="2026-02-01")
     line.gateway.administer("organisation.suspend", ABROAD, reason="test")
     now = operator.get(f"/admin/organisations/{ABROAD}").json
-    assert (now["status"], len(now["standings"]), now["at"]) == ("suspended", 1, None)
+    assert (now["status"], len(now["memberships"]), now["at"]) == ("suspended", 1, None)
     assert [step["status"] for step in now["history"]] == ["active", "suspended"]
     assert now["systems"][0]["system"] == DESK
     before = operator.get(f"/admin/organisations/{ABROAD}?at=2026-01-31").json
-    assert (before["status"], len(before["standings"])) == (None, 1)
+    assert (before["status"], len(before["memberships"])) == (None, 1)
     after = operator.get(f"/admin/organisations/{ABROAD}?at=2026-02-01").json
-    assert after["standings"] == []
+    assert after["memberships"] == []
     office = operator.get(f"/admin/organisations/{OFMIN}?at=2023-08-30").json
     assert office["competences"] == []
     assert operator.get("/admin/organisations/nobody-here").status_code == 404

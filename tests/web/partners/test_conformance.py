@@ -61,7 +61,7 @@ def test_a_good_case_passes_its_step_and_is_no_case(line, newcomer, run):
 
 
 def test_only_a_first_version_is_sent(line, newcomer, run):
-    content = {**case_content(line.gateway.new_id()), "version": 2, "prev": "A" * 43}
+    content = {**case_content(line.gateway.new_id()), "version": 2, "previous": "A" * 43}
     answer = newcomer.post(f"{RUNS}/{run['run']}/cases", {"by": "intake-1", "content": content})
     assert [e["pointer"] for e in answer.json["errors"]] == ["/content/version"]
 
@@ -73,11 +73,11 @@ def test_only_a_first_version_is_sent(line, newcomer, run):
         ("acceptance", {"by": "x-1", "conditions": {"tlp": "RED"}}, 422),
         ("consultations", {"by": "x-1", "reason_code": "curiosity", "reason": "look"}, 422),
         ("consultations", {"by": "x-1", "reason_code": "quality", "reason": "look"}, 409),
-        ("reading", {"by": "x-1", "case_digest": "short", "package": "A" * 43}, 422),
+        ("reading", {"by": "x-1", "case_digest": "short", "package_digest": "A" * 43}, 422),
         ("verdicts", {"by": "x-1", "verdicts": {"receipt-1": "yes"}}, 422),
         ("verdicts", {"by": "x-1", "verdicts": {}}, 422),
-        ("refusal", {"by": "x-1"}, 422),
-        ("refusal", {"by": "a person's name", "reason": "no"}, 422),
+        ("decline", {"by": "x-1"}, 422),
+        ("decline", {"by": "a person's name", "reason": "no"}, 422),
     ],
 )
 def test_what_is_wrong_is_told_and_passes_nothing(newcomer, run, noun, body, status):

@@ -48,10 +48,10 @@ def test_the_directory_is_listed_by_id_page_by_page(hotline):
 
 def test_an_organisation_shows_its_standing_and_competences(hotline):
     found = hotline.get(f"/organisations/{OFMIN}").json
-    assert found["standing"] == "observer"
+    assert found["membership"] == "observer"
     assert [one["competence"] for one in found["competences"]] == ["receive/csam/FR"]
     assert hotline.get(f"/organisations/{OCRVP}").json["competences"] == []
-    assert hotline.get(f"/organisations/{ABROAD}").json["standing"] == "full"
+    assert hotline.get(f"/organisations/{ABROAD}").json["membership"] == "full"
 
 
 def test_an_unknown_organisation_is_not_found_with_a_receipt(hotline):
@@ -130,7 +130,7 @@ def test_what_nobody_can_be_searched_by_is_told(hotline, query):
 
 
 def test_a_status_statement_verifies_by_the_attestation_keys(line, hotline):
-    answer = hotline.get(f"/organisations/{OFMIN}/status").json
+    answer = hotline.get(f"/organisations/{OFMIN}/attestation").json
     mark = trust_mark.verify(answer["statement"], trust_of(line.gateway).gateway_keys)
     assert (mark.organisation, mark.kind) == (OFMIN, "observer")
     assert answer["until"] == mark.ends.isoformat()
@@ -138,7 +138,7 @@ def test_a_status_statement_verifies_by_the_attestation_keys(line, hotline):
 
 def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
     line.gateway.administer("organisation.suspend", ABROAD, reason="under review")
-    answer = hotline.get(f"/organisations/{ABROAD}/status")
+    answer = hotline.get(f"/organisations/{ABROAD}/attestation")
     assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (409, "invalid-state")
     assert "does not take part" in answer.json["detail"]
     check_log(line.gateway)
@@ -146,4 +146,4 @@ def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
 
 @pytest.mark.parametrize("slug", ["nobody", "X"])
 def test_of_nobody_no_status_is_stated(hotline, slug):
-    assert hotline.get(f"/organisations/{slug}/status").status_code == 404
+    assert hotline.get(f"/organisations/{slug}/attestation").status_code == 404

@@ -84,7 +84,7 @@ def test_conditions_that_differ_are_refused(office, handoff):
 
 
 ANSWERS: list[tuple[str, dict[str, Any], str]] = [
-    ("refusal", {"by": "officer-1", "reason": "not ours"}, "refused"),
+    ("decline", {"by": "officer-1", "reason": "not ours"}, "refused"),
     ("redirection", {"by": "officer-1", "reason": "not ours", "to": "the other office"},
      "redirected"),
     ("redirection", {"by": "officer-1", "reason": "not ours"}, "redirected"),
@@ -134,7 +134,7 @@ def test_a_move_that_the_state_does_not_know_is_a_conflict_with_its_receipt(line
 def test_a_stranger_is_told_that_there_is_nothing(line, handoff):
     stranger = line.partner(ABROAD)
     asked = {"by": "officer-1", "reason": "not ours"}
-    for path in ("refusal", "withdrawal"):
+    for path in ("decline", "withdrawal"):
         assert stranger.post(f"/handoffs/{handoff}/{path}", asked).status_code == 404
     assert stranger.get(f"/handoffs/{handoff}").status_code == 404
 
@@ -150,7 +150,7 @@ def body_of(kind: str, **changes) -> dict[str, Any]:
     }
     good: dict[str, dict[str, Any]] = {
         "acceptance": {"conditions": conditions},
-        "refusal": {"reason": "not ours"},
+        "decline": {"reason": "not ours"},
         "redirection": {"reason": "not ours"},
         "outcomes": {"code": "received"},
         "withdrawal": {"reason": "in error"},
@@ -174,8 +174,8 @@ def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         ("acceptance", {"groups": []}, "/groups"),
         ("acceptance", {"groups": ["all"]}, "/groups/0"),
         ("acceptance", {"reason": "why"}, "/reason"),
-        ("refusal", {"reason": None}, "/reason"),
-        ("refusal", {"code": "received"}, "/code"),
+        ("decline", {"reason": None}, "/reason"),
+        ("decline", {"code": "received"}, "/code"),
         ("redirection", {"to": {"organisation": "ofmin"}}, "/to"),
         ("redirection", {"to": "a" * 201}, "/to"),
         ("outcomes", {"code": None}, "/code"),

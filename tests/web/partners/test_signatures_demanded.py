@@ -11,7 +11,7 @@ from tests.signing import signed_answer, signed_case, signed_offer
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.tricks import HOTLINES, OFFICES, send
 
-CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 PERSONS = {"by": "intake-1", "clearance": CLEARANCE}
 POLICY = CedarPolicy.load(policy_folder(), SIGNED)
 TO = {"competence": {"matter": "csam", "territory": "FR"}}
@@ -122,5 +122,5 @@ def test_a_signed_answer_to_what_was_attested_before_is_taken(line, office, befo
     path = f"/handoffs/{before['handoff']}"
     said = {"by": "officer-1", "reason": "not ours"}
     view = office.get(path).json
-    reply = signed_answer(line.gateway, OFMIN, OFFICES, view, "refusal", **said)
+    reply = signed_answer(line.gateway, OFMIN, OFFICES, view, "decline", **said)
     assert send(office, f"{path}/refusal", reply).status_code == 200

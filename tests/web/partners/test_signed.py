@@ -47,7 +47,7 @@ from tests.web.partners.tricks import (
     without_digests,
 )
 
-CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirms": []}
+CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 CLEARED = {"by": "intake-1", "clearance": CLEARANCE}
 TRUST = TrustAnchors((), (), organisations={HOTLINE: signature.public_keys(jwk_set([HOTLINES]))})
 
@@ -113,11 +113,11 @@ def test_the_persons_of_a_signed_case_are_kept_out_of_it(line, hotline):
 def test_a_further_signed_version_follows_the_one_before(line, hotline):
     first = handed_in(hotline)
     path = f"/cases/{first['case']}/versions"
-    second = case_content(first["case"], version=2, prev=first["digest"])
+    second = case_content(first["case"], version=2, previous=first["digest"])
     answer = send(hotline, path, case(line, content=second))
     assert answer.status_code == 201, answer.text
     assert answer.json["result"]["version"] == 2
-    third = case_content(first["case"], version=3, prev=first["digest"])
+    third = case_content(first["case"], version=3, previous=first["digest"])
     answer = send(hotline, path, case(line, content=third))
     assert answer.json["type"].endswith("/problems/edit-conflict"), answer.text
 
@@ -351,7 +351,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("refusal", {"reason": "not ours"}),
+        ("decline", {"reason": "not ours"}),
         ("redirection", {"reason": "not ours", "to": "another office"}),
     ],
 )
@@ -389,8 +389,8 @@ def test_the_originator_signs_its_withdrawal(line, hotline, handoff):
         {"handoff": "018f0000-0000-7000-8000-000000000001"},
         {"case_digest": "A" * 43},
         {"offer_digest": "A" * 43},
-        {"package": "A" * 43},
-        {"kind": "refusal"},
+        {"package_digest": "A" * 43},
+        {"kind": "decline"},
         {"kind": None},
         {"more": 1},
         {"attested_for": f"{ISSUER}/organisations/{OFMIN}"},
@@ -432,8 +432,8 @@ def test_a_third_organisation_learns_nothing_by_a_signed_answer(line, office, ha
     line.gateway.register_key(OCRVP, OTHER)
     view = office.get(f"/handoffs/{handoff}").json
     said = {"by": "officer-2", "reason": "curious"}
-    document = signed_answer(line.gateway, OCRVP, OTHER, view, "refusal", **said)
-    answer = send(line.partner(OCRVP), f"/handoffs/{handoff}/refusal", document)
+    document = signed_answer(line.gateway, OCRVP, OTHER, view, "decline", **said)
+    answer = send(line.partner(OCRVP), f"/handoffs/{handoff}/decline", document)
     assert answer.status_code == 404
 
 
@@ -441,7 +441,7 @@ def test_an_office_that_is_locked_answers_signed_alone(line, office, handoff):
     said = line.gateway.word(OFMIN, LOCK, OFFICES, OFFICES)
     line.gateway.administer("organisation.require_signed", OFMIN, statement=said)
     body = {"by": "officer-1", "reason": "not ours"}
-    answer = office.post(f"/handoffs/{handoff}/refusal", body)
+    answer = office.post(f"/handoffs/{handoff}/decline", body)
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
-    document = reply(office, handoff, "refusal", reason="not ours")
-    assert send(office, f"/handoffs/{handoff}/refusal", document).status_code == 200
+    document = reply(office, handoff, "decline", reason="not ours")
+    assert send(office, f"/handoffs/{handoff}/decline", document).status_code == 200

@@ -91,7 +91,10 @@ def test_a_signed_offer_stays_as_it_was_signed(line, hotline, case):
     assert answer.status_code == 201, answer.text
     result = answer.json["result"]
     assert result["offer"] == document.compact()
-    assert (result["permitted"], result["to"]) == (shown["permitted"], shown["to"])
+    assert (result["permitted_disclosures"], result["to"]) == (
+        shown["permitted_disclosures"],
+        shown["to"],
+    )
     view = line.partner(OFMIN).get(f"/handoffs/{result['handoff']}").json
     seen = sd_jwt.parse(view["answers"][0]["statement"])
     assert seen.digest == document.digest
@@ -156,14 +159,14 @@ def test_it_names_exactly_what_policy_lets_through(line, hotline):
     case = str(submitted(line.gateway, statements=[statement]).result["case"])
     shown = preview(hotline, case, to={"organisation": ABROAD})
     assert shown["withheld"] == ["statements"]
-    every = preview(hotline, case)["permitted"]
+    every = preview(hotline, case)["permitted_disclosures"]
     routing = {one.digest for one in sd_jwt.parse(shown["routing"]).disclosures}
-    less = [digest for digest in shown["permitted"] if digest not in routing]
+    less = [digest for digest in shown["permitted_disclosures"] if digest not in routing]
     before = line.gateway.size()
     for disclosures in (less, every):
         document = offer(hotline, case, shown=shown, disclosures=disclosures)
         assert "exactly" in refused(make(hotline, case, document))
-    twice = [*shown["permitted"], shown["permitted"][0]]
+    twice = [*shown["permitted_disclosures"], shown["permitted_disclosures"][0]]
     assert make(hotline, case, offer(hotline, case, disclosures=twice)).status_code == 422
     assert line.gateway.size() == before
     assert make(hotline, case, offer(hotline, case, shown=shown)).status_code == 201
@@ -172,7 +175,7 @@ def test_it_names_exactly_what_policy_lets_through(line, hotline):
 def test_it_names_parts_of_this_case_alone(line, hotline, case):
     other = preview(hotline, str(submitted(line.gateway).result["case"]))
     shown = preview(hotline, case)
-    answer = make(hotline, case, offer(hotline, case, disclosures=other["permitted"]))
+    answer = make(hotline, case, offer(hotline, case, disclosures=other["permitted_disclosures"]))
     assert answer.json["errors"][0]["pointer"] == "/digests"
     detail = refused(make(hotline, case, offer(hotline, case, shown=other)))
     assert "version" in detail

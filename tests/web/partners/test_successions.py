@@ -90,12 +90,12 @@ def test_all_three_see_what_became_of_the_handoff(line, offices, succession):
     succession_execution.apply(line.gateway.ports, UUID(succession))
     hotline, (before, after) = line.partner(HOTLINE), offices
     seen = hotline.get(f"/handoffs/{handoff}").json
-    assert seen["state"] == "succeeded"
+    assert seen["state"] == "reissued"
     new = seen["reissued_as"]["handoff"]
     assert before.get(f"/handoffs/{handoff}").json["reissued_as"]["handoff"] is None
     assert before.get(f"/handoffs/{new}").status_code == 404
     told = after.get(f"/handoffs/{new}").json
-    assert (told["state"], told["succeeds"]["handoff"]) == ("offered", str(handoff))
+    assert (told["state"], told["reissue_of"]["handoff"]) == ("offered", str(handoff))
     assert after.get(f"/handoffs/{handoff}").status_code == 404
     inbox = after.get("/handoffs?box=in&state=offered").json["items"]
     assert [one["handoff"] for one in inbox] == [new]

@@ -100,7 +100,7 @@ def test_rs4_the_resource_s_metadata_is_where_the_challenge_points(line):
 def test_m4_each_purpose_has_its_own_keys(line):
     expected = {
         "/jwks.json": token_key().kid,
-        "/keys/attest": founding.key_of("attest").kid,
+        "/keys/attestation": founding.key_of("attest").kid,
     }
     for path, kid in expected.items():
         answer = line.anybody().get(path)
