@@ -103,8 +103,8 @@ class Case:
     """The originator's case: its current version and who brought it there.
 
     ``digest`` is that of the current version's signed document. ``originator_ref`` is a keyed
-    digest of the originator's reference, which it does not reveal. ``unconfirmed_matches`` are the ids of
-    automated matches that no person confirmed (R18). ``revision`` counts changes, for
+    digest of the originator's reference, which it does not reveal. ``unconfirmed_matches`` are the
+    ids of automated matches that no person confirmed (R18). ``revision`` counts changes, for
     compare-and-set. ``erase_on`` is the first day without the content.
     """
 

@@ -64,7 +64,7 @@ OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
 class Clearance:
     """Who assessed and who cleared a case that a partner's own system has already cleared.
 
-    ``confirmed_matches`` are the ids of the machine-made classifications that the analyst stands for.
+    ``confirmed_matches`` are the ids of the automated matches that the analyst confirms.
     """
 
     assessed_by: str
@@ -107,8 +107,8 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     The gateway attests it unless its originator signed it.
 
     Raises ValidationFailed, AlreadyExists (id or reference taken), EditConflict (not the next
-    version, or ``previous`` is not the current one's digest), UnconfirmedMatch and SecondPersonRequired
-    for its clearance.
+    version, or ``previous`` is not the current one's digest), UnconfirmedMatch and
+    SecondPersonRequired for its clearance.
     """
     own = submission.signed
     if own is None:

@@ -78,7 +78,7 @@ ANSWERS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "outcome",
         {"code": "case_opened", "note": "7"},
         "accepted",
-        "handoff.report_outcome",
+        "handoff.outcome_reported",
     ),
     "closure": ("close", {"reason": "done"}, "closed", "handoff.closed"),
 }
@@ -342,7 +342,7 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
     assert said_in(gateway, own["statement"])["code"] == code
     event = UUID(fields_of(written.receipt)["id"])
     receipt = receipts.look_up(gateway.ports, caller(HOTLINE), event)
-    assert fields_of(receipt)["type"] == "handoff.report_outcome"
+    assert fields_of(receipt)["type"] == "handoff.outcome_reported"
     assert set(shown(receipt)) == {"party"}
 
 

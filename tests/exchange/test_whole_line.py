@@ -78,8 +78,8 @@ def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back():
         ("handoff.offered", "disclosure"),
         ("handoff.accepted", "collection"),
         ("case.consulted", "consultation"),
-        ("handoff.report_outcome", "alteration"),
-        ("handoff.report_outcome", "alteration"),
+        ("handoff.outcome_reported", "alteration"),
+        ("handoff.outcome_reported", "alteration"),
         ("handoff.closed", "alteration"),
         ("case.closed", "alteration"),
     ]

@@ -20,7 +20,7 @@ TOLD = {
     "case.consulted-denied",
     "key.registered-allowed",
     "handoff.accepted-allowed",
-    "handoff.report_outcome-allowed",
+    "handoff.outcome_reported-allowed",
     "handoff.reissued-allowed",
     "organisation.activated-allowed",
     "organisation.suspended-allowed",
